@@ -1,0 +1,41 @@
+"""Names for the arrays that travel between steps.
+
+A photograph is RGB; BGR exists only inside `edgeseg.photo`, around OpenCV's codecs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Photo: TypeAlias = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+
+Mask: TypeAlias = npt.NDArray[np.uint8]
+"""(H, W) uint8, 0 or 255."""
+
+Probability: TypeAlias = npt.NDArray[np.float32]
+"""(H, W) float32, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of whole pixels in a photograph."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def rows(self) -> slice:
+        """Slice over the photograph's first axis."""
+        return slice(self.top, self.top + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """Slice over the photograph's second axis."""
+        return slice(self.left, self.left + self.width)

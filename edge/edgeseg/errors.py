@@ -1,0 +1,45 @@
+"""One family of errors. The command prints each in one line and exits with its code; a traceback is a bug."""
+
+from __future__ import annotations
+
+
+class EdgesegError(Exception):
+    """Something the user can mend: says what was wrong, with which file, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(EdgesegError):
+    """The command was called with arguments that do not fit together."""
+
+    exit_code = 2
+
+
+class PhotographError(EdgesegError):
+    """A photograph cannot be read or holds no fundus."""
+
+    exit_code = 3
+
+
+class CheckError(EdgesegError):
+    """A check or the gate failed."""
+
+    exit_code = 4
+
+
+class IncomparableError(EdgesegError):
+    """Two benches measured different things."""
+
+    exit_code = 5
+
+
+class ModelError(EdgesegError):
+    """A model file or a checkpoint was refused."""
+
+    exit_code = 6
+
+
+class SurroundingsError(EdgesegError):
+    """Data set in a wrong layout, disk full, extra missing, runtime or provider not available."""
+
+    exit_code = 7

@@ -1,0 +1,1 @@
+"""From a checkpoint to self-describing ONNX files (extra `export`)."""

@@ -1,0 +1,1 @@
+"""From photographs with vessel masks to a checkpoint (extra `train`)."""

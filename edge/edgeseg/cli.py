@@ -1,0 +1,102 @@
+"""The command `edgeseg`: one table of verbs, each loaded when it is called.
+
+`edgeseg --help` therefore loads neither ONNX Runtime nor OpenCV, and a verb whose extra is missing can say so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import IO, Any, NamedTuple
+
+import click
+
+from edgeseg import __version__
+from edgeseg.errors import EdgesegError, SurroundingsError
+
+
+class Verb(NamedTuple):
+    """Where a verb lives, the extra that it needs ("" for none), and its line in `edgeseg --help`."""
+
+    place: str
+    extra: str
+    summary: str
+
+
+VERBS = {
+    "run": Verb("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
+    "evaluate": Verb("edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."),
+    "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
+    "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
+    "convert": Verb("edgeseg_export.convert:convert", "export", "Turn a checkpoint into checked ONNX files."),
+    "train": Verb("edgeseg_train.train:train", "train", "Train a network on photographs with masks."),
+}
+
+
+class _Shown(click.ClickException):
+    """One of our errors, as click prints and exits."""
+
+    def __init__(self, error: EdgesegError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"edgeseg: {self.message}", err=True)
+
+
+class Verbs(click.Group):
+    """Resolves a verb when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the table's order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the verb, or say which extra is missing."""
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        try:
+            return _load(cmd_name, verb)
+        except EdgesegError as error:
+            raise _Shown(error) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Verbs with their summaries, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Print our errors in one line; leave tracebacks to bugs."""
+        try:
+            return super().invoke(ctx)
+        except EdgesegError as error:
+            raise _Shown(error) from error
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def _load(name: str, verb: Verb) -> click.Command:
+    module, attribute = verb.place.split(":")
+    try:
+        command: object = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if not verb.extra or (error.name or "").split(".")[0].startswith("edgeseg"):
+            raise
+        raise SurroundingsError(
+            f"'edgeseg {name}' needs the extra '{verb.extra}' ({error.name} is not installed); in the clone: "
+            f"pip install '.[{verb.extra}]', with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[{verb.extra}]'"
+        ) from error
+    assert isinstance(command, click.Command)
+    return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="edgeseg")
+def cli() -> None:
+    """Retinal vessel segmentation, from a PyTorch checkpoint to a Raspberry Pi or a Jetson."""
+
+
+def main() -> None:
+    """Entry point of the command."""
+    cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")

@@ -1,0 +1,98 @@
+"""Photographs with vessel masks: `--data NAME:DIR`, read in the layout in which each data set is published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseg.datasets.drawn import read_synthetic
+from edgeseg.datasets.own import read_pairs
+from edgeseg.datasets.pair import FilePair, Loaded, Pair, Split, SplitChoice
+from edgeseg.datasets.published import read_chasedb1, read_drive, read_fives, read_hrf, read_stare
+from edgeseg.errors import SurroundingsError, UsageError
+
+__all__ = ["LICENCES", "READERS", "DataSet", "Loaded", "Pair", "Split", "SplitChoice", "open_data", "split_of"]
+
+READERS: dict[str, Callable[[Path], list[FilePair]]] = {
+    "drive": read_drive,
+    "stare": read_stare,
+    "chasedb1": read_chasedb1,
+    "hrf": read_hrf,
+    "fives": read_fives,
+    "pairs": read_pairs,
+}
+
+LICENCES = {
+    "drive": "for research use (Staal et al. 2004)",
+    "stare": "for research use (Hoover et al. 2000)",
+    "chasedb1": "understood to be CC BY 4.0, to be confirmed at the source before a release (Fraz et al. 2012)",
+    "hrf": "CC BY 4.0 (Budai et al. 2013)",
+    "fives": "understood to be CC BY 4.0, to be confirmed at the source before a release (Jin et al. 2022)",
+    "pairs": "the user's own",
+    "synthetic": "drawn by this project (Apache-2.0)",
+}
+
+EVERY = 5
+"""Of a user's pairs without a split.csv, training sets aside every fifth."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Some photographs of one data set.
+
+    Attributes:
+        name: as on the command line (`drive`, ...).
+        split: what was asked for.
+        pairs: in a stable order.
+        notice: what the user should know about how the split was made, or "".
+    """
+
+    name: str
+    split: SplitChoice
+    pairs: tuple[Pair, ...]
+    notice: str = ""
+
+
+def open_data(spec: str, split: SplitChoice) -> DataSet:
+    """`NAME:DIR` (or `synthetic:N`) and a split -> the photographs.
+
+    Raises:
+        UsageError: the name is unknown or the form is not `NAME:DIR`.
+        SurroundingsError: the folder is not there, is in a wrong layout, or holds nothing of that split.
+    """
+    name, colon, place = spec.partition(":")
+    if not colon or not place or name not in (*READERS, "synthetic"):
+        known = ", ".join([f"{reader}:DIR" for reader in READERS] + ["synthetic:N"])
+        raise UsageError(f"--data {spec}: expected one of {known}")
+    pairs: Sequence[Pair]
+    if name == "synthetic":
+        pairs = read_synthetic(place)
+    else:
+        if not Path(place).is_dir():
+            raise SurroundingsError(f"--data {spec}: there is no folder {place}")
+        pairs = READERS[name](Path(place))
+    chosen, notice = split_of(pairs, split)
+    if not chosen:
+        there = sorted({pair.split for pair in pairs if pair.split})
+        raise SurroundingsError(f"--data {spec}: no photographs of the split '{split}'; there are {', '.join(there)}")
+    return DataSet(name, split, tuple(chosen), notice)
+
+
+def split_of(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str]:
+    """The pairs of a split, and a notice.
+
+    Pairs that belong to no split (a user's own without a `split.csv`) all are a test set; for training every
+    fifth, at least one, is set aside for validation.
+    """
+    if split == "all":
+        return list(pairs), ""
+    if any(pair.split is not None for pair in pairs):
+        return [pair for pair in pairs if pair.split == split], ""
+    if split == "test":
+        return list(pairs), ""
+    held_out = list(pairs[EVERY - 1 :: EVERY]) or list(pairs[-1:])
+    notice = f"no split.csv: {len(held_out)} of {len(pairs)} photographs are set aside for validation"
+    if split == "validation":
+        return held_out, notice
+    return [pair for pair in pairs if pair not in held_out], notice

@@ -1,0 +1,79 @@
+"""A photograph with its manual vessel mask: what every reader yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from edgeseg.arrays import Mask, Photo
+from edgeseg.errors import SurroundingsError
+from edgeseg.photo import read, read_mask
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A pair in memory.
+
+    Attributes:
+        photo: (H, W, 3) uint8 RGB.
+        truth: (H, W) uint8 {0, 255}, the reference observer's vessels.
+        fov: (H, W) uint8 {0, 255}, the published field of view; None where none is published.
+    """
+
+    photo: Photo
+    truth: Mask
+    fov: Mask | None
+
+
+class Pair(Protocol):
+    """One photograph with its vessels."""
+
+    @property
+    def name(self) -> str:
+        """The photograph's stem, unique in its data set."""
+        ...
+
+    @property
+    def split(self) -> Split | None:
+        """The part it belongs to; None where its data set does not say."""
+        ...
+
+    def load(self) -> Loaded:
+        """The pair in memory."""
+        ...
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """A pair whose parts are files."""
+
+    name: str
+    split: Split | None
+    photo_file: Path
+    truth_file: Path
+    fov_file: Path | None = None
+
+    def load(self) -> Loaded:
+        """The pair in memory.
+
+        Raises:
+            PhotographError: a file cannot be read.
+            SurroundingsError: a mask's size is not the photograph's, or no vessel is marked.
+        """
+        photo = read(self.photo_file)
+        truth = _read_mask_for(photo, self.truth_file)
+        if not truth.any():
+            raise SurroundingsError(f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair")
+        return Loaded(photo, truth, self.fov_file and _read_mask_for(photo, self.fov_file))
+
+
+def _read_mask_for(photo: Photo, file: Path) -> Mask:
+    mask = read_mask(file)
+    if mask.shape != photo.shape[:2]:
+        have, want = (f"{shape[1]}x{shape[0]}" for shape in (mask.shape, photo.shape[:2]))
+        raise SurroundingsError(f"{file}: the mask is {have} pixels, its photograph {want}; both must be of one size")
+    return mask

@@ -1,0 +1,92 @@
+"""Which model file serves a request: a shipped name or a path, and a precision.
+
+`auto` is a pure rule over the CPU's features and the files that lie side by side: no clock, so that equal devices
+give equal masks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from edgeseg.errors import ModelError
+from edgeseg.model_card import ModelCard, Precision, read_card
+from edgeseg.models import FOLDER
+
+PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file, its card, and why it was chosen."""
+
+    path: Path
+    card: ModelCard
+    reason: str
+
+
+def shipped() -> dict[str, Path]:
+    """Names of the shipped models -> their files without `.PRECISION.onnx`."""
+    return {file.name.split(".")[0]: FOLDER / file.name.split(".")[0] for file in sorted(FOLDER.glob("*.onnx"))}
+
+
+def find_model(
+    model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]
+) -> ModelFile:
+    """The file to load.
+
+    Args:
+        model: a shipped name, a model file, or a file without its `.PRECISION.onnx`.
+        precision: a precision names its file literally; `auto` takes a named file as it is, else it chooses.
+        features: the CPU's, as Linux names them.
+
+    Raises:
+        ModelError: there is no such model or precision; the message says what there is.
+    """
+    given = Path(model)
+    if given.suffix == ".onnx" and precision == "auto":
+        return ModelFile(given, read_card(given), "this file was asked for")
+    base = shipped().get(str(model), _base(given))
+    files = {p: file for p in get_args(Precision) if (file := base.with_name(f"{base.name}.{p}.onnx")).is_file()}
+    if not files:
+        names = ", ".join(shipped()) or "none"
+        raise ModelError(f"{model}: there is no such model; give a model file or a shipped name ({names})")
+    if precision != "auto":
+        if precision not in files:
+            raise ModelError(f"{base.name}: there is no {precision} file in {base.parent}; there is {', '.join(files)}")
+        return ModelFile(files[precision], read_card(files[precision]), f"{precision} was asked for")
+    cards = {p: read_card(file) for p, file in files.items()}
+    chosen, reason = choose(_of_one_checkpoint(cards), features)
+    return ModelFile(files[chosen], cards[chosen], reason)
+
+
+def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> tuple[Precision, str]:
+    """The rule of `auto`, and the reason in words.
+
+    INT8 is left out until `edgeseg convert` writes the evidence that the rule asks for.
+    """
+    if "fp16" in cards and {"fphp", "asimdhp"} <= set(features):
+        return "fp16", "the CPU computes in half precision"
+    if "fp32" in cards:
+        return "fp32", "the CPU has no half precision" if "fp16" in cards else "the model's fp32 file"
+    if "fp16w" in cards:
+        return "fp16w", "half-precision weights, computed in FP32; there is no fp32 file"
+    only = next(iter(cards))
+    return only, f"only {only} is there"
+
+
+def _base(given: Path) -> Path:
+    """`x/NAME.fp32.onnx` -> `x/NAME`."""
+    for precision in get_args(Precision):
+        if given.name.endswith(f".{precision}.onnx"):
+            return given.with_name(given.name.removesuffix(f".{precision}.onnx"))
+    return given
+
+
+def _of_one_checkpoint(cards: dict[Precision, ModelCard]) -> dict[Precision, ModelCard]:
+    """Files of another checkpoint are strangers: keep those that agree with FP32, else with the first."""
+    first = cards.get("fp32") or next(iter(cards.values()))
+    return {p: card for p, card in cards.items() if card.checkpoint_sha256 == first.checkpoint_sha256}

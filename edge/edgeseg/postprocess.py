@@ -1,0 +1,45 @@
+"""The network's probability -> back to the photograph's own size -> mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edgeseg.arrays import Mask, Probability
+from edgeseg.preprocess import Placement
+
+
+def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
+    """Probability (size, size) -> (H, W) float32 at the photograph's own size, 0 outside the field of view.
+
+    Args:
+        probability: (size, size) float32, 0 to 1, as the network gave it.
+        placement: where the photograph's pixels were put.
+        inside: (H, W) uint8 {0, 255}, the field of view.
+    """
+    source = placement.source
+    part = _to_source(probability, placement)
+    frame: Probability = np.zeros(placement.frame, np.float32)
+    frame[source.rows, source.columns] = np.where(inside[source.rows, source.columns] != 0, part, np.float32(0))
+    return frame
+
+
+def to_mask(probability: Probability, placement: Placement, inside: Mask, threshold: float) -> Mask:
+    """Probability (size, size) -> (H, W) uint8 {0, 255}: 255 where `to_frame` is at least `threshold`.
+
+    Bit for bit `to_frame(...) >= threshold` inside the field of view, without the full-size probability.
+    """
+    source = placement.source
+    part = cv2.compare(_to_source(probability, placement), float(np.float32(threshold)), cv2.CMP_GE)
+    frame: Mask = np.zeros(placement.frame, np.uint8)
+    frame[source.rows, source.columns] = cv2.bitwise_and(part, inside[source.rows, source.columns])
+    return frame
+
+
+def _to_source(probability: Probability, placement: Placement) -> Probability:
+    source, target = placement.source, placement.target
+    part = np.ascontiguousarray(probability[target.rows, target.columns])
+    if (source.width, source.height) == (target.width, target.height):
+        return part
+    resized = cv2.resize(part, (source.width, source.height), interpolation=cv2.INTER_LINEAR)
+    return resized.astype(np.float32, copy=False)

@@ -1,0 +1,256 @@
+"""Photograph and field of view -> what the network sees. The one preprocessing of training, export and device.
+
+How it is done is data: a `Preprocessing` record travels in the checkpoint and in the model file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Literal, TypeAlias, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.arrays import Box, Mask, Photo
+from edgeseg.errors import ModelError
+from edgeseg.field_of_view import FieldOfView, FovMethod
+
+Crop: TypeAlias = Literal["fov", "frame"]
+Fit: TypeAlias = Literal["pad", "stretch"]
+Contrast: TypeAlias = Literal["none", "clahe"]
+ContrastAt: TypeAlias = Literal["after", "before"]
+PresetName: TypeAlias = Literal["edge", "reference"]
+Rgb: TypeAlias = tuple[float, float, float]
+
+SIZE_RANGE = (32, 8192)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes the network's input. Keys, values and defaults: DESIGN.md of the project.
+
+    Attributes:
+        size: working size in pixels; the network's input is a square of it.
+        fov: how the field of view is found; `none` takes the whole frame.
+        crop: `fov` crops to the field of view's box, `frame` keeps the frame.
+        fit: `pad` keeps the proportions and centres in the square (area average when it shrinks),
+            `stretch` does not (linear, as the reference system resized).
+        contrast: `clahe` equalises R, G and B each.
+        clip_limit: CLAHE's clip limit.
+        tiles: CLAHE's tiles along each axis.
+        contrast_at: equalise `before` or `after` resizing.
+        fill: grey level 0 to 255 outside the field of view, or `keep`.
+        mean: subtracted from photograph / 255, RGB.
+        std: divides the difference, RGB.
+    """
+
+    size: int
+    fov: FovMethod = "found"
+    crop: Crop = "fov"
+    fit: Fit = "pad"
+    contrast: Contrast = "none"
+    clip_limit: float = 2.0
+    tiles: int = 8
+    contrast_at: ContrastAt = "after"
+    fill: int | Literal["keep"] = 0
+    mean: Rgb = (0.0, 0.0, 0.0)
+    std: Rgb = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for name, allowed in _WORDS.items():
+            if getattr(self, name) not in allowed:
+                _refuse(f"{name} = {getattr(self, name)!r} (one of {', '.join(allowed)})")
+        if not SIZE_RANGE[0] <= self.size <= SIZE_RANGE[1]:
+            _refuse(f"size = {self.size} ({SIZE_RANGE[0]} to {SIZE_RANGE[1]})")
+        if not 1 <= self.tiles <= 64 or not 0 < self.clip_limit <= 1000:
+            _refuse(f"tiles = {self.tiles}, clip_limit = {self.clip_limit} (1 to 64, above 0)")
+        if self.fill != "keep" and not 0 <= self.fill <= 255:
+            _refuse(f"fill = {self.fill} (0 to 255, or 'keep')")
+        if not np.all(np.isfinite([*self.mean, *self.std])) or min(self.std) <= 0:
+            _refuse(f"mean = {self.mean}, std = {self.std} (three finite numbers each, std above 0)")
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for a checkpoint, JSON or TOML."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Preprocessing:
+        """Record from untrusted plain values.
+
+        Raises:
+            ModelError: a key is unknown, missing, or holds a value of the wrong kind.
+        """
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            _refuse(f"unknown key {', '.join(map(repr, unknown))}")
+        if "size" not in values:
+            _refuse("the key 'size' is missing")
+        return cls(**{key: _checked(key, value) for key, value in values.items()})  # type: ignore[arg-type]
+
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "fov": get_args(FovMethod),
+    "crop": get_args(Crop),
+    "fit": get_args(Fit),
+    "contrast": get_args(Contrast),
+    "contrast_at": get_args(ContrastAt),
+}
+
+
+def _refuse(what: str) -> None:
+    raise ModelError(f"preprocessing: {what}")
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        _refuse(f"{key} = {value!r} is not a number")
+    assert isinstance(value, (int, float))
+    return value
+
+
+def _checked(key: str, value: object) -> object:
+    if key in _WORDS or value == "keep":
+        if not isinstance(value, str):
+            _refuse(f"{key} = {value!r} is not a word")
+        return value
+    if key in {"mean", "std"}:
+        if not isinstance(value, (list, tuple)) or len(value) != 3:
+            _refuse(f"{key} = {value!r} is not three numbers (R, G, B)")
+        assert isinstance(value, (list, tuple))
+        return tuple(float(_number(key, v)) for v in value)
+    number = _number(key, value)
+    if key == "clip_limit":
+        return float(number)
+    if number != int(number):
+        _refuse(f"{key} = {value!r} is not a whole number")
+    return int(number)
+
+
+def preset(name: PresetName, size: int | None = None) -> Preprocessing:
+    """A named preset: `edge` (working size 640 unless given) or `reference` (ResUNet-Deeper's, 512).
+
+    Source of `reference`: how the published ResUNet-Deeper was trained, with ImageNet's mean and deviation.
+    """
+    if name == "edge":
+        return Preprocessing(size=size or 640, contrast="clahe")
+    return Preprocessing(
+        size=size or 512,
+        fov="grey10",
+        crop="frame",
+        fit="stretch",
+        contrast="clahe",
+        contrast_at="before",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where in the network's square which part of the photograph lies: the way there and the way back.
+
+    Attributes:
+        frame: the photograph's (height, width) in pixels.
+        source: the part of the photograph that was taken.
+        target: where in the working square it went.
+        size: the square's side in pixels.
+    """
+
+    frame: tuple[int, int]
+    source: Box
+    target: Box
+    size: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The network's input and the way back.
+
+    Attributes:
+        tensor: (1, size, size, 3) uint8 RGB, before mean and deviation (those are in the graph).
+        inside: (size, size) uint8 {0, 255}, the field of view at the working size.
+        placement: where the pixels came from.
+    """
+
+    tensor: npt.NDArray[np.uint8]
+    inside: Mask
+    placement: Placement
+
+
+def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Placement:
+    """Where a photograph of `frame` (height, width) with this field of view goes in the working square."""
+    height, width = frame
+    source = fov.box if how.crop == "fov" else Box(0, 0, width, height)
+    if how.fit == "stretch":
+        return Placement(frame, source, Box(0, 0, how.size, how.size), how.size)
+    scale = how.size / max(source.width, source.height)
+    wide = max(1, round(source.width * scale))
+    high = max(1, round(source.height * scale))
+    target = Box((how.size - wide) // 2, (how.size - high) // 2, wide, high)
+    return Placement(frame, source, target, how.size)
+
+
+def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
+    """Photograph (H, W, 3) uint8 RGB and its field of view -> the network's input.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        fov: its field of view, mask (H, W) uint8 {0, 255}.
+        how: the model's record.
+    """
+    placement = place(photo.shape[:2], fov, how)
+    if how.contrast == "clahe" and how.contrast_at == "before":
+        photo = fill_outside(equalise(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
+    square = to_square(photo, placement, how.fit)
+    inside = mask_to_square(fov.mask, placement)
+    if how.contrast == "clahe" and how.contrast_at == "after":
+        square = equalise(square, how.clip_limit, how.tiles)
+    if not (how.contrast == "clahe" and how.contrast_at == "before"):
+        square = fill_outside(square, inside, how.fill)
+    return Prepared(square[None], inside, placement)
+
+
+def to_square(photo: Photo, placement: Placement, fit: Fit) -> Photo:
+    """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), black around it."""
+    source, target = placement.source, placement.target
+    part = photo[source.rows, source.columns]
+    shrinks = target.width <= source.width and target.height <= source.height
+    how = cv2.INTER_AREA if fit == "pad" and shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(part, (target.width, target.height), interpolation=how)
+    if (target.width, target.height) == (placement.size, placement.size):
+        return resized.astype(np.uint8, copy=False)
+    square: Photo = np.zeros((placement.size, placement.size, 3), np.uint8)
+    square[target.rows, target.columns] = resized
+    return square
+
+
+def mask_to_square(mask: Mask, placement: Placement) -> Mask:
+    """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
+    source, target = placement.source, placement.target
+    part = mask[source.rows, source.columns]
+    shrinks = target.width <= source.width and target.height <= source.height
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(part, (target.width, target.height), interpolation=how)
+    square: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    square[target.rows, target.columns] = np.where(resized > 127, 255, 0)
+    return square
+
+
+def equalise(photo: Photo, clip_limit: float, tiles: int) -> Photo:
+    """CLAHE on each of R, G and B of (H, W, 3) uint8, as the reference system equalised."""
+    clahe = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles))
+    channels = [clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)]
+    return cv2.merge(channels).astype(np.uint8, copy=False)
+
+
+def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Photo:
+    """(H, W, 3) uint8 with the grey level `fill` wherever `inside` (H, W) is 0."""
+    if fill == "keep":
+        return photo
+    if fill == 0:
+        return cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False)
+    filled = photo.copy()
+    filled[inside == 0] = fill
+    return filled

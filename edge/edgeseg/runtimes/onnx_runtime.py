@@ -1,0 +1,60 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from edgeseg.arrays import Probability
+from edgeseg.errors import ModelError, SurroundingsError
+
+CPU = "CPUExecutionProvider"
+
+
+class OnnxRuntime:
+    """A session on the CPU."""
+
+    name = "onnxruntime"
+
+    def __init__(self, file: Path, size: int, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # its warnings are about graph nodes, which no user can mend
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=[CPU])
+        except Exception as error:  # its exceptions share no base class below Exception
+            raise ModelError(f"{file}: ONNX Runtime cannot load it ({_one_line(error)})") from error
+        if CPU not in self._session.get_providers():
+            raise SurroundingsError(f"ONNX Runtime offers no {CPU}; reinstall onnxruntime")
+        self._check(file, size)
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1."""
+        (probability,) = self._session.run(["probability"], {"photo": photo})
+        square: Probability = np.asarray(probability, np.float32)[0]
+        return square
+
+    def _check(self, file: Path, size: int) -> None:
+        """The graph takes and gives what the contract of a model file says."""
+        have = [
+            (node.name, node.type, *(n if isinstance(n, int) else -1 for n in node.shape))
+            for node in (*self._session.get_inputs(), *self._session.get_outputs())
+        ]
+        want = [
+            ("photo", "tensor(uint8)", 1, size, size, 3),
+            ("probability", "tensor(float)", 1, size, size),
+        ]
+        fits = len(have) == len(want) and all(
+            len(h) == len(w) and all(a in (b, -1) for a, b in zip(h, w, strict=True))
+            for h, w in zip(have, want, strict=True)
+        )
+        if not fits:
+            raise ModelError(f"{file}: takes and gives {have}, expected {want}; make it with `edgeseg convert`")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,143 @@
+"""Photograph in, vessels out."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg import cpu
+from edgeseg.arrays import Mask, Photo, Probability
+from edgeseg.errors import ModelError, UsageError
+from edgeseg.field_of_view import FieldOfView, field_of_view
+from edgeseg.model_choice import PrecisionChoice, find_model
+from edgeseg.photo import as_photo, decode, read
+from edgeseg.postprocess import to_frame, to_mask
+from edgeseg.preprocess import Placement, preprocess
+from edgeseg.runtimes import RuntimeChoice, load
+
+PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
+"""An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The vessels of one photograph.
+
+    Attributes:
+        photo: (H, W, 3) uint8 RGB, as decoded.
+        mask: (H, W) uint8 {0, 255}, at the photograph's own size.
+        fov: the field of view, its mask (H, W) and its box.
+        timings: milliseconds a stage: decode, field_of_view, preprocess, infer, postprocess.
+        threshold: probability from which a pixel is vessel.
+        working: (size, size) float32, the probability as the network gave it.
+        placement: how the working square lies in the photograph.
+    """
+
+    photo: Photo
+    mask: Mask
+    fov: FieldOfView
+    timings: dict[str, float]
+    threshold: float
+    working: Probability
+    placement: Placement
+
+    @cached_property
+    def probability(self) -> Probability:
+        """(H, W) float32, 0 to 1, at the photograph's own size; 0 outside the field of view. Made when asked for."""
+        return to_frame(self.working, self.placement, self.fov.mask)
+
+    @cached_property
+    def vessel_density(self) -> float:
+        """Share of the field of view's pixels that are vessel, 0 to 1."""
+        return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
+
+
+class Segmenter:
+    """One loaded model; segments any number of photographs, one after the other.
+
+    Args:
+        model: a shipped name (`default`) or a model file.
+        precision: `auto`, or the precision whose file is to be loaded.
+        runtime: `auto` or `onnxruntime`.
+        threads: to compute with; None takes every core that the process may use.
+        threshold: probability from which a pixel is vessel; None takes the model's own.
+
+    Raises:
+        ModelError: there is no such model, or it was refused.
+        SurroundingsError: the runtime is not available.
+        UsageError: `threads` or `threshold` make no sense.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "default",
+        precision: PrecisionChoice = "auto",
+        runtime: RuntimeChoice = "auto",
+        threads: int | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads = {threads}: at least 1")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
+        self.file = find_model(model, precision, cpu.features())
+        self.card = self.file.card
+        self.threads = threads or cpu.usable_cores()
+        self.threshold = self.card.threshold if threshold is None else threshold
+        self.runtime = load(self.file.path, self.card.preprocessing.size, runtime, self.threads)
+
+    def segment(self, photo: PhotoLike, name: str = "photograph") -> Segmentation:
+        """Find the vessels.
+
+        Args:
+            photo: an RGB uint8 array (H, W, 3), a path, or an image file's bytes.
+            name: for error messages, where `photo` is no path.
+
+        Raises:
+            PhotographError: it cannot be read, or holds no fundus.
+        """
+        watch = _Watch()
+        if isinstance(photo, (str, os.PathLike)):
+            name = os.fspath(photo)
+        pixels = _decoded(photo, name)
+        watch.lap("decode")
+        how = self.card.preprocessing
+        fov = field_of_view(pixels, how.fov, name)
+        watch.lap("field_of_view")
+        ready = preprocess(pixels, fov, how)
+        watch.lap("preprocess")
+        working = self.runtime.infer(ready.tensor)
+        if not np.isfinite(working).all():
+            raise ModelError(f"{self.file.path}: gave NaN or infinity for {name}; the model file is damaged")
+        watch.lap("infer")
+        mask = to_mask(working, ready.placement, fov.mask, self.threshold)
+        watch.lap("postprocess")
+        return Segmentation(pixels, mask, fov, watch.laps, self.threshold, working, ready.placement)
+
+
+def _decoded(photo: PhotoLike, name: str) -> Photo:
+    if isinstance(photo, bytes):
+        return decode(photo, name)
+    if isinstance(photo, (str, os.PathLike)):
+        return read(Path(photo))
+    return as_photo(photo, name)
+
+
+class _Watch:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = (now - self._last) * 1e3
+        self._last = now

@@ -1,0 +1,7 @@
+"""A drawn fundus photograph with its vessel mask and field of view, from one seed: the way in without data."""
+
+from __future__ import annotations
+
+from edgeseg.synthetic.drawing import LARGEST, SMALLEST, Drawn, draw
+
+__all__ = ["LARGEST", "SMALLEST", "Drawn", "draw"]

@@ -1,0 +1,164 @@
+"""The eleven augmentations, on photograph, mask and field of view alike.
+
+Five move pixels and compose into ONE map of coordinates, so that a crop is interpolated once however many are
+drawn; the rest change a photograph's colours. Each is a small function of a generator: the same seed, the same crop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.arrays import Mask, Photo
+
+Grid: TypeAlias = npt.NDArray[np.float32]
+"""(H, W, 2) float32: for each pixel of the crop, x and y from the crop's centre in the photograph, in pixels."""
+
+Move: TypeAlias = Callable[[Grid, np.random.Generator], Grid]
+Colour: TypeAlias = Callable[[Photo, np.random.Generator], Photo]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A crop for training: photo (H, W, 3) uint8 RGB, truth and inside (H, W) uint8 {0, 255}."""
+
+    photo: Photo
+    truth: Mask
+    inside: Mask
+
+
+def identity_grid(size: int) -> Grid:
+    """The map of a plain crop of `size` x `size` pixels."""
+    axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
+    return np.stack(np.meshgrid(axis, axis), axis=-1)
+
+
+def horizontal_flip(grid: Grid, rng: np.random.Generator) -> Grid:
+    """Left becomes right."""
+    return grid[:, ::-1]
+
+
+def vertical_flip(grid: Grid, rng: np.random.Generator) -> Grid:
+    """Top becomes bottom."""
+    return grid[::-1]
+
+
+def shift_scale_rotate(grid: Grid, rng: np.random.Generator) -> Grid:
+    """Up to 6% of the crop's side of shift, 0.75 to 1.33 of scale, any angle."""
+    angle = rng.uniform(-np.pi, np.pi)
+    scale = np.exp(rng.uniform(np.log(0.75), np.log(1 / 0.75)))
+    shift = rng.uniform(-0.06, 0.06, 2) * len(grid)
+    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+    turn = np.array([[cos, -sin, shift[0]], [sin, cos, shift[1]]], np.float32)
+    return cv2.transform(np.ascontiguousarray(grid), turn).astype(np.float32, copy=False)
+
+
+def elastic(grid: Grid, rng: np.random.Generator) -> Grid:
+    """A smooth random field of up to about 3% of the crop's side (Simard et al. 2003)."""
+    coarse = rng.normal(0, 0.012 * len(grid), (7, 7, 2)).astype(np.float32)
+    return grid + cv2.resize(coarse, (grid.shape[1], grid.shape[0]), interpolation=cv2.INTER_CUBIC)
+
+
+def grid_distortion(grid: Grid, rng: np.random.Generator) -> Grid:
+    """Rows and columns of a 5 x 5 grid each stretched or pressed by up to 30%."""
+    half = len(grid) / 2
+    moved = grid.copy()
+    for axis in range(2):
+        steps = np.concatenate([[0], np.cumsum(rng.uniform(0.7, 1.3, 5))])
+        knots = np.linspace(-half, half, 6)
+        warped = knots[0] + steps / steps[-1] * 2 * half
+        moved[..., axis] += np.interp(grid[..., axis], knots, warped - knots)
+    return moved
+
+
+def optical_distortion(grid: Grid, rng: np.random.Generator) -> Grid:
+    """Barrel or pincushion: r (1 + k r^2), r = 1 at the crop's edge, |k| up to 0.15."""
+    k = rng.uniform(-0.15, 0.15)
+    square = (grid**2).sum(axis=-1, keepdims=True) / (len(grid) / 2) ** 2
+    return (grid * (1 + k * square)).astype(np.float32)
+
+
+def brightness_contrast(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Contrast 0.7 to 1.3 about the middle, brightness up to 0.2 of the range."""
+    contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-0.2, 0.2)
+    return _by_table(photo, (np.linspace(0, 1, 256) - 0.5) * contrast + 0.5 + brightness)
+
+
+def gamma(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Gamma 0.6 to 1.6."""
+    return _by_table(photo, np.linspace(0, 1, 256) ** np.exp(rng.uniform(np.log(0.6), np.log(1.6))))
+
+
+def hue_saturation(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Hue up to 20 degrees, saturation 0.5 to 1.5."""
+    hsv = cv2.cvtColor(photo, cv2.COLOR_RGB2HSV).astype(np.int16)
+    hsv[..., 0] = (hsv[..., 0] + rng.integers(-10, 11)) % 180
+    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.5), 0, 255)
+    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+
+
+def gaussian_noise(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Standard deviation up to 12 of 255, each channel."""
+    noise = rng.standard_normal(photo.shape, dtype=np.float32) * rng.uniform(2, 12)
+    return np.clip(photo + noise, 0, 255).astype(np.uint8)
+
+
+def gaussian_blur(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Sigma 0.3 to 1.5 pixels."""
+    return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.3, 1.5)).astype(np.uint8, copy=False)
+
+
+def _by_table(photo: Photo, table: npt.NDArray[np.float64]) -> Photo:
+    return cv2.LUT(photo, (table.clip(0, 1) * 255).round().astype(np.uint8)).astype(np.uint8, copy=False)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a crop, and how probably."""
+
+    moves: tuple[tuple[Move, float], ...] = (
+        (horizontal_flip, 0.5),
+        (vertical_flip, 0.5),
+        (elastic, 0.2),
+        (grid_distortion, 0.15),
+        (optical_distortion, 0.15),
+        (shift_scale_rotate, 0.9),
+    )
+    colours: tuple[tuple[Colour, float], ...] = (
+        (gaussian_blur, 0.25),
+        (brightness_contrast, 0.5),
+        (gamma, 0.5),
+        (hue_saturation, 0.5),
+        (gaussian_noise, 0.3),
+    )
+
+
+NO_AUGMENTATION = Augmentation((), ())
+
+
+def take(
+    whole: Example, centre: tuple[float, float], size: int, how: Augmentation, rng: np.random.Generator
+) -> Example:
+    """An augmented crop of `size` x `size` pixels around `centre` (x, y) of a photograph.
+
+    Masks stay {0, 255}. Outside the field of view the photograph is 0, as the network will always see it.
+    """
+    grid = identity_grid(size)
+    for move, chance in how.moves:
+        if rng.random() < chance:
+            grid = move(grid, rng)
+    grid = np.ascontiguousarray(grid, np.float32) + np.float32(centre)
+    photo = cv2.remap(whole.photo, grid, None, cv2.INTER_LINEAR, borderValue=(0, 0, 0)).astype(np.uint8, copy=False)
+    truth, inside = (
+        np.where(cv2.remap(mask, grid, None, cv2.INTER_LINEAR, borderValue=0) > 127, 255, 0).astype(np.uint8)
+        for mask in (whole.truth, whole.inside)
+    )
+    for colour, chance in how.colours:
+        if rng.random() < chance:
+            photo = colour(photo, rng)
+    return Example(cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False), truth, inside)

@@ -1,0 +1,151 @@
+"""A checkpoint carries what is needed to rebuild and feed the network, and what is known of it. No pickle runs."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from edgeseg.errors import ModelError
+from edgeseg.files import write_atomically
+from edgeseg.preprocess import Preprocessing
+from edgeseg_train.network import Architecture, ResUNet, build
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class WorkingSize:
+    """A working size in pixels, its name (`default`, `detail`, ...) and its threshold."""
+
+    name: str
+    size: int
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A data set that the weights carry."""
+
+    name: str
+    photographs: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network.
+
+    Attributes:
+        architecture: to rebuild the network.
+        weights: its state dict.
+        preprocessing: to feed it (its `size` is the first working size).
+        sizes: working sizes with their thresholds.
+        training_data: what it was trained on, with licences.
+        evidence: validation Dice per working size and data set.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, Tensor]
+    preprocessing: Preprocessing
+    sizes: tuple[WorkingSize, ...]
+    training_data: tuple[TrainingData, ...]
+    evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def network(self) -> ResUNet:
+        """The network with these weights, in evaluation mode, FP32 on the CPU.
+
+        Raises:
+            ModelError: the weights do not fit the architecture.
+        """
+        network = build(self.architecture)
+        try:
+            network.load_state_dict({name: weight.float() for name, weight in self.weights.items()})
+        except RuntimeError as error:
+            raise ModelError(f"the weights do not fit '{self.architecture.name}': {_one_line(error)}") from error
+        return network.eval()
+
+
+def save(checkpoint: Checkpoint, file: Path) -> None:
+    """Write it whole or not at all."""
+    plain = {
+        "format": FORMAT,
+        "architecture": checkpoint.architecture.to_dict(),
+        "weights": {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()},
+        "preprocessing": checkpoint.preprocessing.to_dict(),
+        "sizes": [asdict(size) for size in checkpoint.sizes],
+        "training_data": [asdict(data) for data in checkpoint.training_data],
+        "evidence": {name: dict(scores) for name, scores in checkpoint.evidence.items()},
+    }
+    write_tensors(plain, file)
+
+
+def load(file: Path) -> Checkpoint:
+    """Read one of our checkpoints.
+
+    Raises:
+        ModelError: it is missing, damaged, needs a pickle, or is not ours; the message names the file.
+    """
+    plain = read_tensors(file)
+    try:
+        return _from_plain(plain)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"no entry {error}" if isinstance(error, KeyError) else _one_line(error)
+        raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}") from error
+
+
+def _from_plain(plain: Mapping[str, object]) -> Checkpoint:
+    if plain["format"] != FORMAT:
+        raise ModelError(f"checkpoint format {plain['format']!r}; this edgeseg reads {FORMAT}")
+    # The casts state what the constructors below then check by unpacking; a misfit raises TypeError there.
+    architecture = dict(cast("Mapping[str, object]", plain["architecture"]))
+    architecture["widths"] = tuple(cast("list[int]", architecture["widths"]))
+    weights = cast("Mapping[str, Tensor]", plain["weights"])
+    if not all(isinstance(weight, Tensor) for weight in weights.values()):
+        raise TypeError("weights hold something that is no tensor")
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise ModelError("a weight is NaN or infinite; train again from an earlier checkpoint")
+    return Checkpoint(
+        architecture=Architecture(**architecture),  # type: ignore[arg-type]
+        weights=weights,
+        preprocessing=Preprocessing.from_dict(cast("Mapping[str, object]", plain["preprocessing"])),
+        sizes=tuple(WorkingSize(**size) for size in cast("list[dict[str, object]]", plain["sizes"])),  # type: ignore[arg-type]
+        training_data=tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", plain["training_data"])),  # type: ignore[arg-type]
+        evidence=cast("Mapping[str, Mapping[str, float]]", plain["evidence"]),
+    )
+
+
+def write_tensors(plain: Mapping[str, object], file: Path) -> None:
+    """Tensors and plain values to a file, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(dict(plain), buffer)
+    write_atomically(file, buffer.getvalue())
+
+
+def read_tensors(file: Path) -> dict[str, object]:
+    """Tensors and plain values from an untrusted file; nothing in it is executed (`weights_only`)."""
+    if not file.is_file():
+        raise ModelError(f"{file}: there is no such checkpoint")
+    try:
+        plain = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{file}: needs code from a pickle to load, which is refused; save its state_dict() instead"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{file}: damaged or not a checkpoint ({_one_line(error)})") from error
+    if not isinstance(plain, dict):
+        raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")
+    return plain
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,106 @@
+"""Photographs in memory at the sizes that training needs, and the crops of each step.
+
+What a step sees is a function of (seed, step) alone: nothing to store, and a resumed run goes on with the same
+photographs in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgeseg.datasets import Pair
+from edgeseg.field_of_view import FieldOfView, field_of_view
+from edgeseg.preprocess import Preprocessing, mask_to_square, preprocess
+from edgeseg_train.augment import Augmentation, Example, take
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step trains on, float32: photo (N, 3, H, W) of 0 to 1, truth and inside (N, 1, H, W) of 0 and 1."""
+
+    photo: Tensor
+    truth: Tensor
+    inside: Tensor
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """The training photographs, preprocessed: `examples[photograph][size]`."""
+
+    examples: tuple[tuple[Example, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def load_photographs(pairs: Sequence[Pair], how: Preprocessing, sizes: Sequence[int]) -> Photographs:
+    """Every pair at every size, through the one preprocessing. 5 bytes a pixel, photograph and size."""
+    with ThreadPoolExecutor(2) as pool:
+        return Photographs(tuple(pool.map(lambda pair: _at_sizes(pair, how, sizes), pairs)))
+
+
+def _at_sizes(pair: Pair, how: Preprocessing, sizes: Sequence[int]) -> tuple[Example, ...]:
+    loaded = pair.load()
+    fov: FieldOfView = field_of_view(loaded.photo, how.fov, pair.name)
+    examples = []
+    for size in sizes:
+        ready = preprocess(loaded.photo, fov, replace(how, size=size))
+        truth = mask_to_square(loaded.truth, ready.placement)
+        examples.append(Example(ready.tensor[0], truth, ready.inside))
+    return tuple(examples)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Endless batches of augmented crops."""
+
+    photographs: Photographs
+    size: int
+    batch: int
+    seed: int
+    augmentation: Augmentation
+
+    def batch_at(self, step: int) -> Batch:
+        """The batch of one step, counted from 0."""
+        items = [self._item(step * self.batch + k) for k in range(self.batch)]
+        photo = np.stack([item.photo for item in items])
+        truth, inside = (np.stack(part)[:, None] for part in zip(*[(i.truth, i.inside) for i in items], strict=True))
+        return Batch(
+            torch.from_numpy(photo).permute(0, 3, 1, 2).to(torch.float32) / 255,
+            torch.from_numpy(truth).to(torch.float32) / 255,
+            torch.from_numpy(inside).to(torch.float32) / 255,
+        )
+
+    def from_step(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
+        """Batches from `step` on, made ahead in threads (OpenCV and NumPy release the interpreter's lock)."""
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = [pool.submit(self.batch_at, step + k) for k in range(ahead)]
+            while True:
+                yield waiting.pop(0).result()
+                waiting.append(pool.submit(self.batch_at, step + ahead))
+                step += 1
+
+    def _item(self, index: int) -> Example:
+        """Photographs come in a new order each round; the size and the place are drawn."""
+        turn, place = divmod(index, len(self.photographs))
+        order = np.random.default_rng((self.seed, 0, turn)).permutation(len(self.photographs))
+        rng = np.random.default_rng((self.seed, 1, index))
+        sizes = self.photographs.examples[order[place]]
+        example = sizes[rng.integers(len(sizes))]
+        return take(example, _centre(example, rng), self.size, self.augmentation, rng)
+
+
+def _centre(example: Example, rng: np.random.Generator) -> tuple[float, float]:
+    """A pixel inside the field of view, each equally probable."""
+    side = len(example.inside)
+    for _ in range(100):
+        x, y = rng.integers(side, size=2)
+        if example.inside[y, x]:
+            return float(x), float(y)
+    return side / 2, side / 2

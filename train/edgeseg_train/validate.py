@@ -1,0 +1,101 @@
+"""Validation photographs at their own size: Dice for every threshold, and the threshold to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from edgeseg.arrays import Mask
+from edgeseg.datasets import DataSet
+from edgeseg.field_of_view import field_of_view
+from edgeseg.metrics import BINS, Curve, curve
+from edgeseg.postprocess import to_frame
+from edgeseg.preprocess import Prepared, Preprocessing, preprocess
+
+
+@dataclass(frozen=True)
+class Held:
+    """A validation photograph, ready at one working size.
+
+    Attributes:
+        data_set: the set's name.
+        ready: the network's input and the way back.
+        truth: (H, W) uint8 {0, 255} at the photograph's own size.
+        found_fov: (H, W) uint8 {0, 255}, as preprocessing found it.
+        counted: where pixels count: the published field of view, None for the whole frame.
+    """
+
+    data_set: str
+    ready: Prepared
+    truth: Mask
+    found_fov: Mask
+    counted: Mask | None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Dice of a network on validation photographs, at one threshold.
+
+    Attributes:
+        threshold: the best over `dice` below.
+        dice: mean over data sets of the mean over photographs.
+        iou: the same of IoU.
+        per_set: Dice per data set.
+    """
+
+    threshold: float
+    dice: float
+    iou: float
+    per_set: dict[str, float]
+
+
+def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[Held, ...]:
+    """Load validation photographs once."""
+    how = replace(how, size=size)
+    held = []
+    for data_set in data_sets:
+        for pair in data_set.pairs:
+            loaded = pair.load()
+            fov = field_of_view(loaded.photo, how.fov, pair.name)
+            ready = preprocess(loaded.photo, fov, how)
+            held.append(Held(data_set.name, ready, loaded.truth, fov.mask, loaded.fov))
+    return tuple(held)
+
+
+def validate(network: nn.Module, held: Sequence[Held], how: Preprocessing, device: torch.device) -> Validation:
+    """Native protocol of `edgeseg evaluate`, at the threshold that serves these photographs best.
+
+    Every data set counts the same, so that a set of many photographs does not choose the threshold alone.
+    """
+    curves: dict[str, list[Curve]] = {}
+    for item in held:
+        curves.setdefault(item.data_set, []).append(_curve(network, item, how, device))
+    by_threshold = {name: np.mean([c.dice_at() for c in own], axis=0) for name, own in curves.items()}
+    mean = np.mean(list(by_threshold.values()), axis=0)
+    best = int(mean.argmax())
+    per_set = {name: float(dice[best]) for name, dice in by_threshold.items()}
+    iou = [np.mean([_iou(c.dice_at()[best]) for c in own]) for own in curves.values()]
+    return Validation(best / BINS, float(mean[best]), float(np.mean(iou)), per_set)
+
+
+@torch.inference_mode()
+def _curve(network: nn.Module, item: Held, how: Preprocessing, device: torch.device) -> Curve:
+    photo = torch.from_numpy(item.ready.tensor).to(device).permute(0, 3, 1, 2).float() / 255
+    logits = network(normalise(photo, how))
+    probability = logits.float().sigmoid()[0, 0].cpu().numpy()
+    at_own_size = to_frame(probability, item.ready.placement, item.found_fov)
+    return curve(at_own_size, item.truth, item.counted)
+
+
+def normalise(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
+    """(N, 3, H, W) of 0 to 1 -> (photo - mean) / std, per channel."""
+    mean, std = (torch.tensor(v, device=photo.device).view(1, 3, 1, 1) for v in (how.mean, how.std))
+    return (photo - mean) / std
+
+
+def _iou(dice: float) -> float:
+    return dice / (2 - dice)

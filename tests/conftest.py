@@ -1,11 +1,16 @@
-"""Where the tests' photographs come from: real ones through EDGESEG_DATA, else drawn ones."""
+"""Where the tests' photographs come from (real ones through EDGESEG_DATA, else drawn ones), and model files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from edgeseg.preprocess import Preprocessing, preset
+
+TINY_SIZE = 128
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +20,39 @@ def data_root() -> Path:
     if not root:
         pytest.skip("EDGESEG_DATA is not set: real photographs are not at hand")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Preprocessing], Path]:
+    """Writes `NAME.fp32.onnx`: the smallest member of the family, fed as asked, weights from a fixed seed.
+
+    Its vessels mean nothing, but every pixel has a probability, some above 0.5 and some below.
+    """
+    torch = pytest.importorskip("torch", reason="making a model file needs torch (extra 'export')")
+    pytest.importorskip("onnx", reason="making a model file needs onnx (extra 'export')")
+    from edgeseg_export.convert import card_of
+    from edgeseg_export.graph import PhotoToProbability, to_onnx
+    from edgeseg_export.publish import with_card
+    from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
+    from edgeseg_train.network import build, named
+
+    def make(name: str, how: Preprocessing) -> Path:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = build(named("tiny")).eval()
+        size, evidence = WorkingSize("default", how.size, 0.5), {"default": {"synthetic": 0.25}}
+        data = (TrainingData("synthetic", 1, "drawn by this project (Apache-2.0)"),)
+        trained = Checkpoint(named("tiny"), network.state_dict(), how, (size,), data, evidence)
+        # Without onnxsim and the checks of `edgeseg convert`, which have tests of their own: a second, not ten.
+        model = to_onnx(PhotoToProbability(network, how), how.size)
+        file = tmp_path_factory.mktemp("models") / f"{name}.fp32.onnx"
+        file.write_bytes(with_card(model, card_of(trained, size, name, "0" * 64)))
+        return file
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(make_model: Callable[[str, Preprocessing], Path]) -> Path:
+    """`tiny.fp32.onnx`: random weights, 128x128, preset `edge`, threshold 0.5."""
+    return make_model("tiny", preset("edge", TINY_SIZE))

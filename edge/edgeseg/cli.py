@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple, NoReturn
 
 import click
 
@@ -33,17 +33,6 @@ VERBS = {
 }
 
 
-class _Shown(click.ClickException):
-    """One of our errors, as click prints and exits."""
-
-    def __init__(self, error: EdgesegError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"edgeseg: {self.message}", err=True)
-
-
 class Verbs(click.Group):
     """Resolves a verb when it is called."""
 
@@ -59,7 +48,7 @@ class Verbs(click.Group):
         try:
             return _load(cmd_name, verb)
         except EdgesegError as error:
-            raise _Shown(error) from error
+            _end(ctx, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Verbs with their summaries, without loading one."""
@@ -71,9 +60,14 @@ class Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except EdgesegError as error:
-            raise _Shown(error) from error
+            _end(ctx, error)
         except KeyboardInterrupt:
             ctx.exit(130)
+
+
+def _end(ctx: click.Context, error: EdgesegError) -> NoReturn:
+    click.echo(f"edgeseg: {error}", err=True)
+    ctx.exit(error.exit_code)
 
 
 def _load(name: str, verb: Verb) -> click.Command:
@@ -84,8 +78,9 @@ def _load(name: str, verb: Verb) -> click.Command:
         if not verb.extra or (error.name or "").split(".")[0].startswith("edgeseg"):
             raise
         raise SurroundingsError(
-            f"'edgeseg {name}' needs the extra '{verb.extra}' ({error.name} is not installed); in the clone: "
-            f"pip install '.[{verb.extra}]', with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[{verb.extra}]'"
+            f"'edgeseg {name}' needs the extra '{verb.extra}' ({error.name} is not installed); "
+            f"in the clone: pip install '.[{verb.extra}]', "
+            f"with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[{verb.extra}]'"
         ) from error
     assert isinstance(command, click.Command)
     return command

@@ -57,7 +57,7 @@ class Counts:
 def count(found: Mask, truth: Mask, inside: Mask | None = None) -> Counts:
     """Compare two masks (H, W) uint8 {0, 255}, over the whole frame or where `inside` is not 0."""
     if inside is not None:
-        found, truth = cv2.bitwise_and(found, inside), cv2.bitwise_and(truth, inside)
+        found, truth = (cv2.bitwise_and(mask, inside).astype(np.uint8, copy=False) for mask in (found, truth))
     total = truth.size if inside is None else cv2.countNonZero(inside)
     both = cv2.countNonZero(cv2.bitwise_and(found, truth))
     of_found, of_truth = cv2.countNonZero(found), cv2.countNonZero(truth)
@@ -81,11 +81,11 @@ class Curve:
         return float((self.vessel * (below + 0.5 * self.background)).sum() / (vessels * background))
 
     def dice_at(self) -> npt.NDArray[np.float64]:
-        """Dice (BINS,) for the thresholds k / BINS."""
+        """Dice (BINS,) for the thresholds k / BINS; 1 where neither mask has a vessel."""
         found_vessel = self.vessel[::-1].cumsum()[::-1]
         found_background = self.background[::-1].cumsum()[::-1]
         whole = found_vessel + found_background + self.vessel.sum()
-        return 2 * found_vessel / np.maximum(whole, 1)
+        return np.where(whole == 0, 1.0, 2 * found_vessel / np.maximum(whole, 1))
 
 
 def curve(probability: Probability, truth: Mask, inside: Mask | None = None) -> Curve:

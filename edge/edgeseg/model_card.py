@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+import math
+import os
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast, get_args
@@ -21,7 +23,12 @@ Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
 FORMAT = 1
 PREFIX = "edgeseg."
 _METADATA_PROPS = 14  # field number in onnx.proto's ModelProto
-_LARGEST_ENTRY = 1 << 24
+_VARINT, _DELIMITED, _FIXED = 0, 2, {1: 8, 5: 4}  # protobuf's wire types; the bytes of those of fixed length
+
+# A card takes some kilobytes. Files are untrusted: a made-up one costs no more time and memory than these allow.
+_LARGEST_METADATA = 1 << 20
+_MOST_FIELDS = 10_000
+_LONGEST_TEXT = 1000
 
 
 @dataclass(frozen=True)
@@ -79,18 +86,20 @@ class ModelCard:
             ModelError: it lacks the entries, or they make no sense; the message names `file`.
         """
         if PREFIX + "format" not in entries:
-            raise ModelError(f"{file}: does not say how to feed it (no edgeseg.* metadata); make it with `edgeseg convert`")
+            raise ModelError(f"{file}: lacks edgeseg.* metadata on how to feed it; make it with `edgeseg convert`")
         if entries[PREFIX + "format"] != str(FORMAT):
-            found = entries[PREFIX + "format"]
+            found = entries[PREFIX + "format"][:20]
             raise ModelError(f"{file}: metadata format {found!r}, this edgeseg reads {FORMAT}; convert it again")
         try:
-            return cls._parsed({key.removeprefix(PREFIX): value for key, value in entries.items()})
+            ours = {key.removeprefix(PREFIX): value for key, value in entries.items() if key.startswith(PREFIX)}
+            return cls._parsed(ours)
         except KeyError as error:
             raise ModelError(f"{file}: its metadata lacks {error}; convert it again") from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(f"{file}: its metadata makes no sense ({error}); convert it again") from error
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            reason = str(error)[:200]
+            raise ModelError(f"{file}: its metadata makes no sense ({reason}); convert it again") from error
         except ModelError as error:
-            raise ModelError(f"{file}: {error}") from error
+            raise ModelError(f"{file}: {str(error)[:200]}") from error
 
     @classmethod
     def _parsed(cls, entries: Mapping[str, str]) -> ModelCard:
@@ -101,21 +110,34 @@ class ModelCard:
             raise ValueError(f"threshold {threshold}")
         gmac = json.loads(entries["gmac"])
         return cls(
-            name=entries["name"],
-            architecture=entries["architecture"],
+            name=_text(entries["name"]),
+            architecture=_text(entries["architecture"]),
             parameters=int(entries["parameters"]),
-            gmac=None if gmac is None else float(gmac),
+            gmac=None if gmac is None else _finite(gmac),
             precision=cast("Precision", precision),
-            compute=entries["compute"],
+            compute=_text(entries["compute"]),
             preprocessing=Preprocessing.from_dict(json.loads(entries["preprocessing"])),
             threshold=threshold,
             training_data=tuple(
-                Licence(str(d["name"]), int(d["photographs"]), str(d["licence"]))
+                Licence(_text(d["name"]), int(d["photographs"]), _text(d["licence"]))
                 for d in json.loads(entries["training_data"])
             ),
-            evidence={str(k): float(v) for k, v in json.loads(entries["evidence"]).items()},
-            checkpoint_sha256=entries["checkpoint_sha256"],
+            evidence={_text(k): _finite(v) for k, v in json.loads(entries["evidence"]).items()},
+            checkpoint_sha256=_text(entries["checkpoint_sha256"]),
         )
+
+
+def _text(value: object) -> str:
+    """Text that a terminal can be given: no control characters, no lone surrogates."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_TEXT:
+        raise ValueError(f"not a line of text: {value!r}")
+    return value
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"not a number: {value!r}")
+    return float(value)
 
 
 def read_card(file: Path) -> ModelCard:
@@ -124,49 +146,62 @@ def read_card(file: Path) -> ModelCard:
     Raises:
         ModelError: the file is missing, is no ONNX file, or lacks the card.
     """
-    if not file.is_file():
-        raise ModelError(f"{file}: there is no such model file")
     try:
+        if not file.is_file():
+            raise ModelError(f"{file}: there is no such model file")
         with file.open("rb") as stream:
             entries = dict(_metadata(stream))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file}: cannot be read as an ONNX model ({error})") from error
+        raise ModelError(
+            f"{file}: cannot be read as an ONNX model ({error}); make it with `edgeseg convert`"
+        ) from error
     return ModelCard.from_metadata(entries, str(file))
 
 
 def _metadata(stream: BinaryIO) -> Iterator[tuple[str, str]]:
-    for number, payload in _fields(stream, wanted=_METADATA_PROPS):
-        if number == _METADATA_PROPS:
-            yield _entry(payload)
+    left = _LARGEST_METADATA
+    for _, payload in _fields(stream, {_METADATA_PROPS}):
+        left -= len(payload)
+        if left < 0:
+            raise ValueError(f"over {_LARGEST_METADATA >> 20} MiB of metadata")
+        yield _entry(payload)
 
 
 def _entry(payload: bytes) -> tuple[str, str]:
     """A StringStringEntryProto: key is field 1, value is field 2."""
-    parts = {number: text.decode() for number, text in _fields(io.BytesIO(payload), wanted=None)}
+    parts = {number: text.decode() for number, text in _fields(io.BytesIO(payload), {1, 2})}
     return parts.get(1, ""), parts.get(2, "")
 
 
-def _fields(stream: BinaryIO, wanted: int | None) -> Iterator[tuple[int, bytes]]:
-    """Length-delimited fields of one protobuf message; only the wanted ones (None: all) are read into memory."""
-    while (tag := _varint(stream)) is not None:
+def _fields(stream: BinaryIO, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of one protobuf message that are wanted; the others are jumped over unread."""
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    for _ in range(_MOST_FIELDS):
+        tag = _varint(stream)
+        if tag is None:
+            return
         number, kind = tag >> 3, tag & 7
-        length = {0: None, 1: 8, 5: 4}.get(kind, -1)
-        if length is None:
-            _varint(stream)
-            continue
-        if kind == 2:
-            length = _varint(stream)
-        if length is None or length < 0:
-            raise ValueError("not a protobuf message")
-        if wanted in (None, number) and kind == 2:
-            if length > _LARGEST_ENTRY:
-                raise ValueError("a metadata entry of over 16 MiB")
-            payload = stream.read(length)
-            if len(payload) != length:
-                raise ValueError("cut short")
-            yield number, payload
+        length = _length(stream, kind)
+        if length > end - stream.tell():
+            raise ValueError("cut short")
+        if kind != _DELIMITED or number not in wanted:
+            stream.seek(length, os.SEEK_CUR)
+        elif length > _LARGEST_METADATA:
+            raise ValueError(f"over {_LARGEST_METADATA >> 20} MiB of metadata")
         else:
-            stream.seek(length, 1)
+            yield number, stream.read(length)
+    raise ValueError("not the fields of an ONNX model")
+
+
+def _length(stream: BinaryIO, kind: int) -> int:
+    """Bytes of a field of this wire type from where the stream is; a varint's are read."""
+    if kind in _FIXED:
+        return _FIXED[kind]
+    value = _varint(stream) if kind in (_VARINT, _DELIMITED) else None
+    if value is None:
+        raise ValueError("not a protobuf message")
+    return value if kind == _DELIMITED else 0
 
 
 def _varint(stream: BinaryIO) -> int | None:

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 
 from edgeseg.errors import ModelError
 from edgeseg.model_card import ModelCard, Precision, read_card
-from edgeseg.models import FOLDER
+from edgeseg.models import FOLDER, SHIPPED
 
 PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 
@@ -27,15 +27,15 @@ class ModelFile:
     card: ModelCard
     reason: str
 
+    @property
+    def name(self) -> str:
+        """As reports call it: the shipped name (`default`), else the file's name without `.PRECISION.onnx`."""
+        stem = _base(self.path).name.removesuffix(".onnx")
+        shipped = {file: name for name, file in SHIPPED.items()} if self.path.parent == FOLDER else {}
+        return shipped.get(stem, stem)
 
-def shipped() -> dict[str, Path]:
-    """Names of the shipped models -> their files without `.PRECISION.onnx`."""
-    return {file.name.split(".")[0]: FOLDER / file.name.split(".")[0] for file in sorted(FOLDER.glob("*.onnx"))}
 
-
-def find_model(
-    model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]
-) -> ModelFile:
+def find_model(model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]) -> ModelFile:
     """The file to load.
 
     Args:
@@ -46,14 +46,22 @@ def find_model(
     Raises:
         ModelError: there is no such model or precision; the message says what there is.
     """
+    try:
+        return _find(model, precision, features)
+    except (OSError, ValueError) as error:  # a folder that may not be entered; "", ".", a name that is too long
+        raise ModelError(
+            f"{model}: cannot be opened as a model ({error}); give a model file or a shipped name"
+        ) from error
+
+
+def _find(model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]) -> ModelFile:
     given = Path(model)
-    if given.suffix == ".onnx" and precision == "auto":
-        return ModelFile(given, read_card(given), "this file was asked for")
-    base = shipped().get(str(model), _base(given))
+    if given.suffix == ".onnx" and (precision == "auto" or (given.is_file() and given == _base(given))):
+        return _literally(given, precision)
+    base = FOLDER / SHIPPED[str(model)] if str(model) in SHIPPED else _base(given)
     files = {p: file for p in get_args(Precision) if (file := base.with_name(f"{base.name}.{p}.onnx")).is_file()}
     if not files:
-        names = ", ".join(shipped()) or "none"
-        raise ModelError(f"{model}: there is no such model; give a model file or a shipped name ({names})")
+        raise ModelError(f"{model}: there is no such model; give a model file or a shipped name ({', '.join(SHIPPED)})")
     if precision != "auto":
         if precision not in files:
             raise ModelError(f"{base.name}: there is no {precision} file in {base.parent}; there is {', '.join(files)}")
@@ -61,6 +69,14 @@ def find_model(
     cards = {p: read_card(file) for p, file in files.items()}
     chosen, reason = choose(_of_one_checkpoint(cards), features)
     return ModelFile(files[chosen], cards[chosen], reason)
+
+
+def _literally(file: Path, precision: PrecisionChoice) -> ModelFile:
+    """This very file; one whose name tells no precision must be of the one asked for."""
+    card = read_card(file)
+    if precision not in ("auto", card.precision):
+        raise ModelError(f"{file}: is {card.precision}, not {precision}; leave --precision out, or give another file")
+    return ModelFile(file, card, "this file was asked for")
 
 
 def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> tuple[Precision, str]:
@@ -74,14 +90,14 @@ def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> t
         return "fp32", "the CPU has no half precision" if "fp16" in cards else "the model's fp32 file"
     if "fp16w" in cards:
         return "fp16w", "half-precision weights, computed in FP32; there is no fp32 file"
-    only = next(iter(cards))
-    return only, f"only {only} is there"
+    first = next(iter(cards))
+    return first, f"{first} is the first of what is there; there is no fp32 file"
 
 
 def _base(given: Path) -> Path:
     """`x/NAME.fp32.onnx` -> `x/NAME`."""
     for precision in get_args(Precision):
-        if given.name.endswith(f".{precision}.onnx"):
+        if given.name.endswith(f".{precision}.onnx") and given.name != f".{precision}.onnx":
             return given.with_name(given.name.removesuffix(f".{precision}.onnx"))
     return given
 

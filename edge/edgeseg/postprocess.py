@@ -30,9 +30,9 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
     Bit for bit `to_frame(...) >= threshold` inside the field of view, without the full-size probability.
     """
     source = placement.source
-    part = cv2.compare(_to_source(probability, placement), float(np.float32(threshold)), cv2.CMP_GE)
+    vessel = _to_source(probability, placement) >= np.float32(threshold)
     frame: Mask = np.zeros(placement.frame, np.uint8)
-    frame[source.rows, source.columns] = cv2.bitwise_and(part, inside[source.rows, source.columns])
+    np.multiply(vessel, inside[source.rows, source.columns], out=frame[source.rows, source.columns])
     return frame
 
 

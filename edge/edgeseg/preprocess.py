@@ -5,6 +5,7 @@ How it is done is data: a `Preprocessing` record travels in the checkpoint and i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, TypeAlias, get_args
@@ -107,11 +108,14 @@ def _number(key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         _refuse(f"{key} = {value!r} is not a number")
     assert isinstance(value, (int, float))
-    return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf  # the range checks refuse it
 
 
 def _checked(key: str, value: object) -> object:
-    if key in _WORDS or value == "keep":
+    if key in _WORDS or (key == "fill" and value == "keep"):
         if not isinstance(value, str):
             _refuse(f"{key} = {value!r} is not a word")
         return value
@@ -119,11 +123,11 @@ def _checked(key: str, value: object) -> object:
         if not isinstance(value, (list, tuple)) or len(value) != 3:
             _refuse(f"{key} = {value!r} is not three numbers (R, G, B)")
         assert isinstance(value, (list, tuple))
-        return tuple(float(_number(key, v)) for v in value)
+        return tuple(_number(key, v) for v in value)
     number = _number(key, value)
     if key == "clip_limit":
-        return float(number)
-    if number != int(number):
+        return number
+    if not number.is_integer():
         _refuse(f"{key} = {value!r} is not a whole number")
     return int(number)
 
@@ -203,7 +207,7 @@ def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
     placement = place(photo.shape[:2], fov, how)
     if how.contrast == "clahe" and how.contrast_at == "before":
         photo = fill_outside(equalise(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
-    square = to_square(photo, placement, how.fit)
+    square = to_square(photo, placement, how.fit, 0 if how.fill == "keep" else how.fill)
     inside = mask_to_square(fov.mask, placement)
     if how.contrast == "clahe" and how.contrast_at == "after":
         square = equalise(square, how.clip_limit, how.tiles)
@@ -212,8 +216,8 @@ def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
     return Prepared(square[None], inside, placement)
 
 
-def to_square(photo: Photo, placement: Placement, fit: Fit) -> Photo:
-    """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), black around it."""
+def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> Photo:
+    """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), the grey level `around` about it."""
     source, target = placement.source, placement.target
     part = photo[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
@@ -221,7 +225,7 @@ def to_square(photo: Photo, placement: Placement, fit: Fit) -> Photo:
     resized = cv2.resize(part, (target.width, target.height), interpolation=how)
     if (target.width, target.height) == (placement.size, placement.size):
         return resized.astype(np.uint8, copy=False)
-    square: Photo = np.zeros((placement.size, placement.size, 3), np.uint8)
+    square: Photo = np.full((placement.size, placement.size, 3), around, np.uint8)
     square[target.rows, target.columns] = resized
     return square
 
@@ -251,6 +255,4 @@ def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Pho
         return photo
     if fill == 0:
         return cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False)
-    filled = photo.copy()
-    filled[inside == 0] = fill
-    return filled
+    return np.where(inside[:, :, None] != 0, photo, np.uint8(fill))

@@ -1,4 +1,8 @@
-"""The rim of a field of view: outline points -> the circle that most of them lie on, and the straight cuts of it."""
+"""The rim of a field of view: outline points -> the upright ellipse that most of them lie on.
+
+A camera's stop is a circle; non-square pixels, as of old video cameras and of photographs resized to a square, make an
+upright ellipse of it.
+"""
 
 from __future__ import annotations
 
@@ -9,150 +13,153 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+Floats: TypeAlias = npt.NDArray[np.float64]
 Points: TypeAlias = npt.NDArray[np.float64]
 """(N, 2) float64, x and y in pixels; pixel centres lie on whole numbers."""
 
 TOLERANCE = 1.5
 """A point lies on a line that it misses by less, pixels."""
+DIRECTIONS = np.arange(1.0, 360, 2)
+"""Where the rim is looked at, degrees."""
 
-# Circles through three points this share of the outline apart, from 48 starts each: wide ones for a whole circle, narrow
-# ones for an outline of which a short arc is the circle's. Regular, not random: equal photographs give equal circles.
-_STARTS = 48
-_SPACINGS = (1 / 3, 1 / 5, 1 / 8, 1 / 12)
-_VOTERS = 150
-
-_SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
-_SHORTEST_CHORD = 0.3  # of the radius; the piece that a shorter one cuts off is below 0.1 % of the circle
-_CUT_SUPPORT = 0.6  # of the chord must be outline
+# 256 triples and fours of outline points, spread evenly over all there are by a Kronecker sequence (powers of the root of
+# x^5 = x + 1; Roberts 2018). No random numbers: equal photographs give equal rims, whatever NumPy's release.
+_FOURS = np.outer(np.arange(1, 257), 1.1673039782614187 ** -np.arange(1.0, 5)) % 1
+_VOTERS = 128
+_ENOUGH = 0.5  # of the votes for a circle: no ellipse is tried
+_MORE = 1.3  # times as many votes an ellipse needs, which has a parameter more to please the outline with
+_FLATTEST = 0.6  # height to width or width to height; 3:2 stretched to a square makes 0.67
+_ARC = 0.8  # of the directions must be outline before the rim's shape is told from it; from less it is kept
 
 
 @dataclass(frozen=True)
-class Circle:
-    """A circle, pixels."""
+class Rim:
+    """An upright ellipse, pixels."""
 
     x: float
     y: float
-    radius: float
+    across: float
+    down: float
 
-    def off(self, points: Points) -> npt.NDArray[np.float64]:
-        """Signed distance of each point from the circle, pixels; positive outside."""
-        return np.asarray(np.hypot(points[:, 0] - self.x, points[:, 1] - self.y) - self.radius)
+    @property
+    def radius(self) -> float:
+        """Radius of the circle of the same area, pixels."""
+        return math.sqrt(self.across * self.down)
 
-    def on(self, points: Points) -> Points:
+    def off(self, points: Points) -> Floats:
+        """Signed distance of each point from the rim, pixels; positive outside; exact for a circle."""
+        unit = (points - (self.x, self.y)) / (self.across, self.down)
+        return np.asarray((np.hypot(unit[:, 0], unit[:, 1]) - 1) * self.radius)
+
+    def near(self, points: Points, tolerance: float = TOLERANCE) -> Points:
         """The points that lie on it."""
-        return points[np.abs(self.off(points)) < TOLERANCE]
+        return points[np.abs(self.off(points)) < tolerance]
 
-    def degrees(self, points: Points) -> npt.NDArray[np.float64]:
-        """Direction of each point from the centre, 0 to 360, clockwise from the right as one looks at the photograph."""
-        return np.asarray(np.rad2deg(np.arctan2(points[:, 1] - self.y, points[:, 0] - self.x)) % 360)
-
-    def at(self, degrees: npt.NDArray[np.float64]) -> Points:
-        """Its points in these directions."""
+    def at(self, degrees: Floats) -> Points:
+        """Its points (N, 2) in these directions."""
         angle = np.deg2rad(degrees)
-        return np.column_stack([self.x + self.radius * np.cos(angle), self.y + self.radius * np.sin(angle)])
+        return np.column_stack([self.x + self.across * np.cos(angle), self.y + self.down * np.sin(angle)])
 
-    def grown(self, pixels: float) -> Circle:
-        """The concentric circle whose radius is larger by so much."""
-        return Circle(self.x, self.y, self.radius + pixels)
+    def grown(self, pixels: float) -> Rim:
+        """The rim so many pixels further out."""
+        return Rim(self.x, self.y, self.across + pixels, self.down + pixels)
 
-    def scaled(self, factor: float, shift: float) -> Circle:
-        """The same circle where a point p lies at p * factor + shift."""
-        return Circle(self.x * factor + shift, self.y * factor + shift, self.radius * factor)
+    def directions(self, points: Points) -> npt.NDArray[np.bool_]:
+        """(180,) bool: in which of the DIRECTIONS there is a point."""
+        unit = (points - (self.x, self.y)) / (self.across, self.down)
+        degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
+        return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
 
-
-@dataclass(frozen=True)
-class Cut:
-    """A straight cut: what lies further than `distance` radii from the circle's centre, along (x, y), is not seen."""
-
-    x: float
-    y: float
-    distance: float
-    support: float
+    def scaled(self, factor: float, shift: float) -> Rim:
+        """The same rim where a point p lies at p * factor + shift."""
+        return Rim(self.x * factor + shift, self.y * factor + shift, self.across * factor, self.down * factor)
 
 
-def fit_circle(outline: Points, smallest: float, largest: float) -> Circle | None:
-    """Consensus of three-point circles, then least squares over the points that lie on the winner.
+def fit(outline: Points, smallest: float, largest: float) -> Rim | None:
+    """The rim that most outline points lie on: consensus, then least squares over the points that lie on the winner.
 
     Args:
         outline: Points in their order along the outline.
-        smallest: Radius below which a circle does not count, pixels.
-        largest: Radius above which a circle does not count, pixels.
+        smallest: Radius below which a rim does not count, pixels.
+        largest: Radius above which a rim does not count, pixels.
     """
-    circles = _through_three(outline)
-    circles = circles[(circles[:, 2] > smallest) & (circles[:, 2] < largest)]
-    if not len(circles):
-        return None
+    chosen = outline[(_FOURS * len(outline)).astype(int)]
+    best, most = _vote(_circles(chosen), outline, smallest, largest)
+    if most < _ENOUGH:
+        ellipse, votes = _vote(_ellipses(chosen), outline, smallest, largest)
+        best = ellipse if votes > _MORE * most else best
+    for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
+        best = best and _through(best.near(outline, tolerance), best)
+    return best
+
+
+def _through(points: Points, guess: Rim) -> Rim:
+    """Least-squares rim through points near the guess; keeps the guess's shape where they cover too little of it."""
+    if len(points) < 10:
+        return guess
+    x, y = ((points - (guess.x, guess.y)) / (guess.across, guess.down)).T
+    if guess.directions(points).mean() > _ARC:
+        a, b, c, d = np.linalg.lstsq(np.column_stack([x * x, y * y, x, y]), np.ones(len(x)), rcond=None)[0]
+    else:
+        a, c, d = np.linalg.lstsq(np.column_stack([x * x + y * y, x, y]), np.ones(len(x)), rcond=None)[0]
+        b = a
+    if min(a, b) <= 0:
+        return guess
+    # a x^2 + b y^2 + c x + d y = 1, completed to squares
+    rest = 1 + c * c / (4 * a) + d * d / (4 * b)
+    return Rim(
+        guess.x - guess.across * c / (2 * a),
+        guess.y - guess.down * d / (2 * b),
+        guess.across * math.sqrt(rest / a),
+        guess.down * math.sqrt(rest / b),
+    )
+
+
+def within(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Which points lie in the frame and not at its very edge, which cuts everything straight."""
+    limit = np.array([shape[1] - 3, shape[0] - 3])
+    return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
+
+
+def _vote(rims: Floats, outline: Points, smallest: float, largest: float) -> tuple[Rim | None, float]:
+    """Of rims (N, 4) x, y, across, down the one that most of the outline lies on, and the share that does."""
+    across, down = rims[:, 2], rims[:, 3]
+    flat = np.minimum(across, down) / np.maximum(across, down)
+    rims = rims[(np.minimum(across, down) > smallest) & (np.maximum(across, down) < largest) & (flat > _FLATTEST)]
+    if not len(rims):
+        return None, 0.0
     some = outline[:: max(1, len(outline) // _VOTERS)]
-    distance = np.hypot(some[:, 0] - circles[:, :1], some[:, 1] - circles[:, 1:2])
-    votes = (np.abs(distance - circles[:, 2:]) < TOLERANCE).sum(axis=1)
-    x, y, radius = circles[int(votes.argmax())]
-    circle = Circle(float(x), float(y), float(radius))
-    for _ in range(3):
-        circle = _least_squares(circle.on(outline)) or circle
-    return circle
+    x, y, across, down = (column[:, None] for column in rims.T)
+    off = (np.hypot((some[:, 0] - x) / across, (some[:, 1] - y) / down) - 1) * np.sqrt(across * down)
+    votes = (np.abs(off) < TOLERANCE).mean(axis=1)
+    best = int(votes.argmax())
+    return Rim(*rims[best].tolist()), float(votes[best])
 
 
-def fit_cuts(outlines: list[Points], circle: Circle) -> list[Cut]:
-    """The best supported straight cut at the top, bottom, left and right, where there is one."""
-    sides = [(0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0)]
-    found = [[_fit_cut(outline, circle, side) for outline in outlines] for side in sides]
-    best = [max((cut for cut in cuts if cut), key=lambda cut: cut.support, default=None) for cuts in found]
-    return [cut for cut in best if cut]
-
-
-def _through_three(outline: Points) -> npt.NDArray[np.float64]:
-    """Circles (N, 3) x, y, radius through triples of outline points; triples on a line are left out."""
-    first = np.arange(_STARTS) * len(outline) // _STARTS
-    steps = np.array([max(1, round(len(outline) * share)) for share in _SPACINGS])
-    index = (first[:, None, None] + steps[:, None] * np.arange(3)).reshape(-1, 3) % len(outline)
-    a, b, c = outline[index[:, 0]], outline[index[:, 1]], outline[index[:, 2]]
-    u, v = b - a, c - a
+def _circles(chosen: Floats) -> Floats:
+    """Circles (N, 4) through the first three of chosen points (M, 4, 2); triples on a line are left out."""
+    a, u, v = chosen[:, 0], chosen[:, 1] - chosen[:, 0], chosen[:, 2] - chosen[:, 0]
     cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     keep = np.abs(cross) > 1e-6
     a, u, v, cross = a[keep], u[keep], v[keep], cross[keep]
     uu, vv = (u**2).sum(axis=1), (v**2).sum(axis=1)
     x, y = (v[:, 1] * uu - u[:, 1] * vv) / cross, (u[:, 0] * vv - v[:, 0] * uu) / cross
-    return np.column_stack([a[:, 0] + x, a[:, 1] + y, np.hypot(x, y)])
+    radius = np.hypot(x, y)
+    return np.column_stack([a[:, 0] + x, a[:, 1] + y, radius, radius])
 
 
-def _least_squares(points: Points) -> Circle | None:
-    """Circle by Kasa's algebraic fit (1976): 2 x p + 2 y q + s = x^2 + y^2 is linear in p, q and s."""
-    if len(points) < 10:
-        return None
-    middle = points.mean(axis=0)
-    around = points - middle
-    design = np.column_stack([2 * around, np.ones(len(around))])
-    p, q, s = np.linalg.lstsq(design, (around**2).sum(axis=1), rcond=None)[0]
-    return Circle(float(p + middle[0]), float(q + middle[1]), math.sqrt(max(s + p * p + q * q, 0.0)))
-
-
-def _fit_cut(outline: Points, circle: Circle, side: tuple[float, float]) -> Cut | None:
-    """The line, nearly square to `side`, on which most of the outline that lies inside the circle falls."""
-    around = outline - (circle.x, circle.y)
-    outward, along = around @ side, around @ (-side[1], side[0])
-    inside = (outward > 0.3 * circle.radius) & (circle.off(outline) < -TOLERANCE)
-    if inside.sum() < 5:
-        return None
-    outward, along = outward[inside], along[inside]
-    slope, height = _line(along, outward)
-    on = np.abs(outward - slope * along - height) < TOLERANCE
-    chord = 2 * math.sqrt(max(circle.radius**2 - height**2, 0.0))
-    support = len(np.unique(np.round(along[on]))) / max(chord, 1.0)
-    if chord < _SHORTEST_CHORD * circle.radius or support < _CUT_SUPPORT:
-        return None
-    length = math.hypot(1.0, slope)
-    x, y = (side[0] + slope * side[1]) / length, (side[1] - slope * side[0]) / length
-    # The outline's pixel centres lie half a pixel inside.
-    return Cut(x, y, (height + 0.5) / length / (circle.radius + 0.5), support)
-
-
-def _line(along: npt.NDArray[np.float64], outward: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and height of the line outward = slope * along + height that most points are on."""
-    level = np.round(outward - _SLOPES[:, None] * along).astype(int)
-    level -= level.min()
-    counts = [np.convolve(np.bincount(row, minlength=int(level.max()) + 1), (1, 1, 1), "same") for row in level]
-    slope = float(_SLOPES[int(np.argmax([count.max() for count in counts]))])
-    rest = outward - slope * along
-    start = round(float(rest.min()))
-    height = start + int(np.bincount(np.round(rest - start).astype(int)).argmax())
-    return slope, float(np.median(rest[np.abs(rest - height) < TOLERANCE]))
+def _ellipses(chosen: Floats) -> Floats:
+    """Upright ellipses (N, 4) through chosen points (M, 4, 2); fours on none are left out."""
+    middle = chosen.mean(axis=(0, 1))
+    size = chosen.std()
+    points = (chosen - middle) / size
+    system = np.concatenate([points**2, points], axis=2)
+    system = system[np.abs(np.linalg.det(system)) > 1e-6]
+    a, b, c, d = np.linalg.solve(system, np.ones((len(system), 4, 1)))[:, :, 0].T
+    # a x^2 + b y^2 + c x + d y = 1, completed to squares
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x, y, rest = -c / (2 * a), -d / (2 * b), 1 + c * c / (4 * a) + d * d / (4 * b)
+        across, down = np.sqrt(rest / a), np.sqrt(rest / b)
+    rims = np.column_stack([x, y, across, down]) * size
+    rims[:, :2] += middle
+    return rims[np.isfinite(rims).all(axis=1)]

@@ -93,15 +93,17 @@ class Segmenter:
         self.threshold = self.card.threshold if threshold is None else threshold
         self.runtime = load(self.file.path, self.card.preprocessing.size, runtime, self.threads)
 
-    def segment(self, photo: PhotoLike, name: str = "photograph") -> Segmentation:
+    def segment(self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None) -> Segmentation:
         """Find the vessels.
 
         Args:
             photo: an RGB uint8 array (H, W, 3), a path, or an image file's bytes.
             name: for error messages, where `photo` is no path.
+            fov: its field of view, mask (H, W), where it is known; else it is found as the model's card says.
 
         Raises:
             PhotographError: it cannot be read, or holds no fundus.
+            UsageError: `fov` is of another size than the photograph.
         """
         watch = _Watch()
         if isinstance(photo, (str, os.PathLike)):
@@ -109,7 +111,7 @@ class Segmenter:
         pixels = _decoded(photo, name)
         watch.lap("decode")
         how = self.card.preprocessing
-        fov = field_of_view(pixels, how.fov, name)
+        fov = field_of_view(pixels, how.fov, name) if fov is None else _fitting(fov, pixels, name)
         watch.lap("field_of_view")
         ready = preprocess(pixels, fov, how)
         watch.lap("preprocess")
@@ -128,6 +130,13 @@ def _decoded(photo: PhotoLike, name: str) -> Photo:
     if isinstance(photo, (str, os.PathLike)):
         return read(Path(photo))
     return as_photo(photo, name)
+
+
+def _fitting(fov: FieldOfView, photo: Photo, name: str) -> FieldOfView:
+    if fov.mask.shape != photo.shape[:2]:
+        have, want = (f"{shape[1]}x{shape[0]}" for shape in (fov.mask.shape, photo.shape[:2]))
+        raise UsageError(f"{name}: the field of view is {have} pixels, the photograph {want}; give one of its size")
+    return fov
 
 
 class _Watch:

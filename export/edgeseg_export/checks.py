@@ -10,9 +10,11 @@ import numpy as np
 import onnx
 import torch
 
+from edgeseg.arrays import Probability
 from edgeseg.datasets import Pair
 from edgeseg.errors import EdgesegError
 from edgeseg.field_of_view import field_of_view
+from edgeseg.model_card import ModelCard, read_card
 from edgeseg.preprocess import Prepared, Preprocessing, preprocess
 from edgeseg.runtimes import load
 from edgeseg_export.graph import PhotoToProbability
@@ -47,9 +49,18 @@ def check_graph(model: onnx.ModelProto) -> Check:
     """`onnx.checker` in full, shapes and types inferred."""
     try:
         onnx.checker.check_model(model, full_check=True)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is a failed check
+    except Exception as error:  # whatever it raises is a failed check
         return Check("graph", None, None, " ".join(str(error).split())[:200], False)
     return Check("graph", None, None, "onnx.checker, in full", True)
+
+
+def check_card(file: Path, card: ModelCard) -> Check:
+    """The file says of itself what it should, to the reader that a device uses."""
+    try:
+        read = read_card(file)
+    except EdgesegError as error:
+        return Check("card", None, None, str(error), False)
+    return Check("card", None, None, "read back from the file", read == card)
 
 
 def check_parity(
@@ -76,14 +87,13 @@ def _prepared(pair: Pair, how: Preprocessing) -> Prepared:
     return preprocess(photo, field_of_view(photo, how.fov, pair.name), how)
 
 
-def _in_torch(network: PhotoToProbability, photograph: Prepared) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    with torch.inference_mode():
-        return network(torch.from_numpy(photograph.tensor))[0].numpy()
+@torch.inference_mode()
+def _in_torch(network: PhotoToProbability, photograph: Prepared) -> Probability:
+    probability: Probability = network(torch.from_numpy(photograph.tensor))[0].numpy()
+    return probability
 
 
-def _difference(
-    one: np.ndarray[tuple[int, ...], np.dtype[np.float32]], other: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-) -> float:
+def _difference(one: Probability, other: Probability) -> float:
     """Largest absolute difference; infinite where one of them is not a number."""
     difference = np.abs(one - other)
     return float(difference.max()) if np.isfinite(difference).all() else float("inf")

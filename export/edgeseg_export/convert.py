@@ -15,7 +15,7 @@ from edgeseg.datasets import open_data
 from edgeseg.errors import CheckError
 from edgeseg.files import make_folder
 from edgeseg.model_card import Licence, ModelCard
-from edgeseg_export.checks import Check, check_graph, check_parity, photographs_for
+from edgeseg_export.checks import Check, check_card, check_graph, check_parity, photographs_for
 from edgeseg_export.graph import PhotoToProbability, to_onnx
 from edgeseg_export.publish import publish, sha256, with_card
 from edgeseg_export.simplify import simplify
@@ -58,13 +58,15 @@ def convert_size(trained: Checkpoint, size: WorkingSize, name: str, digest: str)
     how = replace(trained.preprocessing, size=size.size)
     network = PhotoToProbability(trained.network(), how)
     model, unsimplified = simplify(to_onnx(network, size.size))
-    data = with_card(model, card_of(trained, size, name, digest))
+    card = card_of(trained, size, name, digest)
+    data = with_card(model, card)
     checks = [check_graph(onnx.load_from_string(data))]
     checks.append(Check("simplified", None, None, unsimplified or "by onnxsim", True))
     photographs = photographs_for(open_data(DRAWN, "test").pairs, how)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
         trial = Path(scratch) / f"{name}.fp32.onnx"
         trial.write_bytes(data)
+        checks.append(check_card(trial, card))
         checks.append(check_parity(trial, network, photographs))
     return data, checks
 

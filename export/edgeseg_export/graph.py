@@ -26,6 +26,8 @@ class PhotoToProbability(nn.Module):
         super().__init__()
         self.network = network
         std = torch.tensor(how.std).view(1, 3, 1, 1)
+        self.scale: Tensor
+        self.offset: Tensor
         self.register_buffer("scale", 1 / (255 * std))
         self.register_buffer("offset", -torch.tensor(how.mean).view(1, 3, 1, 1) / std)
         self.plain = not any(how.mean)
@@ -54,7 +56,7 @@ def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET) -> onnx.
             torch.onnx.export(
                 network.eval(),
                 (photo,),
-                buffer,
+                buffer,  # type: ignore[arg-type]  # the older exporter writes to a buffer too
                 input_names=["photo"],
                 output_names=["probability"],
                 opset_version=opset,

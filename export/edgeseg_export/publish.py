@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
 
+from edgeseg.errors import SurroundingsError
 from edgeseg.files import write_atomically
 from edgeseg.model_card import ModelCard
 
@@ -20,13 +22,34 @@ def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     described.producer_version = ""
     described.doc_string = ""
     onnx.helper.set_model_props(described, card.to_metadata())
-    return described.SerializeToString(deterministic=True)
+    data: bytes = described.SerializeToString(deterministic=True)
+    return data
 
 
 def publish(files: Mapping[Path, bytes]) -> None:
-    """Move every file into place; all are complete before the first appears."""
-    for path, data in files.items():
-        write_atomically(path, data)
+    """Move every file into place; all are complete on the disk before the first appears.
+
+    Raises:
+        SurroundingsError: one cannot be written; then none appears, and nothing is left behind.
+    """
+    staged = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in files}
+    try:
+        for temporary, path in staged.items():
+            write_atomically(temporary, files[path])
+        for temporary, path in staged.items():
+            _move(temporary, path)
+    finally:
+        for temporary in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def _move(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise SurroundingsError(
+            f"{path}: cannot be written ({error.strerror}); choose another folder with -o"
+        ) from error
 
 
 def sha256(file: Path) -> str:

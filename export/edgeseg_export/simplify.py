@@ -19,7 +19,10 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
         onnx.save(model, before)
         command = [sys.executable, "-m", "onnxsim", str(before), str(after)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+            # In a folder of its own: `-m` looks for modules in the current one first.
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            )
         except subprocess.TimeoutExpired:
             return model, f"onnxsim took longer than {SECONDS} s"
         if done.returncode or not after.is_file():
@@ -29,5 +32,5 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
             simpler = onnx.load(after)
             onnx.checker.check_model(simpler, full_check=True)
         except Exception as error:  # protobuf's and onnx's errors share no base class
-            return model, f"onnxsim wrote an unreadable file: {error}"
+            return model, f"onnxsim wrote an unreadable file: {' '.join(str(error).split())[:200]}"
         return simpler, ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from edgeseg.errors import ModelError
 from edgeseg.files import write_atomically
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocess import SIZE_RANGE, Preprocessing
 from edgeseg_train.network import Architecture, ResUNet, build
 
 FORMAT = 1
@@ -27,6 +29,16 @@ class WorkingSize:
     name: str
     size: int
     threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        # The name becomes a part of a file's name: one from an untrusted checkpoint must not leave the folder.
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", self.name):
+            raise ModelError(f"working size {self.name[:40]!r}: a name is made of letters, digits, - and _")
+        least, most = SIZE_RANGE
+        if not isinstance(self.size, int) or not least <= self.size <= most or not 0 <= self.threshold <= 1:
+            raise ModelError(
+                f"working size {self.size}, threshold {self.threshold}: must be {least} to {most} and 0 to 1"
+            )
 
 
 @dataclass(frozen=True)
@@ -64,11 +76,9 @@ class Checkpoint:
         Raises:
             ModelError: the weights do not fit the architecture.
         """
+        check_fit(self.architecture, self.weights)
         network = build(self.architecture)
-        try:
-            network.load_state_dict({name: weight.float() for name, weight in self.weights.items()})
-        except RuntimeError as error:
-            raise ModelError(f"the weights do not fit '{self.architecture.name}': {_one_line(error)}") from error
+        network.load_state_dict(dict(self.weights))
         return network.eval()
 
 
@@ -95,7 +105,7 @@ def load(file: Path) -> Checkpoint:
     plain = read_tensors(file)
     try:
         return _from_plain(plain)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else _one_line(error)
         raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
     except ModelError as error:
@@ -111,16 +121,43 @@ def _from_plain(plain: Mapping[str, object]) -> Checkpoint:
     weights = cast("Mapping[str, Tensor]", plain["weights"])
     if not all(isinstance(weight, Tensor) for weight in weights.values()):
         raise TypeError("weights hold something that is no tensor")
+    member = Architecture(**architecture)  # type: ignore[arg-type]
+    check_fit(member, weights)
     if not all(bool(weight.isfinite().all()) for weight in weights.values()):
         raise ModelError("a weight is NaN or infinite; train again from an earlier checkpoint")
+    evidence = cast("Mapping[str, Mapping[str, float]]", plain["evidence"])
     return Checkpoint(
-        architecture=Architecture(**architecture),  # type: ignore[arg-type]
+        architecture=member,
         weights=weights,
         preprocessing=Preprocessing.from_dict(cast("Mapping[str, object]", plain["preprocessing"])),
-        sizes=tuple(WorkingSize(**size) for size in cast("list[dict[str, object]]", plain["sizes"])),  # type: ignore[arg-type]
+        sizes=_sizes(cast("list[dict[str, object]]", plain["sizes"]), member),
         training_data=tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", plain["training_data"])),  # type: ignore[arg-type]
-        evidence=cast("Mapping[str, Mapping[str, float]]", plain["evidence"]),
+        evidence={name: {key: float(dice) for key, dice in scores.items()} for name, scores in evidence.items()},
     )
+
+
+def _sizes(plain: list[dict[str, object]], architecture: Architecture) -> tuple[WorkingSize, ...]:
+    sizes = tuple(WorkingSize(**size) for size in plain)  # type: ignore[arg-type]
+    if not sizes or len({size.name for size in sizes}) < len(sizes):
+        raise ModelError("it lists no working size, or two of one name")
+    for size in sizes:
+        if size.size % architecture.multiple:
+            raise ModelError(f"working size {size.size}: not a multiple of {architecture.multiple} pixels")
+    return sizes
+
+
+def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    """Names and shapes of a state dict against an architecture, before either takes memory.
+
+    Raises:
+        ModelError: a weight is missing, of another shape, or not known there.
+    """
+    with torch.device("meta"):
+        wanted = build(architecture).state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        have, want = (tuple(w[name].shape) if name in w else "none" for w in (weights, wanted))
+        if have != want:
+            raise ModelError(f"the weights do not fit '{architecture.name}': {name[:80]!r} is {have}, expected {want}")
 
 
 def write_tensors(plain: Mapping[str, object], file: Path) -> None:
@@ -135,13 +172,15 @@ def read_tensors(file: Path) -> dict[str, object]:
     if not file.is_file():
         raise ModelError(f"{file}: there is no such checkpoint")
     try:
-        plain = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd pickles; a refusal says all that a user needs
+            plain = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{file}: needs code from a pickle to load, which is refused; save its state_dict() instead"
+            f"{file}: damaged, or needs code from a pickle to load, which is refused; save its state_dict() instead"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{file}: damaged or not a checkpoint ({_one_line(error)})") from error
+    except Exception as error:  # damaged bytes bring up nearly any
+        raise ModelError(f"{file}: damaged or not a checkpoint ({type(error).__name__} {_one_line(error)})") from error
     if not isinstance(plain, dict):
         raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")
     return plain

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgeseg.datasets import Pair
+from edgeseg.datasets import Loaded, Pair
 from edgeseg.field_of_view import FieldOfView, field_of_view
 from edgeseg.preprocess import Preprocessing, mask_to_square, preprocess
 from edgeseg_train.augment import Augmentation, Example, take
@@ -47,28 +47,45 @@ def load_photographs(pairs: Sequence[Pair], how: Preprocessing, sizes: Sequence[
 
 def _at_sizes(pair: Pair, how: Preprocessing, sizes: Sequence[int]) -> tuple[Example, ...]:
     loaded = pair.load()
-    fov: FieldOfView = field_of_view(loaded.photo, how.fov, pair.name)
-    examples = []
-    for size in sizes:
-        ready = preprocess(loaded.photo, fov, replace(how, size=size))
-        truth = mask_to_square(loaded.truth, ready.placement)
-        examples.append(Example(ready.tensor[0], truth, ready.inside))
-    return tuple(examples)
+    fov = field_of_view(loaded.photo, how.fov, pair.name)
+    return tuple(_example(loaded, fov, replace(how, size=size)) for size in sizes)
+
+
+def load_example(pair: Pair, how: Preprocessing, size: int) -> Example:
+    """One pair at one working size."""
+    return _at_sizes(pair, how, (size,))[0]
+
+
+def _example(loaded: Loaded, fov: FieldOfView, how: Preprocessing) -> Example:
+    ready = preprocess(loaded.photo, fov, how)
+    return Example(ready.tensor[0], mask_to_square(loaded.truth, ready.placement), ready.inside)
 
 
 @dataclass(frozen=True)
 class Crops:
-    """Endless batches of augmented crops."""
+    """Endless batches of augmented crops.
+
+    Attributes:
+        photographs: to crop from.
+        size: side of a crop in pixels.
+        batch: crops a step, of this process.
+        seed: of order and crops.
+        augmentation: what may happen to a crop.
+        rank: this process among `world`; together they see what one process with `world` times the batch would.
+        world: number of processes.
+    """
 
     photographs: Photographs
     size: int
     batch: int
     seed: int
     augmentation: Augmentation
+    rank: int = 0
+    world: int = 1
 
     def batch_at(self, step: int) -> Batch:
         """The batch of one step, counted from 0."""
-        items = [self._item(step * self.batch + k) for k in range(self.batch)]
+        items = [self._item((step * self.world + self.rank) * self.batch + k) for k in range(self.batch)]
         photo = np.stack([item.photo for item in items])
         truth, inside = (np.stack(part)[:, None] for part in zip(*[(i.truth, i.inside) for i in items], strict=True))
         return Batch(

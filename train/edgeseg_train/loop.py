@@ -1,234 +1,268 @@
-"""The training loop: AdamW, warm-up and cosine, averaged weights, validation, checkpoints, resuming."""
+"""The training loop: AdamW, warm-up and cosine, averaged weights, checkpoints, resuming.
+
+What a step computes is a function of the plan and the step's number alone (order, crops, dropout, learning rate of a
+run of fixed epochs), so that a run that was killed and resumed ends with the weights of one that was not.
+"""
 
 from __future__ import annotations
 
-import math
+import itertools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
-from edgeseg.datasets import LICENCES, DataSet, Pair
-from edgeseg.preprocess import Preprocessing
-from edgeseg_train.augment import Augmentation
-from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize, read_tensors, save, write_tensors
-from edgeseg_train.crops import Batch, Crops, load_photographs
-from edgeseg_train.losses import LossWeights, total_loss
-from edgeseg_train.network import Architecture, build
-from edgeseg_train.validate import Held, Validation, hold, normalise, validate
+from edgeseg.datasets import LICENCES, DataSet
+from edgeseg.errors import ModelError
+from edgeseg_train.checkpoint import Checkpoint, TrainingData, load, read_tensors, save, write_tensors
+from edgeseg_train.crops import Batch, Crops
+from edgeseg_train.history import Point, read_log, write_log
+from edgeseg_train.losses import total_loss
+from edgeseg_train.machine import Arithmetic, Process
+from edgeseg_train.network import build
+from edgeseg_train.plan import Plan
+from edgeseg_train.tally import Tally
+from edgeseg_train.validate import Held, Validation, normalise, validate
 
+FIRST_SAVE, SAVE_EACH, POINT_EACH = 8.0, 30.0, 5.0
+"""Seconds after the first step; between saves of `last.pt`; between points of the log."""
 
-@dataclass(frozen=True)
-class Plan:
-    """All that decides what a run computes.
+VALIDATIONS = 50
+"""At most so many in a run of fixed epochs; a run of fixed minutes spends about a twelfth of its time on them."""
 
-    Attributes:
-        architecture: member of the family.
-        preprocessing: how photographs are fed.
-        sizes: working sizes to choose a threshold for.
-        photograph_sizes: working sizes that training crops come from.
-        crop: side of a crop in pixels.
-        batch: crops a step.
-        crops_each: crops of each photograph in an epoch.
-        epochs: length of the run; None where `minutes` says.
-        minutes: length of the run, all sittings together; None where `epochs` says.
-        learning_rate: AdamW's peak.
-        weight_decay: AdamW's.
-        warm_up: share of the run in which the rate rises.
-        average: decay of the averaged weights, each step.
-        clip: largest norm of the gradient.
-        validate_each: seconds between validations.
-        save_each: seconds between saves of `last.pt`.
-        seed: of weights, order, crops and augmentation.
-    """
-
-    architecture: Architecture
-    preprocessing: Preprocessing
-    sizes: tuple[WorkingSize, ...]
-    photograph_sizes: tuple[int, ...]
-    crop: int = 256
-    batch: int = 8
-    crops_each: int = 8
-    epochs: int | None = None
-    minutes: float | None = None
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    warm_up: float = 0.03
-    average: float = 0.998
-    clip: float = 1.0
-    validate_each: float = 120.0
-    save_each: float = 45.0
-    seed: int = 0
-    loss: LossWeights = field(default_factory=LossWeights)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a run says of itself as it goes on.
-
-    Attributes:
-        step: steps done.
-        progress: 0 to 1.
-        seconds: of all sittings.
-        loss: mean since the last report.
-        learning_rate: of the last step.
-        validation: of the averaged weights, where one was just made.
-        best: best validation Dice so far.
-    """
-
-    step: int
-    progress: float
-    seconds: float
-    loss: float
-    learning_rate: float
-    validation: Validation | None
-    best: float
-
-
-def learning_rate(plan: Plan, progress: float) -> float:
-    """Rate at `progress` of 0 to 1: linear warm-up, then a cosine to a hundredth of the peak."""
-    if progress < plan.warm_up:
-        return plan.learning_rate * max(progress / plan.warm_up, 1e-3)
-    done = (progress - plan.warm_up) / (1 - plan.warm_up)
-    return plan.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+BEST, LAST, LOG = "best.pt", "last.pt", "log.csv"
 
 
 class Run:
     """One run: its state, and the steps that change it."""
 
-    def __init__(self, plan: Plan, out: Path, training: list[DataSet], validation: list[DataSet], device: str) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        out: Path,
+        training: Sequence[DataSet],
+        crops: Crops,
+        held: Sequence[Held],
+        device: torch.device,
+        arithmetic: Arithmetic,
+        process: Process = Process(),
+        started: float | None = None,
+    ) -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self.out, self.device = plan, out, torch.device(device)
-        self.training, self.step, self.seconds, self.best = training, 0, 0.0, -1.0
-        self.network = build(plan.architecture).to(self.device, memory_format=torch.channels_last)
-        self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(plan.average), use_buffers=True
+        self.plan, self.out, self.training, self.crops, self.held = plan, out, training, crops, held
+        self.device, self.arithmetic, self.process = device, arithmetic, process
+        self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
+        self._started, self._earlier = time.monotonic() if started is None else started, 0.0
+        self.network = arithmetic.placed(build(plan.architecture), device)
+        self.averaged = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
         )
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
-        pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
-        self.crops = Crops(
-            load_photographs(pairs, plan.preprocessing, plan.photograph_sizes),
-            plan.crop,
-            plan.batch,
-            plan.seed,
-            plan.augmentation,
-        )
-        self.steps_each = max(1, math.ceil(len(pairs) * plan.crops_each / plan.batch))
-        self.held: tuple[Held, ...] = hold(validation, plan.preprocessing, plan.sizes[0].size)
-        self.validation = validation
+        self.steps_each = max(1, round(len(crops.photographs) * plan.crops_each / plan.batch))
+        self._parallel: nn.Module = self.network
+        if process.world > 1:
+            self._parallel = DistributedDataParallel(self.network)
+
+    @property
+    def seconds(self) -> float:
+        """Of all sittings, loading and validation included."""
+        return self._earlier + time.monotonic() - self._started
 
     @property
     def progress(self) -> float:
         """Share of the run that is done, 0 to 1."""
         if self.plan.epochs is not None:
             return self.step / (self.plan.epochs * self.steps_each)
-        return self.seconds / (60 * cast("float", self.plan.minutes))
+        at_the_end = (2 + len(self.plan.sizes)) * self.validation_seconds
+        return self.seconds / max(60 * cast("float", self.plan.minutes) - at_the_end, 1.0)
 
-    def go(self, tell: Callable[[Report], None], stop: Callable[[], bool] = lambda: False) -> None:
-        """Train to the end of the plan, or until `stop()`; leaves `best.pt` and `last.pt`."""
-        started, before = time.monotonic(), self.seconds
-        saved = validated = started
-        losses: list[float] = []
-        for batch in self.crops.from_step(self.step):
-            rate = learning_rate(self.plan, self.progress)
-            losses.append(self._step(batch, rate))
+    def go(self, tell: Callable[[Point, float], None], stop: Callable[[], bool]) -> bool:
+        """Train to the end of the plan; leaves `best.pt`, `last.pt` and `log.csv`.
+
+        Args:
+            tell: called with a point and the progress (0 to 1) every few seconds, by the leading process.
+            stop: asked after each step; once it is true, the run is saved and ends.
+
+        Returns:
+            Whether the end of the plan was reached.
+        """
+        saved = validated = told = time.monotonic()
+        save_after, tally = FIRST_SAVE, Tally()
+        progress, ended = self._agree(self.progress, False)
+        for batch in self.crops.from_step(self.step) if progress < 1 else ():
+            rate = self.plan.rate_at(progress)
+            self._step(batch, rate, tally)
+            progress, ended = self._agree(self.progress, stop())
             now = time.monotonic()
-            self.seconds = before + now - started
-            ended = self.progress >= 1 or stop()
-            verdict = None
-            if ended or now - validated > self.plan.validate_each:
-                verdict, validated = self._validate(), time.monotonic()
-            if verdict or now - saved > self.plan.save_each:
-                self.save_last()
-                saved = time.monotonic()
-            if verdict or len(losses) >= 50:
-                loss = sum(losses) / len(losses)
-                tell(Report(self.step, self.progress, self.seconds, loss, rate, verdict, self.best))
-                losses = []
-            if ended:
+            finished = ended or progress >= 1
+            verdict = self._validate() if self._is_due(now - validated, finished) else None
+            if verdict:
+                validated = time.monotonic()
+            if verdict or now - told > POINT_EACH or finished:
+                tell(self._point(rate, tally, verdict), progress)
+                tally, told = Tally(), now
+            if verdict or finished or now - saved > save_after:
+                self._save()
+                saved, save_after = time.monotonic(), SAVE_EACH
+            if finished:
                 break
+        return not ended
 
-    def _step(self, batch: Batch, rate: float) -> float:
+    def _agree(self, progress: float, stop: bool) -> tuple[float, bool]:
+        """All processes do what the leading one says."""
+        if self.process.world == 1:
+            return progress, stop
+        said = torch.tensor([progress, float(stop)], dtype=torch.float64, device=self.device)
+        distributed.broadcast(said, 0)
+        return float(said[0]), bool(said[1])
+
+    def _step(self, batch: Batch, rate: float, tally: Tally) -> None:
+        torch.manual_seed((self.plan.seed * 1_000_003 + self.step) * 64 + self.process.rank)  # dropout
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.network.train()
+        self._parallel.train()
         photo = normalise(batch.photo.to(self.device), self.plan.preprocessing)
-        logits = self.network(photo.contiguous(memory_format=torch.channels_last))
-        loss = total_loss(logits, batch.truth.to(self.device), batch.inside.to(self.device), self.plan.loss)
+        truth, inside = batch.truth.to(self.device), batch.inside.to(self.device)
+        with self.arithmetic.autocast(self.device):
+            logits: Tensor = self._parallel(photo.contiguous(memory_format=self.arithmetic.memory_format))
+        loss = total_loss(logits.float(), truth, inside, self.plan.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
         self.optimizer.step()
         self.averaged.update_parameters(self.network)
         self.step += 1
-        return float(loss.detach())
+        tally.add(loss.detach(), logits.detach(), truth, inside)
+
+    def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        """Exponential moving average of weights and of BatchNorm's statistics; counters are copied."""
+        keep = self.plan.average_at(int(count))
+        for old, new in zip(averaged, current, strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+    def _is_due(self, since: float, finished: bool) -> bool:
+        """Fixed epochs validate at fixed steps, so that a resumed run keeps the same best; else by the clock."""
+        if not self.held or not self.process.leads:
+            return False
+        if finished:
+            return self.progress >= 1
+        if self.plan.epochs is not None:
+            return self.step % (self.steps_each * max(1, self.plan.epochs // VALIDATIONS)) == 0
+        return since > max(12 * self.validation_seconds, 12.0)
 
     def _validate(self) -> Validation:
+        started = time.monotonic()
         verdict = validate(self.averaged.module.eval(), self.held, self.plan.preprocessing, self.device)
+        self.validation_seconds = time.monotonic() - started
         if verdict.dice > self.best:
             self.best = verdict.dice
-            save(self.checkpoint({self.plan.sizes[0].name: verdict}), self.out / "best.pt")
+            save(self.checkpoint(verdict), self.out / BEST)
         return verdict
 
-    def checkpoint(self, verdicts: Mapping[str, Validation]) -> Checkpoint:
-        """The averaged weights, with a threshold for each working size that was validated."""
-        sizes = tuple(
-            replace(size, threshold=verdicts[size.name].threshold) if size.name in verdicts else size
-            for size in self.plan.sizes
-        )
+    def _point(self, rate: float, tally: Tally, verdict: Validation | None) -> Point:
+        dice = tally.dice
+        point = Point(self.step, self.step / self.steps_each, self.seconds, rate, tally.loss, dice, dice / (2 - dice))
+        if verdict:
+            point = replace(
+                point,
+                validation_loss=verdict.loss,
+                validation_dice=verdict.dice,
+                validation_iou=verdict.iou,
+                threshold=verdict.threshold,
+            )
+        self.points.append(point)
+        return point
+
+    def checkpoint(self, verdict: Validation | None = None) -> Checkpoint:
+        """The averaged weights; the first working size with the threshold that validation found."""
+        first, *others = self.plan.sizes
+        if verdict:
+            first = replace(first, threshold=verdict.threshold)
         return Checkpoint(
             architecture=self.plan.architecture,
             weights=self.averaged.module.state_dict(),
             preprocessing=self.plan.preprocessing,
-            sizes=sizes,
+            sizes=(first, *others),
             training_data=tuple(TrainingData(d.name, len(d.pairs), LICENCES[d.name]) for d in self.training),
-            evidence={name: {"mean": v.dice, **v.per_set} for name, v in verdicts.items()},
+            evidence={first.name: {"mean": verdict.dice, **verdict.per_set}} if verdict else {},
         )
 
-    def save_last(self) -> None:
-        """All that resuming needs."""
-        state = {
+    def _save(self) -> None:
+        """All that resuming needs; `best.pt` too where nothing was validated yet."""
+        if not self.process.leads:
+            return
+        if not (self.out / BEST).exists():
+            save(self.checkpoint(), self.out / BEST)
+        write_log(self.points, self.out / LOG)
+        state: dict[str, object] = {
+            "plan": _identity(self.plan, self.crops),
             "step": self.step,
             "seconds": self.seconds,
             "best": self.best,
+            "validation_seconds": self.validation_seconds,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        write_tensors(state, self.out / "last.pt")
+        write_tensors(state, self.out / LAST)
 
-    def resume(self) -> bool:
-        """Go on where `last.pt` stopped; False where there is none."""
-        if not (self.out / "last.pt").exists():
-            return False
-        state = read_tensors(self.out / "last.pt")
-        self.step, self.seconds, self.best = (
-            cast("int", state["step"]),
-            cast("float", state["seconds"]),
-            cast("float", state["best"]),
+    def resume(self, state: Mapping[str, object]) -> None:
+        """Go on from the state of an earlier sitting (`read_state`).
+
+        Raises:
+            ModelError: it is of another run.
+        """
+        was, now = cast("dict[str, object]", state["plan"]), _identity(self.plan, self.crops)
+        differing = [key for key in now if was.get(key) != now[key]]
+        if differing:
+            shown = ", ".join(f"{key} was {was.get(key)}, is {now[key]}" for key in differing)
+            raise ModelError(
+                f"{self.out / LAST}: of another run ({shown}); resume with its options, or leave out --resume"
+            )
+        self.step, self.best = cast("int", state["step"]), cast("float", state["best"])
+        self._earlier, self.validation_seconds = (
+            cast("float", state[key]) for key in ("seconds", "validation_seconds")
         )
-        self.network.load_state_dict(cast("Mapping[str, object]", state["network"]))
-        self.averaged.load_state_dict(cast("dict[str, object]", state["averaged"]))
+        self.network.load_state_dict(cast("Mapping[str, Tensor]", state["network"]))
+        self.averaged.load_state_dict(cast("dict[str, Tensor]", state["averaged"]))
         self.optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
-        return True
+        self.points = read_log(self.out / LOG, self.step)
 
 
-def choose_thresholds(
-    checkpoint: Checkpoint, validation: list[DataSet], tell: Callable[[WorkingSize, Validation], None]
-) -> Checkpoint:
-    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights."""
-    network = checkpoint.network()
-    sizes, evidence = [], {}
-    for size in checkpoint.sizes:
-        held = hold(validation, checkpoint.preprocessing, size.size)
-        verdict = validate(network, held, checkpoint.preprocessing, torch.device("cpu"))
-        tell(size, verdict)
-        sizes.append(replace(size, threshold=verdict.threshold))
-        evidence[size.name] = {"mean": verdict.dice, **verdict.per_set}
-    return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)
+def read_state(out: Path) -> dict[str, object] | None:
+    """What an earlier sitting left in `out`; None where there is nothing to resume.
+
+    Raises:
+        ModelError: `last.pt` is damaged or not ours.
+    """
+    file = out / LAST
+    if not file.exists():
+        return None
+    state = read_tensors(file)
+    wanted = {"plan", "step", "seconds", "best", "validation_seconds", "network", "averaged", "optimizer"}
+    if not wanted <= set(state):
+        raise ModelError(f"{file}: not a state of `edgeseg train`; leave out --resume to start anew")
+    return state
+
+
+def best_so_far(out: Path) -> Checkpoint:
+    """The checkpoint that did best on the validation photographs."""
+    return load(out / BEST)
+
+
+def _identity(plan: Plan, crops: Crops) -> dict[str, object]:
+    """What must not change between two sittings of a run."""
+    plain = {"architecture": plan.architecture.to_dict(), "loss": asdict(plan.loss)}
+    names = ("crop", "batch", "crops_each", "learning_rate", "seed", "photograph_sizes")
+    chosen = {name: getattr(plan, name) for name in names}
+    named = {key: list(v) if isinstance(v, tuple) else v for key, v in chosen.items()}
+    return dict(itertools.chain(plain.items(), named.items())) | {"photographs": len(crops.photographs)}

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from edgeseg.errors import ModelError
 
+LARGEST_COUNT, MOST_LEVELS, MOST_BLOCKS = 8192, 8, 8
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -41,6 +43,20 @@ class Architecture:
     dropout: float = 0.0
     size: int = 640
 
+    def __post_init__(self) -> None:
+        # A checkpoint's record is untrusted: nothing here may ask for endless levels or memory.
+        counts = (*self.widths, self.bridge, self.blocks, len(self.widths), self.size)
+        if not all(isinstance(count, int) and 1 <= count <= LARGEST_COUNT for count in counts):
+            raise ModelError(
+                f"architecture: widths, bridge, blocks and size must be 1 to {LARGEST_COUNT}, found {counts}"
+            )
+        if len(self.widths) > MOST_LEVELS or self.blocks > MOST_BLOCKS:
+            raise ModelError(f"architecture: at most {MOST_LEVELS} levels of {MOST_BLOCKS} blocks each")
+        if self.stem not in (1, 2, 4) or self.up not in ("transposed", "shuffle") or not 0 <= self.dropout < 1:
+            raise ModelError(
+                f"architecture: stem {self.stem!r}, up {self.up!r}, dropout {self.dropout!r} make no sense"
+            )
+
     def to_dict(self) -> dict[str, object]:
         """Plain values for a checkpoint."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
@@ -48,7 +64,7 @@ class Architecture:
     @property
     def multiple(self) -> int:
         """A working size must be a multiple of this many pixels."""
-        return int(self.stem) * 2 ** len(self.widths)
+        return int(self.stem) << len(self.widths)
 
 
 ARCHITECTURES = {

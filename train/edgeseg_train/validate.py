@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgeseg.arrays import Mask
 from edgeseg.datasets import DataSet
 from edgeseg.field_of_view import field_of_view
 from edgeseg.metrics import BINS, Curve, curve
 from edgeseg.postprocess import to_frame
-from edgeseg.preprocess import Prepared, Preprocessing, preprocess
+from edgeseg.preprocess import Prepared, Preprocessing, mask_to_square, preprocess
+from edgeseg_train.losses import total_loss
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Held:
     Attributes:
         data_set: the set's name.
         ready: the network's input and the way back.
+        small_truth: (size, size) uint8 {0, 255} at the working size, for the loss.
         truth: (H, W) uint8 {0, 255} at the photograph's own size.
         found_fov: (H, W) uint8 {0, 255}, as preprocessing found it.
         counted: where pixels count: the published field of view, None for the whole frame.
@@ -31,6 +33,7 @@ class Held:
 
     data_set: str
     ready: Prepared
+    small_truth: Mask
     truth: Mask
     found_fov: Mask
     counted: Mask | None
@@ -44,12 +47,14 @@ class Validation:
         threshold: the best over `dice` below.
         dice: mean over data sets of the mean over photographs.
         iou: the same of IoU.
+        loss: mean over photographs, at the working size.
         per_set: Dice per data set.
     """
 
     threshold: float
     dice: float
     iou: float
+    loss: float
     per_set: dict[str, float]
 
 
@@ -62,7 +67,8 @@ def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[H
             loaded = pair.load()
             fov = field_of_view(loaded.photo, how.fov, pair.name)
             ready = preprocess(loaded.photo, fov, how)
-            held.append(Held(data_set.name, ready, loaded.truth, fov.mask, loaded.fov))
+            small = mask_to_square(loaded.truth, ready.placement)
+            held.append(Held(data_set.name, ready, small, loaded.truth, fov.mask, loaded.fov))
     return tuple(held)
 
 
@@ -72,26 +78,38 @@ def validate(network: nn.Module, held: Sequence[Held], how: Preprocessing, devic
     Every data set counts the same, so that a set of many photographs does not choose the threshold alone.
     """
     curves: dict[str, list[Curve]] = {}
+    losses = []
     for item in held:
-        curves.setdefault(item.data_set, []).append(_curve(network, item, how, device))
+        logits = _logits(network, item, how, device)
+        losses.append(_loss(logits, item))
+        curves.setdefault(item.data_set, []).append(_curve(logits, item))
     by_threshold = {name: np.mean([c.dice_at() for c in own], axis=0) for name, own in curves.items()}
     mean = np.mean(list(by_threshold.values()), axis=0)
     best = int(mean.argmax())
     per_set = {name: float(dice[best]) for name, dice in by_threshold.items()}
     iou = [np.mean([_iou(c.dice_at()[best]) for c in own]) for own in curves.values()]
-    return Validation(best / BINS, float(mean[best]), float(np.mean(iou)), per_set)
+    return Validation(best / BINS, float(mean[best]), float(np.mean(iou)), float(np.mean(losses)), per_set)
 
 
 @torch.inference_mode()
-def _curve(network: nn.Module, item: Held, how: Preprocessing, device: torch.device) -> Curve:
+def _logits(network: nn.Module, item: Held, how: Preprocessing, device: torch.device) -> Tensor:
+    """(1, 1, size, size) float32, on the CPU."""
     photo = torch.from_numpy(item.ready.tensor).to(device).permute(0, 3, 1, 2).float() / 255
-    logits = network(normalise(photo, how))
-    probability = logits.float().sigmoid()[0, 0].cpu().numpy()
-    at_own_size = to_frame(probability, item.ready.placement, item.found_fov)
+    logits: Tensor = network(normalise(photo, how))
+    return logits.float().cpu()
+
+
+def _loss(logits: Tensor, item: Held) -> float:
+    truth, inside = (torch.from_numpy(m)[None, None].float() / 255 for m in (item.small_truth, item.ready.inside))
+    return float(total_loss(logits, truth, inside))
+
+
+def _curve(logits: Tensor, item: Held) -> Curve:
+    at_own_size = to_frame(logits.sigmoid()[0, 0].numpy(), item.ready.placement, item.found_fov)
     return curve(at_own_size, item.truth, item.counted)
 
 
-def normalise(photo: torch.Tensor, how: Preprocessing) -> torch.Tensor:
+def normalise(photo: Tensor, how: Preprocessing) -> Tensor:
     """(N, 3, H, W) of 0 to 1 -> (photo - mean) / std, per channel."""
     mean, std = (torch.tensor(v, device=photo.device).view(1, 3, 1, 1) for v in (how.mean, how.std))
     return (photo - mean) / std

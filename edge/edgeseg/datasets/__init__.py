@@ -69,14 +69,31 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
     if name == "synthetic":
         pairs = read_synthetic(place)
     else:
-        if not Path(place).is_dir():
+        folder = _without_tilde(Path(place))
+        if not folder.is_dir():
             raise SurroundingsError(f"--data {spec}: there is no folder {place}")
-        pairs = READERS[name](Path(place))
+        pairs = _read(name, folder)
     chosen, notice = split_of(pairs, split)
     if not chosen:
-        there = sorted({pair.split for pair in pairs if pair.split})
-        raise SurroundingsError(f"--data {spec}: no photographs of the split '{split}'; there are {', '.join(there)}")
+        there = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
+        why = f"there are {there}" if there else "add some: its only photograph is set aside for validation"
+        raise SurroundingsError(f"--data {spec}: no photographs of the split '{split}'; {why}")
     return DataSet(name, split, tuple(chosen), notice)
+
+
+def _read(name: str, folder: Path) -> list[FilePair]:
+    try:
+        return READERS[name](folder)
+    except OSError as error:
+        raise SurroundingsError(f"{error.filename or folder}: cannot be read ({error.strerror})") from error
+
+
+def _without_tilde(folder: Path) -> Path:
+    """`~/DRIVE` -> the folder: a shell leaves the tilde of `drive:~/DRIVE` as it is."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # no such user, or no home: then it is an odd name, or an error
+        return folder
 
 
 def split_of(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str]:
@@ -95,4 +112,5 @@ def split_of(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str
     notice = f"no split.csv: {len(held_out)} of {len(pairs)} photographs are set aside for validation"
     if split == "validation":
         return held_out, notice
-    return [pair for pair in pairs if pair not in held_out], notice
+    names = {pair.name for pair in held_out}
+    return [pair for pair in pairs if pair.name not in names], notice

@@ -31,8 +31,10 @@ class DrawnPair:
 
 def read_synthetic(count: str) -> list[DrawnPair]:
     """`count` drawn pairs for each split."""
-    if not count.isdecimal() or not 1 <= int(count) <= MOST:
+    if not count.isdecimal() or len(count) > len(str(MOST)) or not 1 <= int(count) <= MOST:
         raise UsageError(f"synthetic:{count}: expected synthetic:N with N from 1 to {MOST}")
     return [
-        DrawnPair(f"drawn_{first + k}", split, first + k) for split, first in FIRST_SEED.items() for k in range(int(count))
+        DrawnPair(f"drawn_{first + k}", split, first + k)
+        for split, first in FIRST_SEED.items()
+        for k in range(int(count))
     ]

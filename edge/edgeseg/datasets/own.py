@@ -31,8 +31,8 @@ def read_pairs(folder: Path) -> list[FilePair]:
 def _by_stem(part: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for file in sorted(part.iterdir()) if part.is_dir() else []:
-        if not file.is_file() or not is_photograph(file):
-            continue
+        if file.name.startswith("._") or not file.is_file() or not is_photograph(file):
+            continue  # "._NAME" is what a Mac leaves beside NAME on a memory stick
         if _stem(file) in found:
             raise SurroundingsError(f"{file} and {found[_stem(file)]} have the same name; keep one of them")
         found[_stem(file)] = file
@@ -43,9 +43,12 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
     if not file.exists():
         return {}
     try:
-        rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
+        reader = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
+        rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SurroundingsError(f"{file}: cannot be read ({error}); expected the columns stem,split") from error
+    if not {"stem", "split"} <= set(reader.fieldnames or ()):
+        raise SurroundingsError(f"{file}: its first line is not 'stem,split', which the columns must be called")
     splits: dict[str, Split] = {}
     for row in rows:
         stem, split = (row.get("stem") or "").strip(), (row.get("split") or "").strip()
@@ -53,6 +56,8 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
             raise SurroundingsError(
                 f"{file}: '{stem},{split}' does not fit; expected a photograph's stem and train, validation or test"
             )
+        if splits.get(stem, split) != split:
+            raise SurroundingsError(f"{file}: '{stem}' is in two splits; keep one")
         splits[stem] = cast("Split", split)
     missing = sorted(stems - set(splits))
     if missing:

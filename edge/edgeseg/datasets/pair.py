@@ -62,13 +62,18 @@ class FilePair:
 
         Raises:
             PhotographError: a file cannot be read.
-            SurroundingsError: a mask's size is not the photograph's, or no vessel is marked.
+            SurroundingsError: a mask's size is not the photograph's, no vessel is marked, or the field of view
+                is empty.
         """
         photo = read(self.photo_file)
         truth = _read_mask_for(photo, self.truth_file)
         if not truth.any():
             raise SurroundingsError(f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair")
-        return Loaded(photo, truth, self.fov_file and _read_mask_for(photo, self.fov_file))
+        fov = None if self.fov_file is None else _read_mask_for(photo, self.fov_file)
+        if fov is not None and not fov.any():
+            # Nothing would be counted, and every score be a perfect 1.
+            raise SurroundingsError(f"{self.fov_file}: the field of view is empty (all black); mend or remove it")
+        return Loaded(photo, truth, fov)
 
 
 def _read_mask_for(photo: Photo, file: Path) -> Mask:

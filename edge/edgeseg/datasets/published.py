@@ -10,7 +10,9 @@ from pathlib import Path
 
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SurroundingsError
-from edgeseg.photo import PHOTOGRAPH_SUFFIXES
+
+_ANY = "[!.]*"
+"""Not what a Mac leaves beside the files on a memory stick (`._NAME`)."""
 
 
 def read_drive(folder: Path) -> list[FilePair]:
@@ -18,7 +20,7 @@ def read_drive(folder: Path) -> list[FilePair]:
     pairs: list[FilePair] = []
     parts: tuple[tuple[str, Split], ...] = (("training", "train"), ("test", "test"))
     for part, split in parts:
-        for photo in sorted((folder / part / "images").glob("*.tif")):
+        for photo in sorted((folder / part / "images").glob(f"{_ANY}.tif")):
             number = photo.stem.split("_")[0]
             truth = folder / part / "1st_manual" / f"{number}_manual1.gif"
             fov = folder / part / "mask" / f"{photo.stem}_mask.gif"
@@ -28,10 +30,15 @@ def read_drive(folder: Path) -> list[FilePair]:
 
 def read_stare(folder: Path) -> list[FilePair]:
     """STARE (Hoover et al. 2000), labels of A. Hoover: all of it is test."""
+    names = sorted({photo.name.split(".")[0] for photo in (folder / "stare-images").glob("im*.ppm*")})
     pairs = [
-        FilePair(name, "test", photo, _either(folder / "labels-ah" / f"{name}.ah.ppm"))
-        for photo in sorted((folder / "stare-images").glob("im*.ppm*"))
-        for name in [photo.name.split(".")[0]]
+        FilePair(
+            name,
+            "test",
+            _either(folder / "stare-images" / f"{name}.ppm"),
+            _either(folder / "labels-ah" / f"{name}.ah.ppm"),
+        )
+        for name in names
     ]
     return _whole(pairs, folder, "STARE: stare-images/im0001.ppm(.gz), labels-ah/im0001.ah.ppm(.gz)")
 
@@ -56,7 +63,7 @@ def read_hrf(folder: Path) -> list[FilePair]:
             folder / "manual1" / f"{photo.stem}.tif",
             folder / "mask" / f"{photo.stem}_mask.tif",
         )
-        for photo in sorted((folder / "images").glob("*"))
+        for photo in sorted((folder / "images").glob(_ANY))
         if photo.suffix.lower() == ".jpg"
     ]
     return _whole(pairs, folder, "HRF: images/01_dr.JPG, manual1/01_dr.tif, mask/01_dr_mask.tif")
@@ -67,8 +74,9 @@ FIVES_TRAIN = 600
 
 
 def read_fives(folder: Path) -> list[FilePair]:
-    """FIVES (Jin et al. 2022): `test/` is test; of a full `train/` every fifth is validation, of a part of
-    it the last fifth.
+    """FIVES (Jin et al. 2022): `test/` is test; of a full `train/` every fifth is validation, of a part the last fifth.
+
+    In the order of the photographs' numbers, which start anew in `test/`.
     """
     train = _fives_part(folder / "train")
     full = len(train) >= FIVES_TRAIN
@@ -79,7 +87,7 @@ def read_fives(folder: Path) -> list[FilePair]:
 
 
 def _fives_part(part: Path) -> list[tuple[str, Path, Path]]:
-    photos = sorted((part / "Original").glob("*.png"), key=lambda file: _number(file.stem))
+    photos = sorted((part / "Original").glob(f"{_ANY}.png"), key=lambda file: _number(file.stem))
     return [(photo.stem, photo, part / "Ground truth" / photo.name) for photo in photos]
 
 

@@ -1,7 +1,10 @@
-"""The model files that this package ships; see README.md beside them."""
+"""The model files that this package ships; README.md beside them is their card."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+
+SHIPPED = {"default": "compact"}
+"""What users call a shipped model -> its files' name without `.PRECISION.onnx`."""

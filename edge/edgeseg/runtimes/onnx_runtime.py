@@ -23,19 +23,30 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # its warnings are about graph nodes, which no user can mend
+        options.log_severity_level = 4  # warnings no user can mend, and errors come as exceptions: one line each
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=[CPU])
         except Exception as error:  # its exceptions share no base class below Exception
             raise ModelError(f"{file}: ONNX Runtime cannot load it ({_one_line(error)})") from error
         if CPU not in self._session.get_providers():
             raise SurroundingsError(f"ONNX Runtime offers no {CPU}; reinstall onnxruntime")
+        self._file = file
         self._check(file, size)
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1."""
-        (probability,) = self._session.run(["probability"], {"photo": photo})
-        square: Probability = np.asarray(probability, np.float32)[0]
+        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
+
+        Raises:
+            ModelError: the network cannot be computed, or gives what its contract does not say.
+        """
+        try:
+            (probability,) = self._session.run(["probability"], {"photo": photo})
+        except Exception as error:  # as above; also where memory runs out
+            raise ModelError(f"{self._file}: ONNX Runtime cannot compute it ({_one_line(error)})") from error
+        batch = np.asarray(probability, np.float32)
+        if batch.shape != photo.shape[:3]:
+            raise ModelError(f"{self._file}: gave {batch.shape} for {photo.shape[:3]} pixels; convert it again")
+        square: Probability = batch[0]
         return square
 
     def _check(self, file: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""A drawn fundus photograph with its vessel mask and field of view, from one seed: the way in without data."""
+"""A drawn fundus photograph with its vessel mask and field of view, from one seed."""
 
 from __future__ import annotations
 

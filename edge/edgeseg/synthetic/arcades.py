@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -44,31 +45,17 @@ def trunks(scene: Scene, rng: np.random.Generator, apart: float) -> list[Trunk]:
     found: list[Trunk] = []
     root = rng.normal((-0.025, 0.0), (0.012, 0.012))
     for outwards in (-1.0, 1.0):
-        found.append(
-            Trunk(_line(scene, rng, root, _TEMPORAL, outwards=outwards, apart=apart, loose=0.045), None)
-        )
+        line = partial(_line, scene, rng, root, outwards=outwards)
+        found.append(Trunk(line(_TEMPORAL, apart=apart, loose=0.045), None))
         temporal = len(found) - 1
         for first, last in ((0.14, 0.3), (0.34, 0.6)):
-            found.extend(
-                _branch(
-                    found, temporal, share=rng.uniform(first, last), outwards=outwards, scene=scene, rng=rng
-                )
-            )
-        found.append(
-            Trunk(_line(scene, rng, root, _NASAL, outwards=outwards, apart=1.5 * apart, loose=0.06), None)
-        )
+            share = rng.uniform(first, last)
+            found.extend(_branch(found, temporal, share=share, outwards=outwards, scene=scene, rng=rng))
+        found.append(Trunk(line(_NASAL, apart=1.5 * apart, loose=0.06), None))
         if rng.random() < 0.6:
-            found.append(
-                Trunk(
-                    _line(scene, rng, root, _MACULAR, outwards=outwards, apart=apart / 2, loose=0.03),
-                    None,
-                    2.0,
-                )
-            )
+            found.append(Trunk(line(_MACULAR, apart=apart / 2, loose=0.03), None, toll=2.0))
         if rng.random() < 0.5:
-            found.append(
-                Trunk(_line(scene, rng, root, _STRAIGHT, outwards=outwards, apart=apart, loose=0.03), None)
-            )
+            found.append(Trunk(line(_STRAIGHT, apart=apart, loose=0.03), None))
     return found
 
 

@@ -1,7 +1,7 @@
 """Growth of one tree by space colonisation.
 
-Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007: points that want blood pull the nearest
-vessel towards them. Here "nearest" also asks for little turning, since retinal branches leave forwards.
+Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007: points that want blood pull the
+nearest vessel towards them. "Nearest" also asks for little turning here: retinal branches leave forwards.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgeseg.synthetic.randomness import knots, read
 from edgeseg.synthetic.scene import Scene
 
 BEYOND = 1.06
-"""Distance from the centre up to which points want blood: vessels run on past the edge of the field of view."""
+"""Distance from the centre up to which points want blood: vessels run on past the edge of the picture."""
 
 # A branch leaves at acos(1.4 / 2.4), about 54 degrees, before it is smoothed.
 _TURNING = 1.4
@@ -62,7 +62,7 @@ class Growth:
             price = np.minimum(price, new_price)
 
     def _prices(self, wanting: Points, first: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Price and index of the cheapest node from `first` on for each point: distance, dearer with turning."""
+        """Price (distance, dearer with turning) and index of the cheapest node from `first` on."""
         if not len(wanting):
             return np.zeros(0), np.zeros(0, np.int64)
         across = wanting[:, 0, None] - self.points[None, first:, 0]

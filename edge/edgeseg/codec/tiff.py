@@ -6,6 +6,8 @@ import math
 import struct
 from dataclasses import dataclass
 
+from edgeseg.codec.broken import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
+
 _MAX_VALUES = 1 << 17  # Of one tag: more strips or tiles than any photograph has, few enough to hold.
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
@@ -18,10 +20,6 @@ _WANTED = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES}
     | {_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES, _EXTRA_SAMPLES, _SAMPLE_FORMAT}
 )
-
-
-class BrokenImageError(ValueError):
-    """A file that cannot be decoded faithfully; the message is the reason, without the file's name."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,11 @@ class TiffDirectory:
         """
         bits, wide = self._value(_BITS, 1), self._value(_BITS, 1) > 8
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
-            raise BrokenImageError("a TIFF whose samples are not whole numbers of 8 or 16 bits")
+            raise BrokenImageError(f"a TIFF whose samples are not whole numbers of 8 or 16 bits; {SAVE_AS}")
         if wide and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
-            raise BrokenImageError("a 16-bit TIFF whose colours lie in separate planes")
+            raise BrokenImageError(f"a 16-bit TIFF whose colours lie in separate planes; {SAVE_AS}")
         if wide and self._value(_PHOTOMETRIC, 1) == 0:
-            raise BrokenImageError("a 16-bit TIFF whose zero means white")
+            raise BrokenImageError(f"a 16-bit TIFF whose zero means white; {SAVE_AS}")
         self._check_pixels(file_bytes)
 
     def _check_pixels(self, file_bytes: int) -> None:
@@ -96,12 +94,12 @@ class TiffDirectory:
         )
         planes = self._value(_SAMPLES, 1) if self._value(_PLANES, 1) == 2 else 1
         if columns < 1 or rows < 1 or columns * rows > 4 * max(width * height, 1 << 20):
-            raise BrokenImageError("the file is damaged (the TIFF's strips or tiles make no sense)")
+            raise BrokenImageError(f"a TIFF whose strips or tiles make no sense: {DAMAGED}")
         pieces = math.ceil(width / columns) * math.ceil(height / rows) * planes
         if min(len(offsets), len(counts)) < pieces:
-            raise BrokenImageError("the file is damaged (strips or tiles of the TIFF are missing)")
+            raise BrokenImageError(f"a TIFF without some of its strips or tiles: {DAMAGED}")
         if any(start + size > file_bytes for start, size in zip(offsets, counts, strict=False)):
-            raise BrokenImageError("the file is cut off")
+            raise BrokenImageError(CUT_OFF)
         plain = self._value(_COMPRESSION, 1) == 1 and self._value(_PHOTOMETRIC, 1) != _SUBSAMPLED
         if plain and sum(counts) < width * height * self._value(_SAMPLES, 1) * self._value(_BITS, 1) // 8:
-            raise BrokenImageError("the file is cut off")
+            raise BrokenImageError(CUT_OFF)

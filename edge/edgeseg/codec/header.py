@@ -1,8 +1,7 @@
 """What an image file says of itself, read before a decoder sees it: format, size, and whether it is whole.
 
-OpenCV returns a half-grey photograph for a cut-off JPEG and leaves memory of somebody else in some TIFFs. Half
-a retina segmented in silence is worse than none, so what is not whole is refused here, and so is a header that
-asks for more memory than a photograph needs.
+OpenCV returns a half-grey photograph for a cut-off JPEG and foreign memory for some TIFFs. Half a retina,
+segmented in silence, is worse than none, so what is not whole is refused here.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from edgeseg.tiff_header import BrokenImageError, TiffDirectory
+from edgeseg.codec.broken import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
+from edgeseg.codec.tiff import TiffDirectory
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "tiff", "gif", "bmp", "pnm"]
 
@@ -57,27 +57,26 @@ def read_header(data: bytes) -> ImageHeader:
     try:
         return _reader(data)(data, True)
     except (struct.error, IndexError) as error:
-        raise BrokenImageError("the file is cut off") from error
+        raise BrokenImageError(CUT_OFF) from error
 
 
-def announced_pixels(beginning: bytes) -> int | None:
-    """First bytes of an image file -> how many pixels it announces; None where its size stands further on.
+def read_beginning(beginning: bytes) -> ImageHeader | None:
+    """First bytes of an image file -> what it says of itself; None where that stands further on.
 
     Raises:
         BrokenImageError: No image file begins so.
     """
     try:
-        header = _reader(beginning)(beginning, False)
+        return _reader(beginning)(beginning, False)
     except (struct.error, IndexError):
         return None
-    return header.width * header.height
 
 
 def _reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     for signature, reader in _READERS:
         if data.startswith(signature):
             return reader
-    raise BrokenImageError("not a PNG, JPEG, TIFF, BMP, GIF, PPM or PGM image")
+    raise BrokenImageError("not a PNG, JPEG, TIFF, BMP, GIF, PPM or PGM image; save it as one of these")
 
 
 def _png(data: bytes, whole: bool) -> ImageHeader:
@@ -88,7 +87,7 @@ def _png(data: bytes, whole: bool) -> ImageHeader:
         (checksum,) = struct.unpack_from(">I", data, position + 8 + length)
         critical = not kind[0] & 0x20
         if critical and zlib.crc32(memoryview(data)[position + 4 : position + 8 + length]) != checksum:
-            raise BrokenImageError("the file is damaged (a PNG checksum does not match)")
+            raise BrokenImageError(f"a PNG checksum does not match: {DAMAGED}")
         alpha |= kind == b"tRNS"
         turned |= kind == b"eXIf"
         position += 12 + length
@@ -108,7 +107,7 @@ def _jpeg(data: bytes, whole: bool) -> ImageHeader:
                 return ImageHeader("jpeg", width, height)
         scans += marker == 0xDA
         if scans > _MAX_JPEG_SCANS:
-            raise BrokenImageError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans is not a camera's")
+            raise BrokenImageError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans; {SAVE_AS}")
         position += struct.unpack_from(">H", data, position)[0]
     if found is None or not scans:
         raise IndexError
@@ -123,10 +122,10 @@ def _gif(data: bytes, whole: bool) -> ImageHeader:
         position = _after_sub_blocks(data, position + 2)
     if whole:
         if data[position] != 0x2C:
-            raise BrokenImageError("the file is damaged (a GIF without an image)")
+            raise BrokenImageError(f"a GIF without an image: {DAMAGED}")
         left, top, columns, rows, packed = struct.unpack_from("<HHHHB", data, position + 1)
         if left + columns > width or top + rows > height:
-            raise BrokenImageError("the file is damaged (a GIF image larger than its frame)")
+            raise BrokenImageError(f"a GIF image larger than its frame: {DAMAGED}")
         _after_sub_blocks(data, position + 11 + _palette_bytes(packed))
     return ImageHeader("gif", width, height, alpha=True)
 
@@ -150,7 +149,7 @@ def _bmp(data: bytes, whole: bool) -> ImageHeader:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     uncompressed = compression in {0, 3}
     if whole and uncompressed and offset + (width * bits + 31) // 32 * 4 * abs(height) > len(data):
-        raise BrokenImageError("the file is cut off")
+        raise BrokenImageError(CUT_OFF)
     return ImageHeader("bmp", width, abs(height), alpha=bits == 32)
 
 
@@ -158,17 +157,17 @@ def _pnm(data: bytes, whole: bool) -> ImageHeader:
     beginning = data[:_MAX_PNM_HEADER]
     found = _PNM.match(beginning)
     if found is None:
-        raise BrokenImageError("the file is damaged (its PPM or PGM header cannot be read)")
+        raise BrokenImageError(f"a PPM or PGM without a size: {DAMAGED}")
     kind, width, height = (int(group) for group in found.groups())
     maximum, start = 1, found.end() + 1
     if kind not in {1, 4}:
         stated = _PNM_MAXIMUM.match(beginning, found.end())
         if stated is None or not 0 < int(stated[1]) < 65536:
-            raise BrokenImageError("the file is damaged (its PPM or PGM header cannot be read)")
+            raise BrokenImageError(f"a PPM or PGM without a size: {DAMAGED}")
         maximum, start = int(stated[1]), stated.end()
     row = {4: (width + 7) // 8, 5: width, 6: width * 3}.get(kind, 0) * (2 if maximum > 255 else 1)
     if whole and start + row * height > len(data):
-        raise BrokenImageError("the file is cut off")
+        raise BrokenImageError(CUT_OFF)
     return ImageHeader("pnm", width, height, maximum=None if kind in {1, 4} else maximum)
 
 

@@ -1,7 +1,7 @@
 """What the image codecs print to standard error while they decode: kept from the user, and heard by us.
 
-libjpeg and libpng write to file descriptor 2 themselves. For a damaged JPEG that line is the only sign: OpenCV
-returns the photograph, wrong from the damage on, as if nothing had happened.
+libjpeg and libpng write to file descriptor 2 themselves. For a damaged JPEG that line is the only sign:
+OpenCV returns the photograph, wrong from the damage on, as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ _Result = TypeVar("_Result")
 
 _MAX_BYTES = 1 << 20
 _LOCK = threading.Lock()
-_LEVEL_ERROR = 2  # OpenCV 5 reports damaged strips of a TIFF at this level, whatever the user's own level is.
+_LEVEL_ERROR = 2  # At this level OpenCV 5 reports the damaged strips of a TIFF.
+_LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself.
 _FROM_CODEC = re.compile(
-    rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS|Inconsistent"
-    rb"|Unknown Adobe|Warning: unknown JFIF|Application transferred|> |$"
+    rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"
+    rb"|Inconsistent|Unknown Adobe|Warning: unknown JFIF|Application transferred|> |$"
 )
 
 
 def listen(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     """Run a decoder with standard error caught -> its result and what the codecs printed.
 
-    What other threads print meanwhile is passed on afterwards. One decoder at a time listens, so that a message
-    belongs to one photograph. Where standard error cannot be caught, nothing is heard.
+    What other threads print meanwhile is passed on afterwards. One decoder at a time listens, so that a
+    message belongs to one photograph. Where standard error cannot be caught, nothing is heard.
     """
     with _LOCK, _codec_level(), _caught() as caught:
         result = decode()
@@ -42,11 +43,11 @@ def listen(decode: Callable[[], _Result]) -> tuple[_Result, str]:
 
 @contextmanager
 def _codec_level() -> Iterator[None]:
-    before = cv2.setLogLevel(_LEVEL_ERROR)
+    before = _LOGGING.setLogLevel(_LEVEL_ERROR)
     try:
         yield
     finally:
-        cv2.setLogLevel(before)
+        _LOGGING.setLogLevel(before)
 
 
 @contextmanager
@@ -60,8 +61,8 @@ def _caught() -> Iterator[bytearray]:
         except (OSError, AttributeError):  # No standard error, or a system without files in memory.
             yield caught
             return
-        os.dup2(memory.fileno(), 2)
         try:
+            os.dup2(memory.fileno(), 2)
             yield caught
         finally:
             os.dup2(standard_error, 2)

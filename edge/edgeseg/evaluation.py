@@ -1,0 +1,147 @@
+"""Model and data set -> scores against the manual masks, by one of two protocols.
+
+`native`: at the photograph's own size, the model's own threshold, inside the published field of view; over the
+whole frame where none is published, so that a field of view found too small hides no vessel.
+
+`reference`: as the published ResUNet-Deeper was scored, to compare with its figures: photograph (linear) and manual
+mask (nearest) stretched to 512x512, threshold 0.5, the whole frame. A model that crops and pads for itself does so
+inside that frame, and so sees no more of the photograph than the reference did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edgeseg.arrays import Box, Mask, Photo, Probability
+from edgeseg.datasets import DataSet, Loaded, Pair
+from edgeseg.errors import PhotographError, SurroundingsError
+from edgeseg.field_of_view import FieldOfView, field_of_view
+from edgeseg.metrics import count, curve
+from edgeseg.preprocess import Preprocessing
+from edgeseg.report import DataSetEvidence, EvaluationProtocol, PhotographEvidence, Scores
+from edgeseg.segmenter import Segmenter
+
+REFERENCE_SIZE = 512
+REFERENCE_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, all of one size.
+
+    Attributes:
+        photo: (H, W, 3) uint8 RGB.
+        probability: (H, W) float32, 0 to 1.
+        found: (H, W) uint8 {0, 255}, the model's vessels.
+        truth: (H, W) uint8 {0, 255}, the observer's vessels.
+        counted: (H, W) uint8 {0, 255}, where pixels count; None for the whole frame.
+    """
+
+    photo: Photo
+    probability: Probability
+    found: Mask
+    truth: Mask
+    counted: Mask | None
+
+    def scores(self) -> Scores:
+        """All of them, from this one comparison."""
+        counts = count(self.found, self.truth, self.counted)
+        auc = curve(self.probability, self.truth, self.counted).auc
+        return Scores(
+            dice=counts.dice,
+            iou=counts.iou,
+            accuracy=counts.accuracy,
+            sensitivity=counts.sensitivity,
+            specificity=counts.specificity,
+            auc=None if math.isnan(auc) else auc,
+        )
+
+
+Watch = Callable[[PhotographEvidence, "Comparison | None"], None]
+"""Told of each photograph when it is done; of one that could not be scored there is no comparison."""
+
+
+def evaluate(
+    segmenter: Segmenter, data_set: DataSet, protocol: EvaluationProtocol, watch: Watch | None = None
+) -> DataSetEvidence:
+    """Score every photograph of a data set; of one that cannot be scored the reason is recorded, and the rest goes on.
+
+    Raises:
+        ModelError: the model is damaged.
+    """
+    photographs = []
+    for pair in data_set.pairs:
+        evidence, comparison = _judge(segmenter, pair, protocol)
+        photographs.append(evidence)
+        if watch is not None:
+            watch(evidence, comparison)
+    return DataSetEvidence(data_set.name, data_set.split, tuple(photographs))
+
+
+def threshold_of(segmenter: Segmenter, protocol: EvaluationProtocol) -> float:
+    """Probability from which a pixel counts as vessel."""
+    return segmenter.threshold if protocol == "native" else REFERENCE_THRESHOLD
+
+
+def compare(segmenter: Segmenter, loaded: Loaded, protocol: EvaluationProtocol, name: str) -> Comparison:
+    """Segment one photograph, and lay the result and the manual mask over each other.
+
+    Raises:
+        PhotographError: it holds no fundus.
+    """
+    if protocol == "native":
+        found = segmenter.segment(loaded.photo, name)
+        return Comparison(loaded.photo, found.probability, found.mask, loaded.truth, loaded.fov)
+    probability = _in_reference_frame(segmenter, loaded.photo, name)
+    vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
+    return Comparison(_stretched(loaded.photo), probability, vessels, _stretched_mask(loaded.truth), None)
+
+
+def _judge(
+    segmenter: Segmenter, pair: Pair, protocol: EvaluationProtocol
+) -> tuple[PhotographEvidence, Comparison | None]:
+    try:
+        comparison = compare(segmenter, pair.load(), protocol, pair.name)
+    except (PhotographError, SurroundingsError) as error:
+        return PhotographEvidence(pair.name, None, str(error)), None
+    return PhotographEvidence(pair.name, comparison.scores()), comparison
+
+
+def _in_reference_frame(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
+    """Photograph (H, W, 3) -> probability (512, 512) over the whole stretched frame.
+
+    The field of view comes from the photograph as it is, as it did in the reference system: stretched, the circle
+    that is looked for is none.
+    """
+    how = segmenter.card.preprocessing
+    fov = field_of_view(photo, how.fov, name)
+    stretched = _stretched_fov(fov)
+    if _stretches_by_itself(how):
+        # Stretching first would only move its contrast step behind the resizing, which is not how it was trained.
+        working = segmenter.segment(photo, name, fov).working
+        return np.where(stretched.mask != 0, working, np.float32(0))
+    return segmenter.segment(_stretched(photo), name, stretched).probability
+
+
+def _stretches_by_itself(how: Preprocessing) -> bool:
+    return (how.crop, how.fit, how.size) == ("frame", "stretch", REFERENCE_SIZE)
+
+
+def _stretched(photo: Photo) -> Photo:
+    side = (REFERENCE_SIZE, REFERENCE_SIZE)
+    return cv2.resize(photo, side, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def _stretched_mask(mask: Mask) -> Mask:
+    side = (REFERENCE_SIZE, REFERENCE_SIZE)
+    return cv2.resize(mask, side, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+
+
+def _stretched_fov(fov: FieldOfView) -> FieldOfView:
+    mask = _stretched_mask(fov.mask)
+    return FieldOfView(mask, Box(*cv2.boundingRect(mask)))

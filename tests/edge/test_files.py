@@ -1,0 +1,136 @@
+"""A file appears whole or not at all, and what stops it is said with a remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgeseg.errors import SurroundingsError
+from edgeseg.files import make_folder, write_atomically
+
+
+@pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
+def test_the_file_holds_the_bytes_and_nothing_else_is_left(
+    tmp_path: Path, data: bytes | bytearray | memoryview
+) -> None:
+    file = tmp_path / "Maske Ω.png"
+    write_atomically(file, b"old")
+    write_atomically(file, data)
+    assert file.read_bytes() == bytes(data)
+    assert names_in(tmp_path) == [file.name]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_umask_decides_on_the_permissions(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EBADF])
+@pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
+def test_a_failure_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
+) -> None:
+    file = tmp_path / "mask.png"
+    file.write_bytes(b"old")
+
+    def fail(*arguments: object) -> None:
+        assert any(name.startswith(".") and name.endswith(".tmp") for name in names_in(tmp_path))
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, fail)
+        with pytest.raises(SurroundingsError) as caught:
+            write_atomically(file, b"new")
+    assert str(caught.value).startswith(f"{file}: cannot be written; ")
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == b"old"
+    assert names_in(tmp_path) == ["mask.png"]
+
+
+def test_ctrl_c_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a", b"x")
+    assert names_in(tmp_path) == []
+
+
+def test_a_full_disk_is_named_as_such() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with pytest.raises(SurroundingsError, match="/dev/full: cannot be written; the disk is full; free some space"):
+        write_atomically(Path("/dev/full"), b"x" * 100)
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("none/a", "create it first"),
+        ("file/a", "not a folder"),
+        ("folder", "a folder of that name"),
+        ("x" * 300, "shorter"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_with_a_remedy(tmp_path: Path, name: str, remedy: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(SurroundingsError, match=remedy):
+        write_atomically(tmp_path / name, b"x")
+    assert names_in(tmp_path) == ["file", "folder"]
+
+
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        with pytest.raises(SurroundingsError, match="no permission"):
+            write_atomically(tmp_path / "a", b"x")
+        with pytest.raises(SurroundingsError, match="no permission"):
+            make_folder(tmp_path / "b")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "real")
+    write_atomically(tmp_path / "link", b"x")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "real").read_bytes() == b"x"
+
+
+def test_a_pipe_is_written_to_and_stays_one() -> None:
+    code = (
+        "from pathlib import Path; from edgeseg.files import write_atomically as w; w(Path('/dev/stdout'), b'through')"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
+    assert done.stdout == b"through"
+
+
+def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SurroundingsError, match="choose another folder"):
+            make_folder(path)

@@ -1,0 +1,98 @@
+"""What people look at while a network trains: a live line on a terminal, plain lines in a pipe, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from edgeseg_train.history import Point
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+PLAIN_EACH = 20.0
+"""Seconds between lines where there is no terminal."""
+
+
+class Display:
+    """Tells of a run; use it as a context."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.percentage:3.0f}%"),
+            BarColumn(24),
+            TextColumn("{task.description}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID = self._bar.add_task("starting", total=1.0)
+        self._said, self._best = 0.0, 0.0
+
+    def __enter__(self) -> Display:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, point: Point, progress: float) -> None:
+        """A point of the run, and how much of it is done, 0 to 1."""
+        self._best = max(self._best, point.validation_dice or 0.0)
+        text = _line(point, progress, self._best)
+        self._bar.update(self._task, completed=min(progress, 1.0), description=text)
+        now = time.monotonic()
+        if not self._console.is_terminal and (point.validation_dice is not None or now - self._said > PLAIN_EACH):
+            click.echo(f"{min(progress, 1):4.0%}  {text}", err=True)
+            self._said = now
+
+
+def _line(point: Point, progress: float, best: float) -> str:
+    left = point.seconds * (1 - progress) / progress if progress > 0.005 else None
+    parts = [
+        f"epoch {point.epoch:.1f}",
+        f"loss {point.loss:.3f}",
+        f"Dice {point.dice:.3f}",
+        f"validation {point.validation_dice:.4f}" if point.validation_dice is not None else "",
+        f"best {best:.4f}" if best else "",
+        f"{_minutes(left)} left" if left is not None and progress < 1 else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def tensorboard(folder: Path) -> Callable[[Point], None]:
+    """Writes events into `folder` where TensorBoard is installed, else nothing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    except ImportError:
+        return lambda point: None
+    writer = SummaryWriter(str(folder))
+    return lambda point: _write(writer, point)
+
+
+def _write(writer: SummaryWriter, point: Point) -> None:
+    for name, value in (
+        ("training/loss", point.loss),
+        ("training/Dice", point.dice),
+        ("validation/loss", point.validation_loss),
+        ("validation/Dice", point.validation_dice),
+        ("learning rate", point.learning_rate),
+    ):
+        if value is not None:
+            writer.add_scalar(name, value, point.step)
+    writer.flush()

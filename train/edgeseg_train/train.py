@@ -1,0 +1,247 @@
+"""`edgeseg train`: photographs with vessel masks in, a checkpoint out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import cv2
+import torch
+
+from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
+from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.files import make_folder
+from edgeseg.preprocess import preset
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
+from edgeseg_train.cost import gmac, parameters
+from edgeseg_train.crops import Crops, load_example, load_photographs
+from edgeseg_train.curves import draw_contact_sheet, draw_curves
+from edgeseg_train.display import Display, tensorboard
+from edgeseg_train.history import Point
+from edgeseg_train.loop import BEST, LAST, LOG, Run, best_so_far, read_state
+from edgeseg_train.losses import LossWeights
+from edgeseg_train.machine import Arithmetic, Process, fastest, join_processes
+from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
+from edgeseg_train.plan import Plan
+from edgeseg_train.stopping import stop_signals
+from edgeseg_train.validate import Validation, hold, validate
+
+CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
+"""Crops come from photographs at these multiples of the first working size: one network serves several."""
+
+
+def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    for member in ARCHITECTURES.values():
+        network = build(member)
+        own = f"{gmac(network, member.size):7.2f} GMAC at its own {member.size}"
+        millions = parameters(network) / 1e6
+        click.echo(f"{member.name:16} {millions:6.2f} M parameters  {gmac(network, 512):7.2f} GMAC at 512  {own}")
+    ctx.exit()
+
+
+@click.command()
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list,
+              help="Show the architectures, their parameters and GMAC.")  # fmt: skip
+@click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
+              help="Photographs with masks; may be given several times.")  # fmt: skip
+@click.option("--arch", default="compact", show_default=True, metavar="NAME", help="Architecture; see --list.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
+@click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
+              help="Working size in pixels; several with names.  [default: the architecture's own]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M",
+              help="Length of the run, all sittings together.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
+              help="Side of a training crop in pixels.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="Crops a step.")
+@click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
+              metavar="DICE BCE FOCAL", help="Weights of the loss's terms.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on where last.pt in DIR stopped; start anew where there is none.")
+@click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png",
+              help="Draw what the augmentations do to a photograph, and train nothing.")  # fmt: skip
+def train(
+    specs: tuple[str, ...],
+    arch: str,
+    out: Path | None,
+    sizes: tuple[str, ...],
+    epochs: int | None,
+    minutes: float | None,
+    device: str,
+    crop: int,
+    batch: int,
+    loss: tuple[float, float, float],
+    seed: int,
+    resume: bool,
+    sheet: Path | None,
+) -> None:
+    """Train a network; the best checkpoint on the validation photographs is DIR/best.pt.
+
+    Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
+    """
+    started = time.monotonic()
+    member = named(arch)
+    if sheet is not None:
+        _draw_sheet(specs, _plan(member, sizes, 1, None, crop, batch, loss, seed), sheet)
+        return
+    if out is None:
+        raise UsageError("--out DIR is missing: where should the checkpoint go?")
+    plan = _plan(member, sizes, epochs, minutes, crop, batch, loss, seed)
+    process = join_processes(chosen := _device(device))
+    if batch % process.world:
+        raise UsageError(f"--batch {batch}: must be a multiple of the {process.world} processes")
+    make_folder(out)
+    state = read_state(out) if resume else None
+    _prepare_folder(out, resume, state is not None, process)
+    run, validation = _ready(plan, out, specs, torch.device(chosen), process, started)
+    if state is not None:
+        run.resume(state)
+    _train(run, validation, process)
+
+
+def _plan(
+    member: Architecture,
+    sizes: tuple[str, ...],
+    epochs: int | None,
+    minutes: float | None,
+    crop: int,
+    batch: int,
+    loss: tuple[float, float, float],
+    seed: int,
+) -> Plan:
+    if (epochs is None) == (minutes is None):
+        raise UsageError("give the run a length: either --epochs N or --minutes M")
+    if min(loss) < 0 or not any(loss):
+        raise UsageError(f"--loss {loss}: three weights of at least 0, one above it")
+    working = tuple(_working_size(text, member) for text in sizes) or (WorkingSize("default", member.size),)
+    if len({size.name for size in working}) < len(working):
+        raise UsageError("--size: two working sizes have one name; name them as in --size detail=1024")
+    if crop % member.multiple:
+        raise UsageError(f"--crop {crop}: '{member.name}' needs a multiple of {member.multiple}")
+    first, step = working[0].size, member.multiple
+    scaled = tuple(sorted({max(crop, round(first * scale / step) * step) for scale in CROP_SCALES}))
+    return Plan(
+        member,
+        preset("edge", first),
+        working,
+        scaled,
+        epochs=epochs,
+        minutes=minutes,
+        crop=crop,
+        batch=batch,
+        seed=seed,
+        loss=LossWeights(*loss),
+    )
+
+
+def _working_size(text: str, member: Architecture) -> WorkingSize:
+    name, equals, number = text.rpartition("=")
+    if not number.isdecimal() or not 64 <= int(number) <= 4096 or (equals and not name):
+        raise UsageError(f"--size {text}: expected N or NAME=N, N from 64 to 4096 pixels")
+    if int(number) % member.multiple:
+        nearest = max(1, round(int(number) / member.multiple)) * member.multiple
+        raise UsageError(f"--size {text}: '{member.name}' needs a multiple of {member.multiple}, such as {nearest}")
+    return WorkingSize(name or "default", int(number))
+
+
+def _device(wanted: str) -> str:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SurroundingsError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+def _prepare_folder(out: Path, resume: bool, resumed: bool, process: Process) -> None:
+    """Neither overwrite a run that someone may want, nor mix two."""
+    if not process.leads or resumed:
+        return
+    if resume:
+        click.echo(f"{out / LAST} is not there: nothing to resume, starting anew", err=True)
+        for name in (BEST, LOG):
+            (out / name).unlink(missing_ok=True)
+    elif (out / BEST).exists() or (out / LAST).exists():
+        raise UsageError(f"--out {out}: holds a run already; go on with --resume, or choose another folder")
+
+
+def _opened(specs: tuple[str, ...], split: SplitChoice, quiet: bool) -> list[DataSet]:
+    opened = [open_data(spec, split) for spec in specs]
+    for data_set in opened:
+        if data_set.notice and not quiet:
+            click.echo(f"{data_set.name}: {data_set.notice}", err=True)
+    return opened
+
+
+def _ready(
+    plan: Plan, out: Path, specs: tuple[str, ...], device: torch.device, process: Process, started: float
+) -> tuple[Run, list[DataSet]]:
+    """Load the photographs and see how this machine computes best."""
+    # OpenCV's threads and PyTorch's would fight over the cores; crops are made one a thread.
+    cv2.setNumThreads(1)
+    training = _opened(specs, "train", not process.leads)
+    validation = _opened(specs, "validation", True)
+    pairs: Sequence[Pair] = [pair for data_set in training for pair in data_set.pairs]
+    photographs = load_photographs(pairs, plan.preprocessing, plan.photograph_sizes)
+    share = plan.batch // process.world
+    crops = Crops(photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world)
+    held = hold(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
+    arithmetic = fastest(plan.architecture, plan.crop, share, device) if process.world == 1 else Arithmetic()
+    if process.leads:
+        how = f"{'bfloat16' if arithmetic.bfloat16 else 'float32'}{', channels last' * arithmetic.channels_last}"
+        click.echo(f"{len(pairs)} photographs, {len(held)} for validation; {device.type}, {how}", err=True)
+    return Run(plan, out, training, crops, held, device, arithmetic, process, started), validation
+
+
+def _train(run: Run, validation: list[DataSet], process: Process) -> None:
+    with stop_signals() as came, Display() as display:
+        events = tensorboard(run.out) if process.leads else lambda point: None
+
+        def tell(point: Point, progress: float) -> None:
+            if process.leads:
+                display.show(point, progress)
+                events(point)
+
+        done = run.go(tell, lambda: bool(came))
+    if not process.leads:
+        return
+    draw_curves(run.points, run.out / "curves.png")
+    if not done:
+        click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
+        raise SystemExit(130 if came and came[0] == 2 else 0)
+    final = choose_thresholds(best_so_far(run.out), validation)
+    save(final, run.out / BEST)
+    click.echo(os.fspath(run.out / BEST))
+
+
+def choose_thresholds(checkpoint: Checkpoint, validation: list[DataSet]) -> Checkpoint:
+    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights."""
+    network = checkpoint.network()
+    sizes, evidence = [], {}
+    for size in checkpoint.sizes:
+        held = hold(validation, checkpoint.preprocessing, size.size)
+        verdict = validate(network, held, checkpoint.preprocessing, torch.device("cpu"))
+        _tell_size(size, verdict)
+        sizes.append(replace(size, threshold=verdict.threshold))
+        evidence[size.name] = {"mean": verdict.dice, **verdict.per_set}
+    return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)
+
+
+def _tell_size(size: WorkingSize, verdict: Validation) -> None:
+    per_set = ", ".join(f"{name} {dice:.4f}" for name, dice in verdict.per_set.items())
+    found = f"threshold {verdict.threshold:.3f}, validation Dice {verdict.dice:.4f} ({per_set})"
+    click.echo(f"{size.name} {size.size}: {found}", err=True)
+
+
+def _draw_sheet(specs: tuple[str, ...], plan: Plan, file: Path) -> None:
+    pair = _opened(specs, "train", True)[0].pairs[0]
+    whole = load_example(pair, plan.preprocessing, plan.sizes[0].size)
+    draw_contact_sheet(whole, file, plan.augmentation, plan.crop, plan.seed)
+    click.echo(os.fspath(file))

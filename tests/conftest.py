@@ -7,10 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from edgeseg.preprocess import Preprocessing, preset
 
 TINY_SIZE = 128
+
+# No test measures time: it would fail on a busy board.
+settings.register_profile("edgeseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("edgeseg")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """Feature flags that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...); empty where the system does not tell."""
+    """Flags that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...); empty where the system does not tell."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()
     except OSError:

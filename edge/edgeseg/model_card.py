@@ -151,10 +151,10 @@ def read_card(file: Path) -> ModelCard:
             raise ModelError(f"{file}: there is no such model file")
         with file.open("rb") as stream:
             entries = dict(_metadata(stream))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{file}: cannot be read as an ONNX model ({error}); make it with `edgeseg convert`"
-        ) from error
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ModelError(f"{file}: is no ONNX model ({error}); make it with `edgeseg convert`") from error
     return ModelCard.from_metadata(entries, str(file))
 
 

@@ -49,9 +49,8 @@ def find_model(model: str | os.PathLike[str], precision: PrecisionChoice, featur
     try:
         return _find(model, precision, features)
     except (OSError, ValueError) as error:  # a folder that may not be entered; "", ".", a name that is too long
-        raise ModelError(
-            f"{model}: cannot be opened as a model ({error}); give a model file or a shipped name"
-        ) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelError(f"{model}: no name of a model ({reason}); give a model file or a shipped name") from error
 
 
 def _find(model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]) -> ModelFile:

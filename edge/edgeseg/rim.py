@@ -22,13 +22,14 @@ TOLERANCE = 1.5
 DIRECTIONS = np.arange(1.0, 360, 2)
 """Where the rim is looked at, degrees."""
 
-# 256 triples and fours of outline points, spread evenly over all there are by a Kronecker sequence (powers of the root of
-# x^5 = x + 1; Roberts 2018). No random numbers: equal photographs give equal rims, whatever NumPy's release.
+# 256 triples and fours of outline points, spread evenly over all there are by a Kronecker sequence (powers of the
+# root of x^5 = x + 1; Roberts 2018). No random numbers: equal photographs give equal rims, whatever NumPy's release.
 _FOURS = np.outer(np.arange(1, 257), 1.1673039782614187 ** -np.arange(1.0, 5)) % 1
 _VOTERS = 128
-_ENOUGH = 0.5  # of the votes for a circle: no ellipse is tried
+_ENOUGH = 0.7  # of the votes for a circle: no ellipse is tried
 _MORE = 1.3  # times as many votes an ellipse needs, which has a parameter more to please the outline with
-_FLATTEST = 0.6  # height to width or width to height; 3:2 stretched to a square makes 0.67
+_SEEN = 0.3  # of the directions at least, for an ellipse
+_FLATTEST = 0.5  # height to width or width to height; 3:2 stretched to a square makes 0.67
 _ARC = 0.8  # of the directions must be outline before the rim's shape is told from it; from less it is kept
 
 
@@ -87,7 +88,8 @@ def fit(outline: Points, smallest: float, largest: float) -> Rim | None:
     best, most = _vote(_circles(chosen), outline, smallest, largest)
     if most < _ENOUGH:
         ellipse, votes = _vote(_ellipses(chosen), outline, smallest, largest)
-        best = ellipse if votes > _MORE * most else best
+        seen = ellipse is not None and ellipse.directions(ellipse.near(outline)).mean() > _SEEN
+        best = ellipse if seen and votes > _MORE * most else best
     for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
         best = best and _through(best.near(outline, tolerance), best)
     return best
@@ -124,8 +126,8 @@ def within(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
 def _vote(rims: Floats, outline: Points, smallest: float, largest: float) -> tuple[Rim | None, float]:
     """Of rims (N, 4) x, y, across, down the one that most of the outline lies on, and the share that does."""
     across, down = rims[:, 2], rims[:, 3]
-    flat = np.minimum(across, down) / np.maximum(across, down)
-    rims = rims[(np.minimum(across, down) > smallest) & (np.maximum(across, down) < largest) & (flat > _FLATTEST)]
+    shorter, longer = np.minimum(across, down), np.maximum(across, down)
+    rims = rims[(shorter > smallest) & (longer < largest) & (shorter > _FLATTEST * longer)]
     if not len(rims):
         return None, 0.0
     some = outline[:: max(1, len(outline) // _VOTERS)]
@@ -162,4 +164,4 @@ def _ellipses(chosen: Floats) -> Floats:
         across, down = np.sqrt(rest / a), np.sqrt(rest / b)
     rims = np.column_stack([x, y, across, down]) * size
     rims[:, :2] += middle
-    return rims[np.isfinite(rims).all(axis=1)]
+    return np.asarray(rims[np.isfinite(rims).all(axis=1)])

@@ -25,6 +25,8 @@ from edgeseg.runtimes import RuntimeChoice, load
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 """An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
 
+_ROUNDING = 0.01  # INT8's step is 1/255
+
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -116,8 +118,8 @@ class Segmenter:
         ready = preprocess(pixels, fov, how)
         watch.lap("preprocess")
         working = self.runtime.infer(ready.tensor)
-        if not np.isfinite(working).all():
-            raise ModelError(f"{self.file.path}: gave NaN or infinity for {name}; the model file is damaged")
+        if not (working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING):  # so written, NaN fails too
+            raise ModelError(f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged")
         watch.lap("infer")
         mask = to_mask(working, ready.placement, fov.mask, self.threshold)
         watch.lap("postprocess")

@@ -12,7 +12,7 @@ from edgeseg.rim import TOLERANCE, Floats, Points, Rim
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
 _SHORTEST = 0.3  # chord, of the radius; a shorter one cuts off less than 0.1 % of the circle
-_SUPPORT = 0.6  # of the chord must be outline
+_SUPPORT = 0.75  # of the chord must be outline
 _ABOUT = 0.15  # as well supported
 
 

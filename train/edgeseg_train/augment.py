@@ -154,7 +154,7 @@ def take(
     for move, chance in how.moves:
         if rng.random() < chance:
             grid = move(grid, rng)
-    places = np.ascontiguousarray(grid + np.array(centre, np.float32))
+    places = grid + np.array(centre, np.float32)
     photo = _at(whole.photo, places)
     truth, inside = (np.where(_at(mask, places) > 127, 255, 0).astype(np.uint8) for mask in (whole.truth, whole.inside))
     for colour, chance in how.colours:
@@ -165,5 +165,6 @@ def take(
 
 def _at(image: npt.NDArray[np.uint8], places: Grid) -> npt.NDArray[np.uint8]:
     """Image (H, W) or (H, W, 3) uint8 at the places (x, y), linear, 0 beyond its edge."""
-    nothing = np.zeros(0, np.float32)  # OpenCV's second map, which is in the first already
-    return cv2.remap(image, places, nothing, cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    # Two maps and not one of two channels: OpenCV 5.0 reads three-channel images at wrong places through the latter.
+    x, y = (np.ascontiguousarray(places[..., axis]) for axis in range(2))
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR).astype(np.uint8, copy=False)

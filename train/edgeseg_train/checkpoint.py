@@ -49,6 +49,10 @@ class TrainingData:
     photographs: int
     licence: str
 
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.photographs, int) and isinstance(self.licence, str)):
+            raise ModelError("training data: not a name, a number of photographs and a licence")
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -209,6 +209,7 @@ class Run:
             "seconds": self.seconds,
             "best": self.best,
             "validation_seconds": self.validation_seconds,
+            "arithmetic": asdict(self.arithmetic),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -248,10 +249,16 @@ def read_state(out: Path) -> dict[str, object] | None:
     if not file.exists():
         return None
     state = read_tensors(file)
-    wanted = {"plan", "step", "seconds", "best", "validation_seconds", "network", "averaged", "optimizer"}
+    tensors = {"network", "averaged", "optimizer"}
+    wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic"}
     if not wanted <= set(state):
         raise ModelError(f"{file}: not a state of `edgeseg train`; leave out --resume to start anew")
     return state
+
+
+def arithmetic_of(state: Mapping[str, object]) -> Arithmetic:
+    """How the earlier sitting computed: another way would round differently."""
+    return Arithmetic(**cast("dict[str, bool]", state["arithmetic"]))
 
 
 def best_so_far(out: Path) -> Checkpoint:

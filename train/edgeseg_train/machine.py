@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import distributed
@@ -16,7 +16,7 @@ from edgeseg_train.network import Architecture, ResUNet, build
 
 TRIAL_STEPS = 3
 CLEARLY = 0.9
-"""bfloat16 loses digits, so it must save at least a tenth of the time."""
+"""Another arithmetic must save at least a tenth of the time."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ class Arithmetic:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
+ARITHMETICS = {
+    "float32": Arithmetic(),
+    "float32-nhwc": Arithmetic(channels_last=True),
+    "bfloat16": Arithmetic(bfloat16=True),
+    "bfloat16-nhwc": Arithmetic(bfloat16=True, channels_last=True),
+}
+"""What `--arithmetic` calls them; NHWC is the order of axes that PyTorch calls channels last."""
+
+
 @dataclass(frozen=True)
 class Process:
     """This process among those that torchrun started: its rank of `world`."""
@@ -70,13 +79,11 @@ def join_processes(device: str) -> Process:
 
 
 def fastest(architecture: Architecture, crop: int, batch: int, device: torch.device) -> Arithmetic:
-    """Try a few steps of each and keep the fastest."""
-    plain = [Arithmetic(), Arithmetic(channels_last=True)]
-    halves = [replace(how, bfloat16=True) for how in plain] if _has_bfloat16(device) else []
-    seconds = _race(architecture, (batch, 3, crop, crop), device, plain + halves)
-    best_plain = min(plain, key=seconds.__getitem__)
-    best = min(seconds, key=seconds.__getitem__)
-    return best if seconds[best] < CLEARLY * seconds[best_plain] else best_plain
+    """Try a few steps of each; anything but the plain arithmetic must pay clearly, so that noise does not choose."""
+    candidates = [how for how in ARITHMETICS.values() if not how.bfloat16 or _has_bfloat16(device)]
+    seconds = _race(architecture, (batch, 3, crop, crop), device, candidates)
+    best, plain = min(seconds, key=seconds.__getitem__), Arithmetic()
+    return best if seconds[best] < CLEARLY * seconds[plain] else plain
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from edgeseg_train.crops import Crops, load_example, load_photographs
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
 from edgeseg_train.display import Display, tensorboard
 from edgeseg_train.history import Point
-from edgeseg_train.loop import BEST, LAST, LOG, Run, best_so_far, read_state
+from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, best_so_far, read_state
 from edgeseg_train.losses import LossWeights
-from edgeseg_train.machine import Arithmetic, Process, fastest, join_processes
+from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
 from edgeseg_train.plan import Plan
 from edgeseg_train.stopping import stop_signals
@@ -59,6 +59,8 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M",
               help="Length of the run, all sittings together.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--arithmetic", type=click.Choice(["auto", *ARITHMETICS]), default="auto", show_default=True,
+              help="auto measures a few steps; name one to repeat a run bit for bit.")  # fmt: skip
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
               help="Side of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="Crops a step.")
@@ -76,6 +78,7 @@ def train(
     epochs: int | None,
     minutes: float | None,
     device: str,
+    arithmetic: str,
     crop: int,
     batch: int,
     loss: tuple[float, float, float],
@@ -101,9 +104,7 @@ def train(
     make_folder(out)
     state = read_state(out) if resume else None
     _prepare_folder(out, resume, state is not None, process)
-    run, validation = _ready(plan, out, specs, torch.device(chosen), process, started)
-    if state is not None:
-        run.resume(state)
+    run, validation = _ready(plan, out, specs, torch.device(chosen), arithmetic, process, started, state)
     _train(run, validation, process)
 
 
@@ -181,9 +182,16 @@ def _opened(specs: tuple[str, ...], split: SplitChoice, quiet: bool) -> list[Dat
 
 
 def _ready(
-    plan: Plan, out: Path, specs: tuple[str, ...], device: torch.device, process: Process, started: float
+    plan: Plan,
+    out: Path,
+    specs: tuple[str, ...],
+    device: torch.device,
+    wanted: str,
+    process: Process,
+    started: float,
+    state: Mapping[str, object] | None,
 ) -> tuple[Run, list[DataSet]]:
-    """Load the photographs and see how this machine computes best."""
+    """Load the photographs, see how this machine computes best, and go back to where an earlier sitting was."""
     # OpenCV's threads and PyTorch's would fight over the cores; crops are made one a thread.
     cv2.setNumThreads(1)
     training = _opened(specs, "train", not process.leads)
@@ -193,11 +201,26 @@ def _ready(
     share = plan.batch // process.world
     crops = Crops(photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world)
     held = hold(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
-    arithmetic = fastest(plan.architecture, plan.crop, share, device) if process.world == 1 else Arithmetic()
+    arithmetic = _arithmetic(wanted, plan, share, device, process, state)
     if process.leads:
-        how = f"{'bfloat16' if arithmetic.bfloat16 else 'float32'}{', channels last' * arithmetic.channels_last}"
+        how = next(name for name, known in ARITHMETICS.items() if known == arithmetic)
         click.echo(f"{len(pairs)} photographs, {len(held)} for validation; {device.type}, {how}", err=True)
-    return Run(plan, out, training, crops, held, device, arithmetic, process, started), validation
+    run = Run(plan, out, training, crops, held, device, arithmetic, process, started)
+    if state is not None:
+        run.resume(state)
+    return run, validation
+
+
+def _arithmetic(
+    wanted: str, plan: Plan, share: int, device: torch.device, process: Process, state: Mapping[str, object] | None
+) -> Arithmetic:
+    if wanted in ARITHMETICS:
+        return ARITHMETICS[wanted]
+    if state is not None:
+        return arithmetic_of(state)
+    if process.world > 1:  # all must compute alike, and what one of them measures is not true of the others
+        return Arithmetic()
+    return fastest(plan.architecture, plan.crop, share, device)
 
 
 def _train(run: Run, validation: list[DataSet], process: Process) -> None:

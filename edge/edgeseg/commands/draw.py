@@ -13,16 +13,10 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.option(
-    "-o", "--output", type=_FOLDER, default=Path(), help="Folder for the pictures [default: this one]."
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed; the next ones count up."
-)
+@click.option("-o", "--output", type=_FOLDER, default=Path(), help="Folder for the pictures [default: this one].")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed; the next ones count up.")
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="Photographs to draw.")
-@click.option(
-    "--size", type=click.IntRange(64, 4096), default=1024, show_default=True, help="Side in pixels."
-)
+@click.option("--size", type=click.IntRange(64, 4096), default=1024, show_default=True, help="Side in pixels.")
 @click.option("--truth", is_flag=True, help="Also write the vessel mask and the field of view.")
 def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
     """Draw synthetic fundus photographs: fundus_SEED.png, and say where they are."""

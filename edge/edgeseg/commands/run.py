@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeseg.commands.options import model_options
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -29,17 +31,12 @@ FOLDER = Path("vessels")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, metavar="DIR",
               show_default=True, help="Folder for the results; made if needed.")  # fmt: skip
-@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Shipped model, or a model file.")
-@click.option("--precision", type=click.Choice(["auto", "fp32", "fp16", "fp16w", "int8"]), default="auto",
-              show_default=True, help="Which of the model's files to load.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(["auto", "onnxruntime"]), default="auto", show_default=True,
-              help="What computes the network.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="[default: every core this process may use]")
+@model_options
 @click.option("--threshold", type=click.FloatRange(0, 1), metavar="T",
               help="Probability from which a pixel is vessel.  [default: the model's own]")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Also draw the vessels over the photograph.  [default: on]")
 @click.option("--probability", is_flag=True, help="Also write the probability, as 16-bit PNG (65535 is 1).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output, and nothing else there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output, nothing else there.")
 def run(
     inputs: tuple[str, ...],
     output: Path,
@@ -58,10 +55,12 @@ def run(
     and STEM_overlay.png. A photograph that cannot be segmented is reported and the rest goes on (exit code 3).
     """
     from edgeseg.files import make_folder
-    from edgeseg.inputs import check_collisions, gather
+    from edgeseg.inputs import check_collisions, gather, own_results
     from edgeseg.segmenter import Segmenter
 
     sources = gather(inputs)
+    if skipped := own_results(inputs):
+        click.echo(f"left out, a result of an earlier run: {', '.join(map(str, skipped))}", err=True)
     check_collisions(sources, output)
     segmenter = Segmenter(model, precision, runtime, threads, threshold)
     make_folder(output)
@@ -86,7 +85,11 @@ def _segment_all(
     from edgeseg.errors import PhotographError
 
     console = Console(stderr=True)
-    with _until_sigterm() as stopped, Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    silent = not console.is_terminal
+    with (
+        _until_sigterm() as stopped,
+        Progress(console=console, disable=silent, transient=True, redirect_stdout=False) as bar,
+    ):
         task = bar.add_task("segmenting", total=len(sources))
         for source in sources:
             try:
@@ -120,7 +123,7 @@ def _segment(source: Source, segmenter: Segmenter, folder: Path, parts: tuple[Pa
         "width": width,
         "height": height,
         **{part: str(file) for part, file in files.items()},
-        "model": segmenter.card.name,
+        "model": segmenter.file.name,
         "precision": segmenter.card.precision,
         "runtime": segmenter.runtime.name,
         "threshold": segmenter.threshold,
@@ -136,13 +139,15 @@ def _picture(result: Segmentation, part: Part) -> npt.NDArray[np.uint8] | npt.ND
         return result.mask
     if part == "overlay":
         return overlay(result.photo, result.mask)
-    return (result.probability * 65535).round().astype("uint16")
+    probability: npt.NDArray[np.uint16] = (result.probability * 65535).round().astype("uint16")
+    return probability
 
 
 def _line(result: dict[str, object]) -> str:
     timings = result["timings_ms"]
     assert isinstance(timings, dict)
-    return f"{result['source']} -> {result['vessels']}  {sum(timings.values()):.0f} ms, {result['vessel_density']:.1%} vessel"
+    density = f"{result['vessel_density']:.1%} vessel"
+    return f"{result['source']} -> {result['vessels']}  {sum(timings.values()):.0f} ms, {density}"
 
 
 @contextmanager

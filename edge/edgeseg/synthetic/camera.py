@@ -36,9 +36,7 @@ def illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
     fall = rng.uniform(0.14, 0.44)
     slow = smooth_field(rng, grid.size, 4) * np.float32(0.06)
     for channel, share in enumerate((0.85, 1.0, 0.9)):  # red, which scatters most in the eye, falls off least
-        retina[channel] *= np.maximum(
-            1 + np.float32(fall * share) * (np.float32(0.5) - away) + slow, np.float32(0.15)
-        )
+        retina[channel] *= np.maximum(1 + np.float32(fall * share) * (np.float32(0.5) - away) + slow, np.float32(0.15))
     return retina
 
 

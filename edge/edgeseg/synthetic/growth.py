@@ -72,9 +72,7 @@ class Growth:
         price = distance * (1 + _TURNING) - _TURNING * along
         outside = np.hypot(self.points[first:, 0], self.points[first:, 1]) > BEYOND - 0.06
         price *= self.tolls[first:]
-        price[:, outside | (self.children[first:] >= 2)] = (
-            np.inf
-        )  # nothing comes back into the picture from outside
+        price[:, outside | (self.children[first:] >= 2)] = np.inf  # nothing comes back into the picture from outside
         price[along < 0.25 * distance] = np.inf  # nor turns back
         best = price.argmin(1)
         return price[np.arange(len(wanting)), best], best + first

@@ -1,0 +1,67 @@
+"""Model files without a network: what choosing a model and reading its card need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgeseg.model_card import Licence, ModelCard
+from edgeseg.preprocess import preset
+
+CARD = ModelCard(
+    name="tiny",
+    architecture="tiny",
+    parameters=110_640,
+    gmac=0.58,
+    precision="fp32",
+    compute="float32",
+    preprocessing=preset("edge", 128),
+    threshold=0.4,
+    training_data=(Licence("synthetic", 3, "drawn by this project (Apache-2.0)"),),
+    evidence={"synthetic/validation/native": 0.5},
+    checkpoint_sha256="ab" * 32,
+)
+
+
+def _varint(number: int) -> bytes:
+    low = number & 0x7F
+    return bytes([low]) if number < 0x80 else bytes([low | 0x80]) + _varint(number >> 7)
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
+
+
+def model_bytes(entries: Mapping[str, str]) -> bytes:
+    """An ONNX file by hand: IR version, producer, a graph that is none, metadata."""
+    props = [_field(1, key.encode()) + _field(2, value.encode()) for key, value in entries.items()]
+    start = b"\x08\x08" + _field(2, b"edgeseg") + _field(7, bytes(range(256)))
+    return start + b"".join(_field(14, prop) for prop in props)
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    """A card in which every field is filled."""
+    return CARD
+
+
+@pytest.fixture
+def as_file() -> Callable[[Mapping[str, str]], bytes]:
+    """Metadata -> the bytes of a file that holds it."""
+    return model_bytes
+
+
+@pytest.fixture
+def write_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes NAME.onnx into a folder, with the card, changed where asked."""
+
+    def write(name: str, **changes: object) -> Path:
+        file = tmp_path / f"{name}.onnx"
+        file.write_bytes(model_bytes(replace(CARD, **changes).to_metadata()))  # type: ignore[arg-type]
+        return file
+
+    return write

@@ -1,0 +1,242 @@
+"""Preprocessing: the record as untrusted data, and the steps against independent arithmetic."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeseg.arrays import Box, Mask, Photo
+from edgeseg.errors import ModelError
+from edgeseg.field_of_view import FieldOfView, whole
+from edgeseg.preprocess import (
+    Preprocessing,
+    equalise,
+    mask_to_square,
+    place,
+    preprocess,
+    preset,
+    to_square,
+)
+
+RECORDS = st.builds(
+    Preprocessing,
+    size=st.integers(32, 96),
+    fov=st.sampled_from(["found", "grey10", "none"]),
+    crop=st.sampled_from(["fov", "frame"]),
+    fit=st.sampled_from(["pad", "stretch"]),
+    contrast=st.sampled_from(["none", "clahe"]),
+    clip_limit=st.floats(0.01, 100),
+    tiles=st.integers(1, 64),
+    contrast_at=st.sampled_from(["after", "before"]),
+    fill=st.one_of(st.integers(0, 255), st.just("keep")),
+    mean=st.tuples(*[st.floats(-10, 10)] * 3),
+    std=st.tuples(*[st.floats(0.001, 10)] * 3),
+)
+
+JSON_VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["keep", "fov"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    max_leaves=6,
+)
+KEYS = list(Preprocessing(size=64).to_dict())
+
+
+def noise(seed: int, height: int, width: int) -> Photo:
+    """A photograph of random pixels."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def disc_in(height: int, width: int, box: Box) -> FieldOfView:
+    """An elliptic field of view that fills its box."""
+    mask: Mask = np.zeros((height, width), np.uint8)
+    y, x = np.mgrid[: box.height, : box.width]
+    off = ((x + 0.5) / box.width - 0.5) ** 2 + ((y + 0.5) / box.height - 0.5) ** 2
+    mask[box.rows, box.columns] = np.where(off <= 0.25, 255, 0)
+    left, top, wide, high = cv2.boundingRect(mask)
+    return FieldOfView(mask, Box(left, top, wide, high))
+
+
+def test_presets_are_what_the_design_says() -> None:
+    assert preset("edge") == Preprocessing(640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0)
+    assert preset("edge", 1024).size == 1024
+    imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    reference = Preprocessing(512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet)
+    assert preset("reference") == reference
+
+
+@given(RECORDS)
+def test_record_survives_json(how: Preprocessing) -> None:
+    assert Preprocessing.from_dict(json.loads(json.dumps(how.to_dict()))) == how
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "size"),
+        ({"size": 64, "Size": 3}, "'Size'"),
+        ({"size": 64, "fov": "circle"}, "fov"),
+        ({"size": 64, "fov": 3}, "fov"),
+        ({"size": 64, "fov": "keep"}, "fov"),
+        ({"size": "keep"}, "size"),
+        ({"size": True}, "size"),
+        ({"size": 64.5}, "size"),
+        ({"size": 31}, "size"),
+        ({"size": 100_000}, "size"),
+        ({"size": float("inf")}, "size"),
+        ({"size": float("nan")}, "size"),
+        ({"size": 10**400}, "size"),
+        ({"size": 64, "tiles": 0}, "tiles"),
+        ({"size": 64, "tiles": "keep"}, "tiles"),
+        ({"size": 64, "clip_limit": 0}, "clip_limit"),
+        ({"size": 64, "clip_limit": float("nan")}, "clip_limit"),
+        ({"size": 64, "fill": 256}, "fill"),
+        ({"size": 64, "fill": "black"}, "fill"),
+        ({"size": 64, "mean": [0, 0]}, "mean"),
+        ({"size": 64, "mean": [0, 0, "x"]}, "mean"),
+        ({"size": 64, "mean": [0, 0, 10**400]}, "mean"),
+        ({"size": 64, "std": [1, 0, 1]}, "std"),
+        ({"size": 64, "std": [1, float("nan"), 1]}, "std"),
+    ],
+)
+def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str) -> None:
+    with pytest.raises(ModelError, match=named) as refusal:
+        Preprocessing.from_dict(values)
+    assert "\n" not in str(refusal.value)
+
+
+@given(st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=6)), JSON_VALUES, max_size=6))
+def test_any_values_give_a_record_or_a_refusal(values: dict[str, object]) -> None:
+    try:
+        how = Preprocessing.from_dict({"size": 64} | values)
+    except ModelError:
+        return
+    assert Preprocessing.from_dict(how.to_dict()) == how
+
+
+@given(RECORDS, st.integers(1, 400), st.integers(1, 400), st.data())
+def test_placement_lies_in_the_square(how: Preprocessing, height: int, width: int, data: st.DataObject) -> None:
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    box = Box(left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top)))
+    placement = place((height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how)
+    source, target = placement.source, placement.target
+    assert source == (box if how.crop == "fov" else Box(0, 0, width, height))
+    assert target.left >= 0
+    assert target.top >= 0
+    assert target.left + target.width <= how.size
+    assert target.top + target.height <= how.size
+    assert max(target.width, target.height) == how.size
+    if how.fit == "stretch":
+        assert (target.width, target.height) == (how.size, how.size)
+    else:
+        scale = how.size / max(source.width, source.height)
+        assert abs(target.width - source.width * scale) <= 1
+        assert abs(target.height - source.height * scale) <= 1
+        assert abs(2 * target.left + target.width - how.size) <= 1
+        assert abs(2 * target.top + target.height - how.size) <= 1
+
+
+@settings(max_examples=60)
+@given(RECORDS, st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
+def test_any_record_feeds_any_photograph(how: Preprocessing, height: int, width: int, seed: int) -> None:
+    photo = noise(seed, height, width)
+    before = photo.copy()
+    fov = disc_in(height, width, Box(width // 4, height // 4, (width + 1) // 2, (height + 1) // 2))
+    ready = preprocess(photo, fov, how)
+    assert ready.tensor.shape == (1, how.size, how.size, 3)
+    assert ready.tensor.dtype == np.uint8
+    assert ready.inside.shape == (how.size, how.size)
+    assert set(np.unique(ready.inside)) <= {0, 255}
+    assert np.array_equal(photo, before)
+
+
+def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
+    photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
+    fov = disc_in(300, 400, box)
+    ready = preprocess(photo, fov, preset("edge", 96))
+    square = np.zeros((96, 96, 3), np.uint8)
+    square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
+    clahe = cv2.createCLAHE(2.0, (8, 8))
+    equal = np.stack([clahe.apply(np.ascontiguousarray(square[..., c])) for c in range(3)], axis=-1)
+    assert np.array_equal(ready.tensor[0], np.where(ready.inside[..., None] > 0, equal, 0))
+    assert not ready.inside[:8].any()
+    assert ready.inside[48, 48] == 255
+
+
+def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
+    photo, fov = noise(2, 150, 200), disc_in(150, 200, Box(20, 10, 150, 130))
+    ready = preprocess(photo, fov, preset("reference", 64))
+    clahe = cv2.createCLAHE(2.0, (8, 8))
+    equal = np.stack([clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)], axis=-1)
+    black = np.where(fov.mask[..., None] > 0, equal, np.uint8(0))
+    assert np.array_equal(ready.tensor[0], cv2.resize(black, (64, 64), interpolation=cv2.INTER_LINEAR))
+
+
+@pytest.mark.parametrize("contrast_at", ["before", "after"])
+@pytest.mark.parametrize("contrast", ["none", "clahe"])
+def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) -> None:
+    values = {"size": 64, "contrast": contrast, "contrast_at": contrast_at, "fill": 77}
+    how = Preprocessing.from_dict(values)
+    fov = disc_in(80, 120, Box(10, 10, 100, 60))
+    ready = preprocess(noise(3, 80, 120), fov, how)
+    # Resizing may mix fill and retina in a pixel at the rim, where it comes last.
+    outside = cv2.dilate(ready.inside, np.ones((5, 5), np.uint8)) == 0
+    assert outside.any()
+    assert (ready.tensor[0][outside] == 77).all()
+
+
+def test_fill_keep_leaves_the_surround() -> None:
+    photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
+    ready = preprocess(photo, fov, Preprocessing(64, crop="frame", fill="keep"))
+    assert np.array_equal(ready.tensor[0], photo)
+
+
+def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
+    photo, fov = noise(5, 100, 100), disc_in(100, 100, Box(0, 0, 100, 100))
+    larger = noise(6, 170, 190)
+    larger[30:130, 50:150] = photo
+    mask: Mask = np.zeros((170, 190), np.uint8)
+    mask[30:130, 50:150] = fov.mask
+    moved = FieldOfView(mask, Box(50, 30, 100, 100))
+    for how in (preset("edge", 64), Preprocessing(128), Preprocessing(50, fit="stretch")):
+        assert np.array_equal(preprocess(photo, fov, how).tensor, preprocess(larger, moved, how).tensor)
+
+
+def test_contrast_none_ignores_where_it_would_be() -> None:
+    photo, fov = noise(7, 70, 90), disc_in(70, 90, Box(5, 5, 60, 60))
+    how = Preprocessing(48)
+    before = preprocess(photo, fov, replace(how, contrast_at="before"))
+    assert np.array_equal(before.tensor, preprocess(photo, fov, how).tensor)
+
+
+def test_equalise_treats_each_channel_alone() -> None:
+    photo = noise(8, 64, 64) // 4
+    other = photo.copy()
+    other[..., 1] = 0
+    assert np.array_equal(equalise(photo, 2.0, 8)[..., [0, 2]], equalise(other, 2.0, 8)[..., [0, 2]])
+    assert np.ptp(equalise(photo, 2.0, 8)) > np.ptp(photo)
+
+
+def test_squares_are_black_around_the_photograph_unless_told() -> None:
+    photo = np.full((20, 40, 3), 200, np.uint8)
+    placement = place((20, 40), whole(photo), Preprocessing(32))
+    assert to_square(photo, placement, "pad")[0, 0].tolist() == [0, 0, 0]
+    assert to_square(photo, placement, "pad", 9)[0, 0].tolist() == [9, 9, 9]
+    assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
+
+
+def test_a_mask_pixel_counts_from_half_its_area() -> None:
+    mask: Mask = np.zeros((64, 64), np.uint8)
+    mask[0, :2] = 255  # half of a 2x2 block
+    mask[4, 4] = 255  # a quarter
+    small = mask_to_square(mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32)))
+    assert small[0, 0] == 255
+    assert small[2, 2] == 0
+    assert (small > 0).sum() == 1

@@ -1,0 +1,140 @@
+"""`edgeseg run`, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseg import Segmenter
+from edgeseg.cli import cli
+from edgeseg.overlay import overlay
+from edgeseg.photo import encode_png, read, read_mask
+from edgeseg.synthetic import draw
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for seed in range(3):
+        (folder / f"eye{seed}.png").write_bytes(encode_png(draw(seed, 200).photo))
+    return folder
+
+
+def run(model: Path, *arguments: str | Path, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(cli, ["run", "--model", str(model), *map(str, arguments)], input=stdin)
+
+
+def test_a_folder_gives_masks_and_overlays(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = run(tiny_model, photographs, "-o", tmp_path)
+    assert done.exit_code == 0, done.output
+    expected = {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "overlay")}
+    assert {file.name for file in tmp_path.iterdir()} == expected
+    assert len(done.stdout.splitlines()) == 3
+    result = Segmenter(tiny_model).segment(photographs / "eye1.png")
+    assert np.array_equal(read_mask(tmp_path / "eye1_vessels.png"), result.mask)
+    assert np.array_equal(read(tmp_path / "eye1_overlay.png"), overlay(result.photo, result.mask))
+
+
+def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG and no more")
+    done = run(tiny_model, photographs, broken, "-o", tmp_path / "out", "--json", "--no-overlay", "--probability")
+    assert done.exit_code == 3
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 4
+    assert [("error" in line) for line in lines] == [False, False, False, True]
+    assert lines[0]["threshold"] == 0.5 and 0 < lines[0]["vessel_density"] < 1
+    assert set(lines[0]["timings_ms"]) == {"decode", "field_of_view", "preprocess", "infer", "postprocess"}
+    assert "broken.png" in done.stderr and "1 of 4" in done.stderr
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "probability")}
+
+
+def test_standard_input(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=(photographs / "eye0.png").read_bytes())
+    assert done.exit_code == 0, done.output
+    assert Path(json.loads(done.stdout)["vessels"]).exists()
+
+
+def test_a_second_pass_segments_no_results(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    for seed in range(2):
+        (tmp_path / f"{seed}.png").write_bytes((photographs / f"eye{seed}.png").read_bytes())
+    assert run(tiny_model, tmp_path, "-o", tmp_path).exit_code == 0
+    before = {file.name for file in tmp_path.iterdir()}
+    again = run(tiny_model, tmp_path, "-o", tmp_path)
+    assert again.exit_code == 0 and len(again.stdout.splitlines()) == 2
+    assert {file.name for file in tmp_path.iterdir()} == before
+
+
+def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "eye0.png").write_bytes((photographs / "eye0.png").read_bytes())
+    done = run(tiny_model, photographs, other / "eye0.png", "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert str(photographs / "eye0.png") in done.stderr and str(other / "eye0.png") in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["nowhere.png"], 2),
+        (["--threshold", "1.5", "x"], 2),
+        (["--precision", "int8"], 6),
+        (["--model", "nothing.onnx"], 6),
+    ],
+)
+def test_wrong_calls(tiny_model: Path, photographs: Path, arguments: list[str], code: int) -> None:
+    done = run(tiny_model, *arguments, *([photographs] if code == 6 else []))
+    assert done.exit_code == code
+    assert "Traceback" not in done.output
+
+
+def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run(tiny_model, photographs, "-o", tmp_path / "file")
+    assert done.exit_code == 2 and "is a file" in done.stderr
+    done = run(tiny_model, photographs, "-o", tmp_path / "file" / "below")
+    assert done.exit_code == 7 and "below" in done.stderr
+
+
+def test_sigterm_finishes_the_frame_in_hand(tiny_model: Path, tmp_path: Path) -> None:
+    photo = encode_png(draw(1, 600).photo)
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(200):
+        (folder / f"{number}.png").write_bytes(photo)
+    command = [
+        sys.executable,
+        "-m",
+        "edgeseg",
+        "run",
+        str(folder),
+        "-o",
+        str(tmp_path / "out"),
+        "--model",
+        str(tiny_model),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        said = 1 + len(process.stdout.readlines())
+        process.wait(timeout=60)
+    assert process.returncode == 0
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert 0 < said < 200 and len(files) == 2 * said
+    assert not [name for name in files if name.startswith(".")]

@@ -1,0 +1,253 @@
+"""Photograph in, vessels out: the contract, and model files that do not keep theirs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgeseg
+from edgeseg import Segmenter
+from edgeseg.errors import EdgesegError, ModelError, PhotographError, SurroundingsError, UsageError
+from edgeseg.model_card import ModelCard
+from edgeseg.photo import encode_png
+from edgeseg.preprocess import Preprocessing
+from edgeseg.synthetic import Drawn, draw
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    """A fundus that is not square."""
+    whole = draw(5, 300)
+    return Drawn(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
+
+
+@pytest.fixture(scope="module")
+def segmenter(tiny_model: Path) -> Segmenter:
+    return Segmenter(tiny_model, threads=1)
+
+
+def test_a_segmentation_is_at_the_photographs_own_size(segmenter: Segmenter, drawn: Drawn) -> None:
+    before = drawn.photo.copy()
+    found = segmenter.segment(drawn.photo)
+    assert np.array_equal(drawn.photo, before)
+    assert np.array_equal(found.photo, before)
+    assert found.mask.shape == (260, 300)
+    assert found.mask.dtype == np.uint8
+    assert set(np.unique(found.mask)) <= {0, 255}
+    assert found.probability.shape == (260, 300)
+    assert found.probability.dtype == np.float32
+    assert found.probability.min() >= 0
+    assert found.probability.max() <= 1
+    assert found.fov.mask.shape == (260, 300)
+
+
+def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: Drawn) -> None:
+    found = segmenter.segment(drawn.photo)
+    inside = found.fov.mask > 0
+    assert found.threshold == 0.5
+    assert np.array_equal(found.mask > 0, inside & (found.probability >= np.float32(0.5)))
+    assert 0 < (found.mask > 0).sum() < inside.sum()  # else the test below would hold of anything
+    assert not found.probability[~inside].any()
+    assert found.vessel_density == pytest.approx((found.mask > 0).sum() / inside.sum())
+    assert found.probability is found.probability
+    assert set(found.timings) == {"decode", "field_of_view", "preprocess", "infer", "postprocess"}
+    assert all(isinstance(lap, float) and lap >= 0 for lap in found.timings.values())
+
+
+def test_path_bytes_and_array_are_one_photograph(segmenter: Segmenter, drawn: Drawn, tmp_path: Path) -> None:
+    data, file = encode_png(drawn.photo), tmp_path / "fundus.png"
+    file.write_bytes(data)
+    expected = segmenter.segment(drawn.photo).mask
+    for photo in (data, file, str(file)):
+        assert np.array_equal(segmenter.segment(photo).mask, expected)
+
+
+def test_views_and_repeats_give_the_same(segmenter: Segmenter, drawn: Drawn) -> None:
+    bgr = np.ascontiguousarray(drawn.photo[..., ::-1])
+    first, second = segmenter.segment(drawn.photo), segmenter.segment(bgr[..., ::-1])
+    assert np.array_equal(first.probability, second.probability)
+
+
+def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: Drawn) -> None:
+    masks = [Segmenter(tiny_model, threads=1, threshold=t).segment(drawn.photo).mask > 0 for t in (0, 0.5, 1)]
+    assert masks[0].sum() > masks[1].sum() > masks[2].sum()
+    assert not (masks[1] & ~masks[0]).any()
+
+
+def test_a_threshold_of_0_fills_the_field_of_view(tiny_model: Path, drawn: Drawn) -> None:
+    found = Segmenter(tiny_model, threads=1, threshold=0).segment(drawn.photo)
+    assert np.array_equal(found.mask, found.fov.mask)
+
+
+def test_a_known_field_of_view_is_taken(segmenter: Segmenter, drawn: Drawn) -> None:
+    fov = segmenter.segment(drawn.photo).fov
+    assert segmenter.segment(drawn.photo, fov=fov).fov is fov
+    with pytest.raises(UsageError, match="260"):
+        segmenter.segment(drawn.photo[1:], fov=fov)
+
+
+@pytest.mark.parametrize("name", ["Segmenter", "Segmentation"])
+def test_the_package_offers(name: str) -> None:
+    assert name in edgeseg.__all__
+    assert isinstance(getattr(edgeseg, name), type)
+
+
+@pytest.mark.parametrize("threads", [0, -2])
+def test_threads_must_be_positive(tiny_model: Path, threads: int) -> None:
+    with pytest.raises(UsageError, match="threads"):
+        Segmenter(tiny_model, threads=threads)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_is_a_probability(tiny_model: Path, threshold: float) -> None:
+    with pytest.raises(UsageError, match="threshold"):
+        Segmenter(tiny_model, threshold=threshold)
+
+
+def test_an_unknown_runtime_lists_what_there_is(tiny_model: Path) -> None:
+    with pytest.raises(SurroundingsError, match="onnxruntime"):
+        Segmenter(tiny_model, runtime="tpu")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        b"",
+        b"no picture",
+        "no/such/file.png",
+        np.zeros((64, 64, 3), np.uint8),
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((0, 64, 3), np.uint8),
+    ],
+    ids=["empty", "text", "no file", "black", "grey", "float", "no pixels"],
+)
+def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | str) -> None:
+    with pytest.raises(PhotographError) as error:
+        segmenter.segment(photo, "the third frame")
+    assert "\n" not in str(error.value)
+    assert ("the third frame" if not isinstance(photo, str) else photo) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Preprocessing(128),
+        Preprocessing(128, fov="none", crop="frame", fit="stretch"),
+        Preprocessing(128, fov="grey10", crop="frame", contrast="clahe", contrast_at="before", mean=(0.4, 0.3, 0.2)),
+    ],
+    ids=["plain", "frame", "before"],
+)
+def test_other_ways_to_feed_a_model(
+    make_model: Callable[[str, Preprocessing], Path], drawn: Drawn, how: Preprocessing
+) -> None:
+    found = Segmenter(make_model("other", how), threads=1).segment(drawn.photo)
+    assert found.mask.shape == (260, 300)
+    assert (how.fov == "none") == bool(found.fov.mask.all())
+
+
+# Model files that are not what their cards say.
+
+
+def onnx_file(folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str) -> Path:
+    """A chain of operators from `photo` to `probability`, with a card that says size 128."""
+    onnx = pytest.importorskip("onnx")
+    names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
+    chain = [
+        onnx.helper.make_node(kind, [names[k]], [names[k + 1]], **attributes)
+        for k, (kind, attributes) in enumerate(nodes)
+    ]
+    tensor, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    graph = onnx.helper.make_graph(
+        chain,
+        "chain",
+        [tensor("photo", types.UINT8, [1, side, side, 3])],
+        [tensor("probability", types.FLOAT, [1, side, side])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)])
+    model.ir_version = 8
+    onnx.helper.set_model_props(model, card.to_metadata())
+    file = folder / "odd.fp32.onnx"
+    file.write_bytes(model.SerializeToString())
+    return file
+
+
+FLOAT: tuple[str, dict[str, object]] = ("Cast", {"to": 1})
+MEAN: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [3], "keepdims": 0})
+
+
+def refusal(file: Path, photo: Drawn) -> str:
+    with pytest.raises(ModelError) as error:
+        Segmenter(file, threads=1).segment(photo.photo)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_network_that_gives_nan_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+    file = onnx_file(tmp_path, card, [FLOAT, MEAN, ("Neg", {}), ("Sqrt", {})], 128)
+    assert "NaN" in refusal(file, drawn)
+
+
+def test_a_network_that_gives_no_probability_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+    assert "0 to 1" in refusal(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
+
+
+def test_an_output_of_another_size_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+    turned: tuple[str, dict[str, object]] = ("Transpose", {"perm": [0, 3, 1, 2]})
+    smaller: tuple[str, dict[str, object]] = ("AveragePool", {"kernel_shape": [2, 2]})
+    mean: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [1], "keepdims": 0})
+    file = onnx_file(tmp_path, card, [FLOAT, turned, smaller, mean, ("Sigmoid", {})], "side")
+    assert "(1, 127, 127)" in refusal(file, drawn)
+
+
+def test_a_graph_that_fails_when_it_is_computed_is_refused(
+    tmp_path: Path, card: ModelCard, drawn: Drawn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
+    file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
+    assert "cannot compute it" in refusal(file, drawn)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_graph_of_another_size_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    data = tiny_model.read_bytes()
+    assert data.count(b'"size": 128') == 1
+    (tmp_path / "x.onnx").write_bytes(data.replace(b'"size": 128', b'"size": 256'))
+    with pytest.raises(ModelError, match=r"x\.onnx: takes and gives"):
+        Segmenter(tmp_path / "x.onnx")
+
+
+def test_a_graph_that_does_not_load_is_refused_in_one_line(
+    write_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load it") as error:
+        Segmenter(write_model("x"))
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_damaged_graph_is_refused_or_computed(tmp_path: Path, tiny_model: Path, drawn: Drawn) -> None:
+    data, rng = tiny_model.read_bytes(), np.random.default_rng(0)
+    for _ in range(30):
+        damaged = np.frombuffer(data, np.uint8).copy()
+        damaged[rng.integers(len(data) - 2000, size=20)] = rng.integers(256, size=20)
+        (tmp_path / "x.onnx").write_bytes(damaged.tobytes())
+        try:
+            found = Segmenter(tmp_path / "x.onnx", threads=1).segment(drawn.photo)
+        except EdgesegError as error:
+            assert isinstance(error, ModelError)
+        else:
+            assert found.mask.shape == (260, 300)
+
+
+def test_a_model_is_found_beside_its_precisions(tmp_path: Path, tiny_model: Path, drawn: Drawn) -> None:
+    shutil.copy(tiny_model, tmp_path / "mine.fp32.onnx")
+    chosen = Segmenter(tmp_path / "mine", precision="fp32", threads=1)
+    assert chosen.file.path == tmp_path / "mine.fp32.onnx"
+    assert chosen.card.name == "tiny"
+    assert chosen.segment(drawn.photo).mask.any()

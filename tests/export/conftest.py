@@ -1,0 +1,13 @@
+"""What the tests of export share."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="export needs torch (extra 'export')")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Tiny networks are faster so, above all where the cores are busy."""
+    torch.set_num_threads(1)

@@ -1,0 +1,171 @@
+"""A run survives what happens to long runs. Drawn photographs, the smallest network, processes of their own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from edgeseg.errors import EdgesegError, ModelError
+from edgeseg.photo import encode_png
+from edgeseg.synthetic import draw
+from edgeseg_train.augment import Augmentation, Example
+from edgeseg_train.checkpoint import load, read_tensors
+from edgeseg_train.crops import Crops, Photographs
+from edgeseg_train.loop import read_state
+from edgeseg_train.network import named
+from edgeseg_train.plan import Plan
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A user's own folder of five small drawn photographs."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for part in ("images", "masks"):
+        (folder / part).mkdir()
+    for seed in range(5):
+        drawn = draw(seed, 160)
+        (folder / "images" / f"{seed}.png").write_bytes(encode_png(drawn.photo))
+        (folder / "masks" / f"{seed}.png").write_bytes(encode_png(drawn.truth))
+    return f"pairs:{folder}"
+
+
+def command(pairs: str, out: Path, *more: str) -> list[str]:
+    small = ["--arch", "tiny", "--size", "128", "--crop", "64", "--batch", "4", "--arithmetic", "float32"]
+    return [sys.executable, "-m", "edgeseg", "train", "--data", pairs, "--out", str(out), *small, *more]
+
+
+def start(pairs: str, out: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(command(pairs, out, *more), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    while not file.exists() and process.poll() is None:
+        time.sleep(0.05)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    state = read_tensors(out / "last.pt")["averaged"]
+    assert isinstance(state, dict)
+    return state
+
+
+def test_killed_at_random_and_resumed_ends_with_the_same_weights(pairs: str, tmp_path: Path) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    subprocess.run(command(pairs, whole, "--epochs", "6"), check=True, capture_output=True)
+    chance, kills = random.Random(0), 0
+    while True:
+        process = start(pairs, torn, "--epochs", "6", "--resume")
+        if kills < 3:
+            before = (torn / "last.pt").stat().st_mtime_ns if (torn / "last.pt").exists() else 0
+            while process.poll() is None and (
+                not (torn / "last.pt").exists() or (torn / "last.pt").stat().st_mtime_ns == before
+            ):
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.3))
+            process.kill()
+            process.wait()
+            kills += 1
+            continue
+        _, said = process.communicate()
+        assert process.returncode == 0, said
+        break
+    ours, theirs = weights(torn), weights(whole)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    best, undisturbed = load(torn / "best.pt"), load(whole / "best.pt")
+    assert best.sizes == undisturbed.sizes
+    assert all(torch.equal(best.weights[name], undisturbed.weights[name]) for name in best.weights)
+    assert not list(torn.glob(".*"))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_saves_and_stops(pairs: str, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(pairs, tmp_path / "run", "--epochs", "10000")
+    wait_for(tmp_path / "run" / "last.pt", process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert "--resume" in said
+    assert (tmp_path / "run" / "curves.png").exists()
+    state = read_state(tmp_path / "run")
+    assert state is not None and isinstance(state["step"], int) and state["step"] > 0
+
+
+def test_two_processes_through_torchrun(pairs: str, tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, *command(pairs, tmp_path / "run", "--epochs", "2")[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path / "run" / "best.pt").architecture.name == "tiny"
+    state = read_state(tmp_path / "run")
+    assert state is not None and state["step"] == 2 * round(4 * 8 / 4)
+
+
+def test_what_a_finished_run_leaves(pairs: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    more = ("--epochs", "2", "--size", "default=128", "--size", "detail=192")
+    subprocess.run([*command(pairs, out), *more], check=True, capture_output=True)
+    trained = load(out / "best.pt")
+    assert [size.name for size in trained.sizes] == ["default", "detail"]
+    assert all(0 < size.threshold < 1 for size in trained.sizes)
+    assert set(trained.evidence) == {"default", "detail"}
+    assert trained.training_data[0].photographs == 4
+    rows = list(csv.DictReader((out / "log.csv").read_text().splitlines()))
+    assert rows[-1]["epoch"] == "2" and rows[-1]["validation_dice"]
+    picture = cv2.imdecode(np.frombuffer((out / "curves.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None and picture.std() > 5
+
+
+def test_a_run_is_not_overwritten_nor_mixed_with_another(pairs: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    subprocess.run(command(pairs, out, "--epochs", "1"), check=True, capture_output=True)
+    again = subprocess.run(command(pairs, out, "--epochs", "1"), check=False, capture_output=True, text=True)
+    assert again.returncode == 2 and "--resume" in again.stderr
+    other = command(pairs, out, "--epochs", "2", "--seed", "5", "--resume")
+    mixed = subprocess.run(other, check=False, capture_output=True, text=True)
+    assert mixed.returncode == 6 and "seed was 0, is 5" in mixed.stderr
+
+
+def test_two_ranks_see_what_one_process_would() -> None:
+    rng = np.random.default_rng(0)
+    example = Example(
+        rng.integers(0, 256, (96, 96, 3), np.uint8), *(np.full((96, 96), 255, np.uint8) for _ in range(2))
+    )
+    photographs = Photographs(((example,), (example,)))
+    one = Crops(photographs, 32, 4, 7, Augmentation()).batch_at(3)
+    two = [Crops(photographs, 32, 2, 7, Augmentation(), rank, 2).batch_at(3) for rank in range(2)]
+    assert torch.equal(one.photo, torch.cat([batch.photo for batch in two]))
+
+
+def test_damaged_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(EdgesegError, match=r"last\.pt"):
+        read_state(tmp_path)
+    torch.save({"step": 3}, tmp_path / "last.pt")
+    with pytest.raises(ModelError, match="start anew"):
+        read_state(tmp_path)
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    from edgeseg.preprocess import preset
+
+    plan = Plan(named("tiny"), preset("edge", 128), (), (128,), epochs=1)
+    rates = [plan.rate_at(progress / 100) for progress in range(101)]
+    assert max(rates) == pytest.approx(plan.learning_rate, rel=1e-3)
+    assert rates[0] < 0.01 * plan.learning_rate and rates[-1] == pytest.approx(0.01 * plan.learning_rate)
+    assert rates[4:] == sorted(rates[4:], reverse=True)

@@ -1,0 +1,213 @@
+"""The family: the published system to the letter, and the compact members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edgeseg.errors import ModelError
+from edgeseg_train.cost import gmac, parameters
+from edgeseg_train.network import ARCHITECTURES, Architecture, ResUNet, build, named
+
+COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
+
+
+def shapes_only(name: str) -> ResUNet:
+    """A member without memory for its weights."""
+    with torch.device("meta"):
+        return build(named(name))
+
+
+def published_names() -> set[str]:
+    """Every entry of the published state dict, from its description."""
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    names = {"input_layer.0.weight", *(f"input_layer.1.{part}" for part in norm), "output.weight", "output.bias"}
+    blocks = {f"{kind}{level}_{k}" for kind in ("encoder", "decoder") for level in (1, 2, 3, 4) for k in (1, 2)}
+    changing = (
+        {f"encoder{level}_1" for level in (2, 3, 4)} | {f"decoder{level}_1" for level in (1, 2, 3, 4)} | {"bridge1"}
+    )
+    for block in blocks | {"bridge1", "bridge2"}:
+        names |= {f"{block}.conv1.weight", f"{block}.conv2.weight"}
+        names |= {f"{block}.{bn}.{part}" for bn in ("bn1", "bn2") for part in norm}
+        if block in changing:
+            names |= {f"{block}.shortcut.0.weight", *(f"{block}.shortcut.1.{part}" for part in norm)}
+    return names | {f"upconv{level}.{part}" for level in (1, 2, 3, 4) for part in ("weight", "bias")}
+
+
+def test_the_published_system_to_the_letter() -> None:
+    network = shapes_only("resunet-deeper")
+    weights = network.state_dict()
+    assert set(weights) == published_names()
+    assert weights["input_layer.0.weight"].shape == (64, 3, 7, 7)
+    assert weights["bridge1.conv1.weight"].shape == (1024, 512, 3, 3)
+    assert weights["upconv4.weight"].shape == (1024, 512, 2, 2)
+    assert weights["decoder4_1.conv1.weight"].shape == (512, 1024, 3, 3)
+    assert weights["output.weight"].shape == (1, 64, 1, 1)
+    assert network.dropout.p == 0.2
+    assert isinstance(network.dropout, nn.Dropout2d)
+
+
+def test_the_published_system_costs_what_is_said_of_it() -> None:
+    network = shapes_only("resunet-deeper")
+    assert parameters(network) == pytest.approx(63.9e6, rel=1e-3)
+    assert gmac(network, 512) == pytest.approx(389, rel=1e-3)
+
+
+def test_the_published_way_of_computing() -> None:
+    """A small sibling against the description, written down again in plain functions."""
+    torch.manual_seed(0)
+    network = build(Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1, 0.2)
+            assert module.running_mean is not None
+            module.running_mean.normal_(0, 0.2)
+    photo = torch.randn(2, 3, 48, 32)
+    with torch.inference_mode():
+        assert torch.allclose(network(photo), as_described(network.state_dict(), photo), atol=1e-4)
+
+
+def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
+    """The reference system's forward pass, from its description."""
+
+    def norm(name: str, x: Tensor) -> Tensor:
+        mean, var, scale, shift = (weights[f"{name}.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return functional.batch_norm(x, mean, var, scale, shift)
+
+    def block(name: str, x: Tensor) -> Tensor:
+        y = norm(f"{name}.bn1", functional.conv2d(x, weights[f"{name}.conv1.weight"], padding=1)).relu()
+        y = norm(f"{name}.bn2", functional.conv2d(y, weights[f"{name}.conv2.weight"], padding=1))
+        if f"{name}.shortcut.0.weight" in weights:
+            x = norm(f"{name}.shortcut.1", functional.conv2d(x, weights[f"{name}.shortcut.0.weight"]))
+        return (y + x).relu()
+
+    x = norm("input_layer.1", functional.conv2d(photo, weights["input_layer.0.weight"], padding=3)).relu()
+    skips = []
+    for level in (1, 2, 3, 4):
+        x = block(f"encoder{level}_2", block(f"encoder{level}_1", x))
+        skips.append(x)
+        x = functional.max_pool2d(x, 2)
+    x = block("bridge2", block("bridge1", x))
+    for level in (4, 3, 2, 1):
+        x = functional.conv_transpose2d(x, weights[f"upconv{level}.weight"], weights[f"upconv{level}.bias"], stride=2)
+        x = block(f"decoder{level}_2", block(f"decoder{level}_1", torch.cat([x, skips[level - 1]], dim=1)))
+    return functional.conv2d(x, weights["output.weight"], weights["output.bias"])
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "giga"),
+    [("tiny", 0.11, 0.58), ("compact", 1.01, 3.71), ("compact-fine", 0.75, 5.61), ("compact-wide", 1.71, 7.55)],
+)
+def test_compact_members_cost_a_fiftieth_of_the_reference(name: str, millions: float, giga: float) -> None:
+    network, member = shapes_only(name), named(name)
+    assert parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
+    assert gmac(network, member.size) == pytest.approx(giga, rel=0.01)
+    assert gmac(network, member.size) <= 389 / 50
+
+
+def test_every_compact_member_is_tested_above() -> None:
+    assert COMPACT == ["tiny", "compact", "compact-fine", "compact-wide"]
+
+
+@pytest.mark.parametrize("name", COMPACT)
+def test_compact_members_give_a_logit_a_pixel(name: str) -> None:
+    member = named(name)
+    network = build(member).eval()
+    height, width = 2 * member.multiple, 3 * member.multiple
+    with torch.inference_mode():
+        logits = network(torch.rand(2, 3, height, width))
+    assert logits.shape == (2, 1, height, width)
+    assert logits.isfinite().all()
+    assert logits.std() > 0
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
+    network, member = shapes_only(name), named(name)
+    assert member.size % member.multiple == 0
+    side = member.multiple
+    with torch.inference_mode():
+        assert network.eval()(torch.zeros(1, 3, side, side, device="meta")).shape == (1, 1, side, side)
+        with pytest.raises(RuntimeError):
+            network(torch.zeros(1, 3, side + side // 2, side, device="meta"))
+
+
+@pytest.mark.parametrize("name", COMPACT)
+def test_every_weight_learns(name: str) -> None:
+    network = build(named(name)).train()
+    side = named(name).multiple * 2
+    network(torch.rand(2, 3, side, side)).square().mean().backward()
+    gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
+    assert [key for key, slope in gradients.items() if slope is None or not slope.any()] == []
+
+
+def test_a_transposed_convolution_is_a_shuffle() -> None:
+    """What the compact members take instead of the published upsampling can compute the same."""
+    transposed = nn.ConvTranspose2d(6, 4, 2, stride=2)
+    shuffle = nn.Sequential(nn.Conv2d(6, 16, 1), nn.PixelShuffle(2))
+    convolution = shuffle[0]
+    assert isinstance(convolution, nn.Conv2d)
+    assert convolution.bias is not None
+    assert transposed.bias is not None
+    with torch.no_grad():
+        convolution.weight.copy_(transposed.weight.permute(1, 2, 3, 0).reshape(16, 6, 1, 1))
+        convolution.bias.copy_(transposed.bias.repeat_interleave(4))
+        x = torch.randn(1, 6, 5, 7)
+        assert torch.allclose(shuffle(x), transposed(x), atol=1e-5)
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(ModelError, match="compact"):
+        named("resnet")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"widths": ()},
+        {"widths": (8,) * 9},
+        {"widths": (10**9,)},
+        {"widths": (8, 0)},
+        {"widths": (8, 8.5)},
+        {"bridge": -1},
+        {"blocks": 10**9},
+        {"blocks": 0},
+        {"stem": 3},
+        {"up": "nearest"},
+        {"dropout": 1.5},
+        {"dropout": float("nan")},
+        {"size": 0},
+    ],
+)
+def test_a_senseless_architecture_is_refused(changes: dict[str, object]) -> None:
+    plain: dict[str, object] = {"name": "x", "widths": (8, 16), "bridge": 16}
+    with pytest.raises(ModelError, match="architecture"):
+        Architecture(**(plain | changes))  # type: ignore[arg-type]
+
+
+# Cost
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (nn.Conv2d(3, 16, 3, padding=1), 32 * 32 * 16 * 3 * 9),
+        (nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False), 16 * 16 * 16 * 3 * 9),
+        (nn.ConvTranspose2d(3, 8, 2, stride=2), 32 * 32 * 3 * 8 * 4),
+        (nn.MaxPool2d(2), 0),
+    ],
+)
+def test_multiply_accumulates_by_hand(layer: nn.Module, macs: int) -> None:
+    assert gmac(layer, 32) * 1e9 == pytest.approx(macs)
+
+
+def test_counting_leaves_the_network_alone() -> None:
+    network = build(named("tiny")).train()
+    before = {key: weight.clone() for key, weight in network.state_dict().items()}
+    gmac(network, 64)
+    assert network.training
+    assert all(torch.equal(weight, before[key]) for key, weight in network.state_dict().items())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import edgeseg
@@ -155,12 +156,12 @@ def test_other_ways_to_feed_a_model(
 
 def onnx_file(folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str) -> Path:
     """A chain of operators from `photo` to `probability`, with a card that says size 128."""
-    onnx = pytest.importorskip("onnx")
     names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
-    chain = [
-        onnx.helper.make_node(kind, [names[k]], [names[k + 1]], **attributes)
-        for k, (kind, attributes) in enumerate(nodes)
-    ]
+    chain = []
+    for k, (kind, attributes) in enumerate(nodes):
+        node = onnx.helper.make_node(kind, [names[k]], [names[k + 1]])
+        node.attribute.extend(onnx.helper.make_attribute(key, value) for key, value in attributes.items())
+        chain.append(node)
     tensor, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
         chain,

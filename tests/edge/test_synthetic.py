@@ -30,9 +30,7 @@ def drawings() -> list[Drawn]:
 
 @pytest.fixture(scope="module")
 def trees() -> list[Tree]:
-    return [
-        tree for seed in SEEDS for tree in grow(compose(generator(seed, "scene")), generator(seed, "tree"))
-    ]
+    return [tree for seed in SEEDS for tree in grow(compose(generator(seed, "scene")), generator(seed, "tree"))]
 
 
 @settings(max_examples=10, deadline=None)

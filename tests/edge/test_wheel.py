@@ -126,9 +126,7 @@ def test_the_wheel_holds_the_shipped_models_and_their_card(wheel: Path) -> None:
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        (metadata,) = (
-            archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")
-        )
+        (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
         (licence,) = (archive.read(name) for name in archive.namelist() if name.endswith("/licenses/LICENSE"))
     assert licence == (ROOT / "LICENSE").read_bytes()
     assert metadata.rstrip().endswith((ROOT / "README.md").read_text().rstrip())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-torch = pytest.importorskip("torch", reason="export needs torch (extra 'export')")
+import torch
 
 
 @pytest.fixture(autouse=True)

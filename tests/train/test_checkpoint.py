@@ -138,7 +138,7 @@ def test_a_truncated_file_is_refused(file: Path) -> None:
 def test_a_damaged_file_is_refused_or_loads(file: Path) -> None:
     data, rng = file.read_bytes(), np.random.default_rng(0)
     at = data.index(b"data.pkl")
-    for turn in range(120):
+    for turn in range(50):
         damaged = np.frombuffer(data, np.uint8).copy()
         start = at if turn % 2 else 0
         span = 3000 if turn % 2 else len(data)  # half of the turns in the record, half anywhere

@@ -118,8 +118,7 @@ def test_two_processes_through_torchrun(pairs: str, tmp_path: Path) -> None:
 
 def test_what_a_finished_run_leaves(pairs: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    more = ("--epochs", "2", "--size", "default=128", "--size", "detail=192")
-    subprocess.run([*command(pairs, out), *more], check=True, capture_output=True)
+    subprocess.run(command(pairs, out, "--epochs", "2", "--size", "detail=192"), check=True, capture_output=True)
     trained = load(out / "best.pt")
     assert [size.name for size in trained.sizes] == ["default", "detail"]
     assert all(0 < size.threshold < 1 for size in trained.sizes)

@@ -109,12 +109,8 @@ def _through(points: Points, guess: Rim) -> Rim:
         return guess
     # a x^2 + b y^2 + c x + d y = 1, completed to squares
     rest = 1 + c * c / (4 * a) + d * d / (4 * b)
-    return Rim(
-        guess.x - guess.across * c / (2 * a),
-        guess.y - guess.down * d / (2 * b),
-        guess.across * math.sqrt(rest / a),
-        guess.down * math.sqrt(rest / b),
-    )
+    x, y = guess.x - guess.across * c / (2 * a), guess.y - guess.down * d / (2 * b)
+    return Rim(float(x), float(y), guess.across * math.sqrt(rest / a), guess.down * math.sqrt(rest / b))
 
 
 def within(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -131,8 +127,9 @@ def _vote(rims: Floats, outline: Points, smallest: float, largest: float) -> tup
     if not len(rims):
         return None, 0.0
     some = outline[:: max(1, len(outline) // _VOTERS)]
-    x, y, across, down = (column[:, None] for column in rims.T)
-    off = (np.hypot((some[:, 0] - x) / across, (some[:, 1] - y) / down) - 1) * np.sqrt(across * down)
+    x, y, across, down = (column[:, None] for column in rims.astype(np.float32).T)
+    u, v = some.astype(np.float32).T
+    off = (np.sqrt(((u - x) / across) ** 2 + ((v - y) / down) ** 2) - 1) * np.sqrt(across * down)
     votes = (np.abs(off) < TOLERANCE).mean(axis=1)
     best = int(votes.argmax())
     return Rim(*rims[best].tolist()), float(votes[best])

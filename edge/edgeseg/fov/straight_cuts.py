@@ -7,28 +7,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeseg.rim import TOLERANCE, Floats, Points, Rim
+from edgeseg.fov.rim import TOLERANCE, Floats, Points, Rim
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
-_SHORTEST = 0.3  # chord, of the radius; a shorter one cuts off less than 0.1 % of the circle
+_SHORTEST = 0.15  # half chord, of the radius; a shorter one cuts off less than 0.1 % of the circle
 _SUPPORT = 0.75  # of the chord must be outline
 _ABOUT = 0.15  # as well supported
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A straight cut: what lies further than `distance` pixels from the rim's centre, along (x, y), is not seen."""
+    """A straight cut: what lies further than `distance` pixels from the rim's centre, along (x, y), is not seen.
+
+    `half` is half the length of the chord that it makes, `support` the share of the chord that is outline.
+    """
 
     x: float
     y: float
     distance: float
+    half: float
     support: float
 
     def chord(self, rim: Rim, further: float) -> Points:
         """Points (N, 2) along the middle of the cut, one a pixel, so many pixels further out."""
-        half = 0.8 * math.sqrt(max(rim.radius**2 - self.distance**2, 0.0))
-        along = np.arange(-half, half)[:, None] * (-self.y, self.x)
+        along = np.arange(-0.8 * self.half, 0.8 * self.half)[:, None] * (-self.y, self.x)
         return (rim.x, rim.y) + (self.distance + further) * np.array([self.x, self.y]) + along
 
     def beyond(self, rim: Rim) -> Points:
@@ -57,29 +60,33 @@ def _fit(outline: Points, rim: Rim, side: tuple[float, float]) -> Cut | None:
     """The line, nearly square to `side`, on which most of the outline that lies inside the rim falls."""
     around = outline - (rim.x, rim.y)
     outward, along = around @ side, around @ (-side[1], side[0])
-    inside = (outward > 0.3 * rim.radius) & (rim.off(outline) < -TOLERANCE)
+    deep, wide = (rim.down, rim.across) if side[0] == 0 else (rim.across, rim.down)
+    inside = (outward > 0.3 * deep) & (rim.off(outline) < -TOLERANCE)
     if inside.sum() < 5:
         return None
     outward, along = outward[inside], along[inside]
     slope, height = _line(along, outward)
     on = np.abs(outward - slope * along - height) < TOLERANCE
-    chord = 2 * math.sqrt(max(rim.radius**2 - height**2, 0.0))
-    support = len(np.unique(np.round(along[on]))) / max(chord, 1.0)
-    if chord < _SHORTEST * rim.radius or support < _SUPPORT:
+    half = wide * math.sqrt(max(1 - (height / deep) ** 2, 0.0))
+    support = len(np.unique(np.round(along[on]))) / max(2 * half, 1.0)
+    if half < _SHORTEST * wide or support < _SUPPORT:
         return None
     length = math.hypot(1.0, slope)
     x, y = (side[0] + slope * side[1]) / length, (side[1] - slope * side[0]) / length
     # A region's outermost pixel centres lie half a pixel inside its edge.
-    return Cut(x, y, (height + 0.5) / length, support)
+    return Cut(x, y, (height + 0.5) / length, half, support)
 
 
 def _line(along: Floats, outward: Floats) -> tuple[float, float]:
     """Slope and height of the line outward = slope * along + height that most points are on."""
     level = np.round(outward - _SLOPES[:, None] * along).astype(int)
     level -= level.min()
-    counts = [np.convolve(np.bincount(row, minlength=int(level.max()) + 1), (1, 1, 1), "same") for row in level]
-    slope = float(_SLOPES[int(np.argmax([count.max() for count in counts]))])
+    heights = int(level.max()) + 3
+    row = heights * np.arange(len(_SLOPES))[:, None]
+    counts = np.bincount((level + row).ravel(), minlength=heights * len(_SLOPES)).reshape(len(_SLOPES), heights)
+    three = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
+    slope = float(_SLOPES[int(three.max(axis=1).argmax())])
     rest = outward - slope * along
     start = round(float(rest.min()))
-    height = start + int(np.bincount(np.round(rest - start).astype(int)).argmax())
+    height = start + int(np.bincount(np.round(rest - start).astype(int).clip(0)).argmax())
     return slope, float(np.median(rest[np.abs(rest - height) < TOLERANCE]))

@@ -1,0 +1,1 @@
+"""How a field of view is found; `edgeseg.field_of_view` is the way in."""

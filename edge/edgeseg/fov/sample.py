@@ -1,0 +1,51 @@
+"""Photograph -> a small version of it, on which the field of view is searched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edgeseg.arrays import Mask, Photo
+
+_LONGER = 400  # pixels of the longer side, at least, unless the photograph is smaller
+_NARROW = 16  # pixels of the shorter side, at least, likewise
+_SMALL = 256  # a smaller photograph is enlarged, lest the smoothing eat it
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A small version: colour, brightest channel without specks, and its level on background and retina.
+
+    Its point p lies at p * factor + shift of the photograph.
+    """
+
+    colour: Photo
+    level: Mask
+    factor: float
+    shift: float
+    dark: float
+    bright: float
+
+
+def take(photo: Photo) -> Sample:
+    """Photograph (H, W, 3) uint8 RGB -> its sample."""
+    colour, factor, shift = _reduced(photo)
+    brightest = np.maximum(np.maximum(colour[:, :, 0], colour[:, :, 1]), colour[:, :, 2])
+    level = np.asarray(cv2.medianBlur(brightest, 5), np.uint8)
+    dark = float(np.percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10))
+    lit = level[level > dark + 0.08 * (int(level.max()) - dark)]
+    return Sample(colour, level, factor, shift, dark, float(np.median(lit)) if lit.size else dark)
+
+
+def _reduced(photo: Photo) -> tuple[Photo, float, float]:
+    """Every n-th pixel, or a small photograph enlarged n times; factor and shift of its points."""
+    shorter, longer = sorted(photo.shape[:2])
+    if longer >= _SMALL:
+        stride = max(1, min(longer // _LONGER, shorter // _NARROW))
+        return np.ascontiguousarray(photo[stride // 2 :: stride, stride // 2 :: stride]), stride, stride // 2
+    times = math.ceil(_SMALL / longer)
+    large = cv2.resize(photo, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.uint8), 1 / times, 0.5 / times - 0.5

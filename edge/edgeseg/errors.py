@@ -9,6 +9,11 @@ class EdgesegError(Exception):
     exit_code = 1
 
 
+def one_line(error: BaseException, longest: int = 300) -> str:
+    """What another library's exception says, on one line and not too long: for a message of ours."""
+    return " ".join(str(error).split())[:longest]
+
+
 class UsageError(EdgesegError):
     """The command was called with arguments that do not fit together."""
 

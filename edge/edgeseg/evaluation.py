@@ -30,7 +30,7 @@ REFERENCE_SIZE = 512
 REFERENCE_THRESHOLD = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """What is compared, all of one size.
 

@@ -19,7 +19,7 @@ from edgeseg.fov import drawing, refusal, sample, splits
 FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FieldOfView:
     """The field of view of one photograph.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from edgeseg.errors import SurroundingsError, UsageError
-from edgeseg.photo import PHOTOGRAPH_SUFFIXES, is_photograph, read_bytes, read_stream
+from edgeseg.photo import is_photograph, read_bytes, read_stream, stem_of
 
 Part: TypeAlias = Literal["vessels", "overlay", "probability"]
 """What is written of a photograph: `STEM_vessels.png` and so on."""
@@ -130,9 +130,7 @@ def _is_result(path: Path) -> bool:
 
 
 def _source(path: Path) -> Source:
-    endings = [suffix for suffix in PHOTOGRAPH_SUFFIXES if path.name.lower().endswith(suffix)]
-    stem = path.name[: -len(max(endings, key=len))] if endings else path.stem
-    return Source(_printable(path), stem or path.name, path)
+    return Source(_printable(path), stem_of(path), path)
 
 
 def _printable(path: Path) -> str:

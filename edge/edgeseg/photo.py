@@ -36,6 +36,12 @@ def is_photograph(path: Path) -> bool:
     return path.name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
+def stem_of(path: Path) -> str:
+    """A file's name without what a photograph's ends with: `im0001` of `im0001.ppm.gz`."""
+    endings = [suffix for suffix in PHOTOGRAPH_SUFFIXES if path.name.lower().endswith(suffix)]
+    return (path.name[: -len(max(endings, key=len))] if endings else path.stem) or path.name
+
+
 def read(path: Path) -> Photo:
     """Photograph file -> (H, W, 3) uint8 RGB.
 

@@ -168,7 +168,7 @@ class Placement:
     size: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """The network's input and the way back.
 

@@ -28,7 +28,7 @@ PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 _ROUNDING = 0.01  # INT8's step is 1/255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """The vessels of one photograph.
 

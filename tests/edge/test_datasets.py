@@ -229,9 +229,14 @@ def test_a_wrong_split_csv_is_named(pairs: Path, content: bytes, said: str) -> N
     assert said in one_line(error)
 
 
+def put_fields(pairs: Path) -> None:
+    for photo in (pairs / "images").iterdir():
+        put(pairs / "fov" / f"{photo.stem}.png", np.full((40, 50), 255, np.uint8))
+
+
 def test_own_pairs_may_be_of_any_format_and_have_fields_of_view(pairs: Path) -> None:
     (pairs / "images" / "a.png").rename(pairs / "images" / "a.PNG")
-    put(pairs / "fov" / "a.png", np.full((40, 50), 255, np.uint8))
+    put_fields(pairs)
     fov = open_data(f"pairs:{pairs}", "test").pairs[0].load().fov
     assert fov is not None
     assert fov.all()
@@ -253,7 +258,13 @@ def twice(folder: Path) -> Path:
     return put(folder / "images" / "c.tif")
 
 
-@pytest.mark.parametrize("harm", [without_mask, twice])
+def without_a_field(folder: Path) -> Path:
+    put_fields(folder)
+    (folder / "fov" / "c.png").unlink()
+    return folder / "images" / "c.png"
+
+
+@pytest.mark.parametrize("harm", [without_mask, twice, without_a_field])
 def test_own_pairs_in_a_wrong_layout_are_refused(pairs: Path, harm: Callable[[Path], Path]) -> None:
     file = harm(pairs)
     with pytest.raises(SurroundingsError) as error:
@@ -272,6 +283,8 @@ def test_own_pairs_in_a_wrong_layout_are_refused(pairs: Path, harm: Callable[[Pa
     ids=["mask of another size", "black mask", "field of another size", "black field"],
 )
 def test_a_mask_that_does_not_serve_is_named(pairs: Path, file: str, picture: Mask, said: str) -> None:
+    if file.startswith("fov"):
+        put_fields(pairs)
     put(pairs / file, picture)
     with pytest.raises(SurroundingsError) as error:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()

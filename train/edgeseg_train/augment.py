@@ -23,7 +23,7 @@ Move: TypeAlias = Callable[[Grid, np.random.Generator], Grid]
 Colour: TypeAlias = Callable[[Photo, np.random.Generator], Photo]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Example:
     """A crop for training: photo (H, W, 3) uint8 RGB, truth and inside (H, W) uint8 {0, 255}."""
 

@@ -14,7 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, one_line
 from edgeseg.files import write_atomically
 from edgeseg.preprocess import SIZE_RANGE, Preprocessing
 from edgeseg_train.network import Architecture, ResUNet, build
@@ -110,7 +110,7 @@ def load(file: Path) -> Checkpoint:
     try:
         return _from_plain(plain)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-        reason = f"no entry {error}" if isinstance(error, KeyError) else _one_line(error)
+        reason = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)
         raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
@@ -184,11 +184,7 @@ def read_tensors(file: Path) -> dict[str, object]:
             f"{file}: damaged, or needs code from a pickle to load, which is refused; save its state_dict() instead"
         ) from error
     except Exception as error:  # damaged bytes bring up nearly any
-        raise ModelError(f"{file}: damaged or not a checkpoint ({type(error).__name__} {_one_line(error)})") from error
+        raise ModelError(f"{file}: damaged or not a checkpoint ({type(error).__name__} {one_line(error)})") from error
     if not isinstance(plain, dict):
         raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")
     return plain
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

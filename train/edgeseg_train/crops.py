@@ -20,7 +20,7 @@ from edgeseg.preprocess import Preprocessing, mask_to_square, preprocess
 from edgeseg_train.augment import Augmentation, Example, take
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """What a step trains on, float32: photo (N, 3, H, W) of 0 to 1, truth and inside (N, 1, H, W) of 0 and 1."""
 

@@ -13,7 +13,7 @@ import cv2
 import torch
 
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder
 from edgeseg.preprocess import preset
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
@@ -150,7 +150,10 @@ def _working_size(text: str, member: Architecture) -> WorkingSize:
     if int(number) % member.multiple:
         nearest = max(1, round(int(number) / member.multiple)) * member.multiple
         raise UsageError(f"--size {text}: '{member.name}' needs a multiple of {member.multiple}, such as {nearest}")
-    return WorkingSize(name or "default", int(number))
+    try:
+        return WorkingSize(name or "default", int(number))
+    except ModelError as error:
+        raise UsageError(f"--size {text}: {error}") from error
 
 
 def _device(wanted: str) -> str:

@@ -18,7 +18,7 @@ from edgeseg.preprocess import Prepared, Preprocessing, mask_to_square, preproce
 from edgeseg_train.losses import total_loss
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Held:
     """A validation photograph, ready at one working size.
 

@@ -78,6 +78,10 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
         there = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
         why = f"there are {there}" if there else "add some: its only photograph is set aside for validation"
         raise SurroundingsError(f"--data {spec}: no photographs of the split '{split}'; {why}")
+    # Only what is asked for: a download of DRIVE without the test set's masks still trains.
+    for pair in chosen:
+        if isinstance(pair, FilePair):
+            pair.check_complete()
     return DataSet(name, split, tuple(chosen), notice)
 
 

@@ -8,7 +8,7 @@ from typing import cast, get_args
 
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SurroundingsError
-from edgeseg.photo import PHOTOGRAPH_SUFFIXES, is_photograph
+from edgeseg.photo import is_photograph, stem_of
 
 LAYOUT = "images/NAME.png and masks/NAME.png, the same name in both (any photograph format; fov/ is optional)"
 
@@ -24,6 +24,10 @@ def read_pairs(folder: Path) -> list[FilePair]:
     for stem, photo in photos.items():
         if stem not in masks:
             raise SurroundingsError(f"{photo}: no mask of that name in {folder / 'masks'}; expected {LAYOUT}")
+    if fields and (lacking := sorted(set(photos) - set(fields))):
+        raise SurroundingsError(
+            f"{photos[lacking[0]]}: no field of view in {folder / 'fov'}; give every photograph one"
+        )
     splits = _read_splits(folder / "split.csv", set(photos))
     return [FilePair(stem, splits.get(stem), photos[stem], masks[stem], fields.get(stem)) for stem in sorted(photos)]
 
@@ -33,9 +37,9 @@ def _by_stem(part: Path) -> dict[str, Path]:
     for file in sorted(part.iterdir()) if part.is_dir() else []:
         if file.name.startswith("._") or not file.is_file() or not is_photograph(file):
             continue  # "._NAME" is what a Mac leaves beside NAME on a memory stick
-        if _stem(file) in found:
-            raise SurroundingsError(f"{file} and {found[_stem(file)]} have the same name; keep one of them")
-        found[_stem(file)] = file
+        if stem_of(file) in found:
+            raise SurroundingsError(f"{file} and {found[stem_of(file)]} have the same name; keep one of them")
+        found[stem_of(file)] = file
     return found
 
 
@@ -63,8 +67,3 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
     if missing:
         raise SurroundingsError(f"{file}: no split for {', '.join(missing[:5])}; give every photograph one")
     return splits
-
-
-def _stem(file: Path) -> str:
-    suffix = max((s for s in PHOTOGRAPH_SUFFIXES if file.name.lower().endswith(s)), key=len)
-    return file.name[: -len(suffix)]

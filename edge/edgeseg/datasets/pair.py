@@ -14,7 +14,7 @@ Split: TypeAlias = Literal["train", "validation", "test"]
 SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loaded:
     """A pair in memory.
 
@@ -56,6 +56,18 @@ class FilePair:
     photo_file: Path
     truth_file: Path
     fov_file: Path | None = None
+
+    def check_complete(self) -> None:
+        """Every file is there.
+
+        Raises:
+            SurroundingsError: one is not; the message names it.
+        """
+        for file in (self.truth_file, self.fov_file):
+            if file is not None and not file.exists():
+                raise SurroundingsError(
+                    f"{self.photo_file}: its mask {file} is missing; put it there or remove the pair"
+                )
 
     def load(self) -> Loaded:
         """The pair in memory.

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from edgeseg.arrays import Probability
-from edgeseg.errors import ModelError, SurroundingsError
+from edgeseg.errors import ModelError, SurroundingsError, one_line
 
 CPU = "CPUExecutionProvider"
 
@@ -27,7 +27,7 @@ class OnnxRuntime:
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=[CPU])
         except Exception as error:  # its exceptions share no base class below Exception
-            raise ModelError(f"{file}: ONNX Runtime cannot load it ({_one_line(error)})") from error
+            raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
         if CPU not in self._session.get_providers():
             raise SurroundingsError(f"ONNX Runtime offers no {CPU}; reinstall onnxruntime")
         self._file = file
@@ -42,7 +42,7 @@ class OnnxRuntime:
         try:
             (probability,) = self._session.run(["probability"], {"photo": photo})
         except Exception as error:  # as above; also where memory runs out
-            raise ModelError(f"{self._file}: ONNX Runtime cannot compute it ({_one_line(error)})") from error
+            raise ModelError(f"{self._file}: ONNX Runtime cannot compute it ({one_line(error)})") from error
         batch = np.asarray(probability, np.float32)
         if batch.shape != photo.shape[:3]:
             raise ModelError(f"{self._file}: gave {batch.shape} for {photo.shape[:3]} pixels; convert it again")
@@ -65,7 +65,3 @@ class OnnxRuntime:
         )
         if not fits:
             raise ModelError(f"{file}: takes and gives {have}, expected {want}; make it with `edgeseg convert`")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

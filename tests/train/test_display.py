@@ -1,0 +1,40 @@
+"""What people look at while a network trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeseg_train.display import Display, tensorboard
+from edgeseg_train.history import Point, read_log, write_log
+
+POINT = Point(40, 2.5, 61.0, 1e-3, 0.31, 0.62, 0.45, 0.35, 0.71, 0.55, 0.4)
+
+
+def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display() as display:
+        display.show(POINT, 0.25)
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.split() == "25% epoch 2.5 loss 0.310 Dice 0.620 validation 0.7100 best 0.7100 3:03 left".split()
+
+
+def test_tensorboard_gets_every_figure(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra 'tensorboard' is not installed"
+    )
+    tensorboard(tmp_path)(POINT)
+    events = accumulator.EventAccumulator(str(tmp_path))
+    events.Reload()
+    names = {"training/loss", "training/Dice", "validation/loss", "validation/Dice", "learning rate"}
+    assert set(events.Tags()["scalars"]) == names
+    assert events.Scalars("validation/Dice")[0].value == pytest.approx(0.71)
+
+
+def test_the_log_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
+    later = Point(80, 5.0, 99.0, 1e-4, 0.2, 0.7, 0.54)
+    write_log([POINT, later], tmp_path / "log.csv")
+    assert read_log(tmp_path / "log.csv", 80) == [POINT, later]
+    assert read_log(tmp_path / "log.csv", 79) == [POINT]
+    assert read_log(tmp_path / "none.csv", 80) == []

@@ -1,0 +1,73 @@
+"""The command itself: its table of verbs, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edgeseg import EdgesegError, __version__, cli, errors
+from edgeseg.commands import draw
+
+
+def test_help_lists_every_verb_in_order() -> None:
+    done = CliRunner().invoke(cli.cli, ["--help"])
+    assert done.exit_code == 0
+    places = [done.output.index(f"  {name} ") for name in cli.VERBS]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_has_help_that_says_what_it_does(verb: str) -> None:
+    done = CliRunner().invoke(cli.cli, [verb, "--help"])
+    assert done.exit_code == 0, done.output
+    assert "Usage:" in done.output and "--help" in done.output
+
+
+def test_version_and_unknown_verbs() -> None:
+    assert __version__ in CliRunner().invoke(cli.cli, ["--version"]).output
+    assert CliRunner().invoke(cli.cli, ["fly"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UsageError,
+        errors.PhotographError,
+        errors.CheckError,
+        errors.IncomparableError,
+        errors.ModelError,
+        errors.SurroundingsError,
+    ],
+)
+def test_our_errors_are_one_line_and_a_code(monkeypatch: pytest.MonkeyPatch, error: type[EdgesegError]) -> None:
+    def fail(*args: object, **more: object) -> None:
+        raise error("what was wrong, and what to do")
+
+    monkeypatch.setattr(draw.draw, "callback", fail)
+    done = CliRunner().invoke(cli.cli, ["draw"])
+    assert done.exit_code == error.exit_code
+    assert done.stderr == "edgeseg: what was wrong, and what to do\n" and done.stdout == ""
+
+
+def test_ctrl_c_ends_with_130_and_a_bug_with_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    def broken(*args: object, **more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(draw.draw, "callback", interrupted)
+    assert CliRunner().invoke(cli.cli, ["draw"]).exit_code == 130
+    monkeypatch.setattr(draw.draw, "callback", broken)
+    done = CliRunner().invoke(cli.cli, ["draw"])
+    assert done.exit_code == 1 and isinstance(done.exception, ZeroDivisionError)
+
+
+def test_as_a_module(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgeseg", "draw", "--size", "64", "-o", str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [str(tmp_path / "fundus_0.png")]

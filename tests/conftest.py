@@ -35,9 +35,10 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Prepr
     """
     torch = pytest.importorskip("torch", reason="making a model file needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="making a model file needs onnx (extra 'export')")
-    from edgeseg_export.convert import card_of
+    from edgeseg_export.card import card_of
     from edgeseg_export.graph import PhotoToProbability, to_onnx
     from edgeseg_export.publish import with_card
+    from edgeseg_export.source import of_checkpoint
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
     from edgeseg_train.network import build, named
 
@@ -51,7 +52,7 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Prepr
         # Without onnxsim and the checks of `edgeseg convert`, which have tests of their own: a second, not ten.
         model = to_onnx(PhotoToProbability(network, how), how.size)
         file = tmp_path_factory.mktemp("models") / f"{name}.fp32.onnx"
-        file.write_bytes(with_card(model, card_of(trained, size, name, "0" * 64)))
+        file.write_bytes(with_card(model, card_of(of_checkpoint(trained), size, name, "0" * 64)))
         return file
 
     return make

@@ -18,6 +18,17 @@ from edgeseg.models import FOLDER, SHIPPED
 
 PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 
+LARGEST_DICE_DROP = 0.005
+"""That `edgeseg convert` allows INT8, and that `auto` accepts."""
+
+EIGHT_BIT = {
+    "avx512_vnni": "VNNI",
+    "avx_vnni": "VNNI",
+    "amx_int8": "AMX",
+    "asimddp": "dot products",
+}
+"""Features with which a CPU multiplies 8-bit numbers faster than FP32, as Linux names them, and as people do."""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -79,10 +90,10 @@ def _literally(file: Path, precision: PrecisionChoice) -> ModelFile:
 
 
 def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> tuple[Precision, str]:
-    """The rule of `auto`, and the reason in words.
-
-    INT8 is left out until `edgeseg convert` writes the evidence that the rule asks for.
-    """
+    """The rule of `auto`, and the reason in words."""
+    able = next((EIGHT_BIT[feature] for feature in EIGHT_BIT if feature in features), None)
+    if able and _proven(cards):
+        return "int8", f"the CPU has {able}, and INT8's Dice is proven on real photographs"
     if "fp16" in cards and {"fphp", "asimdhp"} <= set(features):
         return "fp16", "the CPU computes in half precision"
     if "fp32" in cards:
@@ -91,6 +102,25 @@ def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> t
         return "fp16w", "half-precision weights, computed in FP32; there is no fp32 file"
     first = next(iter(cards))
     return first, f"{first} is the first of what is there; there is no fp32 file"
+
+
+def _proven(cards: Mapping[Precision, ModelCard]) -> bool:
+    """INT8's card holds the Dice of real test photographs, nowhere more than the bound below its float sibling's.
+
+    Without a float file beside it there is nothing to compare with.
+    """
+    floats = [cards[p].evidence for p in ("fp32", "fp16w", "fp16") if p in cards]
+    if "int8" not in cards or not floats:
+        return False
+    own = {key: dice for key, dice in cards["int8"].evidence.items() if _is_real(key) and key in floats[0]}
+    # Half a digit more than the bound: both figures are rounded in the cards.
+    return bool(own) and all(floats[0][key] - dice <= LARGEST_DICE_DROP + 1e-6 for key, dice in own.items())
+
+
+def _is_real(key: str) -> bool:
+    """`drive/test/native`, not drawn photographs."""
+    data_set, _, rest = key.partition("/")
+    return data_set != "synthetic" and rest.endswith("/native")
 
 
 def _base(given: Path) -> Path:

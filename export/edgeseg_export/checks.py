@@ -1,56 +1,52 @@
-"""Proofs that an ONNX file is the network: each check is an object with statistics and a truth value."""
+"""Proofs that an ONNX file is the network, and what each precision may cost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 
-from edgeseg.arrays import Probability
-from edgeseg.datasets import Pair
-from edgeseg.errors import EdgesegError
-from edgeseg.field_of_view import field_of_view
-from edgeseg.model_card import ModelCard, read_card
-from edgeseg.preprocess import Prepared, Preprocessing, preprocess
-from edgeseg.runtimes import load
-from edgeseg_export.graph import PhotoToProbability
-
-LARGEST_DIFFERENCE = {"fp32": 1e-4}
-"""Of the probability, against the PyTorch network in FP32."""
+from edgeseg.errors import EdgesegError, one_line
+from edgeseg.model_card import ModelCard, Precision, read_card
+from edgeseg.model_choice import LARGEST_DICE_DROP
+from edgeseg.report import Check, DataSetEvidence
+from edgeseg_export.measure import Measured
 
 
 @dataclass(frozen=True)
-class Check:
-    """What was measured, what it may be, and in words.
+class Limits:
+    """The largest values that pass; None where there is no limit.
 
     Attributes:
-        name: of the check.
-        value: measured.
-        limit: the largest value that passes; None where only yes or no was asked.
-        note: what it was measured on, or why it failed.
-        passed: the truth value.
+        bytes: of the initializers, as a share of FP32's.
+        difference: of the probability, against the PyTorch network in FP32.
+        flipped: share of the field of view's pixels, in each photograph.
+        dice_drop: of a data set's mean Dice, against the PyTorch network in FP32.
     """
 
-    name: str
-    value: float | None
-    limit: float | None
-    note: str
-    passed: bool
-
-    def __bool__(self) -> bool:
-        return self.passed
+    bytes: float | None
+    difference: float | None
+    flipped: float | None
+    dice_drop: float
 
 
-def check_graph(model: onnx.ModelProto) -> Check:
+LIMITS: dict[Precision, Limits] = {
+    "fp32": Limits(None, 1e-4, None, 1e-4),
+    "fp16": Limits(0.51, None, 1e-3, 1e-3),
+    "fp16w": Limits(0.51, None, 1e-3, 1e-3),
+    "int8": Limits(0.30, None, 1e-2, LARGEST_DICE_DROP),
+}
+
+
+def check_graph(file: Path) -> Check:
     """`onnx.checker` in full, shapes and types inferred."""
     try:
-        onnx.checker.check_model(model, full_check=True)
+        onnx.checker.check_model(str(file), full_check=True)
     except Exception as error:  # whatever it raises is a failed check
-        return Check("graph", None, None, " ".join(str(error).split())[:200], False)
+        return Check("graph", None, None, one_line(error, 200), False)
     return Check("graph", None, None, "onnx.checker, in full", True)
 
 
@@ -63,37 +59,51 @@ def check_card(file: Path, card: ModelCard) -> Check:
     return Check("card", None, None, "read back from the file", read == card)
 
 
-def check_parity(
-    file: Path, network: PhotoToProbability, photographs: Sequence[Prepared], precision: str = "fp32"
+def initializer_bytes(model: onnx.ModelProto) -> int:
+    """What the weights take; a small network's file is mostly graph and metadata."""
+    return sum(_bytes(tensor) for tensor in model.graph.initializer)
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    kind = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+    return int(np.prod(tensor.dims, dtype=np.int64)) * kind.itemsize
+
+
+def check_bytes(precision: Precision, own: int, of_fp32: int) -> Check:
+    """Initializers against FP32's."""
+    share = own / max(1, of_fp32)
+    return Check.at_most("bytes", share, LIMITS[precision].bytes, f"{own:,} of FP32's {of_fp32:,} bytes of weights")
+
+
+def check_measured(precision: Precision, measured: Measured) -> Iterator[Check]:
+    """Finite, close, and the same mask."""
+    count, limits = len(measured.differences), LIMITS[precision]
+    largest = max(measured.differences)
+    yield Check("finite", None, None, f"no NaN or infinity on {count} photographs", bool(np.isfinite(largest)))
+    yield Check.at_most(
+        "difference", largest, limits.difference, f"largest of the probability, {count} photographs, against PyTorch"
+    )
+    note = f"share of the field of view's pixels, worst of {count} photographs ({measured.worst.name})"
+    yield Check.at_most("flipped", max(measured.flipped), limits.flipped, note)
+
+
+def check_dice(
+    precision: Precision, own: DataSetEvidence, torch: DataSetEvidence, largest_drop: float | None = None
 ) -> Check:
-    """The file in ONNX Runtime against the PyTorch network in FP32, on the same photographs."""
-    limit = LARGEST_DIFFERENCE[precision]
-    try:
-        runtime = load(file, photographs[0].placement.size, "onnxruntime", 2)
-        differences = [_difference(runtime.infer(p.tensor), _in_torch(network, p)) for p in photographs]
-    except EdgesegError as error:
-        return Check("parity", None, limit, str(error), False)
-    worst = max(differences)
-    return Check("parity", worst, limit, f"largest difference on {len(photographs)} photographs", worst <= limit)
+    """A data set's mean Dice against the PyTorch network's."""
+    limit = LIMITS[precision].dice_drop if largest_drop is None else largest_drop
+    assert own.mean is not None
+    assert torch.mean is not None
+    drops = [a.dice - b.dice for a, b in zip(torch.scored, own.scored, strict=True)]
+    note = (
+        f"{own.name} {own.split}: {own.mean.dice:.4f}, PyTorch {torch.mean.dice:.4f}; worst photograph {max(drops):.4f}"
+    )
+    return Check.at_most("Dice drop", torch.mean.dice - own.mean.dice, limit, note)
 
 
-def photographs_for(pairs: Sequence[Pair], how: Preprocessing) -> list[Prepared]:
-    """Photographs as the network sees them."""
-    return [_prepared(pair, how) for pair in pairs]
-
-
-def _prepared(pair: Pair, how: Preprocessing) -> Prepared:
-    photo = pair.load().photo
-    return preprocess(photo, field_of_view(photo, how.fov, pair.name), how)
-
-
-@torch.inference_mode()
-def _in_torch(network: PhotoToProbability, photograph: Prepared) -> Probability:
-    probability: Probability = network(torch.from_numpy(photograph.tensor))[0].numpy()
-    return probability
-
-
-def _difference(one: Probability, other: Probability) -> float:
-    """Largest absolute difference; infinite where one of them is not a number."""
-    difference = np.abs(one - other)
-    return float(difference.max()) if np.isfinite(difference).all() else float("inf")
+def check_arithmetic(precision: Precision, features: Collection[str]) -> Iterator[Check]:
+    """What this CPU's figures do not say of a board."""
+    if precision == "fp16":
+        half = {"fphp", "asimdhp"} <= set(features)
+        said = "in half precision" if half else "in FP32 arithmetic, because this CPU has no half precision"
+        yield Check("arithmetic", None, None, f"computed {said}", True)

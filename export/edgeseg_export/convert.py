@@ -2,95 +2,185 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import onnx
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from edgeseg.datasets import open_data
-from edgeseg.errors import CheckError
+from edgeseg.datasets import DataSet, open_data
+from edgeseg.errors import CheckError, UsageError
 from edgeseg.files import make_folder
-from edgeseg.model_card import Licence, ModelCard
-from edgeseg_export.checks import Check, check_card, check_graph, check_parity, photographs_for
-from edgeseg_export.graph import PhotoToProbability, to_onnx
-from edgeseg_export.publish import publish, sha256, with_card
-from edgeseg_export.simplify import simplify
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load
-from edgeseg_train.cost import gmac, parameters
+from edgeseg.model_card import Precision
+from edgeseg.report import Evidence
+from edgeseg_export.graph import OPSET
+from edgeseg_export.measure import hold
+from edgeseg_export.publish import publish, sha256
+from edgeseg_export.source import Source, Wanted, open_source
+from edgeseg_export.variants import MAKERS, Exported, Maker, Order, Variant, export, make, torch_evidence, truth_of
 
 DEFAULT_SIZE = "default"
 DRAWN = "synthetic:4"
+PRECISIONS: dict[str, tuple[Precision, ...]] = {"fp32": ("fp32",), "fp16": ("fp16", "fp16w"), "fp16w": ("fp16w",)}
+"""By the words of `--precision`."""
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CKPT")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Folder for the model files.  [default: beside the checkpoint]")  # fmt: skip
-def convert(checkpoint: Path, output: Path | None) -> None:
-    """Turn the checkpoint CKPT into checked, self-describing ONNX files: NAME.fp32.onnx, a file a working size."""
-    folder = output or checkpoint.parent
-    trained, digest = load(checkpoint), sha256(checkpoint)
-    make_folder(folder)
-    files: dict[Path, bytes] = {}
-    table = Table("file", "check", "value", "limit", "passed", "on")
-    for size in trained.sizes:
-        name = checkpoint.stem if size.name == DEFAULT_SIZE else f"{checkpoint.stem}-{size.name}"
-        file = folder / f"{name}.fp32.onnx"
-        files[file], checks = convert_size(trained, size, name, digest)
-        for check in checks:
-            table.add_row(file.name, *_cells(check))
-        if not all(checks):
-            failed = next(check for check in checks if not check)
-            Console(stderr=True).print(table)
-            raise CheckError(f"{file.name}: the check '{failed.name}' failed ({failed.note}); nothing was written")
-    publish(files)
-    Console().print(table)
-    for file, data in files.items():
-        click.echo(f"{file}  {len(data) / 1e6:.2f} MB")
+@click.option(
+    "-o",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for the model files.  [default: beside the checkpoint]",
+)
+@click.option(
+    "--precision",
+    "words",
+    metavar="LIST",
+    help="Of fp32, fp16 (writes fp16 and fp16w) and fp16w, separated by commas.  [default: fp32,fp16]",
+)
+@click.option(
+    "--data",
+    "specs",
+    multiple=True,
+    metavar="NAME:DIR",
+    help="Photographs with masks to check on (their test split); give it once for each data set.  "
+    "[default: drawn ones]",
+)
+@click.option(
+    "--arch",
+    metavar="NAME|module:factory|file.py:factory",
+    help="The network, where the checkpoint does not say: one of the family, or a function without "
+    "arguments that returns a torch.nn.Module.",
+)
+@click.option(
+    "--preprocessing", metavar="NAME|FILE.toml", help="How that network is fed: edge, reference, or a TOML file."
+)
+@click.option("--output", metavar="[INDEX:]logit|probability", help="What that network gives.  [default: 0:logit]")
+@click.option("--size", type=click.IntRange(32, 8192), metavar="N", help="Working size in pixels.")
+@click.option("--opset", type=click.IntRange(13, 20), default=OPSET, show_default=True, metavar="N")
+@click.option("--no-simplify", "simplified", flag_value=False, default=True, help="Leave onnxsim out.")
+@click.option("--dynamic", is_flag=True, help="Height and width stay free.")
+@click.option(
+    "--max-dice-drop",
+    type=click.FloatRange(-1, 1),
+    metavar="X",
+    help="Largest drop of a data set's mean Dice, instead of each precision's own limit.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
+def convert(
+    checkpoint: Path,
+    folder: Path | None,
+    words: str | None,
+    specs: tuple[str, ...],
+    arch: str | None,
+    preprocessing: str | None,
+    output: str | None,
+    size: int | None,
+    opset: int,
+    simplified: bool,
+    dynamic: bool,
+    max_dice_drop: float | None,
+    as_json: bool,
+) -> None:
+    """Turn the checkpoint CKPT into checked, self-describing ONNX files, a file for each precision and working size.
 
-
-def convert_size(trained: Checkpoint, size: WorkingSize, name: str, digest: str) -> tuple[bytes, list[Check]]:
-    """The FP32 model file's bytes at one working size, and its checks."""
-    how = replace(trained.preprocessing, size=size.size)
-    network = PhotoToProbability(trained.network(), how)
-    model, unsimplified = simplify(to_onnx(network, size.size))
-    card = card_of(trained, size, name, digest)
-    data = with_card(model, card)
-    checks = [check_graph(onnx.load_from_string(data))]
-    checks.append(Check("simplified", None, None, unsimplified or "by onnxsim", True))
-    photographs = photographs_for(open_data(DRAWN, "test").pairs, how)
+    Files that pass every check are published together; of a precision that fails none is left there (exit code 4).
+    """
+    precisions = _precisions(words or "fp32,fp16")
+    source = open_source(checkpoint, Wanted(arch, preprocessing, size, output))
+    data_sets = _open(specs)
+    order = Order(precisions, data_sets, bool(specs), opset, simplified, dynamic, max_dice_drop)
+    folder = folder or checkpoint.parent
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        trial = Path(scratch) / f"{name}.fp32.onnx"
-        trial.write_bytes(data)
-        checks.append(check_card(trial, card))
-        checks.append(check_parity(trial, network, photographs))
-    return data, checks
+        exported = list(_export_all(source, checkpoint.stem, order, Path(scratch)))
+        make_folder(folder)
+        digest = sha256(checkpoint)
+        conversions = [_convert(one, digest, order, MAKERS) for one in exported]
+        variants = [variant for conversion in conversions for variant in conversion.variants]
+        publish(
+            {folder / v.file.name: v.file for v in variants if v.evidence.passed},
+            [folder / v.file.name for v in variants if not v.evidence.passed],
+        )
+    if as_json:
+        click.echo(json.dumps(_to_dict(conversions, digest), indent=2, allow_nan=False))
+    else:
+        _print(conversions, folder)
+    _refuse_failed(variants)
 
 
-def card_of(trained: Checkpoint, size: WorkingSize, name: str, digest: str) -> ModelCard:
-    """What the FP32 file says of itself."""
-    network = trained.network()
-    evidence = trained.evidence.get(size.name, {})
-    return ModelCard(
-        name=name,
-        architecture=trained.architecture.name,
-        parameters=parameters(network),
-        gmac=round(gmac(network, size.size), 3),
-        precision="fp32",
-        compute="float32",
-        preprocessing=replace(trained.preprocessing, size=size.size),
-        threshold=size.threshold,
-        training_data=tuple(Licence(d.name, d.photographs, d.licence) for d in trained.training_data),
-        evidence={f"{data}/validation/native": round(dice, 4) for data, dice in evidence.items() if data != "mean"},
-        checkpoint_sha256=digest,
-    )
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """One working size: what PyTorch scored, and the files."""
+
+    reference: Evidence
+    variants: tuple[Variant, ...]
 
 
-def _cells(check: Check) -> tuple[str, str, str, str, str]:
-    value = "" if check.value is None else f"{check.value:.2g}"
-    limit = "" if check.limit is None else f"{check.limit:.2g}"
-    return check.name, value, limit, "yes" if check.passed else "NO", check.note
+def _precisions(words: str) -> tuple[Precision, ...]:
+    """`fp32,fp16` -> the files' precisions, each once."""
+    unknown = [word for word in words.split(",") if word not in PRECISIONS]
+    if unknown:
+        raise UsageError(f"--precision {words}: {unknown[0]!r} is none; there are {', '.join(PRECISIONS)}")
+    return tuple(dict.fromkeys(precision for word in words.split(",") for precision in PRECISIONS[word]))
+
+
+def _open(specs: Sequence[str]) -> tuple[DataSet, ...]:
+    """The photographs to check on."""
+    if not specs:
+        return (hold(open_data(DRAWN, "test")),)
+    data_sets = tuple(open_data(spec, "test") for spec in specs)
+    names = [data_set.name for data_set in data_sets]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--data {name}: given {names.count(name)} times; a card has one Dice for each data set")
+    for data_set in data_sets:
+        if data_set.notice:
+            click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
+    return data_sets
+
+
+def _export_all(source: Source, stem: str, order: Order, scratch: Path) -> Iterator[Exported]:
+    """`NAME` for the default working size, `NAME-detail` for the one of that name."""
+    for size in source.sizes:
+        yield export(source, size, stem if size.name == DEFAULT_SIZE else f"{stem}-{size.name}", order, scratch)
+
+
+def _convert(exported: Exported, digest: str, order: Order, makers: Mapping[Precision, Maker]) -> Conversion:
+    truth = truth_of(exported, order, exported.file.parent)
+    made = (make(precision, makers[precision], exported, digest, truth, order) for precision in order.precisions)
+    return Conversion(torch_evidence(exported, truth), tuple(made))
+
+
+def _to_dict(conversions: Sequence[Conversion], digest: str) -> dict[str, object]:
+    """The contract of `edgeseg convert --json`: what PyTorch scored, and each file that passed or failed."""
+    return {
+        "checkpoint_sha256": digest,
+        "references": [conversion.reference.to_dict() for conversion in conversions],
+        "files": [variant.evidence.to_dict() for c in conversions for variant in c.variants],
+    }
+
+
+def _print(conversions: Sequence[Conversion], folder: Path) -> None:
+    console = Console()
+    for variant in (variant for conversion in conversions for variant in conversion.variants):
+        console.print(variant.evidence.to_check_table(), Text())
+    for variant in (variant for conversion in conversions for variant in conversion.variants):
+        if variant.evidence.passed:
+            click.echo(f"{folder / variant.file.name}  {variant.evidence.file_bytes / 1e6:.2f} MB")
+
+
+def _refuse_failed(variants: Sequence[Variant]) -> None:
+    failed = [
+        f"{variant.file.name}: {check.name} ({check.note})"
+        for variant in variants
+        for check in variant.evidence.checks
+        if not check
+    ]
+    if failed:
+        raise CheckError(f"not published, a check failed: {'; '.join(failed)}")

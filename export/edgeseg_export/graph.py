@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 
 import onnx
 import torch
 from torch import Tensor, nn
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocess import Preprocessing
+from edgeseg_export.reading import FIRST_LOGIT, Reading
 
 OPSET = 17
 """The newest that every ONNX Runtime from 1.18 on, OpenVINO and TensorRT 8.6 (JetPack 6) read."""
@@ -22,9 +25,10 @@ class PhotoToProbability(nn.Module):
     `photo` uint8 (1, size, size, 3) RGB -> `probability` float32 (1, size, size).
     """
 
-    def __init__(self, network: nn.Module, how: Preprocessing) -> None:
+    def __init__(self, network: nn.Module, how: Preprocessing, reading: Reading = FIRST_LOGIT) -> None:
         super().__init__()
         self.network = network
+        self.reading = reading
         std = torch.tensor(how.std).view(1, 3, 1, 1)
         self.scale: Tensor
         self.offset: Tensor
@@ -33,24 +37,50 @@ class PhotoToProbability(nn.Module):
         self.plain = not any(how.mean)
 
     def forward(self, photo: Tensor) -> Tensor:
-        """(1, size, size, 3) uint8 -> (1, size, size) float32, 0 to 1."""
+        """(1, size, size, 3) uint8 -> (1, size, size) float32, 0 to 1.
+
+        Raises:
+            ModelError: the network gives something else than one map of the photograph's size.
+        """
         x = photo.permute(0, 3, 1, 2).float() * self.scale
         if not self.plain:
             x = x + self.offset
-        probability: Tensor = torch.sigmoid(self.network(x)).squeeze(1)
-        return probability
+        found = self._map(self.network(x), photo.shape[1:3])
+        return torch.sigmoid(found) if self.reading.kind == "logit" else found
+
+    def _map(self, given: object, frame: torch.Size) -> Tensor:
+        """What the network returned -> the one map (1, size, size)."""
+        maps = list(given.values()) if isinstance(given, Mapping) else given
+        several = list(maps) if isinstance(maps, (list, tuple)) else [maps]
+        if self.reading.index >= len(several):
+            raise ModelError(f"--output {self.reading.index}: the network gives {len(several)} outputs, counted from 0")
+        found = several[self.reading.index]
+        want = f"(1, 1, {int(frame[0])}, {int(frame[1])})"
+        if not isinstance(found, Tensor):
+            raise ModelError(f"the network gives a {type(found).__name__}, expected a map {want}; choose with --output")
+        shape = tuple(int(n) for n in found.shape)
+        if shape not in ((1, *map(int, frame)), (1, 1, *map(int, frame))):
+            raise ModelError(f"the network gives a map {shape}, expected {want}; return one channel, or use --output")
+        return found.squeeze(1) if len(shape) == 4 else found
 
 
-def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET) -> onnx.ModelProto:
+def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET, dynamic: bool = False) -> onnx.ModelProto:
     """Trace the network at its working size; BatchNorm is folded into the convolutions before it.
+
+    Args:
+        network: in evaluation mode, FP32, on the CPU.
+        size: working size in pixels.
+        opset: of the graph.
+        dynamic: height and width stay free.
 
     Raises:
         ModelError: the network cannot be exported, or its input does not fit the size.
     """
     photo = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
+    free = {1: "height", 2: "width"}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             # The TorchScript exporter writes plainer graphs than its successor, and needs no further package.
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -60,9 +90,11 @@ def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET) -> onnx.
                 input_names=["photo"],
                 output_names=["probability"],
                 opset_version=opset,
+                dynamic_axes={"photo": free, "probability": free} if dynamic else None,
                 dynamo=False,
             )
-    except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"the network cannot be exported at {size}x{size} ({reason})") from error
+    except ModelError:
+        raise
+    except Exception as error:  # the exporter's, or whatever a third party's network raises
+        raise ModelError(f"the network cannot be exported at {size}x{size} ({one_line(error)})") from error
     return onnx.load_from_string(buffer.getvalue())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import onnx
@@ -26,8 +26,12 @@ def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     return data
 
 
-def publish(files: Mapping[Path, bytes]) -> None:
-    """Move every file into place; all are complete on the disk before the first appears.
+def publish(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
+    """Copy every file into place; all are complete on the disk before the first appears.
+
+    Args:
+        files: where it goes, and where it lies now.
+        stale: older files that no new one replaces; removed, so that no stranger lies beside the new ones.
 
     Raises:
         SurroundingsError: one cannot be written; then none appears, and nothing is left behind.
@@ -35,12 +39,21 @@ def publish(files: Mapping[Path, bytes]) -> None:
     staged = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in files}
     try:
         for temporary, path in staged.items():
-            write_atomically(temporary, files[path])
+            write_atomically(temporary, files[path].read_bytes())
+        for path in stale:
+            _remove(path)
         for temporary, path in staged.items():
             _move(temporary, path)
     finally:
         for temporary in staged:
             temporary.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SurroundingsError(f"{path}: did not pass, and cannot be removed ({error.strerror})") from error
 
 
 def _move(temporary: Path, path: Path) -> None:

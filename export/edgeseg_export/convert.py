@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,8 +17,10 @@ from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
 from edgeseg.files import make_folder
 from edgeseg.model_card import Precision
+from edgeseg.preprocess import SIZE_RANGE
 from edgeseg.report import Evidence
 from edgeseg_export.graph import OPSET
+from edgeseg_export.int8 import quantise
 from edgeseg_export.measure import hold
 from edgeseg_export.publish import publish, sha256
 from edgeseg_export.source import Source, Wanted, open_source
@@ -25,58 +28,47 @@ from edgeseg_export.variants import MAKERS, Exported, Maker, Order, Variant, exp
 
 DEFAULT_SIZE = "default"
 DRAWN = "synthetic:4"
-PRECISIONS: dict[str, tuple[Precision, ...]] = {"fp32": ("fp32",), "fp16": ("fp16", "fp16w"), "fp16w": ("fp16w",)}
+PRECISIONS: dict[str, tuple[Precision, ...]] = {
+    "fp32": ("fp32",),
+    "fp16": ("fp16", "fp16w"),
+    "fp16w": ("fp16w",),
+    "int8": ("int8",),
+}
 """By the words of `--precision`."""
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path), metavar="CKPT")
-@click.option(
-    "-o",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Folder for the model files.  [default: beside the checkpoint]",
-)
-@click.option(
-    "--precision",
-    "words",
-    metavar="LIST",
-    help="Of fp32, fp16 (writes fp16 and fp16w) and fp16w, separated by commas.  [default: fp32,fp16]",
-)
-@click.option(
-    "--data",
-    "specs",
-    multiple=True,
-    metavar="NAME:DIR",
-    help="Photographs with masks to check on (their test split); give it once for each data set.  "
-    "[default: drawn ones]",
-)
-@click.option(
-    "--arch",
-    metavar="NAME|module:factory|file.py:factory",
-    help="The network, where the checkpoint does not say: one of the family, or a function without "
-    "arguments that returns a torch.nn.Module.",
-)
-@click.option(
-    "--preprocessing", metavar="NAME|FILE.toml", help="How that network is fed: edge, reference, or a TOML file."
-)
+@click.option("-o", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Folder for the model files.  [default: beside the checkpoint]")  # fmt: skip
+@click.option("--precision", "words", metavar="LIST",
+              help="Of fp32, fp16 (writes fp16 and fp16w), fp16w and int8, separated by commas.  "
+                   "[default: fp32,fp16, and int8 with --calibrate]")  # fmt: skip
+@click.option("--calibrate", multiple=True, metavar="NAME:DIR",
+              help="Photographs with masks to calibrate INT8 on (their training and validation splits); give it once "
+                   "for each data set.  [default: drawn ones]")  # fmt: skip
+@click.option("--data", "specs", multiple=True, metavar="NAME:DIR",
+              help="Photographs with masks to check on (their test split); give it once for each data set.  "
+                   "[default: drawn ones]")  # fmt: skip
+@click.option("--arch", metavar="NAME|module:factory|file.py:factory",
+              help="The network, where the checkpoint does not say: one of the family, or a function without "
+                   "arguments that returns a torch.nn.Module.")  # fmt: skip
+@click.option("--preprocessing", metavar="NAME|FILE.toml",
+              help="How that network is fed: edge, reference, or a TOML file.")  # fmt: skip
 @click.option("--output", metavar="[INDEX:]logit|probability", help="What that network gives.  [default: 0:logit]")
-@click.option("--size", type=click.IntRange(32, 8192), metavar="N", help="Working size in pixels.")
-@click.option("--opset", type=click.IntRange(13, 20), default=OPSET, show_default=True, metavar="N")
+@click.option("--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels.")
+@click.option("--opset", type=click.IntRange(13, 20), default=OPSET, show_default=True, metavar="N",
+              help="Of the ONNX graph.")  # fmt: skip
 @click.option("--no-simplify", "simplified", flag_value=False, default=True, help="Leave onnxsim out.")
 @click.option("--dynamic", is_flag=True, help="Height and width stay free.")
-@click.option(
-    "--max-dice-drop",
-    type=click.FloatRange(-1, 1),
-    metavar="X",
-    help="Largest drop of a data set's mean Dice, instead of each precision's own limit.",
-)
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), metavar="X",
+              help="Largest drop of a data set's mean Dice, instead of each precision's own limit.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
 def convert(
     checkpoint: Path,
     folder: Path | None,
     words: str | None,
+    calibrate: tuple[str, ...],
     specs: tuple[str, ...],
     arch: str | None,
     preprocessing: str | None,
@@ -92,7 +84,12 @@ def convert(
 
     Files that pass every check are published together; of a precision that fails none is left there (exit code 4).
     """
-    precisions = _precisions(words or "fp32,fp16")
+    precisions = _precisions(words or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
+    if "int8" in precisions and not calibrate:
+        click.echo("edgeseg: INT8 is calibrated on drawn photographs; give real ones with --calibrate", err=True)
+    for spec in calibrate:  # what is wrong with it is told now, not after minutes
+        open_data(spec, "validation")
+    makers: dict[Precision, Maker] = {**MAKERS, "int8": partial(quantise, specs=calibrate)}
     source = open_source(checkpoint, Wanted(arch, preprocessing, size, output))
     data_sets = _open(specs)
     order = Order(precisions, data_sets, bool(specs), opset, simplified, dynamic, max_dice_drop)
@@ -101,7 +98,7 @@ def convert(
         exported = list(_export_all(source, checkpoint.stem, order, Path(scratch)))
         make_folder(folder)
         digest = sha256(checkpoint)
-        conversions = [_convert(one, digest, order, MAKERS) for one in exported]
+        conversions = [_convert(one, digest, order, makers) for one in exported]
         variants = [variant for conversion in conversions for variant in conversion.variants]
         publish(
             {folder / v.file.name: v.file for v in variants if v.evidence.passed},

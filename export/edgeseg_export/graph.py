@@ -97,4 +97,36 @@ def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET, dynamic:
         raise
     except Exception as error:  # the exporter's, or whatever a third party's network raises
         raise ModelError(f"the network cannot be exported at {size}x{size} ({one_line(error)})") from error
-    return onnx.load_from_string(buffer.getvalue())
+    return with_own_weights(onnx.load_from_string(buffer.getvalue()))
+
+
+def with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights of their own for nodes that share equal ones through an Identity.
+
+    So the exporter saves some bytes of bias; the quantiser then takes the bias for a result and leaves it in float.
+    """
+    weights = {weight.name: weight for weight in model.graph.initializer}
+    for node in [node for node in model.graph.node if node.op_type == "Identity" and node.input[0] in weights]:
+        copy = model.graph.initializer.add()
+        copy.CopyFrom(weights[node.input[0]])
+        copy.name = node.output[0]
+        model.graph.node.remove(node)
+    return model
+
+
+def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph, each node behind those whose output it takes: converters and quantisers have written others."""
+    known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}
+    waiting, ordered = list(model.graph.node), []
+    while waiting:
+        ready = [node for node in waiting if known.issuperset(node.input)]
+        if not ready:
+            raise ValueError(f"the graph has a circle at {waiting[0].name}")
+        ordered += ready
+        known |= {output for node in ready for output in node.output}
+        done = {id(node) for node in ready}
+        waiting = [node for node in waiting if id(node) not in done]
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+    del model.graph.node[:]
+    model.graph.node.extend(copies)
+    return model

@@ -15,6 +15,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxconverter_common import float16
 
+from edgeseg_export.graph import in_order
+
 SMALLEST = 16
 """Tensors of fewer values (a scale, a mean) stay FP32: nothing is saved, and digits would be."""
 
@@ -49,24 +51,6 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     del half.graph.node[:]
     half.graph.node.extend(nodes)
     return half
-
-
-def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph, each node behind those whose output it takes: `keep_io_types` has written others."""
-    known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}
-    waiting, ordered = list(model.graph.node), []
-    while waiting:
-        ready = [node for node in waiting if known.issuperset(node.input)]
-        if not ready:
-            raise ValueError(f"the graph has a circle at {waiting[0].name}")
-        ordered += ready
-        known |= {output for node in ready for output in node.output}
-        done = {id(node) for node in ready}
-        waiting = [node for node in waiting if id(node) not in done]
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
-    del model.graph.node[:]
-    model.graph.node.extend(copies)
-    return model
 
 
 def _casts_to(node: onnx.NodeProto, kind: int) -> bool:

@@ -36,11 +36,11 @@ help:
 
 demo:
 	$(call fresh,.venv-demo,.)
-	$(DEMO)/edgeseg draw -o demo
-	$(DEMO)/edgeseg run demo/fundus_0.png -o demo
-	@echo "photograph  $(CURDIR)/demo/fundus_0.png"
-	@echo "mask        $(CURDIR)/demo/fundus_0_vessels.png"
-	@echo "overlay     $(CURDIR)/demo/fundus_0_overlay.png"
+	$(DEMO)/edgeseg draw --seed 29 -o demo
+	$(DEMO)/edgeseg run demo/fundus_29.png -o demo
+	@echo "photograph  $(CURDIR)/demo/fundus_29.png"
+	@echo "mask        $(CURDIR)/demo/fundus_29_vessels.png"
+	@echo "overlay     $(CURDIR)/demo/fundus_29_overlay.png"
 
 test:
 	$(call fresh,.venv-test,-e '.[dev]')

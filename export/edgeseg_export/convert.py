@@ -15,13 +15,14 @@ from rich.text import Text
 
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
-from edgeseg.files import make_folder
+from edgeseg.files import make_folder, write_atomically
 from edgeseg.model_card import Precision
 from edgeseg.preprocess import SIZE_RANGE
 from edgeseg.report import Evidence
 from edgeseg_export.graph import OPSET
 from edgeseg_export.int8 import quantise
 from edgeseg_export.measure import hold
+from edgeseg_export.page import page
 from edgeseg_export.publish import publish, sha256
 from edgeseg_export.source import Source, Wanted, open_source
 from edgeseg_export.variants import MAKERS, Exported, Maker, Order, Variant, export, make, torch_evidence, truth_of
@@ -63,6 +64,8 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 @click.option("--dynamic", is_flag=True, help="Height and width stay free.")
 @click.option("--max-dice-drop", type=click.FloatRange(-1, 1), metavar="X",
               help="Largest drop of a data set's mean Dice, instead of each precision's own limit.")  # fmt: skip
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write all that was measured as one page, with the worst photograph of each file.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
 def convert(
     checkpoint: Path,
@@ -78,6 +81,7 @@ def convert(
     simplified: bool,
     dynamic: bool,
     max_dice_drop: float | None,
+    html: Path | None,
     as_json: bool,
 ) -> None:
     """Turn the checkpoint CKPT into checked, self-describing ONNX files, a file for each precision and working size.
@@ -104,6 +108,10 @@ def convert(
             {folder / v.file.name: v.file for v in variants if v.evidence.passed},
             [folder / v.file.name for v in variants if not v.evidence.passed],
         )
+    if html is not None:
+        sections = [(variant.evidence, variant.measured) for variant in variants]
+        references = [conversion.reference for conversion in conversions]
+        write_atomically(html, page(f"Conversion of {checkpoint.name}", sections, references).encode())
     if as_json:
         click.echo(json.dumps(_to_dict(conversions, digest), indent=2, allow_nan=False))
     else:

@@ -81,3 +81,20 @@ def test_photographs_are_loaded_at_every_size() -> None:
     (examples,) = load_photographs(pairs, preset("edge", 640), (64, 96)).examples
     assert [example.photo.shape for example in examples] == [(64, 64, 3), (96, 96, 3)]
     assert all(example.truth.any() and example.inside.any() for example in examples)
+
+
+def test_some_crops_lie_on_whole_pixels_inside_the_square() -> None:
+    """Their pixels are the photograph's own; at its edge they end where it ends."""
+    rng = np.random.default_rng(5)
+    photo = rng.integers(1, 256, (96, 96, 3), np.uint8)
+    inside = np.full((96, 96), 255, np.uint8)
+    whole = Example(photo, inside, inside)
+    crops = Crops(Photographs(((whole,),)), 64, 1, 0, NO_AUGMENTATION)
+    seen = [crops.batch_at(step) for step in range(60)]
+    windows = {photo[y : y + 64, x : x + 64].tobytes(): (x, y) for x in range(33) for y in range(33)}
+    found = [
+        windows.get((batch.photo[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy().tobytes()) for batch in seen
+    ]
+    exact = [place for place in found if place is not None]
+    assert len(exact) >= 10
+    assert any(0 in place or 32 in place for place in exact)

@@ -139,6 +139,12 @@ class Augmentation:
         (gaussian_noise, 0.3),
     )
 
+    @property
+    def unmoved(self) -> Augmentation:
+        """The flips and the colours only: every pixel stays a pixel."""
+        flips = (horizontal_flip, vertical_flip)
+        return Augmentation(tuple((move, chance) for move, chance in self.moves if move in flips), self.colours)
+
 
 NO_AUGMENTATION = Augmentation((), ())
 

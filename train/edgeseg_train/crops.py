@@ -61,6 +61,13 @@ def _example(loaded: Loaded, fov: FieldOfView, how: Preprocessing) -> Example:
     return Example(ready.tensor[0], mask_to_square(loaded.truth, ready.placement), ready.inside)
 
 
+FRAMED = 0.3
+"""Share of crops that lie as they are inside the working square, so that its edge is the crop's where they meet.
+
+On a device the field of view touches that edge, and a network that never saw the two together draws vessels there.
+"""
+
+
 @dataclass(frozen=True)
 class Crops:
     """Endless batches of augmented crops.
@@ -110,7 +117,11 @@ class Crops:
         rng = np.random.default_rng((self.seed, 1, index))
         sizes = self.photographs.examples[order[place]]
         example = sizes[rng.integers(len(sizes))]
-        return take(example, _centre(example, rng), self.size, self.augmentation, rng)
+        centre = _centre(example, rng)
+        if rng.random() < FRAMED:
+            centre = _inside_frame(centre, len(example.inside), self.size)
+            return take(example, centre, self.size, self.augmentation.unmoved, rng)
+        return take(example, centre, self.size, self.augmentation, rng)
 
 
 def _centre(example: Example, rng: np.random.Generator) -> tuple[float, float]:
@@ -121,3 +132,10 @@ def _centre(example: Example, rng: np.random.Generator) -> tuple[float, float]:
         if example.inside[y, x]:
             return float(x), float(y)
     return side / 2, side / 2
+
+
+def _inside_frame(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
+    """The nearest centre whose crop lies on whole pixels of the square and does not leave it."""
+    half = (crop - 1) / 2
+    x, y = (min(max(int(c) - crop // 2, 0), side - crop) + half for c in centre)
+    return x, y

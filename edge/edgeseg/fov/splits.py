@@ -15,7 +15,7 @@ from edgeseg.fov.rim import Points, Rim
 from edgeseg.fov.sample import Sample
 from edgeseg.fov.straight_cuts import Cut
 
-_BLACK = 0.5  # of the light on the retina, at most, counts as background
+_BLACK = 0.4  # of the light on the retina, at most, counts as background
 _ROUND = 0.95  # of the visible rim and of the outline: no other split is tried
 # Where to split, as a share of the way from background to retina. The preferred one first: it agrees best with the
 # published masks of DRIVE and HRF; lower ones keep a dark rim, higher ones leave out the glow around STARE's circles.
@@ -62,8 +62,8 @@ def _split_at(level: Mask, threshold: float) -> Split | None:
     if region is None:
         return None
     outline = _outline(region)
-    longer = max(level.shape)
-    rim = rims.fit(outline, 0.1 * longer, 1.5 * longer) if len(outline) > 30 else None
+    shorter, longer = sorted(level.shape)
+    rim = rims.fit(outline, 0.15 * shorter, 1.5 * longer) if len(outline) > 30 else None
     if rim is None:
         return Split(region, outline, None, np.zeros(180, bool))
     visible = rims.within(rim.at(rims.DIRECTIONS), level.shape)

@@ -17,12 +17,8 @@ def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         display.show(POINT, 0.25)
     out, said = capsys.readouterr()
     assert out == ""
-<<<<<<< HEAD
-    assert said.split() == ["25%", "epoch", "2.5", "loss", "0.310", "Dice", "0.620", "validation", "0.7100", "best", "0.7100", "3:03", "left"]
-=======
     line = "25% epoch 2.5 loss 0.310 Dice 0.620 validation 0.7100 best 0.7100 3:03 left"
     assert " ".join(said.split()) == line
->>>>>>> main
 
 
 def test_tensorboard_gets_every_figure(tmp_path: Path) -> None:

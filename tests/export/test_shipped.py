@@ -24,7 +24,7 @@ CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "compact.pt"
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("converted")
-    done = CliRunner().invoke(cli, ["convert", str(CHECKPOINT), "-o", str(folder)])
+    done = CliRunner().invoke(cli, ["convert", str(CHECKPOINT), "-o", str(folder), "--precision", "fp32"])
     assert done.exit_code == 0, done.output
     return folder
 

@@ -78,9 +78,9 @@ def test_bad_data_is_named_before_a_step_is_made(tmp_path: Path) -> None:
 
 def test_it_learns(tmp_path: Path) -> None:
     """Dice 0.7 on drawn photographs that it has not seen, within two minutes of one slow core."""
-    data = lay_out(tmp_path / "data", range(100, 120), 256)
-    small = ["--arch", "tiny", "--size", "256", "--crop", "128", "--arithmetic", "float32"]
-    done = train("--data", data, "--out", tmp_path / "out", "--epochs", "45", *small)
+    data = lay_out(tmp_path / "data", range(100, 120), 384)
+    small = ["--arch", "tiny", "--size", "384", "--crop", "128", "--arithmetic", "float32"]
+    done = train("--data", data, "--out", tmp_path / "out", "--epochs", "70", *small)
     assert done.exit_code == 0, done.output
     rows = list(csv.DictReader((tmp_path / "out" / "log.csv").read_text().splitlines()))
     assert max(float(row["validation_dice"]) for row in rows if row["validation_dice"]) >= 0.7

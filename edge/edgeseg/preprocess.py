@@ -232,13 +232,18 @@ def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> 
 
 def mask_to_square(mask: Mask, placement: Placement) -> Mask:
     """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
+    return np.where(coverage_to_square(mask, placement) > 127, np.uint8(255), np.uint8(0))
+
+
+def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
+    """Mask (H, W) {0, 255} -> (size, size) uint8: the share of a pixel's area that is set, 255 for all of it."""
     source, target = placement.source, placement.target
     part = mask[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized = cv2.resize(part, (target.width, target.height), interpolation=how)
     square: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    square[target.rows, target.columns] = np.where(resized > 127, 255, 0)
+    square[target.rows, target.columns] = resized
     return square
 
 

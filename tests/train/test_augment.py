@@ -1,4 +1,4 @@
-"""The eleven augmentations: masks stay binary and aligned, a seed is a crop, and each does what it says."""
+"""The augmentations: masks stay binary and aligned, a seed is a crop, and each does what it says."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def example(side: int = 200) -> Example:
     return Example(photo, truth, inside)
 
 
-def test_there_are_eleven() -> None:
-    functions = {function for function, _ in (*ALL.moves, *ALL.colours)}
-    assert len(functions) == 11
+def test_the_reference_systems_eleven_are_there() -> None:
+    names = {function.__name__ for function, _ in (*ALL.moves, *ALL.colours)}
+    moves = "horizontal_flip vertical_flip shift_scale_rotate elastic grid_distortion optical_distortion"
+    colours = "brightness_contrast gamma hue_saturation gaussian_noise gaussian_blur"
+    assert names == {*moves.split(), *colours.split(), "low_resolution", "illumination"}
     assert all(0 < chance <= 1 for _, chance in (*ALL.moves, *ALL.colours))
 
 
@@ -95,6 +97,15 @@ def test_the_photograph_is_left_alone() -> None:
     whole = example()
     take(whole, (80, 120), SIDE, EVERY, np.random.default_rng(0))
     assert all(np.array_equal(a, b) for a, b in zip(parts(whole), parts(example()), strict=True))
+
+
+def test_coverage_keeps_what_half_of_a_pixel_would_lose() -> None:
+    whole = example()
+    thin = Example(whole.photo, (whole.truth // 4).astype(np.uint8), whole.inside)  # a quarter of each pixel is vessel
+    for coverage in (False, True):
+        got = take(thin, (90, 110), SIDE, NO_AUGMENTATION, np.random.default_rng(0), coverage)
+        assert got.truth.max() == (63 if coverage else 0)
+        assert set(np.unique(got.inside)) <= {0, 255}
 
 
 def test_flips_flip() -> None:
@@ -247,3 +258,24 @@ def spread(photo: Photo) -> float:
     """Variance along a row, in square pixels."""
     weight = photo[..., 0].sum(axis=0).astype(float)
     return float((weight * (np.arange(len(weight)) - 20) ** 2).sum() / weight.sum())
+
+
+def test_low_resolution_blurs_and_adds_noise_that_neighbours_share() -> None:
+    edge = np.zeros((64, 64, 3), np.uint8)
+    edge[:, 32:] = 255
+    for seed in SEEDS:
+        got = augment.low_resolution(edge, np.random.default_rng(seed)).astype(float)
+        assert 0 < np.abs(np.diff(got, axis=1)).max() < 240
+        assert abs(got[:, :16].mean()) < 5
+        assert abs(got[:, -16:].mean() - 255) < 5
+        off = augment.low_resolution(MIDDLE, np.random.default_rng(seed)).astype(float)[..., 0] - 128
+        assert abs(off.mean()) < 0.5
+        assert off.std() < 0.5 or np.corrcoef(off[:, 1:].ravel(), off[:, :-1].ravel())[0, 1] > 0.1
+
+
+def test_illumination_is_smooth_and_keeps_black() -> None:
+    for seed in SEEDS:
+        got = augment.illumination(MIDDLE, np.random.default_rng(seed)).astype(float)
+        assert np.abs(np.diff(got, axis=1)).max() <= 16
+        assert np.ptp(got[..., 0]) > 10
+        assert not augment.illumination(np.zeros((8, 8, 3), np.uint8), np.random.default_rng(seed)).any()

@@ -98,3 +98,19 @@ def test_some_crops_lie_on_whole_pixels_inside_the_square() -> None:
     exact = [place for place in found if place is not None]
     assert len(exact) >= 10
     assert any(0 in place or 32 in place for place in exact)
+
+
+def test_the_truth_is_the_share_of_a_pixel_that_is_vessel() -> None:
+    inside = np.full((64, 64), 255, np.uint8)
+    whole = Example(np.full((64, 64, 3), 90, np.uint8), np.full((64, 64), 51, np.uint8), inside)
+    crops = Crops(Photographs(((whole,),)), 32, 2, 0, NO_AUGMENTATION)
+    assert float(crops.batch_at(0).truth.max()) == pytest.approx(0.2)
+    assert not replace(crops, coverage=False).batch_at(0).truth.any()
+
+
+def test_no_vessel_is_lost_however_small_the_working_size() -> None:
+    pairs = open_data("synthetic:1", "train").pairs
+    (example,) = load_photographs(pairs, preset("edge"), [128]).examples[0]
+    truth = pairs[0].load().truth
+    assert example.truth.mean() * 128**2 == pytest.approx(truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15)
+    assert ((example.truth > 0) & (example.truth <= 127)).any()  # what half of the area would have thrown away

@@ -100,7 +100,13 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     ("name", "millions", "giga"),
-    [("tiny", 0.11, 0.58), ("compact", 1.01, 3.71), ("compact-fine", 0.75, 5.61), ("compact-wide", 1.71, 7.55)],
+    [
+        ("tiny", 0.11, 0.58),
+        ("compact", 1.01, 3.71),
+        ("lean", 0.98, 3.66),
+        ("compact-fine", 0.75, 5.61),
+        ("compact-wide", 1.71, 7.55),
+    ],
 )
 def test_compact_members_cost_a_fiftieth_of_the_reference(name: str, millions: float, giga: float) -> None:
     network, member = shapes_only(name), named(name)
@@ -110,7 +116,7 @@ def test_compact_members_cost_a_fiftieth_of_the_reference(name: str, millions: f
 
 
 def test_every_compact_member_is_tested_above() -> None:
-    assert COMPACT == ["tiny", "compact", "compact-fine", "compact-wide"]
+    assert COMPACT == ["tiny", "compact", "lean", "compact-fine", "compact-wide"]
 
 
 @pytest.mark.parametrize("name", COMPACT)

@@ -40,7 +40,7 @@ def test_the_contact_sheet(tmp_path: Path) -> None:
     done = train("--data", data, "--arch", "tiny", "--size", "128", "--crop", "64", "--show-augmentations", sheet)
     assert done.exit_code == 0, done.output
     height, width, _ = read(sheet).shape
-    assert (height, width) == (13 * 64, 7 * 64)  # as it is, eleven alone, all together; a title and six crops
+    assert (height, width) == (15 * 64, 7 * 64)  # as it is, thirteen alone, all together; a title and six crops
 
 
 @pytest.mark.parametrize(

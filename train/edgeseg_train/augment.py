@@ -1,4 +1,4 @@
-"""The eleven augmentations, on photograph, mask and field of view alike.
+"""The eleven augmentations of the reference system and two of our own, on photograph, mask and field of view alike.
 
 Six move pixels and compose into ONE map of coordinates, so that a crop is interpolated once however many are
 drawn; the rest change a photograph's colours. Each is a small function of a generator: the same seed, the same crop.
@@ -25,7 +25,13 @@ Colour: TypeAlias = Callable[[Photo, np.random.Generator], Photo]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A crop for training: photo (H, W, 3) uint8 RGB, truth and inside (H, W) uint8 {0, 255}."""
+    """A photograph at a working size, or a crop of it.
+
+    Attributes:
+        photo: (H, W, 3) uint8 RGB.
+        truth: (H, W) uint8, vessels: the share of a pixel's area that is vessel (255 for all of it), or {0, 255}.
+        inside: (H, W) uint8 {0, 255}, the field of view.
+    """
 
     photo: Photo
     truth: Mask
@@ -115,6 +121,28 @@ def gaussian_blur(photo: Photo, rng: np.random.Generator) -> Photo:
     return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.3, 1.5)).astype(np.uint8, copy=False)
 
 
+def low_resolution(photo: Photo, rng: np.random.Generator) -> Photo:
+    """As from a camera of 1/1.2 to 1/2.6 of the pixels a side, with a noise of its own of up to 6 of 255.
+
+    DRIVE's and STARE's fields of view are about 540 and 650 pixels wide: enlarged to the working size, not only their
+    vessels are soft but their noise too, which `gaussian_noise` after `gaussian_blur` never shows.
+    """
+    factor = rng.uniform(1.2, 2.6)
+    height, width = photo.shape[:2]
+    small = cv2.resize(photo, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
+    noise = rng.standard_normal(small.shape, dtype=np.float32) * rng.uniform(0, 6)
+    noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
+    return cv2.resize(noisy, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def illumination(photo: Photo, rng: np.random.Generator) -> Photo:
+    """Light that varies over the crop by about a quarter, and a gain of each channel of 0.85 to 1.15."""
+    coarse = np.exp(rng.normal(0, 0.25, (4, 4))).astype(np.float32)
+    smooth = cv2.resize(coarse, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_CUBIC)
+    gain = rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    return np.clip(photo * (smooth[:, :, None] * gain), 0, 255).astype(np.uint8)
+
+
 def _by_table(photo: Photo, table: npt.NDArray[np.float64]) -> Photo:
     return cv2.LUT(photo, (table.clip(0, 1) * 255).round().astype(np.uint8)).astype(np.uint8, copy=False)
 
@@ -132,7 +160,9 @@ class Augmentation:
         (shift_scale_rotate, 0.9),
     )
     colours: tuple[tuple[Colour, float], ...] = (
+        (low_resolution, 0.3),
         (gaussian_blur, 0.25),
+        (illumination, 0.3),
         (brightness_contrast, 0.5),
         (gamma, 0.5),
         (hue_saturation, 0.5),
@@ -150,11 +180,17 @@ NO_AUGMENTATION = Augmentation((), ())
 
 
 def take(
-    whole: Example, centre: tuple[float, float], size: int, how: Augmentation, rng: np.random.Generator
+    whole: Example,
+    centre: tuple[float, float],
+    size: int,
+    how: Augmentation,
+    rng: np.random.Generator,
+    coverage: bool = False,
 ) -> Example:
     """An augmented crop of `size` x `size` pixels around `centre` (x, y) of a photograph.
 
-    Masks stay {0, 255}. Outside the field of view the photograph is 0, as the network will always see it.
+    Masks come out as {0, 255}, unless `coverage` asks for the vessels' share of each pixel. Outside the field of view
+    the photograph is 0, as the network will always see it.
     """
     grid = identity_grid(size)
     for move, chance in how.moves:
@@ -162,11 +198,16 @@ def take(
             grid = move(grid, rng)
     places = grid + np.array(centre, np.float32)
     photo = _at(whole.photo, places)
-    truth, inside = (np.where(_at(mask, places) > 127, 255, 0).astype(np.uint8) for mask in (whole.truth, whole.inside))
+    truth, inside = _at(whole.truth, places), _binary(_at(whole.inside, places))
     for colour, chance in how.colours:
         if rng.random() < chance:
             photo = colour(photo, rng)
-    return Example(cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False), truth, inside)
+    seen = cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False)
+    return Example(seen, truth if coverage else _binary(truth), inside)
+
+
+def _binary(mask: Mask) -> Mask:
+    return np.where(mask > 127, np.uint8(255), np.uint8(0))
 
 
 def _at(image: npt.NDArray[np.uint8], places: Grid) -> npt.NDArray[np.uint8]:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from edgeseg.datasets import Loaded, Pair
 from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.preprocess import Preprocessing, mask_to_square, preprocess
+from edgeseg.preprocess import Preprocessing, coverage_to_square, preprocess
 from edgeseg_train.augment import Augmentation, Example, take
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a step trains on, float32: photo (N, 3, H, W) of 0 to 1, truth and inside (N, 1, H, W) of 0 and 1."""
+    """What a step trains on, float32: photo (N, 3, H, W) of 0 to 1, truth and inside (N, 1, H, W) of 0 to 1."""
 
     photo: Tensor
     truth: Tensor
@@ -58,7 +58,7 @@ def load_example(pair: Pair, how: Preprocessing, size: int) -> Example:
 
 def _example(loaded: Loaded, fov: FieldOfView, how: Preprocessing) -> Example:
     ready = preprocess(loaded.photo, fov, how)
-    return Example(ready.tensor[0], mask_to_square(loaded.truth, ready.placement), ready.inside)
+    return Example(ready.tensor[0], coverage_to_square(loaded.truth, ready.placement), ready.inside)
 
 
 FRAMED = 0.3
@@ -80,6 +80,8 @@ class Crops:
         augmentation: what may happen to a crop.
         rank: this process among `world`; together they see what one process with `world` times the batch would.
         world: number of processes.
+        coverage: whether the truth is the share of a pixel that is vessel, so that a vessel thinner than a pixel is
+            not lost; else it is 0 or 1.
     """
 
     photographs: Photographs
@@ -89,6 +91,7 @@ class Crops:
     augmentation: Augmentation
     rank: int = 0
     world: int = 1
+    coverage: bool = True
 
     def batch_at(self, step: int) -> Batch:
         """The batch of one step, counted from 0."""
@@ -120,8 +123,8 @@ class Crops:
         centre = _centre(example, rng)
         if rng.random() < FRAMED:
             centre = _inside_frame(centre, len(example.inside), self.size)
-            return take(example, centre, self.size, self.augmentation.unmoved, rng)
-        return take(example, centre, self.size, self.augmentation, rng)
+            return take(example, centre, self.size, self.augmentation.unmoved, rng, self.coverage)
+        return take(example, centre, self.size, self.augmentation, rng, self.coverage)
 
 
 def _centre(example: Example, rng: np.random.Generator) -> tuple[float, float]:

@@ -62,7 +62,7 @@ class Run:
         self.network = arithmetic.placed(build(plan.architecture), device)
         self.averaged = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay
+            self.network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
         self.steps_each = max(1, round(len(crops.photographs) * plan.crops_each / plan.batch))
         self._parallel: nn.Module = self.network
@@ -143,11 +143,11 @@ class Run:
     def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         """Exponential moving average of weights and of BatchNorm's statistics; counters are copied."""
         keep = self.plan.average_at(int(count))
+        if averaged[0].is_floating_point():  # PyTorch calls this for the tensors of one type at a time
+            torch._foreach_lerp_(averaged, current, 1 - keep)
+            return
         for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, 1 - keep)
-            else:
-                old.copy_(new)
+            old.copy_(new)
 
     def _is_due(self, since: float, finished: bool) -> bool:
         """Fixed epochs validate at fixed steps, so that a resumed run keeps the same best; else by the clock."""
@@ -269,7 +269,7 @@ def best_so_far(out: Path) -> Checkpoint:
 def _identity(plan: Plan, crops: Crops) -> dict[str, object]:
     """What must not change between two sittings of a run."""
     plain = {"architecture": plan.architecture.to_dict(), "loss": asdict(plan.loss)}
-    names = ("crop", "batch", "crops_each", "learning_rate", "seed", "photograph_sizes")
+    names = ("crop", "batch", "crops_each", "learning_rate", "average", "seed", "photograph_sizes", "coverage")
     chosen = {name: getattr(plan, name) for name in names}
     named = {key: list(v) if isinstance(v, tuple) else v for key, v in chosen.items()}
     return dict(itertools.chain(plain.items(), named.items())) | {"photographs": len(crops.photographs)}

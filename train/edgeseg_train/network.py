@@ -32,6 +32,8 @@ class Architecture:
         up: `transposed` 2x2 convolutions as published, or `shuffle`: 1x1 convolution and depth-to-space.
         dropout: of whole channels after the bridge.
         size: the working size that it was designed for.
+        skip: how the encoder's features join the decoder's: `concat` as published, or `add`, which spares a third of
+            the decoder's work.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Architecture:
     up: Literal["transposed", "shuffle"] = "shuffle"
     dropout: float = 0.0
     size: int = 640
+    skip: Literal["concat", "add"] = "concat"
 
     def __post_init__(self) -> None:
         # A checkpoint's record is untrusted: nothing here may ask for endless levels or memory.
@@ -52,9 +55,11 @@ class Architecture:
             )
         if len(self.widths) > MOST_LEVELS or self.blocks > MOST_BLOCKS:
             raise ModelError(f"architecture: at most {MOST_LEVELS} levels of {MOST_BLOCKS} blocks each")
-        if self.stem not in (1, 2, 4) or self.up not in ("transposed", "shuffle") or not 0 <= self.dropout < 1:
+        words = self.up in ("transposed", "shuffle") and self.skip in ("concat", "add")
+        if self.stem not in (1, 2, 4) or not words or not 0 <= self.dropout < 1:
             raise ModelError(
-                f"architecture: stem {self.stem!r}, up {self.up!r}, dropout {self.dropout!r} make no sense"
+                f"architecture: stem {self.stem!r}, up {self.up!r}, skip {self.skip!r}, dropout {self.dropout!r} "
+                "make no sense"
             )
 
     def to_dict(self) -> dict[str, object]:
@@ -72,6 +77,7 @@ ARCHITECTURES = {
     for member in (
         Architecture("tiny", (16, 32), 48, stem=4, size=512),
         Architecture("compact", (32, 64, 96), 128, stem=4, size=640),
+        Architecture("lean", (32, 64, 96), 160, stem=4, size=704, skip="add"),
         Architecture("compact-fine", (24, 48, 96), 96, stem=2, size=512),
         Architecture("compact-wide", (48, 96, 128), 128, stem=4, size=640),
         Architecture("resunet-deeper", (64, 128, 256, 512), 1024, 2, 1, "transposed", 0.2, 512),
@@ -137,7 +143,8 @@ class ResUNet(nn.Module):
             width = widths[level - 1]
             self.add_module(f"upconv{level}", _up(architecture.up, inputs, width))
             for block in range(1, blocks + 1):
-                self.add_module(f"decoder{level}_{block}", ResidualBlock(2 * width if block == 1 else width, width))
+                joined = 2 * width if block == 1 and architecture.skip == "concat" else width
+                self.add_module(f"decoder{level}_{block}", ResidualBlock(joined, width))
             inputs = width
         self.output = _head(architecture)
 
@@ -153,9 +160,12 @@ class ResUNet(nn.Module):
         x = self.dropout(self._blocks("bridge", x))
         for level in reversed(levels):
             x = self.get_submodule(f"upconv{level}")(x)
-            x = self._blocks(f"decoder{level}_", torch.cat([x, skips.pop()], dim=1))
+            x = self._blocks(f"decoder{level}_", self._joined(x, skips.pop()))
         logits: Tensor = self.output(x)
         return logits
+
+    def _joined(self, x: Tensor, skip: Tensor) -> Tensor:
+        return x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
 
     def _blocks(self, prefix: str, x: Tensor) -> Tensor:
         for block in range(1, self.architecture.blocks + 1):

@@ -34,6 +34,7 @@ class Plan:
         seed: of weights, order, crops and augmentation.
         loss: weights of the loss's terms.
         augmentation: what may happen to a crop.
+        coverage: whether the truth is the share of a pixel that is vessel; else it is 0 or 1, by half of the area.
     """
 
     architecture: Architecture
@@ -48,11 +49,12 @@ class Plan:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     warm_up: float = 0.03
-    average: float = 0.998
+    average: float = 0.999
     clip: float = 1.0
     seed: int = 0
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    coverage: bool = True
 
     def rate_at(self, progress: float) -> float:
         """Learning rate at `progress` of 0 to 1: linear warm-up, then a cosine to a hundredth of the peak."""

@@ -31,7 +31,7 @@ from edgeseg_train.stopping import stop_signals
 from edgeseg_train.validate import Validation, hold, validate
 
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
-"""Crops come from photographs at these multiples of the first working size: one network serves several."""
+"""Crops come from photographs at these multiples of the first working size, and at the other working sizes."""
 
 
 def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -128,12 +128,13 @@ def _plan(
     if crop % member.multiple:
         raise UsageError(f"--crop {crop}: '{member.name}' needs a multiple of {member.multiple}")
     first, step = working[0].size, member.multiple
-    scaled = tuple(sorted({max(crop, round(first * scale / step) * step) for scale in CROP_SCALES}))
+    scaled = {max(crop, round(first * scale / step) * step) for scale in CROP_SCALES}
+    scaled |= {max(crop, size.size) for size in working}
     return Plan(
         member,
         preset("edge", first),
         working,
-        scaled,
+        tuple(sorted(scaled)),
         epochs=epochs,
         minutes=minutes,
         crop=crop,
@@ -202,7 +203,9 @@ def _ready(
     pairs: Sequence[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, plan.preprocessing, plan.photograph_sizes)
     share = plan.batch // process.world
-    crops = Crops(photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world)
+    crops = Crops(
+        photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world, plan.coverage
+    )
     held = hold(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
     arithmetic = _arithmetic(wanted, plan, share, device, process, state)
     if process.leads:

@@ -14,7 +14,7 @@ from edgeseg.datasets import DataSet
 from edgeseg.field_of_view import field_of_view
 from edgeseg.metrics import BINS, Curve, curve
 from edgeseg.postprocess import to_frame
-from edgeseg.preprocess import Prepared, Preprocessing, mask_to_square, preprocess
+from edgeseg.preprocess import Prepared, Preprocessing, coverage_to_square, preprocess
 from edgeseg_train.losses import total_loss
 
 
@@ -25,7 +25,7 @@ class Held:
     Attributes:
         data_set: the set's name.
         ready: the network's input and the way back.
-        small_truth: (size, size) uint8 {0, 255} at the working size, for the loss.
+        small_truth: (size, size) uint8 at the working size, the share of a pixel that is vessel, for the loss.
         truth: (H, W) uint8 {0, 255} at the photograph's own size.
         found_fov: (H, W) uint8 {0, 255}, as preprocessing found it.
         counted: where pixels count: the published field of view, None for the whole frame.
@@ -67,7 +67,7 @@ def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[H
             loaded = pair.load()
             fov = field_of_view(loaded.photo, how.fov, pair.name)
             ready = preprocess(loaded.photo, fov, how)
-            small = mask_to_square(loaded.truth, ready.placement)
+            small = coverage_to_square(loaded.truth, ready.placement)
             held.append(Held(data_set.name, ready, small, loaded.truth, fov.mask, loaded.fov))
     return tuple(held)
 

@@ -232,7 +232,8 @@ def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> 
 
 def mask_to_square(mask: Mask, placement: Placement) -> Mask:
     """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
-    return np.where(coverage_to_square(mask, placement) > 127, np.uint8(255), np.uint8(0))
+    square: Mask = np.where(coverage_to_square(mask, placement) > 127, np.uint8(255), np.uint8(0))
+    return square
 
 
 def coverage_to_square(mask: Mask, placement: Placement) -> Mask:

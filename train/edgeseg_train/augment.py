@@ -140,7 +140,8 @@ def illumination(photo: Photo, rng: np.random.Generator) -> Photo:
     coarse = np.exp(rng.normal(0, 0.25, (4, 4))).astype(np.float32)
     smooth = cv2.resize(coarse, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_CUBIC)
     gain = rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    return np.clip(photo * (smooth[:, :, None] * gain), 0, 255).astype(np.uint8)
+    lit: Photo = np.clip(photo * (smooth[:, :, None] * gain), 0, 255).astype(np.uint8)
+    return lit
 
 
 def _by_table(photo: Photo, table: npt.NDArray[np.float64]) -> Photo:
@@ -207,7 +208,8 @@ def take(
 
 
 def _binary(mask: Mask) -> Mask:
-    return np.where(mask > 127, np.uint8(255), np.uint8(0))
+    binary: Mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    return binary
 
 
 def _at(image: npt.NDArray[np.uint8], places: Grid) -> npt.NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from typing import cast
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError
@@ -144,7 +144,7 @@ class Run:
         """Exponential moving average of weights and of BatchNorm's statistics; counters are copied."""
         keep = self.plan.average_at(int(count))
         if averaged[0].is_floating_point():  # PyTorch calls this for the tensors of one type at a time
-            torch._foreach_lerp_(averaged, current, 1 - keep)
+            get_ema_multi_avg_fn(keep)(list(averaged), list(current), count)  # type: ignore[no-untyped-call]
             return
         for old, new in zip(averaged, current, strict=True):
             old.copy_(new)

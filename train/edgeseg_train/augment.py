@@ -131,7 +131,7 @@ def low_resolution(photo: Photo, rng: np.random.Generator) -> Photo:
     height, width = photo.shape[:2]
     small = cv2.resize(photo, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
     noise = rng.standard_normal(small.shape, dtype=np.float32) * rng.uniform(0, 6)
-    noisy = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
+    noisy: Photo = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
     return cv2.resize(noisy, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 

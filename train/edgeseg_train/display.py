@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from edgeseg.errors import SurroundingsError
 from edgeseg_train.history import Point
 
 if TYPE_CHECKING:
@@ -76,13 +78,32 @@ def _minutes(seconds: float) -> str:
 
 
 def tensorboard(folder: Path) -> Callable[[Point], None]:
-    """Writes events into `folder` where TensorBoard is installed, else nothing."""
+    """Writes events into `folder` where TensorBoard is installed, else nothing.
+
+    Raises:
+        SurroundingsError: they cannot be written, also by what is returned.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     except ImportError:
         return lambda point: None
-    writer = SummaryWriter(str(folder))
-    return lambda point: _write(writer, point)
+    with _told(folder):
+        writer = SummaryWriter(str(folder))
+
+    def write(point: Point) -> None:
+        with _told(folder):
+            _write(writer, point)
+
+    return write
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """A full disk is no bug: TensorBoard writes in ways of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise SurroundingsError(f"{folder}: TensorBoard's events cannot be written ({error.strerror})") from error
 
 
 def _write(writer: SummaryWriter, point: Point) -> None:

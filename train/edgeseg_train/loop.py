@@ -230,7 +230,7 @@ class Run:
         if differing:
             shown = ", ".join(f"{key} was {was.get(key)}, is {now[key]}" for key in differing)
             raise ModelError(
-                f"{self.out / LAST}: of another run ({shown}); resume with its options, or leave out --resume"
+                f"{self.out / LAST}: of another run ({shown}); resume with its options, or choose another --out"
             )
         self.step, self.best = cast("int", state["step"]), cast("float", state["best"])
         self._earlier, self.validation_seconds = (
@@ -255,7 +255,7 @@ def read_state(out: Path) -> dict[str, object] | None:
     tensors = {"network", "averaged", "optimizer"}
     wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic"}
     if not wanted <= set(state):
-        raise ModelError(f"{file}: not a state of `edgeseg train`; leave out --resume to start anew")
+        raise ModelError(f"{file}: not a state of `edgeseg train`; remove it to start anew, or choose another --out")
     return state
 
 

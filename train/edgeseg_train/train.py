@@ -22,7 +22,7 @@ from edgeseg_train.cost import gmac, parameters
 from edgeseg_train.crops import Crops, load_example, load_photographs
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
 from edgeseg_train.display import Display, tensorboard
-from edgeseg_train.history import Point
+from edgeseg_train.history import Point, write_log
 from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, best_so_far, read_state
 from edgeseg_train.losses import LossWeights
 from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
@@ -178,6 +178,7 @@ def _prepare_folder(out: Path, resume: bool, resumed: bool, process: Process) ->
             (out / name).unlink(missing_ok=True)
     elif (out / BEST).exists() or (out / LAST).exists():
         raise UsageError(f"--out {out}: holds a run already; go on with --resume, or choose another folder")
+    write_log([], out / LOG)  # a full disk is told now, not after minutes
 
 
 def _opened(specs: tuple[str, ...], split: SplitChoice, quiet: bool) -> list[DataSet]:

@@ -50,25 +50,25 @@ class Display:
     def show(self, point: Point, progress: float) -> None:
         """A point of the run, and how much of it is done, 0 to 1."""
         self._best = max(self._best, point.validation_dice or 0.0)
-        text = _line(point, progress, self._best)
-        self._bar.update(self._task, completed=min(progress, 1.0), description=text)
-        now = time.monotonic()
-        if not self._console.is_terminal and (point.validation_dice is not None or now - self._said > PLAIN_EACH):
-            click.echo(f"{min(progress, 1):4.0%}  {text}", err=True)
-            self._said = now
+        now, since = _parts(point, progress, self._best)
+        # Two lines: on one, a terminal of 80 letters would cut off the time that is left.
+        self._bar.update(self._task, completed=min(progress, 1.0), description=f"{now}\n{since}")
+        silent = time.monotonic() - self._said
+        if not self._console.is_terminal and (point.validation_dice is not None or silent > PLAIN_EACH):
+            click.echo(f"{min(progress, 1):4.0%}  {now}  {since}".rstrip(), err=True)
+            self._said = time.monotonic()
 
 
-def _line(point: Point, progress: float, best: float) -> str:
+def _parts(point: Point, progress: float, best: float) -> tuple[str, str]:
+    """Training, and what validation and the clock say."""
     left = point.seconds * (1 - progress) / progress if progress > 0.005 else None
     parts = [
-        f"epoch {point.epoch:.1f}",
-        f"loss {point.loss:.3f}",
-        f"Dice {point.dice:.3f}",
         f"validation {point.validation_dice:.4f}" if point.validation_dice is not None else "",
         f"best {best:.4f}" if best else "",
         f"{_minutes(left)} left" if left is not None and progress < 1 else "",
     ]
-    return "  ".join(part for part in parts if part)
+    training = f"epoch {point.epoch:.1f}  loss {point.loss:.3f}  Dice {point.dice:.3f}"
+    return training, "  ".join(part for part in parts if part)
 
 
 def _minutes(seconds: float) -> str:

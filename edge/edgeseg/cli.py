@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from typing import NamedTuple, NoReturn
 
 import click
@@ -33,6 +34,10 @@ VERBS = {
 }
 
 
+STARTED = "edgeseg.started"
+"""Key in click's `meta`: when the command was called (monotonic seconds), before a verb loaded anything heavy."""
+
+
 class Verbs(click.Group):
     """Resolves a verb when it is called."""
 
@@ -57,6 +62,7 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Print our errors in one line; leave tracebacks to bugs."""
+        ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)
         except EdgesegError as error:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.console import Console
@@ -98,8 +101,8 @@ def convert(
     data_sets = _open(specs)
     order = Order(precisions, data_sets, bool(specs), opset, simplified, dynamic, max_dice_drop)
     folder = folder or checkpoint.parent
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        exported = list(_export_all(source, checkpoint.stem, order, Path(scratch)))
+    with _scratch() as scratch:
+        exported = list(_export_all(source, checkpoint.stem, order, scratch))
         make_folder(folder)
         digest = sha256(checkpoint)
         conversions = [_convert(one, digest, order, makers) for one in exported]
@@ -148,6 +151,21 @@ def _open(specs: Sequence[str]) -> tuple[DataSet, ...]:
         if data_set.notice:
             click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for what is not published yet; SIGTERM too takes it away, a gigabyte for the largest network."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+            yield Path(folder)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _export_all(source: Source, stem: str, order: Order, scratch: Path) -> Iterator[Exported]:

@@ -134,7 +134,7 @@ def _infer(network: PhotoToProbability, photograph: Prepared) -> Probability:
 
 @dataclass(frozen=True, eq=False)
 class Worst:
-    """The photograph of the largest difference: name, PyTorch's and the file's probability (size, size)."""
+    """The worst photograph: name, PyTorch's and the file's probability (size, size), 0 outside the field of view."""
 
     name: str
     expected: Probability
@@ -179,13 +179,20 @@ def measure(runtime: Runtime, truth: Truth) -> Measured:
         flipped.append(flips(seen, found, expected, truth.threshold))
         histogram += np.histogram(np.nan_to_num(difference, nan=np.inf, posinf=2.0), EDGES)[0]
         if worst is None or (flipped[-1], largest) > most:
-            most, worst = (flipped[-1], largest), Worst(f"{data_set} {name}", expected, found)
+            most, worst = (flipped[-1], largest), _worst(f"{data_set} {name}", seen, expected, found)
         if truth.scored:
             sound = np.nan_to_num(np.clip(found, 0, 1))  # INT8's rounding may leave 0 to 1; NaN fails elsewhere
             scores[data_set].append(PhotographEvidence(name, seen.scores(sound, truth.threshold)))
     assert worst is not None  # a data set without photographs is refused when it is opened
     evidence = tuple(DataSetEvidence(d.name, d.split, tuple(scores[d.name])) for d in truth.data_sets if truth.scored)
     return Measured(tuple(differences), tuple(flipped), histogram, worst, evidence)
+
+
+def _worst(name: str, seen: Seen, expected: Probability, found: Probability) -> Worst:
+    """What people look at: what a network says outside the field of view reaches no mask."""
+    inside = seen.prepared.inside != 0
+    zero = np.float32(0)
+    return Worst(name, np.where(inside, expected, zero), np.where(inside, found, zero))
 
 
 def flips(seen: Seen, one: Probability, other: Probability, threshold: float) -> float:

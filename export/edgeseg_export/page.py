@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -16,12 +17,16 @@ from edgeseg_export.measure import EDGES, Measured
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; margin: 0.5em 0 1.5em }
-th, td { padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; }
-th { text-align: left } td.number { text-align: right; font-variant-numeric: tabular-nums }
-.failed { background: #fde2e0 } figure { display: inline-block; width: 31%; margin: 0.5% } img { width: 100% }
-rect { fill: #4477aa } text { font-size: 11px } h2 { margin-top: 2em }
+.wide { overflow-x: auto; margin: 0.5em 0 1.5em } table { border-collapse: collapse }
+th, td { padding: 0.2em 0.8em; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+.failed { background: #fde2e0 } h1, h2 { overflow-wrap: anywhere } h2 { margin-top: 2em }
+figure { display: inline-block; vertical-align: top; width: 31%; margin: 0.5% } img { width: 100% }
+svg { width: 100%; max-width: 40em } rect { fill: #4477aa } text { font-size: 11px }
+@media (max-width: 40em) { table { font-size: 13px } th, td { padding: 0.2em 0.35em } }
 """
+
+NUMBER = re.compile(r"-?\d[\d.]*(e[-+]\d+)?|-?inf|nan")
 
 Section = tuple[Evidence, Measured | None]
 
@@ -36,7 +41,8 @@ def page(title: str, sections: Sequence[Section], references: Sequence[Evidence]
     """
     body = "\n".join((_summary(sections), *map(_section, sections), _scores([*references, *(e for e, _ in sections)])))
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
 
@@ -86,8 +92,9 @@ def _dice_of(record: Evidence) -> dict[tuple[str, str], float]:
 
 
 def _table(headings: Sequence[str], rows: Sequence[str]) -> str:
+    """In a box of its own, which a telephone scrolls sideways where it must."""
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    return f"<table><tr>{head}</tr>\n" + "\n".join(rows) + "</table>"
+    return f'<div class="wide"><table><tr>{head}</tr>\n' + "\n".join(rows) + "</table></div>"
 
 
 def _row(cells: Sequence[str], passed: bool) -> str:
@@ -96,24 +103,24 @@ def _row(cells: Sequence[str], passed: bool) -> str:
 
 
 def _number(cell: str) -> str:
-    return ' class="number"' if cell[:1].isdigit() or cell[:2] in ("-0", "-1") else ""
+    return ' class="number"' if NUMBER.fullmatch(cell) else ""
 
 
 def _histogram(pixels: npt.NDArray[np.int64]) -> str:
-    """Pixels by difference of probability, both axes logarithmic: most differ by nothing."""
+    """Pixels by difference of probability, a bar each and logarithmic: most differ by nothing."""
     highest = max(1.0, float(np.log10(1 + pixels.max())))
     bars = "".join(_bar(k, int(n), float(np.log10(1 + n)) / highest) for k, n in enumerate(pixels))
     caption = "Pixels by |probability - PyTorch's| (logarithmic)"
-    return f'<h3>{escape(caption)}</h3><svg width="{90 * len(pixels)}" height="190" role="img">{bars}</svg>'
+    return f'<h3>{escape(caption)}</h3><svg viewBox="0 0 440 {20 * len(pixels)}" role="img">{bars}</svg>'
 
 
 def _bar(k: int, pixels: int, share: float) -> str:
     low, high = EDGES[k], EDGES[k + 1]
-    label = "above 1 or NaN" if np.isinf(high) else f"up to {high:.0e}" if low == 0 else f"{low:.0e} to {high:.0e}"
-    height, left = 140 * share, 90 * k
+    label = "above 1 or NaN" if np.isinf(high) else f"up to {high:g}" if low == 0 else f"{low:g} to {high:g}"
+    top, width = 20 * k, 260 * share
     return (
-        f'<rect x="{left}" y="{155 - height:.1f}" width="80" height="{height:.1f}"/>'
-        f'<text x="{left}" y="{150 - height:.1f}">{pixels:,}</text><text x="{left}" y="172">{label}</text>'
+        f'<text x="0" y="{top + 13}">{label}</text><rect x="105" y="{top + 2}" width="{width:.1f}" height="15"/>'
+        f'<text x="{110 + width:.1f}" y="{top + 13}">{pixels:,}</text>'
     )
 
 
@@ -126,7 +133,7 @@ def _worst(precision: str, measured: Measured) -> str:
         (precision, worst.found),
         (f"difference, white is {largest:.2g}", (difference / largest).astype(np.float32)),
     )
-    return f"<h3>Worst photograph: {escape(worst.name)}</h3>\n" + "".join(_figures(pictures))
+    return f"<h3>Worst photograph: {escape(worst.name)}, in the field of view</h3>\n" + "".join(_figures(pictures))
 
 
 def _figures(pictures: Sequence[tuple[str, Probability]]) -> Iterator[str]:

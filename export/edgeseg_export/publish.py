@@ -39,7 +39,7 @@ def publish(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
     staged = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in files}
     try:
         for temporary, path in staged.items():
-            write_atomically(temporary, files[path].read_bytes())
+            _stage(files[path].read_bytes(), temporary, path)
         for path in stale:
             _remove(path)
         for temporary, path in staged.items():
@@ -47,6 +47,13 @@ def publish(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
     finally:
         for temporary in staged:
             temporary.unlink(missing_ok=True)
+
+
+def _stage(data: bytes, temporary: Path, path: Path) -> None:
+    try:
+        write_atomically(temporary, data)
+    except SurroundingsError as error:  # of a name that no user ever gave
+        raise SurroundingsError(str(error).replace(str(temporary), str(path))) from error
 
 
 def _remove(path: Path) -> None:

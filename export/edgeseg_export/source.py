@@ -171,13 +171,26 @@ def _made(place: str) -> nn.Module:
 
 
 def _module(where: str) -> object:
-    folder = Path(where).resolve().parent if where.endswith(".py") else Path.cwd()
+    file = Path(where).resolve() if where.endswith(".py") else None
+    folder = file.parent if file else Path.cwd()
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        return importlib.import_module(Path(where).stem if where.endswith(".py") else where)
+        return _of_file(file) if file else importlib.import_module(where)
     except Exception as error:  # the user's own code may raise anything
         raise UsageError(f"--arch: {where} cannot be imported ({type(error).__name__}: {one_line(error)})") from error
+
+
+def _of_file(file: Path) -> object:
+    """This very file, whatever else is called like it: `code.py`, `types.py` and `onnx.py` are loaded already."""
+    name = file.stem if file.stem not in sys.modules else f"edgeseg_arch_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # as an import does: a dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module
 
 
 def _state_dict(plain: Mapping[str, object], file: Path) -> dict[str, Tensor]:

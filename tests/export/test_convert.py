@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
-from edgeseg.errors import ModelError, SurroundingsError
+from edgeseg.errors import ModelError
 from edgeseg.model_card import Licence, read_card
 from edgeseg.preprocess import Preprocessing, preset
 from edgeseg.report import Check
@@ -255,18 +255,6 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     save(trained(), tmp_path / "net.pt")
     (tmp_path / "file").touch()
     assert run(tmp_path / "net.pt", "-o", tmp_path / "file" / "out").exit_code == 7
-
-
-def test_files_are_published_together_or_not_at_all(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    (tmp_path / "b.onnx").mkdir()
-    made = tmp_path_factory.mktemp("scratch") / "made"
-    made.write_bytes(b"model")
-    with pytest.raises(SurroundingsError):
-        publish.publish({tmp_path / "a.onnx": made, tmp_path / "none" / "b.onnx": made})
-    assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
-    (tmp_path / "old.onnx").touch()
-    publish.publish({tmp_path / "a.onnx": made, tmp_path / "c.onnx": made}, [tmp_path / "old.onnx"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx", "c.onnx"]
 
 
 @pytest.mark.parametrize("how", [preset("edge", 64), preset("reference", 64), Preprocessing(64, std=(0.5, 2, 1))])

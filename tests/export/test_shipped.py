@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -15,29 +17,78 @@ from edgeseg.evaluation import evaluate
 from edgeseg.metrics import count
 from edgeseg.model_card import read_card
 from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.runtimes import load as load_runtime
 from edgeseg.synthetic import draw
+from edgeseg_export import convert
+from edgeseg_export.checks import check_bytes, check_dice, check_measured, initializer_bytes
+from edgeseg_export.graph import PhotoToProbability
+from edgeseg_export.measure import in_torch, measure
 from edgeseg_export.publish import sha256
+from edgeseg_train.checkpoint import load as load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "compact.pt"
 
 
+EXACT = ("fp32", "fp16", "fp16w")
+"""What a checkpoint alone decides; INT8 also depends on the photographs that it is calibrated on."""
+
+
+def shipped(*precisions: str) -> set[str]:
+    return {file.name for file in FOLDER.glob("*.onnx") if read_card(file).precision in precisions}
+
+
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained weights pass every check of FP32 and FP16, the share of flipped pixels among them."""
     folder = tmp_path_factory.mktemp("converted")
-    done = CliRunner().invoke(cli, ["convert", str(CHECKPOINT), "-o", str(folder), "--precision", "fp32"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert, "DRAWN", "synthetic:1")
+        done = CliRunner().invoke(cli, ["convert", str(CHECKPOINT), "-o", str(folder), "--precision", "fp32,fp16"])
     assert done.exit_code == 0, done.output
     return folder
 
 
 def test_every_shipped_file_is_made_from_the_checkpoint(converted: Path) -> None:
-    shipped = {file.name for file in FOLDER.glob("*.onnx")}
-    assert shipped == {file.name for file in converted.glob("*.onnx")}
-    assert {f"{stem}.fp32.onnx" for stem in SHIPPED.values()} <= shipped
-    for name in shipped:
-        ours, theirs = (onnx.load(folder / name).graph for folder in (FOLDER, converted))
-        assert {t.name: t.raw_data for t in ours.initializer} == {t.name: t.raw_data for t in theirs.initializer}
-        assert read_card(FOLDER / name) == read_card(converted / name)
+    ours = shipped(*EXACT)
+    assert ours <= {file.name for file in converted.glob("*.onnx")}
+    assert {f"{stem}.fp32.onnx" for stem in SHIPPED.values()} <= ours
+    for name in ours:
+        here, there = (onnx.load(folder / name).graph for folder in (FOLDER, converted))
+        assert {t.name: t.raw_data for t in here.initializer} == {t.name: t.raw_data for t in there.initializer}
+        # A shipped card also holds the Dice of photographs that are not given here.
+        card, again = read_card(FOLDER / name), read_card(converted / name)
+        assert again.evidence.items() <= card.evidence.items()
+        assert replace(card, evidence=again.evidence) == again
+    for name in shipped(*EXACT, "int8"):
         assert read_card(FOLDER / name).checkpoint_sha256 == sha256(CHECKPOINT)
+
+
+def int8_files() -> list[str]:
+    return sorted(shipped("int8")) or ["none"]
+
+
+@pytest.mark.parametrize("name", int8_files())
+def test_int8_is_within_what_convert_allows(name: str, tmp_path: Path) -> None:
+    if name == "none":
+        pytest.skip("no INT8 file is shipped")
+    checkpoint, card = load_checkpoint(CHECKPOINT), read_card(FOLDER / name)
+    data = open_data(_photographs(), "test")
+    data_sets = (replace(data, pairs=data.pairs[:3]),)
+    network = PhotoToProbability(checkpoint.network(), card.preprocessing)
+    truth = in_torch(network, card.preprocessing, card.threshold, data_sets, True, tmp_path)
+    runtime = load_runtime(FOLDER / name, card.preprocessing.size, "onnxruntime", 1)
+    measured = measure(runtime, truth)
+    (own,), (torch,) = measured.data_sets, truth.scores
+    checks = [*check_measured("int8", measured), check_dice("int8", own, torch)]
+    whole = initializer_bytes(onnx.load(FOLDER / name.replace("int8", "fp32")))
+    checks.append(check_bytes("int8", initializer_bytes(onnx.load(FOLDER / name)), whole))
+    assert [check for check in checks if not check] == []
+
+
+def _photographs() -> str:
+    """Real ones where there are any: drawn ones flip other pixels."""
+    root = os.environ.get("EDGESEG_DATA")
+    return f"drive:{Path(root) / 'DRIVE'}" if root else "synthetic:1"
 
 
 def test_no_shipped_weights_carry_data_for_research_only() -> None:

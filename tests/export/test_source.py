@@ -99,6 +99,12 @@ def test_a_network_that_is_not_ours(third_party: Path, arch: str, output: str) -
     assert (card.architecture, card.preprocessing.fit, card.training_data) == (arch, "stretch", ())
 
 
+def test_a_file_may_be_called_like_a_module_that_is_loaded(third_party: Path) -> None:
+    (third_party / "onnx.py").write_text(FACTORY)
+    result = run("theirs.pth", "--arch", "onnx.py:net", "--preprocessing", "how.toml")
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -106,6 +112,7 @@ def test_a_network_that_is_not_ours(third_party: Path, arch: str, output: str) -
         (["--arch", "somebodys:net"], 2, "give --preprocessing"),
         (["--arch", "somebodys:no", "--preprocessing", "how.toml"], 2, "no function no"),
         (["--arch", "none:net", "--preprocessing", "how.toml"], 2, "cannot be imported"),
+        (["--arch", "none.py:net", "--preprocessing", "how.toml"], 2, "none.py cannot be imported"),
         (["--arch", "somebodys:broken", "--preprocessing", "how.toml"], 2, "no weights at hand"),
         (["--arch", "somebodys:nothing", "--preprocessing", "how.toml"], 2, "returned a int"),
         (["--arch", "somebodys:net", "--preprocessing", "how.toml", "--output", "2:logit"], 6, "gives 2 outputs"),

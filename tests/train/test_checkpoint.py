@@ -135,6 +135,14 @@ def test_a_truncated_file_is_refused(file: Path) -> None:
         refused(file)
 
 
+def test_a_flipped_bit_of_a_weight_is_refused(file: Path, trained: Checkpoint) -> None:
+    """It would load as another number, and convert to a network that nobody trained."""
+    data = bytearray(file.read_bytes())
+    data[data.index(trained.weights["output.0.weight"].numpy().tobytes()) + 5] ^= 1
+    file.write_bytes(data)
+    refused(file, "damaged")
+
+
 def test_a_damaged_file_is_refused_or_loads(file: Path) -> None:
     data, rng = file.read_bytes(), np.random.default_rng(0)
     at = data.index(b"data.pkl")

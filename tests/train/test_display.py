@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from edgeseg.errors import SurroundingsError
 from edgeseg_train.display import Display, tensorboard
 from edgeseg_train.history import Point, read_log, write_log
 
@@ -31,6 +33,18 @@ def test_tensorboard_gets_every_figure(tmp_path: Path) -> None:
     names = {"training/loss", "training/Dice", "validation/loss", "validation/Dice", "learning rate"}
     assert set(events.Tags()["scalars"]) == names
     assert events.Scalars("validation/Dice")[0].value == pytest.approx(0.71)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    writer = pytest.importorskip("torch.utils.tensorboard", reason="the extra 'tensorboard' is not installed")
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer.SummaryWriter, "__init__" if at_once else "flush", full)
+    with pytest.raises(SurroundingsError, match="No space left"):
+        tensorboard(tmp_path)(POINT)
 
 
 def test_the_log_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:

@@ -18,11 +18,13 @@ import torch
 
 from edgeseg.errors import EdgesegError, ModelError
 from edgeseg.photo import encode_png
+from edgeseg.preprocess import preset
 from edgeseg.synthetic import draw
 from edgeseg_train.augment import Augmentation, Example
-from edgeseg_train.checkpoint import load, read_tensors
+from edgeseg_train.checkpoint import WorkingSize, load, read_tensors
 from edgeseg_train.crops import Crops, Photographs
-from edgeseg_train.loop import read_state
+from edgeseg_train.loop import Run, read_state
+from edgeseg_train.machine import Arithmetic
 from edgeseg_train.network import named
 from edgeseg_train.plan import Plan
 
@@ -151,6 +153,29 @@ def test_two_ranks_see_what_one_process_would() -> None:
     assert torch.equal(one.photo, torch.cat([batch.photo for batch in two]))
 
 
+def test_minutes_count_all_sittings(tmp_path: Path) -> None:
+    """What came before the first step too; what follows the last is set aside."""
+    working = (WorkingSize("default", 64), WorkingSize("detail", 128))
+    plan = Plan(named("tiny"), preset("edge", 64), working, (64,), minutes=2)
+    example = Example(*(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
+    crops = Crops(Photographs(((example,),)), 32, 1, 0, Augmentation())
+
+    def sitting(already: float) -> Run:
+        cpu, how = torch.device("cpu"), Arithmetic()
+        return Run(plan, tmp_path, (), crops, (), cpu, how, started=time.monotonic() - already)
+
+    sitting(30)._save()
+    state = read_state(tmp_path)
+    assert state is not None
+    second = sitting(18)
+    second.resume(state)
+    assert second.seconds >= 48
+    assert second.progress == pytest.approx(second.seconds / 120, rel=0.01)
+    second.validation_seconds, second.closing_seconds = 4.0, 8.0
+    # One more while it goes on, one at the end, one for each threshold; four times the pixels cost four times as much.
+    assert second.progress == pytest.approx(second.seconds / (120 - (2 + 1 + 4) * 4 - 8), rel=0.01)
+
+
 def test_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"no checkpoint")
     with pytest.raises(EdgesegError, match=r"last\.pt"):
@@ -161,8 +186,6 @@ def test_damaged_state_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    from edgeseg.preprocess import preset
-
     plan = Plan(named("tiny"), preset("edge", 128), (), (128,), epochs=1)
     rates = [plan.rate_at(progress / 100) for progress in range(101)]
     assert max(rates) == pytest.approx(plan.learning_rate, rel=1e-3)

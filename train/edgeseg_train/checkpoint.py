@@ -6,6 +6,7 @@ import io
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -176,6 +177,7 @@ def read_tensors(file: Path) -> dict[str, object]:
     if not file.is_file():
         raise ModelError(f"{file}: there is no such checkpoint")
     try:
+        _check_sums(file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd pickles; a refusal says all that a user needs
             plain = torch.load(file, map_location="cpu", weights_only=True)
@@ -184,7 +186,23 @@ def read_tensors(file: Path) -> dict[str, object]:
             f"{file}: damaged, or needs code from a pickle to load, which is refused; save its state_dict() instead"
         ) from error
     except Exception as error:  # damaged bytes bring up nearly any
-        raise ModelError(f"{file}: damaged or not a checkpoint ({type(error).__name__} {one_line(error)})") from error
+        said = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()  # then advice that is none here
+        raise ModelError(f"{file}: damaged or not a checkpoint ({said})") from error
     if not isinstance(plain, dict):
         raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")
     return plain
+
+
+def _check_sums(file: Path) -> None:
+    """`torch.load` takes flipped bytes for weights: it does not look at the sums that its archive holds.
+
+    Raises:
+        zipfile.BadZipFile: a part is not what was written; its message names the part.
+    """
+    if not zipfile.is_zipfile(file):  # the format of old, without sums
+        return
+    with zipfile.ZipFile(file) as archive:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+            raise zipfile.BadZipFile("compressed, which PyTorch does not write")
+        if (part := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {part!r}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from edgeseg.errors import SurroundingsError
 from edgeseg_train.history import Point
 
 if TYPE_CHECKING:
@@ -48,25 +50,25 @@ class Display:
     def show(self, point: Point, progress: float) -> None:
         """A point of the run, and how much of it is done, 0 to 1."""
         self._best = max(self._best, point.validation_dice or 0.0)
-        text = _line(point, progress, self._best)
-        self._bar.update(self._task, completed=min(progress, 1.0), description=text)
-        now = time.monotonic()
-        if not self._console.is_terminal and (point.validation_dice is not None or now - self._said > PLAIN_EACH):
-            click.echo(f"{min(progress, 1):4.0%}  {text}", err=True)
-            self._said = now
+        now, since = _parts(point, progress, self._best)
+        # Two lines: on one, a terminal of 80 letters would cut off the time that is left.
+        self._bar.update(self._task, completed=min(progress, 1.0), description=f"{now}\n{since}")
+        silent = time.monotonic() - self._said
+        if not self._console.is_terminal and (point.validation_dice is not None or silent > PLAIN_EACH):
+            click.echo(f"{min(progress, 1):4.0%}  {now}  {since}".rstrip(), err=True)
+            self._said = time.monotonic()
 
 
-def _line(point: Point, progress: float, best: float) -> str:
+def _parts(point: Point, progress: float, best: float) -> tuple[str, str]:
+    """Training, and what validation and the clock say."""
     left = point.seconds * (1 - progress) / progress if progress > 0.005 else None
     parts = [
-        f"epoch {point.epoch:.1f}",
-        f"loss {point.loss:.3f}",
-        f"Dice {point.dice:.3f}",
         f"validation {point.validation_dice:.4f}" if point.validation_dice is not None else "",
         f"best {best:.4f}" if best else "",
         f"{_minutes(left)} left" if left is not None and progress < 1 else "",
     ]
-    return "  ".join(part for part in parts if part)
+    training = f"epoch {point.epoch:.1f}  loss {point.loss:.3f}  Dice {point.dice:.3f}"
+    return training, "  ".join(part for part in parts if part)
 
 
 def _minutes(seconds: float) -> str:
@@ -76,13 +78,32 @@ def _minutes(seconds: float) -> str:
 
 
 def tensorboard(folder: Path) -> Callable[[Point], None]:
-    """Writes events into `folder` where TensorBoard is installed, else nothing."""
+    """Writes events into `folder` where TensorBoard is installed, else nothing.
+
+    Raises:
+        SurroundingsError: they cannot be written, also by what is returned.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     except ImportError:
         return lambda point: None
-    writer = SummaryWriter(str(folder))
-    return lambda point: _write(writer, point)
+    with _told(folder):
+        writer = SummaryWriter(str(folder))
+
+    def write(point: Point) -> None:
+        with _told(folder):
+            _write(writer, point)
+
+    return write
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """A full disk is no bug: TensorBoard writes in ways of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise SurroundingsError(f"{folder}: TensorBoard's events cannot be written ({error.strerror})") from error
 
 
 def _write(writer: SummaryWriter, point: Point) -> None:

@@ -58,6 +58,7 @@ class Run:
         self.plan, self.out, self.training, self.crops, self.held = plan, out, training, crops, held
         self.device, self.arithmetic, self.process = device, arithmetic, process
         self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
+        self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
         self.network = arithmetic.placed(build(plan.architecture), device)
         self.averaged = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
@@ -79,7 +80,9 @@ class Run:
         """Share of the run that is done, 0 to 1."""
         if self.plan.epochs is not None:
             return self.step / (self.plan.epochs * self.steps_each)
-        at_the_end = (2 + len(self.plan.sizes)) * self.validation_seconds
+        first = self.plan.sizes[0].size
+        validations = 2 + sum((size.size / first) ** 2 for size in self.plan.sizes)
+        at_the_end = validations * self.validation_seconds + self.closing_seconds
         return self.seconds / max(60 * cast("float", self.plan.minutes) - at_the_end, 1.0)
 
     def go(self, tell: Callable[[Point, float], None], stop: Callable[[], bool]) -> bool:
@@ -227,7 +230,7 @@ class Run:
         if differing:
             shown = ", ".join(f"{key} was {was.get(key)}, is {now[key]}" for key in differing)
             raise ModelError(
-                f"{self.out / LAST}: of another run ({shown}); resume with its options, or leave out --resume"
+                f"{self.out / LAST}: of another run ({shown}); resume with its options, or choose another --out"
             )
         self.step, self.best = cast("int", state["step"]), cast("float", state["best"])
         self._earlier, self.validation_seconds = (
@@ -252,7 +255,7 @@ def read_state(out: Path) -> dict[str, object] | None:
     tensors = {"network", "averaged", "optimizer"}
     wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic"}
     if not wanted <= set(state):
-        raise ModelError(f"{file}: not a state of `edgeseg train`; leave out --resume to start anew")
+        raise ModelError(f"{file}: not a state of `edgeseg train`; remove it to start anew, or choose another --out")
     return state
 
 

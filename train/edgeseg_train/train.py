@@ -12,6 +12,7 @@ import click
 import cv2
 import torch
 
+from edgeseg.cli import STARTED
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder
@@ -21,14 +22,17 @@ from edgeseg_train.cost import gmac, parameters
 from edgeseg_train.crops import Crops, load_example, load_photographs
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
 from edgeseg_train.display import Display, tensorboard
-from edgeseg_train.history import Point
+from edgeseg_train.history import Point, write_log
 from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, best_so_far, read_state
 from edgeseg_train.losses import LossWeights
 from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
 from edgeseg_train.plan import Plan
 from edgeseg_train.stopping import stop_signals
-from edgeseg_train.validate import Validation, hold, validate
+from edgeseg_train.validate import Held, Validation, hold, validate
+
+PLOT_SECONDS = 1.0
+"""For `curves.png` and the last files, of a run of fixed minutes."""
 
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
 """Crops come from photographs at these multiples of the first working size, and at the other working sizes."""
@@ -90,7 +94,7 @@ def train(
 
     Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
     """
-    started = time.monotonic()
+    started = click.get_current_context().meta.get(STARTED, time.monotonic())
     member = named(arch)
     if sheet is not None:
         _draw_sheet(specs, _plan(member, sizes, 1, None, crop, batch, loss, seed), sheet)
@@ -175,6 +179,7 @@ def _prepare_folder(out: Path, resume: bool, resumed: bool, process: Process) ->
             (out / name).unlink(missing_ok=True)
     elif (out / BEST).exists() or (out / LAST).exists():
         raise UsageError(f"--out {out}: holds a run already; go on with --resume, or choose another folder")
+    write_log([], out / LOG)  # a full disk is told now, not after minutes
 
 
 def _opened(specs: tuple[str, ...], split: SplitChoice, quiet: bool) -> list[DataSet]:
@@ -206,12 +211,15 @@ def _ready(
     crops = Crops(
         photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world, plan.coverage
     )
+    before = time.monotonic()
     held = hold(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
+    holding = time.monotonic() - before
     arithmetic = _arithmetic(wanted, plan, share, device, process, state)
     if process.leads:
         how = next(name for name, known in ARITHMETICS.items() if known == arithmetic)
         click.echo(f"{len(pairs)} photographs, {len(held)} for validation; {device.type}, {how}", err=True)
     run = Run(plan, out, training, crops, held, device, arithmetic, process, started)
+    run.closing_seconds = (len(plan.sizes) - 1) * holding + PLOT_SECONDS
     if state is not None:
         run.resume(state)
     return run, validation
@@ -245,17 +253,23 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
     if not done:
         click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
         raise SystemExit(130 if came and came[0] == 2 else 0)
-    final = choose_thresholds(best_so_far(run.out), validation)
+    final = choose_thresholds(best_so_far(run.out), validation, run.held)
     save(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))
 
 
-def choose_thresholds(checkpoint: Checkpoint, validation: list[DataSet]) -> Checkpoint:
-    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights."""
+def choose_thresholds(checkpoint: Checkpoint, validation: list[DataSet], first: Sequence[Held]) -> Checkpoint:
+    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights.
+
+    Args:
+        checkpoint: whose thresholds.
+        validation: the photographs.
+        first: the same at the first working size, in memory already.
+    """
     network = checkpoint.network()
     sizes, evidence = [], {}
-    for size in checkpoint.sizes:
-        held = hold(validation, checkpoint.preprocessing, size.size)
+    for number, size in enumerate(checkpoint.sizes):
+        held = first if number == 0 else hold(validation, checkpoint.preprocessing, size.size)
         verdict = validate(network, held, checkpoint.preprocessing, torch.device("cpu"))
         _tell_size(size, verdict)
         sizes.append(replace(size, threshold=verdict.threshold))

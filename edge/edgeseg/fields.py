@@ -37,6 +37,10 @@ class Fields:
         """It is there, and not null."""
         return self._values.get(key) is not None
 
+    def value(self, key: str) -> object:
+        """Whatever stands there; None where nothing does."""
+        return self._values.get(key)
+
     def text(self, key: str, default: str | None = None) -> str:
         """One line without control characters."""
         value = self._get(key, default)

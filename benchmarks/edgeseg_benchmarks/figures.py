@@ -58,7 +58,7 @@ def dice_lines(bench: Bench, row: Row) -> list[str]:
 def _dice_line(name: str, dice: float | None, drops: dict[str, float]) -> str:
     if dice is None:
         return f"{name} -"
-    return f"{name} {dice:.4f}" + (f" (drop {drops[name]:.4f})" if name in drops else "")
+    return f"{name} {dice:.4f}" + (f" (drop {round(drops[name], 4) + 0.0:.4f})" if name in drops else "")
 
 
 def ratio_text(ratio: float | None) -> str:

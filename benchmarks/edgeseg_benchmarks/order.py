@@ -16,8 +16,10 @@ from edgeseg.models import SHIPPED
 from edgeseg.report import RowKey
 
 DEFAULT_RUNTIME = "onnxruntime"
-PACKAGES = {DEFAULT_RUNTIME: "onnxruntime", "openvino": "openvino"}
-"""The runtimes that a row may name, and the package that must be there."""
+PACKAGES = {DEFAULT_RUNTIME: ("onnxruntime",), "openvino": ("openvino",), "ncnn": ("ncnn", "pnnx")}
+"""The runtimes that a row may name, and the packages that must be there."""
+PEER = "ncnn"
+"""Measured here only, in FP32; the device does not use it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Candidate:
 
 def installed_runtimes() -> tuple[str, ...]:
     """Names of those whose package is there; whether one works is seen when its row loads."""
-    return tuple(name for name, package in PACKAGES.items() if find_spec(package) is not None)
+    return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
 
 
 def candidates(order: Order) -> list[Candidate]:
@@ -85,6 +87,7 @@ def candidates(order: Order) -> list[Candidate]:
         for model in models
         for name, precision, file, failure, auto, remarks in _files(model, order)
         for runtime in runtimes
+        if runtime != PEER or precision == "fp32"
         for number in threads
     ]
     return [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]

@@ -28,7 +28,7 @@ def pictures(bench: Bench, kind: Literal["png", "svg"]) -> dict[str, tuple[str, 
     drawn: dict[str, tuple[str, Callable[[Bench], Figure]]] = {
         "latency_dice": ("Network latency against Dice; a circle's area is the file's size", _latency_dice),
         "stages": (
-            "From the file's bytes to the mask, median of each stage; what is eight times longer than the rest is cut off",
+            "From the file's bytes to the mask, median of each stage; bars far longer than the rest are cut off",
             _stages,
         ),
     }

@@ -197,7 +197,7 @@ class _Row:
                 break
             self.turn()
             # A turn's first frame is untimed, but takes its time.
-            last = (2 * self.turns[-1].network + self.turns[-1].end_to_end) / 1e3
+            last = (self.turns[-1].network + 2 * self.turns[-1].end_to_end) / 1e3
             spent += last
         fitting = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(SECONDS_A_ROW / last)))
         self.rounds = min(order.rounds or fitting, fitting) if not self.candidate.scored else order.rounds or fitting

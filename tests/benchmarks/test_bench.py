@@ -199,6 +199,14 @@ def test_all_is_every_file_that_is_shipped() -> None:
     assert sum(candidate.taken_by_auto for candidate in found) == 2
 
 
+def test_what_auto_takes_is_marked_in_one_row_only() -> None:
+    found = candidates(Order(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
+    assert [candidate.key.runtime for candidate in found] == ["onnxruntime", "openvino", "ncnn"]
+    assert sum(candidate.taken_by_auto for candidate in found) <= 1
+    in_half = candidates(Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,)))
+    assert not [c for c in in_half if (c.key.runtime, c.key.precision) == ("ncnn", "fp16")]
+
+
 def test_onnx_runtime_is_always_installed() -> None:
     assert installed_runtimes()[0] == "onnxruntime"
 

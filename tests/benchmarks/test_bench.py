@@ -156,6 +156,7 @@ def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
         (["--data", "drive:nowhere"], 7, "nowhere"),
         (["--data", "synthetic:1", "--data", "synthetic:2"], 2, "given 2 times"),
         (["--runtime", "tflite"], 2, "onnxruntime"),
+        (["--json", "nowhere/bench.json"], 7, "its folder does not exist"),
     ],
 )
 def test_wrong_use_is_told_in_plain_words(arguments: list[str], code: int, said: str) -> None:
@@ -176,6 +177,14 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", probe], env=path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "--reference" in done.stdout
+
+
+def test_where_nothing_can_be_measured_the_exit_code_tells() -> None:
+    result = _command("--model", "nosuch", "--runtime", "ncnn", "--runs", 1)
+    if result.exit_code == 0:
+        pytest.skip("ncnn is installed and works")
+    assert result.exit_code == 6
+    assert "there is no such model" in result.stdout
 
 
 # Rows

@@ -1,117 +1,19 @@
-"""The one evidence record: what is known of a model, and its views. JSON is the contract, tables are for people."""
+"""The evidence of one model, and its views. JSON is the contract, tables are for people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from edgeseg.report.scores import HEADINGS, DataSetEvidence, Scores, figures
+from edgeseg.report.tables import narrow_table, printable
+
 EvaluationProtocol: TypeAlias = Literal["native", "reference"]
-
-OK = "ok"
-"""Status of what could be measured; else the status is the reason why it could not."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How well vessels were found, each 0 to 1, definitions in `edgeseg.metrics`.
-
-    `auc` is None where it is not defined: without a vessel, or without background.
-    """
-
-    dice: float
-    iou: float
-    accuracy: float
-    sensitivity: float
-    specificity: float
-    auc: float | None
-
-
-HEADINGS = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "auc": "AUC",
-}
-"""Of the tables' columns; the keys are those of `Scores`, in its order."""
-
-
-@dataclass(frozen=True)
-class PhotographEvidence:
-    """One photograph's scores.
-
-    Attributes:
-        name: unique in its data set.
-        scores: None where it could not be scored.
-        status: `ok`, or the reason why it could not be scored.
-    """
-
-    name: str
-    scores: Scores | None
-    status: str = OK
-
-    def to_dict(self) -> dict[str, object]:
-        """As in JSON; figures are null where there are none."""
-        return {"name": self.name, **_figures(self.scores), "status": self.status}
-
-
-@dataclass(frozen=True)
-class DataSetEvidence:
-    """A data set's photographs and their mean.
-
-    Attributes:
-        name: as on the command line (`drive`, ...).
-        split: `train`, `validation`, `test` or `all`.
-        photographs: in the data set's order, those that could not be scored included.
-    """
-
-    name: str
-    split: str
-    photographs: tuple[PhotographEvidence, ...]
-
-    @property
-    def scored(self) -> tuple[Scores, ...]:
-        """Of the photographs that could be scored; the mean is over these."""
-        return tuple(photograph.scores for photograph in self.photographs if photograph.scores is not None)
-
-    @property
-    def failed(self) -> int:
-        """Photographs that could not be scored; a mean without them is told with their number."""
-        return len(self.photographs) - len(self.scored)
-
-    @property
-    def mean(self) -> Scores | None:
-        """Of each score over the photographs that have it; None where no photograph could be scored."""
-        if not self.scored:
-            return None
-        aucs = [scores.auc for scores in self.scored if scores.auc is not None]
-        return Scores(
-            dice=_mean(scores.dice for scores in self.scored),
-            iou=_mean(scores.iou for scores in self.scored),
-            accuracy=_mean(scores.accuracy for scores in self.scored),
-            sensitivity=_mean(scores.sensitivity for scores in self.scored),
-            specificity=_mean(scores.specificity for scores in self.scored),
-            auc=_mean(aucs) if aucs else None,
-        )
-
-    def to_dict(self) -> dict[str, object]:
-        """As in JSON: `dice_mean`, ..., how many photographs these are over, and each photograph."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "scored": len(self.scored),
-            "failed": self.failed,
-            **{f"{score}_mean": value for score, value in _figures(self.mean).items()},
-            "photographs": [photograph.to_dict() for photograph in self.photographs],
-        }
 
 
 @dataclass(frozen=True)
@@ -205,7 +107,7 @@ class Evidence:
     def to_check_table(self) -> Table:
         """For a terminal: a line for each check of the file."""
         title = f"{self.file}  {self.file_bytes / 1e6:.2f} MB" + ("" if self.passed else "  FAILED")
-        table = _table(title)
+        table = narrow_table(title)
         table.add_column("check", no_wrap=True)
         for heading in ("value", "limit", "passed"):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -235,35 +137,12 @@ def _photograph_table(data_set: DataSetEvidence) -> Table:
 
 
 def _score_table(title: str, first_column: str) -> Table:
-    table = _table(title)
+    table = narrow_table(title)
     table.add_column(first_column, overflow="fold")
     for heading in HEADINGS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
-def _table(title: str) -> Table:
-    """Narrow enough for 80 letters a line."""
-    return Table(
-        title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        show_edge=False, pad_edge=False, collapse_padding=True,
-    )  # fmt: skip
-
-
 def _cells(scores: Scores | None) -> list[str]:
-    return ["-" if value is None else f"{value:.4f}" for value in _figures(scores).values()]
-
-
-def _figures(scores: Scores | None) -> dict[str, float | None]:
-    return dict.fromkeys(HEADINGS) if scores is None else asdict(scores)
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Exactly rounded, so that the photographs' order does not show in the last digit."""
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers)
-
-
-def printable(text: str) -> Text:
-    """Text from a file, to be shown in a terminal: neither markup nor the terminal's control sequences work in it."""
-    return Text("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
+    return ["-" if value is None else f"{value:.4f}" for value in figures(scores).values()]

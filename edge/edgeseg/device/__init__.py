@@ -1,0 +1,9 @@
+"""What is known of the device at hand, as `edgeseg bench` and `edgeseg doctor` tell it."""
+
+from __future__ import annotations
+
+from edgeseg.device.facts import Device, describe
+from edgeseg.device.trouble import troubles
+from edgeseg.device.versions import versions
+
+__all__ = ["Device", "describe", "troubles", "versions"]

@@ -68,6 +68,6 @@ def of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def of_options(options: Mapping[str, str | float | bool | None]) -> str:
+def of_options(options: Mapping[str, str | float]) -> str:
     """What else decides on a result's bytes -> its SHA-256; the order of the keys does not matter."""
     return hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()

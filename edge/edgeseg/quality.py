@@ -4,12 +4,12 @@ Measured on a small version, the field of view 256 pixels across: a millisecond 
 what the originals of DRIVE, STARE, CHASE_DB1, HRF and FIVES reach and what is left of them when they are spoilt
 (tests/edge/test_quality.py):
 
-| figure | originals (but for the dark FIVES) | spoilt | ungradable |
+| figure | originals, all 143 | spoilt | ungradable |
 |---|---|---|---|
-| focus | 0.36 and more | blurred, sigma 2% of the field's diameter: 0.19 at most | below 0.23, `blurred` |
-| brightness | 74 and more | times 0.2: 51 at most | below 60, `dark` |
-| retina | 0.68 and more | a field of 40% in a black frame: 0.34 at most | below 0.35, `small` |
-| field | 0.80 and more | cropped to 40%: 0.42 at most | below 0.6, or no rim in the frame, `cropped` |
+| focus | 0.298 and more | blurred, sigma 2% of the field's diameter: 0.165 at most | below 0.23, `blurred` |
+| brightness | 88 and more | times 0.2: 51 at most | below 60, `dark` |
+| retina | 0.64 and more | all but 40% of the retina blackened: 0.34 at most | below 0.35, `small` |
+| field | 0.82 and more | cropped to 40% of the retina: 0.41 at most | below 0.6, or no rim in the frame, `cropped` |
 """
 
 from __future__ import annotations

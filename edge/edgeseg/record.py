@@ -14,7 +14,7 @@ Skipped: TypeAlias = Literal["done before", "no fundus", "ungradable"]
 """Why a frame was not segmented, where that is no error."""
 
 SCHEMA = Path(__file__).with_name("run.schema.json")
-"""JSON schema (2020-12) of one line."""
+"""JSON schema (draft 7) of one line."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Maker:
         """
         card, runtime = segmenter.card, segmenter.runtime.name
         made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
-        options = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
+        options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
         return cls(segmenter, made, marks.of_file(segmenter.file.path), marks.of_options(options))
 
 
@@ -123,7 +123,7 @@ class Stages:
                 its_marks = marks.Marks(marks.of_photograph(payload), self.maker.model, self.maker.options)
             files = self.wanted.files(frame)
             if self.wanted.resume and its_marks and its_marks.are_on(files.values()):
-                return Record(frame, self.maker.made, files, skipped="done before")
+                return Record(frame, self.maker.made, {**files}, skipped="done before")
             photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
         except PhotographError as error:
             return Record(frame, self.maker.made, error=str(error))

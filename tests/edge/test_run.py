@@ -19,6 +19,8 @@ from edgeseg.overlay import overlay
 from edgeseg.photo import encode_png, read, read_mask
 from edgeseg.synthetic import draw
 
+STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,7 +54,7 @@ def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp
     assert len(lines) == 4
     assert [("error" in line) for line in lines] == [False, False, False, True]
     assert lines[0]["threshold"] == 0.5 and 0 < lines[0]["vessel_density"] < 1
-    assert set(lines[0]["timings_ms"]) == {"decode", "field_of_view", "preprocess", "infer", "postprocess"}
+    assert set(lines[0]["timings_ms"]) == {*STAGES, "quality", "encode", "write"}
     assert "broken.png" in done.stderr and "1 of 4" in done.stderr
     names = {file.name for file in (tmp_path / "out").iterdir()}
     assert names == {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "probability")}

@@ -45,25 +45,28 @@ class Pipeline(Generic[F, D, S, R]):
 
     def run(self, frames: Iterable[F], stop: Stop) -> Iterator[R]:
         """The frames' results, in the frames' order; once `stop` asks, of those that are already segmented."""
-        decoded = _ahead(frames, self.decode, self.ahead, stop) if self.ahead else map(self.decode, frames)
+        decoded: Iterator[D | None]
+        decoded = _Closing(frames, self.decode, self.ahead, stop) if self.ahead else map(self.decode, frames)
         try:
             yield from self._written(decoded) if self.writers else self._one_by_one(decoded)
         finally:
             if isinstance(decoded, _Closing):
                 decoded.close()
 
-    def _one_by_one(self, decoded: Iterator[D]) -> Iterator[R]:
+    def _one_by_one(self, decoded: Iterator[D | None]) -> Iterator[R]:
         for item in decoded:
-            yield self.write(self.segment(item))
+            if item is not None:
+                yield self.write(self.segment(item))
 
-    def _written(self, decoded: Iterator[D]) -> Iterator[R]:
+    def _written(self, decoded: Iterator[D | None]) -> Iterator[R]:
         from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - one photograph needs no threads
 
         pending: deque[Future[R]] = deque()
         pool = ThreadPoolExecutor(self.writers, "write")
         try:
             while isinstance(item := _next(decoded), tuple):
-                pending.append(pool.submit(self.write, self.segment(item[0])))
+                if item[0] is not None:
+                    pending.append(pool.submit(self.write, self.segment(item[0])))
                 del item  # or the last frame is kept while the next one is waited for
                 while pending and (pending[0].done() or len(pending) > self.writers):
                     yield pending.popleft().result()
@@ -75,7 +78,7 @@ class Pipeline(Generic[F, D, S, R]):
             pool.shutdown(cancel_futures=True)
 
 
-def _next(items: Iterator[D]) -> tuple[D] | Exception | None:
+def _next(items: Iterator[D | None]) -> tuple[D | None] | Exception | None:
     """The next item; the error that ended the source, for after the results of what came before it; None at its end."""
     try:
         return (next(items),)
@@ -85,8 +88,8 @@ def _next(items: Iterator[D]) -> tuple[D] | Exception | None:
         return error
 
 
-class _Closing(Iterator[D]):
-    """Decoded frames from a thread that can be told to end."""
+class _Closing(Iterator["D | None"]):
+    """Decoded frames from a thread that can be told to end; None where none came for a moment."""
 
     def __init__(self, frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: Stop) -> None:
         self._queue: queue.Queue[tuple[D] | BaseException | None] = queue.Queue(ahead)
@@ -94,22 +97,17 @@ class _Closing(Iterator[D]):
         self._thread = threading.Thread(target=self._fill, args=(frames, decode), daemon=True, name="decode")
         self._thread.start()
 
-    def __next__(self) -> D:
-        item = None if self._ended else self._next_item()
+    def __next__(self) -> D | None:
+        if self._ended or self._stop.asked:
+            raise StopIteration
+        try:
+            item = self._queue.get(timeout=_LOOK_S)
+        except queue.Empty:
+            return None  # so that results that are done meanwhile are not kept until the next frame
         if isinstance(item, tuple):
             return item[0]
         self._ended = True
-        if item is not None:
-            raise item
-        raise StopIteration
-
-    def _next_item(self) -> tuple[D] | BaseException | None:
-        while not self._stop.asked:
-            try:
-                return self._queue.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-        return None
+        raise StopIteration if item is None else item
 
     def close(self) -> None:
         """End the thread: while it decodes, standard error is not the user's."""
@@ -136,7 +134,3 @@ class _Closing(Iterator[D]):
                 continue
             return True
         return False
-
-
-def _ahead(frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: Stop) -> Iterator[D]:
-    return _Closing(frames, decode, ahead, stop)

@@ -146,8 +146,8 @@ class Run:
         return Stages(self.maker, wanted, video)
 
     def _writers(self, source: Source) -> int:
-        """One photograph needs no threads; a video takes its frames in their order."""
-        if source.total == 1:
+        """One photograph needs no threads, what is live is told at once; a video takes its frames in their order."""
+        if source.total == 1 or source.live:
             return 0
         return 1 if source.fps is not None else min(_MOST_WRITERS, cpu.usable_cores())
 

@@ -67,7 +67,7 @@ class Wanted:
     resume: bool = False
     skip_ungradable: bool = False
 
-    def files(self, frame: Frame) -> dict[Part, Path]:
+    def files(self, frame: Frame) -> dict[str, Path]:
         """The pictures of a frame."""
         return {part: output_file(frame.stem, self.folder, part) for part in self.parts}
 
@@ -123,7 +123,7 @@ class Stages:
                 its_marks = marks.Marks(marks.of_photograph(payload), self.maker.model, self.maker.options)
             files = self.wanted.files(frame)
             if self.wanted.resume and its_marks and its_marks.are_on(files.values()):
-                return Record(frame, self.maker.made, {**files}, skipped="done before")
+                return Record(frame, self.maker.made, files, skipped="done before")
             photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
         except PhotographError as error:
             return Record(frame, self.maker.made, error=str(error))
@@ -175,9 +175,9 @@ class Stages:
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
         files: dict[str, Path] = {}
         if done is not None:
-            for part, file in self.wanted.files(frame).items():
+            for part in self.wanted.parts:
+                files[part] = file = output_file(frame.stem, self.wanted.folder, part)
                 _write(file, _picture(done, part), judged.decoded.marks, timings)
-                files[part] = file
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)

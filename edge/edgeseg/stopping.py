@@ -25,8 +25,8 @@ class Stop:
         self.signal = 0
 
     def ask(self, number: int = signal.SIGTERM) -> None:
-        """Ask for the end, by the number of the signal that did."""
-        self.signal = number
+        """Ask for the end, by the number of the signal that did; the first one counts."""
+        self.signal = self.signal or number
 
     @property
     def asked(self) -> bool:

@@ -159,11 +159,11 @@ def test_ungradable_photographs_are_marked_and_can_be_skipped(
     assert {file.name for file in (tmp_path / "some").iterdir()} == {"good_vessels.png", "good_overlay.png"}
 
 
-def start(model: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+def start(model: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "edgeseg", "run", "--model", str(model), *map(str, arguments)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
 
 
@@ -173,8 +173,8 @@ def test_signals_close_a_stream_s_video(
 ) -> None:
     with start(tiny_model, "-", "-o", tmp_path, "--json") as process:
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.buffer.write(b"".join(jpeg(photo) for photo in eyes))
-        process.stdin.buffer.flush()
+        process.stdin.write(b"".join(jpeg(photo) for photo in eyes))
+        process.stdin.flush()
         first = json.loads(process.stdout.readline())
         process.send_signal(number)  # while it waits for more of the stream
         said = 1 + len(process.stdout.readlines())

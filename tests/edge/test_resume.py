@@ -60,7 +60,7 @@ def test_killed_at_random_points_and_resumed_the_folder_is_that_of_an_undisturbe
             while process.poll() is None and (reached := len(list(out.glob("eye*")) if out.exists() else [])) < wanted:
                 time.sleep(chance.random() / 100)
             process.kill()
-    assert 0 < reached
+    assert reached > 0
     done = run(tiny_model, photographs, "-o", out, "--resume")
     assert done.exit_code == 0, done.output
     assert contents(out) == undisturbed

@@ -19,7 +19,7 @@ def with_text(png: bytes, texts: Mapping[str, str]) -> bytes:
     Keys and values are Latin-1, as the format demands. No time is written: equal pictures give equal bytes.
     """
     chunks = [_chunk(f"{key}\0{value}".encode("latin-1")) for key, value in texts.items()]
-    return b"".join([png[:_HEADER_END], *chunks, png[_HEADER_END:]])
+    return b"".join([png[:_HEADER_END], *chunks, memoryview(png)[_HEADER_END:]])
 
 
 def read_text(path: Path) -> dict[str, str]:

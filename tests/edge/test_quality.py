@@ -53,7 +53,7 @@ def blurred(photo: Photo, fov: FieldOfView) -> Photo:
 
 
 def darkened(photo: Photo, fov: FieldOfView) -> Photo:
-    return (photo * 0.2).round().astype(np.uint8)
+    return np.asarray((photo * 0.2).round(), np.uint8)
 
 
 def share_of(part: Mask, fov: FieldOfView) -> float:
@@ -62,7 +62,7 @@ def share_of(part: Mask, fov: FieldOfView) -> float:
 
 def left_part(photo: Photo, fov: FieldOfView) -> Photo:
     columns = int(np.searchsorted(np.cumsum((fov.mask > 0).sum(axis=0)), 0.4 * cv2.countNonZero(fov.mask)))
-    return photo[:, :columns].copy()
+    return np.ascontiguousarray(photo[:, :columns])
 
 
 def middle(photo: Photo, fov: FieldOfView) -> Photo:
@@ -70,7 +70,7 @@ def middle(photo: Photo, fov: FieldOfView) -> Photo:
     half = 8
     while share_of(fov.mask[max(0, y - half) : y + half, max(0, x - half) : x + half], fov) < 0.4:
         half += 4
-    return photo[max(0, y - half) : y + half, max(0, x - half) : x + half].copy()
+    return np.ascontiguousarray(photo[max(0, y - half) : y + half, max(0, x - half) : x + half])
 
 
 def small_field(photo: Photo, fov: FieldOfView) -> Photo:

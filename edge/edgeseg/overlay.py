@@ -20,7 +20,7 @@ MISSED = (64, 160, 255)
 
 def overlay(photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6) -> Photo:
     """Photograph (H, W, 3) uint8 RGB with the mask's pixels (H, W) tinted."""
-    tinted = photo.copy()
+    tinted: Photo = photo.copy()
     for top in range(0, photo.shape[0], _BAND):  # or three more photographs would lie in memory at once
         band = slice(top, top + _BAND)
         tint = np.full_like(photo[band], colour)

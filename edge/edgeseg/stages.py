@@ -174,6 +174,8 @@ class Stages:
             return judged
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
         files: dict[str, Path] = {}
+        if self.video is not None:
+            self.video.check_room()
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)

@@ -23,7 +23,7 @@ from edgeseg.inputs import OVERLAY_VIDEO_SUFFIXES
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _LARGEST = 4096  # pixels of a side
 _LONGEST_PAUSE_S = 10.0  # that a live source's video shows as it was
-_SPARE_SHARE, _SPARE_BYTES = 0.02, 16 << 20  # of the disk, at most: room for the index, without which a video is lost
+_SPARE_SHARE, _SPARE_BYTES = 0.1, 16 << 20  # of the disk, at most: room for the index, without which a video is lost
 
 
 @dataclass
@@ -51,7 +51,7 @@ class OverlayVideo:
         Raises:
             SurroundingsError: The disk is nearly full; what was written so far is kept.
         """
-        self._check_room()
+        self.check_room()
         if self.writer is None:
             self._open(picture)
         assert self.writer is not None
@@ -67,7 +67,12 @@ class OverlayVideo:
             return 1
         return max(1, round(min((time - last).total_seconds(), _LONGEST_PAUSE_S) * self.fps))
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
+        """Whether the disk has room for the video's index, without which it would be lost; for before anything is written.
+
+        Raises:
+            SurroundingsError: The disk is nearly full.
+        """
         with named(self.path):
             disk = shutil.disk_usage(self.path.parent)
         if disk.free < min(_SPARE_BYTES, disk.total * _SPARE_SHARE):

@@ -133,10 +133,11 @@ class Run:
         return teller.counts.failed, source.total or teller.counts.pictures + teller.counts.failed
 
     def _overlay_video(self, source: Source, fps: float) -> AbstractContextManager[OverlayVideo]:
+        from edgeseg.sources.video import Video  # noqa: PLC0415
         from edgeseg.video_writer import overlay_video  # noqa: PLC0415
 
         # A video file is written as it was; what comes when it comes is shown until the next came.
-        return overlay_video(self.wanted.folder, source.stem, fps, live=source.total is None)
+        return overlay_video(self.wanted.folder, source.stem, fps, live=not isinstance(source, Video))
 
     def _stages(self, source: Source, video: OverlayVideo | None) -> Stages:
         wanted = self.wanted

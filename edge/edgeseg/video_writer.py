@@ -68,7 +68,7 @@ class OverlayVideo:
         return max(1, round(min((time - last).total_seconds(), _LONGEST_PAUSE_S) * self.fps))
 
     def check_room(self) -> None:
-        """Whether the disk has room for the video's index, without which it would be lost; for before anything is written.
+        """Look, before anything is written, whether room is left for the video's index, without which it is lost.
 
         Raises:
             SurroundingsError: The disk is nearly full.

@@ -91,7 +91,9 @@ def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
+        ([], 2),
         (["nowhere.png"], 2),
+        (["--watch", "nowhere"], 2),
         (["--threshold", "1.5", "x"], 2),
         (["--precision", "int8"], 6),
         (["--model", "nothing.onnx"], 6),
@@ -101,6 +103,31 @@ def test_wrong_calls(tiny_model: Path, photographs: Path, arguments: list[str], 
     done = run(tiny_model, *arguments, *([photographs] if code == 6 else []))
     assert done.exit_code == code
     assert "Traceback" not in done.output
+
+
+def test_the_run_measures_itself_when_asked(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = run(tiny_model, photographs, "-o", tmp_path, "--measure")
+    assert done.exit_code == 0 and "throughput: " in done.stderr and "core-seconds" in done.stderr
+
+
+def test_a_full_disk_under_standard_output_is_one_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = [
+        sys.executable,
+        "-m",
+        "edgeseg",
+        "run",
+        str(photographs),
+        "-o",
+        str(tmp_path),
+        "--model",
+        str(tiny_model),
+    ]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 7
+    assert len(done.stderr.splitlines()) == 1 and "disk is full" in done.stderr
 
 
 def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:

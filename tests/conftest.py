@@ -18,6 +18,10 @@ settings.register_profile("edgeseg", deadline=None, suppress_health_check=[Healt
 settings.load_profile("edgeseg")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-photographs", action="store_true", help="check every photograph where a few stand for all")
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """Folder that holds DRIVE/, STARE/, CHASEDB1/, HRF/ and FIVES/ in their published layouts."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from edgeseg.errors import SurroundingsError
 
+_TEMPORARY = ".edgeseg-"
 _FORBIDDEN = "no permission to write there; choose another folder"
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space, or choose another disk",
@@ -32,13 +35,14 @@ def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
     """Write a file so that no one ever sees a part of it, not even after a crash or a power cut.
 
     The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
-    there to the disk, and are then moved into place. A file of that name is replaced, a symbolic link is
-    followed. What is no file (`/dev/stdout`, a pipe) is written to directly.
+    there to the disk, and are then moved into place; what a killed program leaves there, `remove_left_over` removes.
+    A file of that name is replaced, a symbolic link is followed. What is no file (`/dev/stdout`, a pipe) is written
+    to directly.
 
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
     """
-    with _named(path):
+    with named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_bytes(data)
         else:
@@ -51,22 +55,62 @@ def make_folder(path: Path) -> None:
     Raises:
         SurroundingsError: It cannot be created.
     """
-    with _named(path):
+    with named(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
-def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
-    temporary = path.with_name(f".edgeseg-{secrets.token_hex(8)}.tmp")
+def remove_left_over(folder: Path) -> None:
+    """Remove the temporary files that killed programs left in a folder; those that are being written stay.
+
+    Who writes one holds a lock on the file itself, which ends with the program, however that ends. Where the file
+    system has no locks nothing is removed.
+    """
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+@contextmanager
+def temporary_beside(path: Path, ending: str = "") -> Iterator[tuple[Path, BinaryIO]]:
+    """A temporary file in the folder of `path`, open, for `commit` to move into place; removed where it was not.
+
+    Args:
+        path: The file that is to be written, no symbolic link.
+        ending: Of the temporary file's name, behind ".tmp".
+    """
+    temporary, file = _create_locked(path.parent, ending)
     try:
-        with temporary.open("xb") as file:  # Not mkstemp: its files are for their owner alone.
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with file:
+            yield temporary, file
     except BaseException:  # Ctrl-C too leaves nothing behind.
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
+    """Bring a temporary file to the disk and move it to `path`."""
+    file.flush()
+    os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _create_locked(folder: Path, ending: str) -> tuple[Path, BinaryIO]:
+    while True:
+        temporary = folder / f"{_TEMPORARY}{secrets.token_hex(8)}.tmp{ending}"
+        file = temporary.open("xb")  # Not mkstemp: its files are for their owner alone.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return temporary, file
+        file.close()  # Another run took it for left over, in the instant before it was locked.
+
+
+def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
+    with temporary_beside(path) as (temporary, file):
+        file.write(data)
+        commit(temporary, file, path)
     _sync_folder(path.parent)
 
 
@@ -81,7 +125,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path | str) -> Iterator[None]:
+    """Turn the system's errors into one line that names the file, and the remedy.
+
+    Raises:
+        SurroundingsError: In place of an OSError.
+    """
     try:
         yield
     except OSError as error:

@@ -10,6 +10,8 @@ from edgeseg.arrays import Mask, Photo
 VESSEL = (64, 255, 128)
 """Green stands out on a retina, for the colour-blind too: it differs from it in brightness as well."""
 
+_BAND = 256  # rows that are mixed at a time
+
 FOUND = (255, 255, 255)
 FALSE = (255, 64, 64)
 MISSED = (64, 160, 255)
@@ -18,9 +20,13 @@ MISSED = (64, 160, 255)
 
 def overlay(photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6) -> Photo:
     """Photograph (H, W, 3) uint8 RGB with the mask's pixels (H, W) tinted."""
-    tint = np.full_like(photo, colour)
-    mixed = cv2.addWeighted(photo, 1 - opacity, tint, opacity, 0)
-    return cv2.copyTo(mixed, mask, photo.copy()).astype(np.uint8, copy=False)
+    tinted: Photo = photo.copy()
+    for top in range(0, photo.shape[0], _BAND):  # or three more photographs would lie in memory at once
+        band = slice(top, top + _BAND)
+        tint = np.full_like(photo[band], colour)
+        mixed = cv2.addWeighted(photo[band], 1 - opacity, tint, opacity, 0)
+        cv2.copyTo(mixed, mask[band], tinted[band])
+    return tinted
 
 
 def difference(found: Mask, truth: Mask, inside: Mask | None = None) -> Photo:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import PhotographError, UsageError
-from edgeseg.inputs import Source, check_collisions, gather, output_file, own_results
+from edgeseg.inputs import Input, check_collisions, gather, output_file, own_results
 
 
 def folder_with(folder: Path, *names: str) -> Path:
@@ -23,7 +23,7 @@ def folder_with(folder: Path, *names: str) -> Path:
     return folder
 
 
-def names(sources: list[Source]) -> list[str]:
+def names(sources: list[Input]) -> list[str]:
     return [Path(source.name).name for source in sources]
 
 
@@ -61,7 +61,7 @@ def test_the_results_written_are_the_results_left_out(tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png")
     (source,) = gather([str(tmp_path / "a.png")])
     for part in ("vessels", "overlay", "probability"):
-        file = output_file(source, tmp_path, part)
+        file = output_file(source.stem, tmp_path, part)
         assert file == tmp_path / f"a_{part}.png"
         file.write_bytes(b"x")
     assert names(gather([str(tmp_path)])) == ["a.png"]
@@ -152,8 +152,8 @@ def test_standard_input_may_collide_too(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=4), max_size=8))
 def test_without_a_collision_every_result_has_a_name_of_its_own(stems: list[str]) -> None:
-    sources = [Source(f"{number}", stem, None) for number, stem in enumerate(stems)]
-    files = [output_file(source, Path("out"), part).name for source in sources for part in ("vessels", "overlay")]
+    sources = [Input(f"{number}", stem, None) for number, stem in enumerate(stems)]
+    files = [output_file(source.stem, Path("out"), part).name for source in sources for part in ("vessels", "overlay")]
     unique = len({name.lower() for name in files}) == len(files)
     try:
         check_collisions(sources, Path("out"))

@@ -19,6 +19,8 @@ from edgeseg.overlay import overlay
 from edgeseg.photo import encode_png, read, read_mask
 from edgeseg.synthetic import draw
 
+STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
+
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,7 +54,7 @@ def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp
     assert len(lines) == 4
     assert [("error" in line) for line in lines] == [False, False, False, True]
     assert lines[0]["threshold"] == 0.5 and 0 < lines[0]["vessel_density"] < 1
-    assert set(lines[0]["timings_ms"]) == {"decode", "field_of_view", "preprocess", "infer", "postprocess"}
+    assert set(lines[0]["timings_ms"]) == {*STAGES, "quality", "encode", "write"}
     assert "broken.png" in done.stderr and "1 of 4" in done.stderr
     names = {file.name for file in (tmp_path / "out").iterdir()}
     assert names == {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "probability")}
@@ -89,7 +91,9 @@ def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
+        ([], 2),
         (["nowhere.png"], 2),
+        (["--watch", "nowhere"], 2),
         (["--threshold", "1.5", "x"], 2),
         (["--precision", "int8"], 6),
         (["--model", "nothing.onnx"], 6),
@@ -99,6 +103,31 @@ def test_wrong_calls(tiny_model: Path, photographs: Path, arguments: list[str], 
     done = run(tiny_model, *arguments, *([photographs] if code == 6 else []))
     assert done.exit_code == code
     assert "Traceback" not in done.output
+
+
+def test_the_run_measures_itself_when_asked(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = run(tiny_model, photographs, "-o", tmp_path, "--measure")
+    assert done.exit_code == 0 and "throughput: " in done.stderr and "core-seconds" in done.stderr
+
+
+def test_a_full_disk_under_standard_output_is_one_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = [
+        sys.executable,
+        "-m",
+        "edgeseg",
+        "run",
+        str(photographs),
+        "-o",
+        str(tmp_path),
+        "--model",
+        str(tiny_model),
+    ]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 7
+    assert len(done.stderr.splitlines()) == 1 and "disk is full" in done.stderr
 
 
 def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:

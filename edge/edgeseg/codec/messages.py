@@ -41,6 +41,11 @@ def listen(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     return result, b"".join(ours).decode("utf-8", "replace")
 
 
+def silence() -> None:
+    """Keep OpenCV from printing, outside of `listen`: a camera that is away would have it print at every try."""
+    _LOGGING.setLogLevel(0)
+
+
 @contextmanager
 def _codec_level() -> Iterator[None]:
     before = _LOGGING.setLogLevel(_LEVEL_ERROR)

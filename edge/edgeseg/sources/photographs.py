@@ -1,0 +1,33 @@
+"""Photographs: files, and one on standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgeseg.inputs import Input
+from edgeseg.sources import Frame
+from edgeseg.stopping import Stop
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Photographs that were named, each of them once."""
+
+    inputs: Sequence[Input]
+    name: str = "photographs"
+    stem: str = "photographs"
+    live: bool = False
+    fps: None = None
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.inputs)
+
+    def frames(self, stop: Stop) -> Iterator[Frame]:
+        """Each of them in turn; read when it is loaded."""
+        for photograph in self.inputs:
+            if stop.asked:
+                return
+            yield Frame(photograph.name, photograph.stem, photograph.read_bytes)

@@ -1,0 +1,232 @@
+"""One frame's way through a run: decode, judge and segment, write. What `edgeseg.pipeline` puts side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg import marks, png_text
+from edgeseg.arrays import Photo
+from edgeseg.errors import PhotographError
+from edgeseg.field_of_view import FieldOfView, field_of_view, find
+from edgeseg.files import write_atomically
+from edgeseg.inputs import Part, output_file
+from edgeseg.overlay import overlay
+from edgeseg.photo import as_photo, decode, encode_png
+from edgeseg.quality import NO_FUNDUS, Quality, quality
+from edgeseg.record import Made, Record, Skipped
+from edgeseg.repeats import Repeats
+from edgeseg.segmenter import Segmentation, Segmenter
+from edgeseg.sources import Frame
+
+if TYPE_CHECKING:
+    from edgeseg.video_writer import OverlayVideo
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A decoded frame, with the marks that its results will carry."""
+
+    frame: Frame
+    photo: Photo
+    marks: marks.Marks | None
+    timings: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A frame that is ready to be written; `segmentation` is None where it was not worth it."""
+
+    decoded: Decoded
+    quality: Quality
+    repeats: int
+    timings: Mapping[str, float]
+    segmentation: Segmentation | None = None
+    skipped: Skipped | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be written, and of which frames.
+
+    Attributes:
+        folder: Where to.
+        parts: The pictures of each frame; none for a stream of which only a video or lines are wanted.
+        resume: Skip frames all of whose pictures carry the marks that this run would write.
+        skip_ungradable: Do not segment frames that are not worth it.
+    """
+
+    folder: Path
+    parts: tuple[Part, ...]
+    resume: bool = False
+    skip_ungradable: bool = False
+
+    def files(self, frame: Frame) -> dict[str, Path]:
+        """The pictures of a frame."""
+        return {part: output_file(frame.stem, self.folder, part) for part in self.parts}
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A loaded model and what results say of it.
+
+    Attributes:
+        segmenter: The model.
+        made: As in a record.
+        model: SHA-256 of the model file.
+        options: SHA-256 of what else decides on a mask.
+    """
+
+    segmenter: Segmenter
+    made: Made
+    model: str
+    options: str
+
+    @classmethod
+    def of(cls, segmenter: Segmenter, version: str) -> Maker:
+        """The marks of a segmenter's results.
+
+        Args:
+            segmenter: The model, loaded.
+            version: Of this program: another one may give other masks.
+        """
+        card, runtime = segmenter.card, segmenter.runtime.name
+        made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
+        options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
+        return cls(segmenter, made, marks.of_file(segmenter.file.path), marks.of_options(options))
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The three stages, for the frames of one source.
+
+    Each gives a `Record` early where there is nothing more to do; the later ones hand that on.
+    """
+
+    maker: Maker
+    wanted: Wanted
+    video: OverlayVideo | None = None
+    repeats: Repeats = field(default_factory=Repeats)
+
+    def decode(self, frame: Frame) -> Decoded | Record:
+        """Read and decode a frame, unless its results are there already."""
+        start = time.perf_counter()
+        try:
+            payload, its_marks = frame.load(), None
+            if self.wanted.parts:
+                its_marks = marks.Marks(marks.of_photograph(payload), self.maker.model, self.maker.options)
+            files = self.wanted.files(frame)
+            if self.wanted.resume and its_marks and its_marks.are_on(files.values()):
+                return Record(frame, self.maker.made, files, skipped="done before")
+            photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
+        except PhotographError as error:
+            return Record(frame, self.maker.made, error=str(error))
+        return Decoded(frame, photo, its_marks, {"decode": _ms_since(start)})
+
+    def segment(self, decoded: Decoded | Record) -> Judged | Record:
+        """Judge a frame, and segment it where it shows a fundus that is good enough."""
+        if isinstance(decoded, Record):
+            return decoded
+        frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
+        repeats = 0 if frame.number is None else self.repeats.of(photo)
+        try:
+            fov = field_of_view(photo, self.maker.segmenter.card.preprocessing.fov, frame.name)
+        except PhotographError as error:
+            return self._without_fundus(decoded, repeats, error)
+        timings = {**decoded.timings, "field_of_view": _ms_since(start)}
+        start = time.perf_counter()
+        judged = self._judge(photo, fov)
+        timings["quality"] = _ms_since(start)
+        if self.wanted.skip_ungradable and judged.ungradable:
+            return Judged(decoded, judged, repeats, timings, skipped="ungradable")
+        done = self.maker.segmenter.segment(photo, frame.name, fov)
+        return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
+
+    def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
+        """By the field that is found, also for a network that looks at the whole frame."""
+        if self.maker.segmenter.card.preprocessing.fov == "found":
+            return quality(photo, fov)
+        try:
+            return quality(photo, find(photo))
+        except PhotographError:
+            return NO_FUNDUS
+
+    def _without_fundus(self, decoded: Decoded, repeats: int, error: PhotographError) -> Judged | Record:
+        """An error of a photograph; in a stream the lens is sometimes away from the eye."""
+        if decoded.frame.number is None:
+            size = (decoded.photo.shape[0], decoded.photo.shape[1])
+            return Record(decoded.frame, self.maker.made, size=size, quality=NO_FUNDUS, error=str(error))
+        return Judged(decoded, NO_FUNDUS, repeats, decoded.timings, skipped="no fundus")
+
+    def write(self, judged: Judged | Record) -> Record:
+        """Write a frame's pictures, and say what was done.
+
+        Raises:
+            SurroundingsError: The disk does not take them.
+        """
+        if isinstance(judged, Record):
+            return judged
+        done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
+        files: dict[str, Path] = {}
+        if self.video is not None:
+            self.video.check_room()
+        if done is not None:
+            for part in self.wanted.parts:
+                files[part] = file = output_file(frame.stem, self.wanted.folder, part)
+                _write(file, _picture(done, part), judged.decoded.marks, timings)
+        if self.video is not None:
+            start = time.perf_counter()
+            self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)
+            files["video"], timings["video"] = self.video.path, _ms_since(start)
+        return Record(
+            frame,
+            self.maker.made,
+            files,
+            (judged.decoded.photo.shape[0], judged.decoded.photo.shape[1]),
+            judged.quality,
+            None if done is None else done.vessel_density,
+            timings,
+            judged.repeats,
+            _warnings(judged),
+            judged.skipped,
+        )
+
+
+def _warnings(judged: Judged) -> tuple[str, ...]:
+    frozen = ("frozen: the same picture as the frame before",) if judged.repeats else ()
+    not_worth_it = judged.quality.ungradable and judged.segmentation is not None
+    reasons = ", ".join(judged.quality.reasons)
+    return (*frozen, *((f"ungradable, the vessels mean little: {reasons}",) if not_worth_it else ()))
+
+
+def _write(file: Path, picture: _Picture, its_marks: marks.Marks | None, timings: dict[str, float]) -> None:
+    start = time.perf_counter()
+    data = encode_png(picture)
+    if its_marks is not None:
+        data = png_text.with_text(data, its_marks.texts())
+    timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
+    start = time.perf_counter()
+    write_atomically(file, data)
+    timings["write"] = timings.get("write", 0.0) + _ms_since(start)
+
+
+_Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+def _picture(done: Segmentation, part: Part) -> _Picture:
+    if part == "vessels":
+        return done.mask
+    if part == "overlay":
+        return overlay(done.photo, done.mask)
+    probability: npt.NDArray[np.uint16] = (done.probability * 65535).round().astype("uint16")
+    return probability
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,122 @@
+"""What a run says: a line or a JSON object for each result, errors on standard error, and the count of it all."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import click
+
+from edgeseg.files import named
+from edgeseg.record import Record
+from edgeseg.stopping import OnceAMinute
+
+_EVERY_S = 60.0
+
+
+def say(line: str) -> None:
+    """One line on standard error."""
+    click.echo(f"edgeseg: {line}", err=True)
+
+
+def put(line: str) -> None:
+    """One line on standard output.
+
+    Raises:
+        SurroundingsError: It cannot be written, as when the disk is full that it goes to.
+    """
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        raise  # whoever read has seen enough: click ends the run
+    except OSError:
+        with named("standard output"):
+            raise
+
+
+@dataclass
+class Counts:
+    """Of one source's frames."""
+
+    segmented: int = 0
+    failed: int = 0
+    done_before: int = 0
+    no_fundus: int = 0
+    ungradable: int = 0
+    repeated: int = 0
+    dropped: int = 0
+
+    def add(self, record: Record) -> None:
+        """Count one more."""
+        self.segmented += record.error is None and record.skipped is None
+        self.failed += record.error is not None
+        self.done_before += record.skipped == "done before"
+        self.no_fundus += record.skipped == "no fundus"
+        self.ungradable += bool(record.quality and record.quality.ungradable and record.skipped != "no fundus")
+        self.repeated += record.repeats > 0
+        self.dropped += record.frame.dropped
+
+    @property
+    def pictures(self) -> int:
+        """Frames that could be decoded."""
+        return self.segmented + self.done_before + self.no_fundus + self.ungradable
+
+    def line(self) -> str:
+        """For people; what did not happen is left out."""
+        words = {
+            "segmented": self.segmented,
+            "ungradable": self.ungradable,
+            "without a fundus": self.no_fundus,
+            "repeated": self.repeated,
+            "damaged": self.failed,
+            "dropped": self.dropped,
+            "done before": self.done_before,
+        }
+        return ", ".join(f"{count} {word}" for word, count in words.items() if count) or "no frame"
+
+
+@dataclass
+class Teller:
+    """Tells the results of one source as they come.
+
+    Attributes:
+        name: The source's.
+        stream: Whether frames are told by a line a minute; photographs have one each.
+        as_json: One JSON object for each frame, instead.
+    """
+
+    name: str
+    stream: bool
+    as_json: bool
+    clock: Callable[[], float] = time.monotonic
+    counts: Counts = field(default_factory=Counts)
+
+    def __post_init__(self) -> None:
+        self._damaged = OnceAMinute(say, clock=self.clock)
+        self._last = self.clock()
+
+    def tell(self, record: Record) -> None:
+        """Tell one result."""
+        self.counts.add(record)
+        if record.error is not None:
+            (self._damaged if self.stream else say)(record.error)
+        if self.as_json:
+            put(json.dumps(record.to_dict()))
+        elif self.stream:
+            self._every_minute()
+        elif record.error is None and record.skipped != "done before":
+            put(record.line())
+
+    def _every_minute(self) -> None:
+        if self.clock() - self._last >= _EVERY_S:
+            self._last = self.clock()
+            put(f"{self.name}  {self.counts.line()}")
+
+    def end(self) -> None:
+        """Tell what there was, where not every frame was told."""
+        if self.stream and not self.as_json:
+            put(f"{self.name}  {self.counts.line()}")
+        elif self.counts.done_before:
+            say(f"{self.counts.done_before} photographs were done before")

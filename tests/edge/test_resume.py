@@ -1,0 +1,141 @@
+"""A run that is killed goes on where it was, and no one can tell afterwards."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseg.cli import cli
+from edgeseg.files import remove_left_over, temporary_beside
+from edgeseg.photo import encode_png
+from edgeseg.png_text import read_text, with_text
+from edgeseg.synthetic import draw
+
+COUNT = 24
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    eyes = [encode_png(draw(seed, 200).photo) for seed in range(4)]
+    for number in range(COUNT):
+        (folder / f"eye{number}.png").write_bytes(with_text(eyes[number % 4], {"Title": f"eye {number}"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_model: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert run(tiny_model, photographs, "-o", folder).exit_code == 0
+    return contents(folder)
+
+
+def run(model: Path, *arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["run", "--model", str(model), *map(str, arguments)])
+
+
+def start(model: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "edgeseg", "run", "--model", str(model), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_killed_at_random_points_and_resumed_the_folder_is_that_of_an_undisturbed_run(
+    tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    chance, out, reached = random.Random(0), tmp_path / "out", 0
+    for _ in range(4):
+        with start(tiny_model, photographs, "-o", out, "--resume") as process:
+            wanted = reached + chance.randrange(1, 12)
+            while process.poll() is None and (reached := len(list(out.glob("eye*")) if out.exists() else [])) < wanted:
+                time.sleep(chance.random() / 100)
+            process.kill()
+    assert reached > 0
+    done = run(tiny_model, photographs, "-o", out, "--resume")
+    assert done.exit_code == 0, done.output
+    assert contents(out) == undisturbed
+
+
+def test_two_runs_into_one_folder_do_not_harm_each_other(
+    tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    runs = [start(tiny_model, photographs, "-o", tmp_path / "out", "--resume") for _ in range(2)]
+    assert [process.wait(timeout=120) for process in runs] == [0, 0]
+    assert contents(tmp_path / "out") == undisturbed
+
+
+def test_only_what_is_done_is_skipped(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes((photographs / f"eye{number}.png").read_bytes())
+
+    def done_again(*options: str) -> int:
+        done = run(tiny_model, folder, "-o", out, *options)
+        assert done.exit_code == 0, done.output
+        return len(done.stdout.splitlines())
+
+    assert done_again() == 3
+    assert done_again("--resume") == 0
+    assert done_again() == 3
+    (out / "1_overlay.png").unlink()
+    assert done_again("--resume") == 1
+    (folder / "2.png").write_bytes((photographs / "eye3.png").read_bytes())
+    assert done_again("--resume") == 1
+    (out / "0_vessels.png").write_bytes((out / "0_vessels.png").read_bytes()[:-1])
+    assert done_again("--resume") == 1
+    assert done_again("--resume", "--threshold", "0.3") == 3
+    assert done_again("--resume", "--threshold", "0.3", "--probability") == 3
+    assert done_again("--resume", "--threshold", "0.3", "--probability") == 0
+
+
+def test_another_model_does_it_again(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.fp32.onnx"
+    other.write_bytes(tiny_model.read_bytes() + b"\x72\x00")  # an empty metadata entry
+    photograph = photographs / "eye0.png"
+    assert run(tiny_model, photograph, "-o", tmp_path / "out").exit_code == 0
+    done = run(other, photograph, "-o", tmp_path / "out", "--resume")
+    assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1
+
+
+def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    left = tmp_path / ".edgeseg-0123456789abcdef.tmp"
+    left.write_bytes(b"half")
+    (tmp_path / ".other.tmp").touch()
+    with temporary_beside(tmp_path / "a.png") as (temporary, _):
+        remove_left_over(tmp_path)
+        assert {file.name for file in tmp_path.iterdir()} == {temporary.name, ".other.tmp"}
+    remove_left_over(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [".other.tmp"]
+
+
+def test_a_run_removes_what_a_killed_one_left(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / ".edgeseg-0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / ".edgeseg-0123456789abcdef.tmp.mp4").write_bytes(b"half")
+    assert run(tiny_model, photographs / "eye0.png", "-o", tmp_path).exit_code == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"eye0_vessels.png", "eye0_overlay.png"}
+
+
+def test_the_texts_of_a_png_are_read_back_and_harm_no_reader(tmp_path: Path) -> None:
+    picture = draw(0, 64).photo
+    file = tmp_path / "a.png"
+    texts = {"edgeseg:photograph": "ab" * 32, "Comment": "größe"}
+    file.write_bytes(with_text(encode_png(picture), texts))
+    assert read_text(file) == texts
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow reads PNG text")
+    with pillow.open(file) as image:
+        assert image.text == texts
+    file.write_bytes(file.read_bytes()[:-5])
+    assert read_text(file) == {} == read_text(tmp_path / "none.png")
+    file.write_bytes(os.urandom(40))
+    assert read_text(file) == {}

@@ -1,0 +1,73 @@
+"""The overlay video is there whole, under its name, once it is closed; not before, and not without a frame."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeseg.errors import SurroundingsError
+from edgeseg.files import remove_left_over
+from edgeseg.video_writer import overlay_video
+
+PICTURE = np.full((48, 64, 3), 90, np.uint8)
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def frames_of(file: Path) -> int:
+    return int(cv2.VideoCapture(str(file)).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def test_it_appears_when_it_is_closed_and_no_other_run_removes_it_before(tmp_path: Path) -> None:
+    with overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+        for _ in range(5):
+            video.write(PICTURE, START)
+        remove_left_over(tmp_path)
+        (temporary,) = tmp_path.iterdir()
+        assert temporary.name.startswith(".edgeseg-")
+    assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
+    assert frames_of(video.path) == 5
+
+
+def test_without_a_frame_there_is_none(tmp_path: Path) -> None:
+    with overlay_video(tmp_path, "eye", 25.0, live=False):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+        video.write(PICTURE, START)
+        raise ZeroDivisionError
+    assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
+    assert frames_of(video.path) == 1
+
+
+def test_a_full_disk_is_noticed_while_there_is_room_to_close_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SurroundingsError, match="disk is full"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+        for _ in range(3):
+            video.write(PICTURE, START)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=1 << 30))
+        video.write(PICTURE, START)
+    assert frames_of(video.path) == 3
+
+
+def test_a_live_video_shows_each_picture_until_the_next_came(tmp_path: Path) -> None:
+    with overlay_video(tmp_path, "camera", 10.0, live=True) as video:
+        for second in (0.0, 0.5, 0.51, 2.0):
+            video.write(PICTURE, START + timedelta(seconds=second))
+    assert frames_of(video.path) == 1 + 5 + 1 + 15
+
+
+def test_pictures_of_another_size_and_of_odd_sizes(tmp_path: Path) -> None:
+    with overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+        for shape in ((49, 65, 3), (20, 30, 3)):
+            video.write(np.zeros(shape, np.uint8), START)
+    assert frames_of(video.path) == 2

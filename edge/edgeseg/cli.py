@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": Verb("edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."),
     "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
     "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
+    "bundle": Verb("edgeseg.commands.bundle:bundle", "", "Collect wheels and models for a device without a network."),
     "convert": Verb("edgeseg_export.convert:convert", "export", "Turn a checkpoint into checked ONNX files."),
     "train": Verb("edgeseg_train.train:train", "train", "Train a network on photographs with masks."),
 }

@@ -1,6 +1,6 @@
 """A folder that installs edgeseg on a device without a network: wheels, models, their SHA-256, an install script.
 
-pip downloads the wheels. It is the one thing in this project that opens a connection, and only `edgeseg bundle` calls it.
+Only here something opens a connection: pip downloads the wheels, when the user calls `edgeseg bundle`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Target:
         return self.platform.removeprefix("linux-")
 
     def pip_options(self) -> list[str]:
-        """pip chooses wheels for this target, not for the Python that runs it; never sources, a device cannot build."""
+        """For pip: wheels for this target, not for the Python that runs it, and no sources."""
         abi = f"cp{self.python.replace('.', '')}"
         tags = [f"manylinux_2_{libc}_{self.machine}" for libc in range(_NEWEST_LIBC, _OLDEST_LIBC - 1, -1)]
         platforms = [*tags, f"manylinux2014_{self.machine}", "any"]

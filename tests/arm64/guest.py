@@ -1,8 +1,8 @@
 """What runs on the board, with nothing but the installed wheel: no pytest, no torch. Each verb prints one JSON object.
 
-    guest.py look MODEL... PHOTOGRAPH FOLDER    probability, machine, features, data types of the convolutions
-    guest.py count RUNS MODEL... PHOTOGRAPH     marks for insn_count.c before and after RUNS inferences of each model
-    guest.py dice DATA PHOTOGRAPHS MODEL...     mean Dice of each model on the first photographs of a data set's test split
+guest.py look MODEL... PHOTOGRAPH FOLDER    probability, machine, features, data types of the convolutions
+guest.py count RUNS MODEL... PHOTOGRAPH     marks for insn_count.c before and after RUNS inferences of each model
+guest.py dice DATA PHOTOGRAPHS MODEL...     mean Dice of each model on the first photographs of a data set's test split
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def convolutions(model: Path) -> dict[str, int]:
 
 
 def count(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
-    """Mark 2i before and 2i + 1 after the inferences of model i; the first one, which prepares things, is not counted."""
+    """Mark 2i before and 2i + 1 after the inferences of model i; its first one, which prepares things, comes before."""
     photo = read(photograph)
     for number, model in enumerate(models):
         segmenter = Segmenter(model, threads=1)
@@ -100,7 +100,7 @@ def main(verb: str, *words: str) -> None:
         said = count(int(words[0]), models, photograph)
     else:
         said = dice(words[0], int(words[1]), list(map(Path, words[2:])))
-    print(json.dumps(said))
+    sys.stdout.write(json.dumps(said))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ PLATFORMS = ("linux-aarch64", "linux-x86_64")
 @click.option("--extra", "extras", multiple=True, metavar="NAME",
               help="An extra that the device is to have (openvino); give it once for each.")  # fmt: skip
 @click.option("--source", metavar="CLONE|WHEEL",
-              help="Where edgeseg's own wheel comes from.  [default: what pip installed this edgeseg from]")  # fmt: skip
+              help="Of the own wheel.  [default: what pip installed this edgeseg from]")  # fmt: skip
 def bundle(
     platform: Platform, python: str, output: Path, models: tuple[Path, ...], extras: tuple[str, ...], source: str | None
 ) -> None:

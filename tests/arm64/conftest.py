@@ -1,4 +1,4 @@
-"""The device package on an emulated Raspberry Pi 4 and 5: installed there from a bundle, by docs/boards.md's own lines."""
+"""The device package on an emulated Raspberry Pi 4 and 5, installed from a bundle by docs/boards.md's own lines."""
 
 from __future__ import annotations
 

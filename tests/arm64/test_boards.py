@@ -1,4 +1,4 @@
-"""On a Cortex-A72 and a Cortex-A76: it installs, which arithmetic runs, what comes out, how much work it is. Never time."""
+"""On a Cortex-A72 and a Cortex-A76: which arithmetic runs, what comes out, how much work it is. Never time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeseg.photo import read_mask
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conftest import Board, Emulated
+    from tests.arm64.conftest import Board, Emulated
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "benchmarks" / "arm64.json"
@@ -129,7 +129,7 @@ def _count(board: Emulated, name: Board, photograph: Path, plugin: Path) -> dict
 
 def _record(counted: Mapping[str, Mapping[str, float]]) -> dict[str, object]:
     return {
-        "what": "guest instructions of one inference of the shipped weights at 128x128, one thread, under qemu-user; no time",
+        "what": "guest instructions of one inference, shipped weights at 128x128, one thread, qemu-user; no time",
         "command": COMMAND,
         "boards": {"pi4": "Cortex-A72 (Raspberry Pi 4)", "pi5": "Cortex-A76 (Raspberry Pi 5)"},
         "instructions_millions": counted,

@@ -1,4 +1,4 @@
-"""The bounds of pyproject.toml: pip finds wheels for every Python and board, and the releases known to fail stay out."""
+"""The bounds of pyproject.toml: pip finds wheels for every Python and board; releases known to fail stay out."""
 
 from __future__ import annotations
 

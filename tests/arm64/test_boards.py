@@ -33,8 +33,8 @@ ARITHMETIC = {
 """Of the convolutions. A silent FP32 fallback would pass every comparison of numbers."""
 
 LARGEST_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
-"""Of a probability, to this machine's for the same file; about twice what was seen. FP32's comes from OpenCV, which may round a
-pixel of the resized photograph otherwise; FP16 of the A76 rounds every sum, x86-64 only the results."""
+"""Of a probability, to this machine's for the same file; about twice what was seen. FP32's comes from OpenCV, which may
+round a pixel of the resized photograph otherwise; FP16 of the A76 rounds every sum, x86-64 only the results."""
 
 MEAN_DIFFERENCE = {"fp32": 1e-5, "fp16": 1e-3, "fp16w": 1e-5, "int8": 2e-3}
 

@@ -30,6 +30,7 @@ VERBS = {
     "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
     "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
     "bench": Verb("edgeseg_benchmarks.bench:bench", "", "Measure models side by side on this device."),
+    "bundle": Verb("edgeseg.commands.bundle:bundle", "", "Collect wheels and models for a device without a network."),
     "convert": Verb("edgeseg_export.convert:convert", "export", "Turn a checkpoint into checked ONNX files."),
     "train": Verb("edgeseg_train.train:train", "train", "Train a network on photographs with masks."),
 }

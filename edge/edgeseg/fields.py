@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 MOST_ENTRIES = 100_000
 """Of a list: no bench has more, and a made-up file costs no more time than these."""
+MOST_WHOLE = 2.0**53
+"""Up to here a float holds every whole number."""
 _LONGEST_TEXT = 2000
 
 
@@ -35,6 +37,10 @@ class Fields:
         """It is there, and not null."""
         return self._values.get(key) is not None
 
+    def value(self, key: str) -> object:
+        """Whatever stands there; None where nothing does."""
+        return self._values.get(key)
+
     def text(self, key: str, default: str | None = None) -> str:
         """One line without control characters."""
         value = self._get(key, default)
@@ -47,7 +53,8 @@ class Fields:
         """A finite number from `low` to `high`."""
         value = self._get(key, None)
         if not _is_finite(value) or not low <= float(value) <= high:  # type: ignore[arg-type]
-            self._refuse(key, f"a number of at least {low:g}" if high == math.inf else f"{low:g} to {high:g}", value)
+            span = f"of at least {low:g}" if high >= MOST_WHOLE else f"from {low:g} to {high:g}"
+            self._refuse(key, f"a number {span}", value)
         return float(value)  # type: ignore[arg-type]
 
     def optional_number(self, key: str, low: float = 0.0, high: float = math.inf) -> float | None:
@@ -56,7 +63,7 @@ class Fields:
 
     def whole(self, key: str, low: int = 0) -> int:
         """A whole number of at least `low`."""
-        value = self.number(key, low, 2**53)
+        value = self.number(key, low, MOST_WHOLE)
         if not value.is_integer():
             self._refuse(key, "a whole number", value)
         return int(value)

@@ -1,0 +1,142 @@
+"""What to measure: the command line -> the rows, model x precision x runtime x threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast, get_args
+
+from edgeseg import cpu
+from edgeseg.errors import EdgesegError, ModelError
+from edgeseg.model_card import Precision, read_card
+from edgeseg.model_choice import ModelFile, PrecisionChoice, choose, find_model
+from edgeseg.models import SHIPPED
+from edgeseg.report import RowKey
+
+DEFAULT_RUNTIME = "onnxruntime"
+PACKAGES = {DEFAULT_RUNTIME: "onnxruntime", "openvino": "openvino"}
+"""The runtimes that a row may name, and the package that must be there."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the command line asks for.
+
+    Attributes:
+        models: shipped names or files, the yardstick first.
+        precisions: of each, FP32 first.
+        every: every shipped model, precision and installed runtime that there is.
+        runtimes: by name; empty for those that are installed.
+        threads: numbers of threads.
+        data: `NAME:DIR` each, Dice over their test split.
+        rounds: None for as many as fit the time.
+        warmup: untimed frames before the first round.
+        reference: ResUNet-Deeper too.
+        timeout_s: for one answer of a row's process.
+    """
+
+    models: tuple[str, ...] = ("default",)
+    precisions: tuple[Precision, ...] = ("fp32",)
+    every: bool = False
+    runtimes: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+    data: tuple[str, ...] = ()
+    rounds: int | None = None
+    warmup: int = 3
+    reference: bool = False
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row to be.
+
+    Attributes:
+        key: what it measures.
+        file: to load; None where there is none.
+        failure: why it cannot even be tried, or "".
+        taken_by_auto: `--precision auto` would take this file here.
+        remarks: what the row must say of itself.
+        scored: whether its Dice means anything.
+    """
+
+    key: RowKey
+    file: Path | None
+    failure: str = ""
+    taken_by_auto: bool = False
+    remarks: tuple[str, ...] = ()
+    scored: bool = True
+
+
+def installed_runtimes() -> tuple[str, ...]:
+    """Names of those whose package is there; whether one works is seen when its row loads."""
+    return tuple(name for name, package in PACKAGES.items() if find_spec(package) is not None)
+
+
+def candidates(order: Order) -> list[Candidate]:
+    """The rows, in the table's order; one whose file is not there says so instead of ending the bench."""
+    runtimes = order.runtimes or installed_runtimes()
+    threads = order.threads or (cpu.usable_cores(),)
+    models = tuple(dict.fromkeys((*order.models, *(SHIPPED if order.every else ()))))
+    found = [
+        Candidate(RowKey(name, precision, runtime, number), file, failure, auto, remarks)
+        for model in models
+        for name, precision, file, failure, auto, remarks in _files(model, order)
+        for runtime in runtimes
+        for number in threads
+    ]
+    return [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+
+
+def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:
+    """Two files of one name in two folders are two rows."""
+    taken, key, count = {other.key for other in before}, candidate.key, 2
+    while key in taken:
+        key, count = replace(candidate.key, model=f"{candidate.key.model} ({count})"), count + 1
+    return replace(candidate, key=key)
+
+
+_File = tuple[str, str, Path | None, str, bool, tuple[str, ...]]
+
+
+def _files(model: str, order: Order) -> Iterator[_File]:
+    """Name, precision, file, why there is none, whether auto takes it, and remarks: for each precision of a model."""
+    taken = _quietly(model, "auto")
+    own = taken.card.precision if taken is not None and model.endswith(".onnx") else None
+    wanted = get_args(Precision) if order.every else order.precisions
+    half = _half_for_this_device(model) if "fp16" in wanted else None
+    for precision in dict.fromkeys((own, *wanted) if own is not None else wanted):
+        try:
+            found = find_model(
+                model, "auto" if precision == own else cast("PrecisionChoice", precision), cpu.features()
+            )
+        except ModelError as error:
+            if not order.every or taken is None:
+                yield _name(model), precision, None, str(error), False, ()
+            continue
+        marked = ("the half precision for this device",) if found.path == half else ()
+        by_auto = taken is not None and not model.endswith(".onnx") and found.path == taken.path
+        yield found.name, found.card.precision, found.path, "", by_auto, marked
+
+
+def _name(model: str) -> str:
+    """Of a model that is not there, printable and short."""
+    name = Path(model).name.removesuffix(".onnx")
+    return "".join(letter for letter in name if letter.isprintable())[:80] or "model"
+
+
+def _quietly(model: str, precision: PrecisionChoice) -> ModelFile | None:
+    try:
+        return find_model(model, precision, cpu.features())
+    except EdgesegError:
+        return None
+
+
+def _half_for_this_device(model: str) -> Path | None:
+    """Of a model's two half-precision files, that which auto's rule takes where there are only these two."""
+    files = {found.card.precision: found.path for p in ("fp16", "fp16w") if (found := _quietly(model, p))}
+    if not files:
+        return None
+    return files[choose({p: read_card(file) for p, file in files.items()}, cpu.features())[0]]

@@ -1,0 +1,100 @@
+"""The record as one rich table and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from edgeseg.report import Bench, Row, printable
+from edgeseg_benchmarks.figures import STAGES, cost_lines, dice_lines, latencies, ratio_text, stage_lines
+
+
+def to_table(bench: Bench) -> Group:
+    """For a terminal: the table, what it was measured on, and what makes it doubtful."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True, title_justify="left")
+    scored = any(row.data_sets for row in bench.rows)
+    for heading in ("row", "network ms", "end to end ms", "stages ms", "cost", *(["Dice"] if scored else [])):
+        table.add_column(heading, overflow="fold")
+    for row in bench.rows:
+        cells = [_row_cell(row), *_cells(row), *([_lines(dice_lines(bench, row))] if scored else [])]
+        table.add_row(*cells)
+    return Group(table, Text(), *(printable(line) for line in _notes(bench)))
+
+
+def _row_cell(row: Row) -> Text:
+    threads = f"{row.key.threads} thread{'' if row.key.threads == 1 else 's'}"
+    size = "" if row.size_px is None else f", {row.size_px} px"
+    cell = _lines([f"{row.key.model} {row.key.precision}", f"{row.key.runtime}, {threads}{size}"])
+    if row.taken_by_auto:
+        cell.append("\ntaken by auto here", "green")
+    if not row.ok:
+        cell.append_text(Text("\nFAILED: ", "red") + printable(row.status))
+    for remark in row.remarks:
+        cell.append_text(Text("\n") + Text(printable(remark).plain, "yellow"))
+    return cell
+
+
+def _cells(row: Row) -> list[Text]:
+    if not row.ok:
+        return [Text("-")] * 4
+    speed = "" if row.frames_per_second is None else f"{row.frames_per_second:.2f} frames/s"
+    return [
+        _lines([*latencies(row.network_ms), ratio_text(row.ratio_to_first)]),
+        _lines([*latencies(row.end_to_end_ms), ratio_text(row.end_to_end_ratio_to_first), speed]),
+        _lines(stage_lines(row)),
+        _lines(cost_lines(row)),
+    ]
+
+
+def _lines(lines: list[str]) -> Text:
+    return Text("\n").join(printable(line) for line in lines if line)
+
+
+def _notes(bench: Bench) -> Iterator[str]:
+    device = bench.device
+    memory = f"{device.memory_bytes / 2**30:.1f} GiB"
+    yield f"on {device.name}, {device.usable_cores} of {device.cores} cores, {memory}, {device.os}"
+    yield ", ".join(f"{name} {version}" for name, version in bench.versions.items())
+    yield f"timed on {bench.photographs}, up to {bench.rounds} rounds, the rows' processes taking turns"
+    for threads, peak in bench.peaks.items():
+        plural = "" if threads == 1 else "s"
+        yield f"peak: {peak:.0f} GFLOP/s, a large FP32 matrix product with {threads} thread{plural} in this run"
+    yield from (f"warning: {warning}" for warning in bench.warnings)
+
+
+def to_csv(bench: Bench) -> str:
+    """One line a row, figures at full precision, empty where there is none."""
+    rows = [_flat(bench, row) for row in bench.rows]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _flat(bench: Bench, row: Row) -> dict[str, object]:
+    told = row.to_dict()
+    flat: dict[str, object] = {key: told[key] for key in ("model", "precision", "runtime", "threads", "status")}
+    flat |= {key: told[key] for key in ("size_px", "file_bytes", "cold_start_ms", "peak_rss_bytes")}
+    for name, latency in (("network", row.network_ms), ("end_to_end", row.end_to_end_ms)):
+        for figure in ("p50", "p90", "p95", "min"):
+            flat[f"{name}_{figure}_ms"] = None if latency is None else getattr(latency, figure)
+    flat |= {f"{stage}_ms": row.stages_ms.get(stage) for stage in STAGES}
+    for key in ("frames_per_second", "ratio_to_first", "end_to_end_ratio_to_first", "gmac", "gflops", "share_of_peak"):
+        flat[key] = told[key]
+    flat["kernels"] = " ".join(f"{kind}:{count}" for kind, count in row.kernels.items())
+    drops = bench.dice_drops(row)
+    for data_set in row.data_sets:
+        name = f"{data_set.name} {data_set.split}"
+        flat[f"dice {name}"] = None if data_set.mean is None else data_set.mean.dice
+        flat[f"dice_drop {name}"] = drops.get(name)
+    flat["taken_by_auto"] = row.taken_by_auto
+    flat["remarks"] = "; ".join(row.remarks)
+    return flat

@@ -1,0 +1,147 @@
+"""A row's process: loads one model and answers questions, one JSON object a line, over its standard streams.
+
+Sessions in one process steal from each other (their threads spin), so each row has a process of its own, and only
+the one that is asked computes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import edgeseg  # first: it keeps ONNX Runtime from opening a connection
+from edgeseg.errors import EdgesegError, one_line
+from edgeseg_benchmarks.cores import pin
+
+Answer = dict[str, object]
+
+
+class Row:
+    """A loaded model, and the photograph that it is timed on."""
+
+    def __init__(self, file: str, runtime: str, threads: int, photographs: list[str]) -> None:
+        import cv2  # noqa: PLC0415
+
+        from edgeseg.runtimes import RuntimeChoice  # noqa: PLC0415
+        from edgeseg.segmenter import Segmenter  # noqa: PLC0415
+
+        cv2.setNumThreads(threads)
+        self.segmenter = Segmenter(file, runtime=cast("RuntimeChoice", runtime), threads=threads)
+        self.photographs = [Path(photograph).read_bytes() for photograph in photographs]
+        self.tensor = self._tensor()
+        self.turns = 0
+
+    def _tensor(self) -> Any:  # noqa: ANN401
+        from edgeseg.field_of_view import field_of_view  # noqa: PLC0415
+        from edgeseg.photo import decode  # noqa: PLC0415
+        from edgeseg.preprocess import preprocess  # noqa: PLC0415
+
+        how, photo = self.segmenter.card.preprocessing, decode(self.photographs[0])
+        return preprocess(photo, field_of_view(photo, how.fov, "photograph"), how).tensor
+
+    def facts(self) -> Answer:
+        """What the model file says."""
+        card = self.segmenter.card
+        return {"size_px": card.preprocessing.size, "gmac": card.gmac}
+
+    def turn(self) -> Answer:
+        """One untimed frame (the caches held another row's), then the network alone, then end to end."""
+        self.segmenter.runtime.infer(self.tensor)
+        start = time.perf_counter()
+        self.segmenter.runtime.infer(self.tensor)
+        network = time.perf_counter() - start
+        data = self.photographs[self.turns % len(self.photographs)]
+        self.turns += 1
+        start = time.perf_counter()
+        found = self.segmenter.segment(data)
+        whole = time.perf_counter() - start
+        return {"network": network * 1e3, "end_to_end": whole * 1e3, "stages": found.timings}
+
+    def evaluate(self, spec: str) -> Answer:
+        """Scores of a data set's test split, as `edgeseg evaluate` gives them."""
+        from edgeseg.datasets import open_data  # noqa: PLC0415
+        from edgeseg.evaluation import evaluate  # noqa: PLC0415
+
+        return evaluate(self.segmenter, open_data(spec, "test"), "native").to_dict()
+
+
+def matrix_product(side: int) -> Answer:
+    """Thousand million operations a second of one FP32 matrix product."""
+    import numpy as np  # noqa: PLC0415
+
+    matrix = np.random.default_rng(0).random((side, side), np.float32)
+    start = time.perf_counter()
+    matrix @ matrix
+    return {"gflops": 2 * side**3 / (time.perf_counter() - start) / 1e9}
+
+
+def peak_memory() -> int | None:
+    """Bytes that this process held at most."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        # Not getrusage: its figure starts with what the parent process held when it made this one.
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+class Worker:
+    """Answers one request after the other."""
+
+    def __init__(self) -> None:
+        self.row: Row | None = None
+
+    def answer(self, request: Mapping[str, Any]) -> Answer:
+        """What was asked for, or `error`."""
+        try:
+            return self._answer(request)
+        except EdgesegError as error:
+            return {"error": one_line(error)}
+        except MemoryError:
+            return {"error": "out of memory"}
+        except Exception as error:  # a runtime's own errors share no base class; the table goes on
+            return {"error": f"{type(error).__name__}: {one_line(error)}"}
+
+    def _answer(self, request: Mapping[str, Any]) -> Answer:
+        what = request["do"]
+        if what == "load":
+            pin(request["threads"])
+            self.row = Row(request["file"], request["runtime"], request["threads"], request["photographs"])
+            return self.row.facts()
+        if what == "peak":
+            pin(request["threads"])
+            return matrix_product(request["side"])
+        if what == "kernels":
+            from edgeseg_benchmarks.kernels import kernels  # noqa: PLC0415
+
+            pin(request["threads"])
+            return {"kernels": kernels(Path(request["file"]), request["threads"])}
+        assert self.row is not None, "loaded first"
+        if what == "memory":
+            return {"bytes": peak_memory()}
+        return self.row.turn() if what == "turn" else self.row.evaluate(request["spec"])
+
+
+def _private_output() -> TextIO:
+    """The stream of answers; what a library prints goes to standard error instead."""
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return stream
+
+
+def main() -> None:
+    """Until standard input ends."""
+    answers, worker = _private_output(), Worker()
+    for line in sys.stdin:
+        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    assert edgeseg.__version__
+    main()

@@ -35,6 +35,7 @@ class Order:
         warmup: untimed frames before the first round.
         reference: ResUNet-Deeper too.
         timeout_s: for one answer of a row's process.
+        only: of all these rows; empty for all.
     """
 
     models: tuple[str, ...] = ("default",)
@@ -47,6 +48,7 @@ class Order:
     warmup: int = 3
     reference: bool = False
     timeout_s: float = 600.0
+    only: frozenset[RowKey] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def candidates(order: Order) -> list[Candidate]:
         for runtime in runtimes
         for number in threads
     ]
-    return [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+    named = [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+    return [candidate for candidate in named if not order.only or candidate.key in order.only]
 
 
 def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:
@@ -114,7 +117,7 @@ def _files(model: str, order: Order) -> Iterator[_File]:
             )
         except ModelError as error:
             if not order.every or taken is None:
-                yield _name(model), precision, None, str(error), False, ()
+                yield _name(model) if taken is None else taken.name, precision, None, str(error), False, ()
             continue
         marked = ("the half precision for this device",) if found.path == half else ()
         by_auto = taken is not None and not model.endswith(".onnx") and found.path == taken.path

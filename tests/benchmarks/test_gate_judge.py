@@ -64,7 +64,7 @@ def test_the_same_passes() -> None:
     ("dice", "said"),
     [
         ((0.797, 0.747, 0.817), "Dice drive test (3) 0.7900 -> 0.7870 (-0.0030, limit -0.0020)"),
-        ((0.8, 0.72, 0.85), "Dice drive 02, the photograph that lost most 0.7500 -> 0.7200"),
+        ((0.8, 0.72, 0.85), "Dice drive worst: 02 0.7500 -> 0.7200"),
         ((0.8, None, 0.82), "Dice drive 02 0.7500 -> none (not scored: it holds no fundus)"),
         ((None, None, None), "not scored"),
         ((0.8, math.nan, 0.82), "nan"),

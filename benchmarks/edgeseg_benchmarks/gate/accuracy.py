@@ -86,7 +86,7 @@ def _worst(row: str, data_set: DataSetEvidence, drops: Drops, limits: Limits) ->
     worst = max(drops, key=lambda name: _loss(*drops[name]))
     before, now = drops[worst]
     words = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limits.photograph_drop:+.4f}")
-    what = f"Dice {data_set.name} {worst}, the photograph that lost most"
+    what = f"Dice {data_set.name} worst: {worst}"
     return at_most(row, what, before - now, limits.photograph_drop, words)
 
 

@@ -13,10 +13,12 @@ from edgeseg.errors import CheckError, IncomparableError, UsageError
 from edgeseg.report import Bench, read_bench
 from edgeseg_benchmarks.gate.current import Wanted, measure, wanted
 from edgeseg_benchmarks.gate.judge import judge
-from edgeseg_benchmarks.gate.summary import headline, to_table, write_summaries
+from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
 
 DEFAULTS = Limits()
+NARROWEST = 100
+"""Letters of a line where standard output is no terminal."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -97,7 +99,9 @@ def gate(
         raise UsageError("--data and --model are for a bench that is run now; leave them or CURRENT.json out")
     else:
         judgement = judge(before, read_bench(current), limits)
-    Console().print(to_table(judgement))
+    console = Console()
+    console = console if console.is_terminal else Console(width=max(NARROWEST, console.width))
+    console.print(to_tables(judgement))
     write_summaries(judgement, summary)
     _close(judgement)
 

@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from edgeseg.errors import SurroundingsError
 from edgeseg.files import write_atomically
@@ -34,20 +36,23 @@ def headline(judgement: Judgement) -> str:
     return f"{'passed' if judgement else 'closed'}: {told or 'nothing could be compared'}"
 
 
-def to_table(judgement: Judgement) -> Table:
-    """For a terminal: a line for each verdict, the row's name on its first."""
-    table = narrow_table(f"gate {headline(judgement)}")
-    for heading in ("row", "what"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("before", "now"):
+def to_tables(judgement: Judgement) -> Group:
+    """For a terminal: a table for each row of the baseline."""
+    rows = dict.fromkeys(verdict.row for verdict in judgement.verdicts)
+    tables = (part for row in rows for part in (_table(row, judgement), Text()))
+    return Group(*tables, Text(f"gate {headline(judgement)}", style="bold"))
+
+
+def _table(row: str, judgement: Judgement) -> Table:
+    table = narrow_table(row)
+    table.add_column("what", overflow="fold")
+    for heading in ("baseline", "now"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("change", overflow="fold")
     table.add_column("", no_wrap=True)
-    shown = ""
-    for verdict in judgement.verdicts:
-        cells = ("" if verdict.row == shown else verdict.row, verdict.what, verdict.before, verdict.now, verdict.change)
+    for verdict in (verdict for verdict in judgement.verdicts if verdict.row == row):
+        cells = (verdict.what, verdict.before, verdict.now, verdict.change)
         table.add_row(*map(printable, cells), verdict.outcome, style=STYLES[verdict.outcome])
-        shown = verdict.row
     return table
 
 
@@ -58,7 +63,7 @@ def to_markdown(judgement: Judgement) -> str:
     for title, verdicts in (("", bad), ("all that was compared", list(judgement.verdicts))):
         if verdicts:
             lines += [f"<details><summary>{title}</summary>\n"] if title else []
-            lines += ["| row | what | before | now | change | |", "|---|---|---|---|---|---|", *map(_line, verdicts)]
+            lines += ["| row | what | baseline | now | change | |", "|---|---|---|---|---|---|", *map(_line, verdicts)]
             lines += ["\n</details>"] if title else [""]
     return "\n".join(lines) + "\n"
 

@@ -51,5 +51,6 @@ test:
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
-	    --data drive:$${EDGESEG_DATA:?name the folder that holds DRIVE/ and STARE/}/DRIVE --data stare:$$EDGESEG_DATA/STARE \
+	    --data "drive:$${EDGESEG_DATA:?names the folder that holds DRIVE and STARE}/DRIVE" \
+	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgeseg_benchmarks.order import Order
 
 RUNTIMES = ("onnxruntime", "openvino")
-NARROWEST = 100
+NARROWEST = 120
 """Letters of the table's line where standard output is no terminal."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

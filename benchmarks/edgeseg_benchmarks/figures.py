@@ -50,15 +50,14 @@ def kernel_lines(row: Row) -> list[str]:
 
 
 def dice_lines(bench: Bench, row: Row) -> list[str]:
-    """Mean Dice of each data set, and how far it dropped below FP32."""
-    drops = bench.dice_drops(row)
-    return [_dice_line(f"{d.name} {d.split}", None if d.mean is None else d.mean.dice, drops) for d in row.data_sets]
-
-
-def _dice_line(name: str, dice: float | None, drops: dict[str, float]) -> str:
-    if dice is None:
-        return f"{name} -"
-    return f"{name} {dice:.4f}" + (f" (drop {drops[name]:.4f})" if name in drops else "")
+    """Mean Dice of each data set, and below it how far it dropped under FP32's."""
+    drops, lines = bench.dice_drops(row), []
+    for data_set in row.data_sets:
+        name, mean = f"{data_set.name} {data_set.split}", data_set.mean
+        lines.append(f"{name} -" if mean is None else f"{name} {mean.dice:.4f}")
+        if name in drops:
+            lines.append(f"drop {round(drops[name], 4) + 0.0:.4f}")  # no -0.0000
+    return lines
 
 
 def ratio_text(ratio: float | None) -> str:

@@ -117,7 +117,7 @@ def _files(model: str, order: Order) -> Iterator[_File]:
             )
         except ModelError as error:
             if not order.every or taken is None:
-                yield _name(model) if taken is None else taken.name, precision, None, str(error), False, ()
+                yield (_name(model) if taken is None else taken.name), precision, None, str(error), False, ()
             continue
         marked = ("the half precision for this device",) if found.path == half else ()
         by_auto = taken is not None and not model.endswith(".onnx") and found.path == taken.path
@@ -127,6 +127,8 @@ def _files(model: str, order: Order) -> Iterator[_File]:
 def _name(model: str) -> str:
     """Of a model that is not there, printable and short."""
     name = Path(model).name.removesuffix(".onnx")
+    for precision in get_args(Precision):
+        name = name.removesuffix(f".{precision}")
     return "".join(letter for letter in name if letter.isprintable())[:80] or "model"
 
 

@@ -27,7 +27,10 @@ def pictures(bench: Bench, kind: Literal["png", "svg"]) -> dict[str, tuple[str, 
     """Name -> caption and file of each picture that the record has figures for."""
     drawn: dict[str, tuple[str, Callable[[Bench], Figure]]] = {
         "latency_dice": ("Network latency against Dice; a circle's area is the file's size", _latency_dice),
-        "stages": ("From the file's bytes to the mask, median of each stage", _stages),
+        "stages": (
+            "From the file's bytes to the mask, median of each stage; what is eight times longer than the rest is cut off",
+            _stages,
+        ),
     }
     if not any(row.data_sets for row in bench.rows):
         del drawn["latency_dice"]

@@ -68,9 +68,11 @@ class Process:
         """
         assert self._child.stdin is not None
         try:
+            self._send(signal.SIGCONT)
             self._child.stdin.write(json.dumps(request) + "\n")
             self._child.stdin.flush()
             line = self._answers.get(timeout=self._timeout_s)
+            self._send(signal.SIGSTOP)
         except (OSError, ValueError):
             line = None
         except queue.Empty:
@@ -82,6 +84,11 @@ class Process:
         if answer.has("error"):
             raise RowError(_plain(str(answer.value("error"))))
         return answer
+
+    def _send(self, number: signal.Signals) -> None:
+        """Between its turns a process stands still: its idle threads would spin for some milliseconds into the next."""
+        if os.name == "posix":
+            self._child.send_signal(number)
 
     def close(self) -> None:
         """End the process."""

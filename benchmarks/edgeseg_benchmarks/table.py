@@ -20,7 +20,8 @@ def to_table(bench: Bench) -> Group:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True, title_justify="left")
     scored = any(row.data_sets for row in bench.rows)
     for heading in ("row", "network ms", "end to end ms", "stages ms", "cost", *(["Dice"] if scored else [])):
-        table.add_column(heading, overflow="fold")
+        words = heading in ("row", "Dice")
+        table.add_column(heading, overflow="fold", no_wrap=not words, min_width=16 if words else None)
     for row in bench.rows:
         cells = [_row_cell(row), *_cells(row), *([_lines(dice_lines(bench, row))] if scored else [])]
         table.add_row(*cells)

@@ -32,7 +32,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
         lines = ["import os, signal, sys, time, json", "import numpy as np", "argv = sys.argv[3:]", body]
         script.write_text(f"#!{sys.executable}\n" + "\n".join(lines) + "\n")
         script.chmod(0o755)
-        monkeypatch.setattr(trials.sys, "executable", str(script))
+        monkeypatch.setattr(sys, "executable", str(script))
 
     return put
 

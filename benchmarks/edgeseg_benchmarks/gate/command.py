@@ -22,7 +22,7 @@ NARROWEST = 100
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class Share(click.ParamType):
+class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
     """`2%` or `0.02`."""
 
     name = "share"
@@ -41,30 +41,26 @@ class Share(click.ParamType):
         return share
 
 
-class Number(click.FloatRange):
-    """A range, which NaN is in no part of."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail("'nan' is no number", param, ctx)
-        return number
+def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """NaN lies in every range."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("'nan' is no number", ctx, param)
+    return value
 
 
 @click.command()
 @click.argument("baseline", type=_FILE, metavar="BASELINE.json")
 @click.argument("current", type=_FILE, metavar="[CURRENT.json]", required=False)
-@click.option("--max-dice-drop", type=Number(-1, 1), default=DEFAULTS.dice_drop, show_default=True, metavar="X",
-              help="Largest drop of a data set's mean Dice.")  # fmt: skip
-@click.option("--max-photograph-drop", type=Number(-1, 1), default=DEFAULTS.photograph_drop, show_default=True,
-              metavar="X", help="Largest drop of one photograph's Dice.")  # fmt: skip
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=_number, default=DEFAULTS.dice_drop,
+              show_default=True, metavar="X", help="Largest drop of a data set's mean Dice.")  # fmt: skip
+@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=_number,
+              default=DEFAULTS.photograph_drop, show_default=True, metavar="X", help="Largest drop of one photograph's Dice.")  # fmt: skip
 @click.option("--max-size-growth", type=Share(), default=DEFAULTS.size_growth, show_default="2%", metavar="P%",
               help="Largest growth of a model file.")  # fmt: skip
-@click.option("--max-latency-ratio", type=Number(0, min_open=True), metavar="R",
+@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=_number, metavar="R",
               help="Largest growth of a row's time over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
-@click.option("--max-memory-ratio", type=Number(0, min_open=True), metavar="R",
+@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=_number, metavar="R",
               help="Largest growth of a row's memory over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
 @click.option("--data", "specs", multiple=True, metavar="NAME:DIR",
@@ -108,8 +104,6 @@ def gate(
 
 def _measured(order: Wanted, limits: Limits) -> Bench:
     """Progress goes to standard error, and only to a terminal."""
-    if not order.keys:
-        raise IncomparableError("this device cannot be asked for any row of the baseline")
     console = Console(stderr=True)
     with console.status("measuring") as status:
         return measure(order, limits.latency_ratio is not None, status.update)
@@ -121,8 +115,7 @@ def _close(judgement: Judgement) -> None:
     if worse:
         raise CheckError(f"gate {headline(judgement)}; {_told(worse)}")
     if incomparable or not judgement:
-        nothing = "this device cannot be asked for any row of the baseline"
-        raise IncomparableError(f"gate {headline(judgement)}; {_told(incomparable) or nothing}")
+        raise IncomparableError(f"gate {headline(judgement)}; {_told(incomparable or judgement.verdicts)}")
 
 
 def _told(verdicts: Sequence[Verdict], most: int = 3) -> str:

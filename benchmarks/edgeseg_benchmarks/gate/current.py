@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from edgeseg import cpu
 from edgeseg.device import versions
-from edgeseg.errors import UsageError
+from edgeseg.errors import IncomparableError, UsageError
+from edgeseg.model_card import Precision
 from edgeseg.model_choice import find_model
 from edgeseg.models import SHIPPED
 from edgeseg.report import Bench, RowKey
@@ -73,23 +75,27 @@ def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
         order: what to measure.
         timed: whether times will be judged; else few rounds do.
         note: told what is going on.
+
+    Raises:
+        IncomparableError: none of the rows can be measured here.
     """
     from edgeseg_benchmarks.measure import run_bench  # noqa: PLC0415
-    from edgeseg_benchmarks.order import Order  # noqa: PLC0415
+    from edgeseg_benchmarks.order import Order, candidates  # noqa: PLC0415
 
-    return run_bench(
-        Order(
-            models=tuple(order.models.values()),
-            precisions=tuple(dict.fromkeys(key.precision for key in order.keys)),  # type: ignore[arg-type]
-            runtimes=tuple(dict.fromkeys(key.runtime for key in order.keys)),
-            threads=tuple(dict.fromkeys(key.threads for key in order.keys)),
-            data=order.data,
-            rounds=None if timed else FEW_ROUNDS,
-            warmup=3 if timed else 1,
-            only=frozenset(order.keys),
-        ),
-        note,
+    precisions = {key.precision for key in order.keys}
+    bench = Order(
+        models=tuple(order.models.values()),
+        precisions=tuple(precision for precision in get_args(Precision) if precision in precisions),
+        runtimes=tuple(dict.fromkeys(key.runtime for key in order.keys)),
+        threads=tuple(dict.fromkeys(key.threads for key in order.keys)),
+        data=order.data,
+        rounds=None if timed else FEW_ROUNDS,
+        warmup=3 if timed else 1,
+        only=frozenset(order.keys),
     )
+    if not candidates(bench):
+        raise IncomparableError("no row of the baseline can be measured on this device")
+    return run_bench(bench, note)
 
 
 def _name(model: str) -> str:

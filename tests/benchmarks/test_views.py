@@ -1,0 +1,97 @@
+"""Table, CSV, pictures and page of a record with every kind of row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from edgeseg.device import Device
+from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
+from edgeseg_benchmarks.honesty import told_honestly
+from edgeseg_benchmarks.table import to_csv, to_table
+
+HOSTILE = "<script>alert(1)</script>[red]"
+STAGES = {"decode": 10.0, "field_of_view": 1.0, "preprocess": 2.0, "infer": 30.0, "postprocess": 3.0}
+
+
+def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "default") -> Row:
+    scores = Scores(dice, 0.7, 0.9, 0.8, 0.9, None)
+    data_sets = (DataSetEvidence("drive", "test", (PhotographEvidence("01", scores),)),)
+    time = Latency(ms, ms + 1, ms + 2, ms - 1)
+    return Row(
+        RowKey(model, precision, "onnxruntime", 2), 896, 4_050_000, time, time, STAGES, 612.0, 236_000_000, 7.3,
+        ms / 30, data_sets, "ok", ms / 30, 486.0, 0.62, {"float32": 25},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def record() -> Bench:
+    failed = Row(RowKey("default", "int8", "openvino", 2), status=f"not installed {HOSTILE}")
+    rows = (_row("fp32"), _row("fp16", 42.0, 0.799), failed, replace(_row("fp32", 3000.0, 0.5, HOSTILE), data_sets=()))
+    bench = Bench(
+        Device(cpu="Cortex-A76", usable_cores=4, cores=4), {"numpy": "2"}, rows, "one", 9, {2: 80.0}, ("hot",)
+    )
+    return told_honestly(bench)
+
+
+def test_half_precision_that_does_not_pay_says_so(record: Bench) -> None:
+    assert record.rows[1].remarks == (
+        "1.40x slower than FP32 here",
+        "no half-precision kernel ran: its convolutions computed in FP32",
+    )
+    assert record.rows[0].remarks == ()
+    fast = told_honestly(replace(record, rows=(_row("fp32"), replace(_row("fp16", 20.0), kernels={"float16": 25}))))
+    assert fast.rows[1].remarks == ()
+
+
+def test_the_table_tells_all(record: Bench) -> None:
+    console = Console(width=130, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(to_table(record))
+    text = capture.get()
+    for said in (
+        "p50 30.0", "p90 31.0", "p95 32.0", "min 29.0", "33.33 frames/s", "infer 30.0", "field of view 1.00",
+        "4.05 MB file", "236 MB memory", "0.61 s cold start", "7.3 GMAC", "486 GFLOP/s", "62% of peak",
+        "25 conv float32", "0.8000", "drop 0.0010", "1.40x slower", "FAILED: not installed", "warning: hot",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "[red]" in text  # printed, not obeyed
+
+
+def test_csv_is_one_line_a_row(record: Bench) -> None:
+    lines = list(csv.DictReader(io.StringIO(to_csv(record))))
+    assert [line["status"] for line in lines] == [row.status for row in record.rows]
+    assert float(lines[0]["network_p50_ms"]) == 30.0
+    assert float(lines[1]["dice_drop drive test"]) == pytest.approx(0.001)
+    assert lines[2]["network_p50_ms"] == lines[2]["peak_rss_bytes"] == ""
+    assert lines[3]["model"] == HOSTILE
+
+
+def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
+    pytest.importorskip("matplotlib", reason="the page's pictures need matplotlib (extra 'bench')")
+    from edgeseg_benchmarks.page import page
+
+    text = page(record)
+    assert text.count("data:image/svg+xml;base64,") == 2
+    assert not re.findall(r'(?:src|href)="(?!data:)|@import|url\(|https?:', text)
+    assert "<script" not in text
+    assert '<meta name="viewport" content="width=device-width' in text
+    for said in ("62% of peak", "drop 0.0010", "FAILED: not installed", "Cortex-A76", "hot"):
+        assert said in text, said
+
+
+def test_pictures_are_those_that_there_are_figures_for(record: Bench) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
+    from edgeseg_benchmarks.pictures import pictures
+
+    drawn = pictures(record, "png")
+    assert list(drawn) == ["latency_dice", "stages"]
+    assert all(data.startswith(b"\x89PNG") for _, data in drawn.values())
+    without = replace(record, rows=tuple(replace(row, data_sets=()) for row in record.rows))
+    assert list(pictures(without, "png")) == ["stages"]
+    assert pictures(replace(record, rows=record.rows[2:3]), "png") == {}

@@ -54,7 +54,8 @@ def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> 
 @click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=_number, default=DEFAULTS.dice_drop,
               show_default=True, metavar="X", help="Largest drop of a data set's mean Dice.")  # fmt: skip
 @click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=_number,
-              default=DEFAULTS.photograph_drop, show_default=True, metavar="X", help="Largest drop of one photograph's Dice.")  # fmt: skip
+              default=DEFAULTS.photograph_drop, show_default=True, metavar="X",
+              help="Largest drop of one photograph's Dice.")  # fmt: skip
 @click.option("--max-size-growth", type=Share(), default=DEFAULTS.size_growth, show_default="2%", metavar="P%",
               help="Largest growth of a model file.")  # fmt: skip
 @click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=_number, metavar="R",

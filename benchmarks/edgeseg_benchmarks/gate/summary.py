@@ -20,11 +20,18 @@ from edgeseg_benchmarks.gate.verdict import Judgement, Outcome, Verdict
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Where GitHub Actions names the file that is shown beside a run."""
 
-STYLES: dict[Outcome, str] = {"held": "", "worse": "bold red", "incomparable": "bold red", "not compared": "dim"}
+STYLES: dict[Outcome, str] = {
+    "held": "",
+    "worse": "bold red",
+    "incomparable": "bold red",
+    "not judged": "dim",
+    "not compared": "dim",
+}
 MARKS: dict[Outcome, str] = {
     "held": "held",
     "worse": "**WORSE**",
     "incomparable": "**incomparable**",
+    "not judged": "not judged",
     "not compared": "not compared",
 }
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Outcome: TypeAlias = Literal["held", "worse", "incomparable", "not compared"]
-"""`incomparable` closes the gate; `not compared` is what this device or this call leaves out, and says so."""
+Outcome: TypeAlias = Literal["held", "worse", "incomparable", "not judged", "not compared"]
+"""`incomparable` closes the gate; `not judged` has no limit; `not compared` is what this device or this call leaves
+out, and says so."""
 
 ROUNDING = 1e-9
 """A change of exactly its limit is within it, whatever the last binary digit says."""
@@ -53,7 +54,7 @@ class Verdict:
     change: str = ""
 
     def __bool__(self) -> bool:
-        return self.outcome in ("held", "not compared")
+        return self.outcome in ("held", "not judged", "not compared")
 
     def __str__(self) -> str:
         figures = f" {self.before} -> {self.now}" if self.before and self.now else ""
@@ -75,7 +76,7 @@ class Judgement:
 
 
 def at_most(row: str, what: str, change: float, limit: float | None, words: Words) -> Verdict:
-    """Held up to the limit, and always where there is none; NaN never is.
+    """Held up to the limit, which NaN never is; not judged where there is none.
 
     Args:
         row: of the bench, in words.
@@ -84,7 +85,9 @@ def at_most(row: str, what: str, change: float, limit: float | None, words: Word
         limit: of that.
         words: before, now and the change.
     """
-    held = change <= (float("inf") if limit is None else limit + ROUNDING)
+    if limit is None:
+        return Verdict(row, what, "not judged", *words)
+    held = change <= limit + ROUNDING
     return Verdict(row, what, "held" if held else "worse", *words)
 
 

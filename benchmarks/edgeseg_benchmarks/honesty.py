@@ -21,8 +21,9 @@ def _remarks(row: Row, bench: Bench) -> Iterator[str]:
     sibling = next(
         (r for r in bench.rows if r.ok and r.key == replace(row.key, precision="fp32") and r.key != row.key), None
     )
-    if sibling is not None and row.ratio_to_first and sibling.ratio_to_first:
-        slower = row.ratio_to_first / sibling.ratio_to_first
+    if sibling is not None and row.network_ms is not None and sibling.network_ms is not None:
+        # Of the medians that stand in the table, so that nobody reads there what the row does not say.
+        slower = row.network_ms.p50 / max(sibling.network_ms.p50, 1e-9)
         if slower > NOISE:
             yield f"{slower:.2f}x slower than FP32 here"
     if row.key.precision == "fp16" and row.kernels and "float16" not in row.kernels:

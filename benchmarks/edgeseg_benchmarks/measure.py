@@ -15,7 +15,7 @@ from edgeseg.report import Bench, DataSetEvidence, Row
 from edgeseg_benchmarks import reference
 from edgeseg_benchmarks.cold_start import SLOW_MS, cold_start
 from edgeseg_benchmarks.honesty import told_honestly
-from edgeseg_benchmarks.order import DEFAULT_RUNTIME, Candidate, Order, candidates, installed_runtimes
+from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER, Candidate, Order, candidates, installed_runtimes
 from edgeseg_benchmarks.processes import Process, RowError
 from edgeseg_benchmarks.turns import Turn, latency, ratio, stages
 
@@ -144,11 +144,12 @@ class _Row:
         self.turns.append(Turn(answer.number("network"), answer.number("end_to_end"), spent))
 
     def start_cold(self) -> None:
-        if not self.cold_starts or self.cold_starts[0] < SLOW_MS:
+        if self.candidate.key.runtime != PEER and (not self.cold_starts or self.cold_starts[0] < SLOW_MS):
             self.cold_starts.append(cold_start(self.candidate, self.photograph, self._timeout_s))
 
     def remember(self) -> None:
-        self.facts = replace(self.facts, peak_rss_bytes=self._ask("memory").optional_whole("bytes"))
+        if self.candidate.key.runtime != PEER:  # whose process holds ONNX Runtime's session too
+            self.facts = replace(self.facts, peak_rss_bytes=self._ask("memory").optional_whole("bytes"))
 
     def look_at_kernels(self) -> None:
         if self.candidate.key.runtime != DEFAULT_RUNTIME:
@@ -196,7 +197,7 @@ class _Row:
                 break
             self.turn()
             # A turn's first frame is untimed, but takes its time.
-            last = (2 * self.turns[-1].network + self.turns[-1].end_to_end) / 1e3
+            last = (self.turns[-1].network + 2 * self.turns[-1].end_to_end) / 1e3
             spent += last
         fitting = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(SECONDS_A_ROW / last)))
         self.rounds = min(order.rounds or fitting, fitting) if not self.candidate.scored else order.rounds or fitting
@@ -250,7 +251,7 @@ def _record(row: _Row, rows: Sequence[_Row], peaks: dict[int, float]) -> Row:
         network_ms=alone,
         end_to_end_ms=latency(whole),
         stages_ms=stages(row.turns),
-        cold_start_ms=median(row.cold_starts),
+        cold_start_ms=median(row.cold_starts) if row.cold_starts else None,
         ratio_to_first=ratio(network, [t.network for t in first.turns]),
         end_to_end_ratio_to_first=ratio(whole, [t.end_to_end for t in first.turns]),
         gflops=gflops,

@@ -14,10 +14,13 @@ from edgeseg.model_card import Precision, read_card
 from edgeseg.model_choice import ModelFile, PrecisionChoice, choose, find_model
 from edgeseg.models import SHIPPED
 from edgeseg.report import RowKey
+from edgeseg.runtimes import RuntimeChoice
 
 DEFAULT_RUNTIME = "onnxruntime"
-PACKAGES = {DEFAULT_RUNTIME: "onnxruntime", "openvino": "openvino"}
-"""The runtimes that a row may name, and the package that must be there."""
+PACKAGES = {DEFAULT_RUNTIME: ("onnxruntime",), "openvino": ("openvino",), "ncnn": ("ncnn", "pnnx")}
+"""The runtimes that a row may name, and the packages that must be there."""
+PEER = "ncnn"
+"""Measured here only, in FP32; the device does not use it."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +77,27 @@ class Candidate:
 
 def installed_runtimes() -> tuple[str, ...]:
     """Names of those whose package is there; whether one works is seen when its row loads."""
-    return tuple(name for name, package in PACKAGES.items() if find_spec(package) is not None)
+    return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
+
+
+def _runtime_of_auto() -> str:
+    """What `--runtime auto` takes: OpenVINO where the device knows it and it is installed."""
+    known = "openvino" in get_args(RuntimeChoice) and "openvino" in installed_runtimes()
+    return "openvino" if known else DEFAULT_RUNTIME
 
 
 def candidates(order: Order) -> list[Candidate]:
     """The rows, in the table's order; one whose file is not there says so instead of ending the bench."""
     runtimes = order.runtimes or installed_runtimes()
     threads = order.threads or (cpu.usable_cores(),)
+    by_auto = _runtime_of_auto()
     models = tuple(dict.fromkeys((*order.models, *(SHIPPED if order.every else ()))))
     found = [
-        Candidate(RowKey(name, precision, runtime, number), file, failure, auto, remarks)
+        Candidate(RowKey(name, precision, runtime, number), file, failure, auto and runtime == by_auto, remarks)
         for model in models
         for name, precision, file, failure, auto, remarks in _files(model, order)
         for runtime in runtimes
+        if runtime != PEER or precision == "fp32"
         for number in threads
     ]
     named = [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]

@@ -28,7 +28,7 @@ def pictures(bench: Bench, kind: Literal["png", "svg"]) -> dict[str, tuple[str, 
     drawn: dict[str, tuple[str, Callable[[Bench], Figure]]] = {
         "latency_dice": ("Network latency against Dice; a circle's area is the file's size", _latency_dice),
         "stages": (
-            "From the file's bytes to the mask, median of each stage; what is eight times longer than the rest is cut off",
+            "From the file's bytes to the mask, median of each stage; bars far longer than the rest are cut off",
             _stages,
         ),
     }
@@ -57,7 +57,7 @@ def label(row: Row, bench: Bench) -> str:
 
 def _latency_dice(bench: Bench) -> Figure:
     """Dice is the mean over the data sets."""
-    figure = Figure(figsize=(5.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(4.4, 3.9), layout="constrained")
     axes: Axes = figure.subplots()
     rows = [row for row in bench.rows if row.data_sets]
     points = [(row, row.network_ms.p50, dice) for row in rows if row.network_ms and (dice := _dice(row)) is not None]
@@ -86,7 +86,7 @@ def _dice(row: Row) -> float | None:
 def _stages(bench: Bench) -> Figure:
     """A bar a row; one that takes over eight times the next is cut off and told in figures."""
     rows = [row for row in bench.rows if row.stages_ms]
-    figure = Figure(figsize=(5.4, 1.5 + 0.42 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(4.4, 1.4 + 0.36 * len(rows)), layout="constrained")
     axes: Axes = figure.subplots()
     wholes = [sum(row.stages_ms.values()) for row in rows]
     limit = _limit(wholes)

@@ -42,7 +42,7 @@ def reference_rows(folder: Path, runtimes: Sequence[str], threads: Sequence[int]
         for precision, file in files.items()
         for runtime in runtimes
         for number in threads or (cpu.usable_cores(),)
-        if runtime == DEFAULT_RUNTIME or precision == "fp32"
+        if runtime == DEFAULT_RUNTIME
     ]
 
 

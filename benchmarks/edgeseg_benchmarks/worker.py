@@ -20,6 +20,7 @@ from typing import Any, TextIO, cast
 import edgeseg  # first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg_benchmarks.cores import pin
+from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER
 
 Answer = dict[str, object]
 
@@ -34,7 +35,12 @@ class Row:
         from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 
         cv2.setNumThreads(threads)
-        self.segmenter = Segmenter(file, runtime=cast("RuntimeChoice", runtime), threads=threads)
+        known = DEFAULT_RUNTIME if runtime == PEER else runtime
+        self.segmenter = Segmenter(file, runtime=cast("RuntimeChoice", known), threads=threads)
+        if runtime == PEER:
+            from edgeseg_benchmarks.peers.ncnn_runtime import Ncnn  # noqa: PLC0415
+
+            self.segmenter.runtime = Ncnn(Path(file), self.segmenter.card.preprocessing.size, threads)
         self.photographs = [Path(photograph).read_bytes() for photograph in photographs]
         self.tensor = self._tensor()
         self.turns = 0
@@ -54,11 +60,11 @@ class Row:
 
     def turn(self) -> Answer:
         """One untimed frame (the caches held another row's), then the network alone, then end to end."""
-        self.segmenter.runtime.infer(self.tensor)
+        data = self.photographs[self.turns % len(self.photographs)]
+        self.segmenter.segment(data)
         start = time.perf_counter()
         self.segmenter.runtime.infer(self.tensor)
         network = time.perf_counter() - start
-        data = self.photographs[self.turns % len(self.photographs)]
         self.turns += 1
         start = time.perf_counter()
         found = self.segmenter.segment(data)

@@ -156,6 +156,7 @@ def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
         (["--data", "drive:nowhere"], 7, "nowhere"),
         (["--data", "synthetic:1", "--data", "synthetic:2"], 2, "given 2 times"),
         (["--runtime", "tflite"], 2, "onnxruntime"),
+        (["--json", "nowhere/bench.json"], 7, "its folder does not exist"),
     ],
 )
 def test_wrong_use_is_told_in_plain_words(arguments: list[str], code: int, said: str) -> None:
@@ -178,6 +179,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert "--reference" in done.stdout
 
 
+def test_where_nothing_can_be_measured_the_exit_code_tells() -> None:
+    result = _command("--model", "nosuch", "--runtime", "ncnn", "--runs", 1)
+    if result.exit_code == 0:
+        pytest.skip("ncnn is installed and works")
+    assert result.exit_code == 6
+    assert "there is no such model" in result.stdout
+
+
 # Rows
 
 
@@ -197,6 +206,14 @@ def test_all_is_every_file_that_is_shipped() -> None:
     assert {candidate.key.model for candidate in found} == {"default", "detail"}
     assert all(candidate.file is not None for candidate in found)
     assert sum(candidate.taken_by_auto for candidate in found) == 2
+
+
+def test_what_auto_takes_is_marked_in_one_row_only() -> None:
+    found = candidates(Order(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
+    assert [candidate.key.runtime for candidate in found] == ["onnxruntime", "openvino", "ncnn"]
+    assert sum(candidate.taken_by_auto for candidate in found) <= 1
+    in_half = candidates(Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,)))
+    assert not [c for c in in_half if (c.key.runtime, c.key.precision) == ("ncnn", "fp16")]
 
 
 def test_onnx_runtime_is_always_installed() -> None:

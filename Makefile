@@ -2,6 +2,7 @@
 #   make demo                      draw a photograph, find its vessels (no torch)
 #   make test                      the whole suite (torch included)
 #   make demo PYTHON=python3.12    with another Python
+#   make baseline                  measure the shipped models anew: benchmarks/baseline.json, after `make test`
 PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
@@ -29,7 +30,7 @@ define fresh
 	    $(1)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2)
 endef
 
-.PHONY: help demo test
+.PHONY: help demo test baseline
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,3 +46,11 @@ demo:
 test:
 	$(call fresh,.venv-test,-e '.[dev]')
 	$(TEST)/python -m pytest $(PYTEST_ARGS)
+
+# The gate's baseline: every shipped file in ONNX Runtime. Its times only serve as ratios, so few rounds do.
+EDGESEG ?= $(TEST)/edgeseg
+baseline:
+	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
+	    --data "drive:$${EDGESEG_DATA:?names the folder that holds DRIVE and STARE}/DRIVE" \
+	    --data "stare:$$EDGESEG_DATA/STARE" \
+	    --json benchmarks/baseline.json

@@ -38,6 +38,7 @@ class Order:
         warmup: untimed frames before the first round.
         reference: ResUNet-Deeper too.
         timeout_s: for one answer of a row's process.
+        only: of all these rows; empty for all.
     """
 
     models: tuple[str, ...] = ("default",)
@@ -50,6 +51,7 @@ class Order:
     warmup: int = 3
     reference: bool = False
     timeout_s: float = 600.0
+    only: frozenset[RowKey] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def candidates(order: Order) -> list[Candidate]:
         if runtime != PEER or precision == "fp32"
         for number in threads
     ]
-    return [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+    named = [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+    return [candidate for candidate in named if not order.only or candidate.key in order.only]
 
 
 def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:

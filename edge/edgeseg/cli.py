@@ -28,9 +28,11 @@ VERBS = {
     "run": Verb("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
     "evaluate": Verb("edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."),
     "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
+    "doctor": Verb("edgeseg.commands.doctor:doctor", "", "Look at the device: what works on it, what run would take."),
     "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
     "bench": Verb("edgeseg_benchmarks.bench:bench", "", "Measure models side by side on this device."),
     "bundle": Verb("edgeseg.commands.bundle:bundle", "", "Collect wheels and models for a device without a network."),
+    "gate": Verb("edgeseg_benchmarks.gate.command:gate", "", "Compare two benches: did it get worse."),
     "convert": Verb("edgeseg_export.convert:convert", "export", "Turn a checkpoint into checked ONNX files."),
     "train": Verb("edgeseg_train.train:train", "train", "Train a network on photographs with masks."),
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.device import Device
-from edgeseg.errors import EdgesegError, IncomparableError, UsageError
+from edgeseg.errors import EdgesegError, IncomparableError, SurroundingsError
 from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores, read_bench
 
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
@@ -109,7 +109,7 @@ def test_what_is_no_bench_is_told_in_one_line(text: str, tmp_path: Path) -> None
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(IncomparableError, match="is no bench"):
         read_bench(file)
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(SurroundingsError, match="cannot be read"):
         read_bench(tmp_path / "nowhere.json")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeseg.device import Device
-from edgeseg.errors import IncomparableError, UsageError, one_line
+from edgeseg.errors import IncomparableError, SurroundingsError, one_line
 from edgeseg.fields import Fields
 from edgeseg.report.row import Row
 
@@ -92,7 +92,7 @@ def read_bench(file: Path) -> Bench:
     """The JSON file of a bench, whoever wrote it.
 
     Raises:
-        UsageError: the file cannot be read.
+        SurroundingsError: the file cannot be read.
         IncomparableError: it is no bench; the message names the file and the place in it.
     """
     try:
@@ -101,7 +101,8 @@ def read_bench(file: Path) -> Bench:
         values = json.loads(file.read_text(encoding="utf-8"))
         return Bench.from_dict(values)
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror}); make it with `edgeseg bench --json`") from error
+        reason = error.strerror or one_line(error)
+        raise SurroundingsError(f"{file}: cannot be read ({reason}); make it with `edgeseg bench --json`") from error
     except (ValueError, RecursionError) as error:
         reason = one_line(error)
         raise IncomparableError(f"{file}: is no bench ({reason}); make it with `edgeseg bench --json`") from error

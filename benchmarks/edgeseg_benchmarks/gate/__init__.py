@@ -1,0 +1,1 @@
+"""The gate: a bench against a baseline, did it get worse."""

@@ -1,0 +1,122 @@
+"""A baseline -> the current bench: the same rows, on the device at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from edgeseg import cpu
+from edgeseg.device import versions
+from edgeseg.errors import IncomparableError, UsageError
+from edgeseg.model_card import Precision
+from edgeseg.model_choice import find_model
+from edgeseg.models import SHIPPED
+from edgeseg.report import Bench, RowKey
+from edgeseg_benchmarks.gate.accuracy import Names
+from edgeseg_benchmarks.gate.judge import excuse
+
+DRAWN = "synthetic"
+FEW_ROUNDS = 3
+"""Of timing, where no limit is given for time."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure.
+
+    Attributes:
+        keys: of the rows, those that this device can be asked for.
+        models: shipped names and files, by the rows' names.
+        data: `NAME:DIR` each.
+        left_out: the baseline's data sets without photographs at hand.
+    """
+
+    keys: tuple[RowKey, ...]
+    models: Mapping[str, str]
+    data: tuple[str, ...]
+    left_out: frozenset[Names]
+
+
+def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wanted:
+    """What the current bench must hold, so that it can be compared.
+
+    Args:
+        baseline: its rows name model, precision, runtime and threads.
+        models: files or shipped names; a row `mine` of the baseline needs a `mine.fp32.onnx` here.
+        data: `NAME:DIR`; drawn photographs are drawn as in the baseline.
+
+    Raises:
+        UsageError: a model of the baseline is neither shipped nor given, or a data set is not in the baseline.
+    """
+    have, features = versions(), cpu.features()
+    keys = tuple(row.key for row in baseline.rows if not excuse(row.key, have, features))
+    given = {_name(model): model for model in models}
+    names = dict.fromkeys(key.model for key in keys)
+    missing = [name for name in names if name not in given and name not in SHIPPED]
+    if missing:
+        told = f"; given: {', '.join(given)}" if given else ""
+        raise UsageError(f"the baseline measured {missing[0]!r}: give its file as --model {missing[0]}.onnx{told}")
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise UsageError(
+            f"--model {given[unknown[0]]}: the baseline has no row of {unknown[0]!r}, but {', '.join(names)}"
+        )
+    specs = _with_drawn(baseline, data)
+    at_hand = {spec.partition(":")[0] for spec in specs}
+    left_out = frozenset(each for each in _data_sets(baseline) if each[0] not in at_hand)
+    return Wanted(keys, {name: given.get(name, name) for name in names}, specs, left_out)
+
+
+def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
+    """Run the bench.
+
+    Args:
+        order: what to measure.
+        timed: whether times will be judged; else few rounds do.
+        note: told what is going on.
+
+    Raises:
+        IncomparableError: none of the rows can be measured here.
+    """
+    from edgeseg_benchmarks.measure import run_bench  # noqa: PLC0415
+    from edgeseg_benchmarks.order import Order, candidates  # noqa: PLC0415
+
+    precisions = {key.precision for key in order.keys}
+    bench = Order(
+        models=tuple(order.models.values()),
+        precisions=tuple(precision for precision in get_args(Precision) if precision in precisions),
+        runtimes=tuple(dict.fromkeys(key.runtime for key in order.keys)),
+        threads=tuple(dict.fromkeys(key.threads for key in order.keys)),
+        data=order.data,
+        rounds=None if timed else FEW_ROUNDS,
+        warmup=3 if timed else 1,
+        only=frozenset(order.keys),
+    )
+    if not candidates(bench):
+        raise IncomparableError("no row of the baseline can be measured on this device")
+    return run_bench(bench, note)
+
+
+def _name(model: str) -> str:
+    """As the rows call it."""
+    return find_model(model, "auto", cpu.features()).name
+
+
+def _data_sets(baseline: Bench) -> dict[Names, int]:
+    """Of all rows: how many photographs, by name and split."""
+    return {(each.name, each.split): len(each.photographs) for row in baseline.rows for each in row.data_sets}
+
+
+def _with_drawn(baseline: Bench, data: Sequence[str]) -> tuple[str, ...]:
+    """The user's, and as many drawn photographs as the baseline has."""
+    known = _data_sets(baseline)
+    names = [name for name, _ in known]
+    for spec in data:
+        name = spec.partition(":")[0]
+        if name not in names:
+            raise UsageError(
+                f"--data {spec}: the baseline has no Dice of {name!r}, but of {', '.join(names) or 'none'}"
+            )
+    drawn = [f"{DRAWN}:{number}" for (name, _), number in known.items() if name == DRAWN]
+    return (*data, *(spec for spec in drawn if not any(each.startswith(f"{DRAWN}:") for each in data)))

@@ -1,0 +1,96 @@
+"""Two benches -> what changed, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from edgeseg.model_choice import EIGHT_BIT
+from edgeseg.report import Bench, Row, RowKey
+from edgeseg_benchmarks.gate.accuracy import Names, compare_accuracy
+from edgeseg_benchmarks.gate.cost import compare_ratios, compare_size, first_measured
+from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
+
+PACKAGES = {"openvino": "openvino", "ncnn": "ncnn"}
+"""Runtimes that may be missing, and the package that each is; ONNX Runtime may not."""
+
+
+def judge(before: Bench, now: Bench, limits: Limits, left_out: Collection[Names] = frozenset()) -> Judgement:
+    """Compare every row of the baseline with the same row of the current bench.
+
+    Args:
+        before: the baseline.
+        now: the current bench.
+        limits: the largest changes for the worse.
+        left_out: data sets of the baseline that were not given to the current bench, on purpose.
+    """
+    return Judgement((*_rows(before, now, limits, left_out), *_ratios(before, now, limits)))
+
+
+def excuse(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
+    """Why a device cannot be asked for a row; "" where it can, as always for FP32 in ONNX Runtime.
+
+    Args:
+        key: of the row.
+        versions: of the packages that are installed there.
+        features: of its CPU, as Linux names them.
+    """
+    package = PACKAGES.get(key.runtime)
+    if package is not None and package not in versions:
+        return f"{package} is not installed"
+    if key.precision == "int8" and not set(EIGHT_BIT) & set(features):
+        return "the CPU has neither VNNI nor dot product, and INT8 computes otherwise without"
+    return ""
+
+
+def _rows(before: Bench, now: Bench, limits: Limits, left_out: Collection[Names]) -> Iterator[Verdict]:
+    there = {row.key: row for row in now.rows}
+    for row in before.rows:
+        why = excuse(row.key, now.versions, now.device.features)
+        if why:
+            yield Verdict(str(row.key), "row", "not compared", change=why)
+        else:
+            yield from _row(row, there.get(row.key), now, limits, left_out)
+    known = {row.key for row in before.rows}
+    for key in (key for key in there if key not in known):
+        yield Verdict(str(key), "row", "not compared", change="the baseline has no such row")
+
+
+def _row(before: Row, now: Row | None, bench: Bench, limits: Limits, left_out: Collection[Names]) -> Iterator[Verdict]:
+    row = str(before.key)
+    if not before.ok:
+        yield Verdict(row, "row", "incomparable", change=f"it failed in the baseline: {before.status}")
+    elif now is None:
+        yield Verdict(row, "row", "incomparable", change=_other(before.key, bench))
+    elif not now.ok:
+        yield Verdict(row, "row", "worse", "ok", "failed", now.status)
+    elif before.size_px != now.size_px:
+        change = f"other working size: {before.size_px} pixels in the baseline, {now.size_px} now"
+        yield Verdict(row, "row", "incomparable", change=change)
+    else:
+        yield from compare_accuracy(before, now, limits, left_out)
+        yield compare_size(before, now, limits)
+
+
+def _other(key: RowKey, bench: Bench) -> str:
+    """What there is instead of a row."""
+    akin = [row.key for row in bench.rows if row.key.model == key.model]
+    if not akin:
+        return f"other models: the current bench has {', '.join(dict.fromkeys(row.key.model for row in bench.rows))}"
+    for what in ("precision", "runtime", "threads"):
+        found = [getattr(each, what) for each in akin]
+        if getattr(key, what) not in found:
+            return f"other {what}: the current bench has {', '.join(map(str, dict.fromkeys(found)))}"
+    return f"the current bench has only {', '.join(map(str, akin))}"
+
+
+def _ratios(before: Bench, now: Bench, limits: Limits) -> Iterator[Verdict]:
+    """Of all rows that both could measure; a limit that no row could ever be held to is no limit."""
+    firsts = first_measured(before), first_measured(now)
+    there = {row.key: row for row in now.rows if row.ok}
+    measured = [row for row in before.rows if row.ok]
+    for row in measured:
+        if row.key in there and not excuse(row.key, now.versions, now.device.features):
+            yield from compare_ratios(row, there[row.key], firsts, limits)
+    if len(measured) < 2 and (limits.latency_ratio is not None or limits.memory_ratio is not None):
+        change = "a limit was given, but the baseline has no second row to take a ratio over"
+        yield Verdict("bench", "time and memory", "incomparable", change=change)

@@ -1,0 +1,163 @@
+"""`edgeseg doctor`: the device at hand, what works on it, and what `edgeseg run` would take there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgeseg.device import Device
+    from edgeseg.device.trials import Trial
+    from edgeseg.model_choice import ModelFile
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All that was found.
+
+    Attributes:
+        device: the board, its cores, its memory, its clock.
+        versions: of what computes.
+        model: the file that `run` would take, with the reason.
+        runtimes: each tried on that file.
+        providers: ONNX Runtime's, each tried on that file.
+        warnings: sentences, with remedies.
+    """
+
+    device: Device
+    versions: dict[str, str]
+    model: ModelFile
+    runtimes: Sequence[Trial]
+    providers: Sequence[Trial]
+    warnings: Sequence[str]
+
+    @property
+    def runtime(self) -> Trial | None:
+        """The runtime that `run` would take: the first that works."""
+        return next((trial for trial in self.runtimes if trial), None)
+
+    def to_dict(self) -> dict[str, object]:
+        """As in JSON."""
+        return {
+            "device": self.device.to_dict(),
+            "versions": self.versions,
+            "runtimes": [trial.to_dict() for trial in self.runtimes],
+            "providers": [trial.to_dict() for trial in self.providers],
+            "choice": {
+                "model": self.model.name,
+                "file": str(self.model.path),
+                "precision": self.model.card.precision,
+                "runtime": self.runtime.name if self.runtime else None,
+                "threads": self.device.usable_cores,
+                "reason": self.model.reason,
+            },
+            "warnings": list(self.warnings),
+        }
+
+
+@click.command()
+@click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Shipped model, or a file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
+def doctor(model: str, as_json: bool) -> None:
+    """Look at the device: what it is, which runtimes really work, and what `edgeseg run` would take.
+
+    Runtimes and execution providers are tried, not listed: each computes the model in a process of its own. Exit code
+    7 where none can.
+    """
+    examination = _examine(model)
+    if as_json:
+        click.echo(json.dumps(examination.to_dict(), indent=2, allow_nan=False))
+    else:
+        _print(examination)
+    if examination.runtime is None:
+        click.echo("edgeseg: no runtime can compute the model on this device", err=True)
+        sys.exit(7)
+
+
+def _examine(model: str) -> Examination:
+    from edgeseg import cpu
+    from edgeseg.commands.options import RUNTIMES
+    from edgeseg.device import describe, troubles, versions
+    from edgeseg.device.trials import try_providers, try_runtimes
+    from edgeseg.model_choice import find_model
+
+    device = describe()  # before the trials, which load the machine
+    file = find_model(model, "auto", cpu.features())
+    runtimes = try_runtimes([name for name in RUNTIMES if name != "auto"], file.path)
+    return Examination(device, versions(), file, runtimes, try_providers(file.path), troubles(device))
+
+
+def _print(examination: Examination) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from edgeseg.report import printable
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, text in (*_device_rows(examination.device), *_software_rows(examination)):
+        table.add_row(heading, printable(text))
+    Console().print(table)
+
+
+def _device_rows(device: Device) -> Iterator[tuple[str, str]]:
+    if device.board:
+        yield "board", device.board
+    usable = "" if device.usable_cores == device.cores else f", of which this process may use {device.usable_cores}"
+    yield "CPU", f"{device.cpu or 'unknown'} ({device.machine}, {device.bits} bits)"
+    yield "cores", f"{device.cores}{usable}"
+    yield "half precision", _half(device.features)
+    yield "8-bit", _eight_bit(device.features)
+    yield "features", " ".join(device.features) or "unknown"
+    yield "memory", f"{device.memory_bytes / 2**30:.1f} GiB"
+    yield "system", device.os
+    heat = "" if device.temperature_c is None else f", {device.temperature_c:.0f} °C"
+    held = "the clock is held down" if device.throttling else "nothing holds the clock down, as far as can be seen"
+    yield "clock", f"governor {device.governor or 'unknown'}{heat}; {held}"
+
+
+def _half(features: Sequence[str]) -> str:
+    if {"fphp", "asimdhp"} <= set(features):
+        return "yes (fphp, asimdhp): ONNX Runtime computes fp16 files in it"
+    return "no: ONNX Runtime computes fp16 files in FP32"
+
+
+def _eight_bit(features: Sequence[str]) -> str:
+    from edgeseg.model_choice import EIGHT_BIT
+
+    have = dict.fromkeys(word for feature, word in EIGHT_BIT.items() if feature in features)
+    return (
+        f"yes ({', '.join(have)}): 8-bit products come faster than FP32 ones"
+        if have
+        else "no dot product: INT8 gains little"
+    )
+
+
+def _software_rows(examination: Examination) -> Iterator[tuple[str, str]]:
+    yield "versions", ", ".join(f"{package} {number}" for package, number in examination.versions.items())
+    for trial in examination.runtimes:
+        yield f"runtime {trial.name}", _said(trial)
+    for trial in examination.providers:
+        yield f"provider {trial.name.removesuffix('ExecutionProvider')}", _said(trial)
+    model, runtime = examination.model, examination.runtime
+    yield "run takes", f"{model.card.precision} of {model.name}: {model.reason}"
+    yield "", str(model.path)
+    yield "run computes in", "nothing: no runtime works" if runtime is None else _taken(runtime, examination)
+    for warning in examination.warnings:
+        yield "WARNING", warning
+
+
+def _taken(runtime: Trial, examination: Examination) -> str:
+    others = sum(1 for trial in examination.runtimes if trial) - 1
+    why = "the first that works" if others else "the only one that works"
+    return f"{runtime.name} with {examination.device.usable_cores} threads: {why}"
+
+
+def _said(trial: Trial) -> str:
+    return f"{'works' if trial else 'DOES NOT WORK'}: {trial.note}"

@@ -1,0 +1,115 @@
+"""Which runtimes and execution providers really work here: each is tried, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgeseg.arrays import Probability
+from edgeseg.errors import SurroundingsError, one_line
+
+LARGEST_DIFFERENCE = 0.05
+"""Of a probability from the first runtime's: half precision on an ARM core differs by a hundredth."""
+
+PATIENCE_S = 300
+"""TensorRT builds its engine on the first run, which takes a Jetson minutes."""
+
+CPU_PROVIDER = "CPUExecutionProvider"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one runtime or provider.
+
+    Attributes:
+        name: of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
+        works: it computed the model, and agrees with the first that did.
+        note: how, or why not.
+    """
+
+    name: str
+    works: bool
+    note: str
+
+    def __bool__(self) -> bool:
+        return self.works
+
+    def to_dict(self) -> dict[str, object]:
+        """As in JSON."""
+        return asdict(self)
+
+
+def try_runtimes(names: Iterable[str], model: Path) -> list[Trial]:
+    """Compute `model` in each runtime."""
+    return list(_try_all("runtime", names, model.resolve()))
+
+
+def try_providers(model: Path) -> list[Trial]:
+    """Compute `model` on each execution provider that ONNX Runtime lists, the CPU first."""
+    try:
+        listed = _ask("list").get("providers", [])
+    except SurroundingsError as error:
+        return [Trial(CPU_PROVIDER, False, str(error))]
+    names = [str(name) for name in listed] if isinstance(listed, list) else []
+    return list(_try_all("provider", sorted(names, key=lambda name: name != CPU_PROVIDER), model.resolve()))
+
+
+def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[Trial]:
+    first: Probability | None = None
+    with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
+        for name in names:
+            output = Path(scratch) / f"{name}.npy"
+            try:
+                answer = _ask(kind, name, str(model), str(output))
+                probability: Probability = np.load(output, allow_pickle=False)
+            except (SurroundingsError, OSError, ValueError) as error:
+                yield Trial(name, False, one_line(error))
+                continue
+            first = probability if first is None else first
+            yield _compared(name, probability, first, answer)
+
+
+def _compared(name: str, probability: Probability, first: Probability, answer: dict[str, object]) -> Trial:
+    same = probability.shape == first.shape
+    difference = float(np.abs(probability - first).max()) if same else float("inf")
+    if not difference <= LARGEST_DIFFERENCE:  # so written, NaN fails too
+        return Trial(name, False, f"computes something else: probabilities differ by up to {difference:.2g}")
+    nodes = f"; {answer['nodes']} of {answer['of']} nodes run on it" if "nodes" in answer else ""
+    return Trial(name, True, f"computed the model{nodes}")
+
+
+def _ask(*arguments: str) -> dict[str, object]:
+    """The answer of an attempt.
+
+    Raises:
+        SurroundingsError: it failed, crashed or did not end.
+    """
+    command = [sys.executable, "-m", "edgeseg.device.attempt", *arguments]
+    try:
+        done = subprocess.run(
+            # There, as Python looks for modules in the folder that it starts in, which may hold anything.
+            command, cwd=Path(__file__).parents[2],
+            capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise SurroundingsError(f"was not done after {PATIENCE_S} s") from error
+    if done.returncode:
+        raise SurroundingsError(_reason(done.returncode, done.stderr))
+    answer: object = json.loads(done.stdout.strip().rpartition("\n")[2] or "{}")
+    return answer if isinstance(answer, dict) else {}
+
+
+def _reason(code: int, said: str) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        fit = "; its wheel holds instructions that this CPU lacks" if name == "SIGILL" else ""
+        return f"the process died ({name}){fit}"
+    return one_line(Exception(said.strip().rpartition("\n")[2])) or f"exit code {code}"

@@ -1,0 +1,191 @@
+"""`edgeseg gate` as a user calls it: it passes the shipped model, twice, and stops three damaged ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseg.cli import cli
+from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.report import Bench, DataSetEvidence, Row, read_bench
+from edgeseg_benchmarks import measure
+from edgeseg_benchmarks.order import Order
+
+ROOT = Path(__file__).parents[2]
+SHIPPED_FILE = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_photograph() -> None:
+    """What is timed; no test measures time."""
+    measure.PHOTOGRAPH_SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped weights as a user's own model."""
+    file = tmp_path_factory.mktemp("own") / "mine.fp32.onnx"
+    file.write_bytes(SHIPPED_FILE.read_bytes())
+    return file
+
+
+@pytest.fixture(scope="module")
+def baseline(candidate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
+    return save(measure.run_bench(order), tmp_path_factory.mktemp("baseline") / "baseline.json")
+
+
+def save(record: Bench, file: Path) -> Path:
+    file.write_text(json.dumps(record.to_dict(), allow_nan=False))
+    return file
+
+
+def gate(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["gate", *map(str, arguments)], env={"GITHUB_STEP_SUMMARY": ""})
+
+
+def data_sets(record: Bench) -> list[tuple[DataSetEvidence, ...]]:
+    return [row.data_sets for row in record.rows]
+
+
+def changed(baseline: Path, file: Path, change: Callable[[Row], Row]) -> Path:
+    """The baseline with a second row, as it might be now."""
+    record = read_bench(baseline)
+    second = replace(record.rows[0], key=replace(record.rows[0].key, precision="fp16"), ratio_to_first=0.9)
+    return save(replace(record, rows=(record.rows[0], change(second))), file)
+
+
+def test_the_shipped_model_passes_twice_in_a_row(baseline: Path, candidate: Path) -> None:
+    for _ in range(2):
+        done = gate(baseline, "--model", candidate)
+        assert done.exit_code == 0, done.output
+        assert "gate passed: 3 held" in done.stdout
+        assert "+0.0000" in done.stdout
+
+
+def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Path) -> None:
+    order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
+    again = measure.run_bench(order)
+    assert data_sets(again) == data_sets(read_bench(baseline))
+    assert data_sets(again)[0][0].scored
+
+
+def test_damaged_weights_are_stopped_for_their_dice(baseline: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="damaging weights needs onnx (extra 'export')")
+    model = onnx.load(SHIPPED_FILE)
+    noise = np.random.default_rng(0)
+    for weights in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if values.ndim == 4:
+            spoilt = values + noise.normal(0, 0.3 * values.std(), values.shape).astype(values.dtype)
+            weights.CopyFrom(onnx.numpy_helper.from_array(spoilt, weights.name))
+    onnx.save(model, tmp_path / "mine.fp32.onnx")
+    done = gate(baseline, "--model", tmp_path / "mine.fp32.onnx")
+    assert done.exit_code == 4, done.output
+    assert "Dice synthetic" in done.stderr and "file size" not in done.stderr
+
+
+def test_a_larger_file_is_stopped_for_its_size(baseline: Path, tmp_path: Path) -> None:
+    # A field that no reader knows, at the end: 100 KB in it, and not one number else.
+    padding = bytes([0xAA, 0x06, 0xA0, 0x8D, 0x06]) + bytes(100_000)
+    larger = tmp_path / "mine.fp32.onnx"
+    larger.write_bytes(SHIPPED_FILE.read_bytes() + padding)
+    done = gate(baseline, "--model", larger)
+    assert done.exit_code == 4, done.output
+    assert "file size 4.055 MB" in done.stderr and "limit +2.0%" in done.stderr and "Dice" not in done.stderr
+    assert gate(baseline, "--model", larger, "--max-size-growth", "3%").exit_code == 0
+
+
+def test_a_file_that_cannot_be_computed_is_stopped(baseline: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "mine.fp32.onnx"
+    cut.write_bytes(b"nonsense")
+    assert gate(baseline, "--model", cut).exit_code == 6
+    assert gate(baseline).exit_code == 2
+
+
+def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) -> None:
+    before = changed(baseline, tmp_path / "before.json", lambda row: row)
+    now = changed(baseline, tmp_path / "now.json", lambda row: replace(row, ratio_to_first=1.8))
+    done = gate(before, now, "--max-latency-ratio", "1.5")
+    assert done.exit_code == 4
+    assert "network time over mine fp32 x0.90 -> x1.80 (x2.00, limit x1.50)" in done.stderr
+    assert "Dice" not in done.stderr and "file size" not in done.stderr
+    assert gate(before, now).exit_code == 0
+
+
+def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path) -> None:
+    before = changed(baseline, tmp_path / "before.json", lambda row: row)
+    now = changed(
+        baseline, tmp_path / "now.json", lambda row: replace(row, peak_rss_bytes=2 * (row.peak_rss_bytes or 0))
+    )
+    done = gate(before, now, "--max-memory-ratio", "1.5")
+    assert done.exit_code == 4 and "memory over mine fp32" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda row: replace(row, size_px=512), "other working size"),
+        (lambda row: replace(row, key=replace(row.key, precision="int8")), "other precision"),
+        (lambda row: replace(row, data_sets=()), "other data"),
+    ],
+)
+def test_what_cannot_be_compared_is_5(baseline: Path, tmp_path: Path, change: Callable[[Row], Row], said: str) -> None:
+    before = changed(baseline, tmp_path / "before.json", lambda row: row)
+    done = gate(before, changed(baseline, tmp_path / "now.json", change))
+    assert done.exit_code == 5
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
+    assert gate(tmp_path / "nowhere.json").exit_code == 7
+    (tmp_path / "no.json").write_text('{"rows": [NaN]}')
+    for arguments in ((tmp_path / "no.json",), (baseline, tmp_path / "no.json")):
+        done = gate(*arguments)
+        assert done.exit_code == 5
+        assert "is no bench" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--max-size-growth", "2"],
+        ["--max-size-growth", "nan"],
+        ["--max-size-growth", "-1%"],
+        ["--max-dice-drop", "nan"],
+        ["--max-latency-ratio", "0"],
+        ["--data", "drive:nowhere"],
+        ["--model", str(FOLDER / "compact-detail.fp32.onnx")],
+    ],
+)
+def test_wrong_usage(baseline: Path, candidate: Path, arguments: list[str]) -> None:
+    done = gate(baseline, "--model", candidate, *arguments)
+    assert done.exit_code == 2, done.output
+
+
+def test_a_bench_that_is_there_is_not_run_again(baseline: Path) -> None:
+    assert gate(baseline, baseline).exit_code == 0
+    assert gate(baseline, baseline, "--data", "synthetic:1").exit_code == 2
+
+
+def test_the_committed_baseline_is_of_the_files_that_are_shipped() -> None:
+    record = read_bench(ROOT / "benchmarks" / "baseline.json")
+    keys = {(row.key.model, row.key.precision) for row in record.rows}
+    files = {
+        (name, file.name.split(".")[1]): file
+        for name, stem in SHIPPED.items()
+        for file in FOLDER.glob(f"{stem}.*.onnx")
+    }
+    assert keys == set(files), "make baseline writes it anew"
+    for row in record.rows:
+        assert row.ok
+        assert row.key.runtime == "onnxruntime"
+        assert row.file_bytes == files[row.key.model, row.key.precision].stat().st_size, "make baseline writes it anew"
+        assert {(each.name, len(each.photographs)) for each in row.data_sets} >= {("drive", 20), ("stare", 20)}
+        assert "synthetic" in {each.name for each in row.data_sets}

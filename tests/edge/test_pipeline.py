@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotographError
-from edgeseg.pipeline import Pipeline
-from edgeseg.stopping import Stop
+from edgeseg.stream.pipeline import Pipeline
+from edgeseg.stream.stopping import Stop
 
 MODES = [(0, 0), (1, 0), (0, 1), (1, 1), (1, 3)]
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.files import remove_left_over, temporary_beside
 from edgeseg.photo import encode_png
-from edgeseg.png_text import read_text, with_text
+from edgeseg.results.png_text import read_text, with_text
 from edgeseg.synthetic import draw
 
 COUNT = 24

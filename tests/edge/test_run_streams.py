@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from edgeseg.arrays import Photo
 from edgeseg.cli import cli
 from edgeseg.photo import encode_png
-from edgeseg.record import SCHEMA
+from edgeseg.results.record import SCHEMA
 from edgeseg.synthetic import draw
 
 

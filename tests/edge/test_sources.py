@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 
 from edgeseg.errors import PhotographError
 from edgeseg.photo import encode_png
-from edgeseg.repeats import Repeats
 from edgeseg.sources import Frame, now
 from edgeseg.sources.camera import Camera
 from edgeseg.sources.jpeg_stream import MAX_FRAME_BYTES, JpegSplitter
 from edgeseg.sources.newest import Newest
 from edgeseg.sources.standard_input import Mjpeg, OnePhotograph, standard_input
 from edgeseg.sources.watched import WatchedFolder
-from edgeseg.stopping import OnceAMinute, Stop
+from edgeseg.stream.repeats import Repeats
+from edgeseg.stream.stopping import OnceAMinute, Stop
 
 EYE = np.full((48, 64, 3), 90, np.uint8)
 Image = npt.NDArray[np.uint8] | None

@@ -13,7 +13,7 @@ import pytest
 
 from edgeseg.errors import SurroundingsError
 from edgeseg.files import remove_left_over
-from edgeseg.video_writer import overlay_video
+from edgeseg.results.video_writer import overlay_video
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

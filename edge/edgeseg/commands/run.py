@@ -16,10 +16,10 @@ from edgeseg.commands.options import model_options
 if TYPE_CHECKING:
     from edgeseg.inputs import Part
     from edgeseg.model_choice import PrecisionChoice
-    from edgeseg.running import Run
     from edgeseg.runtimes import RuntimeChoice
     from edgeseg.sources import Source
-    from edgeseg.stopping import Stop
+    from edgeseg.stream.running import Run
+    from edgeseg.stream.stopping import Stop
 
 FOLDER = Path("vessels")
 
@@ -73,10 +73,10 @@ def run(
     """
     from edgeseg import __version__
     from edgeseg.files import make_folder, remove_left_over
-    from edgeseg.running import Run, sources_of
     from edgeseg.segmenter import Segmenter
-    from edgeseg.stages import Maker, Wanted
-    from edgeseg.stopping import stop_by_signals
+    from edgeseg.stream.running import Run, sources_of
+    from edgeseg.stream.stages import Maker, Wanted
+    from edgeseg.stream.stopping import stop_by_signals
 
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")

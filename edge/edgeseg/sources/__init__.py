@@ -10,7 +10,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
 """An image file's bytes, or a decoded frame (H, W, 3) uint8 RGB."""

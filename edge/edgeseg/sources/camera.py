@@ -8,7 +8,7 @@ from datetime import datetime
 
 from edgeseg.sources import Frame, now
 from edgeseg.sources.video import Capture, Picture, open_capture
-from edgeseg.stopping import OnceAMinute, Say, Stop
+from edgeseg.stream.stopping import OnceAMinute, Say, Stop
 
 _FPS = 10.0
 _PATIENCE = 20  # empty reads in a row; some drivers stutter

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edgeseg.sources import Frame, Source
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 _LOOK_S = 0.1
 _GOODBYE_S = 2.0  # for a driver that hangs in reading

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgeseg.inputs import Input
 from edgeseg.sources import Frame
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from edgeseg.errors import PhotographError
 from edgeseg.sources import Frame, now
 from edgeseg.sources.camera import stamp
 from edgeseg.sources.jpeg_stream import BEGINNING, JpegSplitter
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 NAME, STEM = "standard input", "stdin"
 _BLOCK = 1 << 18

@@ -17,7 +17,7 @@ from edgeseg.codec.decode import check_size
 from edgeseg.codec.messages import silence
 from edgeseg.errors import PhotographError
 from edgeseg.sources import Frame, Payload
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 _USUAL_FPS = 25.0
 _MISSING = 0.02  # of the frames: containers without an index estimate their number

@@ -19,7 +19,7 @@ from edgeseg.errors import PhotographError
 from edgeseg.inputs import Input, photographs_in, result_name
 from edgeseg.photo import read_bytes
 from edgeseg.sources import Frame
-from edgeseg.stopping import OnceAMinute, Say, Stop
+from edgeseg.stream.stopping import OnceAMinute, Say, Stop
 
 _State: TypeAlias = "tuple[int, int, int]"
 """Size, time of change in nanoseconds, inode."""

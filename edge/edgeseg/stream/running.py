@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from edgeseg import cpu
 from edgeseg.errors import PhotographError
 from edgeseg.inputs import check_collisions, gather, own_results
-from edgeseg.pipeline import Pipeline
-from edgeseg.record import Record
+from edgeseg.results.record import Record
+from edgeseg.results.teller import Teller, say
 from edgeseg.sources import Frame, Source, now
 from edgeseg.sources.photographs import Photographs
-from edgeseg.stages import Decoded, Judged, Maker, Stages, Wanted
-from edgeseg.stopping import Stop
-from edgeseg.teller import Teller, say
-from edgeseg.throughput import Throughput
+from edgeseg.stream.pipeline import Pipeline
+from edgeseg.stream.stages import Decoded, Judged, Maker, Stages, Wanted
+from edgeseg.stream.stopping import Stop
+from edgeseg.stream.throughput import Throughput
 
 if TYPE_CHECKING:
-    from edgeseg.video_writer import OverlayVideo
+    from edgeseg.results.video_writer import OverlayVideo
 
 _MOST_WRITERS = 4
 _AHEAD = 1  # decoded photographs that wait; a second one is being decoded
@@ -133,8 +133,8 @@ class Run:
         return teller.counts.failed, source.total or teller.counts.pictures + teller.counts.failed
 
     def _overlay_video(self, source: Source, fps: float) -> AbstractContextManager[OverlayVideo]:
+        from edgeseg.results.video_writer import overlay_video  # noqa: PLC0415
         from edgeseg.sources.video import Video  # noqa: PLC0415
-        from edgeseg.video_writer import overlay_video  # noqa: PLC0415
 
         # A video file is written as it was; what comes when it comes is shown until the next came.
         return overlay_video(self.wanted.folder, source.stem, fps, live=not isinstance(source, Video))

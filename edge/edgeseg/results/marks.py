@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError
-from edgeseg.png_text import read_text
+from edgeseg.results.png_text import read_text
 
 _PREFIX = "edgeseg:"
 

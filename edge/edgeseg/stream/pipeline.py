@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from edgeseg.stopping import Stop
+from edgeseg.stream.stopping import Stop
 
 F = TypeVar("F")
 D = TypeVar("D")

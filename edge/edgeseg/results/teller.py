@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import click
 
 from edgeseg.files import named
-from edgeseg.record import Record
-from edgeseg.stopping import OnceAMinute
+from edgeseg.results.record import Record
+from edgeseg.stream.stopping import OnceAMinute
 
 _EVERY_S = 60.0
 

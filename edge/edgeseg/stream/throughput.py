@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from edgeseg.record import Record
+from edgeseg.results.record import Record
 
 _SEGMENT = ("field_of_view", "quality", "preprocess", "infer", "postprocess")
 _WRITE = ("encode", "write", "video")

@@ -1,4 +1,4 @@
-"""One frame's way through a run: decode, judge and segment, write. What `edgeseg.pipeline` puts side by side."""
+"""One frame's way through a run: decode, judge and segment, write. What `edgeseg.stream.pipeline` puts side by side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg import marks, png_text
 from edgeseg.arrays import Photo
 from edgeseg.errors import PhotographError
 from edgeseg.field_of_view import FieldOfView, field_of_view, find
@@ -20,13 +19,14 @@ from edgeseg.inputs import Part, output_file
 from edgeseg.overlay import overlay
 from edgeseg.photo import as_photo, decode, encode_png
 from edgeseg.quality import NO_FUNDUS, Quality, quality
-from edgeseg.record import Made, Record, Skipped
-from edgeseg.repeats import Repeats
+from edgeseg.results import marks, png_text
+from edgeseg.results.record import Made, Record, Skipped
 from edgeseg.segmenter import Segmentation, Segmenter
 from edgeseg.sources import Frame
+from edgeseg.stream.repeats import Repeats
 
 if TYPE_CHECKING:
-    from edgeseg.video_writer import OverlayVideo
+    from edgeseg.results.video_writer import OverlayVideo
 
 
 @dataclass(frozen=True, eq=False)

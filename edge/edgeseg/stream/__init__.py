@@ -1,0 +1,1 @@
+"""From frames to results: decoding, segmenting and writing at the same time, until the source or the user ends it."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from edgeseg.errors import EdgesegError
+from edgeseg.offline import turn_telemetry_off
 
-# A device that holds patients' photographs opens no connection. ONNX Runtime >= 1.29 reads this when it is first
-# imported, and all of this project's packages import this one first.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+turn_telemetry_off()
 
 __version__ = "0.1.0"
 __all__ = ["EdgesegError", "Segmentation", "Segmenter", "__version__"]

@@ -1,4 +1,4 @@
-"""Field of view's mask -> the working size: exactly what OpenCV's area average gives, without reading every pixel twice.
+"""Field of view's mask -> the working size: exactly what OpenCV's area average gives, quicker.
 
 A field of view is nearly always one run of pixels a row, and all but the pixels at its rim are wholly inside or wholly
 outside. So the runs are found, the rim's pixels are computed from them, and the rest is filled in.
@@ -91,7 +91,8 @@ def _of_runs(a: Floats, b: Floats, weights: Floats, width: int, skip: Integers) 
     left, right = np.where(empty, width, a), np.where(empty, 0, b)
     # From `outer[0]` to `outer[1]` a pixel may be set, from `inner[0]` to `inner[1]` it is covered wholly.
     outer = np.floor(left.min(axis=1)), np.minimum(np.ceil(right.max(axis=1)), width)
-    inner = np.ceil(left.max(axis=1)), np.floor(right.min(axis=1))
+    unused = weights == 0
+    inner = np.ceil(np.where(unused, 0, left).max(axis=1)), np.floor(np.where(unused, width, right).min(axis=1))
     hollow = none | (inner[0] >= inner[1])
     outer = np.where(none, 0, outer[0]), np.where(none, 0, outer[1])
     inner = np.where(hollow, outer[1], inner[0]), np.where(hollow, outer[1], inner[1])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from edgeseg.inputs import Part, Source
     from edgeseg.model_choice import PrecisionChoice
-    from edgeseg.runtimes import RuntimeChoice
+    from edgeseg.runtimes import ProviderChoice, RuntimeChoice
     from edgeseg.segmenter import Segmentation, Segmenter
 
 FOLDER = Path("vessels")
@@ -43,6 +43,7 @@ def run(
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
+    provider: ProviderChoice | None,
     threads: int | None,
     threshold: float | None,
     overlay: bool,
@@ -62,7 +63,7 @@ def run(
     if skipped := own_results(inputs):
         click.echo(f"left out, a result of an earlier run: {', '.join(map(str, skipped))}", err=True)
     check_collisions(sources, output)
-    segmenter = Segmenter(model, precision, runtime, threads, threshold)
+    segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
     make_folder(output)
     parts: tuple[Part, ...] = ("vessels", *_asked("overlay", overlay), *_asked("probability", probability))
     failed = sum(not done for done in _segment_all(sources, segmenter, output, parts, as_json))

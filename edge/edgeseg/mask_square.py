@@ -49,7 +49,7 @@ def _from_runs(part: Mask, width: int, height: int) -> Mask | None:
     small = _of_runs(starts[rows] / across, ends[rows] / across, weights, width, others)
     if small is None or not len(others):
         return small
-    area = np.einsum("yk,ykx->yx", weights[others], _covered(part, rows[others], width))
+    area = (weights[others][:, :, None] * _covered(part, rows[others], width)).sum(axis=1)
     if (np.abs(area - 0.5) < _TIE).any():
         return None
     small[others] = np.where(area > 0.5, 255, 0)
@@ -72,8 +72,8 @@ def _runs(part: Mask) -> tuple[Integers, Integers, npt.NDArray[np.bool_]]:
 def _covered(part: Mask, rows: Integers, width: int) -> Floats:
     """How much of each cell of a row is set: (N, K) rows -> (N, K, width), 0 to 1."""
     some, where = np.unique(rows, return_inverse=True)
-    upto = np.zeros((len(some), part.shape[1] + 1))
-    np.cumsum(part[some] != 0, axis=1, out=upto[:, 1:])
+    upto = np.zeros((len(some), part.shape[1] + 1), np.int32)
+    np.cumsum(part[some].view(np.bool_), axis=1, out=upto[:, 1:])
     edges = np.arange(width + 1) * (part.shape[1] / width)
     below = np.minimum(edges.astype(np.int64), part.shape[1] - 1)
     at = upto[:, below] + (edges - below) * (upto[:, below + 1] - upto[:, below])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ except Exception as error:  # its libraries may not load on this system
 class OpenVino:
     """A model compiled for the CPU."""
 
-    name = "openvino"
+    name: Literal["openvino"] = "openvino"
 
     def __init__(self, file: Path, size: int, threads: int) -> None:
         # The precision is OpenVINO's own choice: BF16 where the CPU multiplies it in hardware (AMX, AVX512-BF16), and

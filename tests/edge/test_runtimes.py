@@ -45,6 +45,13 @@ def test_a_forbidden_import_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "openvino" not in runtimes.installed()
 
 
+def test_a_folder_of_that_name_is_no_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "openvino").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    assert "openvino" not in runtimes.installed()
+
+
 def test_telemetry_is_off() -> None:
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert sys.modules["openvino_telemetry"] is None

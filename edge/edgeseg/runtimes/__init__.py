@@ -92,6 +92,7 @@ def load(
 
 def _is_there(name: str) -> bool:
     try:
-        return find_spec(name) is not None
+        spec = find_spec(name)
     except (ImportError, ValueError):  # forbidden in `sys.modules`, as a test does
         return False
+    return spec is not None and spec.origin is not None  # a mere folder of that name has no origin

@@ -40,7 +40,7 @@ def installed() -> tuple[RuntimeName, ...]:
 
     Whether one works on this device only a trial shows: `edgeseg doctor`.
     """
-    return tuple(name for name in ("openvino", "onnxruntime") if _is_there(name))  # type: ignore[misc]
+    return tuple(name for name in ("openvino", "onnxruntime") if _is_there(name))
 
 
 def resolve(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:

@@ -14,7 +14,7 @@ from edgeseg.model_card import Precision, read_card
 from edgeseg.model_choice import ModelFile, PrecisionChoice, choose, find_model
 from edgeseg.models import SHIPPED
 from edgeseg.report import RowKey
-from edgeseg.runtimes import RuntimeChoice
+from edgeseg.runtimes import resolve
 
 DEFAULT_RUNTIME = "onnxruntime"
 PACKAGES = {DEFAULT_RUNTIME: ("onnxruntime",), "openvino": ("openvino",), "ncnn": ("ncnn", "pnnx")}
@@ -80,17 +80,11 @@ def installed_runtimes() -> tuple[str, ...]:
     return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
 
 
-def _runtime_of_auto() -> str:
-    """What `--runtime auto` takes: OpenVINO where the device knows it and it is installed."""
-    known = "openvino" in get_args(RuntimeChoice) and "openvino" in installed_runtimes()
-    return "openvino" if known else DEFAULT_RUNTIME
-
-
 def candidates(order: Order) -> list[Candidate]:
     """The rows, in the table's order; one whose file is not there says so instead of ending the bench."""
     runtimes = order.runtimes or installed_runtimes()
     threads = order.threads or (cpu.usable_cores(),)
-    by_auto = _runtime_of_auto()
+    by_auto = resolve("auto")
     models = tuple(dict.fromkeys((*order.models, *(SHIPPED if order.every else ()))))
     found = [
         Candidate(RowKey(name, precision, runtime, number), file, failure, auto and runtime == by_auto, remarks)

@@ -8,6 +8,8 @@ import numpy as np
 from edgeseg.arrays import Mask, Probability
 from edgeseg.preprocess import Placement
 
+_BAND = 64  # rows
+
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
     """Probability (size, size) -> (H, W) float32 at the photograph's own size, 0 outside the field of view.
@@ -30,9 +32,12 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
     Bit for bit `to_frame(...) >= threshold` inside the field of view, without the full-size probability.
     """
     source = placement.source
-    vessel = _to_source(probability, placement) >= np.float32(threshold)
+    part, least = _to_source(probability, placement), np.float32(threshold)
     frame: Mask = np.zeros(placement.frame, np.uint8)
-    np.multiply(vessel, inside[source.rows, source.columns], out=frame[source.rows, source.columns])
+    seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
+    for top in range(0, source.height, _BAND):  # so that a comparison is still in the cache when it is used
+        rows = slice(top, top + _BAND)
+        np.multiply(part[rows] >= least, seen[rows], out=found[rows])
     return frame
 
 

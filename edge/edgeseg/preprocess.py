@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgeseg import mask_square
 from edgeseg.arrays import Box, Mask, Photo
 from edgeseg.errors import ModelError
 from edgeseg.field_of_view import FieldOfView, FovMethod
@@ -241,8 +242,13 @@ def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
     source, target = placement.source, placement.target
     part = mask[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(part, (target.width, target.height), interpolation=how)
+    if shrinks:
+        resized = mask_square.shrink(part, target.width, target.height)
+    else:
+        larger = cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_LINEAR)
+        resized = np.where(larger > 127, np.uint8(255), np.uint8(0))
+    if resized.shape == (placement.size, placement.size):
+        return resized
     square: Mask = np.zeros((placement.size, placement.size), np.uint8)
     square[target.rows, target.columns] = resized
     return square
@@ -251,8 +257,7 @@ def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
 def equalise(photo: Photo, clip_limit: float, tiles: int) -> Photo:
     """CLAHE on each of R, G and B of (H, W, 3) uint8, as the reference system equalised."""
     clahe = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles))
-    channels = [clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)]
-    return cv2.merge(channels).astype(np.uint8, copy=False)
+    return cv2.merge([clahe.apply(channel) for channel in cv2.split(photo)]).astype(np.uint8, copy=False)
 
 
 def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Photo:

@@ -20,7 +20,7 @@ from edgeseg.model_choice import PrecisionChoice, find_model
 from edgeseg.photo import as_photo, decode, read
 from edgeseg.postprocess import to_frame, to_mask
 from edgeseg.preprocess import Placement, preprocess
-from edgeseg.runtimes import RuntimeChoice, load
+from edgeseg.runtimes import ProviderChoice, RuntimeChoice, load
 
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 """An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
@@ -67,9 +67,10 @@ class Segmenter:
     Args:
         model: a shipped name (`default`) or a model file.
         precision: `auto`, or the precision whose file is to be loaded.
-        runtime: `auto` or `onnxruntime`.
+        runtime: `auto` (OpenVINO where it is installed), `onnxruntime` or `openvino`.
         threads: to compute with; None takes every core that the process may use.
         threshold: probability from which a pixel is vessel; None takes the model's own.
+        provider: ONNX Runtime's (`cpu`, `cuda`, `tensorrt`); None is the CPU.
 
     Raises:
         ModelError: there is no such model, or it was refused.
@@ -84,6 +85,7 @@ class Segmenter:
         runtime: RuntimeChoice = "auto",
         threads: int | None = None,
         threshold: float | None = None,
+        provider: ProviderChoice | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: at least 1")
@@ -93,7 +95,7 @@ class Segmenter:
         self.card = self.file.card
         self.threads = threads or cpu.usable_cores()
         self.threshold = self.card.threshold if threshold is None else threshold
-        self.runtime = load(self.file.path, self.card.preprocessing.size, runtime, self.threads)
+        self.runtime = load(self.file.path, self.card.preprocessing.size, runtime, self.threads, provider)
 
     def segment(self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None) -> Segmentation:
         """Find the vessels.

@@ -22,6 +22,7 @@ class Ncnn:
     """A loaded network; the photograph's bytes become planes outside of it, within the time that is told."""
 
     name = "ncnn"
+    compute = "float32"
 
     def __init__(self, file: Path, size: int, threads: int) -> None:
         try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgeseg.evaluation import Comparison, Watch
     from edgeseg.model_choice import PrecisionChoice
     from edgeseg.report import DataSetEvidence, EvaluationProtocol, PhotographEvidence
-    from edgeseg.runtimes import RuntimeChoice
+    from edgeseg.runtimes import ProviderChoice, RuntimeChoice
     from edgeseg.segmenter import Segmenter
 
 
@@ -40,6 +40,7 @@ def evaluate(
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
+    provider: ProviderChoice | None,
     threads: int | None,
     protocol: EvaluationProtocol,
     as_json: bool,
@@ -57,7 +58,7 @@ def evaluate(
     from edgeseg.segmenter import Segmenter
 
     data_sets = _open(specs, split)
-    segmenter = Segmenter(model, precision, runtime, threads)
+    segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
         _check_collisions(data_sets)
         make_folder(figures)

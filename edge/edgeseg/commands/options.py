@@ -11,15 +11,18 @@ P = ParamSpec("P")
 
 # Written out, as the vocabularies' own modules load OpenCV; a test holds them equal.
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
-RUNTIMES = ("auto", "onnxruntime")
+RUNTIMES = ("auto", "onnxruntime", "openvino")
+PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
 
 
 def model_options(command: Callable[P, None]) -> Callable[P, None]:
-    """`--model`, `--precision`, `--runtime` and `--threads`, as `Segmenter` takes them."""
+    """`--model`, `--precision`, `--runtime`, `--provider` and `--threads`, as `Segmenter` takes them."""
     for option in (
         click.option("--threads", type=click.IntRange(1), metavar="N",
                      help="To compute with.  [default: every core this process may use]"),
+        click.option("--provider", type=click.Choice(PROVIDERS),
+                     help="ONNX Runtime's execution provider; tensorrt computes in FP16.  [default: cpu]"),
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
                      help="What computes the network."),
         click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,

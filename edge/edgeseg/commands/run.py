@@ -16,7 +16,7 @@ from edgeseg.commands.options import model_options
 if TYPE_CHECKING:
     from edgeseg.inputs import Part
     from edgeseg.model_choice import PrecisionChoice
-    from edgeseg.runtimes import RuntimeChoice
+    from edgeseg.runtimes import ProviderChoice, RuntimeChoice
     from edgeseg.sources import Source
     from edgeseg.stream.running import Run
     from edgeseg.stream.stopping import Stop
@@ -54,6 +54,7 @@ def run(
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
+    provider: ProviderChoice | None,
     threads: int | None,
     threshold: float | None,
     overlay: bool,
@@ -82,7 +83,7 @@ def run(
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
     with stop_by_signals() as stop:
         sources = sources_of(inputs, camera, watch, output, newest, stop)
-        segmenter = Segmenter(model, precision, runtime, threads, threshold)
+        segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         make_folder(output)
         remove_left_over(output)
         parts: tuple[Part, ...] = ("vessels", *_asked("overlay", overlay), *_asked("probability", probability))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,9 @@ import numpy.typing as npt
 from edgeseg.arrays import Probability
 from edgeseg.errors import SurroundingsError
 
-RuntimeChoice: TypeAlias = Literal["auto", "onnxruntime"]
+RuntimeName: TypeAlias = Literal["onnxruntime", "openvino"]
+RuntimeChoice: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
+ProviderChoice: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
 
 
 class Runtime(Protocol):
@@ -19,7 +22,12 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """As in reports (`onnxruntime`)."""
+        """As in reports."""
+        ...
+
+    @property
+    def compute(self) -> str:
+        """Where and how it computes, as far as the runtime tells: `CPUExecutionProvider`, `bfloat16`."""
         ...
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
@@ -27,15 +35,64 @@ class Runtime(Protocol):
         ...
 
 
-def load(file: Path, size: int, runtime: RuntimeChoice, threads: int) -> Runtime:
+def installed() -> tuple[RuntimeName, ...]:
+    """The runtimes that can be imported, the one that `auto` prefers first; none is loaded to tell.
+
+    Whether one works on this device only a trial shows: `edgeseg doctor`.
+    """
+    return tuple(name for name in ("openvino", "onnxruntime") if _is_there(name))
+
+
+def resolve(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
+    """The runtime that a choice stands for: `auto` takes OpenVINO where it is installed, unless a provider is named.
+
+    Raises:
+        SurroundingsError: It is not installed; the message lists what is.
+    """
+    there = installed()
+    if runtime not in get_args(RuntimeChoice):
+        raise SurroundingsError(f"--runtime {runtime}: unknown; there is {', '.join(there) or 'none'}")
+    if provider is not None and runtime == "openvino":
+        raise SurroundingsError("--provider is ONNX Runtime's; leave out --runtime openvino")
+    if runtime == "auto":
+        wanted = there if provider is None else tuple(name for name in there if name == "onnxruntime")
+        if wanted:
+            return wanted[0]
+        raise SurroundingsError("no runtime is installed; pip install onnxruntime")
+    if runtime not in there:
+        remedy = "pip install '.[openvino]' in the clone" if runtime == "openvino" else "pip install onnxruntime"
+        raise SurroundingsError(f"--runtime {runtime}: not installed ({remedy}); there is {', '.join(there) or 'none'}")
+    return runtime
+
+
+def load(
+    file: Path, size: int, runtime: RuntimeChoice, threads: int, provider: ProviderChoice | None = None
+) -> Runtime:
     """Load a model file whose card says `size`.
+
+    Args:
+        file: the model.
+        size: side of its input in pixels.
+        runtime: what computes it.
+        threads: on the CPU.
+        provider: ONNX Runtime's execution provider; None is the CPU.
 
     Raises:
         ModelError: the file is damaged or is not what its card says.
-        SurroundingsError: the runtime is not installed.
+        SurroundingsError: the runtime or the provider is not available.
     """
-    if runtime not in ("auto", "onnxruntime"):
-        raise SurroundingsError(f"--runtime {runtime}: not available; there is onnxruntime")
+    if resolve(runtime, provider) == "openvino":
+        from edgeseg.runtimes.open_vino import OpenVino  # noqa: PLC0415
+
+        return OpenVino(file, size, threads)
     from edgeseg.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-    return OnnxRuntime(file, size, threads)
+    return OnnxRuntime(file, size, threads, provider or "cpu")
+
+
+def _is_there(name: str) -> bool:
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # forbidden in `sys.modules`, as a test does
+        return False
+    return spec is not None and spec.origin is not None  # a mere folder of that name has no origin

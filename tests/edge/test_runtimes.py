@@ -1,0 +1,99 @@
+"""Runtimes and providers: what is taken, what is refused, and that all compute the same."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edgeseg import Segmenter, runtimes
+from edgeseg.cli import cli
+from edgeseg.errors import ModelError, SurroundingsError
+from edgeseg.photo import encode_png
+from edgeseg.synthetic import draw
+
+NEEDS_OPENVINO = pytest.mark.skipif(
+    "openvino" not in runtimes.installed(), reason="OpenVINO is not installed (extra 'openvino')"
+)
+
+
+def test_auto_takes_openvino_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "installed", lambda: ("openvino", "onnxruntime"))
+    assert runtimes.resolve("auto") == "openvino"
+    assert runtimes.resolve("onnxruntime") == "onnxruntime"
+    assert runtimes.resolve("auto", "cuda") == "onnxruntime"
+    with pytest.raises(SurroundingsError, match="--provider"):
+        runtimes.resolve("openvino", "cpu")
+
+
+def test_what_is_not_installed_is_an_error_that_lists_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "installed", lambda: ("onnxruntime",))
+    assert runtimes.resolve("auto") == "onnxruntime"
+    with pytest.raises(SurroundingsError, match=r"openvino: not installed .*; there is onnxruntime$"):
+        runtimes.resolve("openvino")
+    monkeypatch.setattr(runtimes, "installed", lambda: ())
+    with pytest.raises(SurroundingsError, match="no runtime is installed"):
+        runtimes.resolve("auto")
+
+
+def test_a_forbidden_import_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert "openvino" not in runtimes.installed()
+
+
+def test_a_folder_of_that_name_is_no_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "openvino").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    assert "openvino" not in runtimes.installed()
+
+
+def test_telemetry_is_off() -> None:
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    assert sys.modules["openvino_telemetry"] is None
+
+
+@pytest.mark.parametrize("option", [("--provider", "cuda"), ("--provider", "tensorrt")])
+def test_an_absent_provider_ends_with_7_and_lists_what_there_is(
+    option: tuple[str, str], tiny_model: Path, tmp_path: Path
+) -> None:
+    import onnxruntime
+
+    if len(onnxruntime.get_available_providers()) > 2:
+        pytest.skip("this ONNX Runtime has providers for a GPU")
+    (tmp_path / "eye.png").write_bytes(encode_png(draw(1, 128).photo))
+    command = ["run", "--model", str(tiny_model), *option, "-o", str(tmp_path), str(tmp_path / "eye.png")]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 7
+    assert "there is cpu" in done.stderr
+
+
+def test_the_cpu_can_be_asked_for(tiny_model: Path) -> None:
+    segmenter = Segmenter(tiny_model, runtime="onnxruntime", threads=1, provider="cpu")
+    assert segmenter.runtime.compute == "CPUExecutionProvider"
+
+
+@NEEDS_OPENVINO
+def test_openvino_agrees_with_onnx_runtime(tiny_model: Path) -> None:
+    photo = draw(3, 300).photo
+    first = Segmenter(tiny_model, runtime="onnxruntime", threads=1)
+    second = Segmenter(tiny_model, runtime="openvino", threads=1)
+    one, other = first.segment(photo), second.segment(photo)
+    assert second.runtime.name == "openvino" and second.runtime.compute
+    # BF16 where the CPU multiplies it in hardware: eight binary digits.
+    assert np.abs(one.working - other.working).max() < 0.05
+    again = second.segment(draw(4, 300).photo)
+    assert not np.shares_memory(again.working, other.working)
+
+
+@NEEDS_OPENVINO
+def test_openvino_refuses_what_is_no_model_in_one_line(tiny_model: Path, tmp_path: Path) -> None:
+    data = tiny_model.read_bytes()
+    (tmp_path / "x.onnx").write_bytes(data.replace(b'"size": 128', b'"size": 256'))
+    with pytest.raises(ModelError, match=r"x\.onnx: takes and gives") as refusal:
+        Segmenter(tmp_path / "x.onnx", runtime="openvino")
+    assert "\n" not in str(refusal.value)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocess import Preprocessing
+from edgeseg_export.fold import fold_batch_norms
 from edgeseg_export.reading import FIRST_LOGIT, Reading
 
 OPSET = 17
@@ -92,12 +93,13 @@ def to_onnx(network: PhotoToProbability, size: int, opset: int = OPSET, dynamic:
                 opset_version=opset,
                 dynamic_axes={"photo": free, "probability": free} if dynamic else None,
                 dynamo=False,
+                training=torch.onnx.TrainingMode.PRESERVE,  # or it folds BatchNorm, rounding as this CPU does
             )
     except ModelError:
         raise
     except Exception as error:  # the exporter's, or whatever a third party's network raises
         raise ModelError(f"the network cannot be exported at {size}x{size} ({one_line(error)})") from error
-    return with_own_weights(onnx.load_from_string(buffer.getvalue()))
+    return fold_batch_norms(with_own_weights(onnx.load_from_string(buffer.getvalue())))
 
 
 def with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -161,7 +161,7 @@ def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
         ["--max-dice-drop", "nan"],
         ["--max-latency-ratio", "0"],
         ["--data", "drive:nowhere"],
-        ["--model", str(FOLDER / "compact-detail.fp32.onnx")],
+        ["--model", str(FOLDER / "lean-detail.fp32.onnx")],
     ],
 )
 def test_wrong_usage(baseline: Path, candidate: Path, arguments: list[str]) -> None:

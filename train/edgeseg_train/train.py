@@ -54,7 +54,7 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
               help="Show the architectures, their parameters and GMAC.")  # fmt: skip
 @click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
               help="Photographs with masks; may be given several times.")  # fmt: skip
-@click.option("--arch", default="compact", show_default=True, metavar="NAME", help="Architecture; see --list.")
+@click.option("--arch", default="lean", show_default=True, metavar="NAME", help="Architecture; see --list.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",

@@ -6,5 +6,5 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
-SHIPPED = {"default": "compact", "detail": "compact-detail"}
+SHIPPED = {"default": "lean", "detail": "lean-detail"}
 """What users call a shipped model -> its files' name without `.PRECISION.onnx`."""

@@ -71,6 +71,21 @@ class Row:
         whole = time.perf_counter() - start
         return {"network": network * 1e3, "end_to_end": whole * 1e3, "stages": found.timings}
 
+    def network(self) -> Answer:
+        """The network alone, after an untimed run."""
+        self.segmenter.runtime.infer(self.tensor)
+        start = time.perf_counter()
+        self.segmenter.runtime.infer(self.tensor)
+        return {"network": (time.perf_counter() - start) * 1e3}
+
+    def mask(self, output: str) -> Answer:
+        """Write mask and field of view, (2, H, W) uint8, as the photograph's own size has them."""
+        import numpy as np  # noqa: PLC0415
+
+        found = self.segmenter.segment(self.photographs[0])
+        np.save(output, np.stack([found.mask, found.fov.mask]))
+        return {"compute": self.segmenter.runtime.compute}
+
     def evaluate(self, spec: str) -> Answer:
         """Scores of a data set's test split, as `edgeseg evaluate` gives them."""
         from edgeseg.datasets import open_data  # noqa: PLC0415
@@ -134,6 +149,10 @@ class Worker:
         assert self.row is not None, "loaded first"
         if what == "memory":
             return {"bytes": peak_memory()}
+        if what == "mask":
+            return self.row.mask(request["output"])
+        if what == "network":
+            return self.row.network()
         return self.row.turn() if what == "turn" else self.row.evaluate(request["spec"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import get_args
@@ -19,10 +19,10 @@ from edgeseg.model_choice import MOST_FLIPPED, ModelFile, choose, offers, proven
 from edgeseg.runtimes import RuntimeName, installed, resolve
 from edgeseg_benchmarks.honesty import NOISE
 from edgeseg_benchmarks.measure import Note, drawn_photograph
-from edgeseg_benchmarks.order import DEFAULT_RUNTIME
 from edgeseg_benchmarks.processes import Process, RowError
 from edgeseg_benchmarks.turns import ratio
 
+YARDSTICK: RuntimeName = "onnxruntime"
 PATIENCE_S = 600.0
 WARMUP, FEWEST_ROUNDS, MOST_ROUNDS, SECONDS_A_CANDIDATE = 2, 5, 20, 4.0
 UNPROVEN = "its card holds no Dice on real photographs that is as good as its float file's: convert it with --data"
@@ -53,7 +53,7 @@ def tune(model: str, note: Note = lambda _: None) -> Choice:
     """
     offered, cores = offers(model), cpu.usable_cores()
     cards = {precision: file.card for precision, file in offered.items()}
-    yardstick = Spot(DEFAULT_RUNTIME, next(iter(offered)), cores)
+    yardstick = Spot(YARDSTICK, next(iter(offered)), cores)
     able = {p: file for p, file in offered.items() if p != "int8" or len(offered) == 1 or proven(cards)}
     measured = [
         Measured(runtime, p, cores, failure=UNPROVEN) for p in offered if p not in able for runtime in installed()
@@ -156,19 +156,15 @@ class _Running:
         self._process = Process(PATIENCE_S)
         bench.note(f"loading {spot}")
         try:
-            self._process.ask(
-                {
-                    "do": "load",
-                    "file": str(bench.files[spot.precision].path),
-                    "runtime": spot.runtime,
-                    "threads": spot.threads,
-                    "photographs": [str(bench.photograph)],
-                }  # fmt: skip
-            )
+            self._process.ask(self._load(bench))
             self.compute = self._process.ask({"do": "mask", "output": str(self.mask)}).text("compute")
             self.flipped = flips(self.mask, bench.expected or self.mask)
         except (RowError, ValueError, OSError) as error:
             self.failure = str(error)
+
+    def _load(self, bench: _Bench) -> dict[str, object]:
+        file, photographs = str(bench.files[self.spot.precision].path), [str(bench.photograph)]
+        return {"do": "load", **asdict(self.spot), "file": file, "photographs": photographs}
 
     def turn(self) -> None:
         """One timed frame, unless it failed before."""
@@ -185,8 +181,8 @@ class _Running:
         found = Measured(spot.runtime, spot.precision, spot.threads, self.compute, failure=self.failure)
         if self.failure:
             return found
-        times = {"network_ms": median(self.times), "ratio": ratio(self.times, first.times)}
-        return judged(replace(found, flipped=self.flipped, **times))
+        against = ratio(self.times, first.times)
+        return judged(replace(found, flipped=self.flipped, network_ms=median(self.times), ratio=against))
 
     def close(self) -> None:
         """End the process."""
@@ -196,4 +192,4 @@ class _Running:
 def flips(mask: Path, expected: Path) -> float:
     """Share of the field of view's pixels that differ, of two files that a worker wrote."""
     (one, fov), (other, _) = np.load(mask, allow_pickle=False), np.load(expected, allow_pickle=False)
-    return float(np.count_nonzero(one != other) / max(1, np.count_nonzero(fov)))
+    return int(np.count_nonzero(one != other)) / max(1, int(np.count_nonzero(fov)))

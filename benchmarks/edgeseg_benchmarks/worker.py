@@ -53,6 +53,16 @@ class Row:
         how, photo = self.segmenter.card.preprocessing, decode(self.photographs[0])
         return preprocess(photo, field_of_view(photo, how.fov, "photograph"), how).tensor
 
+    def answer(self, what: str, request: Mapping[str, Any]) -> Answer:
+        """To a question about this row."""
+        if what == "memory":
+            return {"bytes": peak_memory()}
+        if what == "mask":
+            return self.mask(request["output"])
+        if what == "network":
+            return self.network()
+        return self.turn() if what == "turn" else self.evaluate(request["spec"])
+
     def facts(self) -> Answer:
         """What the model file says."""
         card = self.segmenter.card
@@ -147,13 +157,7 @@ class Worker:
             pin(request["threads"])
             return {"kernels": kernels(Path(request["file"]), request["threads"])}
         assert self.row is not None, "loaded first"
-        if what == "memory":
-            return {"bytes": peak_memory()}
-        if what == "mask":
-            return self.row.mask(request["output"])
-        if what == "network":
-            return self.row.network()
-        return self.row.turn() if what == "turn" else self.row.evaluate(request["spec"])
+        return self.row.answer(what, request)
 
 
 def _private_output() -> TextIO:

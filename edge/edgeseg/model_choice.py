@@ -23,7 +23,7 @@ LARGEST_DICE_DROP = 0.005
 """That `edgeseg convert` allows INT8, and that `auto` accepts."""
 
 MOST_FLIPPED: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "fp16w": 1e-3, "int8": 1e-2}
-"""Share of the pixels whose mask may differ from FP32's in ONNX Runtime; FP32's own, as OpenVINO computes it in BF16."""
+"""Share of pixels whose mask may differ from FP32's in ONNX Runtime: FP32's too, which OpenVINO computes in BF16."""
 
 EIGHT_BIT = {
     "avx512_vnni": "VNNI",

@@ -13,6 +13,9 @@ from edgeseg.preprocess import Preprocessing, preset
 
 TINY_SIZE = 128
 
+# What the person at this machine once tuned must not choose for the tests; nor for the programs that they start.
+os.environ["EDGESEG_CHOICES"] = ""
+
 # No test measures time: it would fail on a busy board.
 settings.register_profile("edgeseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("edgeseg")

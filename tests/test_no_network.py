@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.cli import VERBS
 from edgeseg.commands.options import RUNTIMES
 
 ROOT = Path(__file__).parents[1]
@@ -106,9 +105,11 @@ def test_train(tiny_checkpoint: Path) -> None:
 
 
 def test_bench(tmp_path: Path) -> None:
-    if "bench" not in VERBS:
-        pytest.skip("there is no `edgeseg bench` yet")
     assert not _edgeseg(["bench", "--runs", "1", "--warmup", "0", "--threads", "1"], tmp_path / "trace")
+
+
+def test_tuning(tmp_path: Path) -> None:
+    assert not _edgeseg(["doctor", "--tune", str(tmp_path / "choices.json")], tmp_path / "trace")
 
 
 def _edgeseg(words: Sequence[str], trace: Path, codes: tuple[int, ...] = (0,)) -> list[str]:

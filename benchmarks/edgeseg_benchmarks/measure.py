@@ -42,7 +42,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
     _check(order)
     device = describe()
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        photograph = _draw(Path(scratch) / "fundus.png", note)
+        photograph = drawn_photograph(Path(scratch) / "fundus.png", note)
         chosen = candidates(order)
         if order.reference:
             note("making ResUNet-Deeper")
@@ -80,7 +80,8 @@ def _check(order: Order) -> None:
         reference.check_installed()
 
 
-def _draw(file: Path, note: Note) -> Path:
+def drawn_photograph(file: Path, note: Note) -> Path:
+    """Write the photograph that all is timed on."""
     from edgeseg.photo import encode_png  # noqa: PLC0415
     from edgeseg.synthetic import draw  # noqa: PLC0415
 

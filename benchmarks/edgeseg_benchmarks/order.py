@@ -13,8 +13,8 @@ from edgeseg.errors import EdgesegError, ModelError
 from edgeseg.model_card import Precision, read_card
 from edgeseg.model_choice import ModelFile, PrecisionChoice, choose, find_model
 from edgeseg.models import SHIPPED
+from edgeseg.plan import Plan, make_plan
 from edgeseg.report import RowKey
-from edgeseg.runtimes import resolve
 
 DEFAULT_RUNTIME = "onnxruntime"
 PACKAGES = {DEFAULT_RUNTIME: ("onnxruntime",), "openvino": ("openvino",), "ncnn": ("ncnn", "pnnx")}
@@ -84,12 +84,14 @@ def candidates(order: Order) -> list[Candidate]:
     """The rows, in the table's order; one whose file is not there says so instead of ending the bench."""
     runtimes = order.runtimes or installed_runtimes()
     threads = order.threads or (cpu.usable_cores(),)
-    by_auto = resolve("auto")
     models = tuple(dict.fromkeys((*order.models, *(SHIPPED if order.every else ()))))
     found = [
-        Candidate(RowKey(name, precision, runtime, number), file, failure, auto and runtime == by_auto, remarks)
+        Candidate(
+            RowKey(name, precision, runtime, number), file, failure, _is_plan(plan, file, runtime, number), remarks
+        )
         for model in models
-        for name, precision, file, failure, auto, remarks in _files(model, order)
+        for plan in (_plan(model),)
+        for name, precision, file, failure, remarks in _files(model, order)
         for runtime in runtimes
         if runtime != PEER or precision == "fp32"
         for number in threads
@@ -106,11 +108,28 @@ def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:
     return replace(candidate, key=key)
 
 
-_File = tuple[str, str, Path | None, str, bool, tuple[str, ...]]
+def _plan(model: str) -> Plan | None:
+    """What `edgeseg run` takes of a model; None where it is a file, of which there is nothing to choose."""
+    if model.endswith(".onnx"):
+        return None
+    try:
+        return make_plan(model)
+    except EdgesegError:
+        return None
+
+
+def _is_plan(plan: Plan | None, file: Path | None, runtime: str, threads: int) -> bool:
+    """The rule's choice is marked with any number of threads, a tuned one with its own."""
+    if plan is None or file != plan.file.path or runtime != plan.runtime:
+        return False
+    return not plan.tuned or threads == plan.threads
+
+
+_File = tuple[str, str, Path | None, str, tuple[str, ...]]
 
 
 def _files(model: str, order: Order) -> Iterator[_File]:
-    """Name, precision, file, why there is none, whether auto takes it, and remarks: for each precision of a model."""
+    """Name, precision, file, why there is none, and remarks: for each precision of a model."""
     taken = _quietly(model, "auto")
     own = taken.card.precision if taken is not None and model.endswith(".onnx") else None
     wanted = get_args(Precision) if order.every else order.precisions
@@ -122,11 +141,10 @@ def _files(model: str, order: Order) -> Iterator[_File]:
             )
         except ModelError as error:
             if not order.every or taken is None:
-                yield (_name(model) if taken is None else taken.name), precision, None, str(error), False, ()
+                yield (_name(model) if taken is None else taken.name), precision, None, str(error), ()
             continue
         marked = ("the half precision for this device",) if found.path == half else ()
-        by_auto = taken is not None and not model.endswith(".onnx") and found.path == taken.path
-        yield found.name, found.card.precision, found.path, "", by_auto, marked
+        yield found.name, found.card.precision, found.path, "", marked
 
 
 def _name(model: str) -> str:

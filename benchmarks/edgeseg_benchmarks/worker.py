@@ -53,6 +53,16 @@ class Row:
         how, photo = self.segmenter.card.preprocessing, decode(self.photographs[0])
         return preprocess(photo, field_of_view(photo, how.fov, "photograph"), how).tensor
 
+    def answer(self, what: str, request: Mapping[str, Any]) -> Answer:
+        """To a question about this row."""
+        if what == "memory":
+            return {"bytes": peak_memory()}
+        if what == "mask":
+            return self.mask(request["output"])
+        if what == "network":
+            return self.network()
+        return self.turn() if what == "turn" else self.evaluate(request["spec"])
+
     def facts(self) -> Answer:
         """What the model file says."""
         card = self.segmenter.card
@@ -70,6 +80,21 @@ class Row:
         found = self.segmenter.segment(data)
         whole = time.perf_counter() - start
         return {"network": network * 1e3, "end_to_end": whole * 1e3, "stages": found.timings}
+
+    def network(self) -> Answer:
+        """The network alone, after an untimed run."""
+        self.segmenter.runtime.infer(self.tensor)
+        start = time.perf_counter()
+        self.segmenter.runtime.infer(self.tensor)
+        return {"network": (time.perf_counter() - start) * 1e3}
+
+    def mask(self, output: str) -> Answer:
+        """Write mask and field of view, (2, H, W) uint8, as the photograph's own size has them."""
+        import numpy as np  # noqa: PLC0415
+
+        found = self.segmenter.segment(self.photographs[0])
+        np.save(output, np.stack([found.mask, found.fov.mask]))
+        return {"compute": self.segmenter.runtime.compute}
 
     def evaluate(self, spec: str) -> Answer:
         """Scores of a data set's test split, as `edgeseg evaluate` gives them."""
@@ -132,9 +157,7 @@ class Worker:
             pin(request["threads"])
             return {"kernels": kernels(Path(request["file"]), request["threads"])}
         assert self.row is not None, "loaded first"
-        if what == "memory":
-            return {"bytes": peak_memory()}
-        return self.row.turn() if what == "turn" else self.row.evaluate(request["spec"])
+        return self.row.answer(what, request)
 
 
 def _private_output() -> TextIO:

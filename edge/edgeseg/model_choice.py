@@ -7,7 +7,8 @@ give equal masks.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -20,6 +21,9 @@ PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 
 LARGEST_DICE_DROP = 0.005
 """That `edgeseg convert` allows INT8, and that `auto` accepts."""
+
+MOST_FLIPPED: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "fp16w": 1e-3, "int8": 1e-2}
+"""Share of pixels whose mask may differ from FP32's in ONNX Runtime: FP32's too, which OpenVINO computes in BF16."""
 
 EIGHT_BIT = {
     "avx512_vnni": "VNNI",
@@ -57,28 +61,54 @@ def find_model(model: str | os.PathLike[str], precision: PrecisionChoice, featur
     Raises:
         ModelError: there is no such model or precision; the message says what there is.
     """
+    with _refusing(model):
+        given = Path(model)
+        if given.suffix == ".onnx" and (precision == "auto" or (given.is_file() and given == _base(given))):
+            return _literally(given, precision)
+        files = _files(model)
+        if precision == "auto":
+            cards = _of_one_checkpoint({p: read_card(file) for p, file in files.items()})
+            chosen, reason = choose(cards, features)
+            return ModelFile(files[chosen], cards[chosen], reason)
+        if precision not in files:
+            base = next(iter(files.values()))
+            raise ModelError(
+                f"{_base(base).name}: there is no {precision} file in {base.parent}; there is {', '.join(files)}"
+            )
+        return ModelFile(files[precision], read_card(files[precision]), f"{precision} was asked for")
+
+
+def offers(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
+    """What `auto` chooses from: a file that is named is alone, else those of one checkpoint that lie side by side.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    with _refusing(model):
+        if Path(model).suffix == ".onnx":
+            alone = _literally(Path(model), "auto")
+            return {alone.card.precision: alone}
+        files = _files(model)
+        cards = _of_one_checkpoint({p: read_card(file) for p, file in files.items()})
+        return {p: ModelFile(files[p], card, "") for p, card in cards.items()}
+
+
+@contextmanager
+def _refusing(model: str | os.PathLike[str]) -> Iterator[None]:
     try:
-        return _find(model, precision, features)
+        yield
     except (OSError, ValueError) as error:  # a folder that may not be entered; "", ".", a name that is too long
         reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(f"{model}: no name of a model ({reason}); give a model file or a shipped name") from error
 
 
-def _find(model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]) -> ModelFile:
-    given = Path(model)
-    if given.suffix == ".onnx" and (precision == "auto" or (given.is_file() and given == _base(given))):
-        return _literally(given, precision)
-    base = FOLDER / SHIPPED[str(model)] if str(model) in SHIPPED else _base(given)
+def _files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
+    """Those of a name, by precision."""
+    base = FOLDER / SHIPPED[str(model)] if str(model) in SHIPPED else _base(Path(model))
     files = {p: file for p in get_args(Precision) if (file := base.with_name(f"{base.name}.{p}.onnx")).is_file()}
     if not files:
         raise ModelError(f"{model}: there is no such model; give a model file or a shipped name ({', '.join(SHIPPED)})")
-    if precision != "auto":
-        if precision not in files:
-            raise ModelError(f"{base.name}: there is no {precision} file in {base.parent}; there is {', '.join(files)}")
-        return ModelFile(files[precision], read_card(files[precision]), f"{precision} was asked for")
-    cards = {p: read_card(file) for p, file in files.items()}
-    chosen, reason = choose(_of_one_checkpoint(cards), features)
-    return ModelFile(files[chosen], cards[chosen], reason)
+    return files
 
 
 def _literally(file: Path, precision: PrecisionChoice) -> ModelFile:
@@ -92,7 +122,7 @@ def _literally(file: Path, precision: PrecisionChoice) -> ModelFile:
 def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> tuple[Precision, str]:
     """The rule of `auto`, and the reason in words."""
     able = next((EIGHT_BIT[feature] for feature in EIGHT_BIT if feature in features), None)
-    if able and _proven(cards):
+    if able and proven(cards):
         return "int8", f"the CPU has {able}, and INT8's Dice is proven on real photographs"
     if "fp16" in cards and {"fphp", "asimdhp"} <= set(features):
         return "fp16", "the CPU computes in half precision"
@@ -104,7 +134,7 @@ def choose(cards: Mapping[Precision, ModelCard], features: Collection[str]) -> t
     return first, f"{first} is the first of what is there; there is no fp32 file"
 
 
-def _proven(cards: Mapping[Precision, ModelCard]) -> bool:
+def proven(cards: Mapping[Precision, ModelCard]) -> bool:
     """INT8's card holds the Dice of real test photographs, nowhere more than the bound below its float sibling's.
 
     Without a float file beside it there is nothing to compare with.

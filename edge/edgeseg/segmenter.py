@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg import cpu
 from edgeseg.arrays import Mask, Photo, Probability
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.model_choice import PrecisionChoice, find_model
+from edgeseg.model_choice import PrecisionChoice
 from edgeseg.photo import as_photo, decode, read
+from edgeseg.plan import make_plan
 from edgeseg.postprocess import to_frame, to_mask
 from edgeseg.preprocess import Placement, preprocess
 from edgeseg.runtimes import ProviderChoice, RuntimeChoice, load
@@ -64,6 +64,9 @@ class Segmentation:
 class Segmenter:
     """One loaded model; segments any number of photographs, one after the other.
 
+    Where neither precision, runtime, threads nor provider is named, what `edgeseg doctor --tune` measured for this
+    model on this CPU is taken, if it was measured.
+
     Args:
         model: a shipped name (`default`) or a model file.
         precision: `auto`, or the precision whose file is to be loaded.
@@ -91,11 +94,11 @@ class Segmenter:
             raise UsageError(f"threads = {threads}: at least 1")
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
-        self.file = find_model(model, precision, cpu.features())
+        plan = make_plan(model, precision, runtime, threads, provider)
+        self.file, self.threads = plan.file, plan.threads
         self.card = self.file.card
-        self.threads = threads or cpu.usable_cores()
         self.threshold = self.card.threshold if threshold is None else threshold
-        self.runtime = load(self.file.path, self.card.preprocessing.size, runtime, self.threads, provider)
+        self.runtime = load(self.file.path, self.card.preprocessing.size, plan.runtime, self.threads, provider)
 
     def segment(self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None) -> Segmentation:
         """Find the vessels.

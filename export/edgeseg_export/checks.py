@@ -11,7 +11,7 @@ import onnx
 
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg.model_card import ModelCard, Precision, read_card
-from edgeseg.model_choice import LARGEST_DICE_DROP
+from edgeseg.model_choice import LARGEST_DICE_DROP, MOST_FLIPPED
 from edgeseg.report import Check, DataSetEvidence
 from edgeseg_export.measure import Measured
 
@@ -35,9 +35,9 @@ class Limits:
 
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(None, 1e-4, None, 1e-4),
-    "fp16": Limits(0.51, None, 1e-3, 1e-3),
-    "fp16w": Limits(0.51, None, 1e-3, 1e-3),
-    "int8": Limits(0.30, None, 1e-2, LARGEST_DICE_DROP),
+    "fp16": Limits(0.51, None, MOST_FLIPPED["fp16"], 1e-3),
+    "fp16w": Limits(0.51, None, MOST_FLIPPED["fp16w"], 1e-3),
+    "int8": Limits(0.30, None, MOST_FLIPPED["int8"], LARGEST_DICE_DROP),
 }
 
 

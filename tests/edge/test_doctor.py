@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg import device
+from edgeseg import device, runtimes
 from edgeseg.cli import cli
 from edgeseg.device import Device, attempt, trials
 from edgeseg.model_choice import find_model
 from edgeseg.models import FOLDER
+from edgeseg.runtimes import resolve
 
 MODEL = FOLDER / "compact.fp32.onnx"
 
@@ -49,7 +50,7 @@ def test_json_tells_what_run_would_take_and_that_it_works() -> None:
     taken = find_model("default", "auto", set(told["device"]["features"]))
     assert told["choice"]["file"] == str(taken.path)
     assert told["choice"]["precision"] == taken.card.precision
-    assert told["choice"]["runtime"] == "onnxruntime"
+    assert told["choice"]["runtime"] == resolve("auto")
     assert told["choice"]["reason"]
     assert told["runtimes"][0]["works"] and told["providers"][0]["name"] == "CPUExecutionProvider"
     assert told["providers"][0]["works"]
@@ -99,10 +100,26 @@ def test_one_that_never_ends_is_ended(stand_in: Stand, monkeypatch: pytest.Monke
 
 
 def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> None:
-    stand_in("np.save(argv[3], np.full((4, 4), 0.9 if argv[1] == 'c' else 0.5)); print('{}')")
+    stand_in("np.save(argv[3], np.full((4, 4), 0.9 if argv[1] == 'c' else 0.1)); print('{}')")
     a, b, c = trials.try_runtimes(["a", "b", "c"], MODEL)
     assert a and b
-    assert not c and "differ by up to 0.4" in c.note
+    assert not c and "100.00% of the pixels differ" in c.note
+
+
+def test_probabilities_may_differ_where_they_decide_nothing(stand_in: Stand) -> None:
+    # OpenVINO's BF16: up to 0.15, and the same mask.
+    stand_in("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
+    assert all(trials.try_runtimes(["a", "b"], MODEL))
+
+
+def test_one_that_run_takes_and_that_does_not_work_is_warned_of(
+    stand_in: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtimes, "installed", lambda: ("openvino", "onnxruntime"))
+    stand_in("argv[1] == 'openvino' and sys.exit('broken'); np.save(argv[3], np.zeros((4, 4))); print('{}')")
+    told = json.loads(doctor("--json").stdout)
+    assert told["choice"]["runtime"] is None
+    assert any("--runtime onnxruntime" in warning for warning in told["warnings"])
 
 
 def test_a_wheel_that_cannot_be_imported_leaves_no_provider(stand_in: Stand) -> None:

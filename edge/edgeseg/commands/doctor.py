@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgeseg.commands.tuning import IN_THE_USUAL_PLACE, Tuned, rows, tune
+
 if TYPE_CHECKING:
     from edgeseg.device import Device
     from edgeseg.device.trials import Trial
     from edgeseg.model_choice import ModelFile
+    from edgeseg.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -23,23 +26,30 @@ class Examination:
     Attributes:
         device: the board, its cores, its memory, its clock.
         versions: of what computes.
-        model: the file that `run` would take, with the reason.
+        plan: what `run` would take: the file with the reason, the runtime, the threads.
         runtimes: each tried on that file.
         providers: ONNX Runtime's, each tried on that file.
         warnings: sentences, with remedies.
+        tuned: what was measured, where that was asked for.
     """
 
     device: Device
     versions: dict[str, str]
-    model: ModelFile
+    plan: Plan
     runtimes: Sequence[Trial]
     providers: Sequence[Trial]
     warnings: Sequence[str]
+    tuned: Tuned | None = None
+
+    @property
+    def model(self) -> ModelFile:
+        """The file that `run` would take."""
+        return self.plan.file
 
     @property
     def runtime(self) -> Trial | None:
-        """The runtime that `run` would take: the first that works."""
-        return next((trial for trial in self.runtimes if trial), None)
+        """The runtime that `run` would take; None where that does not work."""
+        return next((trial for trial in self.runtimes if trial and trial.name == self.plan.runtime), None)
 
     def to_dict(self) -> dict[str, object]:
         """As in JSON."""
@@ -53,43 +63,54 @@ class Examination:
                 "file": str(self.model.path),
                 "precision": self.model.card.precision,
                 "runtime": self.runtime.name if self.runtime else None,
-                "threads": self.device.usable_cores,
+                "threads": self.plan.threads,
                 "reason": self.model.reason,
             },
             "warnings": list(self.warnings),
-        }
+        } | ({} if self.tuned is None else {"tuned": self.tuned.to_dict()})
 
 
 @click.command()
 @click.option("--model", default="default", show_default=True, metavar="NAME|FILE", help="Shipped model, or a file.")
+@click.option("--tune", "tune_file", is_flag=False, flag_value=IN_THE_USUAL_PLACE, metavar="[FILE]",
+              help="Also measure which runtime, precision and number of threads is fastest for the model, and write "
+                   "the choice for `run` to take.  [default: edgeseg/choices.json in your configuration folder]",
+              )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
-def doctor(model: str, as_json: bool) -> None:
+def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     """Look at the device: what it is, which runtimes really work, and what `edgeseg run` would take.
 
     Runtimes and execution providers are tried, not listed: each computes the model in a process of its own. Exit code
-    7 where none can.
+    7 where none can. Nothing is timed without --tune.
     """
-    examination = _examine(model)
+    examination = _examine(model, None if tune_file is None else tune(model, tune_file))
     if as_json:
         click.echo(json.dumps(examination.to_dict(), indent=2, allow_nan=False))
     else:
         _print(examination)
-    if examination.runtime is None:
+    if not any(examination.runtimes):
         click.echo("edgeseg: no runtime can compute the model on this device", err=True)
         sys.exit(7)
 
 
-def _examine(model: str) -> Examination:
-    from edgeseg import cpu
+def _examine(model: str, tuned: Tuned | None) -> Examination:
     from edgeseg.commands.options import RUNTIMES
     from edgeseg.device import describe, troubles, versions
     from edgeseg.device.trials import try_providers, try_runtimes
-    from edgeseg.model_choice import find_model
+    from edgeseg.plan import make_plan
 
     device = describe()  # before the trials, which load the machine
-    file = find_model(model, "auto", cpu.features())
-    runtimes = try_runtimes([name for name in RUNTIMES if name != "auto"], file.path)
-    return Examination(device, versions(), file, runtimes, try_providers(file.path), troubles(device))
+    plan = make_plan(model)
+    runtimes = try_runtimes([name for name in RUNTIMES if name != "auto"], plan.file.path)
+    warnings = (*troubles(device), *_broken(plan, runtimes))
+    return Examination(device, versions(), plan, runtimes, try_providers(plan.file.path), warnings, tuned)
+
+
+def _broken(plan: Plan, runtimes: Sequence[Trial]) -> Iterator[str]:
+    """What `run` takes does not work, but another does."""
+    works = [trial.name for trial in runtimes if trial]
+    if works and plan.runtime not in works:
+        yield f"`edgeseg run` takes {plan.runtime}, which does not work: name another, --runtime {works[0]}"
 
 
 def _print(examination: Examination) -> None:
@@ -148,15 +169,18 @@ def _software_rows(examination: Examination) -> Iterator[tuple[str, str]]:
     model, runtime = examination.model, examination.runtime
     yield "run takes", f"{model.card.precision} of {model.name}: {model.reason}"
     yield "", str(model.path)
-    yield "run computes in", "nothing: no runtime works" if runtime is None else _taken(runtime, examination)
+    yield "run computes in", _taken(runtime, examination)
+    yield from () if examination.tuned is None else rows(examination.tuned)
     for warning in examination.warnings:
         yield "WARNING", warning
 
 
-def _taken(runtime: Trial, examination: Examination) -> str:
-    others = sum(1 for trial in examination.runtimes if trial) - 1
-    why = "the first that works" if others else "the only one that works"
-    return f"{runtime.name} with {examination.device.usable_cores} threads: {why}"
+def _taken(runtime: Trial | None, examination: Examination) -> str:
+    plan = examination.plan
+    if runtime is None:
+        return f"{plan.runtime}, which does not work" if any(examination.runtimes) else "nothing: no runtime works"
+    why = "as it was tuned" if plan.tuned else "OpenVINO is installed" if plan.runtime == "openvino" else "the default"
+    return f"{runtime.name} with {plan.threads} thread{'' if plan.threads == 1 else 's'}: {why}"
 
 
 def _said(trial: Trial) -> str:

@@ -23,8 +23,13 @@ import numpy.typing as npt
 from edgeseg import cpu
 from edgeseg.arrays import Probability
 from edgeseg.errors import EdgesegError, SurroundingsError, one_line
+from edgeseg.field_of_view import field_of_view
 from edgeseg.model_card import read_card
+from edgeseg.preprocess import Preprocessing, preprocess
 from edgeseg.runtimes import RuntimeChoice, load
+from edgeseg.synthetic import draw
+
+SEED, SIDE = 29, 768
 
 
 def main(arguments: list[str]) -> None:
@@ -33,15 +38,16 @@ def main(arguments: list[str]) -> None:
         answer: dict[str, object] = {"providers": _listed()}
     else:
         kind, name, model, output = arguments
-        photo = _noise(read_card(Path(model)).preprocessing.size)
+        photo = _photo(read_card(Path(model)).preprocessing)
         answer, probability = (_runtime if kind == "runtime" else _provider)(name, Path(model), photo)
         np.save(Path(output), probability)
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def _noise(size: int) -> npt.NDArray[np.uint8]:
-    """(1, size, size, 3) uint8: what it shows does not matter, only that all compute the same."""
-    return np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+def _photo(how: Preprocessing) -> npt.NDArray[np.uint8]:
+    """(1, size, size, 3) uint8: a drawn fundus, as noise would lie at the threshold everywhere."""
+    drawn = draw(SEED, SIDE).photo
+    return preprocess(drawn, field_of_view(drawn, how.fov, "drawing"), how).tensor
 
 
 def _runtime(name: str, model: Path, photo: npt.NDArray[np.uint8]) -> tuple[dict[str, object], Probability]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import struct
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +13,6 @@ import psutil
 from edgeseg import cpu
 from edgeseg.device.throttling import read_throttling
 from edgeseg.fields import Fields
-
-TELLING = (
-    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
-    "asimd", "fphp", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "neon",
-)  # fmt: skip
-"""Of the CPU's features, those that decide how fast a network is, as Linux names them."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,7 @@ class Device:
         bits: of this Python's addresses, 64 or 32.
         cores: of the machine.
         usable_cores: that this process may use.
-        features: of the CPU, those in `TELLING`.
+        features: of the CPU, those in `edgeseg.cpu.TELLING`.
         memory_bytes: of the machine.
         os: distribution and kernel.
         governor: of the cores' frequency; several separated by commas.
@@ -96,15 +89,14 @@ def describe(root: Path = Path("/")) -> Device:
         root: of the file system; another one for tests.
     """
     heat = read_throttling(root)
-    have = cpu.features(root / "proc/cpuinfo")
     return Device(
         board=_board(root),
-        cpu=_cpu(root / "proc/cpuinfo"),
+        cpu=cpu.model(root / "proc/cpuinfo"),
         machine=platform.machine(),
         bits=struct.calcsize("P") * 8,
         cores=os.cpu_count() or 0,
         usable_cores=cpu.usable_cores(),
-        features=tuple(feature for feature in TELLING if feature in have),
+        features=cpu.telling(root / "proc/cpuinfo"),
         memory_bytes=psutil.virtual_memory().total,
         os=_system(root),
         governor=heat.governor,
@@ -125,38 +117,6 @@ def read_line(file: Path) -> str:
 
 def _board(root: Path) -> str:
     return read_line(root / "proc/device-tree/model") or read_line(root / "sys/firmware/devicetree/base/model")
-
-
-def _cpu(cpuinfo: Path) -> str:
-    """x86 tells its name; ARM tells who designed the core and which it is."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    told = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    part = told.get("cpu part", "").lower()
-    name = told.get("model name", "") or ARM_CORES.get(part, f"ARM core {part}" if part else "")
-    return "".join(letter for letter in name if letter.isprintable()) or platform.machine()
-
-
-ARM_CORES: Mapping[str, str] = {
-    "0xd03": "Cortex-A53",
-    "0xd04": "Cortex-A35",
-    "0xd05": "Cortex-A55",
-    "0xd07": "Cortex-A57",
-    "0xd08": "Cortex-A72",
-    "0xd09": "Cortex-A73",
-    "0xd0a": "Cortex-A75",
-    "0xd0b": "Cortex-A76",
-    "0xd0c": "Neoverse-N1",
-    "0xd40": "Neoverse-V1",
-    "0xd41": "Cortex-A78",
-    "0xd42": "Cortex-A78AE",
-    "0xd44": "Cortex-X1",
-    "0xd49": "Neoverse-N2",
-    "0xd4f": "Neoverse-V2",
-}
-"""Part numbers in /proc/cpuinfo of cores that ARM designed: those of the boards and servers that people have."""
 
 
 def _system(root: Path) -> str:

@@ -18,6 +18,11 @@ from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
 from edgeseg_train.network import build, named
 
 
+def _heed_ctrl_c() -> None:
+    """A suite that was started in the background inherits a SIGINT that is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_conversion_that_is_stopped_leaves_what_was_there(tmp_path: Path, number: signal.Signals, code: int) -> None:
     tiny, size = named("tiny"), WorkingSize("default", 64)
@@ -27,7 +32,9 @@ def test_a_conversion_that_is_stopped_leaves_what_was_there(tmp_path: Path, numb
     scratch.mkdir()
     (out / "net.fp32.onnx").write_text("an earlier one")
     command = [sys.executable, "-m", "edgeseg", "convert", str(tmp_path / "net.pt"), "-o", str(out), "--no-simplify"]
-    process = subprocess.Popen(command, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL, preexec_fn=_heed_ctrl_c
+    )
     while not list(scratch.glob("edgeseg-*/*")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)

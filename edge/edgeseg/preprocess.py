@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg import mask_square
 from edgeseg.arrays import Box, Mask, Photo
 from edgeseg.errors import ModelError
 from edgeseg.field_of_view import FieldOfView, FovMethod
@@ -242,13 +241,8 @@ def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
     source, target = placement.source, placement.target
     part = mask[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
-    if shrinks:
-        resized = mask_square.shrink(part, target.width, target.height)
-    else:
-        larger = cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_LINEAR)
-        resized = np.where(larger > 127, np.uint8(255), np.uint8(0))
-    if resized.shape == (placement.size, placement.size):
-        return resized
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(part, (target.width, target.height), interpolation=how)
     square: Mask = np.zeros((placement.size, placement.size), np.uint8)
     square[target.rows, target.columns] = resized
     return square

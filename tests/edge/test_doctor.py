@@ -16,10 +16,10 @@ from edgeseg import device, runtimes
 from edgeseg.cli import cli
 from edgeseg.device import Device, attempt, trials
 from edgeseg.model_choice import find_model
-from edgeseg.models import FOLDER
+from edgeseg.models import FOLDER, SHIPPED
 from edgeseg.runtimes import resolve
 
-MODEL = FOLDER / "compact.fp32.onnx"
+MODEL = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
 
 Stand = Callable[[str], None]
 

@@ -113,7 +113,7 @@ def test_instructions_of_an_inference_as_in_the_record(board: Emulated, photogra
         for precision, millions in counts.items():
             assert millions == pytest.approx(recorded[name][precision], rel=0.1), (name, precision)
     a76 = counted["pi5"]
-    # The aim is 1.5, which `compact` held (1.78): `lean` spares FP32 the wide convolutions behind its skips, FP16 hardly.
+    # The aim is 1.5, which `compact` held (1.78): `lean` spares FP32 the convolutions behind its skips, FP16 hardly.
     assert a76["fp32"] / a76["fp16"] >= 1.4
     assert a76["fp32"] / a76["int8"] >= 2
     assert a76["fp16w"] / a76["fp32"] <= 1.1

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.report import Bench, Row, read_bench
+from edgeseg.runtimes import resolve
 from edgeseg_benchmarks import measure
 from edgeseg_benchmarks.cores import fastest
 from edgeseg_benchmarks.kernels import count, kernels
@@ -106,7 +107,7 @@ def test_rows_that_fail_say_why_and_the_others_go_on(record: Bench) -> None:
 
 def test_dice_is_that_of_evaluate_to_the_last_bit(record: Bench, in_half: Path) -> None:
     arguments = ["evaluate", "--model", str(in_half / "tiny.fp32.onnx"), "--data", "synthetic:1", "--threads", "1"]
-    told = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(cli, [*arguments, "--runtime", "onnxruntime", "--json"]).stdout)
     assert json.loads(json.dumps(_of(record, "tiny", "fp32").to_dict()))["data_sets"] == told["data_sets"]
 
 
@@ -202,7 +203,7 @@ def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> 
 
 
 def test_all_is_every_file_that_is_shipped() -> None:
-    found = candidates(Order(every=True, runtimes=("onnxruntime",)))
+    found = candidates(Order(every=True, runtimes=(resolve("auto"),)))
     assert {candidate.key.model for candidate in found} == {"default", "detail"}
     assert all(candidate.file is not None for candidate in found)
     assert sum(candidate.taken_by_auto for candidate in found) == 2

@@ -103,7 +103,7 @@ def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> Non
     stand_in("np.save(argv[3], np.full((4, 4), 0.9 if argv[1] == 'c' else 0.1)); print('{}')")
     a, b, c = trials.try_runtimes(["a", "b", "c"], MODEL)
     assert a and b
-    assert not c and "100.00% of the pixels differ" in c.note
+    assert not c and "100.00% of the mask's pixels differ" in c.note
 
 
 def test_probabilities_may_differ_where_they_decide_nothing(stand_in: Stand) -> None:

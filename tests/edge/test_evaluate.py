@@ -206,7 +206,9 @@ def test_a_bug_is_not_taken_for_a_bad_photograph(segmenter: Segmenter) -> None:
 
 
 def test_json_is_one_object_and_nothing_else(tiny_model: Path, own: Path) -> None:
-    result = _command("--model", tiny_model, "--data", f"pairs:{own}", "--data", "synthetic:1", "--json")
+    result = _command(
+        "--model", tiny_model, "--data", f"pairs:{own}", "--data", "synthetic:1", "--runtime", "onnxruntime", "--json"
+    )
     assert (result.exit_code, result.stderr) == (0, "")
     told = json.loads(result.stdout)
     assert list(told) == ["model", "precision", "runtime", "protocol", "data_sets"]

@@ -183,7 +183,7 @@ MEAN: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [3], "keepdims": 0
 
 def refusal(file: Path, photo: Drawn) -> str:
     with pytest.raises(ModelError) as error:
-        Segmenter(file, threads=1).segment(photo.photo)
+        Segmenter(file, runtime="onnxruntime", threads=1).segment(photo.photo)
     assert str(file) in str(error.value)
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -227,7 +227,7 @@ def test_a_graph_that_does_not_load_is_refused_in_one_line(
     write_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load it") as error:
-        Segmenter(write_model("x"))
+        Segmenter(write_model("x"), runtime="onnxruntime")
     assert "\n" not in str(error.value)
     assert capfd.readouterr().err == ""
 

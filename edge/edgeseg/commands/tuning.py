@@ -67,6 +67,11 @@ def rows(tuned: Tuned) -> Iterator[tuple[str, str]]:
     """For people: each candidate, and where the choice was written."""
     from edgeseg.choices import VARIABLE
 
+    cores = tuned.choice.key.cores
+    yield (
+        "measured against",
+        f"{tuned.choice.key.precisions[0]} in onnxruntime with every core ({cores}), by its mask too",
+    )
     for each in tuned.choice.measured:
         yield f"{each.precision} in {each.runtime}", _said(each, tuned.choice)
     hint = "" if tuned.looked_at else f"; `edgeseg run` takes it where {VARIABLE} names this file"
@@ -78,7 +83,7 @@ def _said(each: Measured, choice: Choice) -> str:
     if each.failure or each.network_ms is None or each.ratio is None:
         return f"{threads}: NOT TO BE TAKEN: {each.failure}"
     taken = (each.runtime, each.precision, each.threads) == (choice.runtime, choice.precision, choice.threads)
-    figures = f"{each.network_ms:.1f} ms, {each.ratio:.2f} of the yardstick's, {each.flipped or 0:.2%} of pixels differ"
+    figures = f"{each.network_ms:.1f} ms, {each.ratio:.2f} of its time, {each.flipped or 0:.2%} of pixels differ"
     return f"{threads}: {figures} ({each.compute}){' <- chosen' if taken else ''}"
 
 

@@ -68,7 +68,7 @@ def _fit(outline: Points, rim: Rim, side: tuple[float, float]) -> Cut | None:
     slope, height = _line(along, outward)
     on = np.abs(outward - slope * along - height) < TOLERANCE
     half = wide * math.sqrt(max(1 - (height / deep) ** 2, 0.0))
-    support = len(np.unique(np.round(along[on]))) / max(2 * half, 1.0)
+    support = len(set(np.round(along[on]).tolist())) / max(2 * half, 1.0)
     if half < _SHORTEST * wide or support < _SUPPORT:
         return None
     length = math.hypot(1.0, slope)

@@ -24,7 +24,7 @@ from edgeseg.codec.broken import BrokenImageError
 from edgeseg.codec.decode import MAX_FILE_BYTES, check_size, decode_rgb
 from edgeseg.errors import PhotographError
 
-Sample = TypeVar("Sample", bound=np.generic)
+Sample = TypeVar("Sample", np.uint8, np.uint16, np.float32)
 
 _BAND = 128  # rows that are encoded at a time
 _PLAIN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
@@ -129,7 +129,8 @@ def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     grey = array.ndim == 2
     if array.dtype.name not in {"uint8", "uint16"} or not (grey or array.shape[2:] == (3,)) or not array.size:
         raise TypeError(f"a PNG holds (H, W) or (H, W, 3) of uint8 or uint16, not {array.shape} {array.dtype}")
-    return bytes(png.encode((array.shape[0], array.shape[1]), bands(array)))
+    rows: Iterator[png.Rows] = (array[top : top + _BAND] for top in range(0, len(array), _BAND))
+    return bytes(png.encode((array.shape[0], array.shape[1]), rows))
 
 
 def bands(array: npt.NDArray[Sample]) -> Iterator[npt.NDArray[Sample]]:

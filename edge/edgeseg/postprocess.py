@@ -10,7 +10,8 @@ import numpy as np
 from edgeseg.arrays import Mask, Probability
 from edgeseg.preprocess import Placement
 
-_BAND = 64  # rows
+_BAND = 64  # rows that the cache holds
+_AT_ONCE = 1 << 19  # pixels that are resized at once: enough for the threads to be worth it
 
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
@@ -43,7 +44,7 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
 
 
 def _bands(probability: Probability, placement: Placement) -> Iterator[tuple[slice, Probability]]:
-    """Rows of the source and their probability, a band at a time: the cache holds it, and memory never all of it.
+    """Rows of the source and their probability, a band at a time, and a part of the photograph in memory at once.
 
     Down first, then across, in which the rows know nothing of each other.
     """
@@ -51,10 +52,13 @@ def _bands(probability: Probability, placement: Placement) -> Iterator[tuple[sli
     tall = np.ascontiguousarray(probability[target.rows, target.columns])
     if source.height != target.height:
         tall = _resized(tall, target.width, source.height)
-    for top in range(0, source.height, _BAND):
-        band = tall[top : top + _BAND]
-        across = band if source.width == target.width else _resized(band, source.width, len(band))
-        yield slice(top, top + len(band)), across
+    many = max(_BAND, _AT_ONCE // source.width)
+    for top in range(0, source.height, many):
+        rows = tall[top : top + many]
+        across = rows if source.width == target.width else _resized(rows, source.width, len(rows))
+        for first in range(0, len(across), _BAND):
+            band = across[first : first + _BAND]
+            yield slice(top + first, top + first + len(band)), band
 
 
 def _resized(part: Probability, width: int, height: int) -> Probability:

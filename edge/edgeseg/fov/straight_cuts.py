@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeseg.fov.rim import TOLERANCE, Floats, Points, Rim
+from edgeseg.percentile import median
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
@@ -89,4 +90,4 @@ def _line(along: Floats, outward: Floats) -> tuple[float, float]:
     rest = outward - slope * along
     start = round(float(rest.min()))
     height = start + int(np.bincount(np.round(rest - start).astype(int).clip(0)).argmax())
-    return slope, float(np.median(rest[np.abs(rest - height) < TOLERANCE]))
+    return slope, median(rest[np.abs(rest - height) < TOLERANCE])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,7 +97,7 @@ def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
 
 def _create_locked(folder: Path, ending: str) -> tuple[Path, BinaryIO]:
     while True:
-        temporary = folder / f"{_TEMPORARY}{secrets.token_hex(8)}.tmp{ending}"
+        temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{ending}"
         file = temporary.open("xb")  # Not mkstemp: its files are for their owner alone.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -10,7 +12,7 @@ from edgeseg.arrays import Mask, Photo
 VESSEL = (64, 255, 128)
 """Green stands out on a retina, for the colour-blind too: it differs from it in brightness as well."""
 
-_BAND = 256  # rows that are mixed at a time
+_BAND = 128  # rows that are mixed at a time
 
 FOUND = (255, 255, 255)
 FALSE = (255, 64, 64)
@@ -20,13 +22,24 @@ MISSED = (64, 160, 255)
 
 def overlay(photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6) -> Photo:
     """Photograph (H, W, 3) uint8 RGB with the mask's pixels (H, W) tinted."""
-    tinted: Photo = photo.copy()
-    for top in range(0, photo.shape[0], _BAND):  # or three more photographs would lie in memory at once
-        band = slice(top, top + _BAND)
-        tint = np.full_like(photo[band], colour)
-        mixed = cv2.addWeighted(photo[band], 1 - opacity, tint, opacity, 0)
-        cv2.copyTo(mixed, mask[band], tinted[band])
+    tinted = np.empty_like(photo)
+    top = 0
+    for band in overlay_bands(photo, mask, colour, opacity):
+        tinted[top : top + len(band)] = band
+        top += len(band)
     return tinted
+
+
+def overlay_bands(
+    photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
+) -> Iterator[Photo]:
+    """The same, some rows at a time from the top, for what needs no second photograph in memory."""
+    for top in range(0, photo.shape[0], _BAND):
+        rows = slice(top, top + _BAND)
+        tinted: Photo = photo[rows].copy()
+        mixed = cv2.addWeighted(tinted, 1 - opacity, np.full_like(tinted, colour), opacity, 0)
+        cv2.copyTo(mixed, mask[rows], tinted)
+        yield tinted
 
 
 def difference(found: Mask, truth: Mask, inside: Mask | None = None) -> Photo:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
 from edgeseg.arrays import Mask, Probability
 from edgeseg.preprocess import Placement
 
-_BAND = 64  # rows
+_BAND = 64  # rows that the cache holds
+_AT_ONCE = 1 << 19  # pixels that are resized at once: enough for the threads to be worth it
 
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
@@ -20,9 +23,10 @@ def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Pr
         inside: (H, W) uint8 {0, 255}, the field of view.
     """
     source = placement.source
-    part = _to_source(probability, placement)
     frame: Probability = np.zeros(placement.frame, np.float32)
-    frame[source.rows, source.columns] = np.where(inside[source.rows, source.columns] != 0, part, np.float32(0))
+    seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
+    for rows, band in _bands(probability, placement):
+        np.copyto(found[rows], band, where=seen[rows] != 0)
     return frame
 
 
@@ -31,20 +35,31 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
 
     Bit for bit `to_frame(...) >= threshold` inside the field of view, without the full-size probability.
     """
-    source = placement.source
-    part, least = _to_source(probability, placement), np.float32(threshold)
+    source, least = placement.source, np.float32(threshold)
     frame: Mask = np.zeros(placement.frame, np.uint8)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for top in range(0, source.height, _BAND):  # so that a comparison is still in the cache when it is used
-        rows = slice(top, top + _BAND)
-        np.multiply(part[rows] >= least, seen[rows], out=found[rows])
+    for rows, band in _bands(probability, placement):
+        np.multiply(band >= least, seen[rows], out=found[rows])
     return frame
 
 
-def _to_source(probability: Probability, placement: Placement) -> Probability:
+def _bands(probability: Probability, placement: Placement) -> Iterator[tuple[slice, Probability]]:
+    """Rows of the source and their probability, a band at a time, and a part of the photograph in memory at once.
+
+    Down first, then across, in which the rows know nothing of each other.
+    """
     source, target = placement.source, placement.target
-    part = np.ascontiguousarray(probability[target.rows, target.columns])
-    if (source.width, source.height) == (target.width, target.height):
-        return part
-    resized = cv2.resize(part, (source.width, source.height), interpolation=cv2.INTER_LINEAR)
-    return resized.astype(np.float32, copy=False)
+    tall = np.ascontiguousarray(probability[target.rows, target.columns])
+    if source.height != target.height:
+        tall = _resized(tall, target.width, source.height)
+    many = max(_BAND, _AT_ONCE // source.width)
+    for top in range(0, source.height, many):
+        rows = tall[top : top + many]
+        across = rows if source.width == target.width else _resized(rows, source.width, len(rows))
+        for first in range(0, len(across), _BAND):
+            band = across[first : first + _BAND]
+            yield slice(top + first, top + first + len(band)), band
+
+
+def _resized(part: Probability, width: int, height: int) -> Probability:
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

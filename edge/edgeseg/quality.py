@@ -25,6 +25,7 @@ import numpy.typing as npt
 from edgeseg.arrays import Mask, Photo
 from edgeseg.field_of_view import FieldOfView
 from edgeseg.fov import rim
+from edgeseg.percentile import percentile
 
 Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
 
@@ -98,7 +99,7 @@ def quality(photo: Photo, fov: FieldOfView) -> Quality:
     inside = np.asarray(mask) > 0
     brightest = part.max(axis=2)
     light = brightest[inside]
-    lit = float((light > _LIT * np.percentile(light, 75)).mean()) if light.any() else 0.0
+    lit = float((light > _LIT * percentile(light, 75)).mean()) if light.any() else 0.0
     shown = cv2.countNonZero(fov.mask) * lit
     disc = _disc(fov.mask)
     return Quality(

@@ -15,6 +15,7 @@ import pytest
 
 from edgeseg import photo
 from edgeseg.arrays import Photo
+from edgeseg.codec import png
 from edgeseg.errors import PhotographError
 
 
@@ -199,6 +200,15 @@ def test_png_keeps_every_value(shape: tuple[int, ...], depth: type[np.unsignedin
     read = cv2.imdecode(np.frombuffer(photo.encode_png(picture), np.uint8), cv2.IMREAD_UNCHANGED)
     assert read is not None
     np.testing.assert_array_equal(read[:, :, ::-1] if len(shape) == 3 else read, picture)
+
+
+@pytest.mark.parametrize("heights", [[7], [1, 6], [3, 3, 1]])
+def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int]) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (7, 5, 3), np.uint8)
+    rows = np.split(picture, np.cumsum(heights)[:-1])
+    read = cv2.imdecode(np.frombuffer(png.encode((7, 5), rows), np.uint8), cv2.IMREAD_COLOR)
+    assert read is not None
+    np.testing.assert_array_equal(read[:, :, ::-1], picture)
 
 
 def test_png_of_another_shape_or_dtype_is_a_programmer_s_error() -> None:

@@ -12,21 +12,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from edgeseg.arrays import Photo
 from edgeseg.cli import cli
+from edgeseg.codec import png
 from edgeseg.files import remove_left_over, temporary_beside
-from edgeseg.photo import encode_png
-from edgeseg.results.png_text import read_text, with_text
+from edgeseg.results.png_text import read_text
 from edgeseg.synthetic import draw
 
 COUNT = 24
 
 
+def _png(picture: Photo, texts: dict[str, str]) -> bytes:
+    return bytes(png.encode((picture.shape[0], picture.shape[1]), [picture], texts))
+
+
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
-    eyes = [encode_png(draw(seed, 200).photo) for seed in range(4)]
+    eyes = [draw(seed, 200).photo for seed in range(4)]
     for number in range(COUNT):
-        (folder / f"eye{number}.png").write_bytes(with_text(eyes[number % 4], {"Title": f"eye {number}"}))
+        (folder / f"eye{number}.png").write_bytes(_png(eyes[number % 4], {"Title": f"eye {number}"}))
     return folder
 
 
@@ -130,7 +135,7 @@ def test_the_texts_of_a_png_are_read_back_and_harm_no_reader(tmp_path: Path) -> 
     picture = draw(0, 64).photo
     file = tmp_path / "a.png"
     texts = {"edgeseg:photograph": "ab" * 32, "Comment": "größe"}
-    file.write_bytes(with_text(encode_png(picture), texts))
+    file.write_bytes(_png(picture, texts))
     assert read_text(file) == texts
     pillow = pytest.importorskip("PIL.Image", reason="Pillow reads PNG text")
     with pillow.open(file) as image:

@@ -22,6 +22,7 @@ MAX_FILE_BYTES = 256 << 20
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MOST_BYTES_PER_PIXEL = 24  # A plain-text PPM of 16 bits needs 18.
+_BAND = 64  # rows
 _CAMERA_RANGES = (255, 1023, 4095, 16383, 65535)
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
@@ -45,7 +46,9 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         image = _eight_bits(_three_channels(_samples(data, header)), header.maximum)
     except MemoryError as error:
         raise BrokenImageError("too large for the memory that is free") from error
-    cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    for top in range(0, len(image), _BAND):  # in place OpenCV copies first, which would be the whole photograph
+        band = image[top : top + _BAND]
+        cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
     return image
 
 

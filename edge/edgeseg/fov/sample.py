@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edgeseg.arrays import Mask, Photo
+from edgeseg.percentile import percentile
 
 _LONGER = 400  # pixels of the longer side, at least, unless the photograph is smaller
 _NARROW = 16  # pixels of the shorter side, at least, likewise
@@ -35,7 +36,7 @@ def take(photo: Photo) -> Sample:
     colour, factor, shift = _reduced(photo)
     brightest = np.maximum(np.maximum(colour[:, :, 0], colour[:, :, 1]), colour[:, :, 2])
     level = np.asarray(cv2.medianBlur(brightest, 5), np.uint8)
-    dark = float(np.percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10))
+    dark = percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10)
     return Sample(colour, level, factor, shift, dark, _bright(level, dark))
 
 

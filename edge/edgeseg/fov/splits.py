@@ -14,6 +14,7 @@ from edgeseg.fov import straight_cuts
 from edgeseg.fov.rim import Points, Rim
 from edgeseg.fov.sample import Sample
 from edgeseg.fov.straight_cuts import Cut
+from edgeseg.percentile import median
 
 _BLACK = 0.4  # of the light on the retina, at most, counts as background
 _ROUND = 0.95  # of the visible rim and of the outline: no other split is tried
@@ -118,7 +119,7 @@ def _reach(rim: Rim) -> float:
 def _ends(sample: Sample, inner: Points, outer: Points) -> bool:
     """Whether the light ends between, as at a camera's stop, instead of fading, as in a frame without background."""
     inside, outside = _levels(sample.level, inner), _levels(sample.level, outer)
-    return bool(np.median((inside - outside) / np.maximum(inside - sample.dark, 1)) > _SHARP)
+    return median((inside - outside) / np.maximum(inside - sample.dark, 1)) > _SHARP
 
 
 def _levels(level: Mask, points: Points) -> npt.NDArray[np.float64]:

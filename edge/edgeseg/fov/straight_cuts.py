@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeseg.fov.rim import TOLERANCE, Floats, Points, Rim
+from edgeseg.percentile import median
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
@@ -68,7 +69,7 @@ def _fit(outline: Points, rim: Rim, side: tuple[float, float]) -> Cut | None:
     slope, height = _line(along, outward)
     on = np.abs(outward - slope * along - height) < TOLERANCE
     half = wide * math.sqrt(max(1 - (height / deep) ** 2, 0.0))
-    support = len(np.unique(np.round(along[on]))) / max(2 * half, 1.0)
+    support = len(set(np.round(along[on]).tolist())) / max(2 * half, 1.0)
     if half < _SHORTEST * wide or support < _SUPPORT:
         return None
     length = math.hypot(1.0, slope)
@@ -89,4 +90,4 @@ def _line(along: Floats, outward: Floats) -> tuple[float, float]:
     rest = outward - slope * along
     start = round(float(rest.min()))
     height = start + int(np.bincount(np.round(rest - start).astype(int).clip(0)).argmax())
-    return slope, float(np.median(rest[np.abs(rest - height) < TOLERANCE]))
+    return slope, median(rest[np.abs(rest - height) < TOLERANCE])

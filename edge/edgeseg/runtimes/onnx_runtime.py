@@ -32,6 +32,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # as fast, but the second frame would take all of its memory again
         options.log_severity_level = 4  # warnings no user can mend, and errors come as exceptions: one line each
         providers = [(wanted, _SETTINGS.get(provider, {}))]
         if provider != "cpu":

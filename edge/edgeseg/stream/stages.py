@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from edgeseg.arrays import Photo
+from edgeseg.codec import png
 from edgeseg.errors import PhotographError
 from edgeseg.field_of_view import FieldOfView, field_of_view, find
 from edgeseg.files import write_atomically
 from edgeseg.inputs import Part, output_file
-from edgeseg.overlay import overlay
-from edgeseg.photo import as_photo, decode, encode_png
+from edgeseg.overlay import overlay, overlay_bands
+from edgeseg.photo import as_photo, bands, decode
 from edgeseg.quality import NO_FUNDUS, Quality, quality
-from edgeseg.results import marks, png_text
+from edgeseg.results import marks
 from edgeseg.results.record import Made, Record, Skipped
 from edgeseg.segmenter import Segmentation, Segmenter
 from edgeseg.sources import Frame
@@ -173,13 +171,14 @@ class Stages:
         if isinstance(judged, Record):
             return judged
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
+        size = judged.decoded.photo.shape
         files: dict[str, Path] = {}
         if self.video is not None:
             self.video.check_room()
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)
-                _write(file, _picture(done, part), judged.decoded.marks, timings)
+                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings)
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)
@@ -188,7 +187,7 @@ class Stages:
             frame,
             self.maker.made,
             files,
-            (judged.decoded.photo.shape[0], judged.decoded.photo.shape[1]),
+            (size[0], size[1]),
             judged.quality,
             None if done is None else done.vessel_density,
             timings,
@@ -205,27 +204,27 @@ def _warnings(judged: Judged) -> tuple[str, ...]:
     return (*frozen, *((f"ungradable, the vessels mean little: {reasons}",) if not_worth_it else ()))
 
 
-def _write(file: Path, picture: _Picture, its_marks: marks.Marks | None, timings: dict[str, float]) -> None:
+def _write(
+    file: Path,
+    size: tuple[int, int],
+    rows: Iterator[png.Rows],
+    its_marks: marks.Marks | None,
+    timings: dict[str, float],
+) -> None:
     start = time.perf_counter()
-    data = encode_png(picture)
-    if its_marks is not None:
-        data = png_text.with_text(data, its_marks.texts())
+    data = png.encode(size, rows, its_marks.texts() if its_marks else None)
     timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
     start = time.perf_counter()
     write_atomically(file, data)
     timings["write"] = timings.get("write", 0.0) + _ms_since(start)
 
 
-_Picture = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-
-def _picture(done: Segmentation, part: Part) -> _Picture:
+def _rows(done: Segmentation, part: Part) -> Iterator[png.Rows]:
     if part == "vessels":
-        return done.mask
+        return bands(done.mask)
     if part == "overlay":
-        return overlay(done.photo, done.mask)
-    probability: npt.NDArray[np.uint16] = (done.probability * 65535).round().astype("uint16")
-    return probability
+        return overlay_bands(done.photo, done.mask)
+    return ((band * 65535).round().astype("uint16") for band in bands(done.probability))
 
 
 def _ms_since(start: float) -> float:

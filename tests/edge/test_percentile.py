@@ -1,0 +1,43 @@
+"""The percentile that is loaded quickly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edgeseg.percentile import median, percentile
+from edgeseg.synthetic import draw
+
+values = hnp.arrays(np.uint8, hnp.array_shapes(max_dims=2, max_side=40))
+
+
+@given(values, st.one_of(st.sampled_from([0, 10, 50, 75, 100]), st.integers(0, 100)))
+def test_it_is_numpy_s(some: npt.NDArray[np.uint8], percent: int) -> None:
+    assert percentile(some, percent) == np.percentile(some, percent)
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6)))
+def test_the_median_is_numpy_s_too(some: npt.NDArray[np.float64]) -> None:
+    assert median(some) == np.median(some)
+    assert np.isnan(median(some[:0]))
+
+
+def test_a_field_of_view_and_its_quality_need_no_masked_arrays() -> None:
+    program = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from edgeseg.field_of_view import find\n"
+        "from edgeseg.quality import quality\n"
+        "photo = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(300, 300, 3)\n"
+        "assert not quality(photo, find(photo)).ungradable\n"
+        "assert 'numpy.ma' not in sys.modules\n"
+    )
+    photo = draw(0, 300).photo
+    assert photo.shape == (300, 300, 3)
+    subprocess.run([sys.executable, "-c", program], input=photo.tobytes(), check=True)

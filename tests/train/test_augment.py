@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +16,11 @@ from edgeseg_train import augment
 from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Colour, Example, Grid, Move, identity_grid, take
 
 ALL = Augmentation()
-EVERY = Augmentation(tuple((move, 1.0) for move, _ in ALL.moves), tuple((colour, 1.0) for colour, _ in ALL.colours))
+EVERY = Augmentation(
+    tuple((move, 1.0) for move, _ in ALL.moves),
+    tuple((camera, 1.0) for camera, _ in ALL.cameras),
+    tuple((colour, 1.0) for colour, _ in ALL.colours),
+)
 SEEDS = range(12)
 SIDE = 65
 MIDDLE: Photo = np.full((128, 128, 3), 128, np.uint8)
@@ -31,11 +38,11 @@ def example(side: int = 200) -> Example:
 
 
 def test_the_reference_systems_eleven_are_there() -> None:
-    names = {function.__name__ for function, _ in (*ALL.moves, *ALL.colours)}
+    names = {function.__name__ for function, _ in (*ALL.moves, *ALL.cameras, *ALL.colours)}
     moves = "horizontal_flip vertical_flip shift_scale_rotate elastic grid_distortion optical_distortion"
     colours = "brightness_contrast gamma hue_saturation gaussian_noise gaussian_blur"
     assert names == {*moves.split(), *colours.split(), "low_resolution", "illumination"}
-    assert all(0 < chance <= 1 for _, chance in (*ALL.moves, *ALL.colours))
+    assert all(0 < chance <= 1 for _, chance in (*ALL.moves, *ALL.cameras, *ALL.colours))
 
 
 def test_without_augmentation_a_crop_is_a_crop() -> None:
@@ -51,7 +58,7 @@ def test_without_augmentation_a_crop_is_a_crop() -> None:
 @pytest.mark.parametrize("move", [move for move, _ in ALL.moves])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_move_keeps_masks_binary_and_aligned(move: Move, seed: int) -> None:
-    got = take(example(), (100, 90), 96, Augmentation(((move, 1.0),), ()), np.random.default_rng(seed))
+    got = take(example(), (100, 90), 96, replace(NO_AUGMENTATION, moves=((move, 1.0),)), np.random.default_rng(seed))
     check_aligned(got)
     assert got.truth.any()
 
@@ -59,7 +66,7 @@ def test_every_move_keeps_masks_binary_and_aligned(move: Move, seed: int) -> Non
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(8, 130), st.floats(0, 200), st.floats(0, 200))
 def test_all_moves_together_keep_masks_binary_and_aligned(seed: int, size: int, x: float, y: float) -> None:
-    moves = Augmentation(EVERY.moves, ())
+    moves = replace(NO_AUGMENTATION, moves=EVERY.moves)
     got = take(example(), (x, y), size, moves, np.random.default_rng(seed))
     assert got.photo.shape == (size, size, 3)
     assert got.truth.shape == got.inside.shape == (size, size)
@@ -114,8 +121,8 @@ def test_flips_flip() -> None:
         take(whole, (90, 110), SIDE, how, rng)
         for how in (
             NO_AUGMENTATION,
-            Augmentation(((augment.horizontal_flip, 1.0),), ()),
-            Augmentation(((augment.vertical_flip, 1.0),), ()),
+            replace(NO_AUGMENTATION, moves=((augment.horizontal_flip, 1.0),)),
+            replace(NO_AUGMENTATION, moves=((augment.vertical_flip, 1.0),)),
         )
     )
     assert np.array_equal(left.photo, plain.photo[:, ::-1])
@@ -260,15 +267,33 @@ def spread(photo: Photo) -> float:
     return float((weight * (np.arange(len(weight)) - 20) ** 2).sum() / weight.sum())
 
 
+def at_low_resolution(photo: Photo, seed: int) -> npt.NDArray[np.float64]:
+    return augment.low_resolution(photo, photo[..., 0], np.random.default_rng(seed))[0].astype(float)
+
+
+def test_at_low_resolution_thin_vessels_are_marked_wider_and_wide_ones_hardly() -> None:
+    for seed in SEEDS:
+        thin, wide = (np.zeros((65, 65), np.uint8) for _ in range(2))
+        thin[:, 32] = 255
+        wide[:, 22:42] = 255
+        photo = np.repeat(thin[..., None], 3, axis=-1)
+        areas = [
+            augment.low_resolution(photo, truth, np.random.default_rng(seed))[1].sum() / truth.sum(dtype=float)
+            for truth in (thin, wide)
+        ]
+        assert 1.15 < areas[0] < 2.1
+        assert 0.98 < areas[1] < 1.12
+
+
 def test_low_resolution_blurs_and_adds_noise_that_neighbours_share() -> None:
     edge = np.zeros((64, 64, 3), np.uint8)
     edge[:, 32:] = 255
     for seed in SEEDS:
-        got = augment.low_resolution(edge, np.random.default_rng(seed)).astype(float)
+        got = at_low_resolution(edge, seed)
         assert 0 < np.abs(np.diff(got, axis=1)).max() < 240
         assert abs(got[:, :16].mean()) < 5
         assert abs(got[:, -16:].mean() - 255) < 5
-        off = augment.low_resolution(MIDDLE, np.random.default_rng(seed)).astype(float)[..., 0] - 128
+        off = at_low_resolution(MIDDLE, seed)[..., 0] - 128
         assert abs(off.mean()) < 0.5
         assert off.std() < 0.5 or np.corrcoef(off[:, 1:].ravel(), off[:, :-1].ravel())[0, 1] > 0.1
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from edgeseg.photo import encode_png
 from edgeseg.preprocess import preset
 from edgeseg.synthetic import draw
 from edgeseg_train.augment import Augmentation, Example
-from edgeseg_train.checkpoint import WorkingSize, load, read_tensors
+from edgeseg_train.checkpoint import TrainingData, WorkingSize, load, read_tensors, save
 from edgeseg_train.crops import Crops, Photographs
 from edgeseg_train.loop import Run, read_state
 from edgeseg_train.machine import Arithmetic
@@ -60,6 +61,26 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
     state = read_tensors(out / "last.pt")["averaged"]
     assert isinstance(state, dict)
     return state
+
+
+def test_a_run_starts_from_another_runs_weights_and_keeps_what_they_were_trained_on(pairs: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    subprocess.run(command(pairs, first, "--epochs", "2"), check=True, capture_output=True)
+    begun = load(first / "best.pt")
+    other = replace(begun, training_data=(TrainingData("drive", 20, "for research use"),))
+    save(other, first / "of_drive.pt")
+    gentle = ["--start", str(first / "of_drive.pt"), "--epochs", "1", "--learning-rate", "1e-9"]
+    gentle_command = [part for part in command(pairs, second, *gentle) if part not in ("--arch", "tiny")]
+    subprocess.run(gentle_command, check=True, capture_output=True)
+    ended = load(second / "best.pt")
+    learned = {name for name, _ in ended.network().named_parameters()}
+    assert all(torch.allclose(ended.weights[name], begun.weights[name], atol=1e-5) for name in learned)
+    assert [data.name for data in ended.training_data] == ["drive", "pairs"]
+    assert ended.training_data[0].licence == "for research use"
+    wrong = subprocess.run(
+        command(pairs, tmp_path / "third", *gentle, "--arch", "lean"), capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2 and "'tiny'" in wrong.stderr
 
 
 def test_killed_at_random_and_resumed_ends_with_the_same_weights(pairs: str, tmp_path: Path) -> None:

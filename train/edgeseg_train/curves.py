@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from edgeseg.arrays import Photo
 from edgeseg.files import write_atomically
 from edgeseg.overlay import overlay
 from edgeseg.photo import encode_png
-from edgeseg_train.augment import Augmentation, Example, take
+from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Example, take
 from edgeseg_train.history import Point
 
 TRAINING, VALIDATION = "#4c72b0", "#dd8452"
@@ -57,9 +58,10 @@ def draw_contact_sheet(whole: Example, file: Path, how: Augmentation, crop: int 
         crop: side of a crop in pixels.
         seed: of all that is drawn at random.
     """
-    rows = [("as it is", Augmentation((), ()))]
-    rows += [(move.__name__, Augmentation(((move, 1.0),), ())) for move, _ in how.moves]
-    rows += [(colour.__name__, Augmentation((), ((colour, 1.0),))) for colour, _ in how.colours]
+    rows = [("as it is", NO_AUGMENTATION)]
+    rows += [(move.__name__, replace(NO_AUGMENTATION, moves=((move, 1.0),))) for move, _ in how.moves]
+    rows += [(camera.__name__, replace(NO_AUGMENTATION, cameras=((camera, 1.0),))) for camera, _ in how.cameras]
+    rows += [(colour.__name__, replace(NO_AUGMENTATION, colours=((colour, 1.0),))) for colour, _ in how.colours]
     rows += [("all together", how)]
     centre = (len(whole.inside) * 0.4, len(whole.inside) * 0.5)
     sheet = [_row(whole, centre, label.replace("_", " "), alone, crop, seed) for label, alone in rows]

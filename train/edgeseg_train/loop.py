@@ -58,6 +58,7 @@ class Run:
         self.plan, self.out, self.training, self.crops, self.held = plan, out, training, crops, held
         self.device, self.arithmetic, self.process = device, arithmetic, process
         self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
+        self._before: tuple[TrainingData, ...] = ()
         self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
         self.network = arithmetic.placed(build(plan.architecture), device)
@@ -69,6 +70,12 @@ class Run:
         self._parallel: nn.Module = self.network
         if process.world > 1:
             self._parallel = DistributedDataParallel(self.network)
+
+    def start_from(self, checkpoint: Checkpoint) -> None:
+        """Take another run's weights, and with them what they were trained on."""
+        for network in (self.network, self.averaged.module):
+            network.load_state_dict(dict(checkpoint.weights))
+        self._before = checkpoint.training_data
 
     @property
     def seconds(self) -> float:
@@ -195,9 +202,18 @@ class Run:
             weights=self.averaged.module.state_dict(),
             preprocessing=self.plan.preprocessing,
             sizes=(first, *others),
-            training_data=tuple(TrainingData(d.name, len(d.pairs), LICENCES[d.name]) for d in self.training),
+            training_data=self._training_data(),
             evidence={first.name: {"mean": verdict.dice, **verdict.per_set}} if verdict else {},
         )
+
+    def _training_data(self) -> tuple[TrainingData, ...]:
+        """Of this run and of the one that it started from: weights keep the licences of all that they ever saw."""
+        seen = {data.name: data for data in self._before}
+        for data_set in self.training:
+            earlier = seen[data_set.name].photographs if data_set.name in seen else 0
+            photographs = max(len(data_set.pairs), earlier)
+            seen[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
+        return tuple(seen.values())
 
     def _save(self) -> None:
         """All that resuming needs; `best.pt` too where nothing was validated yet."""
@@ -213,6 +229,7 @@ class Run:
             "best": self.best,
             "validation_seconds": self.validation_seconds,
             "arithmetic": asdict(self.arithmetic),
+            "before": [asdict(data) for data in self._before],
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -236,6 +253,7 @@ class Run:
         self._earlier, self.validation_seconds = (
             cast("float", state[key]) for key in ("seconds", "validation_seconds")
         )
+        self._before = tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", state["before"]))  # type: ignore[arg-type]
         self.network.load_state_dict(cast("Mapping[str, Tensor]", state["network"]))
         self.averaged.load_state_dict(cast("dict[str, Tensor]", state["averaged"]))
         self.optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
@@ -253,7 +271,7 @@ def read_state(out: Path) -> dict[str, object] | None:
         return None
     state = read_tensors(file)
     tensors = {"network", "averaged", "optimizer"}
-    wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic"}
+    wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic", "before"}
     if not wanted <= set(state):
         raise ModelError(f"{file}: not a state of `edgeseg train`; remove it to start anew, or choose another --out")
     return state

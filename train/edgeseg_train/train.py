@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,7 +16,7 @@ from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder
 from edgeseg.preprocess import preset
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
 from edgeseg_train.cost import gmac, parameters
 from edgeseg_train.crops import Crops, load_example, load_photographs
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
@@ -29,7 +28,8 @@ from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, joi
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
 from edgeseg_train.plan import Plan
 from edgeseg_train.stopping import stop_signals
-from edgeseg_train.validate import Held, Validation, hold, validate
+from edgeseg_train.thresholds import choose_thresholds
+from edgeseg_train.validate import hold
 
 PLOT_SECONDS = 1.0
 """For `curves.png` and the last files, of a run of fixed minutes."""
@@ -54,7 +54,9 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
               help="Show the architectures, their parameters and GMAC.")  # fmt: skip
 @click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
               help="Photographs with masks; may be given several times.")  # fmt: skip
-@click.option("--arch", default="lean", show_default=True, metavar="NAME", help="Architecture; see --list.")
+@click.option("--arch", metavar="NAME", help="Architecture; see --list.  [default: lean, or that of --start]")
+@click.option("--start", type=click.Path(path_type=Path, dir_okay=False), metavar="CKPT.pt",
+              help="Start from the weights of this checkpoint, such as a shipped one.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
@@ -68,6 +70,8 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
               help="Side of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="Crops a step.")
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=3e-3, show_default=True,
+              help="AdamW's, at its peak; a third of it where --start has good weights already.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss's terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -76,7 +80,8 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
               help="Draw what the augmentations do to a photograph, and train nothing.")  # fmt: skip
 def train(
     specs: tuple[str, ...],
-    arch: str,
+    arch: str | None,
+    start: Path | None,
     out: Path | None,
     sizes: tuple[str, ...],
     epochs: int | None,
@@ -85,6 +90,7 @@ def train(
     arithmetic: str,
     crop: int,
     batch: int,
+    learning_rate: float,
     loss: tuple[float, float, float],
     seed: int,
     resume: bool,
@@ -95,13 +101,14 @@ def train(
     Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
     """
     started = click.get_current_context().meta.get(STARTED, time.monotonic())
-    member = named(arch)
+    begun = load(start) if start is not None else None
+    member = _member(arch, begun)
     if sheet is not None:
-        _draw_sheet(specs, _plan(member, sizes, 1, None, crop, batch, loss, seed), sheet)
+        _draw_sheet(specs, _plan(member, sizes, 1, None, crop, batch, learning_rate, loss, seed), sheet)
         return
     if out is None:
         raise UsageError("--out DIR is missing: where should the checkpoint go?")
-    plan = _plan(member, sizes, epochs, minutes, crop, batch, loss, seed)
+    plan = _plan(member, sizes, epochs, minutes, crop, batch, learning_rate, loss, seed)
     process = join_processes(chosen := _device(device))
     if batch % process.world:
         raise UsageError(f"--batch {batch}: must be a multiple of the {process.world} processes")
@@ -109,7 +116,17 @@ def train(
     state = read_state(out) if resume else None
     _prepare_folder(out, resume, state is not None, process)
     run, validation = _ready(plan, out, specs, torch.device(chosen), arithmetic, process, started, state)
+    if begun is not None and state is None:
+        run.start_from(begun)
     _train(run, validation, process)
+
+
+def _member(arch: str | None, begun: Checkpoint | None) -> Architecture:
+    if begun is None:
+        return named(arch or "lean")
+    if arch is not None and named(arch) != begun.architecture:
+        raise UsageError(f"--arch {arch}: --start holds a '{begun.architecture.name}'; leave --arch out")
+    return begun.architecture
 
 
 def _plan(
@@ -119,6 +136,7 @@ def _plan(
     minutes: float | None,
     crop: int,
     batch: int,
+    learning_rate: float,
     loss: tuple[float, float, float],
     seed: int,
 ) -> Plan:
@@ -143,6 +161,7 @@ def _plan(
         minutes=minutes,
         crop=crop,
         batch=batch,
+        learning_rate=learning_rate,
         seed=seed,
         loss=LossWeights(*loss),
     )
@@ -256,31 +275,6 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
     final = choose_thresholds(best_so_far(run.out), validation, run.held)
     save(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))
-
-
-def choose_thresholds(checkpoint: Checkpoint, validation: list[DataSet], first: Sequence[Held]) -> Checkpoint:
-    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights.
-
-    Args:
-        checkpoint: whose thresholds.
-        validation: the photographs.
-        first: the same at the first working size, in memory already.
-    """
-    network = checkpoint.network()
-    sizes, evidence = [], {}
-    for number, size in enumerate(checkpoint.sizes):
-        held = first if number == 0 else hold(validation, checkpoint.preprocessing, size.size)
-        verdict = validate(network, held, checkpoint.preprocessing, torch.device("cpu"))
-        _tell_size(size, verdict)
-        sizes.append(replace(size, threshold=verdict.threshold))
-        evidence[size.name] = {"mean": verdict.dice, **verdict.per_set}
-    return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)
-
-
-def _tell_size(size: WorkingSize, verdict: Validation) -> None:
-    per_set = ", ".join(f"{name} {dice:.4f}" for name, dice in verdict.per_set.items())
-    found = f"threshold {verdict.threshold:.3f}, validation Dice {verdict.dice:.4f} ({per_set})"
-    click.echo(f"{size.name} {size.size}: {found}", err=True)
 
 
 def _draw_sheet(specs: tuple[str, ...], plan: Plan, file: Path) -> None:

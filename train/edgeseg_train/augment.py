@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.arrays import Mask, Photo
+from edgeseg_train.low_resolution import LEAST_GAIN, MOST_GAIN, reduced
 
 Grid: TypeAlias = npt.NDArray[np.float32]
 """(H, W, 2) float32: for each pixel of the crop, x and y from the crop's centre in the photograph, in pixels."""
@@ -123,19 +124,17 @@ def gaussian_blur(photo: Photo, rng: np.random.Generator) -> Photo:
 
 
 def low_resolution(photo: Photo, truth: Mask, rng: np.random.Generator) -> tuple[Photo, Mask]:
-    """As from a camera of 1/1.2 to 1/2.6 of the pixels a side, with a noise of its own of up to 6 of 255.
+    """As from a camera of 1/1.2 to 1/3 of the pixels a side, with a noise of its own of up to 6 of 255.
 
     DRIVE's and STARE's fields of view are about 540 and 650 pixels wide: enlarged to the working size, not only their
-    vessels are soft but their noise too, which `gaussian_noise` after `gaussian_blur` never shows. Whoever marks such
-    a photograph draws whole pixels, where a vessel covers a quarter to two fifths of them: thin vessels come out wider.
+    vessels are soft but their noise too, which `gaussian_noise` after `gaussian_blur` never shows; and thin vessels
+    are marked wider than they are.
     """
-    factor, gain = rng.uniform(1.2, 2.6), rng.uniform(1.2, 2.0)
+    factor, gain = rng.uniform(1.2, 3.0), rng.uniform(LEAST_GAIN, MOST_GAIN)
     height, width = photo.shape[:2]
-    fewer = (round(width / factor), round(height / factor))
-    small = cv2.resize(photo, fewer, interpolation=cv2.INTER_AREA)
+    small, drawn = reduced(photo, truth, (round(width / factor), round(height / factor)), gain)
     noise = rng.standard_normal(small.shape, dtype=np.float32) * rng.uniform(0, 6)
     noisy: Photo = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
-    drawn = cv2.convertScaleAbs(cv2.resize(truth, fewer, interpolation=cv2.INTER_AREA), alpha=gain)
     back = (cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR) for image in (noisy, drawn))
     enlarged, wider = (image.astype(np.uint8, copy=False) for image in back)
     return enlarged, wider
@@ -166,7 +165,7 @@ class Augmentation:
         (optical_distortion, 0.15),
         (shift_scale_rotate, 0.9),
     )
-    cameras: tuple[tuple[Camera, float], ...] = ((low_resolution, 0.35),)
+    cameras: tuple[tuple[Camera, float], ...] = ((low_resolution, 0.5),)
     colours: tuple[tuple[Colour, float], ...] = (
         (gaussian_blur, 0.25),
         (illumination, 0.3),

@@ -193,8 +193,8 @@ def test_minutes_count_all_sittings(tmp_path: Path) -> None:
     assert second.seconds >= 48
     assert second.progress == pytest.approx(second.seconds / 120, rel=0.01)
     second.validation_seconds, second.closing_seconds = 4.0, 8.0
-    # One more while it goes on, one at the end, one for each threshold; four times the pixels cost four times as much.
-    assert second.progress == pytest.approx(second.seconds / (120 - (2 + 1 + 4) * 4 - 8), rel=0.01)
+    # One more while it goes on, one at the end, two for each threshold; four times the pixels cost four times as much.
+    assert second.progress == pytest.approx(second.seconds / (120 - (2 + 2 + 8) * 4 - 8), rel=0.01)
 
 
 def test_damaged_state_is_refused(tmp_path: Path) -> None:

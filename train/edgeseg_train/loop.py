@@ -88,7 +88,7 @@ class Run:
         if self.plan.epochs is not None:
             return self.step / (self.plan.epochs * self.steps_each)
         first = self.plan.sizes[0].size
-        validations = 2 + sum((size.size / first) ** 2 for size in self.plan.sizes)
+        validations = 2 + 2 * sum((size.size / first) ** 2 for size in self.plan.sizes)
         at_the_end = validations * self.validation_seconds + self.closing_seconds
         return self.seconds / max(60 * cast("float", self.plan.minutes) - at_the_end, 1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder
 from edgeseg.preprocess import preset
+from edgeseg.stream.stopping import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
 from edgeseg_train.cost import gmac, parameters
 from edgeseg_train.crops import Crops, load_example, load_photographs
@@ -27,7 +29,6 @@ from edgeseg_train.losses import LossWeights
 from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
 from edgeseg_train.plan import Plan
-from edgeseg_train.stopping import stop_signals
 from edgeseg_train.thresholds import choose_thresholds
 from edgeseg_train.validate import hold
 
@@ -257,7 +258,7 @@ def _arithmetic(
 
 
 def _train(run: Run, validation: list[DataSet], process: Process) -> None:
-    with stop_signals() as came, Display() as display:
+    with stop_by_signals() as stop, Display() as display:
         events = tensorboard(run.out) if process.leads else lambda point: None
 
         def tell(point: Point, progress: float) -> None:
@@ -265,13 +266,13 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
                 display.show(point, progress)
                 events(point)
 
-        done = run.go(tell, lambda: bool(came))
+        done = run.go(tell, lambda: stop.asked)
     if not process.leads:
         return
     draw_curves(run.points, run.out / "curves.png")
     if not done:
         click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
-        raise SystemExit(130 if came and came[0] == 2 else 0)
+        raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
     final = choose_thresholds(best_so_far(run.out), validation, run.held)
     save(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))

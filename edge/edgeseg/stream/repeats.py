@@ -117,6 +117,8 @@ class _Judged:
     def _may_be_codec(self, step: Step, since_fresh: int) -> bool:
         if step.difference >= step.limit:
             return False
+        if step.coding == "key":
+            return self.count > 0  # else an eye that moves a little before it freezes looks the same
         # A frame made from later ones shows a key frame's correction before that frame comes.
         return since_fresh <= AHEAD or (self.count > 0 and step.coding == "both ways")
 

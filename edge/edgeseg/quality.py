@@ -7,6 +7,7 @@ what the originals of DRIVE, STARE, CHASE_DB1, HRF and FIVES reach and what is l
 | figure | originals, all 143 | spoilt | ungradable |
 |---|---|---|---|
 | focus | 0.298 and more | blurred, sigma 2% of the field's diameter: 0.165 at most | below 0.23, `blurred` |
+| coarser detail, of the light | 0.016 and more | an empty field with noise: 0.01 at most | below 0.01, `blurred` |
 | brightness | 88 and more | times 0.2: 51 at most | below 60, `dark` |
 | retina | 0.64 and more | all but 40% of the retina blackened: 0.34 at most | below 0.35, `small` |
 | field | 0.82 and more | cropped to 40% of the retina: 0.41 at most | below 0.6, or no rim in the frame, `cropped` |
@@ -37,6 +38,7 @@ LEAST_FIELD = 0.6
 _SIZE = 256  # pixels that the longer side of the field's box is brought to
 _RIM_PIXELS = 8  # left out along the rim, whose edge is sharp in the worst photograph
 _LIT = 0.15  # of the field's own light, at least: what is darker shows no retina, but a lid, or nothing
+_LEAST_DETAIL = 0.01  # of the green channel's light; what is less is noise, whose finest part is the strongest
 _OUTLINE_SIZE = 400  # pixels of the longer side of the frame, for the rim
 _SHORTEST_OUTLINE = 30  # points that tell a rim
 
@@ -47,7 +49,8 @@ class Quality:
 
     Attributes:
         focus: Contrast of the green channel's finest detail (1 to 2 pixels of the small version) to that of coarser
-            detail (2 to 6), which a blur leaves and a dim light does not change; None without a fundus.
+            detail (2 to 6), which a blur leaves and a dim light does not change; 0 where there is neither, only the
+            sensor's noise, as in an empty field or a lens far out of focus; None without a fundus.
         brightness: Mean of the brightest channel in the field of view, 0 to 255; None without a fundus.
         retina: Share of the frame that is lit retina, 0 to 1.
         field: Share of the round field of view that the frame shows, 0 to 1; None where no rim is in the frame.
@@ -133,7 +136,10 @@ def _focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float
         core = inside
     grey = green.astype(np.float32)
     one, two, six = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
-    return float(np.std((one - two)[core]) / max(float(np.std((two - six)[core])), 1e-3))
+    coarser = float(np.std((two - six)[core]))
+    if coarser <= _LEAST_DETAIL * float(grey[core].mean()):
+        return 0.0
+    return float(np.std((one - two)[core])) / coarser
 
 
 def _disc(mask: Mask) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,6 +130,20 @@ def test_the_figures_hardly_depend_on_the_photograph_s_size(scale: float) -> Non
     assert first.brightness == pytest.approx(second.brightness, rel=0.03)
     assert first.retina == pytest.approx(second.retina, abs=0.02)
     assert first.field == pytest.approx(second.field, abs=0.02)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("share_of_field", [0.07, 0.15, math.inf])
+def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(sigma: float, share_of_field: float) -> None:
+    """The finest detail is the sensor's own there."""
+    photo = draw(1, 500).photo
+    fov = field_of_view(photo, "found")
+    inside = fov.mask[:, :, None] > 0
+    smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))
+    if share_of_field < math.inf:
+        smooth = cv2.GaussianBlur(photo, (0, 0), share_of_field * fov.box.width).astype(np.float64)
+    noisy = np.where(inside, smooth, photo) + np.random.default_rng(0).normal(0, sigma, photo.shape)
+    assert "blurred" in reasons(np.asarray(noisy.round().clip(0, 255), np.uint8))
 
 
 def test_a_lid_over_half_of_the_field_counts() -> None:

@@ -21,6 +21,8 @@ from edgeseg.arrays import Photo
 from edgeseg.cli import cli
 from edgeseg.photo import encode_png
 from edgeseg.results.record import SCHEMA
+from edgeseg.sources.video import Video
+from edgeseg.stream.stopping import Stop
 from edgeseg.synthetic import draw
 
 
@@ -105,6 +107,27 @@ def test_a_video_s_lines_tell_its_stretches_apart(
     capture = cv2.VideoCapture(str(result))
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == len(scenes)
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(("ending", "codec", "late"), [(".mp4", "mp4v", 3), (".avi", "MJPG", 0)])
+def test_a_still_eye_is_not_frozen_and_a_frozen_stretch_stays_so_over_key_frames(
+    tmp_path: Path, ending: str, codec: str, late: int
+) -> None:
+    chance, eye = np.random.default_rng(0), draw(0, 320).photo
+
+    def seen(count: int) -> list[Photo]:
+        """A sensor's noise of two grey levels is all that changes."""
+        noisy = (eye + chance.normal(0, 2, eye.shape) for _ in range(count))
+        return [np.asarray(one.round().clip(0, 255), np.uint8) for one in noisy]
+
+    first, second = seen(16), seen(16)
+    frozen = [first[-1]] * 30  # longer than two key frames of MPEG-4 are apart
+    write_video(tmp_path / f"clip{ending}", [*first, *frozen, *second], codec)
+    video = Video(tmp_path / f"clip{ending}", "clip", "clip")
+    repeats = [frame.repeats for frame in video.frames(Stop())]
+    assert repeats[:16] == [0] * 16 == repeats[46:]
+    assert repeats[16 + late : 46] == list(range(repeats[16 + late] or 0, (repeats[16 + late] or 0) + 30 - late))
+    assert repeats[45] and repeats[45] >= 30 - late
 
 
 def test_a_stream_on_standard_input(tiny_model: Path, scenes: list[tuple[str, Photo]], tmp_path: Path) -> None:

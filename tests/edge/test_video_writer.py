@@ -13,6 +13,7 @@ import pytest
 
 from edgeseg.errors import SurroundingsError
 from edgeseg.files import remove_left_over
+from edgeseg.results import video_writer
 from edgeseg.results.video_writer import overlay_video
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
@@ -57,6 +58,35 @@ def test_a_full_disk_is_noticed_while_there_is_room_to_close_it(
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=1 << 30))
         video.write(PICTURE, START)
     assert frames_of(video.path) == 3
+
+
+def test_a_frame_that_compresses_badly_leaves_room_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame of noise takes a third of its bytes: more than a tenth of a small disk."""
+    chance, total, kept = np.random.default_rng(0), 2 << 20, 0
+
+    def disk_usage(folder: Path) -> SimpleNamespace:
+        used = sum(file.stat().st_size for file in folder.iterdir())
+        return SimpleNamespace(free=total - used, total=total)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    with pytest.raises(SurroundingsError, match="disk is full"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+        while kept < 20:
+            video.write(chance.integers(0, 255, (480, 640, 3), np.uint8), START)
+            kept += 1
+    assert 0 < kept < 20 and frames_of(video.path) == kept
+    assert video.path.stat().st_size < total
+
+
+@pytest.mark.parametrize(("free", "message"), [(1000, "disk is full"), (1 << 30, "no video here")])
+def test_a_video_that_cannot_be_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, message: str) -> None:
+    def cannot(file: Path, fps: float, size: tuple[int, int]) -> None:
+        file.unlink()  # as OpenCV does
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free, total=1 << 30))
+    monkeypatch.setattr(video_writer, "_writer", cannot)
+    with pytest.raises(SurroundingsError, match=message), overlay_video(tmp_path, "eye", 25.0, live=False):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_live_video_shows_each_picture_until_the_next_came(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from edgeseg.inputs import OVERLAY_VIDEO_SUFFIXES
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _LARGEST = 4096  # pixels of a side
 _LONGEST_PAUSE_S = 10.0  # that a live source's video shows as it was
-_SPARE_SHARE, _SPARE_BYTES = 0.1, 16 << 20  # of the disk, at most: room for the index, without which a video is lost
+_SPARE_SHARE, _MOST_SHARE, _SPARE_BYTES = 0.1, 0.25, 16 << 20  # of the disk, and at most
+_INDEX_BYTES = 64 << 10  # without which a video is lost; beside a frame of noise, which takes a byte a pixel
 
 
 @dataclass
@@ -68,14 +69,15 @@ class OverlayVideo:
         return max(1, round(min((time - last).total_seconds(), _LONGEST_PAUSE_S) * self.fps))
 
     def check_room(self) -> None:
-        """Look, before anything is written, whether room is left for the video's index, without which it is lost.
+        """Look, before anything is written, whether room is left for one more frame and the video's index.
 
         Raises:
             SurroundingsError: The disk is nearly full.
         """
         with named(self.path):
             disk = shutil.disk_usage(self.path.parent)
-        if disk.free < min(_SPARE_BYTES, disk.total * _SPARE_SHARE):
+        one_more = max(disk.total * _SPARE_SHARE, self._size[0] * self._size[1] + _INDEX_BYTES)
+        if disk.free < min(_SPARE_BYTES, disk.total * _MOST_SHARE, one_more):
             raise SurroundingsError(f"{self.path}: the disk is full; free some space; what was written so far is kept")
 
     def _open(self, picture: Photo) -> None:
@@ -102,7 +104,7 @@ def _suffix(folder: Path) -> str:
             writer = _writer(temporary, 10.0, (64, 64))
             if writer is not None:
                 writer.release()
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)  # OpenCV removes what it could not begin
         if writer is not None:
             return suffix
     raise SurroundingsError("OpenCV can write no video here; give --no-overlay")
@@ -115,6 +117,7 @@ def overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[O
     Raises:
         SurroundingsError: It cannot be written.
     """
+    OverlayVideo(folder / f"{stem}_overlay", folder, fps, live).check_room()
     suffix = _suffix(folder)
     path = folder / f"{stem}_overlay{suffix}"
     with ExitStack() as stack:

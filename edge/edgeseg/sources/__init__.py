@@ -33,6 +33,7 @@ class Frame:
         position_s: Seconds since the beginning of a video; None where there is none.
         dropped: Frames of a live source that nobody had time for since the frame before.
         time: When it was taken from its source.
+        repeats: Frames directly before it that showed the same, where the source tells; None where that is to be seen.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Frame:
     position_s: float | None = None
     dropped: int = 0
     time: datetime = field(default_factory=now)
+    repeats: int | None = None
 
     @property
     def name(self) -> str:

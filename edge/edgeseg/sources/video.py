@@ -17,6 +17,7 @@ from edgeseg.codec.decode import check_size
 from edgeseg.codec.messages import silence
 from edgeseg.errors import PhotographError
 from edgeseg.sources import Frame, Payload
+from edgeseg.stream.repeats import counted
 from edgeseg.stream.stopping import Stop
 
 _USUAL_FPS = 25.0
@@ -83,12 +84,12 @@ class Video:
         try:
             self._check(capture)
             fps, stated, number = self.fps, capture.get(cv2.CAP_PROP_FRAME_COUNT), 0
-            while not stop.asked:
-                came, image = capture.read()
-                if not came or image is None:
+            for image, repeats in counted(_pictures(capture, stop)):
+                if stop.asked:
                     break
                 number += 1
-                yield Frame(self.name, f"{self.stem}_{number:06}", Picture(image), number, (number - 1) / fps)
+                stem, position_s = f"{self.stem}_{number:06}", (number - 1) / fps
+                yield Frame(self.name, stem, Picture(image), number, position_s, repeats=repeats)
         finally:
             capture.release()
         if not stop.asked and (not number or number < (1 - _MISSING) * stated - 1):
@@ -104,6 +105,15 @@ class Video:
             check_size(*size)
         except BrokenImageError as error:
             raise PhotographError(f"{self.name}: {error}") from error
+
+
+def _pictures(capture: Capture, stop: Stop) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
+    """All pictures, each with the letter for how the codec made it."""
+    while not stop.asked:
+        came, image = capture.read()
+        if not came or image is None:
+            return
+        yield image, chr(max(0, int(capture.get(cv2.CAP_PROP_FRAME_TYPE))))
 
 
 @dataclass(frozen=True, eq=False)

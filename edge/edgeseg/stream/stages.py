@@ -132,7 +132,7 @@ class Stages:
         if isinstance(decoded, Record):
             return decoded
         frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
-        repeats = 0 if frame.number is None else self.repeats.of(photo)
+        repeats = self._repeats(frame, photo)
         try:
             fov = field_of_view(photo, self.maker.segmenter.card.preprocessing.fov, frame.name)
         except PhotographError as error:
@@ -145,6 +145,11 @@ class Stages:
             return Judged(decoded, judged, repeats, timings, skipped="ungradable")
         done = self.maker.segmenter.segment(photo, frame.name, fov)
         return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
+
+    def _repeats(self, frame: Frame, photo: Photo) -> int:
+        if frame.number is None:
+            return 0
+        return self.repeats.of(photo) if frame.repeats is None else frame.repeats
 
     def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
         """By the field that is found, also for a network that looks at the whole frame."""

@@ -49,11 +49,13 @@ def test_half_precision_that_does_not_pay_says_so(record: Bench) -> None:
     assert fast.rows[1].remarks == ()
 
 
-def test_the_table_tells_all(record: Bench) -> None:
-    console = Console(width=130, color_system=None, force_terminal=False)
+@pytest.mark.parametrize("width", [40, 80, 100, 130])
+def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width: int) -> None:
+    console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(to_table(record))
-    text = capture.get()
+    assert max(map(len, capture.get().splitlines())) <= width
+    text = " ".join(capture.get().split())
     for said in (
         "p50 30.0", "p90 31.0", "p95 32.0", "min 29.0", "33.33 frames/s", "infer 30.0", "field of view 1.00",
         "4.05 MB file", "236 MB memory", "0.61 s cold start", "7.3 GMAC", "486 GFLOP/s", "62% of peak",

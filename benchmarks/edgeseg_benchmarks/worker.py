@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-import edgeseg  # first: it keeps ONNX Runtime from opening a connection
+import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg_benchmarks.cores import pin
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER
@@ -181,8 +181,3 @@ def main() -> None:
     for line in sys.stdin:
         answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
         answers.flush()
-
-
-if __name__ == "__main__":
-    assert edgeseg.__version__
-    main()

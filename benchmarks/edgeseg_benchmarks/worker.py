@@ -64,9 +64,9 @@ class Row:
         return self.turn() if what == "turn" else self.evaluate(request["spec"])
 
     def facts(self) -> Answer:
-        """What the model file says."""
+        """What the model file says, and what the runtime says that it computes in."""
         card = self.segmenter.card
-        return {"size_px": card.preprocessing.size, "gmac": card.gmac}
+        return {"size_px": card.preprocessing.size, "gmac": card.gmac, "compute": self.segmenter.runtime.compute}
 
     def turn(self) -> Answer:
         """One untimed frame (the caches held another row's), then the network alone, then end to end."""

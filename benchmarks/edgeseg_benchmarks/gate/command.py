@@ -85,8 +85,8 @@ def gate(
 ) -> None:
     """Compare CURRENT with BASELINE, both made by `edgeseg bench --json`; without CURRENT, measure it here and now.
 
-    Exit code 4 where something got worse, 5 where the two cannot be compared. Time and memory are compared only as
-    ratios to the first row of the same run, and judged only where a limit is given.
+    Exit code 4 where something got worse (a model that no longer loads too), 5 where the two cannot be compared. Time
+    and memory are compared only as ratios to the first row of the same run, and judged only where a limit is given.
     """
     limits = Limits(max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio)
     check_folders(summary)

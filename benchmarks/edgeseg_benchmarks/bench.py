@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
+from edgeseg.files import check_folders
 
 if TYPE_CHECKING:
     from edgeseg.model_card import Precision
@@ -88,7 +89,7 @@ def bench(
 
     if html is not None or figures is not None:
         _check_matplotlib()
-    _check_folders(json_file, csv_file, html)
+    check_folders(json_file, csv_file, html)
     _check_data(data)
     if every and threads is not None and len(threads) > 1:
         raise UsageError("--all measures at one number of threads; give --threads one number")
@@ -114,13 +115,6 @@ def _precisions(fp16: bool, int8: bool) -> tuple[Precision, ...]:
     half: tuple[Precision, ...] = ("fp16", "fp16w") if fp16 else ()
     eight: tuple[Precision, ...] = ("int8",) if int8 else ()
     return ("fp32", *half, *eight)
-
-
-def _check_folders(*files: Path | None) -> None:
-    """Told now, not after minutes."""
-    for file in files:
-        if file is not None and not file.absolute().parent.is_dir():
-            raise SurroundingsError(f"{file}: cannot be written; its folder does not exist; create it first")
 
 
 def _check_data(data: tuple[str, ...]) -> None:

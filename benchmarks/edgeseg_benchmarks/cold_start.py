@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from edgeseg_benchmarks.cores import pinned
 from edgeseg_benchmarks.order import Candidate
-from edgeseg_benchmarks.processes import RowError, environment
+from edgeseg_benchmarks.processes import RowError, environment, python
 
 SLOW_MS = 5000
 """From here on once is enough."""
@@ -23,7 +22,7 @@ def cold_start(candidate: Candidate, photograph: Path, timeout_s: float) -> floa
         RowError: it failed, or took too long.
     """
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        command = [sys.executable, "-m", "edgeseg", "run", str(photograph), "-o", folder, "--no-overlay"]
+        command = [*python("edgeseg.cli"), "run", str(photograph), "-o", folder, "--no-overlay"]
         command += ["--model", str(candidate.file), "--runtime", candidate.key.runtime]
         command += ["--threads", str(candidate.key.threads)]
         start = time.perf_counter()

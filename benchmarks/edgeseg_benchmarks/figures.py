@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from edgeseg.report import Bench, Latency, Row
 
 STAGES = {
@@ -18,12 +20,14 @@ def ms(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def percentiles(latency: Latency | None) -> dict[str, str]:
+    """By name, the shortest last."""
+    return {} if latency is None else {name: ms(value) for name, value in asdict(latency).items()}
+
+
 def latencies(latency: Latency | None) -> list[str]:
-    """`p50 41.2` and so on, the shortest last."""
-    if latency is None:
-        return []
-    told = {"p50": latency.p50, "p90": latency.p90, "p95": latency.p95, "min": latency.min}
-    return [f"{name} {ms(value)}" for name, value in told.items()]
+    """`p50 41.2` and so on."""
+    return [f"{name} {value}" for name, value in percentiles(latency).items()]
 
 
 def stage_lines(row: Row) -> list[str]:
@@ -31,17 +35,22 @@ def stage_lines(row: Row) -> list[str]:
     return [f"{STAGES.get(name, name)} {ms(value)}" for name, value in row.stages_ms.items()]
 
 
+def costs(row: Row) -> dict[str, str]:
+    """File, memory, cold start, arithmetic: each with its unit, by the words that follow it."""
+    told = {
+        "file": None if row.file_bytes is None else f"{row.file_bytes / 1e6:.2f} MB",
+        "memory": None if row.peak_rss_bytes is None else f"{row.peak_rss_bytes / 1e6:.0f} MB",
+        "cold start": None if row.cold_start_ms is None else f"{row.cold_start_ms / 1e3:.2f} s",
+        "GMAC": None if row.gmac is None else f"{row.gmac:.4g}",
+        "GFLOP/s": None if row.gflops is None else f"{row.gflops:.0f}",
+        "of peak": None if row.share_of_peak is None else f"{row.share_of_peak:.0%}",
+    }
+    return {words: figure for words, figure in told.items() if figure is not None}
+
+
 def cost_lines(row: Row) -> list[str]:
-    """File, memory, cold start, arithmetic."""
-    told = [
-        None if row.file_bytes is None else f"{row.file_bytes / 1e6:.2f} MB file",
-        None if row.peak_rss_bytes is None else f"{row.peak_rss_bytes / 1e6:.0f} MB memory",
-        None if row.cold_start_ms is None else f"{row.cold_start_ms / 1e3:.2f} s cold start",
-        None if row.gmac is None else f"{row.gmac:.4g} GMAC",
-        None if row.gflops is None else f"{row.gflops:.0f} GFLOP/s",
-        None if row.share_of_peak is None else f"{row.share_of_peak:.0%} of peak",
-    ]
-    return [*filter(None, told), *kernel_lines(row)]
+    """`3.93 MB file` and so on, then the kernels."""
+    return [*(f"{figure} {words}" for words, figure in costs(row).items()), *kernel_lines(row)]
 
 
 def kernel_lines(row: Row) -> list[str]:
@@ -49,15 +58,20 @@ def kernel_lines(row: Row) -> list[str]:
     return [f"{count} conv {kind}" for kind, count in row.kernels.items()]
 
 
-def dice_lines(bench: Bench, row: Row) -> list[str]:
-    """Mean Dice of each data set, and below it how far it dropped under FP32's."""
-    drops, lines = bench.dice_drops(row), []
+def dice(bench: Bench, row: Row) -> dict[str, list[str]]:
+    """Of each data set the mean Dice, and how far it dropped under FP32's where there is that to compare with."""
+    drops, told = bench.dice_drops(row), {}
     for data_set in row.data_sets:
         name, mean = f"{data_set.name} {data_set.split}", data_set.mean
-        lines.append(f"{name} -" if mean is None else f"{name} {mean.dice:.4f}")
+        told[name] = ["-" if mean is None else f"{mean.dice:.4f}"]
         if name in drops:
-            lines.append(f"drop {round(drops[name], 4) + 0.0:.4f}")  # no -0.0000
-    return lines
+            told[name].append(f"drop {round(drops[name], 4) + 0.0:.4f}")  # no -0.0000
+    return told
+
+
+def dice_lines(bench: Bench, row: Row) -> list[str]:
+    """`drive test 0.7882`, `drop 0.0004`."""
+    return [line for name, (mean, *drop) in dice(bench, row).items() for line in (f"{name} {mean}", *drop)]
 
 
 def ratio_text(ratio: float | None) -> str:

@@ -14,7 +14,7 @@ from edgeseg.files import write_atomically
 from edgeseg.report import Bench, DataSetEvidence, Row
 from edgeseg_benchmarks import reference
 from edgeseg_benchmarks.cold_start import SLOW_MS, cold_start
-from edgeseg_benchmarks.honesty import told_honestly
+from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER, Candidate, Order, candidates, installed_runtimes
 from edgeseg_benchmarks.processes import Process, RowError
 from edgeseg_benchmarks.turns import Turn, latency, ratio, stages
@@ -185,6 +185,7 @@ class _Row:
         )
         self.facts = replace(
             self.facts,
+            remarks=(*self.facts.remarks, *computes_otherwise(key.runtime, answer.text("compute"))),
             size_px=answer.whole("size_px"),
             gmac=answer.optional_number("gmac"),
             file_bytes=self.candidate.file.stat().st_size,

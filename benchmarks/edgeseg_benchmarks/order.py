@@ -131,7 +131,7 @@ _File = tuple[str, str, Path | None, str, tuple[str, ...]]
 def _files(model: str, order: Order) -> Iterator[_File]:
     """Name, precision, file, why there is none, and remarks: for each precision of a model."""
     taken = _quietly(model, "auto")
-    own = taken.card.precision if taken is not None and model.endswith(".onnx") else None
+    own = _own_precision(model, taken)
     wanted = get_args(Precision) if order.every else order.precisions
     half = _half_for_this_device(model) if "fp16" in wanted else None
     for precision in dict.fromkeys((own, *wanted) if own is not None else wanted):
@@ -140,15 +140,39 @@ def _files(model: str, order: Order) -> Iterator[_File]:
                 model, "auto" if precision == own else cast("PrecisionChoice", precision), cpu.features()
             )
         except ModelError as error:
-            if not order.every or taken is None:
-                yield (_name(model) if taken is None else taken.name), precision, None, str(error), ()
+            # Nobody asked for this one by name: without a file it is no row. One that is damaged is.
+            implied = (order.every and taken is not None) or (precision == "fp32" and own not in (None, "fp32"))
+            if not implied or _beside(model, precision).is_file():
+                yield (row_name(model) if taken is None else taken.name), precision, None, str(error), ()
             continue
         marked = ("the half precision for this device",) if found.path == half else ()
         yield found.name, found.card.precision, found.path, "", marked
 
 
-def _name(model: str) -> str:
-    """Of a model that is not there, printable and short."""
+def _own_precision(model: str, taken: ModelFile | None) -> str | None:
+    """Of a file that was named: what it says, else what its name says; None where a model was named, or neither does.
+
+    Without it a damaged `x.int8.onnx` would be passed over for the `x.fp32.onnx` beside it.
+    """
+    if not model.endswith(".onnx"):
+        return None
+    return taken.card.precision if taken is not None else told_by_name(model)
+
+
+def told_by_name(model: str) -> Precision | None:
+    """`x.int8.onnx` -> `int8`."""
+    return next((precision for precision in get_args(Precision) if model.endswith(f".{precision}.onnx")), None)
+
+
+def _beside(model: str, precision: str) -> Path:
+    """Of a model, the file in this precision, there or not."""
+    file, own = Path(model), told_by_name(model)
+    stem = file.name.removesuffix(".onnx" if own is None else f".{own}.onnx")
+    return file.with_name(f"{stem}.{precision}.onnx")
+
+
+def row_name(model: str) -> str:
+    """Of a model that is not there or cannot be read, printable and short."""
     name = Path(model).name.removesuffix(".onnx")
     for precision in get_args(Precision):
         name = name.removesuffix(f".{precision}")

@@ -37,8 +37,17 @@ def environment(threads: int | None = None) -> dict[str, str]:
     return variables
 
 
+def python(module: str) -> list[str]:
+    """A command that calls `main` of a module.
+
+    Not `python -m`: it looks for every module in the folder at hand first, where a `json.py` of the user's may lie.
+    """
+    start = f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"
+    return [sys.executable, "-c", start]
+
+
 class Process:
-    """`python -m edgeseg_benchmarks.worker`, asked over pipes.
+    """A worker (`edgeseg_benchmarks.worker`), asked over pipes.
 
     Args:
         timeout_s: for one answer; a process that takes longer is killed.
@@ -49,7 +58,7 @@ class Process:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "edgeseg_benchmarks.worker"],
+            python("edgeseg_benchmarks.worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -4,28 +4,80 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich import box
-from rich.console import Group
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from edgeseg.report import Bench, Row, printable
 from edgeseg_benchmarks.figures import STAGES, cost_lines, dice_lines, latencies, ratio_text, stage_lines
 
+WORDS, GAP = 16, 3
+"""Letters that a column of words has at least, and that lie between two columns."""
+
 
 def to_table(bench: Bench) -> Group:
     """For a terminal: the table, what it was measured on, and what makes it doubtful."""
+    return Group(_Figures(bench), Text(), *(printable(line) for line in _notes(bench)))
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """A line a row where the console is wide enough, else a row's figures below each other: none is ever cut off."""
+
+    bench: Bench
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = _wide(self.bench)
+        yield wide if _width(wide) <= options.max_width else _narrow(self.bench)
+
+
+def _headings(bench: Bench) -> list[str]:
+    return [
+        "network ms",
+        "end to end ms",
+        "stages ms",
+        "cost",
+        *(["Dice"] if any(r.data_sets for r in bench.rows) else []),
+    ]
+
+
+def _wide(bench: Bench) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True, title_justify="left")
-    scored = any(row.data_sets for row in bench.rows)
-    for heading in ("row", "network ms", "end to end ms", "stages ms", "cost", *(["Dice"] if scored else [])):
+    for heading in ("row", *_headings(bench)):
         words = heading in ("row", "Dice")
-        table.add_column(heading, overflow="fold", no_wrap=not words, min_width=16 if words else None)
+        table.add_column(heading, overflow="fold", no_wrap=not words, min_width=WORDS if words else None)
     for row in bench.rows:
-        cells = [_row_cell(row), *_cells(row), *([_lines(dice_lines(bench, row))] if scored else [])]
-        table.add_row(*cells)
-    return Group(table, Text(), *(printable(line) for line in _notes(bench)))
+        table.add_row(_row_cell(row), *map(_lines, _cells(bench, row)))
+    return table
+
+
+def _width(table: Table) -> int:
+    """That no figure is cut off at; what is made of words may be folded."""
+    cells = ((column, [str(cell) for cell in column.cells]) for column in table.columns)
+    columns = [
+        max(cell_len(line) for text in texts for line in text.splitlines() or [""]) if column.no_wrap else WORDS
+        for column, texts in cells
+    ]
+    return sum(columns) + GAP * (len(columns) - 1)
+
+
+def _narrow(bench: Bench) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for k, row in enumerate(bench.rows):
+        if k:
+            table.add_row()
+        table.add_row("row", _row_cell(row))
+        for heading, lines in zip(_headings(bench), _cells(bench, row), strict=True):
+            if lines and row.ok:
+                table.add_row(heading, printable(", ".join(filter(None, lines))))
+    return table
 
 
 def _row_cell(row: Row) -> Text:
@@ -41,19 +93,22 @@ def _row_cell(row: Row) -> Text:
     return cell
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(bench: Bench, row: Row) -> list[list[str]]:
+    """Under the headings; a data set's Dice only where the record has one."""
     if not row.ok:
-        return [Text("-")] * 4
+        return [["-"] for _ in _headings(bench)]
     speed = "" if row.frames_per_second is None else f"{row.frames_per_second:.2f} frames/s"
-    return [
-        _lines([*latencies(row.network_ms), ratio_text(row.ratio_to_first)]),
-        _lines([*latencies(row.end_to_end_ms), ratio_text(row.end_to_end_ratio_to_first), speed]),
-        _lines(stage_lines(row)),
-        _lines(cost_lines(row)),
+    cells = [
+        [*latencies(row.network_ms), ratio_text(row.ratio_to_first)],
+        [*latencies(row.end_to_end_ms), ratio_text(row.end_to_end_ratio_to_first), speed],
+        stage_lines(row),
+        cost_lines(row),
+        dice_lines(bench, row),
     ]
+    return cells[: len(_headings(bench))]
 
 
-def _lines(lines: list[str]) -> Text:
+def _lines(lines: Sequence[str]) -> Text:
     return Text("\n").join(printable(line) for line in lines if line)
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-import edgeseg  # first: it keeps ONNX Runtime from opening a connection
+import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg_benchmarks.cores import pin
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER
@@ -64,9 +64,9 @@ class Row:
         return self.turn() if what == "turn" else self.evaluate(request["spec"])
 
     def facts(self) -> Answer:
-        """What the model file says."""
+        """What the model file says, and what the runtime says that it computes in."""
         card = self.segmenter.card
-        return {"size_px": card.preprocessing.size, "gmac": card.gmac}
+        return {"size_px": card.preprocessing.size, "gmac": card.gmac, "compute": self.segmenter.runtime.compute}
 
     def turn(self) -> Answer:
         """One untimed frame (the caches held another row's), then the network alone, then end to end."""
@@ -181,8 +181,3 @@ def main() -> None:
     for line in sys.stdin:
         answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
         answers.flush()
-
-
-if __name__ == "__main__":
-    assert edgeseg.__version__
-    main()

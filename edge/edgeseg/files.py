@@ -48,6 +48,17 @@ def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
             _replace(Path(os.path.realpath(path)), data)
 
 
+def check_folders(*files: Path | None) -> None:
+    """That the folders of files to be written are there: what measures for minutes says so before, not after.
+
+    Raises:
+        SurroundingsError: One is not.
+    """
+    for file in files:
+        if file is not None and not file.absolute().parent.is_dir():
+            raise SurroundingsError(f"{file}: cannot be written; {_REMEDIES[errno.ENOENT]}")
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and those above it, where they do not exist yet.
 

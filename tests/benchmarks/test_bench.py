@@ -197,6 +197,37 @@ def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: P
     assert [(key.precision, key.threads) for key in keys] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
 
 
+def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(in_half: Path, tmp_path: Path) -> None:
+    def rows() -> list[tuple[str, str, bool]]:
+        order = _order(tmp_path / "tiny.fp16.onnx")
+        return [(c.key.model, c.key.precision, bool(c.failure)) for c in candidates(order)]
+
+    shutil.copy(in_half / "tiny.fp16.onnx", tmp_path)
+    assert rows() == [("tiny", "fp16", False)]  # nobody asked for an FP32 file
+    shutil.copy(in_half / "tiny.fp32.onnx", tmp_path)
+    assert rows() == [("tiny", "fp16", False), ("tiny", "fp32", False)]
+    (tmp_path / "tiny.fp16.onnx").write_bytes(b"damaged")
+    assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", False)]
+    (tmp_path / "tiny.fp32.onnx").write_bytes(b"damaged")
+    assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", True)]
+
+
+def test_a_precision_that_was_asked_for_and_is_not_there_is_told(tiny_model: Path) -> None:
+    told = [(c.key.precision, bool(c.failure)) for c in candidates(_order(tiny_model, precisions=("fp32", "int8")))]
+    assert told == [("fp32", False), ("int8", True)]
+
+
+def test_nothing_is_imported_from_the_folder_at_hand(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "numpy", "onnxruntime"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger was imported')")
+    monkeypatch.chdir(tmp_path)
+    (row,) = _bench(_order(tiny_model, rounds=1)).rows
+    assert row.status == "ok"
+    assert row.cold_start_ms and row.kernels
+
+
 def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> None:
     keys = [candidate.key for candidate in candidates(_order(in_half / "tiny.fp32.onnx", tiny_model))]
     assert [key.model for key in keys] == ["tiny", "tiny (2)"]

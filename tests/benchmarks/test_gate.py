@@ -103,11 +103,29 @@ def test_a_larger_file_is_stopped_for_its_size(baseline: Path, tmp_path: Path) -
     assert gate(baseline, "--model", larger, "--max-size-growth", "3%").exit_code == 0
 
 
-def test_a_file_that_cannot_be_computed_is_stopped(baseline: Path, tmp_path: Path) -> None:
-    cut = tmp_path / "mine.fp32.onnx"
-    cut.write_bytes(b"nonsense")
-    assert gate(baseline, "--model", cut).exit_code == 6
+def test_a_file_that_cannot_be_read_is_stopped_for_that(baseline: Path, tmp_path: Path) -> None:
+    cut, summary = tmp_path / "mine.fp32.onnx", tmp_path / "summary.md"
+    cut.write_bytes(SHIPPED_FILE.read_bytes()[:100_000])
+    done = gate(baseline, "--model", cut, "--summary", summary)
+    assert done.exit_code == 4, done.output
+    assert "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr and "is no ONNX model" in done.stderr
+    assert "WORSE" in summary.read_text()
+    assert gate(baseline, "--model", tmp_path / "nowhere.fp32.onnx").exit_code == 6
     assert gate(baseline).exit_code == 2
+
+
+def test_a_summary_that_cannot_be_written_hides_nothing(
+    baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = changed(baseline, tmp_path / "now.json", lambda row: replace(row, file_bytes=10**9))
+    same = changed(baseline, tmp_path / "before.json", lambda row: row)
+    elsewhere = {"GITHUB_STEP_SUMMARY": str(tmp_path / "nowhere" / "step.md")}
+    for now, code, said in ((larger, 4, "file size"), (same, 7, "GITHUB_STEP_SUMMARY")):
+        done = CliRunner().invoke(cli, ["gate", str(same), str(now)], env=elsewhere)
+        assert (done.exit_code, said in done.stderr) == (code, True)
+    monkeypatch.setattr(measure, "run_bench", lambda *_: pytest.fail("measured, and then nowhere to write it"))
+    done = gate(baseline, "--model", SHIPPED_FILE, "--summary", tmp_path / "nowhere" / "summary.md")
+    assert done.exit_code == 7 and "create it first" in done.stderr
 
 
 def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) -> None:
@@ -151,6 +169,8 @@ def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
         done = gate(*arguments)
         assert done.exit_code == 5
         assert "is no bench" in done.stderr
+    if Path("/dev/zero").exists():
+        assert gate("/dev/zero").exit_code == 5  # which has no size and no end
 
 
 @pytest.mark.parametrize(

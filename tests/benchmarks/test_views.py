@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edgeseg.device import Device
 from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
-from edgeseg_benchmarks.honesty import told_honestly
+from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
 from edgeseg_benchmarks.table import to_csv, to_table
 
 HOSTILE = "<script>alert(1)</script>[red]"
@@ -49,11 +49,19 @@ def test_half_precision_that_does_not_pay_says_so(record: Bench) -> None:
     assert fast.rows[1].remarks == ()
 
 
-def test_the_table_tells_all(record: Bench) -> None:
-    console = Console(width=130, color_system=None, force_terminal=False)
+def test_a_runtime_that_computes_in_fewer_bits_says_so() -> None:
+    assert "bf16" in "".join(computes_otherwise("openvino", "bf16"))
+    assert not list(computes_otherwise("openvino", "f32"))
+    assert not list(computes_otherwise("onnxruntime", "CPUExecutionProvider"))  # its kernels are counted
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 130])
+def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width: int) -> None:
+    console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(to_table(record))
-    text = capture.get()
+    assert max(map(len, capture.get().splitlines())) <= width
+    text = " ".join(capture.get().split())
     for said in (
         "p50 30.0", "p90 31.0", "p95 32.0", "min 29.0", "33.33 frames/s", "infer 30.0", "field of view 1.00",
         "4.05 MB file", "236 MB memory", "0.61 s cold start", "7.3 GMAC", "486 GFLOP/s", "62% of peak",
@@ -81,8 +89,40 @@ def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
     assert not re.findall(r'(?:src|href)="(?!data:)|@import|url\(|https?:', text)
     assert "<script" not in text
     assert '<meta name="viewport" content="width=device-width' in text
-    for said in ("62% of peak", "drop 0.0010", "FAILED: not installed", "Cortex-A76", "hot"):
+    for said in (
+        "30.0", "31.0", "32.0", "29.0", "33.33", "field of view", "4.05 MB", "236 MB", "0.61 s", "7.3", "486", "62%",
+        "25 conv", "0.7990", "drop 0.0010", "1.40x slower than FP32 here", "FAILED: not installed", "Cortex-A76", "hot",
+    ):  # fmt: skip
         assert said in text, said
+
+
+def test_every_line_of_the_pages_table_has_as_many_cells(record: Bench) -> None:
+    from edgeseg_benchmarks.page_table import table
+
+    def cells(line: str) -> int:
+        return sum(
+            int(span or 1) for span in re.findall(r'<t[dh](?![^>]*class="row")[^>]*?(?:colspan="(\d+)")?>', line)
+        )
+
+    lines = re.findall(r"<tr>(.*?)</tr>", table(record))
+    assert len(lines) == 2 + len(record.rows) + sum(bool(row.remarks) for row in record.rows)
+    assert len({cells(line) for line in lines}) == 1
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns where a picture has no room for what it holds
+@pytest.mark.parametrize("rows", [1, 24])
+def test_pictures_hold_their_legends(record: Bench, rows: int) -> None:
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
+    from edgeseg_benchmarks.pictures import _latency_dice, _stages
+
+    precisions = ("fp32", "fp16", "fp16w", "int8")
+    keys = [RowKey("m" * 80, p, r, n) for n in (1, 2) for r in ("onnxruntime", "openvino", "ncnn") for p in precisions]
+    many = replace(record, rows=tuple(replace(record.rows[0], key=key) for key in keys[:rows]))
+    for figure in (_latency_dice(many), _stages(many)):
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
 
 
 def test_pictures_are_those_that_there_are_figures_for(record: Bench) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from edgeseg.errors import CheckError, IncomparableError, UsageError
+from edgeseg.errors import CheckError, IncomparableError, SurroundingsError, UsageError
+from edgeseg.files import check_folders
 from edgeseg.report import Bench, read_bench
 from edgeseg_benchmarks.gate.current import Wanted, measure, wanted
 from edgeseg_benchmarks.gate.judge import judge
@@ -84,10 +85,11 @@ def gate(
 ) -> None:
     """Compare CURRENT with BASELINE, both made by `edgeseg bench --json`; without CURRENT, measure it here and now.
 
-    Exit code 4 where something got worse, 5 where the two cannot be compared. Time and memory are compared only as
-    ratios to the first row of the same run, and judged only where a limit is given.
+    Exit code 4 where something got worse (a model that no longer loads too), 5 where the two cannot be compared. Time
+    and memory are compared only as ratios to the first row of the same run, and judged only where a limit is given.
     """
     limits = Limits(max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio)
+    check_folders(summary)
     before = read_bench(baseline)
     if current is None:
         order = wanted(before, models, specs)
@@ -99,7 +101,7 @@ def gate(
     console = Console()
     console = console if console.is_terminal else Console(width=max(NARROWEST, console.width))
     console.print(to_tables(judgement))
-    write_summaries(judgement, summary)
+    _summarise(judgement, summary)
     _close(judgement)
 
 
@@ -108,6 +110,16 @@ def _measured(order: Wanted, limits: Limits) -> Bench:
     console = Console(stderr=True)
     with console.status("measuring") as status:
         return measure(order, limits.latency_ratio is not None, status.update)
+
+
+def _summarise(judgement: Judgement, file: Path | None) -> None:
+    """Where the gate is closed, a summary that cannot be written is told, but does not hide why it closed."""
+    try:
+        write_summaries(judgement, file)
+    except SurroundingsError as error:
+        if judgement:
+            raise
+        click.echo(f"edgeseg: {error}", err=True)
 
 
 def _close(judgement: Judgement) -> None:

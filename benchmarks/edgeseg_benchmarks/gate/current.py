@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 from edgeseg import cpu
 from edgeseg.device import versions
-from edgeseg.errors import IncomparableError, UsageError
+from edgeseg.errors import IncomparableError, ModelError, UsageError
 from edgeseg.model_card import Precision
 from edgeseg.model_choice import find_model
 from edgeseg.models import SHIPPED
 from edgeseg.report import Bench, RowKey
 from edgeseg_benchmarks.gate.accuracy import Names
 from edgeseg_benchmarks.gate.judge import excuse
+from edgeseg_benchmarks.order import Order, candidates, row_name, told_by_name
 
 DRAWN = "synthetic"
 FEW_ROUNDS = 3
@@ -48,6 +50,7 @@ def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wante
 
     Raises:
         UsageError: a model of the baseline is neither shipped nor given, or a data set is not in the baseline.
+        ModelError: a file that was given is not there.
     """
     have, features = versions(), cpu.features()
     keys = tuple(row.key for row in baseline.rows if not excuse(row.key, have, features))
@@ -80,7 +83,6 @@ def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
         IncomparableError: none of the rows can be measured here.
     """
     from edgeseg_benchmarks.measure import run_bench  # noqa: PLC0415
-    from edgeseg_benchmarks.order import Order, candidates  # noqa: PLC0415
 
     precisions = {key.precision for key in order.keys}
     bench = Order(
@@ -99,8 +101,17 @@ def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
 
 
 def _name(model: str) -> str:
-    """As the rows call it."""
-    return find_model(model, "auto", cpu.features()).name
+    """As the rows call it; a damaged file has a row, which fails, so that the gate tells what became worse.
+
+    Raises:
+        ModelError: there is no such file, or nothing tells which row a damaged one is.
+    """
+    try:
+        return find_model(model, "auto", cpu.features()).name
+    except ModelError:
+        if told_by_name(model) is None or not Path(model).is_file():
+            raise
+        return row_name(model)
 
 
 def _data_sets(baseline: Bench) -> dict[Names, int]:

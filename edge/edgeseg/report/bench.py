@@ -96,10 +96,11 @@ def read_bench(file: Path) -> Bench:
         IncomparableError: it is no bench; the message names the file and the place in it.
     """
     try:
-        if file.stat().st_size > LARGEST_FILE:
+        with file.open("rb") as stream:  # its size is not asked: that of a pipe or a device says nothing
+            data = stream.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
             raise IncomparableError(f"{file}: over {LARGEST_FILE >> 20} MiB, too large for a bench")
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return Bench.from_dict(values)
+        return Bench.from_dict(json.loads(data.decode()))
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise SurroundingsError(f"{file}: cannot be read ({reason}); make it with `edgeseg bench --json`") from error

@@ -1,9 +1,9 @@
 """FP32 graph -> the same function, which moves blocks of pixels channels-last.
 
-On a CPU with half precision ONNX Runtime computes FP16 convolutions channels-last, but it has no FP16 DepthToSpace: each
-one costs two casts and two transpositions, and keeps the residual sum behind it out of its convolution. Written as
-copies of whole channel vectors it needs none of that, and the network stays in half precision and channels-last from
-the photograph to the logits.
+On a CPU with half precision ONNX Runtime computes FP16 convolutions channels-last, but it has no FP16 DepthToSpace:
+each one costs two casts and two transpositions, and keeps the residual sum behind it out of its convolution. Written
+as copies of whole channel vectors it needs none of that, and the network stays in half precision and channels-last
+from the photograph to the logits.
 """
 
 from __future__ import annotations

@@ -21,10 +21,17 @@ if [ "$have" != "Python @PYTHON@ on @MACHINE@, 64 bits" ]; then
     echo "Make another: edgeseg bundle --platform linux-MACHINE --python VERSION -o FOLDER (no 32-bit wheels exist)" >&2
     exit 1
 fi
+older=
+[ ! -e "$target/bin/edgeseg" ] || older=yes
 python3 -m venv "$target" || {
     echo "install.sh: no virtual environment; install Debian's python@PYTHON@-venv" >&2
     exit 1
 }
-"$target/bin/pip" install --disable-pip-version-check --quiet --no-index --find-links wheels --upgrade '@REQUIREMENT@'
+from_here() {
+    "$target/bin/pip" install --disable-pip-version-check --quiet --no-index --find-links wheels "$@" '@REQUIREMENT@'
+}
+from_here --upgrade
+# New weights or code under a version that is already there: pip alone would leave the old ones.
+[ -z "$older" ] || from_here --force-reinstall --no-deps
 "$target/bin/edgeseg" --version
 echo "installed: $target/bin/edgeseg"

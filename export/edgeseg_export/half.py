@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxconverter_common import float16
 
+from edgeseg_export.channels_last import channels_last
 from edgeseg_export.graph import in_order
 
 SMALLEST = 16
@@ -23,6 +24,7 @@ SMALLEST = 16
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
     """FP32 graph -> the same graph in half precision; `photo` stays uint8 and `probability` float32."""
+    model = channels_last(model)
     with warnings.catch_warnings():
         # It warns of every weight that half precision rounds to its smallest number or to 0: the checks of
         # `edgeseg convert` measure what that does to the probability.

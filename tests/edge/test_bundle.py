@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from edgeseg import bundle as making
-from edgeseg.bundle import Target, checksums, install_script, own_source
+from edgeseg.bundle import Platform, Target, checksums, install_script, own_source
 from edgeseg.cli import cli
 from edgeseg.errors import SurroundingsError, UsageError
 
@@ -89,6 +91,34 @@ def test_the_script_refuses_another_machine_and_a_damaged_copy(tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "damaged" in done.stderr
     assert not (tmp_path / "there").exists()
+
+
+def test_an_update_replaces_what_has_the_same_version(tmp_path: Path) -> None:
+    said = [_install(tmp_path, words) for words in ("older weights", "newer weights")]
+    assert [lines.splitlines()[0] for lines in said] == ["older weights", "newer weights"]
+
+
+def _install(folder: Path, words: str) -> str:
+    """What the script prints, on this machine, with a wheel whose command prints these words."""
+    machine: Platform = "linux-aarch64" if platform.machine() == "aarch64" else "linux-x86_64"
+    stick = folder / words
+    (stick / "wheels").mkdir(parents=True)
+    about = "edgeseg-0.1.0.dist-info"
+    with zipfile.ZipFile(stick / "wheels" / WHEEL, "w") as wheel:
+        wheel.writestr("edgeseg/__init__.py", f"def main(): print({words!r})")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: edgeseg\nVersion: 0.1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/entry_points.txt", "[console_scripts]\nedgeseg = edgeseg:main\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    script = install_script(Target(machine, ".".join(map(str, sys.version_info[:2]))), WHEEL)
+    (stick / "install.sh").write_bytes(script)
+    (stick / "SHA256SUMS").write_bytes(checksums([("install.sh", script)]))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    command = ["sh", str(stick / "install.sh"), str(folder / "there")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_pip_can_be_reached_from_here() -> None:

@@ -8,6 +8,7 @@ what the originals of DRIVE, STARE, CHASE_DB1, HRF and FIVES reach and what is l
 |---|---|---|---|
 | focus | 0.298 and more | blurred, sigma 2% of the field's diameter: 0.165 at most | below 0.23, `blurred` |
 | coarser detail, of the light | 0.016 and more | an empty field with noise: 0.01 at most | below 0.01, `blurred` |
+| coarser focus | 0.325 and more | sigma 4% and more, encoded as MPEG-4: 0.22 at most | below 0.23, `blurred` |
 | brightness | 88 and more | times 0.2: 51 at most | below 60, `dark` |
 | retina | 0.64 and more | all but 40% of the retina blackened: 0.34 at most | below 0.35, `small` |
 | field | 0.82 and more | cropped to 40% of the retina: 0.41 at most | below 0.6, or no rim in the frame, `cropped` |
@@ -49,8 +50,9 @@ class Quality:
 
     Attributes:
         focus: Contrast of the green channel's finest detail (1 to 2 pixels of the small version) to that of coarser
-            detail (2 to 6), which a blur leaves and a dim light does not change; 0 where there is neither, only the
-            sensor's noise, as in an empty field or a lens far out of focus; None without a fundus.
+            detail (2 to 6), which a blur leaves and a dim light does not change; or the same of coarser detail (2 to 4
+            to 6 to 14), where that is less: a video's codec puts fine edges into what is far out of focus. 0 where
+            there is neither, only the sensor's noise, as in an empty field; None without a fundus.
         brightness: Mean of the brightest channel in the field of view, 0 to 255; None without a fundus.
         retina: Share of the frame that is lit retina, 0 to 1.
         field: Share of the round field of view that the frame shows, 0 to 1; None where no rim is in the frame.
@@ -139,7 +141,22 @@ def _focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float
     coarser = float(np.std((two - six)[core]))
     if coarser <= _LEAST_DETAIL * float(grey[core].mean()):
         return 0.0
-    return float(np.std((one - two)[core])) / coarser
+    return min(float(np.std((one - two)[core])) / coarser, _coarse_focus(grey, inside, core))
+
+
+def _coarse_focus(grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]) -> float:
+    """The same of detail that no codec makes; at half the size, and averaged within the field: its rim is near."""
+    half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
+    weight = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(grey * inside, half, interpolation=cv2.INTER_AREA)
+    there = cv2.resize(core.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0
+    if not there.any():
+        return math.inf
+    one, two, three, seven = (
+        cv2.GaussianBlur(light, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+        for sigma in (1, 2, 3, 7)
+    )
+    return float(np.std((one - two)[there])) / max(float(np.std((three - seven)[there])), 1e-3)
 
 
 def _disc(mask: Mask) -> float | None:

@@ -146,6 +146,22 @@ def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(sigma: float, sha
     assert "blurred" in reasons(np.asarray(noisy.round().clip(0, 255), np.uint8))
 
 
+@pytest.mark.parametrize("share_of_field", [0.04, 0.06])
+def test_far_out_of_focus_in_a_video_is_blurred(share_of_field: float, tmp_path: Path) -> None:
+    """The codec puts the edges of its blocks into what has none of its own."""
+    photo = draw(1, 480).photo
+    soft = cv2.GaussianBlur(photo, (0, 0), share_of_field * 0.9 * 480)
+    file = str(tmp_path / "soft.mp4")
+    writer = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"mp4v"), 20, photo.shape[1::-1])
+    for shift in range(6):
+        writer.write(cv2.cvtColor(np.roll(soft, shift, axis=1), cv2.COLOR_RGB2BGR))
+    writer.release()
+    capture, seen = cv2.VideoCapture(file), []
+    while (came := capture.read())[0]:
+        seen.append(reasons(np.asarray(cv2.cvtColor(came[1], cv2.COLOR_BGR2RGB), np.uint8)))
+    assert len(seen) == 6 and all("blurred" in one for one in seen)
+
+
 def test_a_lid_over_half_of_the_field_counts() -> None:
     drawn = draw(5, 500)
     photo = drawn.photo.copy()

@@ -86,6 +86,12 @@ def test_a_camera_that_goes_away_is_waited_for_and_taken_again() -> None:
     assert len(device.opened) == 52 and all(capture.released for capture in device.opened)
 
 
+def test_a_camera_that_comes_and_goes_says_so_once_a_minute() -> None:
+    device, said = FakeDevice([[EYE] for _ in range(20)]), list[str]()
+    assert [frame.number for frame in islice(camera(device, said).frames(Stop()), 20)] == list(range(1, 21))
+    assert len(said) == 2 and "went away" in said[0] and "there again" in said[1]
+
+
 def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
     device, said = FakeDevice([[], [], [EYE]]), list[str]()
     assert next(camera(device, said).frames(Stop())).number == 1

@@ -66,8 +66,8 @@ class Camera:
                 yield Frame(self.name, f"{self._base}_{stamp(time)}_{number:06}", image, number, time=time)
             if not stop.asked:
                 state = "went away" if number else "cannot be opened"
-                tell(f"{self.name}: {state}; waiting for it (Ctrl-C ends)")
-                away = True
+                # One that comes and goes each second is there again once a minute too.
+                away = tell(f"{self.name}: {state}; waiting for it (Ctrl-C ends)") or away
                 stop.pause(self.retry_s)
 
     def _opened(self) -> Capture | None:

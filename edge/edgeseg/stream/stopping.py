@@ -66,11 +66,12 @@ class OnceAMinute:
         self._last: float | None = None
         self._kept_back = 0
 
-    def __call__(self, line: str) -> None:
-        """Say it, or keep it back."""
+    def __call__(self, line: str) -> bool:
+        """Say it, or keep it back -> whether it was said."""
         if self._last is not None and self._clock() - self._last < self._every_s:
             self._kept_back += 1
-            return
+            return False
         more = f" (and {self._kept_back} more like it)" if self._kept_back else ""
         self._last, self._kept_back = self._clock(), 0
         self._say(f"{line}{more}")
+        return True

@@ -74,17 +74,7 @@ def test_openvino_in_a_program_of_the_users_own(tmp_path: Path) -> None:
 
 
 def test_convert(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    words = [
-        "convert",
-        str(tiny_checkpoint),
-        "--size",
-        "64",
-        "--precision",
-        "fp32,int8",
-        "--no-simplify",
-        "-o",
-        str(tmp_path),
-    ]
+    words = ["convert", str(tiny_checkpoint), "--size", "64", "--precision", "fp32,fp16,int8", "-o", str(tmp_path)]
     # A network of one step is no network whose INT8 passes: that it was quantised and checked is what counts here.
     assert not _edgeseg(words, tmp_path / "trace", (0, 4))
 

@@ -64,7 +64,7 @@ def _device(bench: Bench) -> str:
         "temperature": "" if device.temperature_c is None else f"{device.temperature_c:.0f} °C",
         "load average": "" if device.load_average is None else f"{device.load_average:.2f} before the bench",
         "versions": ", ".join(f"{name} {version}" for name, version in bench.versions.items()),
-        "peak": ", ".join(f"{peak:.0f} GFLOP/s with {threads} threads" for threads, peak in bench.peaks.items()),
+        "peak": ", ".join(f"{peak:.0f} GFLOP/s, threads: {threads}" for threads, peak in bench.peaks.items()),
     }
     entries = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text)
     return f"<h2>Device</h2><dl>{entries}</dl>"

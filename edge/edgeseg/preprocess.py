@@ -186,7 +186,7 @@ class Prepared:
 def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Placement:
     """Where a photograph of `frame` (height, width) with this field of view goes in the working square."""
     height, width = frame
-    source = fov.box if how.crop == "fov" else Box(0, 0, width, height)
+    source = _even(fov.box, frame, how) if how.crop == "fov" else Box(0, 0, width, height)
     if how.fit == "stretch":
         return Placement(frame, source, Box(0, 0, how.size, how.size), how.size)
     scale = how.size / max(source.width, source.height)
@@ -194,6 +194,15 @@ def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Place
     high = max(1, round(source.height * scale))
     target = Box((how.size - wide) // 2, (how.size - high) // 2, wide, high)
     return Placement(frame, source, target, how.size)
+
+
+def _even(box: Box, frame: tuple[int, int], how: Preprocessing) -> Box:
+    """The box with even sides, a pixel more where the frame has one, if it is halved on its way (`_halved`)."""
+    if how.fit != "pad" or max(box.width, box.height) < 2 * how.size:
+        return box
+    height, width = frame
+    wide, high = min(width, box.width + box.width % 2), min(height, box.height + box.height % 2)
+    return Box(min(box.left, width - wide), min(box.top, height - high), wide, high)
 
 
 def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
@@ -222,6 +231,8 @@ def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> 
     part = photo[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
     how = cv2.INTER_AREA if fit == "pad" and shrinks else cv2.INTER_LINEAR
+    if how == cv2.INTER_AREA:
+        part = _halved(part, target)
     resized = cv2.resize(part, (target.width, target.height), interpolation=how)
     if (target.width, target.height) == (placement.size, placement.size):
         return resized.astype(np.uint8, copy=False)
@@ -230,9 +241,23 @@ def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> 
     return square
 
 
+def _halved(part: Photo, target: Box) -> Photo:
+    """Means of two by two pixels, where that leaves enough: OpenCV is quick at those, and slow at other area means."""
+    height, width = part.shape[0] // 2, part.shape[1] // 2
+    if part.shape[0] % 2 or part.shape[1] % 2 or width < target.width or height < target.height:
+        return part
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def mask_to_square(mask: Mask, placement: Placement) -> Mask:
-    """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
-    square: Mask = np.where(coverage_to_square(mask, placement) > 127, np.uint8(255), np.uint8(0))
+    """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where the mask is at its centre.
+
+    Of a field of view that is where about half of its area is set, at a tenth of the time that counting that takes.
+    """
+    source, target = placement.source, placement.target
+    square: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    part, size = mask[source.rows, source.columns], (target.width, target.height)
+    square[target.rows, target.columns] = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return square
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
@@ -138,9 +138,9 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def run_lines() -> str:
-    """The guide's lines that segment `photograph.tif`."""
-    return guide("run")
+def lines() -> Callable[[str], str]:
+    """The guide's lines by name."""
+    return guide
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# What the tests on emulated boards and those of "no network" need beside Python; where it cannot be had, they skip and say so.
+# What the tests on emulated boards, of "no network" and of the systemd unit need beside Python; where it cannot be had,
+# they skip and say so.
+install() { apt-get -q install -y --no-install-recommends "$@" >/dev/null || echo "could not be installed: $*" >&2; }
 if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-    { apt-get -q update && apt-get -q install -y --no-install-recommends qemu-user strace gcc libc6-dev; } >/dev/null ||
-        echo "qemu-user and strace could not be installed" >&2
-elif ! command -v qemu-aarch64 >/dev/null || ! command -v strace >/dev/null; then
-    echo "not root, or no apt-get: tests that need qemu-user or strace skip where these are missing" >&2
+    apt-get -q update >/dev/null || echo "apt-get update failed" >&2
+    install qemu-user gcc libc6-dev
+    install strace
+    command -v systemd-analyze >/dev/null || install systemd
+else
+    for program in qemu-aarch64 strace systemd-analyze; do
+        command -v "$program" >/dev/null || echo "not root, or no apt-get: tests that need $program skip" >&2
+    done
 fi

@@ -16,6 +16,7 @@ from edgeseg.errors import ModelError
 from edgeseg.field_of_view import FieldOfView, whole
 from edgeseg.preprocess import (
     Preprocessing,
+    coverage_to_square,
     equalise,
     mask_to_square,
     place,
@@ -23,6 +24,7 @@ from edgeseg.preprocess import (
     preset,
     to_square,
 )
+from edgeseg.synthetic import draw
 
 RECORDS = st.builds(
     Preprocessing,
@@ -127,7 +129,14 @@ def test_placement_lies_in_the_square(how: Preprocessing, height: int, width: in
     box = Box(left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top)))
     placement = place((height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how)
     source, target = placement.source, placement.target
-    assert source == (box if how.crop == "fov" else Box(0, 0, width, height))
+    wanted = box if how.crop == "fov" else Box(0, 0, width, height)
+    if how.fit == "stretch" or max(box.width, box.height) < 2 * how.size:
+        assert source == wanted
+    # What is halved gets even sides, by a pixel more at most.
+    assert source.left in (wanted.left, wanted.left - 1) and source.width - wanted.width in (0, 1)
+    assert source.top in (wanted.top, wanted.top - 1) and source.height - wanted.height in (0, 1)
+    assert source.left >= 0 and source.left + source.width <= width
+    assert source.top >= 0 and source.top + source.height <= height
     assert target.left >= 0
     assert target.top >= 0
     assert target.left + target.width <= how.size
@@ -160,14 +169,26 @@ def test_any_record_feeds_any_photograph(how: Preprocessing, height: int, width:
 def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
     fov = disc_in(300, 400, box)
-    ready = preprocess(photo, fov, preset("edge", 96))
-    square = np.zeros((96, 96, 3), np.uint8)
-    square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
+    ready = preprocess(photo, fov, preset("edge", 144))
+    square = np.zeros((144, 144, 3), np.uint8)
+    square[12:132] = cv2.resize(photo[40:240, 60:300], (144, 120), interpolation=cv2.INTER_AREA)
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(square[..., c])) for c in range(3)], axis=-1)
     assert np.array_equal(ready.tensor[0], np.where(ready.inside[..., None] > 0, equal, 0))
-    assert not ready.inside[:8].any()
-    assert ready.inside[48, 48] == 255
+    assert not ready.inside[:12].any()
+    assert ready.inside[72, 72] == 255
+
+
+def test_what_is_halved_first_is_nearly_the_area_average() -> None:
+    photo = draw(3, 501).photo
+    box = Box(0, 0, 501, 501)  # odd, and no pixel more in the frame
+    for fov in (whole(photo), FieldOfView(np.full((501, 501), 255, np.uint8), Box(1, 1, 499, 499))):
+        placement = place((501, 501), fov, Preprocessing(176))
+        part = photo[placement.source.rows, placement.source.columns]
+        exact = cv2.resize(part, (176, 176), interpolation=cv2.INTER_AREA)
+        found = to_square(photo, placement, "pad")
+        off = np.abs(found.astype(int) - exact.astype(int))
+        assert off.mean() < 0.5 and (fov.box != box or not off.any())
 
 
 def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
@@ -232,11 +253,10 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
     assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
 
 
-def test_a_mask_pixel_counts_from_half_its_area() -> None:
-    mask: Mask = np.zeros((64, 64), np.uint8)
-    mask[0, :2] = 255  # half of a 2x2 block
-    mask[4, 4] = 255  # a quarter
-    small = mask_to_square(mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32)))
-    assert small[0, 0] == 255
-    assert small[2, 2] == 0
-    assert (small > 0).sum() == 1
+def test_a_mask_pixel_counts_from_about_half_its_area() -> None:
+    fov = disc_in(300, 300, Box(20, 20, 250, 250))
+    for size in (96, 128, 200):
+        placement = place((300, 300), fov, Preprocessing(size))
+        share, small = coverage_to_square(fov.mask, placement) / 255, mask_to_square(fov.mask, placement)
+        assert set(np.unique(small)) == {0, 255}
+        assert (share[small == 255] > 0.25).all() and (share[small == 0] < 0.75).all()

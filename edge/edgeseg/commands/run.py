@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgeseg.commands.options import model_options
+from edgeseg.process import loading
+from edgeseg.stream.stopping import stop_by_signals
 
 if TYPE_CHECKING:
     from edgeseg.inputs import Part
@@ -72,23 +76,30 @@ def run(
     JPEGs. Writes STEM_vessels.png (255 is vessel) and STEM_overlay.png; of a stream STEM_overlay.mp4. A photograph
     that cannot be segmented is reported and the rest goes on (exit code 3).
     """
-    from edgeseg import __version__
-    from edgeseg.files import make_folder, remove_left_over
-    from edgeseg.segmenter import Segmenter
-    from edgeseg.stream.running import Run, sources_of
-    from edgeseg.stream.stages import Maker, Wanted
-    from edgeseg.stream.stopping import stop_by_signals
-
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would spin, and have nothing to do here
     with stop_by_signals() as stop:
+        with loading():
+            from edgeseg.segmenter import Segmenter
+
+            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider, wait=False)
+            from edgeseg import __version__
+            from edgeseg.files import make_folder, remove_left_over
+            from edgeseg.stream.running import Run, sources_of
+            from edgeseg.stream.stages import Maker, Wanted
+
+        @cache
+        def ready() -> None:
+            """The model is loaded, and the folder made: not for a model that is refused."""
+            assert segmenter.runtime
+            make_folder(output)
+            remove_left_over(output)
+
         sources = sources_of(inputs, camera, watch, output, newest, stop)
-        segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
-        make_folder(output)
-        remove_left_over(output)
         parts: tuple[Part, ...] = ("vessels", *_asked("overlay", overlay), *_asked("probability", probability))
         wanted = Wanted(output, parts, resume, skip_ungradable)
-        task = Run(Maker.of(segmenter, __version__), wanted, overlay, frames, as_json, measure)
+        task = Run(Maker.of(segmenter, __version__), wanted, ready, overlay, frames, as_json, measure)
         try:
             failed, total = _all(task, sources, stop)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
@@ -81,13 +82,24 @@ def load(
         ModelError: the file is damaged or is not what its card says.
         SurroundingsError: the runtime or the provider is not available.
     """
+    return loader(file, size, runtime, threads, provider)()
+
+
+def loader(
+    file: Path, size: int, runtime: RuntimeChoice, threads: int, provider: ProviderChoice | None = None
+) -> Callable[[], Runtime]:
+    """What `load` has to do once the runtime's library is loaded, for a thread: it leaves Python's lock alone.
+
+    Raises:
+        SurroundingsError: the runtime is not available.
+    """
     if resolve(runtime, provider) == "openvino":
         from edgeseg.runtimes.open_vino import OpenVino  # noqa: PLC0415
 
-        return OpenVino(file, size, threads)
+        return lambda: OpenVino(file, size, threads)
     from edgeseg.runtimes.onnx_runtime import OnnxRuntime  # noqa: PLC0415
 
-    return OnnxRuntime(file, size, threads, provider or "cpu")
+    return lambda: OnnxRuntime(file, size, threads, provider or "cpu")
 
 
 def _is_there(name: str) -> bool:

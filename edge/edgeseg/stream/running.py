@@ -93,12 +93,14 @@ class Run:
         wanted: What to write of photographs.
         video: Whether a stream gets an overlay video.
         frames: Whether a stream's frames get what photographs get.
+        ready: Called before anything is written or told, any number of times: waits for the model.
         as_json: One JSON object for each frame.
         measure: Say at the end how fast it was.
     """
 
     maker: Maker
     wanted: Wanted
+    ready: Callable[[], None]
     video: bool
     frames: bool
     as_json: bool
@@ -110,6 +112,8 @@ class Run:
         Raises:
             SurroundingsError: The disk does not take the results; what is written stays.
         """
+        if source.total != 1:  # one photograph is looked at meanwhile
+            self.ready()
         stream = source.fps is not None
         teller = Teller(source.name, stream, self.as_json)
         broken = 0
@@ -144,7 +148,9 @@ class Run:
         if source.fps is not None:
             # A video needs every frame, also one whose pictures are there.
             wanted = replace(wanted, parts=wanted.parts if self.frames else (), resume=wanted.resume and video is None)
-        return Stages(self.maker, wanted, video)
+        # Where writing has threads of its own, each packs alone.
+        packers = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
+        return Stages(self.maker, wanted, self.ready, video, packers)
 
     def _writers(self, source: Source) -> int:
         """One photograph needs no threads, what is live is told at once; a video takes its frames in their order."""

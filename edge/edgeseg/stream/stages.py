@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,7 +94,7 @@ class Maker:
             segmenter: The model, loaded.
             version: Of this program: another one may give other masks.
         """
-        card, runtime = segmenter.card, segmenter.runtime.name
+        card, runtime = segmenter.card, segmenter.runtime_name
         made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
         options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
         return cls(segmenter, made, marks.of_file(segmenter.file.path), marks.of_options(options))
@@ -104,12 +104,15 @@ class Maker:
 class Stages:
     """The three stages, for the frames of one source.
 
-    Each gives a `Record` early where there is nothing more to do; the later ones hand that on.
+    Each gives a `Record` early where there is nothing more to do; the later ones hand that on. `ready` is called before
+    anything is written or told; `packers` threads pack a picture.
     """
 
     maker: Maker
     wanted: Wanted
+    ready: Callable[[], None]
     video: OverlayVideo | None = None
+    packers: int = 1
     repeats: Repeats = field(default_factory=Repeats)
 
     def decode(self, frame: Frame) -> Decoded | Record:
@@ -168,6 +171,7 @@ class Stages:
         Raises:
             SurroundingsError: The disk does not take them.
         """
+        self.ready()
         if isinstance(judged, Record):
             return judged
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
@@ -178,7 +182,7 @@ class Stages:
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)
-                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings)
+                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings, self.packers)
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)
@@ -210,9 +214,10 @@ def _write(
     rows: Iterator[png.Rows],
     its_marks: marks.Marks | None,
     timings: dict[str, float],
+    packers: int,
 ) -> None:
     start = time.perf_counter()
-    data = png.encode(size, rows, its_marks.texts() if its_marks else None)
+    data = png.encode(size, rows, its_marks.texts() if its_marks else None, packers)
     timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
     start = time.perf_counter()
     write_atomically(file, data)

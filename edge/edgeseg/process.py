@@ -1,0 +1,45 @@
+"""How the command's process starts and ends: what Python does there by itself takes longer than a photograph."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Modules are loaded: Python's collector would look at them again and again, and finds nothing to collect.
+
+    Nor does it later: what is there at the end is left out for good.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if before:
+            gc.enable()
+
+
+def end(code: object) -> None:
+    """End the process as `sys.exit(code)` does, but leave it to the system to take Python and its libraries apart.
+
+    What is registered for the end is done, and output is flushed. Returns, for the ordinary way, where there is more
+    to do: a thread still runs, output cannot be written, or the code is a message.
+    """
+    if not (code is None or isinstance(code, int)) or threading.active_count() > 1:
+        return
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):  # nobody reads it any more, or it is closed
+        return
+    os._exit((code or 0) & 0xFF)

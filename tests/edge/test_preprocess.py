@@ -235,8 +235,8 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
 
 @pytest.mark.parametrize("side", [270, 300, 334, 335, 400, 470, 500, 700])  # 2.7 to 7 pixels for one; 4 by areas
 def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
-    smooth = cv2.GaussianBlur(noise(9, side, side), (0, 0), 4)
-    smooth = np.asarray(cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX), np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
+    smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
     small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(float)
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5

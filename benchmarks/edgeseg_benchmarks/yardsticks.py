@@ -1,7 +1,7 @@
 """Two of a run's costs against a yardstick each, in turns on the same threads: starting, and what is not the network.
 
-python -m edgeseg_benchmarks.yardsticks start PHOTOGRAPH      # of any size, as DRIVE's
-python -m edgeseg_benchmarks.yardsticks frame PHOTOGRAPH [THREADS]     # of 2048x2048, as FIVES'
+`python -m edgeseg_benchmarks.yardsticks start PHOTOGRAPH` (of any size, as DRIVE's), and
+`python -m edgeseg_benchmarks.yardsticks frame PHOTOGRAPH [THREADS]` (of 2048x2048, as FIVES').
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ import numpy as np
 from edgeseg.arrays import Mask, Probability
 from edgeseg.preprocess import Placement
 
-_BAND = 64  # rows that the cache holds
-_AT_ONCE = 1 << 19  # pixels that are resized at once: enough for the threads to be worth it
+_BAND = 64  # rows that the cache holds: worth more than the threads that OpenCV takes for larger parts
 
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
@@ -39,7 +38,7 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
     frame: Mask = np.zeros(placement.frame, np.uint8)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
     for rows, band in _bands(probability, placement):
-        np.multiply(band >= least, seen[rows], out=found[rows])
+        cv2.copyTo(seen[rows], (band >= least).view(np.uint8), found[rows])
     return frame
 
 
@@ -52,13 +51,10 @@ def _bands(probability: Probability, placement: Placement) -> Iterator[tuple[sli
     tall = np.ascontiguousarray(probability[target.rows, target.columns])
     if source.height != target.height:
         tall = _resized(tall, target.width, source.height)
-    many = max(_BAND, _AT_ONCE // source.width)
-    for top in range(0, source.height, many):
-        rows = tall[top : top + many]
-        across = rows if source.width == target.width else _resized(rows, source.width, len(rows))
-        for first in range(0, len(across), _BAND):
-            band = across[first : first + _BAND]
-            yield slice(top + first, top + first + len(band)), band
+    for top in range(0, source.height, _BAND):
+        band = tall[top : top + _BAND]
+        across = band if source.width == target.width else _resized(band, source.width, len(band))
+        yield slice(top, top + len(band)), across
 
 
 def _resized(part: Probability, width: int, height: int) -> Probability:

@@ -16,15 +16,14 @@ from edgeseg.errors import ModelError
 from edgeseg.field_of_view import FieldOfView, whole
 from edgeseg.preprocess import (
     Preprocessing,
-    coverage_to_square,
     equalise,
+    field_to_square,
     mask_to_square,
     place,
     preprocess,
     preset,
     to_square,
 )
-from edgeseg.synthetic import draw
 
 RECORDS = st.builds(
     Preprocessing,
@@ -129,14 +128,7 @@ def test_placement_lies_in_the_square(how: Preprocessing, height: int, width: in
     box = Box(left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top)))
     placement = place((height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how)
     source, target = placement.source, placement.target
-    wanted = box if how.crop == "fov" else Box(0, 0, width, height)
-    if how.fit == "stretch" or max(box.width, box.height) < 2 * how.size:
-        assert source == wanted
-    # What is halved gets even sides, by a pixel more at most.
-    assert source.left in (wanted.left, wanted.left - 1) and source.width - wanted.width in (0, 1)
-    assert source.top in (wanted.top, wanted.top - 1) and source.height - wanted.height in (0, 1)
-    assert source.left >= 0 and source.left + source.width <= width
-    assert source.top >= 0 and source.top + source.height <= height
+    assert source == (box if how.crop == "fov" else Box(0, 0, width, height))
     assert target.left >= 0
     assert target.top >= 0
     assert target.left + target.width <= how.size
@@ -169,26 +161,14 @@ def test_any_record_feeds_any_photograph(how: Preprocessing, height: int, width:
 def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
     fov = disc_in(300, 400, box)
-    ready = preprocess(photo, fov, preset("edge", 144))
-    square = np.zeros((144, 144, 3), np.uint8)
-    square[12:132] = cv2.resize(photo[40:240, 60:300], (144, 120), interpolation=cv2.INTER_AREA)
+    ready = preprocess(photo, fov, preset("edge", 96))
+    square = np.zeros((96, 96, 3), np.uint8)
+    square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(square[..., c])) for c in range(3)], axis=-1)
     assert np.array_equal(ready.tensor[0], np.where(ready.inside[..., None] > 0, equal, 0))
-    assert not ready.inside[:12].any()
-    assert ready.inside[72, 72] == 255
-
-
-def test_what_is_halved_first_is_nearly_the_area_average() -> None:
-    photo = draw(3, 501).photo
-    box = Box(0, 0, 501, 501)  # odd, and no pixel more in the frame
-    for fov in (whole(photo), FieldOfView(np.full((501, 501), 255, np.uint8), Box(1, 1, 499, 499))):
-        placement = place((501, 501), fov, Preprocessing(176))
-        part = photo[placement.source.rows, placement.source.columns]
-        exact = cv2.resize(part, (176, 176), interpolation=cv2.INTER_AREA)
-        found = to_square(photo, placement, "pad")
-        off = np.abs(found.astype(int) - exact.astype(int))
-        assert off.mean() < 0.5 and (fov.box != box or not off.any())
+    assert not ready.inside[:8].any()
+    assert ready.inside[48, 48] == 255
 
 
 def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
@@ -253,10 +233,38 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
     assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
 
 
-def test_a_mask_pixel_counts_from_about_half_its_area() -> None:
-    fov = disc_in(300, 300, Box(20, 20, 250, 250))
-    for size in (96, 128, 200):
-        placement = place((300, 300), fov, Preprocessing(size))
-        share, small = coverage_to_square(fov.mask, placement) / 255, mask_to_square(fov.mask, placement)
-        assert set(np.unique(small)) == {0, 255}
-        assert (share[small == 255] > 0.25).all() and (share[small == 0] < 0.75).all()
+@pytest.mark.parametrize("side", [270, 300, 334, 335, 400, 470, 500, 700])  # 2.7 to 7 pixels for one; 4 by areas
+def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
+    blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
+    smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
+    small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(float)
+    averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
+    assert np.abs(small - averages).mean() < 1.5
+    # Nothing is moved: half a pixel to any side fits worse.
+    for axis in (0, 1):
+        for step in (-1, 1):
+            moved = (averages + np.roll(averages, step, axis)) / 2
+            assert np.abs(small - averages).mean() < 0.5 * np.abs(small - moved)[1:-1, 1:-1].mean()
+
+
+@given(st.integers(40, 300), st.integers(40, 300), st.integers(32, 128))
+@settings(max_examples=50)
+def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(height: int, width: int, size: int) -> None:
+    fov = disc_in(height, width, Box(3, 5, width - 8, height - 7))
+    placement = place((height, width), fov, Preprocessing(size))
+    small = field_to_square(fov.mask, placement)
+    by_area = mask_to_square(fov.mask, placement)
+    assert set(np.unique(small)) <= {0, 255}
+    # They differ on the rim only.
+    rim = cv2.morphologyEx(by_area, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    assert not (small != by_area)[~rim].any()
+
+
+def test_a_mask_pixel_counts_from_half_its_area() -> None:
+    mask: Mask = np.zeros((64, 64), np.uint8)
+    mask[0, :2] = 255  # half of a 2x2 block
+    mask[4, 4] = 255  # a quarter
+    small = mask_to_square(mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32)))
+    assert small[0, 0] == 255
+    assert small[2, 2] == 0
+    assert (small > 0).sum() == 1

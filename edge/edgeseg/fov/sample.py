@@ -33,10 +33,10 @@ class Sample:
 
 def take(photo: Photo) -> Sample:
     """Photograph (H, W, 3) uint8 RGB -> its sample."""
-    colour, factor, shift = _reduced(photo)
-    brightest = np.maximum(np.maximum(colour[:, :, 0], colour[:, :, 1]), colour[:, :, 2])
-    level = np.asarray(cv2.medianBlur(brightest, 5), np.uint8)
+    (red, green, blue), factor, shift = _reduced(photo)
+    level = np.asarray(cv2.medianBlur(np.maximum(np.maximum(red, green), blue), 5), np.uint8)
     dark = percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10)
+    colour = np.asarray(cv2.merge([red, green, blue]), np.uint8)
     return Sample(colour, level, factor, shift, dark, _bright(level, dark))
 
 
@@ -53,12 +53,17 @@ def _bright(level: Mask, dark: float) -> float:
     return float(middle.mean())
 
 
-def _reduced(photo: Photo) -> tuple[Photo, float, float]:
-    """Every n-th pixel, or a small photograph enlarged n times; factor and shift of its points."""
+def _reduced(photo: Photo) -> tuple[list[Mask], float, float]:
+    """Every n-th pixel of R, G and B, or of a small photograph enlarged n times; factor and shift of its points."""
     shorter, longer = sorted(photo.shape[:2])
     if longer >= _SMALL:
         stride = max(1, min(longer // _LONGER, shorter // _NARROW))
-        return np.ascontiguousarray(photo[stride // 2 :: stride, stride // 2 :: stride]), stride, stride // 2
+        return _channels(photo[stride // 2 :: stride, stride // 2 :: stride]), stride, stride // 2
     times = math.ceil(_SMALL / longer)
     large = cv2.resize(photo, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large, np.uint8), 1 / times, 0.5 / times - 0.5
+    return _channels(np.asarray(large, np.uint8)), 1 / times, 0.5 / times - 0.5
+
+
+def _channels(colour: Photo) -> list[Mask]:
+    """R, G and B (H, W); of every n-th pixel twice as fast as three bytes at a time."""
+    return [np.ascontiguousarray(colour[:, :, channel]) for channel in range(3)]

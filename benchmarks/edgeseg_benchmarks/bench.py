@@ -55,7 +55,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in the newe
 @click.option("--runs", type=click.IntRange(1, 10_000), metavar="N",
               help="Timed rounds.  [default: 20, fewer where a row takes long]")  # fmt: skip
 @click.option("--warmup", type=click.IntRange(0, 1000), default=3, show_default=True, metavar="N",
-              help="Untimed rounds before.")  # fmt: skip
+              help="Untimed rounds before, one at least.")  # fmt: skip
 @click.option("--reference", is_flag=True,
               help="Also ResUNet-Deeper in FP32 and FP16, with random weights (extra 'export').")  # fmt: skip
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the record, for other programs.")

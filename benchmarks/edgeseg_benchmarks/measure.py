@@ -220,6 +220,9 @@ def _take_turns(rows: Sequence[_Row], peaks: Sequence[_Peak], order: Order, note
         for row in rows:
             if number < row.rounds:
                 row.attempt(row.turn)
+    for _ in range(most, PEAK_ROUNDS):  # with few rounds too: one product alone may lie far below the peak
+        for peak in peaks:
+            peak.turn()
     for row in rows:
         row.attempt(row.remember)
 
@@ -269,7 +272,7 @@ def _late_troubles(before: Sequence[str]) -> list[str]:
 def _too_many_threads(chosen: Sequence[Candidate]) -> list[str]:
     cores = cpu.usable_cores()
     return [
-        f"{number} threads share the {cores} cores that this process may use"
+        f"{number} threads share the {cores} core{'' if cores == 1 else 's'} that this process may use"
         for number in sorted({c.key.threads for c in chosen})
         if number > cores
     ]

@@ -96,8 +96,17 @@ def candidates(order: Order) -> list[Candidate]:
         if runtime != PEER or precision == "fp32"
         for number in threads
     ]
-    named = [_named_apart(candidate, found[:k]) for k, candidate in enumerate(found)]
+    once = [candidate for k, candidate in enumerate(found) if not _measured_before(candidate, found[:k])]
+    named = [_named_apart(candidate, once[:k]) for k, candidate in enumerate(once)]
     return [candidate for candidate in named if not order.only or candidate.key in order.only]
+
+
+def _measured_before(candidate: Candidate, before: list[Candidate]) -> bool:
+    """`--model x.fp32.onnx --model x.int8.onnx`: the first brings the other's FP32 row already."""
+    return candidate.file is not None and any(
+        other.file is not None and other.file.resolve() == candidate.file.resolve() and other.key == candidate.key
+        for other in before
+    )
 
 
 def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:

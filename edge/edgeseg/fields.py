@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 MOST_ENTRIES = 100_000
 """Of a list: no bench has more, and a made-up file costs no more time than these."""
@@ -61,9 +61,16 @@ class Fields:
         """As `number`; None where it is null or missing."""
         return self.number(key, low, high) if self.has(key) else None
 
-    def whole(self, key: str, low: int = 0) -> int:
-        """A whole number of at least `low`."""
-        value = self.number(key, low, MOST_WHOLE)
+    def word(self, key: str, known: Collection[str]) -> str:
+        """One of the known words."""
+        value = self.text(key)
+        if value not in known:
+            self._refuse(key, f"one of {', '.join(known)}", value)
+        return value
+
+    def whole(self, key: str, low: int = 0, high: float = MOST_WHOLE) -> int:
+        """A whole number from `low` to `high`."""
+        value = self.number(key, low, high)
         if not value.is_integer():
             self._refuse(key, "a whole number", value)
         return int(value)

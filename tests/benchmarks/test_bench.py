@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from edgeseg.cli import cli
 from edgeseg.report import Bench, Row, read_bench
 from edgeseg.runtimes import resolve
 from edgeseg_benchmarks import measure
+from edgeseg_benchmarks.cold_start import until_first_line
 from edgeseg_benchmarks.cores import fastest
 from edgeseg_benchmarks.kernels import count, kernels
 from edgeseg_benchmarks.measure import run_bench
@@ -228,6 +230,12 @@ def test_nothing_is_imported_from_the_folder_at_hand(
     assert row.cold_start_ms and row.kernels
 
 
+def test_a_file_that_is_given_twice_is_one_row(in_half: Path) -> None:
+    files = (in_half / "tiny.fp32.onnx", in_half / "tiny.fp16.onnx")
+    keys = [candidate.key for candidate in candidates(_order(*files))]
+    assert [(key.model, key.precision) for key in keys] == [("tiny", "fp32"), ("tiny", "fp16")]
+
+
 def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> None:
     keys = [candidate.key for candidate in candidates(_order(in_half / "tiny.fp32.onnx", tiny_model))]
     assert [key.model for key in keys] == ["tiny", "tiny (2)"]
@@ -268,6 +276,25 @@ def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None
     with pytest.raises(RowError, match="no answer within"):
         slow.ask(request)
     assert slow._child.poll() is not None
+
+
+def test_a_cold_start_ends_with_the_first_mask() -> None:
+    lingers = "import time; print('mask', flush=True); time.sleep(0.8)"
+    start = time.perf_counter()
+    told = until_first_line([sys.executable, "-c", lingers], 60)
+    assert told <= (time.perf_counter() - start) * 1e3 - 700  # what comes after the mask is not in it
+    with pytest.raises(RowError, match="no mask within"):
+        until_first_line([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
+    with pytest.raises(RowError, match="failed: so it is"):
+        until_first_line([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60)
+
+
+def test_the_peak_is_the_best_of_five_whatever_the_rounds(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter((10.0, 20.0, 50.0, 30.0, 40.0))
+    monkeypatch.setattr(measure._Peak, "turn", lambda peak: setattr(peak, "gflops", max(peak.gflops, next(found))))
+    record = _bench(_order(tiny_model, rounds=1))
+    assert record.peaks == {1: 50.0}
+    assert next(found, None) is None
 
 
 def test_the_fastest_cores_come_first(tmp_path: Path) -> None:

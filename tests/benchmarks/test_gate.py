@@ -128,6 +128,12 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
     assert done.exit_code == 7 and "create it first" in done.stderr
 
 
+def test_of_two_files_of_one_name_none_is_passed_over(baseline: Path, candidate: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.int8.onnx").write_bytes((FOLDER / f"{SHIPPED['default']}.int8.onnx").read_bytes())
+    done = gate(baseline, "--model", candidate, "--model", tmp_path / "mine.int8.onnx")
+    assert done.exit_code == 2 and "into one folder" in done.stderr
+
+
 def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     now = changed(baseline, tmp_path / "now.json", lambda row: replace(row, ratio_to_first=1.8))

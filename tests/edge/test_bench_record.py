@@ -67,6 +67,9 @@ def test_a_drop_is_against_onnx_runtimes_fp32_of_the_same_model() -> None:
     [
         ({"threads": 0}, "rows[0].threads"),
         ({"threads": 1.5}, "whole number"),
+        ({"threads": 10**9}, "rows[0].threads: expected a number from 1 to 1024"),
+        ({"precision": "auto"}, "rows[0].precision: expected one of fp32, fp16, fp16w, int8"),
+        ({"runtime": "auto"}, "rows[0].runtime: expected one of onnxruntime, openvino, ncnn"),
         ({"network_ms": {"p50": -1, "p90": 1, "p95": 1, "min": 1}}, "rows[0].network_ms.p50"),
         ({"network_ms": {"p50": 1}}, "rows[0].network_ms.p90: found nothing"),
         ({"network_ms": None}, "status is ok"),

@@ -54,7 +54,7 @@ def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wante
     """
     have, features = versions(), cpu.features()
     keys = tuple(row.key for row in baseline.rows if not excuse(row.key, have, features))
-    given = {_name(model): model for model in models}
+    given = _by_name(models)
     names = dict.fromkeys(key.model for key in keys)
     missing = [name for name in names if name not in given and name not in SHIPPED]
     if missing:
@@ -98,6 +98,22 @@ def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
     if not candidates(bench):
         raise IncomparableError("no row of the baseline can be measured on this device")
     return run_bench(bench, note)
+
+
+def _by_name(models: Sequence[str]) -> dict[str, str]:
+    """Of files with one name the last; its other precisions are looked for beside it.
+
+    Raises:
+        UsageError: two of one name lie in two folders, so that one of them would not be measured.
+    """
+    given: dict[str, str] = {}
+    for model in models:
+        name = _name(model)
+        other = given.setdefault(name, model)
+        if Path(other).resolve().parent != Path(model).resolve().parent:
+            raise UsageError(f"--model {other} and {model}: both are {name!r}; put all its precisions into one folder")
+        given[name] = model
+    return given
 
 
 def _name(model: str) -> str:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import get_args
 
 from edgeseg.fields import Fields
+from edgeseg.model_card import Precision
 from edgeseg.report.scores import OK, DataSetEvidence
+
+RUNTIMES = ("onnxruntime", "openvino", "ncnn")
+"""That a row may name: what computed, never `auto`."""
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,10 @@ class Row:
         """
         row = cls(
             key=RowKey(
-                fields.text("model"), fields.text("precision"), fields.text("runtime"), fields.whole("threads", 1)
+                fields.text("model"),
+                fields.word("precision", get_args(Precision)),
+                fields.word("runtime", RUNTIMES),
+                fields.whole("threads", 1, MOST_THREADS),
             ),
             size_px=fields.optional_whole("size_px", 1),
             file_bytes=fields.optional_whole("file_bytes", 1),

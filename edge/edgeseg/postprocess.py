@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
 
 from edgeseg.arrays import Mask, Probability
+from edgeseg.meanwhile import Meanwhile
 from edgeseg.preprocess import Placement
 
 _BAND = 64  # rows that the cache holds: worth more than the threads that OpenCV takes for larger parts
@@ -24,7 +26,7 @@ def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Pr
     source = placement.source
     frame: Probability = np.zeros(placement.frame, np.float32)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, band in _bands(probability, placement):
+    for rows, band in _bands(_tall(probability, placement), placement, _tops(placement)):
         np.copyto(found[rows], band, where=seen[rows] != 0)
     return frame
 
@@ -37,24 +39,40 @@ def to_mask(probability: Probability, placement: Placement, inside: Mask, thresh
     source, least = placement.source, np.float32(threshold)
     frame: Mask = np.zeros(placement.frame, np.uint8)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, band in _bands(probability, placement):
-        cv2.copyTo(seen[rows], (band >= least).view(np.uint8), found[rows])
+    tall, tops, threads = _tall(probability, placement), _tops(placement), max(1, cv2.getNumThreads())
+
+    def some(first: int) -> None:
+        for rows, band in _bands(tall, placement, tops[first::threads]):
+            cv2.copyTo(seen[rows], (band >= least).view(np.uint8), found[rows])
+
+    others = [Meanwhile(partial(some, first)) for first in range(1, min(threads, len(tops)))]
+    some(0)
+    for other in others:
+        other.result()
     return frame
 
 
-def _bands(probability: Probability, placement: Placement) -> Iterator[tuple[slice, Probability]]:
-    """Rows of the source and their probability, a band at a time, and a part of the photograph in memory at once.
-
-    Down first, then across, in which the rows know nothing of each other.
-    """
+def _tall(probability: Probability, placement: Placement) -> Probability:
+    """The probability at the source's height: down first, then across, in which the rows know nothing of each other."""
     source, target = placement.source, placement.target
-    tall = np.ascontiguousarray(probability[target.rows, target.columns])
-    if source.height != target.height:
-        tall = _resized(tall, target.width, source.height)
-    for top in range(0, source.height, _BAND):
+    part = np.ascontiguousarray(probability[target.rows, target.columns])
+    return part if source.height == target.height else _resized(part, target.width, source.height)
+
+
+def _tops(placement: Placement) -> range:
+    """First rows of the source's bands."""
+    return range(0, placement.source.height, _BAND)
+
+
+def _bands(tall: Probability, placement: Placement, tops: range) -> Iterator[tuple[slice, Probability]]:
+    """Rows of the source and their probability, a band at a time, and a part of the photograph in memory at once."""
+    width = placement.source.width
+    for top in tops:
         band = tall[top : top + _BAND]
-        across = band if source.width == target.width else _resized(band, source.width, len(band))
-        yield slice(top, top + len(band)), across
+        yield (
+            slice(top, top + len(band)),
+            band if width == placement.target.width else _resized(band, width, len(band)),
+        )
 
 
 def _resized(part: Probability, width: int, height: int) -> Probability:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,13 +16,12 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.report import Bench, Row, read_bench
-from edgeseg.runtimes import resolve
 from edgeseg_benchmarks import measure
 from edgeseg_benchmarks.cold_start import until_first_line
 from edgeseg_benchmarks.cores import fastest
 from edgeseg_benchmarks.kernels import count, kernels
 from edgeseg_benchmarks.measure import run_bench
-from edgeseg_benchmarks.order import Order, candidates, installed_runtimes
+from edgeseg_benchmarks.order import Order
 from edgeseg_benchmarks.processes import Process, RowError
 
 
@@ -33,26 +31,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "PHOTOGRAPH_SIZE", 256)
     monkeypatch.setattr(measure, "MATRIX_SIDE", 64)
     monkeypatch.setattr(measure, "COLD_STARTS", 1)
-
-
-@pytest.fixture(scope="session")
-def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny.fp32.onnx` with `tiny.fp16.onnx` beside it, and a `damaged.fp32.onnx`."""
-    onnx = pytest.importorskip("onnx", reason="making a half-precision file needs onnx (extra 'export')")
-    from dataclasses import replace
-
-    from edgeseg.model_card import read_card
-    from edgeseg_export.half import to_half_compute
-    from edgeseg_export.publish import with_card
-
-    folder = tmp_path_factory.mktemp("half")
-    card = replace(read_card(tiny_model), precision="fp16")
-    (folder / "tiny.fp16.onnx").write_bytes(with_card(to_half_compute(onnx.load(tiny_model)), card))
-    shutil.copy(tiny_model, folder / "tiny.fp32.onnx")
-    broken = onnx.load(tiny_model)
-    broken.graph.node[0].op_type = "NoSuchOperator"
-    (folder / "damaged.fp32.onnx").write_bytes(broken.SerializeToString())
-    return folder
 
 
 def _bench(order: Order) -> Bench:
@@ -190,35 +168,6 @@ def test_where_nothing_can_be_measured_the_exit_code_tells() -> None:
     assert "there is no such model" in result.stdout
 
 
-# Rows
-
-
-def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: Path) -> None:
-    order = _order(in_half / "tiny.fp32.onnx", precisions=("fp32", "fp16"), threads=(1, 2))
-    keys = [candidate.key for candidate in candidates(order)]
-    assert [(key.precision, key.threads) for key in keys] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
-
-
-def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(in_half: Path, tmp_path: Path) -> None:
-    def rows() -> list[tuple[str, str, bool]]:
-        order = _order(tmp_path / "tiny.fp16.onnx")
-        return [(c.key.model, c.key.precision, bool(c.failure)) for c in candidates(order)]
-
-    shutil.copy(in_half / "tiny.fp16.onnx", tmp_path)
-    assert rows() == [("tiny", "fp16", False)]  # nobody asked for an FP32 file
-    shutil.copy(in_half / "tiny.fp32.onnx", tmp_path)
-    assert rows() == [("tiny", "fp16", False), ("tiny", "fp32", False)]
-    (tmp_path / "tiny.fp16.onnx").write_bytes(b"damaged")
-    assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", False)]
-    (tmp_path / "tiny.fp32.onnx").write_bytes(b"damaged")
-    assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", True)]
-
-
-def test_a_precision_that_was_asked_for_and_is_not_there_is_told(tiny_model: Path) -> None:
-    told = [(c.key.precision, bool(c.failure)) for c in candidates(_order(tiny_model, precisions=("fp32", "int8")))]
-    assert told == [("fp32", False), ("int8", True)]
-
-
 def test_nothing_is_imported_from_the_folder_at_hand(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,36 +177,6 @@ def test_nothing_is_imported_from_the_folder_at_hand(
     (row,) = _bench(_order(tiny_model, rounds=1)).rows
     assert row.status == "ok"
     assert row.cold_start_ms and row.kernels
-
-
-def test_a_file_that_is_given_twice_is_one_row(in_half: Path) -> None:
-    files = (in_half / "tiny.fp32.onnx", in_half / "tiny.fp16.onnx")
-    keys = [candidate.key for candidate in candidates(_order(*files))]
-    assert [(key.model, key.precision) for key in keys] == [("tiny", "fp32"), ("tiny", "fp16")]
-
-
-def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> None:
-    keys = [candidate.key for candidate in candidates(_order(in_half / "tiny.fp32.onnx", tiny_model))]
-    assert [key.model for key in keys] == ["tiny", "tiny (2)"]
-
-
-def test_all_is_every_file_that_is_shipped() -> None:
-    found = candidates(Order(every=True, runtimes=(resolve("auto"),)))
-    assert {candidate.key.model for candidate in found} == {"default", "detail"}
-    assert all(candidate.file is not None for candidate in found)
-    assert sum(candidate.taken_by_auto for candidate in found) == 2
-
-
-def test_what_auto_takes_is_marked_in_one_row_only() -> None:
-    found = candidates(Order(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
-    assert [candidate.key.runtime for candidate in found] == ["onnxruntime", "openvino", "ncnn"]
-    assert sum(candidate.taken_by_auto for candidate in found) <= 1
-    in_half = candidates(Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,)))
-    assert not [c for c in in_half if (c.key.runtime, c.key.precision) == ("ncnn", "fp16")]
-
-
-def test_onnx_runtime_is_always_installed() -> None:
-    assert installed_runtimes()[0] == "onnxruntime"
 
 
 # Processes

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -265,37 +264,6 @@ def spread(photo: Photo) -> float:
     """Variance along a row, in square pixels."""
     weight = photo[..., 0].sum(axis=0).astype(float)
     return float((weight * (np.arange(len(weight)) - 20) ** 2).sum() / weight.sum())
-
-
-def at_low_resolution(photo: Photo, seed: int) -> npt.NDArray[np.float64]:
-    return augment.low_resolution(photo, photo[..., 0], np.random.default_rng(seed))[0].astype(float)
-
-
-def test_at_low_resolution_thin_vessels_are_marked_wider_and_wide_ones_hardly() -> None:
-    for seed in SEEDS:
-        thin, wide = (np.zeros((65, 65), np.uint8) for _ in range(2))
-        thin[:, 32] = 255
-        wide[:, 22:42] = 255
-        photo = np.repeat(thin[..., None], 3, axis=-1)
-        areas = [
-            augment.low_resolution(photo, truth, np.random.default_rng(seed))[1].sum() / truth.sum(dtype=float)
-            for truth in (thin, wide)
-        ]
-        assert 1.15 < areas[0] < 2.1
-        assert 0.98 < areas[1] < 1.12
-
-
-def test_low_resolution_blurs_and_adds_noise_that_neighbours_share() -> None:
-    edge = np.zeros((64, 64, 3), np.uint8)
-    edge[:, 32:] = 255
-    for seed in SEEDS:
-        got = at_low_resolution(edge, seed)
-        assert 0 < np.abs(np.diff(got, axis=1)).max() < 240
-        assert abs(got[:, :16].mean()) < 5
-        assert abs(got[:, -16:].mean() - 255) < 5
-        off = at_low_resolution(MIDDLE, seed)[..., 0] - 128
-        assert abs(off.mean()) < 0.5
-        assert off.std() < 0.5 or np.corrcoef(off[:, 1:].ravel(), off[:, :-1].ravel())[0, 1] > 0.1
 
 
 def test_illumination_is_smooth_and_keeps_black() -> None:

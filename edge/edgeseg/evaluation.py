@@ -1,4 +1,4 @@
-"""Model and data set -> scores against the manual masks, by one of two protocols.
+"""Model and data set -> scores against the manual masks, by one of three protocols.
 
 `native`: at the photograph's own size, the model's own threshold, inside the published field of view; over the
 whole frame where none is published, so that a field of view found too small hides no vessel.
@@ -6,6 +6,12 @@ whole frame where none is published, so that a field of view found too small hid
 `reference`: as the published ResUNet-Deeper was scored, to compare with its figures: photograph (linear) and manual
 mask (nearest) stretched to 512x512, threshold 0.5, the whole frame. A model that crops and pads for itself does so
 inside that frame, and so sees no more of the photograph than the reference did.
+
+Its mask does not lie on its photograph: nearest takes the pixel at floor(i * scale), on average half a pixel before the
+one that linear takes. The reference was trained on masks that lie so; a model that was not is read half a pixel before.
+
+`reference-unmoved`: the same without that. On DRIVE test the observer's masks, laid on the photograph, then have Dice
+0.809 with themselves: the half pixel weighs more than the vessels.
 """
 
 from __future__ import annotations
@@ -98,6 +104,8 @@ def compare(segmenter: Segmenter, loaded: Loaded, protocol: EvaluationProtocol, 
         found = segmenter.segment(loaded.photo, name)
         return Comparison(loaded.photo, found.probability, found.mask, loaded.truth, loaded.fov)
     probability = _in_reference_frame(segmenter, loaded.photo, name)
+    if protocol == "reference" and not _stretches_by_itself(segmenter.card.preprocessing):
+        probability = _moved_as_the_mask(probability, loaded.photo.shape[:2])
     vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
     return Comparison(_stretched(loaded.photo), probability, vessels, _stretched_mask(loaded.truth), None)
 
@@ -140,6 +148,21 @@ def _stretched(photo: Photo) -> Photo:
 def _stretched_mask(mask: Mask) -> Mask:
     side = (REFERENCE_SIZE, REFERENCE_SIZE)
     return cv2.resize(mask, side, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+
+
+def _moved_as_the_mask(probability: Probability, frame: tuple[int, int]) -> Probability:
+    """Probability (512, 512) over a photograph of `frame` (height, width) -> over its mask, stretched to nearest."""
+    right, down = _displacement(frame[1]), _displacement(frame[0])
+    move = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    return cv2.warpAffine(probability, move, probability.shape).astype(np.float32, copy=False)
+
+
+def _displacement(pixels: int) -> float:
+    """By how many of 512 pixels a line of `pixels` moves to the right when it is stretched to nearest, on average."""
+    line = np.arange(pixels, dtype=np.float32)[None]
+    taken = cv2.resize(line, (REFERENCE_SIZE, 1), interpolation=cv2.INTER_NEAREST)[0]
+    middles = (taken + 0.5) * REFERENCE_SIZE / pixels - 0.5
+    return float(np.mean(np.arange(REFERENCE_SIZE) - middles))
 
 
 def _stretched_fov(fov: FieldOfView) -> FieldOfView:

@@ -13,7 +13,7 @@ from rich.text import Text
 from edgeseg.report.scores import HEADINGS, DataSetEvidence, Scores, figures
 from edgeseg.report.tables import narrow_table, printable
 
-EvaluationProtocol: TypeAlias = Literal["native", "reference"]
+EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-unmoved"]
 
 
 @dataclass(frozen=True)

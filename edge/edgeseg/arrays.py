@@ -5,8 +5,7 @@ A photograph is RGB; BGR exists only inside `edgeseg.photo`, around OpenCV's cod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,7 @@ Probability: TypeAlias = npt.NDArray[np.float32]
 """(H, W) float32, 0 to 1."""
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle of whole pixels in a photograph."""
 
     left: int

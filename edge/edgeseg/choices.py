@@ -6,7 +6,6 @@ Reading is all that `auto` does: nothing is measured unless the user asks.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,8 +19,6 @@ from edgeseg.model_card import ModelCard, Precision
 from edgeseg.runtimes import RuntimeName, installed
 
 SCHEMA = "edgeseg/choices/1"
-VARIABLE = "EDGESEG_CHOICES"
-"""Of the environment: names the file; empty for none."""
 LARGEST_BYTES = 10_000_000
 DECIDING = ("edgeseg", "onnxruntime", "onnxruntime-gpu", "openvino")
 """Packages of which another version may be fastest with something else."""
@@ -134,25 +131,6 @@ class Choice:
         taken = Measured.from_fields(fields)
         measured = tuple(Measured.from_fields(each) for each in fields.each("measured"))
         return cls(Key.from_fields(fields.inner("key")), taken.runtime, taken.precision, taken.threads, measured)
-
-
-def place() -> Path | None:
-    """The file: `EDGESEG_CHOICES`, else in the user's configuration folder; None where there is none."""
-    named = os.environ.get(VARIABLE)
-    if named is not None:
-        return Path(named) if named else None
-    folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
-    if not folder.is_absolute():  # an empty or relative one does not count, says the standard
-        folder = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111 - Path's raises where there is no home
-    return folder / "edgeseg" / "choices.json" if folder.is_absolute() else None
-
-
-def is_there(file: Path) -> bool:
-    """Or may not be looked at, which `find` tells; a service may be kept from its user's home, without a word."""
-    try:
-        return file.exists()
-    except (OSError, ValueError):
-        return VARIABLE in os.environ
 
 
 def find(file: Path, cards: Mapping[Precision, ModelCard]) -> Choice | None:

@@ -6,8 +6,7 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,8 +18,7 @@ from edgeseg.fov import drawing, refusal, sample, splits
 FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 
 
-@dataclass(frozen=True, eq=False)
-class FieldOfView:
+class FieldOfView(NamedTuple):
     """The field of view of one photograph.
 
     Attributes:

@@ -12,9 +12,8 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from edgeseg.errors import SurroundingsError, UsageError
 from edgeseg.photo import is_photograph, read_bytes, read_stream, stem_of
@@ -35,8 +34,7 @@ _RESULT_ENDINGS = (
 _DIGITS = re.compile(r"([0-9]+)")
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """A photograph to segment, or a video.
 
     Attributes:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from edgeseg.errors import ModelError
 from edgeseg.model_card import ModelCard, Precision, read_card
@@ -34,8 +33,7 @@ EIGHT_BIT = {
 """Features with which a CPU multiplies 8-bit numbers faster than FP32, as Linux names them, and as people do."""
 
 
-@dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """A model file, its card, and why it was chosen."""
 
     path: Path

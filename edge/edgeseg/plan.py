@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from edgeseg import choices, cpu
+from edgeseg import choices_file, cpu
 from edgeseg.model_choice import ModelFile, PrecisionChoice, find_model, offers
 from edgeseg.runtimes import ProviderChoice, RuntimeChoice, RuntimeName, resolve
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """A file, a runtime, and a number of threads.
 
     Attributes:
@@ -49,12 +48,14 @@ def make_plan(
 
 
 def _tuned(model: str | os.PathLike[str]) -> Plan | None:
-    place = choices.place()
-    if place is None or not choices.is_there(place):
+    place = choices_file.place()
+    if place is None or not choices_file.is_there(place):
         return None
+    from edgeseg import choices  # noqa: PLC0415
+
     offered = offers(model)
     choice = choices.find(place, {p: file.card for p, file in offered.items()})
     if choice is None:
         return None
     reason = f"measured here by `edgeseg doctor --tune` ({place})"
-    return Plan(replace(offered[choice.precision], reason=reason), choice.runtime, choice.threads, tuned=True)
+    return Plan(offered[choice.precision]._replace(reason=reason), choice.runtime, choice.threads, tuned=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import cv2
 import numpy as np
@@ -153,8 +153,7 @@ def preset(name: PresetName, size: int | None = None) -> Preprocessing:
     )
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Where in the network's square which part of the photograph lies: the way there and the way back.
 
     Attributes:
@@ -170,8 +169,7 @@ class Placement:
     size: int
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(NamedTuple):
     """The network's input and the way back.
 
     Attributes:

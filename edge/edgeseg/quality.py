@@ -17,8 +17,7 @@ what the originals of DRIVE, STARE, CHASE_DB1, HRF and FIVES reach and what is l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -44,8 +43,7 @@ _OUTLINE_SIZE = 400  # pixels of the longer side of the frame, for the rim
 _SHORTEST_OUTLINE = 30  # points that tell a rim
 
 
-@dataclass(frozen=True)
-class Quality:
+class Quality(NamedTuple):
     """What can be seen in a frame.
 
     Attributes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg import Segmenter, choices
+from edgeseg import Segmenter, choices, choices_file
 from edgeseg.choices import Measured
 from edgeseg.cli import cli
 from edgeseg.errors import SurroundingsError
@@ -94,7 +94,7 @@ def doctor(*arguments: str) -> Result:
 @pytest.mark.usefixtures("quick")
 def test_a_choice_is_written_and_honoured(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.delenv(choices.VARIABLE)
+    monkeypatch.delenv(choices_file.VARIABLE)
     done = doctor("--model", str(tiny_model), "--tune", "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
@@ -117,7 +117,7 @@ def test_a_named_file_is_written_and_the_table_says_who_reads_it(
     monkeypatch.setattr("edgeseg.cpu.usable_cores", lambda: 1)
     done = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
     assert done.exit_code == 0, done.output
-    assert "chosen" in done.stdout and choices.VARIABLE in done.stdout
+    assert "chosen" in done.stdout and choices_file.VARIABLE in done.stdout
     assert choices.read(tmp_path / "mine.json")
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg import choices, cpu, plan
+from edgeseg import choices, choices_file, cpu, plan
 from edgeseg.choices import Choice, Key, Measured, read, save
 from edgeseg.errors import SurroundingsError
 from edgeseg.model_card import Precision
@@ -25,7 +25,7 @@ Write = Callable[..., Path]
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where `auto` looks."""
-    monkeypatch.setenv(choices.VARIABLE, str(tmp_path / "choices.json"))
+    monkeypatch.setenv(choices_file.VARIABLE, str(tmp_path / "choices.json"))
     return tmp_path / "choices.json"
 
 
@@ -150,14 +150,14 @@ def test_whatever_stands_there_is_read_or_refused(
 
 
 def test_the_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(choices.VARIABLE, "")
-    assert choices.place() is None
-    monkeypatch.delenv(choices.VARIABLE)
+    monkeypatch.setenv(choices_file.VARIABLE, "")
+    assert choices_file.place() is None
+    monkeypatch.delenv(choices_file.VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert choices.place() == tmp_path / ".config/edgeseg/choices.json"
+    assert choices_file.place() == tmp_path / ".config/edgeseg/choices.json"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    assert choices.place() == tmp_path / "settings/edgeseg/choices.json"
+    assert choices_file.place() == tmp_path / "settings/edgeseg/choices.json"
 
 
 def test_without_a_file_nothing_more_is_read(model: Path, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:

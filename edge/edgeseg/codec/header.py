@@ -10,8 +10,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.codec.broken import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
 from edgeseg.codec.tiff import TiffDirectory
@@ -26,8 +25,7 @@ _PNM = re.compile(rb"P([1-6])" + 2 * rb"(?:\s|#[^\n]*\n)+([0-9]{1,9})")
 _PNM_MAXIMUM = re.compile(rb"(?:\s|#[^\n]*\n)+([0-9]{1,5})\s")
 
 
-@dataclass(frozen=True)
-class ImageHeader:
+class ImageHeader(NamedTuple):
     """What the first image of a file is.
 
     Attributes:

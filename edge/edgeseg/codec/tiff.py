@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgeseg.codec.broken import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
 
@@ -22,8 +22,7 @@ _WANTED = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class TiffDirectory:
+class TiffDirectory(NamedTuple):
     """Tags of the first page: number -> values, whole numbers only. Classic and BigTIFF, both byte orders."""
 
     tags: dict[int, tuple[int, ...]]

@@ -42,13 +42,15 @@ def tune(model: str, named: str) -> Tuned:
     Raises:
         EdgesegError: the model, the file or the measuring failed.
     """
-    from edgeseg import choices
+    from edgeseg import choices, choices_file
     from edgeseg.files import make_folder
 
-    usual = choices.place()
+    usual = choices_file.place()
     file = usual if named == IN_THE_USUAL_PLACE else Path(named)
     if file is None:
-        raise UsageError(f"there is no usual place for the choice here ({choices.VARIABLE}); name a file: --tune FILE")
+        raise UsageError(
+            f"there is no usual place for the choice here ({choices_file.VARIABLE}); name a file: --tune FILE"
+        )
     if file == usual:
         make_folder(file.absolute().parent)
     elif not file.absolute().parent.is_dir():
@@ -65,7 +67,7 @@ def tune(model: str, named: str) -> Tuned:
 
 def rows(tuned: Tuned) -> Iterator[tuple[str, str]]:
     """For people: each candidate, and where the choice was written."""
-    from edgeseg.choices import VARIABLE
+    from edgeseg.choices_file import VARIABLE
 
     cores = tuned.choice.key.cores
     yield (

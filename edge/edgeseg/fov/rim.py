@@ -7,8 +7,7 @@ upright ellipse of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +32,7 @@ _FLATTEST = 0.5  # height to width or width to height; 3:2 stretched to a square
 _ARC = 0.8  # of the directions must be outline before the rim's shape is told from it; from less it is kept
 
 
-@dataclass(frozen=True)
-class Rim:
+class Rim(NamedTuple):
     """An upright ellipse, pixels."""
 
     x: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,7 @@ _NARROW = 16  # pixels of the shorter side, at least, likewise
 _SMALL = 256  # a smaller photograph is enlarged, lest the smoothing eat it
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """A small version: colour, brightest channel without specks, and its level on background and retina.
 
     Its point p lies at p * factor + shift of the photograph.

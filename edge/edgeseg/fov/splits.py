@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -28,8 +28,7 @@ _SHARP = 0.4  # of the light at the rim, at least, is gone just outside; vignett
 _SET_OFF = 0.5  # of the light inside a ragged edge, at least, is gone just outside
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """The largest region above one level, its outline within the frame, and the rim that fits it.
 
     `hits` (180,) tells in which directions the outline lies on the rim, `followed` is their share of the visible ones,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ _SUPPORT = 0.75  # of the chord must be outline
 _ABOUT = 0.15  # as well supported
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(NamedTuple):
     """A straight cut: what lies further than `distance` pixels from the rim's centre, along (x, y), is not seen.
 
     `half` is half the length of the chord that it makes, `support` the share of the chord that is outline.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,7 @@ from edgeseg.results.png_text import read_text
 _PREFIX = "edgeseg:"
 
 
-@dataclass(frozen=True)
-class Marks:
+class Marks(NamedTuple):
     """SHA-256, in hexadecimal digits, of what one result was made from."""
 
     photograph: str

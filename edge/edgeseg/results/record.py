@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from types import MappingProxyType
+from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.quality import Quality
 from edgeseg.sources import Frame
@@ -17,8 +17,7 @@ SCHEMA = Path(__file__).with_name("run.schema.json")
 """JSON schema (draft 7) of one line."""
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """What makes the masks of a run."""
 
     model: str
@@ -27,8 +26,7 @@ class Made:
     threshold: float
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
+class Record(NamedTuple):
     """The result of one frame.
 
     Attributes:
@@ -47,11 +45,11 @@ class Record:
 
     frame: Frame
     made: Made
-    files: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, Path] = MappingProxyType({})
     size: tuple[int, int] | None = None
     quality: Quality | None = None
     vessel_density: float | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: Mapping[str, float] = MappingProxyType({})
     repeats: int = 0
     warnings: tuple[str, ...] = ()
     skipped: Skipped | None = None

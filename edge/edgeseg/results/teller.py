@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import click
 
@@ -36,17 +35,12 @@ def put(line: str) -> None:
             raise
 
 
-@dataclass
 class Counts:
     """Of one source's frames."""
 
-    segmented: int = 0
-    failed: int = 0
-    done_before: int = 0
-    no_fundus: int = 0
-    ungradable: int = 0
-    repeated: int = 0
-    dropped: int = 0
+    def __init__(self) -> None:
+        self.segmented = self.failed = self.done_before = 0
+        self.no_fundus = self.ungradable = self.repeated = self.dropped = 0
 
     def add(self, record: Record) -> None:
         """Count one more."""
@@ -77,25 +71,21 @@ class Counts:
         return ", ".join(f"{count} {word}" for word, count in words.items() if count) or "no frame"
 
 
-@dataclass
 class Teller:
     """Tells the results of one source as they come.
 
-    Attributes:
+    Args:
         name: The source's.
         stream: Whether frames are told by a line a minute; photographs have one each.
         as_json: One JSON object for each frame, instead.
+        clock: Seconds.
     """
 
-    name: str
-    stream: bool
-    as_json: bool
-    clock: Callable[[], float] = time.monotonic
-    counts: Counts = field(default_factory=Counts)
-
-    def __post_init__(self) -> None:
-        self._damaged = OnceAMinute(say, clock=self.clock)
-        self._last = self.clock()
+    def __init__(self, name: str, stream: bool, as_json: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name, self.stream, self.as_json, self.clock = name, stream, as_json, clock
+        self.counts = Counts()
+        self._damaged = OnceAMinute(say, clock=clock)
+        self._last = clock()
 
     def tell(self, record: Record) -> None:
         """Tell one result."""

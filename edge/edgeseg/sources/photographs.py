@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from edgeseg.inputs import Input
 from edgeseg.sources import Frame
 from edgeseg.stream.stopping import Stop
 
 
-@dataclass(frozen=True)
 class Photographs:
     """Photographs that were named, each of them once."""
 
-    inputs: Sequence[Input]
-    name: str = "photographs"
-    stem: str = "photographs"
-    live: bool = False
-    fps: None = None
+    name = stem = "photographs"
+    live = False
+    fps = None
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self.inputs = inputs
 
     @property
     def total(self) -> int:

@@ -11,7 +11,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from edgeseg.stream.stopping import Stop
@@ -25,11 +24,10 @@ _LOOK_S = 0.1
 _GOODBYE_S = 10.0  # for a source that hangs in reading
 
 
-@dataclass(frozen=True)
 class Pipeline(Generic[F, D, S, R]):
     """Three stages.
 
-    Attributes:
+    Args:
         decode: Frame -> decoded frame. One at a time, in the frames' order.
         segment: Decoded frame -> what is to be written. One at a time, in the frames' order, in the caller's thread.
         write: What is to be written -> result. In the frames' order where there is one writer, or none.
@@ -37,11 +35,16 @@ class Pipeline(Generic[F, D, S, R]):
         writers: Threads that write; 0 writes in the caller's thread.
     """
 
-    decode: Callable[[F], D]
-    segment: Callable[[D], S]
-    write: Callable[[S], R]
-    ahead: int = 0
-    writers: int = 0
+    def __init__(
+        self,
+        decode: Callable[[F], D],
+        segment: Callable[[D], S],
+        write: Callable[[S], R],
+        ahead: int = 0,
+        writers: int = 0,
+    ) -> None:
+        self.decode, self.segment, self.write = decode, segment, write
+        self.ahead, self.writers = ahead, writers
 
     def run(self, frames: Iterable[F], stop: Stop) -> Iterator[R]:
         """The frames' results, in the frames' order; once `stop` asks, of those that are already segmented."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeseg import cpu
 from edgeseg.errors import PhotographError
@@ -18,10 +17,10 @@ from edgeseg.sources.photographs import Photographs
 from edgeseg.stream.pipeline import Pipeline
 from edgeseg.stream.stages import Decoded, Judged, Maker, Stages, Wanted
 from edgeseg.stream.stopping import Stop
-from edgeseg.stream.throughput import Throughput
 
 if TYPE_CHECKING:
     from edgeseg.results.video_writer import OverlayVideo
+    from edgeseg.stream.throughput import Throughput
 
 _MOST_WRITERS = 4
 _AHEAD = 1  # decoded photographs that wait; a second one is being decoded
@@ -84,8 +83,7 @@ def _standard_input(newest: bool, stop: Stop) -> Source:
     return Newest(source) if newest and source.fps is not None else source
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What all sources of a run share.
 
     Attributes:
@@ -120,21 +118,29 @@ class Run:
         with ExitStack() as stack:
             video = stack.enter_context(self._overlay_video(source, source.fps)) if source.fps and self.video else None
             stages, writers = self._stages(source, video), self._writers(source)
-            measured = Throughput(cpu.usable_cores(), writers)
+            measured = self._measured(writers)
             try:
                 for record in self._records(source, stages, writers, stop):
                     teller.tell(record)
-                    measured.add(record)
+                    if measured is not None:
+                        measured.add(record)
                     advance()
             except PhotographError as error:
                 broken = 1
                 teller.tell(Record(Frame(source.name, source.stem, bytes), self.maker.made, error=str(error)))
         teller.end()
-        if self.measure:
+        if measured is not None:
             say(measured.line())
         if stream:
             return max(broken, int(not teller.counts.pictures and teller.counts.failed > 0)), 1
         return teller.counts.failed, source.total or teller.counts.pictures + teller.counts.failed
+
+    def _measured(self, writers: int) -> Throughput | None:
+        if not self.measure:
+            return None
+        from edgeseg.stream.throughput import Throughput  # noqa: PLC0415
+
+        return Throughput(cpu.usable_cores(), writers)
 
     def _overlay_video(self, source: Source, fps: float) -> AbstractContextManager[OverlayVideo]:
         from edgeseg.results.video_writer import overlay_video  # noqa: PLC0415
@@ -147,7 +153,7 @@ class Run:
         wanted = self.wanted
         if source.fps is not None:
             # A video needs every frame, also one whose pictures are there.
-            wanted = replace(wanted, parts=wanted.parts if self.frames else (), resume=wanted.resume and video is None)
+            wanted = wanted._replace(parts=wanted.parts if self.frames else (), resume=wanted.resume and video is None)
         # Where writing has threads of its own, each packs alone.
         packers = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
         return Stages(self.maker, wanted, self.ready, video, packers)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeseg.arrays import Photo
 from edgeseg.codec import png
@@ -21,14 +21,13 @@ from edgeseg.results import marks
 from edgeseg.results.record import Made, Record, Skipped
 from edgeseg.segmenter import Segmentation, Segmenter
 from edgeseg.sources import Frame
-from edgeseg.stream.repeats import Repeats
 
 if TYPE_CHECKING:
     from edgeseg.results.video_writer import OverlayVideo
+    from edgeseg.stream.repeats import Repeats
 
 
-@dataclass(frozen=True, eq=False)
-class Decoded:
+class Decoded(NamedTuple):
     """A decoded frame, with the marks that its results will carry."""
 
     frame: Frame
@@ -37,8 +36,7 @@ class Decoded:
     timings: Mapping[str, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
+class Judged(NamedTuple):
     """A frame that is ready to be written; `segmentation` is None where it was not worth it."""
 
     decoded: Decoded
@@ -49,8 +47,7 @@ class Judged:
     skipped: Skipped | None = None
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What is to be written, and of which frames.
 
     Attributes:
@@ -70,8 +67,7 @@ class Wanted:
         return {part: output_file(frame.stem, self.folder, part) for part in self.parts}
 
 
-@dataclass(frozen=True)
-class Maker:
+class Maker(NamedTuple):
     """A loaded model and what results say of it.
 
     Attributes:
@@ -100,20 +96,35 @@ class Maker:
         return cls(segmenter, made, marks.of_file(segmenter.file.path), marks.of_options(options))
 
 
-@dataclass(frozen=True)
 class Stages:
     """The three stages, for the frames of one source.
 
-    Each gives a `Record` early where there is nothing more to do; the later ones hand that on. `ready` is called before
-    anything is written or told; `packers` threads pack a picture.
+    Each gives a `Record` early where there is nothing more to do; the later ones hand that on.
+
+    Args:
+        maker: The model.
+        wanted: What to write.
+        ready: Called before anything is written or told.
+        video: Of a stream's overlays.
+        packers: Threads that pack a picture.
     """
 
-    maker: Maker
-    wanted: Wanted
-    ready: Callable[[], None]
-    video: OverlayVideo | None = None
-    packers: int = 1
-    repeats: Repeats = field(default_factory=Repeats)
+    def __init__(
+        self,
+        maker: Maker,
+        wanted: Wanted,
+        ready: Callable[[], None],
+        video: OverlayVideo | None = None,
+        packers: int = 1,
+    ) -> None:
+        self.maker, self.wanted, self.ready = maker, wanted, ready
+        self.video, self.packers = video, packers
+
+    @cached_property
+    def _seen(self) -> Repeats:
+        from edgeseg.stream.repeats import Repeats  # noqa: PLC0415 - photographs do not repeat
+
+        return Repeats()
 
     def decode(self, frame: Frame) -> Decoded | Record:
         """Read and decode a frame, unless its results are there already."""
@@ -152,7 +163,7 @@ class Stages:
     def _repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
-        return self.repeats.of(photo) if frame.repeats is None else frame.repeats
+        return self._seen.of(photo) if frame.repeats is None else frame.repeats
 
     def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
         """By the field that is found, also for a network that looks at the whole frame."""

@@ -31,21 +31,37 @@ _REMEDIES = {
 
 
 def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Write a file so that no one ever sees a part of it, not even after a crash or a power cut.
+    """Write a file, by `atomically`.
+
+    Raises:
+        SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
+    """
+    with atomically(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, of which no one ever sees a part, not even after a crash or a power cut.
 
     The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
     there to the disk, and are then moved into place; what a killed program leaves there, `remove_left_over` removes.
     A file of that name is replaced, a symbolic link is followed. What is no file (`/dev/stdout`, a pipe) is written
-    to directly.
+    to directly. Where the block raises, nothing is written.
 
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
     """
     with named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(data)
-        else:
-            _replace(Path(os.path.realpath(path)), data)
+            with path.open("wb") as file:
+                yield file
+            return
+        path = Path(os.path.realpath(path))
+        with temporary_beside(path) as (temporary, file):
+            yield file
+            commit(temporary, file, path)
+        _sync_folder(path.parent)
 
 
 def check_folders(*files: Path | None) -> None:
@@ -115,13 +131,6 @@ def _create_locked(folder: Path, ending: str) -> tuple[Path, BinaryIO]:
         if os.fstat(file.fileno()).st_nlink:
             return temporary, file
         file.close()  # Another run took it for left over, in the instant before it was locked.
-
-
-def _replace(path: Path, data: bytes | bytearray | memoryview) -> None:
-    with temporary_beside(path) as (temporary, file):
-        file.write(data)
-        commit(temporary, file, path)
-    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

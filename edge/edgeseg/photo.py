@@ -11,6 +11,7 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM, and each of them gzipped. What is read, 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -130,7 +131,9 @@ def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     if array.dtype.name not in {"uint8", "uint16"} or not (grey or array.shape[2:] == (3,)) or not array.size:
         raise TypeError(f"a PNG holds (H, W) or (H, W, 3) of uint8 or uint16, not {array.shape} {array.dtype}")
     rows: Iterator[png.Rows] = (array[top : top + _BAND] for top in range(0, len(array), _BAND))
-    return bytes(png.encode((array.shape[0], array.shape[1]), rows))
+    file = io.BytesIO()
+    png.write(file, (array.shape[0], array.shape[1]), rows)
+    return file.getvalue()
 
 
 def bands(array: npt.NDArray[Sample]) -> Iterator[npt.NDArray[Sample]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import subprocess
@@ -23,7 +24,9 @@ COUNT = 24
 
 
 def _png(picture: Photo, texts: dict[str, str]) -> bytes:
-    return bytes(png.encode((picture.shape[0], picture.shape[1]), [picture], texts))
+    file = io.BytesIO()
+    png.write(file, (picture.shape[0], picture.shape[1]), [picture], texts)
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")

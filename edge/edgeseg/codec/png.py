@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,29 +27,33 @@ _AT_ONCE = 1 << 20  # bytes of a band up to which several are packed at once: of
 _LEVEL, _MEMORY = 1, 9  # of zlib; with runs only, as OpenCV's own: a retina's noise repeats nothing else
 
 
-def encode(
-    size: tuple[int, int], bands: Iterable[Rows], texts: Mapping[str, str] | None = None, threads: int = 1
-) -> memoryview:
-    """PNG file of a picture.
+def write(
+    file: BinaryIO,
+    size: tuple[int, int],
+    bands: Iterable[Rows],
+    texts: Mapping[str, str] | None = None,
+    threads: int = 1,
+) -> None:
+    """Write a picture as a PNG file.
 
     Args:
+        file: where to.
         size: its height and width in pixels.
         bands: its rows, some at a time from the top, all of one kind.
         texts: one tEXt chunk for each key (1 to 79 characters), in their order, Latin-1 as the format demands. No
             time is written: equal pictures in equal bands give equal bytes, whatever the threads.
         threads: that pack; the bands know nothing of each other.
     """
-    file, checksum = io.BytesIO(), 1
+    checksum = 1
     for number, (raw, packed) in enumerate(_packed(bands, size, texts or {}, file, threads)):
         checksum = zlib.adler32(raw, checksum)
         _write(file, packed if number else _ZLIB + packed)
     _write(file, _LAST + struct.pack(">I", checksum))
     file.write(END)
-    return file.getbuffer()
 
 
 def _packed(
-    bands: Iterable[Rows], size: tuple[int, int], texts: Mapping[str, str], file: io.BytesIO, threads: int
+    bands: Iterable[Rows], size: tuple[int, int], texts: Mapping[str, str], file: BinaryIO, threads: int
 ) -> Iterator[tuple[memoryview, bytes]]:
     """Each band, filtered, and what it becomes; the file's beginning is written when the first one has come."""
     waiting: deque[tuple[memoryview, Meanwhile[bytes]]] = deque()
@@ -92,7 +95,7 @@ def _header(size: tuple[int, int], band: Rows) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8 * band.itemsize, colour, 0, 0, 0))
 
 
-def _write(file: io.BytesIO, packed: bytes) -> None:
+def _write(file: BinaryIO, packed: bytes) -> None:
     if packed:
         file.write(chunk(b"IDAT", packed))
 

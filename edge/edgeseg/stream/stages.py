@@ -12,7 +12,7 @@ from edgeseg.arrays import Photo
 from edgeseg.codec import png
 from edgeseg.errors import PhotographError
 from edgeseg.field_of_view import FieldOfView, field_of_view, find
-from edgeseg.files import write_atomically
+from edgeseg.files import atomically
 from edgeseg.inputs import Part, output_file
 from edgeseg.overlay import overlay, overlay_bands
 from edgeseg.photo import as_photo, bands, decode
@@ -225,7 +225,7 @@ def _warnings(judged: Judged) -> tuple[str, ...]:
 
 
 def _write(
-    file: Path,
+    path: Path,
     size: tuple[int, int],
     rows: Iterator[png.Rows],
     its_marks: marks.Marks | None,
@@ -233,10 +233,10 @@ def _write(
     packers: int,
 ) -> None:
     start = time.perf_counter()
-    data = png.encode(size, rows, its_marks.texts() if its_marks else None, packers)
-    timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
-    start = time.perf_counter()
-    write_atomically(file, data)
+    with atomically(path) as file:
+        png.write(file, size, rows, its_marks.texts() if its_marks else None, packers)
+        timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
+        start = time.perf_counter()
     timings["write"] = timings.get("write", 0.0) + _ms_since(start)
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.report import Bench, Row, read_bench
 from edgeseg_benchmarks import measure
-from edgeseg_benchmarks.cold_start import until_first_line
 from edgeseg_benchmarks.cores import fastest
 from edgeseg_benchmarks.kernels import count, kernels
 from edgeseg_benchmarks.measure import run_bench
@@ -195,17 +193,6 @@ def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None
     with pytest.raises(RowError, match="no answer within"):
         slow.ask(request)
     assert slow._child.poll() is not None
-
-
-def test_a_cold_start_ends_with_the_first_mask() -> None:
-    lingers = "import time; print('mask', flush=True); time.sleep(0.8)"
-    start = time.perf_counter()
-    told = until_first_line([sys.executable, "-c", lingers], 60)
-    assert told <= (time.perf_counter() - start) * 1e3 - 700  # what comes after the mask is not in it
-    with pytest.raises(RowError, match="no mask within"):
-        until_first_line([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
-    with pytest.raises(RowError, match="failed: so it is"):
-        until_first_line([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60)
 
 
 def test_the_peak_is_the_best_of_five_whatever_the_rounds(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

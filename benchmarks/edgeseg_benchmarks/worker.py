@@ -154,6 +154,11 @@ class Worker:
 
             pin(request["threads"])
             return {"kernels": kernels(Path(request["file"]), request["threads"])}
+        if what == "frame":
+            from edgeseg_benchmarks.yardsticks import Pace, frame  # noqa: PLC0415
+
+            photograph, pace = Path(request["photograph"]), Pace(**request["pace"])
+            return frame(photograph, pace, request["threads"], request["file"], request["runtime"]).to_dict()
         assert self.row is not None, "loaded first"
         return self.row.answer(what, request)
 

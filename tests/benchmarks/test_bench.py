@@ -107,6 +107,7 @@ def test_a_profiles_convolutions_are_counted_once_by_what_they_took() -> None:
     assert count([*events, event("c", "Relu", "float"), {"name": "session"}]) == {"float16": 1, "int8": 1}
 
 
+@pytest.mark.usefixtures("quick_bounds")
 def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="--html needs matplotlib (extra 'bench')")
     files = {"--json": tmp_path / "b.json", "--csv": tmp_path / "b.csv", "--html": tmp_path / "b.html"}
@@ -120,7 +121,9 @@ def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     assert read.to_dict() == json.loads(files["--json"].read_text())
     assert (read.rows[0].key.model, read.rows[0].key.precision) == ("default", "fp32")
     assert len(list(csv.DictReader(files["--csv"].open()))) == len(read.rows)
-    assert "tiny fp16" in files["--html"].read_text()
+    assert [bound.status for bound in read.bounds] == ["ok"] * 4
+    page = files["--html"].read_text()
+    assert "tiny fp16" in page and "cold start of `edgeseg run`" in page
     assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["latency_dice.png", "stages.png"]
 
 

@@ -93,7 +93,7 @@ def bound_line(bound: Bound) -> str:
         aim = f"{bound.aim:g}x"
     else:
         cost, yardstick = (f"{value / 1e6:.0f}" for value in (bound.cost, bound.yardstick))
-        found = f"{bound.value / 1e6:.0f} MB above {bound.against} ({cost} over {yardstick} MB)"
+        found = f"{bound.value / 1e6:.1f} MB above {bound.against} ({cost} over {yardstick} MB)"
         aim = f"{bound.aim / 1e6:.0f} MB"
     return f"{bound.name}: {found}{on}; aim at most {aim}: {'' if bound.reached else 'not '}reached"
 

@@ -58,6 +58,9 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in the newe
               help="Untimed rounds before, one at least.")  # fmt: skip
 @click.option("--reference", is_flag=True,
               help="Also ResUNet-Deeper in FP32 and FP16, with random weights (extra 'export').")  # fmt: skip
+@click.option("--bounds/--no-bounds", default=True,
+              help="Also what the first row costs against yardsticks: start, memory, all but the network.  "
+                   "[default: on]")  # fmt: skip
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the record, for other programs.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write the table as CSV.")
 @click.option("--html", type=_FILE, metavar="FILE", help="Write one self-contained page (extra 'bench').")
@@ -74,6 +77,7 @@ def bench(
     runs: int | None,
     warmup: int,
     reference: bool,
+    bounds: bool,
     json_file: Path | None,
     csv_file: Path | None,
     html: Path | None,
@@ -103,6 +107,7 @@ def bench(
         rounds=runs,
         warmup=warmup,
         reference=reference,
+        bounds=bounds,
     )
     with _progress() as note:
         record = run_bench(order, note)

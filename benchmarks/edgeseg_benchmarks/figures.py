@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from edgeseg.report import Bench, Latency, Row
+from edgeseg.report import OK, Bench, Bound, Latency, Row
 
 STAGES = {
     "decode": "decode",
@@ -81,3 +81,25 @@ def ratio_text(ratio: float | None) -> str:
     if 0.995 <= ratio <= 1.005:
         return "1.00x"
     return f"{1 / ratio:.2f}x faster" if ratio < 1 else f"{ratio:.2f}x slower"
+
+
+def bound_line(bound: Bound) -> str:
+    """The value, its aim and whether it is reached; or why there is none. `1.55x ... (240 of 155 ms); aim ...`."""
+    on = f", on {bound.note}" if bound.note else ""
+    if bound.status != OK or bound.value is None or bound.cost is None or bound.yardstick is None:
+        return f"{bound.name}: could not be measured ({bound.status})"
+    if bound.unit == "ratio":
+        found = f"{bound.value:.2f}x {bound.against} ({ms(bound.cost)} of {ms(bound.yardstick)} ms)"
+        aim = f"{bound.aim:g}x"
+    else:
+        cost, yardstick = (f"{value / 1e6:.0f}" for value in (bound.cost, bound.yardstick))
+        found = f"{bound.value / 1e6:.1f} MB above {bound.against} ({cost} over {yardstick} MB)"
+        aim = f"{bound.aim / 1e6:.0f} MB"
+    return f"{bound.name}: {found}{on}; aim at most {aim}: {'' if bound.reached else 'not '}reached"
+
+
+def bound_lines(bench: Bench) -> list[str]:
+    """A heading that names the row, then a line for each; nothing where they were not measured."""
+    if not bench.bounds:
+        return []
+    return [f"bounds of {bench.rows[0].key}, in turns with a yardstick each:", *map(bound_line, bench.bounds)]

@@ -13,6 +13,7 @@ from edgeseg.device import describe, troubles, versions
 from edgeseg.files import write_atomically
 from edgeseg.report import Bench, DataSetEvidence, Row
 from edgeseg_benchmarks import reference
+from edgeseg_benchmarks.bounds import bounds
 from edgeseg_benchmarks.cold_start import SLOW_MS, cold_start
 from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER, Candidate, Order, candidates, installed_runtimes
@@ -57,6 +58,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
                 row.close()
             for peak in peaks.values():
                 peak.close()
+        bounded = order.bounds and not rows[0].failure
         best = {number: peak.gflops for number, peak in peaks.items() if peak.gflops}
         bench = Bench(
             device=device,
@@ -65,6 +67,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
             photographs=f"a drawn photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels (PNG, seed {SEED})",
             rounds=max(len(row.turns) for row in rows),
             peaks=best,
+            bounds=bounds(chosen[0], photograph, order.timeout_s, note) if bounded else (),
             warnings=(*troubles(device), *_late_troubles(device.throttling), *_too_many_threads(chosen)),
         )
     return told_honestly(bench)

@@ -39,6 +39,7 @@ class Order:
         reference: ResUNet-Deeper too.
         timeout_s: for one answer of a row's process.
         only: of all these rows; empty for all.
+        bounds: also what the first row costs against yardsticks.
     """
 
     models: tuple[str, ...] = ("default",)
@@ -52,6 +53,7 @@ class Order:
     reference: bool = False
     timeout_s: float = 600.0
     only: frozenset[RowKey] = frozenset()
+    bounds: bool = False
 
 
 @dataclass(frozen=True)

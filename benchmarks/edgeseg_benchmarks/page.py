@@ -7,6 +7,7 @@ from html import escape
 
 from edgeseg.report import Bench
 from edgeseg_benchmarks import page_table
+from edgeseg_benchmarks.figures import bound_lines
 from edgeseg_benchmarks.pictures import pictures
 
 STYLE = """
@@ -15,6 +16,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 .quiet { color: #666 }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem }
 figure { margin: 0 } figure img { width: 100%; max-width: 40rem; height: auto } figcaption { color: #555 }
+.bounds li { overflow-wrap: anywhere }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem }
 dd { margin: 0; overflow-wrap: anywhere }
 .warning { background: #fff4dc; border-left: 4px solid #e0a100; padding: 0.4rem 0.8rem; overflow-wrap: anywhere }
@@ -22,7 +24,7 @@ dd { margin: 0; overflow-wrap: anywhere }
 
 
 def page(bench: Bench) -> str:
-    """The page: warnings, table, pictures, device."""
+    """The page: warnings, table, bounds, pictures, device."""
     title = f"edgeseg bench on {bench.device.name}"
     body = "\n".join(
         (
@@ -30,6 +32,7 @@ def page(bench: Bench) -> str:
             page_table.table(bench),
             f'<p class="quiet">Timed on {escape(bench.photographs)}, up to {bench.rounds} rounds; each row in a '
             "process of its own, taking turns; ratios are medians of the rounds' ratios against the first row.</p>",
+            _bounds(bench),
             _pictures(bench),
             _device(bench),
         )
@@ -40,6 +43,12 @@ def page(bench: Bench) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}{page_table.STYLE}</style></head>\n"
         f"<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
+
+
+def _bounds(bench: Bench) -> str:
+    heading, *lines = bound_lines(bench) or [""]
+    entries = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<h2>Bounds</h2>\n<p class="quiet">{escape(heading)}</p><ul class="bounds">{entries}</ul>' if lines else ""
 
 
 def _pictures(bench: Bench) -> str:

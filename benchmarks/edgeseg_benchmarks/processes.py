@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import queue
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import edgeseg
@@ -38,12 +40,24 @@ def environment(threads: int | None = None) -> dict[str, str]:
 
 
 def python(module: str) -> list[str]:
-    """A command that calls `main` of a module.
+    """A command that calls `main` of a module."""
+    return statement(f"from {module} import main; main()")
 
-    Not `python -m`: it looks for every module in the folder at hand first, where a `json.py` of the user's may lie.
+
+def statement(text: str) -> list[str]:
+    """A command that does what a line of Python says.
+
+    Neither `python -m` nor `python -c` by itself: they look for every module in the folder at hand first, where a
+    `json.py` of the user's may lie.
     """
-    start = f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"
-    return [sys.executable, "-c", start]
+    return [sys.executable, "-c", f"import sys; sys.path[:] = filter(None, sys.path); {text}"]
+
+
+def die_with_parent() -> None:
+    """A process that stands still, or only waits, would not notice that the bench was killed."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Process:

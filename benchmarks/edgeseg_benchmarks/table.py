@@ -14,15 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeseg.report import Bench, Row, printable
-from edgeseg_benchmarks.figures import STAGES, cost_lines, dice_lines, latencies, ratio_text, stage_lines
+from edgeseg_benchmarks.figures import STAGES, bound_lines, cost_lines, dice_lines, latencies, ratio_text, stage_lines
 
 WORDS, GAP = 16, 3
 """Letters that a column of words has at least, and that lie between two columns."""
 
 
 def to_table(bench: Bench) -> Group:
-    """For a terminal: the table, what it was measured on, and what makes it doubtful."""
-    return Group(_Figures(bench), Text(), *(printable(line) for line in _notes(bench)))
+    """For a terminal: the table, the bounds, what it was measured on, and what makes it doubtful."""
+    bounds = [Text(), *map(printable, bound_lines(bench))] if bench.bounds else []
+    return Group(_Figures(bench), *bounds, Text(), *map(printable, _notes(bench)))
 
 
 @dataclass(frozen=True)

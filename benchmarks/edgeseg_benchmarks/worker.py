@@ -6,14 +6,11 @@ the one that is asked computes.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -21,6 +18,7 @@ import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connec
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg_benchmarks.cores import pin
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER
+from edgeseg_benchmarks.processes import die_with_parent
 
 Answer = dict[str, object]
 
@@ -156,6 +154,11 @@ class Worker:
 
             pin(request["threads"])
             return {"kernels": kernels(Path(request["file"]), request["threads"])}
+        if what == "frame":
+            from edgeseg_benchmarks.yardsticks import Pace, frame  # noqa: PLC0415
+
+            photograph, pace = Path(request["photograph"]), Pace(**request["pace"])
+            return frame(photograph, pace, request["threads"], request["file"], request["runtime"]).to_dict()
         assert self.row is not None, "loaded first"
         return self.row.answer(what, request)
 
@@ -167,16 +170,9 @@ def _private_output() -> TextIO:
     return stream
 
 
-def _die_with_parent() -> None:
-    """A process that stands still between its turns would not notice that the bench was killed."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def main() -> None:
     """Until standard input ends."""
-    _die_with_parent()
+    die_with_parent()
     answers, worker = _private_output(), Worker()
     for line in sys.stdin:
         answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")

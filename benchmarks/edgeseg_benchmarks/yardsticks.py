@@ -1,42 +1,116 @@
-"""Two of a run's costs against a yardstick each, in turns on the same threads: starting, and what is not the network.
+"""What a run costs against a yardstick each, in turns on the same threads: starting, memory, and what is no network.
 
-`python -m edgeseg_benchmarks.yardsticks start PHOTOGRAPH` (of any size, as DRIVE's), and
-`python -m edgeseg_benchmarks.yardsticks frame PHOTOGRAPH [THREADS]` (of 2048x2048, as FIVES').
+`edgeseg bench` shows them on drawn photographs, in few rounds. By hand, in more:
+`python -m edgeseg_benchmarks.yardsticks start PHOTOGRAPH` (of any size, as DRIVE's),
+`python -m edgeseg_benchmarks.yardsticks frame PHOTOGRAPH [THREADS]` (of 2048x2048, as FIVES'),
+`python -m edgeseg_benchmarks.yardsticks memory PHOTOGRAPH` (of 3504x2336, as HRF's), and
+`python -m edgeseg_benchmarks.yardsticks help`.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
+import click
+
+from edgeseg.errors import EdgesegError, PhotographError, UsageError
+from edgeseg.report import Bound
+from edgeseg_benchmarks.commands import spend
 from edgeseg_benchmarks.cores import pin
+from edgeseg_benchmarks.figures import bound_line
+from edgeseg_benchmarks.peak_rss import peak_rss
+from edgeseg_benchmarks.processes import RowError, python, statement
+from edgeseg_benchmarks.turns import ratio
 
-ROUNDS, WARM_UP = 21, 2
+if TYPE_CHECKING:
+    from edgeseg.runtimes import RuntimeChoice
 
-Step = Callable[[], object]
+IMPORTS = "import numpy, cv2, onnxruntime"
+START = Bound("cold start of `edgeseg run`", f"`{IMPORTS}`", "ratio", 1.6)
+FRAME = Bound("what is not the network", "one INTER_AREA resize of the crop", "ratio", 2.5)
+MEMORY = Bound("memory of `edgeseg run`", f"`{IMPORTS}`", "bytes", 120e6)
+HELP = Bound("`edgeseg --help`", "`import click`", "ratio", 1.5)
+PATIENCE_S = 600.0
 
-
-def start(photograph: Path) -> dict[str, float]:
-    """Medians in ms of `edgeseg run` and of the bare imports, whole processes; and of the rounds' ratios."""
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        commands = {
-            "import numpy, cv2, onnxruntime": ["-c", "import numpy, cv2, onnxruntime"],
-            "edgeseg run": ["-m", "edgeseg", "run", str(photograph), "-o", folder],
-        }
-        return _in_turns({name: _process(arguments) for name, arguments in commands.items()})
-
-
-def _process(arguments: list[str]) -> Step:
-    return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+Step = Callable[[], float]
+"""Takes a turn, and tells what it spent: milliseconds, or bytes."""
 
 
-def frame(photograph: Path, threads: int) -> dict[str, float]:
-    """Medians in ms of all that is not the network, of the shipped model, and of one area resize of the crop."""
+@dataclass(frozen=True)
+class Pace:
+    """How many rounds.
+
+    Attributes:
+        warm_up: untimed ones before.
+        fewest: that are measured however long they take.
+        most: that are measured at all.
+        seconds: after this time no round begins, once the fewest are done.
+    """
+
+    warm_up: int
+    fewest: int
+    most: int
+    seconds: float
+
+
+BY_HAND = Pace(warm_up=2, fewest=21, most=21, seconds=0.0)
+MEMORY_BY_HAND = Pace(warm_up=0, fewest=3, most=3, seconds=0.0)
+"""A peak hardly varies."""
+
+
+def start(photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S) -> Bound:
+    """`edgeseg run`, mask and overlay, against the bare imports: whole processes.
+
+    Args:
+        photograph: to segment.
+        pace: how many rounds.
+        options: of `edgeseg run`.
+        timeout_s: for one process.
+
+    Raises:
+        RowError: one failed, or took too long.
+    """
+    return _run_against_imports(START, _whole_ms, photograph, pace, options, timeout_s)
+
+
+def memory(photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S) -> Bound:
+    """Peak resident size of `edgeseg run`, mask and overlay, above that of the bare imports; else as `start`."""
+    return _run_against_imports(MEMORY, peak_rss, photograph, pace, options, timeout_s)
+
+
+def usage(pace: Pace, timeout_s: float = PATIENCE_S) -> Bound:
+    """`edgeseg --help` against `import click`: whole processes; else as `start`."""
+    return _in_turns(
+        HELP,
+        lambda: _whole_ms([*python("edgeseg.cli"), "--help"], timeout_s, "edgeseg --help"),
+        lambda: _whole_ms(statement("import click"), timeout_s, "import click"),
+        pace,
+    )
+
+
+def frame(photograph: Path, pace: Pace, threads: int, model: str = "default", runtime: RuntimeChoice = "auto") -> Bound:
+    """All that is not the network, of a decoded photograph, against one area resize of its crop to the working size.
+
+    It is computed in this process, which is pinned.
+
+    Args:
+        photograph: to segment.
+        pace: how many rounds.
+        threads: to compute with.
+        model: a shipped name or a file.
+        runtime: that gives the probability.
+
+    Raises:
+        PhotographError: it cannot be read, or holds no fundus.
+        ModelError: there is no such model, or it was refused.
+    """
     pin(threads)
     import cv2  # noqa: PLC0415
 
@@ -47,7 +121,7 @@ def frame(photograph: Path, threads: int) -> dict[str, float]:
     from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 
     cv2.setNumThreads(threads)
-    photo, segmenter = read(photograph), Segmenter(threads=threads)
+    photo, segmenter = read(photograph), Segmenter(model, runtime=runtime, threads=threads)
     how, found = segmenter.card.preprocessing, segmenter.segment(photo)
     box, target = found.fov.box, found.placement.target
 
@@ -59,30 +133,80 @@ def frame(photograph: Path, threads: int) -> dict[str, float]:
         fov = field_of_view(photo, how.fov)
         return to_mask(found.working, preprocess(photo, fov, how).placement, fov.mask, segmenter.threshold)
 
-    return _in_turns({"INTER_AREA of the crop": resize, "what is not the network": rest})
+    return _in_turns(FRAME, _timed(rest), _timed(resize), pace)
 
 
-def _in_turns(steps: Mapping[str, Step]) -> dict[str, float]:
-    """A B A B: each step's median in ms, and the median of the rounds' ratios of the last to the first."""
-    took: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(WARM_UP + ROUNDS):
-        for name, step in steps.items():
-            before = time.perf_counter()
-            step()
-            took[name].append((time.perf_counter() - before) * 1e3)
-    rounds = {name: each[WARM_UP:] for name, each in took.items()}
-    first, *_, last = rounds.values()
-    ratio = median(b / a for a, b in zip(first, last, strict=True))
-    return {**{name: median(each) for name, each in rounds.items()}, "ratio": ratio}
+def _run_against_imports(
+    bound: Bound,
+    spent: Callable[[Sequence[str], float, str], float],
+    photograph: Path,
+    pace: Pace,
+    options: Sequence[str],
+    timeout_s: float,
+) -> Bound:
+    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+        run = [*python("edgeseg.cli"), "run", str(photograph), "-o", folder, *options]
+        return _in_turns(
+            bound,
+            lambda: spent(run, timeout_s, "edgeseg run"),
+            lambda: spent(statement(IMPORTS), timeout_s, IMPORTS),
+            pace,
+        )
 
 
-def main(arguments: list[str]) -> None:
-    """What the command line names."""
-    kind, photograph, *threads = arguments
-    told = start(Path(photograph)) if kind == "start" else frame(Path(photograph), int(*threads or ["1"]))
-    for name, value in told.items():
-        sys.stdout.write(f"{value:9.2f}  {name}\n")
+def _whole_ms(command: Sequence[str], timeout_s: float, name: str) -> float:
+    return spend(command, timeout_s, name).whole_ms
+
+
+def _timed(step: Callable[[], object]) -> Step:
+    def timed() -> float:
+        before = time.perf_counter()
+        step()
+        return (time.perf_counter() - before) * 1e3
+
+    return timed
+
+
+def _in_turns(bound: Bound, cost: Step, yardstick: Step, pace: Pace) -> Bound:
+    """A B A B: with the medians of what both spent, and the median over the rounds of their ratio or difference."""
+    for _ in range(pace.warm_up):
+        yardstick()
+        cost()
+    yardsticks: list[float] = []
+    costs: list[float] = []
+    began = time.monotonic()
+    while len(costs) < pace.fewest or (len(costs) < pace.most and time.monotonic() - began < pace.seconds):
+        yardsticks.append(yardstick())
+        costs.append(cost())
+    above = median(one - other for one, other in zip(costs, yardsticks, strict=True))
+    value = ratio(costs, yardsticks) if bound.unit == "ratio" else above
+    return replace(bound, value=value, cost=median(costs), yardstick=median(yardsticks))
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["start", "frame", "memory", "help"]))
+@click.argument("photograph", type=click.Path(path_type=Path), required=False)
+@click.argument("threads", type=click.IntRange(1, 1024), default=1)
+def main(kind: str, photograph: Path | None, threads: int) -> None:
+    """Measure one of them by hand; THREADS are those of `frame`."""
+    try:
+        click.echo(bound_line(_measured(kind, photograph, threads)))
+    except (EdgesegError, RowError) as error:
+        click.echo(f"edgeseg: {error}", err=True)
+        sys.exit(error.exit_code if isinstance(error, EdgesegError) else PhotographError.exit_code)
+
+
+def _measured(kind: str, photograph: Path | None, threads: int) -> Bound:
+    if kind == "help":
+        return usage(BY_HAND)
+    if photograph is None:
+        raise UsageError(f"{kind}: name a photograph")
+    if not photograph.is_file():
+        raise UsageError(f"{photograph}: there is no such file")
+    if kind == "frame":
+        return frame(photograph, BY_HAND, threads)
+    return start(photograph, BY_HAND) if kind == "start" else memory(photograph, MEMORY_BY_HAND)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.report import Bench, Row, read_bench
 from edgeseg_benchmarks import measure
-from edgeseg_benchmarks.cold_start import until_first_line
 from edgeseg_benchmarks.cores import fastest
 from edgeseg_benchmarks.kernels import count, kernels
 from edgeseg_benchmarks.measure import run_bench
@@ -109,6 +107,7 @@ def test_a_profiles_convolutions_are_counted_once_by_what_they_took() -> None:
     assert count([*events, event("c", "Relu", "float"), {"name": "session"}]) == {"float16": 1, "int8": 1}
 
 
+@pytest.mark.usefixtures("quick_bounds")
 def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="--html needs matplotlib (extra 'bench')")
     files = {"--json": tmp_path / "b.json", "--csv": tmp_path / "b.csv", "--html": tmp_path / "b.html"}
@@ -122,7 +121,9 @@ def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     assert read.to_dict() == json.loads(files["--json"].read_text())
     assert (read.rows[0].key.model, read.rows[0].key.precision) == ("default", "fp32")
     assert len(list(csv.DictReader(files["--csv"].open()))) == len(read.rows)
-    assert "tiny fp16" in files["--html"].read_text()
+    assert [bound.status for bound in read.bounds] == ["ok"] * 4
+    page = files["--html"].read_text()
+    assert "tiny fp16" in page and "cold start of `edgeseg run`" in page
     assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["latency_dice.png", "stages.png"]
 
 
@@ -195,17 +196,6 @@ def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None
     with pytest.raises(RowError, match="no answer within"):
         slow.ask(request)
     assert slow._child.poll() is not None
-
-
-def test_a_cold_start_ends_with_the_first_mask() -> None:
-    lingers = "import time; print('mask', flush=True); time.sleep(0.8)"
-    start = time.perf_counter()
-    told = until_first_line([sys.executable, "-c", lingers], 60)
-    assert told <= (time.perf_counter() - start) * 1e3 - 700  # what comes after the mask is not in it
-    with pytest.raises(RowError, match="no mask within"):
-        until_first_line([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
-    with pytest.raises(RowError, match="failed: so it is"):
-        until_first_line([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60)
 
 
 def test_the_peak_is_the_best_of_five_whatever_the_rounds(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.report import Bench, DataSetEvidence, Row, read_bench
+from edgeseg.report import Bench, Bound, DataSetEvidence, Row, read_bench
 from edgeseg_benchmarks import measure
 from edgeseg_benchmarks.order import Order
 
@@ -74,6 +74,14 @@ def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Pat
     again = measure.run_bench(order)
     assert data_sets(again) == data_sets(read_bench(baseline))
     assert data_sets(again)[0][0].scored
+
+
+def test_bounds_are_not_judged(baseline: Path, tmp_path: Path) -> None:
+    worse = Bound("start", "imports", "ratio", 1.6, 99.0, 9900.0, 100.0)
+    bounded = save(replace(read_bench(baseline), bounds=(worse,)), tmp_path / "bounded.json")
+    for before, now in ((baseline, bounded), (bounded, baseline)):
+        done = gate(before, now)
+        assert done.exit_code == 0, done.output
 
 
 def test_damaged_weights_are_stopped_for_their_dice(baseline: Path, tmp_path: Path) -> None:

@@ -11,12 +11,18 @@ import pytest
 from rich.console import Console
 
 from edgeseg.device import Device
-from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
+from edgeseg.report import Bench, Bound, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
 from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
 from edgeseg_benchmarks.table import to_csv, to_table
 
 HOSTILE = "<script>alert(1)</script>[red]"
 STAGES = {"decode": 10.0, "field_of_view": 1.0, "preprocess": 2.0, "infer": 30.0, "postprocess": 3.0}
+
+BOUNDS = (
+    Bound("start", "imports", "ratio", 1.6, 1.554, 240.0, 154.4, "a small one"),
+    Bound("memory", "imports", "bytes", 120e6, 125.4e6, 187e6, 62e6),
+    Bound("all but the network", "a resize", "ratio", 2.5, status=f"it died {HOSTILE}"),
+)
 
 
 def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "default") -> Row:
@@ -34,7 +40,7 @@ def record() -> Bench:
     failed = Row(RowKey("default", "int8", "openvino", 2), status=f"not installed {HOSTILE}")
     rows = (_row("fp32"), _row("fp16", 42.0, 0.799), failed, replace(_row("fp32", 3000.0, 0.5, HOSTILE), data_sets=()))
     bench = Bench(
-        Device(cpu="Cortex-A76", usable_cores=4, cores=4), {"numpy": "2"}, rows, "one", 9, {2: 80.0}, ("hot",)
+        Device(cpu="Cortex-A76", usable_cores=4, cores=4), {"numpy": "2"}, rows, "one", 9, {2: 80.0}, ("hot",), BOUNDS
     )
     return told_honestly(bench)
 
@@ -66,9 +72,19 @@ def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width
         "p50 30.0", "p90 31.0", "p95 32.0", "min 29.0", "33.33 frames/s", "infer 30.0", "field of view 1.00",
         "4.05 MB file", "236 MB memory", "0.61 s cold start", "7.3 GMAC", "486 GFLOP/s", "62% of peak",
         "25 conv float32", "0.8000", "drop 0.0010", "1.40x slower", "FAILED: not installed", "warning: hot",
+        "bounds of default fp32 onnxruntime 2 threads", "start: 1.55x imports (240 of 154 ms), on a small one; ",
+        "aim at most 1.6x: reached", "memory: 125.4 MB above imports (187 over 62 MB); aim at most 120 MB: not reached",
+        "all but the network: could not be measured (it died",
     ):  # fmt: skip
         assert said in text, said
     assert "[red]" in text  # printed, not obeyed
+
+
+def test_without_bounds_nothing_is_said_of_them(record: Bench) -> None:
+    console = Console(width=100, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(to_table(replace(record, bounds=())))
+    assert "bounds" not in capture.get() and "warning: hot" in capture.get()
 
 
 def test_csv_is_one_line_a_row(record: Bench) -> None:
@@ -92,6 +108,7 @@ def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
     for said in (
         "30.0", "31.0", "32.0", "29.0", "33.33", "field of view", "4.05 MB", "236 MB", "0.61 s", "7.3", "486", "62%",
         "25 conv", "0.7990", "drop 0.0010", "1.40x slower than FP32 here", "FAILED: not installed", "Cortex-A76", "hot",
+        "start: 1.55x imports", "aim at most 120 MB: not reached", "could not be measured (it died",
     ):  # fmt: skip
         assert said in text, said
 

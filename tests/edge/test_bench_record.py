@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from edgeseg.device import Device
 from edgeseg.errors import EdgesegError, IncomparableError, SurroundingsError
-from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores, read_bench
+from edgeseg.report import Bench, Bound, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores, read_bench
 
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 LATENCY = Latency(30.5, 31.0, 32.25, 30.0)
+START = Bound("start", "imports", "ratio", 1.6, 1.5, 300.5, 200.25, "a drawn photograph")
+MEMORY = Bound("memory", "imports", "bytes", 120e6, 110e6, 175e6, 65e6)
 CONTRACT = (
     "model", "precision", "runtime", "threads", "size_px", "file_bytes", "network_ms", "end_to_end_ms", "stages_ms",
     "cold_start_ms", "peak_rss_bytes", "gmac", "ratio_to_first", "data_sets", "status",
@@ -47,6 +49,41 @@ def test_json_holds_the_contract_and_is_read_back_as_it_was(tmp_path: Path) -> N
     assert read_bench(file) == bench
     figures = {key: told["rows"][2][key] for key in CONTRACT[4:13]}  # type: ignore[index]
     assert set(figures.values()) == {None}
+
+
+def test_bounds_are_read_back_and_may_be_missing(tmp_path: Path) -> None:
+    failed = replace(START, value=None, cost=None, yardstick=None, status="it died")
+    bench = replace(_bench(_row()), bounds=(START, MEMORY, failed))
+    told = json.loads(json.dumps(bench.to_dict(), allow_nan=False))
+    assert told["bounds"][0]["yardstick_ms"] == 200.25
+    assert told["bounds"][1]["yardstick_bytes"] == 65e6
+    assert Bench.from_dict(told) == bench
+    del told["bounds"]
+    assert Bench.from_dict(told) == _bench(_row())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"unit": "ms"}, "bounds[0].unit: expected one of ratio, bytes"),
+        ({"aim": None}, "bounds[0].aim"),
+        ({"cost_ms": -1}, "bounds[0].cost_ms"),
+        ({"value": None}, "bounds[0]: its status is ok, but value"),
+        ({"unit": "bytes"}, "cost_bytes or yardstick_bytes is null"),
+        ({"name": "a\x1b[31m"}, "bounds[0].name"),
+        ({"value": "1.5"}, "bounds[0].value: expected a number"),
+    ],
+)
+def test_a_bound_that_makes_no_sense_is_told_by_its_place(change: dict[str, object], said: str) -> None:
+    told = {**_bench(_row()).to_dict(), "bounds": [{**START.to_dict(), **change}]}
+    with pytest.raises(ValueError) as caught:
+        Bench.from_dict(told)
+    assert said in str(caught.value)
+
+
+def test_a_bound_is_reached_up_to_its_aim() -> None:
+    assert START.reached and replace(START, value=1.6).reached
+    assert not replace(START, value=1.601).reached and not replace(START, value=None).reached
 
 
 def test_the_contracts_keys_are_enough(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeseg.report.bench import Bench, read_bench
+from edgeseg.report.bound import Bound
 from edgeseg.report.evidence import Check, EvaluationProtocol, Evidence
 from edgeseg.report.row import Latency, Row, RowKey
 from edgeseg.report.scores import HEADINGS, OK, DataSetEvidence, PhotographEvidence, Scores
@@ -12,6 +13,7 @@ __all__ = [
     "HEADINGS",
     "OK",
     "Bench",
+    "Bound",
     "Check",
     "DataSetEvidence",
     "EvaluationProtocol",

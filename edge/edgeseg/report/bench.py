@@ -10,6 +10,7 @@ from pathlib import Path
 from edgeseg.device import Device
 from edgeseg.errors import IncomparableError, SurroundingsError, one_line
 from edgeseg.fields import Fields
+from edgeseg.report.bound import Bound
 from edgeseg.report.row import Row
 
 LARGEST_FILE = 64 << 20
@@ -28,6 +29,7 @@ class Bench:
         rounds: that each row was timed for.
         peaks: thousand million FP32 operations a second of a large matrix product, by threads.
         warnings: what makes the figures doubtful (governor, temperature, something else that runs).
+        bounds: of the first row, what it costs against yardsticks; empty where they were not measured.
     """
 
     device: Device
@@ -37,6 +39,7 @@ class Bench:
     rounds: int = 0
     peaks: Mapping[int, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     def dice_drops(self, row: Row) -> dict[str, float]:
         """How far each data set's mean Dice lies below the same model's FP32 row; nothing for that row itself.
@@ -60,6 +63,7 @@ class Bench:
             "rounds": self.rounds,
             "peak_gflops": {str(threads): peak for threads, peak in self.peaks.items()},
             "warnings": list(self.warnings),
+            "bounds": [bound.to_dict() for bound in self.bounds],
         }
 
     @classmethod
@@ -85,6 +89,7 @@ class Bench:
             rounds=fields.optional_whole("rounds") or 0,
             peaks={} if peaks is None else _peaks(peaks),
             warnings=fields.texts("warnings"),
+            bounds=tuple(map(Bound.from_fields, fields.each("bounds"))) if fields.has("bounds") else (),
         )
 
 

@@ -1,0 +1,50 @@
+"""Commands as whole processes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgeseg_benchmarks.commands import spend
+from edgeseg_benchmarks.peak_rss import peak_rss
+from edgeseg_benchmarks.processes import RowError, statement
+
+
+def test_a_cold_start_ends_with_the_first_mask() -> None:
+    lingers = "import time; print('mask', flush=True); time.sleep(0.8); print('bye')"
+    start = time.perf_counter()
+    spent = spend([sys.executable, "-c", lingers], 60)
+    assert spent.first_line_ms <= (time.perf_counter() - start) * 1e3 - 700  # what comes after the mask is not in it
+    assert spent.whole_ms >= spent.first_line_ms + 700
+    assert spent.printed == "mask\nbye\n"
+
+
+def test_a_command_that_fails_or_takes_too_long_is_told() -> None:
+    with pytest.raises(RowError, match="`edgeseg run` did not end within"):
+        spend([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
+    with pytest.raises(RowError, match="`it` failed: so it is"):
+        spend([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60, "it")
+
+
+def test_a_statement_imports_nothing_from_the_folder_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a stranger was imported')")
+    monkeypatch.chdir(tmp_path)
+    assert spend(statement("import json; print(json.dumps(1))"), 60).printed == "1\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="that the parent's memory is counted in is Linux's way")
+def test_a_peak_is_the_commands_own_whatever_its_parent_holds() -> None:
+    parent = bytearray(b"1") * (150 << 20)
+    little = peak_rss(statement("pass"), 60)
+    much = peak_rss(statement("bytearray(b'1') * (60 << 20); print('done')"), 60)
+    assert little < 60e6 < much < len(parent)
+
+
+def test_a_peaks_command_that_fails_or_takes_too_long_is_told() -> None:
+    with pytest.raises(RowError, match="`it` failed: so it is"):
+        peak_rss(statement("sys.exit('so it is')"), 60, "it")
+    with pytest.raises(RowError, match="did not end within"):
+        peak_rss(statement("import time; time.sleep(60)"), 1)

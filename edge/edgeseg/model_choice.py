@@ -29,8 +29,12 @@ EIGHT_BIT = {
     "avx_vnni": "VNNI",
     "amx_int8": "AMX",
     "asimddp": "dot products",
+    "avx2": "AVX2",
 }
-"""Features with which a CPU multiplies 8-bit numbers faster than FP32, as Linux names them, and as people do."""
+"""Features with which a CPU multiplies 8-bit numbers faster than FP32, as Linux names them, and as people do.
+
+AVX2 alone takes 0.63 to 0.75 of FP32's time, and gives what VNNI gives: weights of 7 bits do not saturate it.
+"""
 
 
 class ModelFile(NamedTuple):

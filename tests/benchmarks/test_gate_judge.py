@@ -178,7 +178,7 @@ def test_int8_is_compared_only_where_the_cpu_has_the_instructions() -> None:
     assert not compared(before, bench(row(), bad))
     judgement = compared(before, bench(row(), bad, device=PLAIN), Limits(latency_ratio=1.1))
     assert judgement
-    assert "neither VNNI nor dot product" in reasons(judgement, "not compared")
+    assert "neither AVX2 nor dot product" in reasons(judgement, "not compared")
     assert compared(before, bench(row(), device=PLAIN))
     assert not compared(before, bench(row()))
 

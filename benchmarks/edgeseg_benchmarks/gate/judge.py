@@ -38,7 +38,7 @@ def excuse(key: RowKey, versions: Mapping[str, str], features: Collection[str]) 
     if package is not None and package not in versions:
         return f"{package} is not installed"
     if key.precision == "int8" and not set(EIGHT_BIT) & set(features):
-        return "the CPU has neither VNNI nor dot product, and INT8 computes otherwise without"
+        return "the CPU has neither AVX2 nor dot product, and INT8 computes otherwise without"
     return ""
 
 

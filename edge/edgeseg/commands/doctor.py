@@ -156,7 +156,7 @@ def _eight_bit(features: Sequence[str]) -> str:
     return (
         f"yes ({', '.join(have)}): 8-bit products come faster than FP32 ones"
         if have
-        else "no dot product: INT8 gains little"
+        else "neither AVX2 nor dot product: INT8 gains little"
     )
 
 

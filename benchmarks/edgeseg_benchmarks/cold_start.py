@@ -21,7 +21,7 @@ def cold_start(candidate: Candidate, photograph: Path, timeout_s: float) -> floa
         RowError: it failed, or took too long.
     """
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        command = [*python("edgeseg.cli"), "run", str(photograph), "-o", folder, "--no-overlay"]
+        command = [*python("edgeseg.__main__"), "run", str(photograph), "-o", folder, "--no-overlay"]
         with pinned(candidate.key.threads):
             return spend([*command, *run_options(candidate)], timeout_s).first_line_ms
 

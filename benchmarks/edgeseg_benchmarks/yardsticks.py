@@ -89,7 +89,7 @@ def usage(pace: Pace, timeout_s: float = PATIENCE_S) -> Bound:
     """`edgeseg --help` against `import click`: whole processes; else as `start`."""
     return _in_turns(
         HELP,
-        lambda: _whole_ms([*python("edgeseg.cli"), "--help"], timeout_s, "edgeseg --help"),
+        lambda: _whole_ms([*python("edgeseg.__main__"), "--help"], timeout_s, "edgeseg --help"),
         lambda: _whole_ms(statement("import click"), timeout_s, "import click"),
         pace,
     )
@@ -145,7 +145,7 @@ def _run_against_imports(
     timeout_s: float,
 ) -> Bound:
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        run = [*python("edgeseg.cli"), "run", str(photograph), "-o", folder, *options]
+        run = [*python("edgeseg.__main__"), "run", str(photograph), "-o", folder, *options]
         return _in_turns(
             bound,
             lambda: spent(run, timeout_s, "edgeseg run"),

@@ -108,6 +108,8 @@ def _files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
     """Those of a name, by precision."""
     base = FOLDER / SHIPPED[str(model)] if str(model) in SHIPPED else _base(Path(model))
     files = {p: file for p in get_args(Precision) if (file := base.with_name(f"{base.name}.{p}.onnx")).is_file()}
+    if not files and Path(model).is_file():
+        raise ModelError(f"{model}: is no .onnx file; `edgeseg convert` makes one of a checkpoint")
     if not files:
         raise ModelError(f"{model}: there is no such model; give a model file or a shipped name ({', '.join(SHIPPED)})")
     return files

@@ -101,6 +101,13 @@ def test_a_missing_name_says_what_there_is() -> None:
         find_model("nothing", "auto", set())
 
 
+def test_a_file_that_is_no_onnx_is_told_so(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.pt"
+    checkpoint.write_bytes(b"PK")
+    with pytest.raises(ModelError, match=r"best\.pt: is no \.onnx file.*edgeseg convert"):
+        find_model(checkpoint, "auto", set())
+
+
 @pytest.mark.parametrize("only", get_args(Precision))
 @pytest.mark.parametrize("features", [set(), RASPBERRY_PI_5, SERVER])
 def test_the_rule_always_gives_a_file_that_is_there(card: ModelCard, only: Precision, features: set[str]) -> None:

@@ -107,28 +107,28 @@ def test_reference_finds_the_field_of_view_before_it_stretches(segmenter: Segmen
     mask = cv2.resize(segmenter.segment(loaded.photo).fov.mask, (512, 512), interpolation=cv2.INTER_NEAREST)
     stretched = FieldOfView(mask.astype(np.uint8), Box(*cv2.boundingRect(mask)))
     expected = segmenter.segment(cv2.resize(loaded.photo, (512, 512)).astype(np.uint8), fov=stretched)
-    assert (compare(segmenter, loaded, "reference-unmoved", "eye").probability == expected.probability).all()
+    assert (compare(segmenter, loaded, "reference", "eye").probability == expected.probability).all()
 
 
 @pytest.mark.parametrize("frame", [(584, 565), (600, 1200), (2048, 2048), (300, 400)])
-def test_reference_lays_what_is_found_where_the_stretched_mask_lies(frame: tuple[int, int]) -> None:
+def test_aligned_lays_what_is_found_where_the_stretched_mask_lies(frame: tuple[int, int]) -> None:
     # Whoever finds exactly what the observer marked must not lose by the half pixel that the mask is moved.
     rng = np.random.default_rng(0)
     truth = cv2.resize(rng.integers(0, 2, (50, 50), np.uint8) * 255, frame[::-1], interpolation=cv2.INTER_NEAREST)
     photo = np.repeat(truth[:, :, None], 3, axis=2).astype(np.uint8)
     moved, unmoved = (
         compare(_sees_vessels_as_they_are(), Loaded(photo, truth.astype(np.uint8), None), protocol, "eye").scores().dice
-        for protocol in cast("tuple[EvaluationProtocol, ...]", ("reference", "reference-unmoved"))
+        for protocol in cast("tuple[EvaluationProtocol, ...]", ("reference-aligned", "reference"))
     )
     assert moved > unmoved + 0.01
     assert moved > 0.97
 
 
-def test_reference_moves_nothing_where_nothing_is_stretched(loaded: Loaded) -> None:
+def test_aligned_moves_nothing_where_nothing_is_stretched(loaded: Loaded) -> None:
     side = (REFERENCE_SIZE, REFERENCE_SIZE)
     truth = cv2.resize(loaded.truth, side, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     pair = Loaded(np.repeat(truth[:, :, None], 3, axis=2), truth, None)
-    assert compare(_sees_vessels_as_they_are(), pair, "reference", "eye").scores().dice == 1
+    assert compare(_sees_vessels_as_they_are(), pair, "reference-aligned", "eye").scores().dice == 1
 
 
 def _sees_vessels_as_they_are() -> Segmenter:
@@ -207,5 +207,5 @@ def test_reference_protocol_keeps_the_field_of_view_of_stretched_photographs(
     pair = open_data(f"{name}:{data_root / folder}", "test").pairs[0].load()
     field = segmenter.segment(pair.photo).fov.mask
     expected = cv2.resize(field, (512, 512), interpolation=cv2.INTER_NEAREST) != 0
-    found = compare(segmenter, pair, "reference-unmoved", name).probability > 0
+    found = compare(segmenter, pair, "reference", name).probability > 0
     assert (found & expected).sum() / (found | expected).sum() > 0.999

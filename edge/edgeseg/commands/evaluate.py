@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @model_options
-@click.option("--protocol", type=click.Choice(["native", "reference", "reference-unmoved"]), default="native",
+@click.option("--protocol", type=click.Choice(["native", "reference", "reference-aligned"]), default="native",
               show_default=True, help="native: own size, the model's threshold, inside the published field of view. "
-              "reference: stretched to 512x512, threshold 0.5, the whole frame, what is found laid where stretching to "
-              "nearest puts the mask. reference-unmoved: without that.")  # fmt: skip
+              "reference: stretched to 512x512, threshold 0.5, the whole frame. reference-aligned: the same, what is "
+              "found moved by the half pixel that stretching to nearest moves the mask.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write DATASET_NAME.png for every photograph: beside it what was found (white), "

@@ -13,7 +13,7 @@ from rich.text import Text
 from edgeseg.report.scores import HEADINGS, DataSetEvidence, Scores, figures
 from edgeseg.report.tables import narrow_table, printable
 
-EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-unmoved"]
+EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-aligned"]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from edgeseg.arrays import Photo
-from edgeseg.errors import one_line
+from edgeseg.errors import EdgesegError, one_line
 from edgeseg.files import write_atomically
 from edgeseg.report import Bound
 from edgeseg_benchmarks import yardsticks
@@ -37,12 +37,11 @@ def bounds(
     """
     if candidate.key.runtime == PEER:
         return ()
-    small, large = photographs(drawn)
     options = run_options(candidate)
     steps: tuple[tuple[Bound, str, Callable[[], Bound]], ...] = (
         (yardsticks.FRAME, "the drawn photograph, decoded", lambda: _frame(candidate, drawn, timeout_s)),
-        (yardsticks.START, _told(SMALL), lambda: yardsticks.start(small, COMMANDS, options, timeout_s)),
-        (yardsticks.MEMORY, _told(LARGE), lambda: yardsticks.memory(large, MEMORY, options, timeout_s)),
+        (yardsticks.START, _told(SMALL), lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s)),
+        (yardsticks.MEMORY, _told(LARGE), lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s)),
         (yardsticks.HELP, "", lambda: yardsticks.usage(HELP, timeout_s)),
     )
     found = []
@@ -53,19 +52,26 @@ def bounds(
     return tuple(found)
 
 
-def photographs(drawn: Path) -> tuple[Path, Path]:
-    """Made of the drawn one, beside it: a small PNG, and a large JPEG whose circle is cut as HRF's cameras cut it."""
-    import cv2  # noqa: PLC0415
-
+def small(drawn: Path) -> Path:
+    """A small PNG of the drawn photograph, beside it."""
     from edgeseg.photo import encode_png, read  # noqa: PLC0415
 
-    photo = read(drawn)
-    small, large = drawn.with_name("small.png"), drawn.with_name("large.jpg")
-    write_atomically(small, encode_png(_covering(photo, SMALL)))
+    file = drawn.with_name("small.png")
+    write_atomically(file, encode_png(_covering(read(drawn), SMALL)))
+    return file
+
+
+def large(drawn: Path) -> Path:
+    """A large JPEG of the drawn photograph, beside it, whose circle is cut as HRF's cameras cut it."""
+    import cv2  # noqa: PLC0415
+
+    from edgeseg.photo import read  # noqa: PLC0415
+
+    file = drawn.with_name("large.jpg")
     # A PNG's bytes would be 6 MB of the memory; cameras of this size give a JPEG.
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(_covering(photo, LARGE), cv2.COLOR_RGB2BGR))
-    write_atomically(large, data.tobytes())
-    return small, large
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(_covering(read(drawn), LARGE), cv2.COLOR_RGB2BGR))
+    write_atomically(file, data.tobytes())
+    return file
 
 
 def _covering(photo: Photo, size: tuple[int, int]) -> Photo:
@@ -104,5 +110,5 @@ def _tried(bound: Bound, measure: Callable[[], Bound]) -> Bound:
     """One that fails says why, and the others go on."""
     try:
         return measure()
-    except (RowError, ValueError, OSError) as error:
+    except (EdgesegError, RowError, ValueError, OSError) as error:
         return replace(bound, status=one_line(error))

@@ -43,13 +43,18 @@ def spend(command: Sequence[str], timeout_s: float, name: str = "edgeseg run") -
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment()) as child:
             watchdog = threading.Timer(timeout_s, child.kill)
             watchdog.start()
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            first = time.perf_counter() - start
-            rest = child.stdout.read()
-            code = child.wait()
-            whole = time.perf_counter() - start
-            watchdog.cancel()
+            try:
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                first = time.perf_counter() - start
+                rest = child.stdout.read()
+                code = child.wait()
+                whole = time.perf_counter() - start
+            except BaseException:  # Ctrl-C: it may not have reached the child
+                child.kill()
+                raise
+            finally:
+                watchdog.cancel()  # or the bench would wait for it at its end
         if code and whole >= timeout_s:
             raise RowError(f"`{name}` did not end within {timeout_s:g} s")
         if code:

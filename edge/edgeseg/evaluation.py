@@ -9,8 +9,8 @@ inside that frame, and so sees no more of the photograph than the reference did.
 
 `reference-aligned`: the same, what is found moved to where that mask lies: nearest takes the pixel at floor(i * scale),
 so that the mask lies half a pixel right of and below its photograph. On DRIVE test the observer's masks, laid on the
-photograph, have Dice 0.809 with themselves laid so. It tells how much of a score is the half pixel; no published
-figure compares with it.
+photograph (nearest, by the pixels' middles), have Dice 0.809 with themselves laid so. It tells how much of a score is
+the half pixel; no published figure compares with it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ from edgeseg.fov import drawing, refusal, sample, splits
 FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 
 
-class FieldOfView(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class FieldOfView:
     """The field of view of one photograph.
 
     Attributes:

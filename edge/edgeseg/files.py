@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,15 +48,17 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
     The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
     there to the disk, and are then moved into place; what a killed program leaves there, `remove_left_over` removes.
     A file of that name is replaced, a symbolic link is followed. What is no file (`/dev/stdout`, a pipe) is written
-    to directly. Where the block raises, nothing is written.
+    to directly. Where the block raises, nothing is written;
+    an OSError in it counts as one of this file.
 
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
     """
     with named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
-            with path.open("wb") as file:
-                yield file
+            whole = io.BytesIO()  # there is no taking back what a pipe was given
+            yield whole
+            path.write_bytes(whole.getbuffer())
             return
         path = Path(os.path.realpath(path))
         with temporary_beside(path) as (temporary, file):

@@ -27,7 +27,7 @@ Rgb: TypeAlias = tuple[float, float, float]
 
 SIZE_RANGE = (32, 8192)
 
-_FLAT = 1000.0  # sigma: as good as means (one of 10^5 pixels differs, by 1), but on all threads, unlike `cv2.blur`
+_FLAT = 1000.0  # sigma: means but for their rounding (1 where it differs), and on all threads, unlike `cv2.blur`
 _NEARLY = 0.4  # pixels by which a window of whole pixels may be wider or narrower than the area
 
 

@@ -12,7 +12,7 @@ from edgeseg.photo import encode_png, read
 from edgeseg.report import Bound, RowKey
 from edgeseg.synthetic import draw
 from edgeseg_benchmarks import measure, yardsticks
-from edgeseg_benchmarks.bounds import bounds, photographs
+from edgeseg_benchmarks.bounds import bounds, large, small
 from edgeseg_benchmarks.order import Candidate, Order
 from edgeseg_benchmarks.processes import RowError
 
@@ -61,14 +61,22 @@ def test_one_that_fails_says_why_and_the_others_go_on(
     assert usage.status == "ok"
 
 
+def test_without_room_for_its_photographs_it_keeps_what_it_can_measure(candidate: Candidate, drawn: Path) -> None:
+    for name in ("small.png", "large.jpg"):
+        drawn.with_name(name).mkdir()  # cannot be written, like a file on a full disk
+    frame, start, memory, usage = bounds(candidate, drawn, 60)
+    assert (frame.status, usage.status) == ("ok", "ok")
+    assert "small.png: cannot be written" in start.status and "large.jpg: cannot be written" in memory.status
+
+
 def test_a_runtime_that_run_does_not_know_has_none(candidate: Candidate, drawn: Path) -> None:
     assert bounds(replace(candidate, key=replace(candidate.key, runtime="ncnn")), drawn, 60) == ()
 
 
 def test_a_small_and_a_large_photograph_are_made_of_the_drawn_one(drawn: Path) -> None:
-    small, large = photographs(drawn)
-    assert (read(small).shape, read(large).shape) == ((100, 100, 3), (240, 360, 3))
-    middle, corner = read(large)[120, 180], read(large)[0, 0]
+    photo = read(large(drawn))
+    assert (read(small(drawn)).shape, photo.shape) == ((100, 100, 3), (240, 360, 3))
+    middle, corner = photo[120, 180], photo[0, 0]
     assert middle[0] > middle[2] and int(corner.max()) < int(middle[0])  # RGB: a fundus is red
 
 

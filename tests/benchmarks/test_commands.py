@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -48,3 +50,24 @@ def test_a_peaks_command_that_fails_or_takes_too_long_is_told() -> None:
         peak_rss(statement("sys.exit('so it is')"), 60, "it")
     with pytest.raises(RowError, match="did not end within"):
         peak_rss(statement("import time; time.sleep(60)"), 1)
+
+
+def test_an_interrupted_one_leaves_neither_a_process_nor_a_thread(tmp_path: Path) -> None:
+    # A watchdog that went on would keep the bench from ending for as long as it waits.
+    mark = tmp_path / "pid"
+    lingers = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import os, signal, sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from edgeseg_benchmarks.commands import spend\n"
+        f"mark = Path({str(mark)!r})\n"
+        "def interrupt():\n"
+        "    while not (mark.exists() and mark.read_text()): time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=interrupt).start()\n"
+        f"spend([sys.executable, '-c', {lingers!r}], 60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert "KeyboardInterrupt" in done.stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)

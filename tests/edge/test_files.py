@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import SurroundingsError
-from edgeseg.files import make_folder, write_atomically
+from edgeseg.files import atomically, make_folder, write_atomically
 
 
 @pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
@@ -134,3 +134,22 @@ def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(SurroundingsError, match="choose another folder"):
             make_folder(path)
+
+
+def test_a_pipe_is_given_the_whole_or_nothing() -> None:
+    code = (
+        "from pathlib import Path; from edgeseg.files import atomically\n"
+        "with atomically(Path('/dev/stdout')) as file: file.write(b'half'); raise ZeroDivisionError"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stdout == b"" and b"ZeroDivisionError" in done.stderr
+
+
+def test_a_block_that_raises_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
+    file = tmp_path / "mask.png"
+    file.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), atomically(file) as half:
+        half.write(b"half")
+        raise ZeroDivisionError
+    assert file.read_bytes() == b"old"
+    assert names_in(tmp_path) == [file.name]

@@ -46,5 +46,5 @@ class Throughput:
         each = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in stages.items())
         return (
             f"throughput: {reached:.2f} frames a second, {reached / limit:.2f} of min(1 / {serial * 1e3:.0f} ms, "
-            f"{self.cores} cores / {busy / self.frames:.3f} core-seconds) ({each} on {self.writers})"
+            f"{self.cores} cores / {busy / self.frames:.3f} core-seconds) ({each} in {max(1, self.writers)} threads)"
         )

@@ -1,9 +1,8 @@
-"""The field of view agrees with the published masks, with drawn circles, and refuses what holds no fundus."""
+"""The field of view agrees with drawn circles, whatever befalls them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,8 +15,6 @@ from edgeseg import field_of_view as fov_of
 from edgeseg import synthetic
 from edgeseg.arrays import Mask, Photo
 from edgeseg.errors import PhotographError
-from edgeseg.fov.splits import largest_region
-from edgeseg.photo import read, read_mask
 
 ORANGE = (180, 90, 40)
 
@@ -57,106 +54,6 @@ def jpeg(photo: Photo, quality: int) -> Photo:
 
 def resized(array: Photo, size: tuple[int, int], how: int) -> Photo:
     return np.asarray(cv2.resize(array, size, interpolation=how), np.uint8)
-
-
-def light_beside_rim(photo: Photo, mask: Mask) -> tuple[float, float]:
-    """Median of the brightest channel just inside and just outside the mask."""
-    reach = max(3, round(0.012 * np.sqrt((mask > 0).sum() / np.pi)))
-    step = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    level = photo.max(axis=2)
-    inner = (mask > 0) & (cv2.erode(mask, step, borderValue=255) == 0)
-    outer = (mask == 0) & (cv2.dilate(mask, step) > 0)
-    return float(np.median(level[inner])), float(np.median(level[outer]))
-
-
-# Real photographs
-
-
-def drive(root: Path) -> Iterator[tuple[Path, Path]]:
-    for part in ("training", "test"):
-        for path in sorted((root / "DRIVE" / part / "images").iterdir()):
-            yield path, next((root / "DRIVE" / part / "mask").glob(f"{path.stem}_mask*"))
-
-
-def hrf(root: Path) -> Iterator[tuple[Path, Path]]:
-    for path in sorted((root / "HRF" / "images").iterdir()):
-        yield path, next((root / "HRF" / "mask").glob(f"{path.stem}_mask*"))
-
-
-@pytest.mark.parametrize(("pairs", "count"), [(drive, 40), (hrf, 45)])
-def test_agrees_with_published_masks(
-    data_root: Path, pairs: Callable[[Path], Iterator[tuple[Path, Path]]], count: int
-) -> None:
-    agreement = {path.name: iou(fov_of.find(read(path)).mask, read_mask(mask)) for path, mask in pairs(data_root)}
-    assert len(agreement) == count
-    assert min(agreement.values()) >= 0.98, agreement
-    assert np.mean(list(agreement.values())) >= 0.995
-
-
-@pytest.mark.parametrize(
-    ("pattern", "count", "area", "left"),
-    [
-        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # the film glows around the circle
-        ("CHASEDB1/*.jpg", 28, (0.64, 0.70), 0.15),
-        ("FIVES/train/Original/*.png", 10, (0.75, 0.77), 0.15),
-    ],
-)
-def test_light_ends_where_no_mask_is_published(
-    data_root: Path, pattern: str, count: int, area: tuple[float, float], left: float
-) -> None:
-    paths = sorted(data_root.glob(pattern))
-    assert len(paths) == count
-    for path in paths:
-        photo = read(path)
-        mask = fov_of.find(photo).mask
-        assert area[0] < (mask > 0).mean() < area[1], path.name
-        inside, outside = light_beside_rim(photo, mask)
-        assert outside < left * inside, path.name
-
-
-def test_no_labelled_vessel_is_lost(data_root: Path) -> None:
-    folder = data_root / "FIVES" / "train"
-    for path in sorted((folder / "Original").iterdir()):
-        vessels = read_mask(folder / "Ground truth" / path.name) > 0
-        outside = vessels & (fov_of.find(read(path)).mask == 0)
-        assert outside.sum() < 0.001 * vessels.sum(), path.name
-
-
-def test_fives_stays_within_what_was_not_blanked(data_root: Path) -> None:
-    # Blanking left a ring of stray light (below a tenth of the rim's) 12 pixels wide, which holds no retina.
-    for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
-        photo = read(path)
-        shown = largest_region(photo.max(axis=2) > 0)
-        mask = fov_of.find(photo).mask
-        assert shown is not None
-        assert not ((mask > 0) & (shown == 0)).any(), path.name
-        assert iou(mask, shown) > 0.97, path.name
-
-
-@pytest.mark.parametrize("factor", [0.12, 0.3])
-def test_dark_photographs(data_root: Path, factor: float) -> None:
-    for path, mask in list(drive(data_root))[::8]:
-        dark = (read(path) * factor).astype(np.uint8)
-        assert iou(fov_of.find(dark).mask, read_mask(mask)) > 0.98, path.name
-
-
-def test_grey_photographs(data_root: Path) -> None:
-    for path, mask in list(drive(data_root))[::8]:
-        grey = cv2.cvtColor(read(path), cv2.COLOR_RGB2GRAY)
-        assert iou(fov_of.find(np.dstack([grey] * 3).astype(np.uint8)).mask, read_mask(mask)) > 0.98, path.name
-
-
-@pytest.mark.parametrize("size", [(512, 512), (700, 420), (300, 400)])
-def test_pixels_that_are_not_square(data_root: Path, size: tuple[int, int]) -> None:
-    for path, mask in list(drive(data_root))[::8] + list(hrf(data_root))[::15]:
-        photo = resized(read(path), size, cv2.INTER_AREA)
-        truth = resized(read_mask(mask), size, cv2.INTER_NEAREST)
-        assert iou(fov_of.find(photo).mask, truth) > 0.98, path.name
-
-
-def test_frames_inside_the_circle_are_whole(data_root: Path) -> None:
-    for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
-        assert (fov_of.find(read(path)[400:1650, 400:1650]).mask == 255).all(), path.name
 
 
 # Drawn photographs
@@ -313,88 +210,6 @@ def test_a_field_that_is_not_round_is_its_hull() -> None:
     cv2.fillPoly(truth, [np.array([[80, 60], [630, 40], [660, 500], [340, 590], [60, 480]])], 255)
     photo[truth == 0] = 0
     assert iou(fov_of.find(photo).mask, truth) > 0.98
-
-
-# Refusals
-
-
-def black() -> Photo:
-    return np.random.default_rng(0).integers(0, 8, (500, 600, 3), dtype=np.uint8)
-
-
-def uniform() -> Photo:
-    return np.full((500, 600, 3), ORANGE, np.uint8)
-
-
-def noise() -> Photo:
-    return np.random.default_rng(0).integers(0, 256, (500, 600, 3), dtype=np.uint8)
-
-
-def faint_noise() -> Photo:
-    return np.random.default_rng(0).normal(128, 20, (500, 600, 3)).clip(0, 255).astype(np.uint8)
-
-
-def small_noise() -> Photo:
-    return np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-
-
-def page() -> Photo:
-    sheet = np.full((1000, 750, 3), 250, np.uint8)
-    for line in range(50, 950, 20):
-        cv2.putText(sheet, "The quick brown fox jumps over the dog " * 2, (50, line), 0, 0.45, (0, 0, 0), 1)
-    return sheet
-
-
-def black_page() -> Photo:
-    return 255 - page()
-
-
-def chequers() -> Photo:
-    squares = (np.indices((512, 512)) // 32).sum(axis=0) % 2
-    return np.repeat(squares[..., None] * 200, 3, axis=2).astype(np.uint8)
-
-
-def landscape() -> Photo:
-    scene = np.empty((500, 700, 3))
-    scene[:200], scene[200:] = (120, 160, 220), (60, 110, 50)
-    return (scene + np.random.default_rng(0).normal(0, 10, scene.shape)).clip(0, 255).astype(np.uint8)
-
-
-@pytest.mark.parametrize(
-    "frame", [black, uniform, noise, faint_noise, small_noise, page, black_page, chequers, landscape]
-)
-def test_a_frame_without_a_fundus_is_refused(frame: Callable[[], Photo]) -> None:
-    with pytest.raises(PhotographError, match=r"^visit\.png: holds no fundus, .*\.$") as caught:
-        fov_of.find(frame(), "visit.png")
-    assert "\n" not in str(caught.value)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
-    seed=st.integers(0, 99),
-    low=st.integers(0, 255),
-    smooth=st.booleans(),
-)
-def test_any_frame_gives_a_field_or_a_photograph_error(
-    shape: tuple[int, int], seed: int, low: int, smooth: bool
-) -> None:
-    photo = np.random.default_rng(seed).integers(low, 256, (*shape, 3), dtype=np.uint8)
-    if smooth:
-        photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 5), np.uint8)
-    try:
-        found = fov_of.find(photo)
-    except PhotographError:
-        return
-    assert found.mask.shape == shape
-    assert set(np.unique(found.mask)) <= {0, 255}
-
-
-@pytest.mark.parametrize("shape", [(1, 5000), (5000, 2), (20, 3000)])
-def test_ribbons_do_not_break_it(shape: tuple[int, int]) -> None:
-    photo = np.empty((*shape, 3), np.uint8)
-    photo[:] = (np.indices(shape).sum(axis=0) / sum(shape) * 200)[..., None]
-    assert fov_of.find(photo).mask.shape == shape
 
 
 # The contract

@@ -23,6 +23,9 @@ Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
 # What pip takes a wheel for: C libraries from 2014's to Debian 10's, older than those of every supported board.
 _OLDEST_LIBC, _NEWEST_LIBC = 17, 28
+_CRASHED = (
+    2  # pip's code for what it did not foresee, such as a connection that breaks within a wheel: worth a second try
+)
 _SCRIPT = Path(__file__).with_name("install.sh")
 
 
@@ -90,10 +93,14 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == _CRASHED:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         reasons = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-        raise SurroundingsError(f"pip {arguments[0]} failed: {' '.join(reasons or lines[-1:])}")
+        if done.returncode == _CRASHED or not reasons:
+            reasons = lines[-1:]
+        raise SurroundingsError(f"pip {arguments[0]} failed: {' '.join(reasons)}")
 
 
 def install_script(target: Target, wheel: Path) -> bytes:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from edgeseg import bundle as making
 from edgeseg.bundle import Platform, Target, checksums, install_script, own_source
 from edgeseg.cli import cli
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import EdgesegError, SurroundingsError, UsageError
 
 WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
 
@@ -119,6 +119,24 @@ def _install(folder: Path, words: str) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("crashes", "said"), [(1, "neither a clone nor a wheel"), (2, "pip wheel failed: TimeoutError: it took too long$")]
+)
+def test_a_pip_that_crashes_is_called_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, said: str
+) -> None:
+    calls, program = tmp_path / "calls", tmp_path / "python"
+    program.write_text(
+        f"#!/bin/sh\necho >> {calls}\n[ $(wc -l < {calls}) -gt {crashes} ] && exit 0\n"
+        "printf 'ERROR: Exception:\\nTraceback\\n  more\\nTimeoutError: it took too long\\n' >&2\nexit 2\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    with pytest.raises(EdgesegError, match=said):
+        making.collect_wheels("clone", making.Target("linux-aarch64", "3.11"), tmp_path)
+    assert calls.read_text().count("\n") == 2
 
 
 def test_pip_can_be_reached_from_here() -> None:

@@ -23,9 +23,7 @@ Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
 # What pip takes a wheel for: C libraries from 2014's to Debian 10's, older than those of every supported board.
 _OLDEST_LIBC, _NEWEST_LIBC = 17, 28
-_CRASHED = (
-    2  # pip's code for what it did not foresee, such as a connection that breaks within a wheel: worth a second try
-)
+_CRASHED = 2  # pip's code for what it did not foresee, as a connection that breaks within a wheel: tried once more
 _SCRIPT = Path(__file__).with_name("install.sh")
 
 

@@ -48,8 +48,7 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
     The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
     there to the disk, and are then moved into place; what a killed program leaves there, `remove_left_over` removes.
     A file of that name is replaced, a symbolic link is followed. What is no file (`/dev/stdout`, a pipe) is written
-    to directly. Where the block raises, nothing is written;
-    an OSError in it counts as one of this file.
+    to directly. Where the block raises, nothing is written; an OSError in it counts as one of this file.
 
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.

@@ -1,4 +1,8 @@
-"""How the command's process starts and ends: what Python does there by itself takes longer than a photograph."""
+"""How the command's process starts and ends: what Python does there by itself takes longer than a photograph.
+
+For the same reason the records that a run loads are NamedTuples: a frozen dataclass takes six times as long to define,
+and 40 of them a tenth of a run.
+"""
 
 from __future__ import annotations
 

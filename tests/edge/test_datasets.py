@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg.arrays import Mask, Photo
 from edgeseg.datasets import LICENCES, READERS, open_data
 from edgeseg.datasets.drawn import FIRST_SEED
 from edgeseg.errors import SurroundingsError, UsageError
-from edgeseg.photo import encode_png
 from edgeseg.synthetic import draw
 
 COUNTS = {
@@ -23,17 +21,6 @@ COUNTS = {
     "hrf": ("HRF", {"train": 24, "validation": 6, "test": 15}),
     "fives": ("FIVES", {"train": 8, "validation": 2}),
 }
-
-LINES: Mask = np.zeros((40, 50), np.uint8)
-LINES[10:14] = 255
-GREY: Photo = np.full((40, 50, 3), 90, np.uint8)
-
-
-def put(file: Path, picture: Photo | Mask = GREY) -> Path:
-    """A PNG at a path, its folders made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_png(picture))
-    return file
 
 
 def one_line(error: pytest.ExceptionInfo[Exception]) -> str:
@@ -138,7 +125,8 @@ def test_a_photograph_without_its_mask_is_named(
     tmp_path: Path, name: str, photographs: list[str], missing: str
 ) -> None:
     for file in photographs:
-        put(tmp_path / file)
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
     with pytest.raises(SurroundingsError) as error:
         open_data(f"{name}:{tmp_path}", "all")
     assert str(tmp_path / photographs[0]) in one_line(error)

@@ -37,3 +37,8 @@ class Box(NamedTuple):
     def columns(self) -> slice:
         """Slice over the photograph's second axis."""
         return slice(self.left, self.left + self.width)
+
+
+def is_large(frame: tuple[int, ...]) -> bool:
+    """Whether copies of so many pixels (height, width) weigh on a board's memory, so that slower ways are taken."""
+    return frame[0] * frame[1] > 2048 * 2048

@@ -38,3 +38,9 @@ class Meanwhile(Generic[T]):
             raise self._error
         assert self._made is not None
         return self._made[0]
+
+    def take(self) -> T:
+        """As `result`, and keep it no longer: it can be large."""
+        made = self.result()
+        self._made = None
+        return made

@@ -8,15 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.arrays import Box, Mask, Photo
+from edgeseg.arrays import Box, Mask, Photo, is_large
 from edgeseg.errors import ModelError
 from edgeseg.field_of_view import FieldOfView, FovMethod
+from edgeseg.meanwhile import Meanwhile
+from edgeseg.shrink import Means, likely_window, means, shrunk
 
 Crop: TypeAlias = Literal["fov", "frame"]
 Fit: TypeAlias = Literal["pad", "stretch"]
@@ -24,11 +27,9 @@ Contrast: TypeAlias = Literal["none", "clahe"]
 ContrastAt: TypeAlias = Literal["after", "before"]
 PresetName: TypeAlias = Literal["edge", "reference"]
 Rgb: TypeAlias = tuple[float, float, float]
+Begun: TypeAlias = Meanwhile[Means]
 
 SIZE_RANGE = (32, 8192)
-
-_FLAT = 1000.0  # sigma: means but for their rounding (1 where it differs), and on all threads, unlike `cv2.blur`
-_NEARLY = 0.4  # pixels by which a window of whole pixels may be wider or narrower than the area
 
 
 @dataclass(frozen=True)
@@ -197,18 +198,29 @@ def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Place
     return Placement(frame, source, target, how.size)
 
 
-def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
+def begin(photo: Photo, how: Preprocessing) -> Begun | None:
+    """What of `preprocess` can be computed before the field of view is known, in a thread; None where nothing can."""
+    equalised_first = how.contrast == "clahe" and how.contrast_at == "before"
+    window = likely_window(photo.shape, how.size)
+    if window is None or is_large(photo.shape) or how.fit != "pad" or equalised_first:
+        return None
+    return Meanwhile(partial(means, photo, window))
+
+
+def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing, begun: Begun | None = None) -> Prepared:
     """Photograph (H, W, 3) uint8 RGB and its field of view -> the network's input.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         fov: its field of view, mask (H, W) uint8 {0, 255}.
         how: the model's record.
+        begun: what `begin` gave of this photograph and record; it changes nothing but the time, and serves once.
     """
     placement = place(photo.shape[:2], fov, how)
     if how.contrast == "clahe" and how.contrast_at == "before":
         photo = fill_outside(equalise(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
-    square = to_square(photo, placement, how.fit, 0 if how.fill == "keep" else how.fill)
+    ahead = begun.take() if begun else None
+    square = to_square(photo, placement, how.fit, 0 if how.fill == "keep" else how.fill, ahead)
     inside = field_to_square(fov.mask, placement)
     if how.contrast == "clahe" and how.contrast_at == "after":
         square = equalise(square, how.clip_limit, how.tiles)
@@ -217,34 +229,20 @@ def preprocess(photo: Photo, fov: FieldOfView, how: Preprocessing) -> Prepared:
     return Prepared(square[None], inside, placement)
 
 
-def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0) -> Photo:
+def to_square(photo: Photo, placement: Placement, fit: Fit, around: int = 0, ahead: Means | None = None) -> Photo:
     """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), the grey level `around` about it."""
     source, target = placement.source, placement.target
-    part = photo[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
     if fit == "pad" and shrinks:
-        resized = _shrunk(part, target.width, target.height)
+        resized = shrunk(photo, source, target.width, target.height, ahead)
     else:
+        part = photo[source.rows, source.columns]
         resized = np.asarray(cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_LINEAR), np.uint8)
     if (target.width, target.height) == (placement.size, placement.size):
         return resized
     square: Photo = np.full((placement.size, placement.size, 3), around, np.uint8)
     square[target.rows, target.columns] = resized
     return square
-
-
-def _shrunk(part: Photo, width: int, height: int) -> Photo:
-    """Averages of areas; as means of a window of whole pixels where that is nearly the area, at a third of the time.
-
-    The window is odd, so that its middle is a pixel. Means of blocks, smaller at once, would cost 0.0009 of Dice: the
-    network sees that they lie off the pixels' middles (benchmarks/README.md).
-    """
-    factor = max(part.shape[1] / width, part.shape[0] / height)
-    window = 2 * round((factor - 1) / 2) + 1
-    if window < 3 or abs(factor - window) > _NEARLY:
-        return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    means = cv2.GaussianBlur(part, (window, window), _FLAT, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def field_to_square(mask: Mask, placement: Placement) -> Mask:

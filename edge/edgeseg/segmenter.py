@@ -20,7 +20,7 @@ from edgeseg.model_choice import PrecisionChoice
 from edgeseg.photo import as_photo, decode, read
 from edgeseg.plan import make_plan
 from edgeseg.postprocess import to_frame, to_mask
-from edgeseg.preprocess import Placement, preprocess
+from edgeseg.preprocess import Begun, Placement, begin, preprocess
 from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice, loader
 
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
@@ -122,13 +122,28 @@ class Segmenter:
     def runtime(self, other: Runtime) -> None:
         self._runtime = other
 
-    def segment(self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None) -> Segmentation:
+    def begin(self, photo: Photo) -> Begun | None:
+        """Compute on another core what needs no field of view, for `segment`; None where there is nothing, or no core.
+
+        Args:
+            photo: an RGB uint8 array (H, W, 3).
+        """
+        return begin(photo, self.card.preprocessing) if self.threads > 1 else None
+
+    def segment(
+        self,
+        photo: PhotoLike,
+        name: str = "photograph",
+        fov: FieldOfView | None = None,
+        begun: Begun | None = None,
+    ) -> Segmentation:
         """Find the vessels.
 
         Args:
             photo: an RGB uint8 array (H, W, 3), a path, or an image file's bytes.
             name: for error messages, where `photo` is no path.
             fov: its field of view, mask (H, W), where it is known; else it is found as the model's card says.
+            begun: what `begin` gave of this photograph before its field of view was known; it serves once.
 
         Raises:
             PhotographError: it cannot be read, or holds no fundus.
@@ -140,9 +155,13 @@ class Segmenter:
         pixels = _decoded(photo, name)
         watch.lap("decode")
         how = self.card.preprocessing
-        fov = field_of_view(pixels, how.fov, name) if fov is None else _fitting(fov, pixels, name)
+        if fov is None:
+            begun = begun or self.begin(pixels)
+            fov = field_of_view(pixels, how.fov, name)
+        else:
+            fov = _fitting(fov, pixels, name)
         watch.lap("field_of_view")
-        ready = preprocess(pixels, fov, how)
+        ready = preprocess(pixels, fov, how, begun)
         watch.lap("preprocess")
         working = self.runtime.infer(ready.tensor)
         if not (working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING):  # so written, NaN fails too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,16 @@ def test_mask_is_the_probability_thresholded(placement: Placement, threshold: fl
     counts = in_source & (inside > 0)
     assert not frame[~counts].any()
     assert np.array_equal(mask, np.where(counts & (frame >= np.float32(threshold)), 255, 0))
+
+
+def test_a_large_photograph_gets_in_bands_what_it_would_get_at_once() -> None:
+    working: Probability = np.random.default_rng(1).random((64, 64), np.float32)
+    placement = Placement((2500, 1800), Box(30, 0, 1700, 2500), Box(2, 0, 44, 64), 64)
+    everywhere: Mask = np.full((2500, 1800), 255, np.uint8)
+    frame = to_frame(working, placement, everywhere)
+    at_once = cv2.resize(working[:, 2:46], (1700, 2500), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(frame[:, 30:1730] - at_once).max() < 1e-6
+    assert np.array_equal(to_mask(working, placement, everywhere, 0.4), np.where(frame >= np.float32(0.4), 255, 0))
 
 
 def test_nothing_is_interpolated_where_sizes_agree() -> None:

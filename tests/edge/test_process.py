@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -40,3 +42,13 @@ def test_what_is_made_meanwhile_is_given_each_time_and_so_is_its_error() -> None
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             broken.result()
+
+
+def test_what_was_taken_is_kept_no_longer() -> None:
+    class Large:
+        """What can be weakly referred to."""
+
+    made: Meanwhile[Large] = Meanwhile(Large)
+    taken = weakref.ref(made.take())
+    gc.collect()
+    assert taken() is None

@@ -36,6 +36,8 @@ def _tabs(rim: Rim, region: Mask) -> list[Points]:
     beyond = region.copy()
     _fill(beyond, rim.at(np.arange(0.0, 360.0, 2.0)), 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    if not cv2.countNonZero(beyond):
+        return []
     contours, _ = cv2.findContours(beyond, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outlines = [contour[:, 0, :].astype(np.float64) for contour in contours]
     return [outline for outline in outlines if _is_tab(outline, rim)]

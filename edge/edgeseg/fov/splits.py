@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ from edgeseg.fov.rim import Points, Rim
 from edgeseg.fov.sample import Sample
 from edgeseg.fov.straight_cuts import Cut
 from edgeseg.percentile import median
+
+Contour: TypeAlias = npt.NDArray[np.int32]
+"""(N, 1, 2), x and y in pixels, as OpenCV gives it."""
 
 _BLACK = 0.4  # of the light on the retina, at most, counts as background
 _ROUND = 0.95  # of the visible rim and of the outline: no other split is tried
@@ -58,10 +61,10 @@ def split_at_all(sample: Sample) -> list[Split]:
 
 def _split_at(level: Mask, threshold: float) -> Split | None:
     opened = cv2.morphologyEx((level > threshold).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    region = largest_region(opened > 0)
-    if region is None:
+    contour = _largest_contour(np.asarray(opened, np.uint8))
+    if contour is None:
         return None
-    outline = _outline(region)
+    region, outline = _filled(contour, level.shape), _within(contour, level.shape)
     shorter, longer = sorted(level.shape)
     rim = rims.fit(outline, 0.15 * shorter, 1.5 * longer) if len(outline) > 30 else None
     if rim is None:
@@ -74,19 +77,25 @@ def _split_at(level: Mask, threshold: float) -> Split | None:
 
 def largest_region(bright: npt.NDArray[np.bool_]) -> Mask | None:
     """The largest outer contour of the bright pixels, filled with 255."""
-    contours, _ = cv2.findContours(bright.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not contours:
-        return None
-    region = np.zeros(bright.shape, np.uint8)
-    cv2.drawContours(region, [max(contours, key=cv2.contourArea)], -1, 255, cv2.FILLED)
+    contour = _largest_contour(bright.view(np.uint8))
+    return None if contour is None else _filled(contour, bright.shape)
+
+
+def _largest_contour(bright: Mask) -> Contour | None:
+    contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(max(contours, key=cv2.contourArea), np.int32) if contours else None
+
+
+def _filled(contour: Contour, shape: tuple[int, ...]) -> Mask:
+    region = np.zeros(shape, np.uint8)
+    cv2.drawContours(region, [contour], -1, 255, cv2.FILLED)
     return region
 
 
-def _outline(region: Mask) -> Points:
-    """Outline of the region in order, without what the frame's edge cut."""
-    contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    points = contours[0][:, 0, :].astype(np.float64)
-    return points[rims.within(points, region.shape)]
+def _within(contour: Contour, shape: tuple[int, ...]) -> Points:
+    """The contour in order, without what the frame's edge cut."""
+    points = contour[:, 0, :].astype(np.float64)
+    return points[rims.within(points, shape)]
 
 
 def best(splits: list[Split], sample: Sample) -> Split | None:

@@ -146,7 +146,7 @@ class Stages:
         if isinstance(decoded, Record):
             return decoded
         frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
-        repeats = self._repeats(frame, photo)
+        repeats, begun = self._repeats(frame, photo), self.maker.segmenter.begin(photo)
         try:
             fov = field_of_view(photo, self.maker.segmenter.card.preprocessing.fov, frame.name)
         except PhotographError as error:
@@ -157,7 +157,7 @@ class Stages:
         timings["quality"] = _ms_since(start)
         if self.wanted.skip_ungradable and judged.ungradable:
             return Judged(decoded, judged, repeats, timings, skipped="ungradable")
-        done = self.maker.segmenter.segment(photo, frame.name, fov)
+        done = self.maker.segmenter.segment(photo, frame.name, fov, begun)
         return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:

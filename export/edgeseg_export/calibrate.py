@@ -12,12 +12,14 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
-from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_calibrator
 
 from edgeseg.arrays import Mask
 from edgeseg.datasets import DataSet, Pair, open_data
 from edgeseg.preprocess import Prepared, Preprocessing, mask_to_square
+from edgeseg_export.in_bytes import photograph_range
 from edgeseg_export.measure import see
 
 Method: TypeAlias = Literal["min-max", "entropy", "percentile"]
@@ -115,7 +117,10 @@ def ranges(graph: Path, photographs: Sequence[Prepared], method: Method) -> Tens
         )
         for photograph in photographs:
             calibrator.collect_data(_One(photograph.tensor))
-        return calibrator.compute_data()
+        found = calibrator.compute_data()
+    if known := photograph_range(onnx.load(graph)):
+        found[known[0]] = TensorData(lowest=np.float32(0), highest=np.float32(known[1]))
+    return found
 
 
 class _One(CalibrationDataReader):  # type: ignore[misc]  # published without types

@@ -1,15 +1,18 @@
 """FP32 graph -> the same function, which moves blocks of pixels channels-last.
 
-On a CPU with half precision ONNX Runtime computes FP16 convolutions channels-last, but it has no FP16 DepthToSpace:
-each one costs two casts and two transpositions, and keeps the residual sum behind it out of its convolution. Written
-as copies of whole channel vectors it needs none of that, and the network stays in half precision and channels-last
-from the photograph to the logits.
+The photograph comes channels-last, as bytes. PyTorch's PixelUnshuffle moves it value by value once it is float, which
+took ONNX Runtime a sixth of a frame; as bytes, and a block's whole row at a time, it takes a tenth of that.
+
+Where convolutions are computed channels-last (FP16 on a CPU with half precision, INT8 everywhere) DepthToSpace costs
+two transpositions (and two casts in FP16), and keeps the residual sum behind it out of its convolution. Written as
+copies of whole channel vectors it needs none of that, and the network stays channels-last from the photograph to the
+logits. FP32 convolutions have a layout of their own and are quicker with DepthToSpace.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,6 +21,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+Change: TypeAlias = Callable[["_Graph", onnx.NodeProto], object]
 Step: TypeAlias = tuple[Literal["Reshape", "Transpose"], tuple[int, ...]]
 
 TO_LAST: Step = ("Transpose", (0, 2, 3, 1))
@@ -30,16 +34,28 @@ STEM = ("Reshape", "Transpose", "Reshape", "Mul", "Cast", "Transpose")
 UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
-def channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function; what has a free size or another form stays as it is."""
+def gathered(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same function, the photograph's blocks gathered channels-last; else as `channels_last`."""
+    return _changed(model, {"Conv": _gather_scaled})
+
+
+def channels_last(model: onnx.ModelProto, scaled: bool = True) -> onnx.ModelProto:
+    """The same function; what has a free size or another form stays as it is.
+
+    Args:
+        model: as exported, FP32.
+        scaled: the photograph's scale goes into the first convolution; else it stays in front of it, as INT8 wants it.
+    """
+    return _changed(model, {"Conv": _gather_scaled if scaled else _gather, "DepthToSpace": _spread})
+
+
+def _changed(model: onnx.ModelProto, changes: Mapping[str, Change]) -> onnx.ModelProto:
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     graph = _Graph.of(changed)
     for node in list(changed.graph.node):
-        if node.op_type == "DepthToSpace":
-            _spread(graph, node)
-        elif node.op_type == "Conv":
-            _gather(graph, node)
+        if node.op_type in changes:
+            changes[node.op_type](graph, node)
     graph.drop_unread()
     del changed.graph.value_info[:]  # shapes of what is gone
     return changed
@@ -132,27 +148,37 @@ def _block(node: onnx.NodeProto) -> tuple[int, bytes]:
     return int(said["blocksize"].i), bytes(said["mode"].s) if "mode" in said else b"DCR"
 
 
-def _gather(graph: _Graph, node: onnx.NodeProto) -> None:
+def _gather_scaled(graph: _Graph, node: onnx.NodeProto) -> None:
     """The photograph's blocks become channels while they are bytes; its scale goes into the first convolution."""
+    if mul := _gather(graph, node):
+        kernel, scale = (numpy_helper.to_array(graph.weights[name]) for name in (node.input[1], mul.input[1]))
+        graph.change(node.input[1], kernel * scale)
+        node.input[0] = mul.input[0]
+        graph.proto.node.remove(mul)
+
+
+def _gather(graph: _Graph, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    """The photograph's blocks become channels while they are bytes; gives what scales them then."""
     chain = graph.chain(node.input[0], STEM)
     if not chain or not graph.own((node.input[1], chain[3].input[1])):
-        return
+        return None
     outer, transpose, inner, mul, cast, first = chain
     photo, blocks = first.input[0], graph.shapes.get(transpose.input[0], ())
     known = len(blocks) == 6 and all(blocks) and photo not in graph.makers
     if not known or _perm(transpose) != UNSHUFFLE or _perm(first) != TO_FIRST[1]:
-        return
+        return None
     n, channels, h, block, w, _ = blocks
     kernel, scale = (numpy_helper.to_array(graph.weights[name]) for name in (node.input[1], mul.input[1]))
     by_channel = kernel.reshape(len(kernel), channels, block**2, *kernel.shape[2:])
-    scaled = by_channel * np.broadcast_to(scale, (1, channels, 1, 1))[..., None]
-    graph.change(node.input[1], scaled.swapaxes(1, 2).reshape(kernel.shape))
+    graph.change(node.input[1], by_channel.swapaxes(1, 2).reshape(kernel.shape))
+    graph.change(mul.input[1], np.tile(np.broadcast_to(scale, (1, channels, 1, 1)), (1, block**2, 1, 1)))
     rows: Step = ("Reshape", (n, h, block, w, block * channels))
-    gathered: Step = ("Reshape", (n, h, w, block**2 * channels))
-    graph.move(cast, photo, cast.input[0], (rows, SWAP, gathered, TO_FIRST))
-    node.input[0] = cast.output[0]
-    for unused in (first, mul, inner, transpose, outer):
+    blocks_last: Step = ("Reshape", (n, h, w, block**2 * channels))
+    graph.move(cast, photo, cast.input[0], (rows, SWAP, blocks_last, TO_FIRST))
+    node.input[0] = mul.output[0]
+    for unused in (first, inner, transpose, outer):
         graph.proto.node.remove(unused)
+    return mul
 
 
 def _perm(node: onnx.NodeProto) -> tuple[int, ...]:

@@ -28,7 +28,9 @@ from edgeseg.metrics import count
 from edgeseg.report import Check
 from edgeseg.runtimes import load
 from edgeseg_export.calibrate import METHODS, QUANTISED, Calibration, Judged, Method, open_calibration, ranges
+from edgeseg_export.channels_last import channels_last
 from edgeseg_export.graph import in_order
+from edgeseg_export.in_bytes import in_bytes
 from edgeseg_export.variants import Exported, Made
 
 ENOUGH_DICE, ENOUGH_FLIPS = 0.001, 0.005
@@ -126,7 +128,7 @@ def _told(
 def _trial(exported: Exported, judged: tuple[Judged, ...]) -> Trial:
     size, threshold = exported.size.size, exported.size.threshold
     graph = exported.file.with_name(f"{exported.name}.named.onnx")
-    model = onnx.load(exported.file)
+    model = channels_last(onnx.load(exported.file), scaled=False)
     for number, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{number}"
     onnx.save(model, graph)
@@ -159,7 +161,7 @@ def to_int8(graph: Path, found: TensorsData, in_float: Collection[str] = ()) -> 
         {},
     )
     quantised = quantiser.quantize_model()
-    return in_order(cast("onnx.ModelProto", quantised))
+    return in_bytes(in_order(cast("onnx.ModelProto", quantised)))
 
 
 def layers_in_float(trial: Trial, found: TensorsData, cost: Cost) -> tuple[tuple[str, ...], Cost]:

@@ -15,6 +15,7 @@ from edgeseg.model_card import ModelCard, Precision
 from edgeseg.report import Check, DataSetEvidence, Evidence
 from edgeseg.runtimes import load
 from edgeseg_export.card import card_of
+from edgeseg_export.channels_last import gathered
 from edgeseg_export.checks import (
     check_arithmetic,
     check_bytes,
@@ -88,9 +89,9 @@ class Made:
 Maker = Callable[[Exported], Made]
 
 MAKERS: dict[Precision, Maker] = {
-    "fp32": lambda exported: Made(onnx.load(exported.file)),
+    "fp32": lambda exported: Made(gathered(onnx.load(exported.file))),
     "fp16": lambda exported: Made(to_half_compute(onnx.load(exported.file))),
-    "fp16w": lambda exported: Made(to_half_weights(onnx.load(exported.file))),
+    "fp16w": lambda exported: Made(to_half_weights(gathered(onnx.load(exported.file)))),
 }
 
 

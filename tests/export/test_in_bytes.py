@@ -1,0 +1,94 @@
+"""INT8 graphs in which bytes are moved: the same function to the bit, for the runtimes less to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from edgeseg.field_of_view import find
+from edgeseg.preprocess import Preprocessing, preprocess
+from edgeseg.synthetic import draw
+from edgeseg_export import int8
+from edgeseg_export.calibrate import ranges
+from edgeseg_export.channels_last import channels_last
+from edgeseg_export.graph import PhotoToProbability, to_onnx
+from edgeseg_export.in_bytes import in_bytes, photograph_range
+from edgeseg_train.network import Architecture, build
+
+SIZE = 64
+
+
+def quantised(how: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
+    """A small network of ours, as the quantiser leaves it."""
+    monkeypatch.setattr(int8, "in_bytes", lambda model: model)
+    torch.manual_seed(1)
+    network = build(Architecture("net", (8, 16), 16, stem=4, size=SIZE, skip="add"))
+    graph = tmp_path / "graph.onnx"
+    onnx.save(channels_last(to_onnx(PhotoToProbability(network.eval(), how), SIZE), scaled=False), graph)
+    photo = draw(3, 256).photo
+    return int8.to_int8(graph, ranges(graph, [preprocess(photo, find(photo), how)], "percentile"))
+
+
+def probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
+    """In ONNX Runtime, of random bytes, as the graph is written."""
+    photo = np.random.default_rng(2).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    found: npt.NDArray[np.float32] = session.run(None, {"photo": photo})[0]
+    return found
+
+
+def kinds(model: onnx.ModelProto) -> Counter[str]:
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def test_bytes_are_moved_and_no_bit_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = quantised(Preprocessing(SIZE), tmp_path, monkeypatch)
+    before = model.SerializeToString(deterministic=True)
+    changed = in_bytes(model)
+    assert model.SerializeToString(deterministic=True) == before
+    onnx.checker.check_model(changed, full_check=True)
+    assert np.ptp(probability(model)) > 0
+    assert np.array_equal(probability(changed), probability(model))
+    moved = [node for node in changed.graph.node if node.op_type in ("Reshape", "Transpose")]
+    makers = {name: node.op_type for node in changed.graph.node for name in node.output}
+    assert len(moved) == kinds(model)["Reshape"] + kinds(model)["Transpose"] >= 15
+    assert not any(makers.get(node.input[0]) == "DequantizeLinear" for node in moved)
+    assert kinds(model)["Cast"] == kinds(model)["Mul"] == 1
+    assert kinds(changed)["Cast"] == kinds(changed)["Mul"] == 0
+    read = {name for node in changed.graph.node for name in node.input}
+    assert read >= {weight.name for weight in changed.graph.initializer}
+
+
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [(Preprocessing(SIZE, std=(0.5, 1, 0.25)), 1), (Preprocessing(SIZE, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5)), 0)],
+    ids=["channels differ", "a mean"],
+)
+def test_what_changes_the_photographs_bytes_stays(
+    how: Preprocessing, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = quantised(how, tmp_path, monkeypatch)
+    changed = in_bytes(model)
+    assert kinds(changed)["Cast"] == kinds(changed)["Mul"] == kept
+    assert np.array_equal(probability(changed), probability(model))
+
+
+def test_the_range_of_a_photograph_is_known_whatever_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quantised(Preprocessing(SIZE, std=(0.5, 0.5, 0.5)), tmp_path, monkeypatch)
+    graph, photo = tmp_path / "graph.onnx", np.zeros((1, SIZE, SIZE, 3), np.uint8)
+    known = photograph_range(onnx.load(graph))
+    assert known is not None
+    assert known[1] == pytest.approx(2)
+    dark = preprocess(photo[0], find(draw(3, SIZE).photo), Preprocessing(SIZE))
+    for method in ("min-max", "percentile"):
+        lowest, highest = ranges(graph, [dark], method)[known[0]].range_value
+        assert (lowest, highest) == (0, pytest.approx(2))

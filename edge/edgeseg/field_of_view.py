@@ -15,6 +15,7 @@ import numpy as np
 from edgeseg.arrays import Box, Mask, Photo
 from edgeseg.errors import PhotographError
 from edgeseg.fov import drawing, refusal, sample, splits
+from edgeseg.fov.rim import Rim
 
 FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 
@@ -26,10 +27,13 @@ class FieldOfView:
     Attributes:
         mask: (H, W) uint8, 255 inside.
         box: Tight box of the mask, pixels.
+        rim: The ellipse that the camera's stop makes, in the frame or out of it; None where none was looked for, or
+            seen.
     """
 
     mask: Mask
     box: Box
+    rim: Rim | None = None
 
 
 def field_of_view(photo: Photo, method: FovMethod, name: str = "photograph") -> FieldOfView:
@@ -70,12 +74,13 @@ def find(photo: Photo, name: str = "photograph") -> FieldOfView:
     best = splits.best(tried, small)
     if best and best.rim:
         cuts = splits.cuts_of(best.rim, tried, small)
-        return _from_mask(drawing.drawn(best.rim, cuts, best.region, small, photo.shape))
+        mask = drawing.drawn(best.rim, cuts, best.region, small, photo.shape)
+        return _from_mask(mask, best.rim.grown(0.5).scaled(small.factor, small.shift))
     region = splits.ragged(tried, small)
     refusal.refuse_unlike(small, region, name)
     return whole(photo) if region is None else _from_mask(drawing.enlarged(region, photo.shape))
 
 
-def _from_mask(mask: Mask) -> FieldOfView:
+def _from_mask(mask: Mask, rim: Rim | None = None) -> FieldOfView:
     left, top, width, height = cv2.boundingRect(mask)
-    return FieldOfView(mask, Box(left, top, width, height))
+    return FieldOfView(mask, Box(left, top, width, height), rim)

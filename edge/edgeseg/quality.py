@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from edgeseg.arrays import Mask, Photo
 from edgeseg.field_of_view import FieldOfView
-from edgeseg.fov import rim
+from edgeseg.fov.rim import Rim, fit, within
 from edgeseg.percentile import percentile
 
 Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
@@ -104,12 +104,12 @@ def quality(photo: Photo, fov: FieldOfView) -> Quality:
     light = brightest[inside]
     lit = float((light > _LIT * percentile(light, 75)).mean()) if light.any() else 0.0
     shown = cv2.countNonZero(fov.mask) * lit
-    disc = _disc(fov.mask)
+    rim = fov.rim or _rim_of(fov.mask)
     return Quality(
         focus=_focus(part[:, :, 1], inside),
         brightness=float(light.mean()),
         retina=shown / fov.mask.size,
-        field=None if disc is None else min(1.0, shown / disc),
+        field=None if rim is None else min(1.0, shown / (math.pi * rim.radius**2)),
     )
 
 
@@ -157,18 +157,18 @@ def _coarse_focus(grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], 
     return float(np.std((one - two)[there])) / max(float(np.std((three - seven)[there])), 1e-3)
 
 
-def _disc(mask: Mask) -> float | None:
-    """Pixels that the whole round field has, in the frame or out of it; None where no rim tells."""
+def _rim_of(mask: Mask) -> Rim | None:
+    """The rim of a field that came as a mask alone; None where no rim tells."""
     scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=len)[:, 0, :].astype(np.float64)
-    outline = outline[rim.within(outline, small.shape)]
+    outline = outline[within(outline, small.shape)]
     if len(outline) < _SHORTEST_OUTLINE:
         return None
-    found = rim.fit(outline, 0.1 * max(size), 2.0 * max(size))
-    return None if found is None else math.pi * (found.radius / scale) ** 2
+    found = fit(outline, 0.1 * max(size), 2.0 * max(size))
+    return None if found is None else found.scaled(1 / scale, 0)
 
 
 def _rounded(figure: float | None, digits: int = 3) -> float | None:

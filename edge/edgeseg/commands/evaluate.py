@@ -31,6 +31,8 @@ if TYPE_CHECKING:
               show_default=True, help="native: own size, the model's threshold, inside the published field of view. "
               "reference: stretched to 512x512, threshold 0.5, the whole frame. reference-aligned: the same, what is "
               "found moved by the half pixel that stretching to nearest moves the mask.")  # fmt: skip
+@click.option("--second-observer", is_flag=True, help="Score the second human observer's masks in place of a model's: "
+              "of drive (test), stare and chasedb1.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write DATASET_NAME.png for every photograph: beside it what was found (white), "
@@ -44,6 +46,7 @@ def evaluate(
     provider: ProviderChoice | None,
     threads: int | None,
     protocol: EvaluationProtocol,
+    second_observer: bool,
     as_json: bool,
     figures: Path | None,
 ) -> None:
@@ -59,14 +62,16 @@ def evaluate(
     from edgeseg.segmenter import Segmenter
 
     data_sets = _open(specs, split)
-    segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
+    if second_observer:
+        _refuse_model()
+    segmenter = None if second_observer else Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
         _check_collisions(data_sets)
         make_folder(figures)
     evidence = Evidence(
-        model=segmenter.file.name,
-        precision=segmenter.card.precision,
-        runtime=segmenter.runtime.name,
+        model=segmenter.file.name if segmenter else "second-observer",
+        precision=segmenter.card.precision if segmenter else "",
+        runtime=segmenter.runtime.name if segmenter else "",
         protocol=protocol,
         threshold=threshold_of(segmenter, protocol),
         data_sets=tuple(_evaluate_all(data_sets, segmenter, protocol, figures)),
@@ -76,6 +81,15 @@ def evaluate(
     else:
         Console().print(evidence.to_tables())
     _tell_failures(evidence.data_sets)
+
+
+def _refuse_model() -> None:
+    from edgeseg.errors import UsageError
+
+    context = click.get_current_context()
+    for name in ("model", "precision", "runtime", "provider", "threads"):
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise UsageError(f"--second-observer and --{name} exclude each other: a human observer needs no model")
 
 
 def _open(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
@@ -102,7 +116,7 @@ def _figure_name(data_set: str, photograph: str) -> str:
 
 
 def _evaluate_all(
-    data_sets: Sequence[DataSet], segmenter: Segmenter, protocol: EvaluationProtocol, figures: Path | None
+    data_sets: Sequence[DataSet], segmenter: Segmenter | None, protocol: EvaluationProtocol, figures: Path | None
 ) -> list[DataSetEvidence]:
     """One after the other; progress goes to standard error, and only to a terminal."""
     from rich.console import Console

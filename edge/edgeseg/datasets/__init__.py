@@ -8,11 +8,14 @@ from pathlib import Path
 
 from edgeseg.datasets.drawn import read_synthetic
 from edgeseg.datasets.own import read_pairs
-from edgeseg.datasets.pair import FilePair, Loaded, Pair, Split, SplitChoice
+from edgeseg.datasets.pair import FilePair, Loaded, Pair, Split, SplitChoice, second_observers
 from edgeseg.datasets.published import read_chasedb1, read_drive, read_fives, read_hrf, read_stare
 from edgeseg.errors import SurroundingsError, UsageError
 
-__all__ = ["LICENCES", "READERS", "DataSet", "Loaded", "Pair", "Split", "SplitChoice", "open_data", "split_of"]
+__all__ = [
+    "LICENCES", "READERS", "DataSet", "Loaded", "Pair", "Split", "SplitChoice", "open_data", "second_observers",
+    "split_of",
+]  # fmt: skip
 
 READERS: dict[str, Callable[[Path], list[FilePair]]] = {
     "drive": read_drive,

@@ -49,13 +49,14 @@ class Pair(Protocol):
 
 @dataclass(frozen=True)
 class FilePair:
-    """A pair whose parts are files."""
+    """A pair whose parts are files; `second_file` holds the vessels as a second human observer saw them."""
 
     name: str
     split: Split | None
     photo_file: Path
     truth_file: Path
     fov_file: Path | None = None
+    second_file: Path | None = None
 
     def check_complete(self) -> None:
         """Every file is there.
@@ -86,6 +87,19 @@ class FilePair:
             # Nothing would be counted, and every score be a perfect 1.
             raise SurroundingsError(f"{self.fov_file}: the field of view is empty (all black); mend or remove it")
         return Loaded(photo, truth, fov)
+
+
+def second_observers(pair: Pair, photo: Photo) -> Mask:
+    """The vessels of a second human observer, (H, W) uint8 {0, 255}.
+
+    Raises:
+        PhotographError: the file cannot be read.
+        SurroundingsError: there is none, or it is not of the photograph's size.
+    """
+    file = pair.second_file if isinstance(pair, FilePair) else None
+    if file is None or not file.exists():
+        raise SurroundingsError(f"no mask of a second observer ({file or 'published for drive, stare and chasedb1'})")
+    return _read_mask_for(photo, file)
 
 
 def _read_mask_for(photo: Photo, file: Path) -> Mask:

@@ -24,12 +24,13 @@ def read_drive(folder: Path) -> list[FilePair]:
             number = photo.stem.split("_")[0]
             truth = folder / part / "1st_manual" / f"{number}_manual1.gif"
             fov = folder / part / "mask" / f"{photo.stem}_mask.gif"
-            pairs.append(FilePair(photo.stem, split, photo, truth, fov))
+            second = folder / part / "2nd_manual" / f"{number}_manual2.gif" if split == "test" else None
+            pairs.append(FilePair(photo.stem, split, photo, truth, fov, second))
     return _whole(pairs, folder, "DRIVE: training/ and test/ with images/*.tif, 1st_manual/*.gif, mask/*.gif")
 
 
 def read_stare(folder: Path) -> list[FilePair]:
-    """STARE (Hoover et al. 2000), labels of A. Hoover: all of it is test."""
+    """STARE (Hoover et al. 2000), labels of A. Hoover, V. Kouznetsova is the second: all of it is test."""
     names = sorted({photo.name.split(".")[0] for photo in (folder / "stare-images").glob("im*.ppm*")})
     pairs = [
         FilePair(
@@ -37,6 +38,7 @@ def read_stare(folder: Path) -> list[FilePair]:
             "test",
             _either(folder / "stare-images" / f"{name}.ppm"),
             _either(folder / "labels-ah" / f"{name}.ah.ppm"),
+            second_file=_either(*(folder / "labels-vk" / f"{name}.vk.{kind}" for kind in ("ppm", "pgm"))),
         )
         for name in names
     ]
@@ -46,7 +48,13 @@ def read_stare(folder: Path) -> list[FilePair]:
 def read_chasedb1(folder: Path) -> list[FilePair]:
     """CHASE_DB1 (Fraz et al. 2012), first observer: subjects 01-08 train, 09-10 validation, 11-14 test."""
     pairs = [
-        FilePair(photo.stem, _by_number(number, 8, 10), photo, photo.with_name(f"{photo.stem}_1stHO.png"))
+        FilePair(
+            photo.stem,
+            _by_number(number, 8, 10),
+            photo,
+            photo.with_name(f"{photo.stem}_1stHO.png"),
+            second_file=photo.with_name(f"{photo.stem}_2ndHO.png"),
+        )
         for photo in sorted(folder.glob("Image_*.jpg"))
         for number in [_number(photo.stem)]
     ]
@@ -102,10 +110,10 @@ def _by_number(number: int, last_train: int, last_validation: int) -> Split:
     return "validation" if number <= last_validation else "test"
 
 
-def _either(file: Path) -> Path:
-    """The file, or its gzipped form where only that is there."""
-    packed = file.with_name(file.name + ".gz")
-    return packed if packed.exists() and not file.exists() else file
+def _either(*files: Path) -> Path:
+    """The first of the files that is there, or its gzipped form where only that is; else what the first would be."""
+    there = (form for file in files for form in (file, file.with_name(file.name + ".gz")) if form.exists())
+    return next(there, files[0])
 
 
 def _whole(pairs: list[FilePair], folder: Path, layout: str) -> list[FilePair]:

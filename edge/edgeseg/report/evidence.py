@@ -53,9 +53,9 @@ class Evidence:
     """What is known of a model.
 
     Attributes:
-        model: shipped name, or the file's name without `.PRECISION.onnx`.
-        precision: of the file that was used, never `auto`.
-        runtime: that was used, never `auto`.
+        model: shipped name, or the file's name without `.PRECISION.onnx`; or `second-observer`, a human.
+        precision: of the file that was used, never `auto`; empty of a human.
+        runtime: that was used, never `auto`; empty of a human.
         protocol: how it was scored.
         threshold: probability from which a pixel counted as vessel.
         data_sets: in the order of the command line.
@@ -118,10 +118,9 @@ class Evidence:
         return table
 
     def _mean_table(self) -> Table:
-        table = _score_table(
-            f"{self.model} {self.precision}, {self.runtime}, {self.protocol} protocol, threshold {self.threshold:.3g}",
-            "mean over",
-        )
+        used = f" {self.precision}, {self.runtime}" if self.runtime else ""
+        threshold = f", threshold {self.threshold:.3g}" if self.runtime else ""
+        table = _score_table(f"{self.model}{used}, {self.protocol} protocol{threshold}", "mean over")
         for data_set in self.data_sets:
             whole = len(data_set.photographs)
             count = f"{len(data_set.scored)} of {whole}" if data_set.failed else str(whole)

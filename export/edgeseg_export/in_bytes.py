@@ -62,8 +62,13 @@ class _Graph:
         self.proto.node.remove(after)
 
     def _agree(self, one: onnx.NodeProto, other: onnx.NodeProto) -> bool:
-        return all(
-            np.array_equal(self.weights.get(a, np.nan), self.weights.get(b, np.nan))
+        """Whether both have the same scale and zero point, one of each for all values."""
+        return len(one.input) == len(other.input) == 3 and all(
+            a in self.weights
+            and b in self.weights
+            and self.weights[a].size == 1
+            and self.weights[a].dtype == self.weights[b].dtype
+            and np.array_equal(self.weights[a], self.weights[b])
             for a, b in zip(one.input[1:], other.input[1:], strict=True)
         )
 

@@ -92,3 +92,43 @@ def test_the_range_of_a_photograph_is_known_whatever_was_seen(tmp_path: Path, mo
     for method in ("min-max", "percentile"):
         lowest, highest = ranges(graph, [dark], method)[known[0]].range_value
         assert (lowest, highest) == (0, pytest.approx(2))
+
+
+def pair(scale: npt.NDArray[np.float32], zero: npt.NDArray[np.generic], other_scale: float = 0.5) -> onnx.ModelProto:
+    """Bytes that are dequantised, transposed and quantised again."""
+    text = """
+        <ir_version: 8, opset_import: ["": 17]>
+        moved (uint8[2, 2] x) => (uint8[2, 2] y) {
+            a = DequantizeLinear <axis = 0> (x, scale, zero)
+            b = Transpose <perm = [1, 0]> (a)
+            y = QuantizeLinear (b, other, none)
+        }"""
+    model = onnx.parser.parse_model(text)
+    for name, values in (
+        ("scale", scale),
+        ("zero", zero),
+        ("other", np.array(other_scale, np.float32)),
+        ("none", np.array(0, np.uint8)),
+    ):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    onnx.checker.check_model(model)
+    return model
+
+
+def test_a_pair_that_does_nothing_is_taken_away() -> None:
+    changed = in_bytes(pair(np.array(0.5, np.float32), np.array(0, np.uint8)))
+    assert kinds(changed) == {"Transpose": 1}
+    onnx.checker.check_model(changed, full_check=True)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pair(np.array(0.5, np.float32), np.array(0, np.uint8), other_scale=0.25),
+        pair(np.array(0.5, np.float32), np.array(3, np.uint8)),
+        pair(np.array([0.5, 0.5], np.float32), np.array([0, 0], np.uint8)),
+    ],
+    ids=["another scale", "another zero", "a scale a row"],
+)
+def test_a_pair_that_changes_values_stays(model: onnx.ModelProto) -> None:
+    assert kinds(in_bytes(model)) == kinds(model)

@@ -202,7 +202,7 @@ def begin(photo: Photo, how: Preprocessing) -> Begun | None:
     """What of `preprocess` can be computed before the field of view is known, in a thread; None where nothing can."""
     equalised_first = how.contrast == "clahe" and how.contrast_at == "before"
     window = likely_window(photo.shape, how.size)
-    if window is None or is_large(photo.shape) or how.fit != "pad" or equalised_first:
+    if window in (None, 1) or is_large(photo.shape) or how.fit != "pad" or equalised_first:
         return None
     return Meanwhile(partial(means, photo, window))
 

@@ -1,9 +1,9 @@
-"""A large photograph's crop -> the working size: averages of areas, or nearly those at a third of the time.
+"""A large photograph's crop -> the working size: averages of areas, or nearly those at a third of the time or less.
 
-Nearly: means over a window of whole pixels where that is nearly the area. The window is odd, so that its middle is a
-pixel. Means of blocks, smaller at once, would cost 0.0009 of Dice: the network sees that they lie off the pixels'
-middles (benchmarks/README.md). Which means a photograph will want can be guessed before its field of view is known, and
-they can be made while that is looked for.
+Nearly: means over a window of whole pixels where that is nearly the area, sampled linearly; the pixels themselves where
+the area is nearly one. The window is odd, so that its middle is a pixel. Means of blocks, smaller at once, would cost
+0.0009 of Dice: the network sees that they lie off the pixels' middles (benchmarks/README.md). Which means a photograph
+will want can be guessed before its field of view is known, and they can be made while that is looked for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from edgeseg.arrays import Box, Photo
 
 _FLAT = 1000.0  # sigma: means but for their rounding (1 where it differs), and on all threads, unlike `cv2.blur`
-_NEARLY = 0.4  # pixels by which a window of whole pixels may be wider or narrower than the area
+_NEARLY = 0.45  # pixels by which a window of whole pixels may be wider or narrower than the area
 _FIELD = 0.95  # of the frame's longer side, a field of view; 0.89 to 0.98 in the shared photographs
 
 
@@ -33,9 +33,9 @@ class Means(NamedTuple):
 
 
 def window_of(pixels: float) -> int | None:
-    """The window whose means do for averages of areas so many pixels across; None where none does."""
+    """The window whose means do for averages of areas so many pixels across, 1 or more; None where none does."""
     odd = 2 * round((pixels - 1) / 2) + 1
-    return odd if odd > 1 and abs(pixels - odd) <= _NEARLY else None
+    return odd if abs(pixels - odd) <= _NEARLY else None
 
 
 def likely_window(frame: tuple[int, ...], size: int) -> int | None:
@@ -63,7 +63,9 @@ def shrunk(photo: Photo, box: Box, width: int, height: int, ahead: Means | None 
     window = window_of(max(box.width / width, box.height / height))
     if window is None:
         return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    if ahead is not None and ahead.window == window:
+    if window == 1:
+        averages = part
+    elif ahead is not None and ahead.window == window:
         averages = ahead.photo[box.rows, box.columns]
         _forget_surround(averages, part, window)
     else:

@@ -234,7 +234,9 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
     assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
 
 
-@pytest.mark.parametrize("side", [270, 300, 334, 335, 400, 470, 500, 700])  # 2.7 to 7 pixels for one; 4 by areas
+@pytest.mark.parametrize(
+    "side", [110, 130, 144, 200, 270, 300, 334, 400, 470, 500, 700]
+)  # 1.1 to 7 pixels for one; 2 and 4 by areas
 def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)

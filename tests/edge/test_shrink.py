@@ -27,13 +27,15 @@ def test_what_was_made_ahead_changes_no_pixel(
     photo = noise(seed, height + 12, width + 12)
     box = Box(left, top, width, height)
     wide, high = data.draw(st.integers(2, width // 2)), data.draw(st.integers(2, height // 2))
-    window = window_of(max(width / wide, height / high)) or 3
+    window = max(3, window_of(max(width / wide, height / high)) or 3)
     at_once = shrunk(photo, box, wide, high)
     assert np.array_equal(shrunk(photo, box, wide, high, means(photo, window)), at_once)
     assert np.array_equal(shrunk(photo, box, wide, high, means(photo, window + 2)), at_once)  # made in vain
 
 
-@pytest.mark.parametrize(("pixels", "window"), [(1.4, None), (2.0, None), (2.7, 3), (3.4, 3), (4.0, None), (4.98, 5)])
+@pytest.mark.parametrize(
+    ("pixels", "window"), [(1.0, 1), (1.4, 1), (1.5, None), (2.0, None), (2.6, 3), (3.4, 3), (4.0, None), (4.98, 5)]
+)
 def test_a_window_is_odd_and_nearly_the_area(pixels: float, window: int | None) -> None:
     assert window_of(pixels) == window
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import time
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 import click
@@ -106,7 +108,28 @@ def cli() -> None:
 def main() -> None:
     """Entry point of the command."""
     try:
-        cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")
+        try:
+            cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            sys.exit(_tell_unwritable(error))
     except SystemExit as done:
         process.end(done.code)
         raise
+
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Of a file that is to be written the message would have told, so it is what is printed that went nowhere."""
+
+
+def _tell_unwritable(error: OSError) -> int:
+    from edgeseg.files import named  # noqa: PLC0415
+
+    try:
+        with named("standard output"):
+            raise error
+    except SurroundingsError as told:
+        with suppress(OSError):
+            click.echo(f"edgeseg: {told}", err=True)
+        return told.exit_code

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -38,12 +38,24 @@ def end(code: object) -> None:
     to do: a thread still runs, output cannot be written, or the code is a message.
     """
     if not (code is None or isinstance(code, int)) or threading.active_count() > 1:
+        _flush()
         return
     atexit._run_exitfuncs()
-    try:
-        for stream in (sys.stdout, sys.stderr):
+    if _flush():
+        os._exit((code or 0) & 0xFF)
+
+
+def _flush() -> bool:
+    """Whether all output could be written. What could not is dropped: Python would try again, and exit with 120."""
+    written = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
             if stream is not None:
                 stream.flush()
-    except (OSError, ValueError):  # nobody reads it any more, or it is closed
-        return
-    os._exit((code or 0) & 0xFF)
+        except (OSError, ValueError):  # the disk is full, nobody reads it any more, or it is closed
+            written = False
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+    return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,30 @@ def test_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgeseg", "draw", "--size", "64", "-o", str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [str(tmp_path / "fundus_0.png")]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["info", "default"], ["info", "default", "--json"]]
+)
+def test_a_full_disk_under_what_is_printed_is_one_line(arguments: list[str], unbuffered: str) -> None:
+    """Python keeps what it could not write, tries again at its end, and would exit with 120."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = [sys.executable, "-m", "edgeseg", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    assert done.returncode == 7
+    assert done.stderr.splitlines() == [
+        "edgeseg: standard output: cannot be written; the disk is full; free some space, or choose another disk"
+    ]
+
+
+def test_another_error_of_the_system_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise FileNotFoundError(2, "No such file")
+
+    monkeypatch.setattr(cli, "cli", broken)
+    with pytest.raises(FileNotFoundError):
+        cli.main()

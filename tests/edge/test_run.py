@@ -110,7 +110,10 @@ def test_the_run_measures_itself_when_asked(tiny_model: Path, photographs: Path,
     assert done.exit_code == 0 and "throughput: " in done.stderr and "core-seconds" in done.stderr
 
 
-def test_a_full_disk_under_standard_output_is_one_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_under_standard_output_is_one_line(
+    tiny_model: Path, photographs: Path, tmp_path: Path, unbuffered: str
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     command = [
@@ -125,7 +128,8 @@ def test_a_full_disk_under_standard_output_is_one_line(tiny_model: Path, photogr
         str(tiny_model),
     ]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     assert done.returncode == 7
     assert len(done.stderr.splitlines()) == 1 and "disk is full" in done.stderr
 

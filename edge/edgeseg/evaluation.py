@@ -9,7 +9,7 @@ inside that frame, and so sees no more of the photograph than the reference did.
 
 `reference-aligned`: the same, what is found moved to where that mask lies: nearest takes the pixel at floor(i * scale),
 so that the mask lies half a pixel right of and below its photograph. On DRIVE test that costs the second human observer
-0.06 of Dice. It tells how much of a score is the half pixel; no published figure compares with it.
+0.05 of Dice. It tells how much of a score is the half pixel; no published figure compares with it.
 
 A second human observer's masks are scored as a model's are, by the same protocols: `segmenter` None.
 """

@@ -21,6 +21,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from edgeseg_export.graph import drop_unread
+
 Change: TypeAlias = Callable[["_Graph", onnx.NodeProto], object]
 Step: TypeAlias = tuple[Literal["Reshape", "Transpose"], tuple[int, ...]]
 
@@ -56,7 +58,7 @@ def _changed(model: onnx.ModelProto, changes: Mapping[str, Change]) -> onnx.Mode
     for node in list(changed.graph.node):
         if node.op_type in changes:
             changes[node.op_type](graph, node)
-    graph.drop_unread()
+    drop_unread(graph.proto)
     del changed.graph.value_info[:]  # shapes of what is gone
     return changed
 
@@ -115,12 +117,6 @@ class _Graph:
                 node = helper.make_node(kind, [source, f"{name}.shape"], [result], name)
             self.proto.node.insert(at + number, node)
             source = result
-
-    def drop_unread(self) -> None:
-        """Remove the weights that no node reads any more."""
-        read = {name for node in self.proto.node for name in node.input}
-        for weight in [weight for weight in self.proto.initializer if weight.name not in read]:
-            self.proto.initializer.remove(weight)
 
 
 def _spread(graph: _Graph, node: onnx.NodeProto) -> None:

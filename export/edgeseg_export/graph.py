@@ -116,6 +116,13 @@ def with_own_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def drop_unread(graph: onnx.GraphProto) -> None:
+    """Remove the weights that no node reads any more."""
+    read = {name for node in graph.node for name in node.input}
+    for weight in [weight for weight in graph.initializer if weight.name not in read]:
+        graph.initializer.remove(weight)
+
+
 def in_order(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph, each node behind those whose output it takes: converters and quantisers have written others."""
     known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}

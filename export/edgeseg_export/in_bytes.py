@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeseg_export.graph import in_order
+from edgeseg_export.graph import drop_unread, in_order
 
 MOVING = ("Reshape", "Transpose", "Squeeze")
 
@@ -27,7 +27,7 @@ def in_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
             graph.move_bytes(node)
         elif node.op_type == "QuantizeLinear":
             graph.take_bytes(node)
-    graph.drop_unread()
+    drop_unread(graph.proto)
     return in_order(changed)
 
 
@@ -103,9 +103,3 @@ class _Graph:
         while (node := self.makers.get(name)) is not None and node.op_type in MOVING:
             name = node.input[0]
         return any(v.name == name and v.type.tensor_type.elem_type == TensorProto.UINT8 for v in self.proto.input)
-
-    def drop_unread(self) -> None:
-        """Remove the weights that no node reads any more."""
-        read = {name for node in self.proto.node for name in node.input}
-        for weight in [weight for weight in self.proto.initializer if weight.name not in read]:
-            self.proto.initializer.remove(weight)

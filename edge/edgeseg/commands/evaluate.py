@@ -61,9 +61,9 @@ def evaluate(
     from edgeseg.report import Evidence
     from edgeseg.segmenter import Segmenter
 
-    data_sets = _open(specs, split)
     if second_observer:
         _refuse_model()
+    data_sets = _open(specs, split)
     segmenter = None if second_observer else Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
         _check_collisions(data_sets)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edgeseg.preprocess import Preprocessing, preset
+from edgeseg.preprocessing import Preprocessing, preset
 
 TINY_SIZE = 128
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeseg import __version__, cpu
 from edgeseg.errors import SurroundingsError
 from edgeseg.model_card import Precision
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg.report import RowKey
 from edgeseg_benchmarks.order import DEFAULT_RUNTIME, Candidate
 

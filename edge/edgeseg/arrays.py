@@ -5,6 +5,7 @@ A photograph is RGB; BGR exists only inside `edgeseg.photo`, around OpenCV's cod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,6 +19,8 @@ Mask: TypeAlias = npt.NDArray[np.uint8]
 
 Probability: TypeAlias = npt.NDArray[np.float32]
 """(H, W) float32, 0 to 1."""
+
+_ROWS = 128
 
 
 class Box(NamedTuple):
@@ -42,3 +45,9 @@ class Box(NamedTuple):
 def is_large(frame: tuple[int, ...]) -> bool:
     """Whether copies of so many pixels (height, width) weigh on a board's memory, so that slower ways are taken."""
     return frame[0] * frame[1] > 2048 * 2048
+
+
+def bands(height: int) -> Iterator[slice]:
+    """Rows from the top, some at a time: few calls, and few enough rows for a cache."""
+    for top in range(0, height, _ROWS):
+        yield slice(top, min(top + _ROWS, height))

@@ -30,7 +30,7 @@ from edgeseg.datasets import DataSet, Loaded, Pair, second_observers
 from edgeseg.errors import PhotographError, SurroundingsError
 from edgeseg.field_of_view import FieldOfView, field_of_view
 from edgeseg.metrics import count, curve
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 from edgeseg.report import DataSetEvidence, EvaluationProtocol, PhotographEvidence, Scores
 from edgeseg.segmenter import Segmenter
 

@@ -7,7 +7,6 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -16,8 +15,7 @@ from edgeseg.arrays import Box, Mask, Photo
 from edgeseg.errors import PhotographError
 from edgeseg.fov import drawing, refusal, sample, splits
 from edgeseg.fov.rim import Rim
-
-FovMethod: TypeAlias = Literal["found", "grey10", "none"]
+from edgeseg.preprocessing import FovMethod
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, cast, get_args
 
 from edgeseg.errors import ModelError
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 
 Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
 

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.arrays import Mask, Photo
+from edgeseg.arrays import Mask, Photo, bands
 
 VESSEL = (64, 255, 128)
 """Green stands out on a retina, for the colour-blind too: it differs from it in brightness as well."""
-
-_BAND = 128  # rows that are mixed at a time
 
 FOUND = (255, 255, 255)
 FALSE = (255, 64, 64)
@@ -36,8 +34,7 @@ def overlay_bands(
     """The same, some rows at a time from the top, for what needs no second photograph in memory."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - opacity, np.full_like(levels, colour), opacity, 0)
-    for top in range(0, photo.shape[0], _BAND):
-        rows = slice(top, top + _BAND)
+    for rows in bands(len(photo)):
         tinted: Photo = photo[rows].copy()
         cv2.copyTo(cv2.LUT(tinted, mixed), mask[rows], tinted)  # a third of the time of mixing each pixel
         yield tinted

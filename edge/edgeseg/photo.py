@@ -12,22 +12,18 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM, and each of them gzipped. What is read, 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.arrays import Mask, Photo
+from edgeseg.arrays import Mask, Photo, bands
 from edgeseg.codec import png
 from edgeseg.codec.broken import BrokenImageError
 from edgeseg.codec.decode import MAX_FILE_BYTES, check_size, decode_rgb
 from edgeseg.errors import PhotographError
 
-Sample = TypeVar("Sample", np.uint8, np.uint16, np.float32)
-
-_BAND = 128  # rows that are encoded at a time
 _PLAIN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
 PHOTOGRAPH_SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
 """Endings of photograph files, in lower case, with their dots."""
@@ -130,16 +126,9 @@ def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     grey = array.ndim == 2
     if array.dtype.name not in {"uint8", "uint16"} or not (grey or array.shape[2:] == (3,)) or not array.size:
         raise TypeError(f"a PNG holds (H, W) or (H, W, 3) of uint8 or uint16, not {array.shape} {array.dtype}")
-    rows: Iterator[png.Rows] = (array[top : top + _BAND] for top in range(0, len(array), _BAND))
     file = io.BytesIO()
-    png.write(file, (array.shape[0], array.shape[1]), rows)
+    png.write(file, (array.shape[0], array.shape[1]), (array[rows] for rows in bands(len(array))))
     return file.getvalue()
-
-
-def bands(array: npt.NDArray[Sample]) -> Iterator[npt.NDArray[Sample]]:
-    """A picture's rows, some at a time, as `edgeseg.codec.png` takes them."""
-    for top in range(0, len(array), _BAND):
-        yield array[top : top + _BAND]
 
 
 def as_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:

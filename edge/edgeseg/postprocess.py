@@ -7,10 +7,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.arrays import Mask, Probability, is_large
+from edgeseg.arrays import Mask, Probability, bands, is_large
 from edgeseg.preprocess import Placement
-
-_BAND = 128  # rows: few calls, and small enough for a cache
 
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
@@ -54,9 +52,8 @@ def _parts(probability: Probability, placement: Placement) -> Iterator[tuple[sli
         yield slice(0, height), _resized(part, width, height)
         return
     tall = _resized(part, placement.target.width, height)
-    for top in range(0, height, _BAND):
-        band = tall[top : top + _BAND]
-        yield slice(top, top + len(band)), _resized(band, width, len(band))
+    for rows in bands(height):
+        yield rows, _resized(tall[rows], width, rows.stop - rows.start)
 
 
 def _resized(part: Probability, width: int, height: int) -> Probability:

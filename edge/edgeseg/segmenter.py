@@ -15,13 +15,12 @@ import numpy.typing as npt
 from edgeseg.arrays import Mask, Photo, Probability
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.meanwhile import Meanwhile
 from edgeseg.model_choice import PrecisionChoice
+from edgeseg.network import Network
 from edgeseg.photo import as_photo, decode, read
-from edgeseg.plan import make_plan
 from edgeseg.postprocess import to_frame, to_mask
 from edgeseg.preprocess import Begun, Placement, begin, preprocess
-from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice, loader
+from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice
 
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 """An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
@@ -75,8 +74,6 @@ class Segmenter:
         threads: to compute with; None takes every core that the process may use.
         threshold: probability from which a pixel is vessel; None takes the model's own.
         provider: ONNX Runtime's (`cpu`, `cuda`, `tensorrt`); None is the CPU.
-        wait: for the network to be loaded; else a thread loads it, and `runtime` or the first photograph waits for it
-            and raises what is wrong with it.
 
     Raises:
         ModelError: there is no such model, or it was refused.
@@ -92,19 +89,29 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
-        wait: bool = True,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads = {threads}: at least 1")
+        self._take(Network(model, precision, runtime, threads, provider), threshold)
+        assert self.runtime
+
+    @classmethod
+    def over(cls, network: Network, threshold: float | None = None) -> Segmenter:
+        """One whose network is being loaded still: `runtime` or the first photograph waits, and raises what is wrong.
+
+        Raises:
+            UsageError: `threshold` makes no sense.
+        """
+        segmenter = cls.__new__(cls)
+        segmenter._take(network, threshold)
+        return segmenter
+
+    def _take(self, network: Network, threshold: float | None) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
-        plan = make_plan(model, precision, runtime, threads, provider)
-        self.file, self.threads = plan.file, plan.threads
-        self.card = self.file.card
+        self._network = network
+        self._runtime: Runtime | None = None
+        self.file, self.card, self.threads = network.file, network.card, network.threads
+        self.runtime_name = network.runtime_name
         self.threshold = self.card.threshold if threshold is None else threshold
-        self.runtime_name = plan.runtime
-        load = loader(self.file.path, self.card.preprocessing.size, plan.runtime, self.threads, provider)
-        self._runtime: Runtime | Meanwhile[Runtime] = load() if wait else Meanwhile(load)
 
     @property
     def runtime(self) -> Runtime:
@@ -114,8 +121,8 @@ class Segmenter:
             ModelError: it was refused.
             SurroundingsError: the provider is not available.
         """
-        if isinstance(self._runtime, Meanwhile):
-            self._runtime = self._runtime.result()
+        if self._runtime is None:
+            self._runtime = self._network.loaded()
         return self._runtime
 
     @runtime.setter

@@ -18,7 +18,8 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_c
 
 from edgeseg.arrays import Mask
 from edgeseg.datasets import DataSet, Pair, open_data
-from edgeseg.preprocess import Prepared, Preprocessing, mask_to_square
+from edgeseg.preprocess import Prepared, mask_to_square
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_export.in_bytes import photograph_range
 from edgeseg_export.measure import see
 

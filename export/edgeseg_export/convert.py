@@ -20,7 +20,7 @@ from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
 from edgeseg.files import make_folder, write_atomically
 from edgeseg.model_card import Precision
-from edgeseg.preprocess import SIZE_RANGE
+from edgeseg.preprocessing import SIZE_RANGE
 from edgeseg.report import Evidence
 from edgeseg_export.graph import OPSET
 from edgeseg_export.int8 import quantise

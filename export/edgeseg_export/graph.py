@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, one_line
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_export.fold import fold_batch_norms
 from edgeseg_export.reading import FIRST_LOGIT, Reading
 

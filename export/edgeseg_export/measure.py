@@ -17,7 +17,8 @@ from edgeseg.datasets import DataSet, Loaded, Pair, Split
 from edgeseg.evaluation import Comparison
 from edgeseg.field_of_view import FieldOfView, field_of_view
 from edgeseg.postprocess import to_frame, to_mask
-from edgeseg.preprocess import Prepared, Preprocessing, preprocess
+from edgeseg.preprocess import Prepared, preprocess
+from edgeseg.preprocessing import Preprocessing
 from edgeseg.report import DataSetEvidence, PhotographEvidence, Scores
 from edgeseg.runtimes import Runtime
 from edgeseg_export.graph import PhotoToProbability

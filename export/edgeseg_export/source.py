@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
-from edgeseg.preprocess import Preprocessing, preset
+from edgeseg.preprocessing import Preprocessing, preset
 from edgeseg_export.reading import FIRST_LOGIT, Reading
 from edgeseg_train.checkpoint import FORMAT, Checkpoint, TrainingData, WorkingSize, load, read_tensors
 from edgeseg_train.cost import gmac, parameters

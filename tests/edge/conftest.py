@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
 from edgeseg.model_card import Licence, ModelCard
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import Preprocessing, preset
 
 CARD = ModelCard(
     name="tiny",
@@ -23,6 +24,24 @@ CARD = ModelCard(
     training_data=(Licence("synthetic", 3, "drawn by this project (Apache-2.0)"),),
     evidence={"synthetic/validation/native": 0.5},
     checkpoint_sha256="ab" * 32,
+)
+
+st.register_type_strategy(
+    Preprocessing,
+    st.builds(
+        Preprocessing,
+        size=st.integers(32, 96),
+        fov=st.sampled_from(["found", "grey10", "none"]),
+        crop=st.sampled_from(["fov", "frame"]),
+        fit=st.sampled_from(["pad", "stretch"]),
+        contrast=st.sampled_from(["none", "clahe"]),
+        clip_limit=st.floats(0.01, 100),
+        tiles=st.integers(1, 64),
+        contrast_at=st.sampled_from(["after", "before"]),
+        fill=st.one_of(st.integers(0, 255), st.just("keep")),
+        mean=st.tuples(*[st.floats(-10, 10)] * 3),
+        std=st.tuples(*[st.floats(0.001, 10)] * 3),
+    ),
 )
 
 

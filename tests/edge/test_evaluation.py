@@ -15,7 +15,7 @@ from edgeseg.datasets import DataSet, Loaded, Split, open_data
 from edgeseg.errors import PhotographError, SurroundingsError
 from edgeseg.evaluation import REFERENCE_SIZE, Comparison, compare, evaluate
 from edgeseg.field_of_view import FieldOfView
-from edgeseg.preprocess import Preprocessing, preset
+from edgeseg.preprocessing import Preprocessing, preset
 from edgeseg.report import EvaluationProtocol, PhotographEvidence
 from edgeseg.segmenter import Segmenter
 from edgeseg.synthetic import draw

@@ -15,6 +15,7 @@ from edgeseg import field_of_view as fov_of
 from edgeseg import synthetic
 from edgeseg.arrays import Mask, Photo
 from edgeseg.errors import PhotographError
+from edgeseg.preprocessing import FovMethod
 
 ORANGE = (180, 90, 40)
 
@@ -229,7 +230,7 @@ def test_the_photograph_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize("method", ["found", "grey10", "none"])
-def test_the_box_is_tight(method: fov_of.FovMethod) -> None:
+def test_the_box_is_tight(method: FovMethod) -> None:
     photo, _ = disc()
     found = fov_of.field_of_view(photo, method)
     rows, columns = np.nonzero(found.mask)

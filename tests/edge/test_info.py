@@ -13,7 +13,7 @@ from edgeseg.cli import cli
 from edgeseg.errors import ModelError
 from edgeseg.model_card import Licence, ModelCard, read_card
 from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 
 CARD = ModelCard(
     name="eye",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edgeseg.errors import ModelError
 from edgeseg.model_card import Licence, ModelCard, read_card
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 
 AsFile = Callable[[Mapping[str, str]], bytes]
 ON_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

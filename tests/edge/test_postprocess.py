@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from edgeseg.arrays import Box, Mask, Probability
 from edgeseg.field_of_view import FieldOfView
 from edgeseg.postprocess import to_frame, to_mask
-from edgeseg.preprocess import Placement, Preprocessing, preprocess
+from edgeseg.preprocess import Placement, preprocess
+from edgeseg.preprocessing import Preprocessing
 
 
 @st.composite

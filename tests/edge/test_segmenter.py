@@ -15,7 +15,7 @@ from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotographError, SurroundingsError, UsageError
 from edgeseg.model_card import ModelCard
 from edgeseg.photo import encode_png
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 from edgeseg.synthetic import Drawn, draw
 
 

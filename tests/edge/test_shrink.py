@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edgeseg.arrays import Box, Photo
 from edgeseg.field_of_view import find
-from edgeseg.preprocess import Preprocessing, begin, place, preprocess, preset
+from edgeseg.preprocess import begin, place, preprocess
+from edgeseg.preprocessing import Preprocessing, preset
 from edgeseg.shrink import likely_window, means, shrunk, window_of
 from edgeseg.synthetic import draw
 

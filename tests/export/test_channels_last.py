@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_export.channels_last import channels_last
 from edgeseg_export.graph import PhotoToProbability, to_onnx
 from edgeseg_export.half import to_half_compute

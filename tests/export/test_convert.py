@@ -19,7 +19,7 @@ from edgeseg.cli import cli
 from edgeseg.datasets import open_data
 from edgeseg.errors import ModelError
 from edgeseg.model_card import Licence, read_card
-from edgeseg.preprocess import Preprocessing, preset
+from edgeseg.preprocessing import Preprocessing, preset
 from edgeseg.report import Check
 from edgeseg.runtimes import load as load_runtime
 from edgeseg_export import checks, convert, publish, simplify

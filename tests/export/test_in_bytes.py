@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from edgeseg.field_of_view import find
-from edgeseg.preprocess import Preprocessing, preprocess
+from edgeseg.preprocess import preprocess
+from edgeseg.preprocessing import Preprocessing
 from edgeseg.synthetic import draw
 from edgeseg_export import int8
 from edgeseg_export.calibrate import ranges

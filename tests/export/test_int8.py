@@ -18,7 +18,7 @@ from torch import nn
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
 from edgeseg.model_card import read_card
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg.runtimes import load as load_runtime
 from edgeseg_export import calibrate, convert, int8
 from edgeseg_export.checks import initializer_bytes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import SurroundingsError
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg_export import publish
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
 from edgeseg_train.network import build, named

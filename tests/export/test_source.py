@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgeseg.cli import cli
 from edgeseg.errors import UsageError
 from edgeseg.model_card import read_card
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg.runtimes import load as load_runtime
 from edgeseg_export import convert
 from edgeseg_export.reading import Reading

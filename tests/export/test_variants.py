@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.model_card import read_card
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg_export import checks, convert
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
 from edgeseg_train.network import ARCHITECTURES, build, named

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize, check_fit, load, read_tensors, save
 from edgeseg_train.network import build, named
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edgeseg.datasets import open_data
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Example
 from edgeseg_train.crops import Batch, Crops, Photographs, load_photographs
 

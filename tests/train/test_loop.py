@@ -19,7 +19,7 @@ import torch
 
 from edgeseg.errors import EdgesegError, ModelError
 from edgeseg.photo import encode_png
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg.synthetic import draw
 from edgeseg_train.augment import Augmentation, Example
 from edgeseg_train.checkpoint import TrainingData, WorkingSize, load, read_tensors, save

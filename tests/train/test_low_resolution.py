@@ -9,7 +9,7 @@ import pytest
 from edgeseg.arrays import Photo
 from edgeseg.datasets import DataSet
 from edgeseg.datasets.drawn import DrawnPair
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg_train import augment
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.low_resolution import COARSE_WIDTH, ReducedPair, at_low_resolution

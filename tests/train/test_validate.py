@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from edgeseg.datasets import DataSet, Loaded, Pair, Split
 from edgeseg.metrics import count
 from edgeseg.postprocess import to_frame
-from edgeseg.preprocess import Preprocessing, preset
+from edgeseg.preprocessing import Preprocessing, preset
 from edgeseg.synthetic import draw
 from edgeseg_train.validate import Held, hold, normalise, validate
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from edgeseg.errors import ModelError, one_line
 from edgeseg.files import write_atomically
-from edgeseg.preprocess import SIZE_RANGE, Preprocessing
+from edgeseg.preprocessing import SIZE_RANGE, Preprocessing
 from edgeseg_train.network import Architecture, ResUNet, build
 
 FORMAT = 1

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from edgeseg.datasets import Loaded, Pair
 from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.preprocess import Preprocessing, coverage_to_square, preprocess
+from edgeseg.preprocess import coverage_to_square, preprocess
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_train.augment import Augmentation, Example, take
 
 

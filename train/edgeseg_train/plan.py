@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from edgeseg.preprocess import Preprocessing
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_train.augment import Augmentation
 from edgeseg_train.checkpoint import WorkingSize
 from edgeseg_train.losses import LossWeights

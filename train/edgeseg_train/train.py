@@ -16,7 +16,7 @@ from edgeseg.cli import STARTED
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder
-from edgeseg.preprocess import preset
+from edgeseg.preprocessing import preset
 from edgeseg.stream.stopping import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
 from edgeseg_train.cost import gmac, parameters

@@ -14,7 +14,8 @@ from edgeseg.datasets import DataSet
 from edgeseg.field_of_view import field_of_view
 from edgeseg.metrics import BINS, Curve, curve
 from edgeseg.postprocess import to_frame
-from edgeseg.preprocess import Prepared, Preprocessing, coverage_to_square, preprocess
+from edgeseg.preprocess import Prepared, coverage_to_square, preprocess
+from edgeseg.preprocessing import Preprocessing
 from edgeseg_train.losses import total_loss
 
 

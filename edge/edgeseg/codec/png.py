@@ -23,7 +23,8 @@ END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _GREY, _RGB = 0, 2
 _SUB = 1  # the filter of every row: a pixel minus the one to its left
 _ZLIB, _LAST = b"\x78\x01", b"\x03\x00"  # what a zlib stream begins with, and an empty last block of deflate
-_AT_ONCE = 1 << 20  # bytes of a band up to which several are packed at once: of large pictures they took 8 MB more
+_AT_ONCE = range(1 << 17, 1 << 20)  # bytes of bands that are packed side by side: less is packed before a thread has
+# begun, and of large pictures they took 8 MB more
 _LEVEL, _MEMORY = 1, 9  # of zlib; with runs only, as OpenCV's own: a retina's noise repeats nothing else
 
 
@@ -63,7 +64,7 @@ def _packed(
             for key, value in texts.items():
                 file.write(text_chunk(key, value))
         raw = _filtered(band)
-        if threads == 1 or len(raw) > _AT_ONCE:
+        if threads == 1 or len(raw) not in _AT_ONCE:
             yield raw, _deflated(raw)
             continue
         if len(waiting) == threads:

@@ -81,13 +81,16 @@ def run(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would spin, and have nothing to do here
     with stop_by_signals() as stop:
         with loading():
-            from edgeseg.segmenter import Segmenter
+            from edgeseg.network import Network
 
-            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider, wait=False)
+            network = Network(model, precision, runtime, threads, provider)
             from edgeseg import __version__
             from edgeseg.files import make_folder, remove_left_over
+            from edgeseg.segmenter import Segmenter
             from edgeseg.stream.running import Run, sources_of
             from edgeseg.stream.stages import Maker, Wanted
+
+        segmenter = Segmenter.over(network, threshold)
 
         @cache
         def ready() -> None:

@@ -25,7 +25,8 @@ from edgeseg.arrays import Probability
 from edgeseg.errors import EdgesegError, SurroundingsError, one_line
 from edgeseg.field_of_view import field_of_view
 from edgeseg.model_card import read_card
-from edgeseg.preprocess import Preprocessing, preprocess
+from edgeseg.preprocess import preprocess
+from edgeseg.preprocessing import Preprocessing
 from edgeseg.runtimes import RuntimeChoice, load
 from edgeseg.synthetic import draw
 

@@ -6,17 +6,19 @@ the results are the state, so what a killed run left is either whole and marked,
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError
 from edgeseg.results.png_text import read_text
+
+if TYPE_CHECKING:
+    import hashlib
 
 _PREFIX = "edgeseg:"
 
@@ -45,8 +47,8 @@ class Marks(NamedTuple):
 def of_photograph(data: bytes | npt.NDArray[np.uint8]) -> str:
     """A photograph's file, or a stream's decoded frame (H, W, 3) -> its SHA-256."""
     if isinstance(data, bytes):
-        return hashlib.sha256(data).hexdigest()
-    digest = hashlib.sha256(repr(data.shape).encode())
+        return _sha256(data).hexdigest()
+    digest = _sha256(repr(data.shape).encode())
     digest.update(np.ascontiguousarray(data).data)
     return digest.hexdigest()
 
@@ -57,7 +59,7 @@ def of_file(path: Path) -> str:
     Raises:
         ModelError: It cannot be read any more.
     """
-    digest = hashlib.sha256()
+    digest = _sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
@@ -69,4 +71,11 @@ def of_file(path: Path) -> str:
 
 def of_options(options: Mapping[str, str | float]) -> str:
     """What else decides on a result's bytes -> its SHA-256; the order of the keys does not matter."""
-    return hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()
+    return _sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(data: bytes = b"") -> hashlib._Hash:
+    """It loads OpenSSL, which a run leaves to a thread: a fiftieth of its time."""
+    import hashlib  # noqa: PLC0415
+
+    return hashlib.sha256(data)

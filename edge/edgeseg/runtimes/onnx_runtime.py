@@ -34,6 +34,9 @@ class OnnxRuntime:
         options.inter_op_num_threads = 1
         # Else its threads spin after each frame, and take the cores from what comes after: 39 ms a frame became 46.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # And by default they spin all the while that a session is made, on the core that decodes the first photograph.
+        # Releases before 1.26 do not know the entry, and ignore it.
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
         options.enable_mem_pattern = False  # as fast, but the second frame would take all of its memory again
         options.log_severity_level = 4  # warnings no user can mend, and errors come as exceptions: one line each
         providers = [(wanted, _SETTINGS.get(provider, {}))]

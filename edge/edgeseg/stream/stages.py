@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgeseg.arrays import Photo
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.arrays import Photo, bands
 from edgeseg.codec import png
 from edgeseg.errors import PhotographError
 from edgeseg.field_of_view import FieldOfView, field_of_view, find
 from edgeseg.files import atomically
 from edgeseg.inputs import Part, output_file
+from edgeseg.meanwhile import Meanwhile
 from edgeseg.overlay import overlay, overlay_bands
-from edgeseg.photo import as_photo, bands, decode
+from edgeseg.photo import as_photo, decode
 from edgeseg.quality import NO_FUNDUS, Quality, quality
 from edgeseg.results import marks
 from edgeseg.results.record import Made, Record, Skipped
@@ -73,14 +77,12 @@ class Maker(NamedTuple):
     Attributes:
         segmenter: The model.
         made: As in a record.
-        model: SHA-256 of the model file.
-        options: SHA-256 of what else decides on a mask.
+        hashes: SHA-256 of the model file, and of what else decides on a mask.
     """
 
     segmenter: Segmenter
     made: Made
-    model: str
-    options: str
+    hashes: Meanwhile[tuple[str, str]]
 
     @classmethod
     def of(cls, segmenter: Segmenter, version: str) -> Maker:
@@ -93,7 +95,15 @@ class Maker(NamedTuple):
         card, runtime = segmenter.card, segmenter.runtime_name
         made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
         options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
-        return cls(segmenter, made, marks.of_file(segmenter.file.path), marks.of_options(options))
+        return cls(segmenter, made, Meanwhile(lambda: (marks.of_file(segmenter.file.path), marks.of_options(options))))
+
+    def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> marks.Marks:
+        """Of what is made of a photograph's file, or of a stream's frame (H, W, 3).
+
+        Raises:
+            ModelError: The model file cannot be read any more.
+        """
+        return marks.Marks(marks.of_photograph(photograph), *self.hashes.result())
 
 
 class Stages:
@@ -106,7 +116,7 @@ class Stages:
         wanted: What to write.
         ready: Called before anything is written or told.
         video: Of a stream's overlays.
-        packers: Threads that pack a picture.
+        cores: That one frame may take; 1 where other frames are in hand beside it.
     """
 
     def __init__(
@@ -115,10 +125,10 @@ class Stages:
         wanted: Wanted,
         ready: Callable[[], None],
         video: OverlayVideo | None = None,
-        packers: int = 1,
+        cores: int = 1,
     ) -> None:
         self.maker, self.wanted, self.ready = maker, wanted, ready
-        self.video, self.packers = video, packers
+        self.video, self.cores = video, cores
 
     @cached_property
     def _seen(self) -> Repeats:
@@ -130,13 +140,11 @@ class Stages:
         """Read and decode a frame, unless its results are there already."""
         start = time.perf_counter()
         try:
-            payload, its_marks = frame.load(), None
-            if self.wanted.parts:
-                its_marks = marks.Marks(marks.of_photograph(payload), self.maker.model, self.maker.options)
-            files = self.wanted.files(frame)
-            if self.wanted.resume and its_marks and its_marks.are_on(files.values()):
+            payload, files = frame.load(), self.wanted.files(frame)
+            if self.wanted.resume and files and self.maker.marks(payload).are_on(files.values()):
                 return Record(frame, self.maker.made, files, skipped="done before")
             photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
+            its_marks = self.maker.marks(payload) if files else None
         except PhotographError as error:
             return Record(frame, self.maker.made, error=str(error))
         return Decoded(frame, photo, its_marks, {"decode": _ms_since(start)})
@@ -152,18 +160,28 @@ class Stages:
         except PhotographError as error:
             return self._without_fundus(decoded, repeats, error)
         timings = {**decoded.timings, "field_of_view": _ms_since(start)}
-        start = time.perf_counter()
-        judged = self._judge(photo, fov)
-        timings["quality"] = _ms_since(start)
-        if self.wanted.skip_ungradable and judged.ungradable:
-            return Judged(decoded, judged, repeats, timings, skipped="ungradable")
+        judged = self._judging(photo, fov, timings)
+        if self.wanted.skip_ungradable and judged().ungradable:
+            return Judged(decoded, judged(), repeats, timings, skipped="ungradable")
         done = self.maker.segmenter.segment(photo, frame.name, fov, begun)
-        return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
+        return Judged(decoded, judged(), repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
         return self._seen.of(photo) if frame.repeats is None else frame.repeats
+
+    def _judging(self, photo: Photo, fov: FieldOfView, timings: dict[str, float]) -> Callable[[], Quality]:
+        """Judge a frame, in a thread where a core is free for it -> what gives the verdict, any number of times."""
+
+        @cache
+        def judge() -> Quality:
+            start = time.perf_counter()
+            judged = self._judge(photo, fov)
+            timings["quality"] = _ms_since(start)
+            return judged
+
+        return Meanwhile(judge).result if self.cores > 1 else judge
 
     def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
         """By the field that is found, also for a network that looks at the whole frame."""
@@ -198,7 +216,7 @@ class Stages:
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)
-                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings, self.packers)
+                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings, self.cores)
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)
@@ -242,10 +260,11 @@ def _write(
 
 def _rows(done: Segmentation, part: Part) -> Iterator[png.Rows]:
     if part == "vessels":
-        return bands(done.mask)
+        return (done.mask[rows] for rows in bands(len(done.mask)))
     if part == "overlay":
         return overlay_bands(done.photo, done.mask)
-    return ((band * 65535).round().astype("uint16") for band in bands(done.probability))
+    probability = done.probability
+    return ((probability[rows] * 65535).round().astype("uint16") for rows in bands(len(probability)))
 
 
 def _ms_since(start: float) -> float:

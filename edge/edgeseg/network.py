@@ -1,0 +1,55 @@
+"""The network that a request asks for: found at once, loaded in a thread.
+
+Apart from `edgeseg.segmenter`, so that a run has it loaded while it loads OpenCV and all that prepares photographs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from edgeseg.errors import UsageError
+from edgeseg.meanwhile import Meanwhile
+from edgeseg.model_choice import PrecisionChoice
+from edgeseg.plan import make_plan
+from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice, loader
+
+
+class Network:
+    """A network that is being loaded.
+
+    Args:
+        model: a shipped name (`default`) or a model file.
+        precision: `auto`, or the precision whose file is to be loaded.
+        runtime: `auto` (OpenVINO where it is installed), `onnxruntime` or `openvino`.
+        threads: to compute with; None takes every core that the process may use.
+        provider: ONNX Runtime's (`cpu`, `cuda`, `tensorrt`); None is the CPU.
+
+    Raises:
+        ModelError: there is no such model or precision, or it does not say how it is fed.
+        SurroundingsError: the runtime is not installed.
+        UsageError: `threads` makes no sense.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "default",
+        precision: PrecisionChoice = "auto",
+        runtime: RuntimeChoice = "auto",
+        threads: int | None = None,
+        provider: ProviderChoice | None = None,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads = {threads}: at least 1")
+        self.file, self.runtime_name, self.threads, _ = make_plan(model, precision, runtime, threads, provider)
+        self.card = self.file.card
+        size = self.card.preprocessing.size
+        self._loading = Meanwhile(loader(self.file.path, size, self.runtime_name, self.threads, provider))
+
+    def loaded(self) -> Runtime:
+        """Wait for it.
+
+        Raises:
+            ModelError: it was refused.
+            SurroundingsError: the provider is not available.
+        """
+        return self._loading.result()

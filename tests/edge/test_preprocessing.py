@@ -1,0 +1,78 @@
+"""How a photograph is prepared, as untrusted data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeseg.errors import ModelError
+from edgeseg.preprocessing import Preprocessing, preset
+
+JSON_VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["keep", "fov"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    max_leaves=6,
+)
+KEYS = list(Preprocessing(size=64).to_dict())
+
+
+def test_presets_are_what_the_design_says() -> None:
+    assert preset("edge") == Preprocessing(640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0)
+    assert preset("edge", 1024).size == 1024
+    imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    reference = Preprocessing(512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet)
+    assert preset("reference") == reference
+
+
+@given(st.from_type(Preprocessing))
+def test_record_survives_json(how: Preprocessing) -> None:
+    assert Preprocessing.from_dict(json.loads(json.dumps(how.to_dict()))) == how
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({}, "size"),
+        ({"size": 64, "Size": 3}, "'Size'"),
+        ({"size": 64, "fov": "circle"}, "fov"),
+        ({"size": 64, "fov": 3}, "fov"),
+        ({"size": 64, "fov": "keep"}, "fov"),
+        ({"size": "keep"}, "size"),
+        ({"size": True}, "size"),
+        ({"size": 64.5}, "size"),
+        ({"size": 31}, "size"),
+        ({"size": 100_000}, "size"),
+        ({"size": float("inf")}, "size"),
+        ({"size": float("nan")}, "size"),
+        ({"size": 10**400}, "size"),
+        ({"size": 64, "tiles": 0}, "tiles"),
+        ({"size": 64, "tiles": "keep"}, "tiles"),
+        ({"size": 64, "clip_limit": 0}, "clip_limit"),
+        ({"size": 64, "clip_limit": float("nan")}, "clip_limit"),
+        ({"size": 64, "fill": 256}, "fill"),
+        ({"size": 64, "fill": "black"}, "fill"),
+        ({"size": 64, "mean": [0, 0]}, "mean"),
+        ({"size": 64, "mean": [0, 0, "x"]}, "mean"),
+        ({"size": 64, "mean": [0, 0, 10**400]}, "mean"),
+        ({"size": 64, "std": [1, 0, 1]}, "std"),
+        ({"size": 64, "std": [1, float("nan"), 1]}, "std"),
+    ],
+)
+def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str) -> None:
+    with pytest.raises(ModelError, match=named) as refusal:
+        Preprocessing.from_dict(values)
+    assert "\n" not in str(refusal.value)
+
+
+@given(st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=6)), JSON_VALUES, max_size=6))
+def test_any_values_give_a_record_or_a_refusal(values: dict[str, object]) -> None:
+    try:
+        how = Preprocessing.from_dict({"size": 64} | values)
+    except ModelError:
+        return
+    assert Preprocessing.from_dict(how.to_dict()) == how

@@ -18,7 +18,7 @@ from edgeseg.field_of_view import FieldOfView, field_of_view
 from edgeseg.model_choice import PrecisionChoice
 from edgeseg.network import Network
 from edgeseg.photo import as_photo, decode, read
-from edgeseg.postprocess import to_frame, to_mask
+from edgeseg.postprocess import Scratch, to_frame, to_mask
 from edgeseg.preprocess import Begun, Placement, begin, preprocess
 from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice
 
@@ -109,6 +109,7 @@ class Segmenter:
             raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
         self._network = network
         self._runtime: Runtime | None = None
+        self._scratch = Scratch()
         self.file, self.card, self.threads = network.file, network.card, network.threads
         self.runtime_name = network.runtime_name
         self.threshold = self.card.threshold if threshold is None else threshold
@@ -174,7 +175,7 @@ class Segmenter:
         if not (working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING):  # so written, NaN fails too
             raise ModelError(f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged")
         watch.lap("infer")
-        mask = to_mask(working, ready.placement, fov.mask, self.threshold)
+        mask = to_mask(working, ready.placement, fov.mask, self.threshold, self._scratch)
         watch.lap("postprocess")
         return Segmentation(pixels, mask, fov, watch.laps, self.threshold, working, ready.placement)
 

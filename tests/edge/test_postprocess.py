@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgeseg.arrays import Box, Mask, Probability
 from edgeseg.field_of_view import FieldOfView
-from edgeseg.postprocess import to_frame, to_mask
+from edgeseg.postprocess import Scratch, to_frame, to_mask
 from edgeseg.preprocess import Placement, preprocess
 from edgeseg.preprocessing import Preprocessing
 
@@ -47,6 +47,16 @@ def test_mask_is_the_probability_thresholded(placement: Placement, threshold: fl
     counts = in_source & (inside > 0)
     assert not frame[~counts].any()
     assert np.array_equal(mask, np.where(counts & (frame >= np.float32(threshold)), 255, 0))
+
+
+@given(st.lists(placements(), min_size=2, max_size=4), st.integers(0, 99))
+def test_memory_that_is_used_again_leaves_no_trace(placed: list[Placement], seed: int) -> None:
+    scratch, rng = Scratch(), np.random.default_rng(seed)
+    for placement in placed:
+        working: Probability = rng.random((placement.size, placement.size), np.float32)
+        everywhere: Mask = np.full(placement.frame, 255, np.uint8)
+        alone = to_mask(working, placement, everywhere, 0.5)
+        assert np.array_equal(to_mask(working, placement, everywhere, 0.5, scratch), alone)
 
 
 def test_a_large_photograph_gets_in_bands_what_it_would_get_at_once() -> None:

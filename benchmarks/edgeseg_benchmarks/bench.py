@@ -59,7 +59,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in the newe
 @click.option("--reference", is_flag=True,
               help="Also ResUNet-Deeper in FP32 and FP16, with random weights (extra 'export').")  # fmt: skip
 @click.option("--bounds/--no-bounds", default=True,
-              help="Also what the first row costs against yardsticks: start, memory, all but the network.  "
+              help="Also what the first model costs against yardsticks: start, memory, all but the network.  "
                    "[default: on]")  # fmt: skip
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write the record, for other programs.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write the table as CSV.")

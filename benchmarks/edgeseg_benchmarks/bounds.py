@@ -1,4 +1,4 @@
-"""The bounds that a bench shows of its first row: its costs against their yardsticks, on drawn photographs."""
+"""The bounds that a bench shows: what the first row's model costs against yardsticks, on drawn photographs."""
 
 from __future__ import annotations
 
@@ -30,18 +30,26 @@ def bounds(
     """What a row that was measured costs against its yardsticks; nothing where `edgeseg run` does not know its runtime.
 
     Args:
-        candidate: the row, whose file, runtime and threads are taken.
+        candidate: a row, whose file, runtime and threads are taken.
         drawn: a photograph; a smaller and a larger one are made of it, beside it.
         timeout_s: for one process.
         note: told what is going on, in a few words each time.
     """
     if candidate.key.runtime == PEER:
         return ()
-    options = run_options(candidate)
+    options, precision = run_options(candidate), candidate.key.precision
     steps: tuple[tuple[Bound, str, Callable[[], Bound]], ...] = (
         (yardsticks.FRAME, "the drawn photograph, decoded", lambda: _frame(candidate, drawn, timeout_s)),
-        (yardsticks.START, _told(SMALL), lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s)),
-        (yardsticks.MEMORY, _told(LARGE), lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s)),
+        (
+            yardsticks.START,
+            _told(precision, SMALL),
+            lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s),
+        ),
+        (
+            yardsticks.MEMORY,
+            _told(precision, LARGE),
+            lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s),
+        ),
         (yardsticks.HELP, "", lambda: yardsticks.usage(HELP, timeout_s)),
     )
     found = []
@@ -85,8 +93,8 @@ def _covering(photo: Photo, size: tuple[int, int]) -> Photo:
     return np.asarray(cv2.resize(photo, (width, width), interpolation=smooth)[top : top + height], np.uint8)
 
 
-def _told(size: tuple[int, int]) -> str:
-    return f"a drawn photograph of {size[0]}x{size[1]}"
+def _told(precision: str, size: tuple[int, int]) -> str:
+    return f"a drawn photograph of {size[0]}x{size[1]} in {precision}"
 
 
 def _frame(candidate: Candidate, photograph: Path, timeout_s: float) -> Bound:

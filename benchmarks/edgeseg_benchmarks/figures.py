@@ -99,7 +99,9 @@ def bound_line(bound: Bound) -> str:
 
 
 def bound_lines(bench: Bench) -> list[str]:
-    """A heading that names the row, then a line for each; nothing where they were not measured."""
+    """A heading that names the model, then a line for each; nothing where they were not measured."""
     if not bench.bounds:
         return []
-    return [f"bounds of {bench.rows[0].key}, in turns with a yardstick each:", *map(bound_line, bench.bounds)]
+    key = bench.rows[0].key
+    heading = f"bounds of {key.model} in {key.runtime}, in the precision that `edgeseg run` takes, in turns with a "
+    return [f"{heading}yardstick each:", *map(bound_line, bench.bounds)]

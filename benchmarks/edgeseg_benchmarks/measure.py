@@ -16,7 +16,15 @@ from edgeseg_benchmarks import reference
 from edgeseg_benchmarks.bounds import bounds
 from edgeseg_benchmarks.cold_start import SLOW_MS, cold_start
 from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
-from edgeseg_benchmarks.order import DEFAULT_RUNTIME, PEER, Candidate, Order, candidates, installed_runtimes
+from edgeseg_benchmarks.order import (
+    DEFAULT_RUNTIME,
+    PEER,
+    Candidate,
+    Order,
+    as_run_takes_it,
+    candidates,
+    installed_runtimes,
+)
 from edgeseg_benchmarks.processes import Process, RowError
 from edgeseg_benchmarks.turns import Turn, latency, ratio, stages
 
@@ -58,7 +66,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
                 row.close()
             for peak in peaks.values():
                 peak.close()
-        bounded = order.bounds and not rows[0].failure
+        bounded = as_run_takes_it(chosen[0], order.models[0]) if order.bounds and not rows[0].failure else None
         best = {number: peak.gflops for number, peak in peaks.items() if peak.gflops}
         bench = Bench(
             device=device,
@@ -67,7 +75,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
             photographs=f"a drawn photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels (PNG, seed {SEED})",
             rounds=max(len(row.turns) for row in rows),
             peaks=best,
-            bounds=bounds(chosen[0], photograph, order.timeout_s, note) if bounded else (),
+            bounds=bounds(bounded, photograph, order.timeout_s, note) if bounded else (),
             warnings=(*troubles(device), *_late_troubles(device.throttling), *_too_many_threads(chosen)),
         )
     return told_honestly(bench)

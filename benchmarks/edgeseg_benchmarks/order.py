@@ -39,7 +39,7 @@ class Order:
         reference: ResUNet-Deeper too.
         timeout_s: for one answer of a row's process.
         only: of all these rows; empty for all.
-        bounds: also what the first row costs against yardsticks.
+        bounds: also what the first model costs against yardsticks, in the precision that `edgeseg run` takes.
     """
 
     models: tuple[str, ...] = ("default",)
@@ -75,6 +75,15 @@ class Candidate:
     taken_by_auto: bool = False
     remarks: tuple[str, ...] = ()
     scored: bool = True
+
+
+def as_run_takes_it(candidate: Candidate, model: str) -> Candidate:
+    """The same row in the precision that `edgeseg run` takes of this model by itself; as it is, where that fails."""
+    try:
+        file = find_model(model, "auto", cpu.features())
+    except EdgesegError:
+        return candidate
+    return replace(candidate, key=replace(candidate.key, precision=file.card.precision), file=file.path)
 
 
 def installed_runtimes() -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from edgeseg.runtimes import resolve
-from edgeseg_benchmarks.order import Order, candidates, installed_runtimes
+from edgeseg_benchmarks.order import Order, as_run_takes_it, candidates, installed_runtimes
 
 
 def _order(*models: Path, **more: object) -> Order:
@@ -18,6 +20,19 @@ def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: P
     order = _order(in_half / "tiny.fp32.onnx", precisions=("fp32", "fp16"), threads=(1, 2))
     keys = [candidate.key for candidate in candidates(order)]
     assert [(key.precision, key.threads) for key in keys] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
+
+
+def test_what_run_takes_of_a_row_is_the_rule_of_auto(in_half: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(model: Path | str) -> tuple[str, str | None]:
+        found = as_run_takes_it(candidates(_order(in_half / "tiny.fp32.onnx"))[0], str(model))
+        return found.key.precision, found.file.name if found.file else None
+
+    monkeypatch.setattr("edgeseg.cpu.features", lambda: frozenset({"fphp", "asimdhp"}))
+    assert taken(in_half / "tiny") == ("fp16", "tiny.fp16.onnx")
+    assert taken(in_half / "tiny.fp32.onnx") == ("fp32", "tiny.fp32.onnx")  # named, so taken as it is
+    assert taken("nowhere") == ("fp32", "tiny.fp32.onnx")
+    monkeypatch.setattr("edgeseg.cpu.features", frozenset)
+    assert taken(in_half / "tiny") == ("fp32", "tiny.fp32.onnx")
 
 
 def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(in_half: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width
         "p50 30.0", "p90 31.0", "p95 32.0", "min 29.0", "33.33 frames/s", "infer 30.0", "field of view 1.00",
         "4.05 MB file", "236 MB memory", "0.61 s cold start", "7.3 GMAC", "486 GFLOP/s", "62% of peak",
         "25 conv float32", "0.8000", "drop 0.0010", "1.40x slower", "FAILED: not installed", "warning: hot",
-        "bounds of default fp32 onnxruntime 2 threads", "start: 1.55x imports (240 of 154 ms), on a small one; ",
+        "bounds of default in onnxruntime", "start: 1.55x imports (240 of 154 ms), on a small one; ",
         "aim at most 1.6x: reached", "memory: 125.4 MB above imports (187 over 62 MB); aim at most 120 MB: not reached",
         "all but the network: could not be measured (it died",
     ):  # fmt: skip

@@ -29,7 +29,7 @@ class Bench:
         rounds: that each row was timed for.
         peaks: thousand million FP32 operations a second of a large matrix product, by threads.
         warnings: what makes the figures doubtful (governor, temperature, something else that runs).
-        bounds: of the first row, what it costs against yardsticks; empty where they were not measured.
+        bounds: of the first model, what it costs against yardsticks; empty where they were not measured.
     """
 
     device: Device

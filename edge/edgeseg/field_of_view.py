@@ -6,7 +6,7 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +18,7 @@ from edgeseg.fov.rim import Rim
 from edgeseg.preprocessing import FovMethod
 
 
-@dataclass(frozen=True, eq=False)
-class FieldOfView:
+class FieldOfView(NamedTuple):
     """The field of view of one photograph.
 
     Attributes:

@@ -11,9 +11,9 @@ import json
 import math
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias, cast, get_args
+from types import MappingProxyType
+from typing import BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from edgeseg.errors import ModelError
 from edgeseg.preprocessing import Preprocessing
@@ -31,8 +31,7 @@ _MOST_FIELDS = 10_000
 _LONGEST_TEXT = 1000
 
 
-@dataclass(frozen=True)
-class Licence:
+class Licence(NamedTuple):
     """A data set that the weights carry."""
 
     name: str
@@ -40,8 +39,7 @@ class Licence:
     licence: str
 
 
-@dataclass(frozen=True)
-class ModelCard:
+class ModelCard(NamedTuple):
     """What a model is, how to feed it, and what is known of it.
 
     Attributes:
@@ -67,15 +65,22 @@ class ModelCard:
     preprocessing: Preprocessing
     threshold: float
     training_data: tuple[Licence, ...]
-    evidence: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, float] = MappingProxyType({})
     checkpoint_sha256: str = ""
 
     def to_metadata(self) -> dict[str, str]:
         """`edgeseg.*` entries: text as it is, everything else as JSON."""
-        plain = asdict(self) | {"preprocessing": self.preprocessing.to_dict(), "format": FORMAT}
         return {
             PREFIX + key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-            for key, value in plain.items()
+            for key, value in (self.to_dict() | {"format": FORMAT}).items()
+        }
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values."""
+        return self._asdict() | {
+            "preprocessing": self.preprocessing.to_dict(),
+            "training_data": [licence._asdict() for licence in self.training_data],
+            "evidence": dict(self.evidence),
         }
 
     @classmethod

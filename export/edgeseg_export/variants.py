@@ -146,7 +146,7 @@ def make(precision: Precision, maker: Maker, exported: Exported, digest: str, tr
         failure = Check("made", None, None, f"{type(error).__name__}: {one_line(error)}", False)
         return Variant(file, _evidence(file, card, (), (failure,)), None)
     if measured.data_sets:
-        card = replace(card, evidence={**card.evidence, **_dice(measured.data_sets)})
+        card = card._replace(evidence={**card.evidence, **_dice(measured.data_sets)})
         file.write_bytes(with_card(made.model, card))
     checks = _checks(precision, exported, made, file, card, measured, truth, order)
     return Variant(file, _evidence(file, card, measured.data_sets, checks), measured)

@@ -24,14 +24,13 @@ def quick_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tiny.fp32.onnx` with `tiny.fp16.onnx` beside it, and a `damaged.fp32.onnx`."""
     onnx = pytest.importorskip("onnx", reason="making a half-precision file needs onnx (extra 'export')")
-    from dataclasses import replace
 
     from edgeseg.model_card import read_card
     from edgeseg_export.half import to_half_compute
     from edgeseg_export.publish import with_card
 
     folder = tmp_path_factory.mktemp("half")
-    card = replace(read_card(tiny_model), precision="fp16")
+    card = read_card(tiny_model)._replace(precision="fp16")
     (folder / "tiny.fp16.onnx").write_bytes(with_card(to_half_compute(onnx.load(tiny_model)), card))
     shutil.copy(tiny_model, folder / "tiny.fp32.onnx")
     broken = onnx.load(tiny_model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,7 +79,7 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
 
     def write(name: str, **changes: object) -> Path:
         file = tmp_path / f"{name}.onnx"
-        file.write_bytes(model_bytes(replace(CARD, **changes).to_metadata()))  # type: ignore[arg-type]
+        file.write_bytes(model_bytes(CARD._replace(**changes).to_metadata()))  # type: ignore[arg-type]
         return file
 
     return write

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,7 +93,7 @@ def test_json_holds_the_whole_card(save: Save) -> None:
 
 
 def test_a_dynamic_size_has_no_cost(save: Save) -> None:
-    file = save(replace(CARD, gmac=None).to_metadata(), "eye.fp16.onnx")
+    file = save(CARD._replace(gmac=None).to_metadata(), "eye.fp16.onnx")
     assert json.loads(_info(file, "--json").stdout)["gmac"] is None
     assert "depends on" in _info(file).stdout
 
@@ -107,7 +106,7 @@ def test_an_exported_model_tells_about_itself(tiny_model: Path) -> None:
 def test_a_shipped_name_tells_which_file_would_be_taken(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(replace(CARD, precision="fp32").to_metadata(), "eye.fp32.onnx")
+    save(CARD._replace(precision="fp32").to_metadata(), "eye.fp32.onnx")
     monkeypatch.setattr(model_choice, "FOLDER", tmp_path)
     monkeypatch.setattr(model_choice, "SHIPPED", {"default": "eye"})
     told = json.loads(_info("default", "--json").stdout)
@@ -123,13 +122,13 @@ def test_every_shipped_model_says_what_it_carries(name: str) -> None:
 
 
 def test_a_models_text_is_no_command_for_the_terminal(save: Save) -> None:
-    hostile = replace(CARD, name="\x1b]0;owned\x07", training_data=(Licence("\x9b2J", 1, "\r\nline"),))
+    hostile = CARD._replace(name="\x1b]0;owned\x07", training_data=(Licence("\x9b2J", 1, "\r\nline"),))
     result = _info(save(hostile.to_metadata(), "eye.fp16.onnx"))
     assert not set(result.output) & set("\x1b\x07\x9b\r")
 
 
 def test_a_models_text_is_no_markup(save: Save) -> None:
-    result = _info(save(replace(CARD, name="[red]eye[/nosuch]").to_metadata(), "eye.fp16.onnx"))
+    result = _info(save(CARD._replace(name="[red]eye[/nosuch]").to_metadata(), "eye.fp16.onnx"))
     assert result.exit_code == 0
     assert "[red]eye[/nosuch]" in result.stdout
 

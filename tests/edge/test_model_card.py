@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
@@ -208,6 +207,6 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_dynamic_size_has_no_gmac(card: ModelCard) -> None:
-    dynamic = replace(card, gmac=None)
+    dynamic = card._replace(gmac=None)
     assert dynamic.to_metadata()["edgeseg.gmac"] == "null"
     assert ModelCard.from_metadata(dynamic.to_metadata(), "x.onnx").gmac is None

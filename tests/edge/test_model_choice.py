@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -117,7 +116,7 @@ def test_the_rule_always_gives_a_file_that_is_there(card: ModelCard, only: Preci
 
 
 def dice(precision: Precision, card: ModelCard, evidence: dict[str, float]) -> ModelCard:
-    return replace(card, precision=precision, evidence=evidence)
+    return card._replace(precision=precision, evidence=evidence)
 
 
 @pytest.mark.parametrize("feature", ["avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "avx2"])
@@ -126,6 +125,6 @@ def test_int8_where_the_cpu_has_the_instructions_and_the_card_the_proof(card: Mo
     wide, small = dice("fp32", card, {"drive/test/native": 0.806}), dice("int8", card, proven)
     assert choose({"fp32": wide, "int8": small}, {feature})[0] == "int8"
     assert choose({"fp32": wide, "int8": small}, {"sse4_1", "asimd"})[0] == "fp32"
-    assert choose({"int8": small, "fp16w": replace(wide, precision="fp16w")}, {feature})[0] == "int8"
+    assert choose({"int8": small, "fp16w": wide._replace(precision="fp16w")}, {feature})[0] == "int8"
     for evidence in ({}, {"drive/test/native": 0.8}, {"synthetic/test/native": 0.9}, {"stare/test/native": 0.9}):
         assert choose({"fp32": wide, "int8": dice("int8", card, evidence)}, {feature})[0] == "fp32"

@@ -232,7 +232,7 @@ def test_parity_notices_another_network(tmp_path: Path) -> None:
         other.output[0].bias.fill_(float("nan"))  # type: ignore[index]
     assert {check.name for check in compared(file, other, how, tmp_path) if not check} == {"finite", "difference"}
     assert checks.check_card(file, card)
-    assert not checks.check_card(file, replace(card, threshold=0.1))
+    assert not checks.check_card(file, card._replace(threshold=0.1))
 
 
 def compared(file: Path, network: ResUNet, how: Preprocessing, scratch: Path) -> list[Check]:

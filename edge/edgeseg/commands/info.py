@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -33,8 +32,7 @@ def info(file: str, as_json: bool) -> None:
 
 
 def _to_dict(model: ModelFile) -> dict[str, object]:
-    card = asdict(model.card) | {"preprocessing": model.card.preprocessing.to_dict()}
-    return {"file": str(model.path), "file_bytes": model.path.stat().st_size, **card}
+    return {"file": str(model.path), "file_bytes": model.path.stat().st_size, **model.card.to_dict()}
 
 
 def _print(model: ModelFile) -> None:

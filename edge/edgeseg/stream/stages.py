@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,12 +77,12 @@ class Maker(NamedTuple):
     Attributes:
         segmenter: The model.
         made: As in a record.
-        hashes: SHA-256 of the model file, and of what else decides on a mask.
+        hashes: SHA-256 of the model file, and of what else decides on a mask; computed when first called.
     """
 
     segmenter: Segmenter
     made: Made
-    hashes: Meanwhile[tuple[str, str]]
+    hashes: Callable[[], tuple[str, str]]
 
     @classmethod
     def of(cls, segmenter: Segmenter, version: str) -> Maker:
@@ -95,7 +95,7 @@ class Maker(NamedTuple):
         card, runtime = segmenter.card, segmenter.runtime_name
         made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
         options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
-        return cls(segmenter, made, Meanwhile(lambda: (marks.of_file(segmenter.file.path), marks.of_options(options))))
+        return cls(segmenter, made, cache(lambda: (marks.of_file(segmenter.file.path), marks.of_options(options))))
 
     def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> marks.Marks:
         """Of what is made of a photograph's file, or of a stream's frame (H, W, 3).
@@ -103,7 +103,7 @@ class Maker(NamedTuple):
         Raises:
             ModelError: The model file cannot be read any more.
         """
-        return marks.Marks(marks.of_photograph(photograph), *self.hashes.result())
+        return marks.Marks(marks.of_photograph(photograph), *self.hashes())
 
 
 class Stages:
@@ -143,11 +143,11 @@ class Stages:
             payload, files = frame.load(), self.wanted.files(frame)
             if self.wanted.resume and files and self.maker.marks(payload).are_on(files.values()):
                 return Record(frame, self.maker.made, files, skipped="done before")
+            marking = Meanwhile(partial(self.maker.marks, payload)) if files else None
             photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
-            its_marks = self.maker.marks(payload) if files else None
         except PhotographError as error:
             return Record(frame, self.maker.made, error=str(error))
-        return Decoded(frame, photo, its_marks, {"decode": _ms_since(start)})
+        return Decoded(frame, photo, marking.result() if marking else None, {"decode": _ms_since(start)})
 
     def segment(self, decoded: Decoded | Record) -> Judged | Record:
         """Judge a frame, and segment it where it shows a fundus that is good enough."""

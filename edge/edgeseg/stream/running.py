@@ -155,8 +155,8 @@ class Run(NamedTuple):
             # A video needs every frame, also one whose pictures are there.
             wanted = wanted._replace(parts=wanted.parts if self.frames else (), resume=wanted.resume and video is None)
         # Where writing has threads of its own, each packs alone.
-        cores = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
-        return Stages(self.maker, wanted, self.ready, video, cores)
+        packers = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
+        return Stages(self.maker, wanted, self.ready, video, packers)
 
     def _writers(self, source: Source) -> int:
         """One photograph needs no threads, what is live is told at once; a video takes its frames in their order."""

@@ -116,7 +116,7 @@ class Stages:
         wanted: What to write.
         ready: Called before anything is written or told.
         video: Of a stream's overlays.
-        cores: That one frame may take; 1 where other frames are in hand beside it.
+        packers: Threads that pack a picture.
     """
 
     def __init__(
@@ -125,10 +125,10 @@ class Stages:
         wanted: Wanted,
         ready: Callable[[], None],
         video: OverlayVideo | None = None,
-        cores: int = 1,
+        packers: int = 1,
     ) -> None:
         self.maker, self.wanted, self.ready = maker, wanted, ready
-        self.video, self.cores = video, cores
+        self.video, self.packers = video, packers
 
     @cached_property
     def _seen(self) -> Repeats:
@@ -160,28 +160,18 @@ class Stages:
         except PhotographError as error:
             return self._without_fundus(decoded, repeats, error)
         timings = {**decoded.timings, "field_of_view": _ms_since(start)}
-        judged = self._judging(photo, fov, timings)
-        if self.wanted.skip_ungradable and judged().ungradable:
-            return Judged(decoded, judged(), repeats, timings, skipped="ungradable")
+        start = time.perf_counter()
+        judged = self._judge(photo, fov)
+        timings["quality"] = _ms_since(start)
+        if self.wanted.skip_ungradable and judged.ungradable:
+            return Judged(decoded, judged, repeats, timings, skipped="ungradable")
         done = self.maker.segmenter.segment(photo, frame.name, fov, begun)
-        return Judged(decoded, judged(), repeats, {**done.timings, **timings}, done)
+        return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
         return self._seen.of(photo) if frame.repeats is None else frame.repeats
-
-    def _judging(self, photo: Photo, fov: FieldOfView, timings: dict[str, float]) -> Callable[[], Quality]:
-        """Judge a frame, in a thread where a core is free for it -> what gives the verdict, any number of times."""
-
-        @cache
-        def judge() -> Quality:
-            start = time.perf_counter()
-            judged = self._judge(photo, fov)
-            timings["quality"] = _ms_since(start)
-            return judged
-
-        return Meanwhile(judge).result if self.cores > 1 else judge
 
     def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
         """By the field that is found, also for a network that looks at the whole frame."""
@@ -216,7 +206,7 @@ class Stages:
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)
-                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings, self.cores)
+                _write(file, (size[0], size[1]), _rows(done, part), judged.decoded.marks, timings, self.packers)
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time)

@@ -27,7 +27,7 @@ SMALL, LARGE = (584, 584), (3504, 2336)
 def bounds(
     candidate: Candidate, drawn: Path, timeout_s: float, note: Callable[[str], None] = lambda _: None
 ) -> tuple[Bound, ...]:
-    """What a row that was measured costs against its yardsticks; nothing where `edgeseg run` does not know its runtime.
+    """What a row costs against its yardsticks; nothing where `edgeseg run` does not know its runtime.
 
     Args:
         candidate: a row, whose file, runtime and threads are taken.
@@ -37,19 +37,11 @@ def bounds(
     """
     if candidate.key.runtime == PEER:
         return ()
-    options, precision = run_options(candidate), candidate.key.precision
+    options, by = run_options(candidate), f", by the {candidate.key.precision} file"
     steps: tuple[tuple[Bound, str, Callable[[], Bound]], ...] = (
-        (yardsticks.FRAME, "the drawn photograph, decoded", lambda: _frame(candidate, drawn, timeout_s)),
-        (
-            yardsticks.START,
-            _told(precision, SMALL),
-            lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s),
-        ),
-        (
-            yardsticks.MEMORY,
-            _told(precision, LARGE),
-            lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s),
-        ),
+        (yardsticks.FRAME, f"the drawn photograph, decoded{by}", lambda: _frame(candidate, drawn, timeout_s)),
+        (yardsticks.START, _told(SMALL) + by, lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s)),
+        (yardsticks.MEMORY, _told(LARGE) + by, lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s)),
         (yardsticks.HELP, "", lambda: yardsticks.usage(HELP, timeout_s)),
     )
     found = []
@@ -93,8 +85,8 @@ def _covering(photo: Photo, size: tuple[int, int]) -> Photo:
     return np.asarray(cv2.resize(photo, (width, width), interpolation=smooth)[top : top + height], np.uint8)
 
 
-def _told(precision: str, size: tuple[int, int]) -> str:
-    return f"a drawn photograph of {size[0]}x{size[1]} in {precision}"
+def _told(size: tuple[int, int]) -> str:
+    return f"a drawn photograph of {size[0]}x{size[1]}"
 
 
 def _frame(candidate: Candidate, photograph: Path, timeout_s: float) -> Bound:

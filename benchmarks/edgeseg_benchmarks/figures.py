@@ -103,5 +103,5 @@ def bound_lines(bench: Bench) -> list[str]:
     if not bench.bounds:
         return []
     key = bench.rows[0].key
-    heading = f"bounds of {key.model} in {key.runtime}, in the precision that `edgeseg run` takes, in turns with a "
-    return [f"{heading}yardstick each:", *map(bound_line, bench.bounds)]
+    heading = f"bounds of {key.model} in {key.runtime}, in turns with a yardstick each:"
+    return [heading, *map(bound_line, bench.bounds)]

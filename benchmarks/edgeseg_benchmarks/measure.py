@@ -21,8 +21,8 @@ from edgeseg_benchmarks.order import (
     PEER,
     Candidate,
     Order,
-    as_run_takes_it,
     candidates,
+    in_autos_precision,
     installed_runtimes,
 )
 from edgeseg_benchmarks.processes import Process, RowError
@@ -66,7 +66,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
                 row.close()
             for peak in peaks.values():
                 peak.close()
-        bounded = as_run_takes_it(chosen[0], order.models[0]) if order.bounds and not rows[0].failure else None
+        bounded = in_autos_precision(chosen[0], order.models[0]) if order.bounds and not rows[0].failure else None
         best = {number: peak.gflops for number, peak in peaks.items() if peak.gflops}
         bench = Bench(
             device=device,

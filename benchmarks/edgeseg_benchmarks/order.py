@@ -39,7 +39,7 @@ class Order:
         reference: ResUNet-Deeper too.
         timeout_s: for one answer of a row's process.
         only: of all these rows; empty for all.
-        bounds: also what the first model costs against yardsticks, in the precision that `edgeseg run` takes.
+        bounds: also what the first model costs against yardsticks, in the precision that the rule of `auto` takes.
     """
 
     models: tuple[str, ...] = ("default",)
@@ -77,8 +77,8 @@ class Candidate:
     scored: bool = True
 
 
-def as_run_takes_it(candidate: Candidate, model: str) -> Candidate:
-    """The same row in the precision that `edgeseg run` takes of this model by itself; as it is, where that fails."""
+def in_autos_precision(candidate: Candidate, model: str) -> Candidate:
+    """The same row in the precision that the rule of `auto` takes of this model here; as it is, where that fails."""
     try:
         file = find_model(model, "auto", cpu.features())
     except EdgesegError:

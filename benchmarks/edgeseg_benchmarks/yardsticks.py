@@ -116,22 +116,24 @@ def frame(photograph: Path, pace: Pace, threads: int, model: str = "default", ru
 
     from edgeseg.field_of_view import field_of_view  # noqa: PLC0415
     from edgeseg.photo import read  # noqa: PLC0415
-    from edgeseg.postprocess import to_mask  # noqa: PLC0415
+    from edgeseg.postprocess import Scratch, to_mask  # noqa: PLC0415
     from edgeseg.preprocess import preprocess  # noqa: PLC0415
     from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 
     cv2.setNumThreads(threads)
     photo, segmenter = read(photograph), Segmenter(model, runtime=runtime, threads=threads)
     how, found = segmenter.card.preprocessing, segmenter.segment(photo)
-    box, target = found.fov.box, found.placement.target
+    box, target, scratch = found.fov.box, found.placement.target, Scratch()
 
     def resize() -> object:
         part = photo[box.rows, box.columns]
         return cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_AREA)
 
     def rest() -> object:
+        begun = segmenter.begin(photo)
         fov = field_of_view(photo, how.fov)
-        return to_mask(found.working, preprocess(photo, fov, how).placement, fov.mask, segmenter.threshold)
+        placement = preprocess(photo, fov, how, begun).placement
+        return to_mask(found.working, placement, fov.mask, segmenter.threshold, scratch)
 
     return _in_turns(FRAME, _timed(rest), _timed(resize), pace)
 

@@ -6,7 +6,7 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,7 +18,8 @@ from edgeseg.fov.rim import Rim
 from edgeseg.preprocessing import FovMethod
 
 
-class FieldOfView(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class FieldOfView:
     """The field of view of one photograph.
 
     Attributes:

@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from edgeseg.errors import ModelError
@@ -65,7 +64,7 @@ class ModelCard(NamedTuple):
     preprocessing: Preprocessing
     threshold: float
     training_data: tuple[Licence, ...]
-    evidence: Mapping[str, float] = MappingProxyType({})
+    evidence: Mapping[str, float] = {}
     checkpoint_sha256: str = ""
 
     def to_metadata(self) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _parts(probability: Probability, placement: Placement, scratch: Scratch) -> 
     Bands go down first, then across, in which rows know nothing of each other; all at once is quicker.
     """
     width, height = placement.source.width, placement.source.height
-    part = np.ascontiguousarray(probability[placement.target.rows, placement.target.columns])
+    part = np.ascontiguousarray(probability[placement.target.rows, placement.target.columns], np.float32)
     if not is_large((height, width)):
         yield slice(0, height), _resized(part, scratch.of(width, height))
         return

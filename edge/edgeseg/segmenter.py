@@ -62,7 +62,7 @@ class Segmentation:
 
 
 class Segmenter:
-    """One loaded model; segments any number of photographs, one after the other.
+    """One loaded model; segments any number of photographs, one after the other, never two at once.
 
     Where neither precision, runtime, threads nor provider is named, what `edgeseg doctor --tune` measured for this
     model on this CPU is taken, if it was measured.
@@ -90,29 +90,22 @@ class Segmenter:
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
     ) -> None:
-        self._take(Network(model, precision, runtime, threads, provider), threshold)
-        assert self.runtime
+        self._take(Network(model, precision, runtime, threads, threshold, provider))
+        self.runtime = self._network.loaded()
 
     @classmethod
-    def over(cls, network: Network, threshold: float | None = None) -> Segmenter:
-        """One whose network is being loaded still: `runtime` or the first photograph waits, and raises what is wrong.
-
-        Raises:
-            UsageError: `threshold` makes no sense.
-        """
+    def over(cls, network: Network) -> Segmenter:
+        """One whose network is being loaded: `runtime` or the first photograph waits, and raises what is wrong."""
         segmenter = cls.__new__(cls)
-        segmenter._take(network, threshold)
+        segmenter._take(network)
         return segmenter
 
-    def _take(self, network: Network, threshold: float | None) -> None:
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
+    def _take(self, network: Network) -> None:
         self._network = network
         self._runtime: Runtime | None = None
         self._scratch = Scratch()
         self.file, self.card, self.threads = network.file, network.card, network.threads
-        self.runtime_name = network.runtime_name
-        self.threshold = self.card.threshold if threshold is None else threshold
+        self.runtime_name, self.threshold = network.runtime_name, network.threshold
 
     @property
     def runtime(self) -> Runtime:

@@ -42,7 +42,7 @@ def test_all_are_measured_with_the_rows_file_in_other_processes(candidate: Candi
     assert [bound.status for bound in found] == ["ok"] * 4
     assert [bound.unit for bound in found] == ["ratio", "ratio", "bytes", "ratio"]
     assert all(bound.value and bound.cost and bound.yardstick for bound in found)
-    assert "100x100 in fp32" in found[1].note and "360x240 in fp32" in found[2].note
+    assert "100x100, by the fp32 file" in found[1].note and "360x240, by the fp32 file" in found[2].note
     assert len(said) == 4
     assert cores is None or os.sched_getaffinity(0) == cores
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.runtimes import resolve
-from edgeseg_benchmarks.order import Order, as_run_takes_it, candidates, installed_runtimes
+from edgeseg_benchmarks.order import Order, candidates, in_autos_precision, installed_runtimes
 
 
 def _order(*models: Path, **more: object) -> Order:
@@ -22,9 +22,9 @@ def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: P
     assert [(key.precision, key.threads) for key in keys] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
 
 
-def test_what_run_takes_of_a_row_is_the_rule_of_auto(in_half: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rule_of_auto_chooses_a_rows_precision(in_half: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def taken(model: Path | str) -> tuple[str, str | None]:
-        found = as_run_takes_it(candidates(_order(in_half / "tiny.fp32.onnx"))[0], str(model))
+        found = in_autos_precision(candidates(_order(in_half / "tiny.fp32.onnx"))[0], str(model))
         return found.key.precision, found.file.name if found.file else None
 
     monkeypatch.setattr("edgeseg.cpu.features", lambda: frozenset({"fphp", "asimdhp"}))

@@ -12,6 +12,7 @@ import pytest
 from edgeseg import Segmenter
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.network import Network
+from edgeseg.photo import encode_png
 from edgeseg.synthetic import Drawn, draw
 
 
@@ -22,11 +23,11 @@ def drawn() -> Drawn:
 
 
 def test_a_segmenter_over_a_network_is_one_of_its_model(tiny_model: Path, drawn: Drawn) -> None:
-    network = Network(tiny_model, threads=1)
-    over, itself = Segmenter.over(network, threshold=0.3), Segmenter(tiny_model, threads=1, threshold=0.3)
+    over = Segmenter.over(Network(tiny_model, threads=1, threshold=0.3))
+    itself = Segmenter(tiny_model, threads=1, threshold=0.3)
     assert (over.file, over.card, over.threads, over.threshold) == (itself.file, itself.card, 1, 0.3)
     assert (over.segment(drawn.photo).mask == itself.segment(drawn.photo).mask).all()
-    assert Segmenter.over(network).threshold == itself.card.threshold
+    assert Segmenter.over(Network(tiny_model)).threshold == itself.card.threshold
 
 
 def test_what_is_wrong_is_said_where_the_network_is_needed(write_model: Callable[..., Path], drawn: Drawn) -> None:
@@ -44,12 +45,19 @@ def test_what_makes_no_sense_is_said_at_once(tiny_model: Path, tmp_path: Path) -
     with pytest.raises(ModelError, match="nowhere"):
         Network(tmp_path / "nowhere.onnx")
     with pytest.raises(UsageError, match="threshold"):
-        Segmenter.over(Network(tiny_model), threshold=2)
+        Network(tmp_path / "nowhere.onnx", threshold=2)
 
 
-def test_a_network_is_begun_before_opencv_is_loaded(tiny_model: Path) -> None:
+def test_a_run_begins_its_network_before_it_loads_what_prepares_photographs(
+    tiny_model: Path, drawn: Drawn, tmp_path: Path
+) -> None:
     program = (
-        f"import sys; from edgeseg.network import Network; Network({str(tiny_model)!r}); print('cv2' in sys.modules)"
+        "import sys; from edgeseg import cli, network; real = network.Network\n"
+        "def told(*of): print('edgeseg.segmenter' in sys.modules, 'cv2' in sys.modules); return real(*of)\n"
+        "network.Network = told; cli.main()"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    photograph = tmp_path / "eye.png"
+    photograph.write_bytes(encode_png(drawn.photo))
+    run = [sys.executable, "-c", program, "run", str(photograph), "--model", str(tiny_model), "-o", str(tmp_path)]
+    told = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("False True\n")

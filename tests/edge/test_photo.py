@@ -203,13 +203,14 @@ def test_png_keeps_every_value(shape: tuple[int, ...], depth: type[np.unsignedin
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("heights", [[7], [1, 6], [3, 3, 1]])
+@pytest.mark.parametrize("heights", [[7], [1, 6], [3, 3, 1], [90, 90, 90, 5], [5, 90, 5, 90, 90, 5, 5], [700, 5, 90]])
 def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int], threads: int) -> None:
-    picture = np.random.default_rng(2).integers(0, 256, (7, 5, 3), np.uint8)
+    size = sum(heights), 500  # 90 rows are packed by a thread; of 5 it is not worth it, of 700 it takes memory
+    picture = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
     rows = np.split(picture, np.cumsum(heights)[:-1])
     file, alone = io.BytesIO(), io.BytesIO()
-    png.write(file, (7, 5), rows, threads=threads)
-    png.write(alone, (7, 5), rows)
+    png.write(file, size, rows, threads=threads)
+    png.write(alone, size, rows)
     data = file.getvalue()
     assert data == alone.getvalue()
     read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

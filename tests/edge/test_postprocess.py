@@ -66,7 +66,17 @@ def test_a_large_photograph_gets_in_bands_what_it_would_get_at_once() -> None:
     frame = to_frame(working, placement, everywhere)
     at_once = cv2.resize(working[:, 2:46], (1700, 2500), interpolation=cv2.INTER_LINEAR)
     assert np.abs(frame[:, 30:1730] - at_once).max() < 1e-6
-    assert np.array_equal(to_mask(working, placement, everywhere, 0.4), np.where(frame >= np.float32(0.4), 255, 0))
+    thresholded, scratch = np.where(frame >= np.float32(0.4), 255, 0), Scratch()
+    for _ in range(2):
+        assert np.array_equal(to_mask(working, placement, everywhere, 0.4, scratch), thresholded)
+
+
+def test_a_probability_of_more_digits_is_taken_as_float32() -> None:
+    placement = Placement((9, 9), Box(0, 0, 9, 9), Box(0, 0, 4, 4), 4)
+    everywhere: Mask = np.full((9, 9), 255, np.uint8)
+    half = np.full((4, 4), 0.5)
+    assert (to_frame(half, placement, everywhere) == 0.5).all()
+    assert to_mask(half, placement, everywhere, 0.5).all()
 
 
 def test_nothing_is_interpolated_where_sizes_agree() -> None:

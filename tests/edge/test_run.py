@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -43,6 +44,17 @@ def test_a_folder_gives_masks_and_overlays(tiny_model: Path, photographs: Path, 
     result = Segmenter(tiny_model).segment(photographs / "eye1.png")
     assert np.array_equal(read_mask(tmp_path / "eye1_vessels.png"), result.mask)
     assert np.array_equal(read(tmp_path / "eye1_overlay.png"), overlay(result.photo, result.mask))
+
+
+def test_one_photograph_that_threads_pack_is_written_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+    photo = draw(3, 600).photo  # four bands of 128 rows that threads pack, and a small one
+    (tmp_path / "eye.png").write_bytes(encode_png(photo))
+    assert run(tiny_model, tmp_path / "eye.png", "-o", tmp_path / "out", "--probability").exit_code == 0
+    found = Segmenter(tiny_model).segment(photo)
+    assert np.array_equal(read_mask(tmp_path / "out" / "eye_vessels.png"), found.mask)
+    assert np.array_equal(read(tmp_path / "out" / "eye_overlay.png"), overlay(photo, found.mask))
+    written = cv2.imread(str(tmp_path / "out" / "eye_probability.png"), cv2.IMREAD_UNCHANGED)
+    assert written is not None and np.array_equal(written, (found.probability * 65535).round())
 
 
 def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:

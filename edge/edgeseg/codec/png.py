@@ -23,7 +23,7 @@ END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _GREY, _RGB = 0, 2
 _SUB = 1  # the filter of every row: a pixel minus the one to its left
 _ZLIB, _LAST = b"\x78\x01", b"\x03\x00"  # what a zlib stream begins with, and an empty last block of deflate
-_AT_ONCE = range(1 << 17, 1 << 20)  # bytes of bands that are packed side by side: less is packed before a thread has
+_AT_ONCE = range(100_000, 1 << 20)  # bytes of bands that are packed side by side: less is packed before a thread has
 # begun, and of large pictures they took 8 MB more
 _LEVEL, _MEMORY = 1, 9  # of zlib; with runs only, as OpenCV's own: a retina's noise repeats nothing else
 
@@ -64,13 +64,14 @@ def _packed(
             for key, value in texts.items():
                 file.write(text_chunk(key, value))
         raw = _filtered(band)
-        if threads == 1 or len(raw) not in _AT_ONCE:
-            yield raw, _deflated(raw)
-            continue
-        if len(waiting) == threads:
+        beside = threads > 1 and len(raw) in _AT_ONCE
+        while waiting and (len(waiting) == threads or not beside):  # none may overtake those before it
             first, packing = waiting.popleft()
             yield first, packing.result()
-        waiting.append((raw, Meanwhile(partial(_deflated, raw))))
+        if beside:
+            waiting.append((raw, Meanwhile(partial(_deflated, raw))))
+        else:
+            yield raw, _deflated(raw)
     for first, packing in waiting:
         yield first, packing.result()
 

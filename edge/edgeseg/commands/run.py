@@ -83,26 +83,24 @@ def run(
         with loading():
             from edgeseg.network import Network
 
-            network = Network(model, precision, runtime, threads, provider)
+            network = Network(model, precision, runtime, threads, threshold, provider)
             from edgeseg import __version__
             from edgeseg.files import make_folder, remove_left_over
             from edgeseg.segmenter import Segmenter
             from edgeseg.stream.running import Run, sources_of
             from edgeseg.stream.stages import Maker, Wanted
 
-        segmenter = Segmenter.over(network, threshold)
-
         @cache
         def ready() -> None:
             """The model is loaded, and the folder made: not for a model that is refused."""
-            assert segmenter.runtime
+            network.loaded()
             make_folder(output)
             remove_left_over(output)
 
         sources = sources_of(inputs, camera, watch, output, newest, stop)
         parts: tuple[Part, ...] = ("vessels", *_asked("overlay", overlay), *_asked("probability", probability))
         wanted = Wanted(output, parts, resume, skip_ungradable)
-        task = Run(Maker.of(segmenter, __version__), wanted, ready, overlay, frames, as_json, measure)
+        task = Run(Maker.of(Segmenter.over(network), __version__), wanted, ready, overlay, frames, as_json, measure)
         try:
             failed, total = _all(task, sources, stop)
         finally:

@@ -75,7 +75,7 @@ def of_options(options: Mapping[str, str | float]) -> str:
 
 
 def _sha256(data: bytes = b"") -> hashlib._Hash:
-    """It loads OpenSSL, a fiftieth of the time of a run, which leaves it to a thread."""
+    """OpenSSL is loaded with the first one, a fiftieth of the time that a run takes, and so in the thread that asks."""
     import hashlib  # noqa: PLC0415
 
     return hashlib.sha256(data)

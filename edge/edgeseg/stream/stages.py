@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,12 +72,12 @@ class Wanted(NamedTuple):
 
 
 class Maker(NamedTuple):
-    """A loaded model and what results say of it.
+    """A model and what results say of it.
 
     Attributes:
-        segmenter: The model.
+        segmenter: The model; its network may still be loaded.
         made: As in a record.
-        hashes: SHA-256 of the model file, and of what else decides on a mask; computed when first called.
+        hashes: Waits for the SHA-256 of the model file, and of what else decides on a mask.
     """
 
     segmenter: Segmenter
@@ -89,13 +89,14 @@ class Maker(NamedTuple):
         """The marks of a segmenter's results.
 
         Args:
-            segmenter: The model, loaded.
+            segmenter: The model; its network may still be loaded.
             version: Of this program: another one may give other masks.
         """
         card, runtime = segmenter.card, segmenter.runtime_name
         made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
         options: dict[str, str | float] = {"threshold": segmenter.threshold, "runtime": runtime, "version": version}
-        return cls(segmenter, made, cache(lambda: (marks.of_file(segmenter.file.path), marks.of_options(options))))
+        hashes = Meanwhile(lambda: (marks.of_file(segmenter.file.path), marks.of_options(options)))
+        return cls(segmenter, made, hashes.result)
 
     def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> marks.Marks:
         """Of what is made of a photograph's file, or of a stream's frame (H, W, 3).
@@ -141,9 +142,9 @@ class Stages:
         start = time.perf_counter()
         try:
             payload, files = frame.load(), self.wanted.files(frame)
-            if self.wanted.resume and files and self.maker.marks(payload).are_on(files.values()):
-                return Record(frame, self.maker.made, files, skipped="done before")
             marking = Meanwhile(partial(self.maker.marks, payload)) if files else None
+            if self.wanted.resume and marking and marking.result().are_on(files.values()):
+                return Record(frame, self.maker.made, files, skipped="done before")
             photo = decode(payload, frame.name) if isinstance(payload, bytes) else as_photo(payload, frame.name)
         except PhotographError as error:
             return Record(frame, self.maker.made, error=str(error))

@@ -60,6 +60,7 @@ def test_an_interrupted_one_leaves_neither_a_process_nor_a_thread(tmp_path: Path
         "import os, signal, sys, threading, time\n"
         "from pathlib import Path\n"
         "from edgeseg_benchmarks.commands import spend\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         f"mark = Path({str(mark)!r})\n"
         "def interrupt():\n"
         "    while not (mark.exists() and mark.read_text()): time.sleep(0.01)\n"

@@ -21,12 +21,13 @@ from edgeseg.errors import EdgesegError, ModelError
 from edgeseg.photo import encode_png
 from edgeseg.preprocessing import preset
 from edgeseg.synthetic import draw
-from edgeseg_train.augment import Augmentation, Example
+from edgeseg_train.augment import Augmentation
 from edgeseg_train.checkpoint import TrainingData, WorkingSize, load, read_tensors, save
-from edgeseg_train.crops import Crops, Photographs
+from edgeseg_train.crops import Crops
 from edgeseg_train.loop import Run, read_state
 from edgeseg_train.machine import Arithmetic
 from edgeseg_train.network import named
+from edgeseg_train.photographs import Example, Photographs
 from edgeseg_train.plan import Plan
 
 
@@ -163,23 +164,12 @@ def test_a_run_is_not_overwritten_nor_mixed_with_another(pairs: str, tmp_path: P
     assert mixed.returncode == 6 and "seed was 0, is 5" in mixed.stderr
 
 
-def test_two_ranks_see_what_one_process_would() -> None:
-    rng = np.random.default_rng(0)
-    example = Example(
-        rng.integers(0, 256, (96, 96, 3), np.uint8), *(np.full((96, 96), 255, np.uint8) for _ in range(2))
-    )
-    photographs = Photographs(((example,), (example,)))
-    one = Crops(photographs, 32, 4, 7, Augmentation()).batch_at(3)
-    two = [Crops(photographs, 32, 2, 7, Augmentation(), rank, 2).batch_at(3) for rank in range(2)]
-    assert torch.equal(one.photo, torch.cat([batch.photo for batch in two]))
-
-
 def test_minutes_count_all_sittings(tmp_path: Path) -> None:
     """What came before the first step too; what follows the last is set aside."""
     working = (WorkingSize("default", 64), WorkingSize("detail", 128))
     plan = Plan(named("tiny"), preset("edge", 64), working, (64,), minutes=2)
     example = Example(*(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
-    crops = Crops(Photographs(((example,),)), 32, 1, 0, Augmentation())
+    crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
 
     def sitting(already: float) -> Run:
         cpu, how = torch.device("cpu"), Arithmetic()

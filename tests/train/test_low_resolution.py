@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+import torch
+from torch import Tensor
 
-from edgeseg.arrays import Photo
 from edgeseg.datasets import DataSet
 from edgeseg.datasets.drawn import DrawnPair
 from edgeseg.preprocessing import preset
@@ -49,32 +49,30 @@ def test_a_threshold_serves_both(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"{size.name} {size.size}: threshold {size.threshold:.3f}" in told
 
 
-def crop_at_low_resolution(photo: Photo, seed: int) -> npt.NDArray[np.float64]:
-    return augment.low_resolution(photo, photo[..., 0], np.random.default_rng(seed))[0].astype(float)
+def crops_at_low_resolution(image: Tensor) -> tuple[Tensor, Tensor]:
+    """A dozen of photographs and their truths, of one image (H, W) both, each as from a camera of its own."""
+    truth = image.expand(12, 1, -1, -1)
+    return augment.low_resolution(truth.expand(-1, 3, -1, -1), truth, augment.Draws(np.random.default_rng(0)))
 
 
 def test_at_low_resolution_thin_vessels_are_marked_wider_and_wide_ones_hardly() -> None:
-    for seed in range(12):
-        thin, wide = (np.zeros((65, 65), np.uint8) for _ in range(2))
-        thin[:, 32] = 255
-        wide[:, 22:42] = 255
-        photo = np.repeat(thin[..., None], 3, axis=-1)
-        areas = [
-            augment.low_resolution(photo, truth, np.random.default_rng(seed))[1].sum() / truth.sum(dtype=float)
-            for truth in (thin, wide)
-        ]
-        assert 1.15 < areas[0] < 2.1
-        assert 0.98 < areas[1] < 1.12
+    thin, wide = (torch.zeros(65, 65) for _ in range(2))
+    thin[:, 32] = 1
+    wide[:, 22:42] = 1
+    thinner, wider = (crops_at_low_resolution(truth)[1].sum(dim=(1, 2, 3)) / truth.sum() for truth in (thin, wide))
+    assert thinner.min() > 1.15 and thinner.max() < 2.1
+    assert wider.min() > 0.98 and wider.max() < 1.12
 
 
 def test_low_resolution_blurs_and_adds_noise_that_neighbours_share() -> None:
-    edge = np.zeros((64, 64, 3), np.uint8)
-    edge[:, 32:] = 255
-    for seed in range(12):
-        got = crop_at_low_resolution(edge, seed)
-        assert 0 < np.abs(np.diff(got, axis=1)).max() < 240
-        assert abs(got[:, :16].mean()) < 5
-        assert abs(got[:, -16:].mean() - 255) < 5
-        off = crop_at_low_resolution(np.full((128, 128, 3), 128, np.uint8), seed)[..., 0] - 128
+    edge = torch.zeros(64, 64)
+    edge[:, 32:] = 1
+    got = crops_at_low_resolution(edge)[0] * 255
+    assert got.min() >= 0 and got.max() <= 255.01
+    steps = got.diff(dim=-1).abs().amax(dim=(1, 2, 3))
+    assert steps.min() > 0 and steps.max() < 240
+    assert got[..., :16].mean(dim=(1, 2, 3)).max() < 5
+    assert got[..., -16:].mean(dim=(1, 2, 3)).min() > 250
+    for off in crops_at_low_resolution(torch.full((128, 128), 128 / 255))[0][:, 0].numpy() * 255 - 128:
         assert abs(off.mean()) < 0.5
         assert off.std() < 0.5 or np.corrcoef(off[:, 1:].ravel(), off[:, :-1].ravel())[0, 1] > 0.1

@@ -1,156 +1,219 @@
 """The eleven augmentations of the reference system and two of our own, on photograph, mask and field of view alike.
 
-Six move pixels and compose into ONE map of coordinates, so that a crop is interpolated once however many are
-drawn; the rest change a photograph's colours. Each is a small function of a generator: the same seed, the same crop.
+All work on a batch of crops at once, wherever its tensors lie: drawn one by one, crops are what a GPU waits for. Six
+move pixels and compose into ONE map of coordinates, so that a crop is interpolated once however many are drawn; the
+rest change a photograph's colours. Each is a small function of random numbers: the same seed, the same crops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, interpolate, pad
 
-from edgeseg.arrays import Mask, Photo
-from edgeseg_train.low_resolution import LEAST_GAIN, MOST_GAIN, reduced
+from edgeseg_train.low_resolution import LEAST_GAIN, MOST_GAIN
+from edgeseg_train.photographs import Batch, Photographs
 
-Grid: TypeAlias = npt.NDArray[np.float32]
-"""(H, W, 2) float32: for each pixel of the crop, x and y from the crop's centre in the photograph, in pixels."""
-
-Move: TypeAlias = Callable[[Grid, np.random.Generator], Grid]
-Colour: TypeAlias = Callable[[Photo, np.random.Generator], Photo]
-Camera: TypeAlias = Callable[[Photo, Mask, np.random.Generator], tuple[Photo, Mask]]
+CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True, eq=False)
-class Example:
-    """A photograph at a working size, or a crop of it.
+class Draws:
+    """The random numbers of a step: which crops, from NumPy; how strongly, made where the crops are.
 
-    Attributes:
-        photo: (H, W, 3) uint8 RGB.
-        truth: (H, W) uint8, vessels: the share of a pixel's area that is vessel (255 for all of it), or {0, 255}.
-        inside: (H, W) uint8 {0, 255}, the field of view.
+    Args:
+        rng: seeds both.
+        device: of the tensors.
     """
 
-    photo: Photo
-    truth: Mask
-    inside: Mask
+    def __init__(self, rng: np.random.Generator, device: torch.device = CPU) -> None:
+        self.rng, self.device = rng, device
+        self._torch = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Float32 of this shape."""
+        return torch.empty(shape, device=self.device).uniform_(low, high, generator=self._torch)
+
+    def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Float32 of this shape, as often below the geometric mean as above it."""
+        return self.uniform(math.log(low), math.log(high), *shape).exp()
+
+    def normal(self, deviation: float, *shape: int) -> Tensor:
+        """Float32 of this shape around 0."""
+        return torch.empty(shape, device=self.device).normal_(0, deviation, generator=self._torch)
 
 
-def identity_grid(size: int) -> Grid:
-    """The map of a plain crop of `size` x `size` pixels."""
-    axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
-    return np.stack(np.meshgrid(axis, axis), axis=-1)
+Move: TypeAlias = Callable[[Tensor, Draws], Tensor]
+"""Grids (N, H, W, 2) float32 -> grids: for each pixel, x and y from the crop's centre in the photograph, in pixels."""
+
+Colour: TypeAlias = Callable[[Tensor, Draws], Tensor]
+"""Photographs (N, 3, H, W) float32 of 0 to 1 -> photographs."""
+
+Camera: TypeAlias = Callable[[Tensor, Tensor, Draws], tuple[Tensor, Tensor]]
+"""Photographs and truth (N, 1, H, W) -> both."""
 
 
-def horizontal_flip(grid: Grid, rng: np.random.Generator) -> Grid:
+def identity_grid(size: int, device: torch.device = CPU) -> Tensor:
+    """The map of a plain crop of `size` x `size` pixels, (size, size, 2)."""
+    axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], dim=-1)
+
+
+def horizontal_flip(grid: Tensor, draws: Draws) -> Tensor:
     """Left becomes right."""
-    return np.flip(grid, 1)
+    return grid.flip(2)
 
 
-def vertical_flip(grid: Grid, rng: np.random.Generator) -> Grid:
+def vertical_flip(grid: Tensor, draws: Draws) -> Tensor:
     """Top becomes bottom."""
-    return np.flip(grid, 0)
+    return grid.flip(1)
 
 
-def shift_scale_rotate(grid: Grid, rng: np.random.Generator) -> Grid:
+def shift_scale_rotate(grid: Tensor, draws: Draws) -> Tensor:
     """Up to 6% of the crop's side of shift, 0.75 to 1.33 of scale, any angle."""
-    angle = rng.uniform(-np.pi, np.pi)
-    scale = np.exp(rng.uniform(np.log(0.75), np.log(1 / 0.75)))
-    shift = rng.uniform(-0.06, 0.06, 2) * len(grid)
-    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-    turn = np.array([[cos, -sin, shift[0]], [sin, cos, shift[1]]], np.float32)
-    return cv2.transform(np.ascontiguousarray(grid), turn).astype(np.float32, copy=False)
+    count, side = grid.shape[:2]
+    angle = draws.uniform(-math.pi, math.pi, count)
+    scale = draws.log_uniform(0.75, 1 / 0.75, count)
+    shift = draws.uniform(-0.06, 0.06, count, 1, 1, 2) * side
+    cos, sin = (part[:, None, None] for part in (angle.cos() / scale, angle.sin() / scale))
+    x, y = grid.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1) + shift
 
 
-def elastic(grid: Grid, rng: np.random.Generator) -> Grid:
+def elastic(grid: Tensor, draws: Draws) -> Tensor:
     """A smooth random field of up to about 3% of the crop's side (Simard et al. 2003)."""
-    coarse = rng.normal(0, 0.012 * len(grid), (7, 7, 2)).astype(np.float32)
-    smooth = cv2.resize(coarse, (grid.shape[1], grid.shape[0]), interpolation=cv2.INTER_CUBIC)
-    return grid + smooth.astype(np.float32, copy=False)
+    count, side = grid.shape[:2]
+    return grid + _smooth(draws.normal(0.012 * side, count, 2, 7, 7), grid.shape[1:3]).movedim(1, -1)
 
 
-def grid_distortion(grid: Grid, rng: np.random.Generator) -> Grid:
+def grid_distortion(grid: Tensor, draws: Draws) -> Tensor:
     """Rows and columns of a 5 x 5 grid made uneven: each 0.7 to 1.3 wide before they share the crop's side."""
-    half = len(grid) / 2
-    moved: Grid = grid.copy()
-    for axis in range(2):
-        steps = np.concatenate([[0], np.cumsum(rng.uniform(0.7, 1.3, 5))])
-        knots = np.linspace(-half, half, 6)
-        warped = knots[0] + steps / steps[-1] * 2 * half
-        moved[..., axis] += np.interp(grid[..., axis], knots, warped - knots)
-    return moved
+    count, side = grid.shape[:2]
+    steps = pad(draws.uniform(0.7, 1.3, count, 2, 5).cumsum(-1), (1, 0))
+    even = torch.linspace(0, 1, 6, device=grid.device)
+    offsets = (steps / steps[..., -1:] - even) * side
+    where = ((grid.movedim(-1, 1) / side + 0.5) * 5).clamp(0, 5)  # (N, 2, H, W), in knots
+    before = where.floor().clamp(max=4)
+    low, high = (offsets.gather(-1, (before.long() + k).flatten(2)).view(where.shape) for k in (0, 1))
+    return grid + torch.lerp(low, high, where - before).movedim(1, -1)
 
 
-def optical_distortion(grid: Grid, rng: np.random.Generator) -> Grid:
+def optical_distortion(grid: Tensor, draws: Draws) -> Tensor:
     """Barrel or pincushion: r (1 + k r^2), r = 1 at the crop's edge, |k| up to 0.15."""
-    k = rng.uniform(-0.15, 0.15)
-    square = (grid**2).sum(axis=-1, keepdims=True) / (len(grid) / 2) ** 2
-    bent: Grid = (grid * (1 + k * square)).astype(np.float32)
-    return bent
+    count, side = grid.shape[:2]
+    square = grid.square().sum(dim=-1, keepdim=True) / (side / 2) ** 2
+    return grid * (1 + draws.uniform(-0.15, 0.15, count, 1, 1, 1) * square)
 
 
-def brightness_contrast(photo: Photo, rng: np.random.Generator) -> Photo:
+def brightness_contrast(photo: Tensor, draws: Draws) -> Tensor:
     """Contrast 0.7 to 1.3 about the middle, brightness up to 0.2 of the range."""
-    contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-0.2, 0.2)
-    return _by_table(photo, (np.linspace(0, 1, 256) - 0.5) * contrast + 0.5 + brightness)
+    shape = (len(photo), 1, 1, 1)
+    return ((photo - 0.5) * draws.uniform(0.7, 1.3, *shape) + 0.5 + draws.uniform(-0.2, 0.2, *shape)).clamp(0, 1)
 
 
-def gamma(photo: Photo, rng: np.random.Generator) -> Photo:
+def gamma(photo: Tensor, draws: Draws) -> Tensor:
     """Gamma 0.6 to 1.6."""
-    return _by_table(photo, np.linspace(0, 1, 256) ** np.exp(rng.uniform(np.log(0.6), np.log(1.6))))
+    return photo ** draws.log_uniform(0.6, 1.6, len(photo), 1, 1, 1)
 
 
-def hue_saturation(photo: Photo, rng: np.random.Generator) -> Photo:
-    """Hue up to 20 degrees, saturation 0.5 to 1.5."""
-    hsv = cv2.cvtColor(photo, cv2.COLOR_RGB2HSV).astype(np.int16)
-    hsv[..., 0] = (hsv[..., 0] + rng.integers(-10, 11)) % 180
-    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.5), 0, 255)
-    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+def hue_saturation(photo: Tensor, draws: Draws) -> Tensor:
+    """Hue up to 20 degrees, saturation 0.5 to 1.5, as in HSV; the brightest channel's value stays."""
+    count = len(photo)
+    red, green, blue = torch.split(photo, 1, dim=1)
+    value = photo.amax(dim=1, keepdim=True)
+    chroma = value - photo.amin(dim=1, keepdim=True)
+    safe = chroma.clamp(min=1e-6)
+    hue = torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4)
+    hue = torch.where(value == red, (green - blue) / safe, hue) + draws.uniform(-20, 20, count, 1, 1, 1) / 60
+    chroma = torch.minimum(chroma * draws.uniform(0.5, 1.5, count, 1, 1, 1), value)
+    below = (hue + torch.arange(5, 0, -2, device=photo.device).view(1, 3, 1, 1)) % 6
+    return value - chroma * torch.minimum(below, 4 - below).clamp(0, 1)
 
 
-def gaussian_noise(photo: Photo, rng: np.random.Generator) -> Photo:
-    """Standard deviation up to 12 of 255, each channel."""
-    noise = rng.standard_normal(photo.shape, dtype=np.float32) * rng.uniform(2, 12)
-    return np.clip(np.rint(photo + noise), 0, 255).astype(np.uint8)
+def gaussian_noise(photo: Tensor, draws: Draws) -> Tensor:
+    """Standard deviation 2 to 12 of 255, each channel."""
+    return (photo + draws.normal(1, *photo.shape) * draws.uniform(2 / 255, 12 / 255, len(photo), 1, 1, 1)).clamp(0, 1)
 
 
-def gaussian_blur(photo: Photo, rng: np.random.Generator) -> Photo:
+def gaussian_blur(photo: Tensor, draws: Draws) -> Tensor:
     """Sigma 0.3 to 1.5 pixels."""
-    return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.3, 1.5)).astype(np.uint8, copy=False)
+    count, channels, height, width = photo.shape
+    radius = 5
+    away = torch.arange(-radius, radius + 1, device=photo.device)
+    bell = (-(away**2) / (2 * draws.uniform(0.3, 1.5, count, 1).square())).exp()
+    kernel = (bell / bell.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)[:, None, None]
+    each = pad(photo, (radius,) * 4, mode="reflect").view(1, -1, height + 2 * radius, width + 2 * radius)
+    rows = conv2d(each, kernel, groups=count * channels)
+    return conv2d(rows, kernel.mT, groups=count * channels).view(photo.shape)
 
 
-def low_resolution(photo: Photo, truth: Mask, rng: np.random.Generator) -> tuple[Photo, Mask]:
+def low_resolution(photo: Tensor, truth: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
     """As from a camera of 1/1.2 to 1/3 of the pixels a side, with a noise of its own of up to 6 of 255.
 
     DRIVE's and STARE's fields of view are about 540 and 650 pixels wide: enlarged to the working size, not only their
     vessels are soft but their noise too, which `gaussian_noise` after `gaussian_blur` never shows; and thin vessels
-    are marked wider than they are.
+    are marked wider than they are. Crops are squares.
     """
-    factor, gain = rng.uniform(1.2, 3.0), rng.uniform(LEAST_GAIN, MOST_GAIN)
-    height, width = photo.shape[:2]
-    small, drawn = reduced(photo, truth, (round(width / factor), round(height / factor)), gain)
-    noise = rng.standard_normal(small.shape, dtype=np.float32) * rng.uniform(0, 6)
-    noisy: Photo = np.clip(np.rint(small + noise), 0, 255).astype(np.uint8)
-    back = (cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR) for image in (noisy, drawn))
-    enlarged, wider = (image.astype(np.uint8, copy=False) for image in back)
-    return enlarged, wider
+    count, side = len(photo), photo.shape[-1]
+    sides = np.rint(side / draws.rng.uniform(1.2, 3.0, count)).astype(np.int64)
+    small, coverage = torch.split(reduced(torch.cat([photo, truth], dim=1), sides), [3, 1], dim=1)
+    noise = draws.normal(1, *small.shape) * draws.uniform(0, 6 / 255, count, 1, 1, 1)
+    drawn = (coverage * draws.uniform(LEAST_GAIN, MOST_GAIN, count, 1, 1, 1)).clamp(max=1)
+    back = enlarged(torch.cat([(small + noise).clamp(0, 1), drawn], dim=1), sides, side)
+    enlarged_photo, wider = torch.split(back, [3, 1], dim=1)
+    return enlarged_photo, wider
 
 
-def illumination(photo: Photo, rng: np.random.Generator) -> Photo:
+def illumination(photo: Tensor, draws: Draws) -> Tensor:
     """Light that varies over the crop by about a quarter, and a gain of each channel of 0.85 to 1.15."""
-    coarse = np.exp(rng.normal(0, 0.25, (4, 4))).astype(np.float32)
-    smooth = cv2.resize(coarse, (photo.shape[1], photo.shape[0]), interpolation=cv2.INTER_CUBIC)
-    gain = rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    lit: Photo = np.clip(photo * (smooth[:, :, None] * gain), 0, 255).astype(np.uint8)
-    return lit
+    light = _smooth(draws.normal(0.25, len(photo), 1, 4, 4).exp(), photo.shape[2:])
+    return (photo * light * draws.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
 
 
-def _by_table(photo: Photo, table: npt.NDArray[np.float64]) -> Photo:
-    return cv2.LUT(photo, (table.clip(0, 1) * 255).round().astype(np.uint8)).astype(np.uint8, copy=False)
+def reduced(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
+    """Squares (N, C, side, side) averaged over areas to (N, C, M, M), M being the largest of `sides`.
+
+    Each fills the top left `sides[n]` pixels; what is beyond them means nothing.
+    """
+    whole = images.shape[-1]
+    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    edges = (torch.arange(int(sides.max()) + 1, device=images.device) * (whole / own)).clamp(max=whole)
+    for _ in range(2):
+        sums = pad(images.cumsum(dim=-2), (0, 0, 1, 0))
+        images = (_between(sums, edges).diff(dim=-2) * (own / whole)[:, None, None]).mT
+    return images
+
+
+def enlarged(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
+    """The way back from `reduced` to (N, C, side, side), linear."""
+    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    places = (torch.arange(side, device=images.device) + 0.5) * (own / side) - 0.5
+    for _ in range(2):
+        images = _between(images, places.clamp(min=0).minimum(own - 1)).mT
+    return images
+
+
+def _between(images: Tensor, places: Tensor) -> Tensor:
+    """Linear interpolation between rows: (N, C, H, W) at rows (N, K) of 0 to H - 1 -> (N, C, K, W)."""
+    count, channels, height, width = images.shape
+    before = places.floor().clamp(max=height - 2)
+    first = torch.arange(count * channels, device=images.device).view(count, channels, 1) * height
+    index = (first + before.long()[:, None]).flatten()
+    rows = images.reshape(-1, width)
+    low, high = (rows.index_select(0, which).view(count, channels, -1, width) for which in (index, index + 1))
+    return torch.lerp(low, high, (places - before)[:, None, :, None])
+
+
+def _smooth(coarse: Tensor, size: Sequence[int]) -> Tensor:
+    """(N, C, h, w) -> (N, C, H, W), cubic."""
+    return interpolate(coarse, tuple(size), mode="bicubic", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -175,53 +238,67 @@ class Augmentation:
         (gaussian_noise, 0.3),
     )
 
-    @property
-    def unmoved(self) -> Augmentation:
-        """The flips, the cameras and the colours only: every pixel stays a pixel."""
-        flips = (horizontal_flip, vertical_flip)
-        return replace(self, moves=tuple((move, chance) for move, chance in self.moves if move in flips))
-
 
 NO_AUGMENTATION = Augmentation((), (), ())
 
+FLIPS = (horizontal_flip, vertical_flip)
+"""The moves after which every pixel is still a pixel."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a crop lies.
+
+    Attributes:
+        photograph: its number.
+        size: number of the working size.
+        centre: x and y in pixels of the example.
+        framed: whether its pixels stay pixels: of the moves, only flips may happen to it.
+    """
+
+    photograph: int
+    size: int
+    centre: tuple[float, float]
+    framed: bool = False
+
 
 def take(
-    whole: Example,
-    centre: tuple[float, float],
+    photographs: Photographs,
+    places: Sequence[Place],
     size: int,
     how: Augmentation,
     rng: np.random.Generator,
     coverage: bool = False,
-) -> Example:
-    """An augmented crop of `size` x `size` pixels around `centre` (x, y) of a photograph.
+) -> Batch:
+    """Augmented crops of `size` x `size` pixels, on the photographs' device.
 
-    Masks come out as {0, 255}, unless `coverage` asks for the vessels' share of each pixel. Outside the field of view
-    the photograph is 0, as the network will always see it.
+    Masks come out as 0 and 1, unless `coverage` asks for the vessels' share of each pixel. Photographs have the 256
+    levels that a network sees on a device, and are 0 outside the field of view, as it will always see them.
     """
-    grid = identity_grid(size)
+    draws = Draws(rng, photographs.device)
+    framed = np.array([place.framed for place in places])
+    grid = identity_grid(size, draws.device).expand(len(places), -1, -1, -1).clone()
     for move, chance in how.moves:
-        if rng.random() < chance:
-            grid = move(grid, rng)
-    places = grid + np.array(centre, np.float32)
-    photo = _at(whole.photo, places)
-    truth, inside = _at(whole.truth, places), _binary(_at(whole.inside, places))
+        chosen = _chosen(draws, chance, len(places), () if move in FLIPS else framed)
+        if len(chosen):
+            grid[chosen] = move(grid[chosen], draws)
+    centres = torch.tensor([place.centre for place in places]).to(draws.device, non_blocking=True)
+    found = photographs.at([(place.photograph, place.size) for place in places], grid + centres[:, None, None])
+    photo, truth = found.photo, found.truth
     for camera, chance in how.cameras:
-        if rng.random() < chance:
-            photo, truth = camera(photo, truth, rng)
+        chosen = _chosen(draws, chance, len(places))
+        if len(chosen):
+            photo[chosen], truth[chosen] = camera(photo[chosen], truth[chosen], draws)
     for colour, chance in how.colours:
-        if rng.random() < chance:
-            photo = colour(photo, rng)
-    seen = cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False)
-    return Example(seen, truth if coverage else _binary(truth), inside)
+        chosen = _chosen(draws, chance, len(places))
+        if len(chosen):
+            photo[chosen] = colour(photo[chosen], draws)
+    seen = (photo * 255).round() / 255 * found.inside
+    return Batch(seen, truth if coverage else (truth > 0.5).float(), found.inside)
 
 
-def _binary(mask: Mask) -> Mask:
-    binary: Mask = np.where(mask > 127, np.uint8(255), np.uint8(0))
-    return binary
-
-
-def _at(image: npt.NDArray[np.uint8], places: Grid) -> npt.NDArray[np.uint8]:
-    """Image (H, W) or (H, W, 3) uint8 at the places (x, y), linear, 0 beyond its edge."""
-    # Two maps and not one of two channels: OpenCV 5.0 reads three-channel images at wrong places through the latter.
-    x, y = (np.ascontiguousarray(places[..., axis]) for axis in range(2))
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+def _chosen(draws: Draws, chance: float, count: int, never: npt.ArrayLike = ()) -> Tensor:
+    """Numbers of the crops to which something happens."""
+    happens = draws.rng.random(count) < chance
+    happens[np.asarray(never, bool).nonzero()] = False
+    return torch.from_numpy(happens.nonzero()[0]).to(draws.device, non_blocking=True)

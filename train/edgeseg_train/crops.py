@@ -1,4 +1,4 @@
-"""Photographs in memory at the sizes that training needs, and the crops of each step.
+"""The crops of each step.
 
 What a step sees is a function of (seed, step) alone: nothing to store, and a resumed run goes on with the same
 photographs in the same order.
@@ -6,61 +6,14 @@ photographs in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from edgeseg.datasets import Loaded, Pair
-from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.preprocess import coverage_to_square, preprocess
-from edgeseg.preprocessing import Preprocessing
-from edgeseg_train.augment import Augmentation, Example, take
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """What a step trains on, float32: photo (N, 3, H, W) of 0 to 1, truth and inside (N, 1, H, W) of 0 to 1."""
-
-    photo: Tensor
-    truth: Tensor
-    inside: Tensor
-
-
-@dataclass(frozen=True)
-class Photographs:
-    """The training photographs, preprocessed: `examples[photograph][size]`."""
-
-    examples: tuple[tuple[Example, ...], ...]
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-
-def load_photographs(pairs: Sequence[Pair], how: Preprocessing, sizes: Sequence[int]) -> Photographs:
-    """Every pair at every size, through the one preprocessing. 5 bytes a pixel, photograph and size."""
-    with ThreadPoolExecutor(2) as pool:
-        return Photographs(tuple(pool.map(lambda pair: _at_sizes(pair, how, sizes), pairs)))
-
-
-def _at_sizes(pair: Pair, how: Preprocessing, sizes: Sequence[int]) -> tuple[Example, ...]:
-    loaded = pair.load()
-    fov = field_of_view(loaded.photo, how.fov, pair.name)
-    return tuple(_example(loaded, fov, replace(how, size=size)) for size in sizes)
-
-
-def load_example(pair: Pair, how: Preprocessing, size: int) -> Example:
-    """One pair at one working size."""
-    return _at_sizes(pair, how, (size,))[0]
-
-
-def _example(loaded: Loaded, fov: FieldOfView, how: Preprocessing) -> Example:
-    ready = preprocess(loaded.photo, fov, how)
-    return Example(ready.tensor[0], coverage_to_square(loaded.truth, ready.placement), ready.inside)
-
+from edgeseg_train.augment import Augmentation, Place, take
+from edgeseg_train.photographs import Batch, Photographs
 
 FRAMED = 0.3
 """Share of crops that lie as they are inside the working square, so that its edge is the crop's where they meet.
@@ -79,7 +32,8 @@ class Crops:
         batch: crops a step, of this process.
         seed: of order and crops.
         augmentation: what may happen to a crop.
-        rank: this process among `world`; together they see what one process with `world` times the batch would.
+        rank: this process among `world`; together they take the crops that one process with `world` times the batch
+            would, and each augments its own.
         world: number of processes.
         coverage: whether the truth is the share of a pixel that is vessel, so that a vessel thinner than a pixel is
             not lost; else it is 0 or 1.
@@ -95,18 +49,15 @@ class Crops:
     coverage: bool = True
 
     def batch_at(self, step: int) -> Batch:
-        """The batch of one step, counted from 0."""
-        items = [self._item((step * self.world + self.rank) * self.batch + k) for k in range(self.batch)]
-        photo = np.stack([item.photo for item in items])
-        truth, inside = (np.stack(part)[:, None] for part in zip(*[(i.truth, i.inside) for i in items], strict=True))
-        return Batch(
-            torch.from_numpy(photo).permute(0, 3, 1, 2).to(torch.float32) / 255,
-            torch.from_numpy(truth).to(torch.float32) / 255,
-            torch.from_numpy(inside).to(torch.float32) / 255,
-        )
+        """The batch of one step, counted from 0, on the photographs' device."""
+        rng = np.random.default_rng((self.seed, 1, step))
+        places = [self._place(photograph, rng) for photograph in self._turns(step)]
+        own = places[self.rank * self.batch :][: self.batch]
+        rng = np.random.default_rng((self.seed, 2, step, self.rank))
+        return take(self.photographs, own, self.size, self.augmentation, rng, self.coverage)
 
     def from_step(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Batches from `step` on, made ahead in threads (OpenCV and NumPy release the interpreter's lock)."""
+        """Batches from `step` on, made ahead in threads (PyTorch releases the interpreter's lock)."""
         with ThreadPoolExecutor(workers) as pool:
             waiting = [pool.submit(self.batch_at, step + k) for k in range(ahead)]
             while True:
@@ -114,28 +65,32 @@ class Crops:
                 waiting.append(pool.submit(self.batch_at, step + ahead))
                 step += 1
 
-    def _item(self, index: int) -> Example:
-        """Photographs come in a new order each round; the size and the place are drawn."""
-        turn, place = divmod(index, len(self.photographs))
-        order = np.random.default_rng((self.seed, 0, turn)).permutation(len(self.photographs))
-        rng = np.random.default_rng((self.seed, 1, index))
-        sizes = self.photographs.examples[order[place]]
-        example = sizes[rng.integers(len(sizes))]
-        centre = _centre(example, rng)
+    def _turns(self, step: int) -> list[int]:
+        """Numbers of the photographs that all processes see at a step; they come in a new order each round."""
+        of_a_step, count = self.world * self.batch, len(self.photographs)
+        first = step * of_a_step
+        rounds = range(first // count, (first + of_a_step - 1) // count + 1)
+        orders = [np.random.default_rng((self.seed, 0, number)).permutation(count) for number in rounds]
+        turns: list[int] = np.concatenate(orders).tolist()
+        return turns[first - rounds.start * count :][:of_a_step]
+
+    def _place(self, photograph: int, rng: np.random.Generator) -> Place:
+        """The size and the place are drawn."""
+        sides = self.photographs.sides[photograph]
+        size = int(rng.integers(len(sides)))
+        centre = self._centre(photograph, size, rng)
         if rng.random() < FRAMED:
-            centre = _inside_frame(centre, len(example.inside), self.size)
-            return take(example, centre, self.size, self.augmentation.unmoved, rng, self.coverage)
-        return take(example, centre, self.size, self.augmentation, rng, self.coverage)
+            return Place(photograph, size, _inside_frame(centre, sides[size], self.size), framed=True)
+        return Place(photograph, size, centre)
 
-
-def _centre(example: Example, rng: np.random.Generator) -> tuple[float, float]:
-    """A pixel inside the field of view, each equally probable."""
-    side = len(example.inside)
-    for _ in range(100):
-        x, y = rng.integers(side, size=2)
-        if example.inside[y, x]:
-            return float(x), float(y)
-    return side / 2, side / 2
+    def _centre(self, photograph: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
+        """A pixel inside the field of view, each equally probable."""
+        side = self.photographs.sides[photograph][size]
+        for _ in range(100):
+            x, y = (int(c) for c in rng.integers(side, size=2))
+            if self.photographs.is_inside(photograph, size, x, y):
+                return x, y
+        return side / 2, side / 2
 
 
 def _inside_frame(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import matplotlib as mpl
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,8 +18,9 @@ from edgeseg.arrays import Photo
 from edgeseg.files import write_atomically
 from edgeseg.overlay import overlay
 from edgeseg.photo import encode_png
-from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Example, take
+from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Place, take
 from edgeseg_train.history import Point
+from edgeseg_train.photographs import Example, Photographs
 
 TRAINING, VALIDATION = "#4c72b0", "#dd8452"
 
@@ -63,18 +65,22 @@ def draw_contact_sheet(whole: Example, file: Path, how: Augmentation, crop: int 
     rows += [(camera.__name__, replace(NO_AUGMENTATION, cameras=((camera, 1.0),))) for camera, _ in how.cameras]
     rows += [(colour.__name__, replace(NO_AUGMENTATION, colours=((colour, 1.0),))) for colour, _ in how.colours]
     rows += [("all together", how)]
-    centre = (len(whole.inside) * 0.4, len(whole.inside) * 0.5)
-    sheet = [_row(whole, centre, label.replace("_", " "), alone, crop, seed) for label, alone in rows]
+    place = Place(0, 0, (len(whole.inside) * 0.4, len(whole.inside) * 0.5))
+    photographs = Photographs.of([[whole]])
+    sheet = [_row(photographs, place, label.replace("_", " "), alone, crop, seed) for label, alone in rows]
     write_atomically(file, encode_png(np.vstack(sheet)))
 
 
 def _row(
-    whole: Example, centre: tuple[float, float], label: str, how: Augmentation, crop: int, seed: int, columns: int = 6
+    photographs: Photographs, place: Place, label: str, how: Augmentation, crop: int, seed: int, columns: int = 6
 ) -> Photo:
     title: Photo = np.full((crop, crop, 3), 255, np.uint8)
     cv2.putText(title, label, (8, crop // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA)
     cells = [title]
     for column in range(columns):
-        example = take(whole, centre, crop, how, np.random.default_rng((seed, column)))
-        cells.append(overlay(example.photo, example.truth, opacity=0.45) if column % 2 else example.photo)
+        batch = take(photographs, [place], crop, how, np.random.default_rng((seed, column)))
+        photo, truth = (
+            (part[0].movedim(0, -1) * 255).round().to(torch.uint8).numpy() for part in (batch.photo, batch.truth)
+        )
+        cells.append(overlay(photo, truth[..., 0], opacity=0.45) if column % 2 else photo)
     return np.hstack(cells)

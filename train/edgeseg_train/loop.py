@@ -6,6 +6,7 @@ run of fixed epochs), so that a run that was killed and resumed ends with the we
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +17,17 @@ from typing import cast
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError
 from edgeseg_train.checkpoint import Checkpoint, TrainingData, load, read_tensors, save, write_tensors
-from edgeseg_train.crops import Batch, Crops
+from edgeseg_train.crops import Crops
 from edgeseg_train.history import Point, read_log, write_log
 from edgeseg_train.losses import total_loss
 from edgeseg_train.machine import Arithmetic, Process
 from edgeseg_train.network import build
+from edgeseg_train.photographs import Batch
 from edgeseg_train.plan import Plan
 from edgeseg_train.tally import Tally
 from edgeseg_train.validate import Held, Validation, normalise, validate
@@ -62,7 +64,7 @@ class Run:
         self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
         self.network = arithmetic.placed(build(plan.architecture), device)
-        self.averaged = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True)
+        self.averaged = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
@@ -73,7 +75,7 @@ class Run:
 
     def start_from(self, checkpoint: Checkpoint) -> None:
         """Take another run's weights, and with them what they were trained on."""
-        for network in (self.network, self.averaged.module):
+        for network in (self.network, self.averaged):
             network.load_state_dict(dict(checkpoint.weights))
         self._before = checkpoint.training_data
 
@@ -146,18 +148,18 @@ class Run:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
         self.optimizer.step()
-        self.averaged.update_parameters(self.network)
+        self._average()
         self.step += 1
         tally.add(loss.detach(), logits.detach(), truth, inside)
 
-    def _average(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        """Exponential moving average of weights and of BatchNorm's statistics; counters are copied."""
-        keep = self.plan.average_at(int(count))
-        if averaged[0].is_floating_point():  # PyTorch calls this for the tensors of one type at a time
-            get_ema_multi_avg_fn(keep)(list(averaged), list(current), count)  # type: ignore[no-untyped-call]
-            return
-        for old, new in zip(averaged, current, strict=True):
-            old.copy_(new)
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential moving average of weights and of BatchNorm's statistics."""
+        pairs = zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True)
+        averaged, current = zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True)
+        # Not PyTorch's AveragedModel: it keeps the number of steps on the device, and so waits for a GPU each step.
+        update = get_ema_multi_avg_fn(self.plan.average_at(self.step))  # type: ignore[no-untyped-call]
+        update(list(averaged), list(current), self.step)
 
     def _is_due(self, since: float, finished: bool) -> bool:
         """Fixed epochs validate at fixed steps, so that a resumed run keeps the same best; else by the clock."""
@@ -171,7 +173,7 @@ class Run:
 
     def _validate(self) -> Validation:
         started = time.monotonic()
-        verdict = validate(self.averaged.module.eval(), self.held, self.plan.preprocessing, self.device)
+        verdict = validate(self.averaged, self.held, self.plan.preprocessing, self.device)
         self.validation_seconds = time.monotonic() - started
         if verdict.dice > self.best:
             self.best = verdict.dice
@@ -199,7 +201,7 @@ class Run:
             first = replace(first, threshold=verdict.threshold)
         return Checkpoint(
             architecture=self.plan.architecture,
-            weights=self.averaged.module.state_dict(),
+            weights=self.averaged.state_dict(),
             preprocessing=self.plan.preprocessing,
             sizes=(first, *others),
             training_data=self._training_data(),

@@ -20,7 +20,7 @@ from edgeseg.preprocessing import preset
 from edgeseg.stream.stopping import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
 from edgeseg_train.cost import gmac, parameters
-from edgeseg_train.crops import Crops, load_example, load_photographs
+from edgeseg_train.crops import Crops
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
 from edgeseg_train.display import Display, tensorboard
 from edgeseg_train.history import Point, write_log
@@ -28,6 +28,7 @@ from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, best_so_far,
 from edgeseg_train.losses import LossWeights
 from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
+from edgeseg_train.photographs import load_example, load_photographs
 from edgeseg_train.plan import Plan
 from edgeseg_train.thresholds import choose_thresholds
 from edgeseg_train.validate import hold
@@ -223,10 +224,12 @@ def _ready(
     """Load the photographs, see how this machine computes best, and go back to where an earlier sitting was."""
     # OpenCV's threads and PyTorch's would fight over the cores; crops are made one a thread.
     cv2.setNumThreads(1)
+    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     training = _opened(specs, "train", not process.leads)
     validation = _opened(specs, "validation", True)
     pairs: Sequence[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, plan.preprocessing, plan.photograph_sizes)
+    photographs.move_to(device)
     share = plan.batch // process.world
     crops = Crops(
         photographs, plan.crop, share, plan.seed, plan.augmentation, process.rank, process.world, plan.coverage

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.arrays import Mask
-from edgeseg.datasets import DataSet
+from edgeseg.datasets import DataSet, Pair
 from edgeseg.field_of_view import field_of_view
 from edgeseg.metrics import BINS, Curve, curve
 from edgeseg.postprocess import to_frame
@@ -62,15 +64,17 @@ class Validation:
 def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[Held, ...]:
     """Load validation photographs once."""
     how = replace(how, size=size)
-    held = []
-    for data_set in data_sets:
-        for pair in data_set.pairs:
-            loaded = pair.load()
-            fov = field_of_view(loaded.photo, how.fov, pair.name)
-            ready = preprocess(loaded.photo, fov, how)
-            small = coverage_to_square(loaded.truth, ready.placement)
-            held.append(Held(data_set.name, ready, small, loaded.truth, fov.mask, loaded.fov))
-    return tuple(held)
+    pairs = [(data_set.name, pair) for data_set in data_sets for pair in data_set.pairs]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return tuple(pool.map(lambda item: _held(item[0], item[1], how), pairs))
+
+
+def _held(data_set: str, pair: Pair, how: Preprocessing) -> Held:
+    loaded = pair.load()
+    fov = field_of_view(loaded.photo, how.fov, pair.name)
+    ready = preprocess(loaded.photo, fov, how)
+    small = coverage_to_square(loaded.truth, ready.placement)
+    return Held(data_set, ready, small, loaded.truth, fov.mask, loaded.fov)
 
 
 def validate(network: nn.Module, held: Sequence[Held], how: Preprocessing, device: torch.device) -> Validation:
@@ -79,11 +83,12 @@ def validate(network: nn.Module, held: Sequence[Held], how: Preprocessing, devic
     Every data set counts the same, so that a set of many photographs does not choose the threshold alone.
     """
     curves: dict[str, list[Curve]] = {}
-    losses = []
-    for item in held:
-        logits = _logits(network, item, how, device)
-        losses.append(_loss(logits, item))
-        curves.setdefault(item.data_set, []).append(_curve(logits, item))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a GPU is done long before its photographs are counted
+        judged = pool.map(_judge, (_logits(network, item, how, device) for item in held), held)
+        losses = []
+        for item, (loss, of_item) in zip(held, judged, strict=True):
+            losses.append(loss)
+            curves.setdefault(item.data_set, []).append(of_item)
     by_threshold = {name: np.mean([c.dice_at() for c in own], axis=0) for name, own in curves.items()}
     mean = np.mean(list(by_threshold.values()), axis=0)
     best = int(mean.argmax())
@@ -100,6 +105,10 @@ def _logits(network: nn.Module, item: Held, how: Preprocessing, device: torch.de
     return logits.float().cpu()
 
 
+def _judge(logits: Tensor, item: Held) -> tuple[float, Curve]:
+    return _loss(logits, item), _curve(logits, item)
+
+
 def _loss(logits: Tensor, item: Held) -> float:
     truth, inside = (torch.from_numpy(m)[None, None].float() / 255 for m in (item.small_truth, item.ready.inside))
     return float(total_loss(logits, truth, inside))
@@ -112,7 +121,7 @@ def _curve(logits: Tensor, item: Held) -> Curve:
 
 def normalise(photo: Tensor, how: Preprocessing) -> Tensor:
     """(N, 3, H, W) of 0 to 1 -> (photo - mean) / std, per channel."""
-    mean, std = (torch.tensor(v, device=photo.device).view(1, 3, 1, 1) for v in (how.mean, how.std))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1).to(photo.device, non_blocking=True) for v in (how.mean, how.std))
     return (photo - mean) / std
 
 

@@ -187,6 +187,21 @@ def test_minutes_count_all_sittings(tmp_path: Path) -> None:
     assert second.progress == pytest.approx(second.seconds / (120 - (2 + 2 + 8) * 4 - 8), rel=0.01)
 
 
+def test_a_resumed_run_knows_the_weights_that_it_started_from(tmp_path: Path) -> None:
+    plan = Plan(named("tiny"), preset("edge", 64), (WorkingSize("default", 64),), (64,), minutes=2)
+    example = Example(*(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
+    crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
+    first, second = (Run(plan, tmp_path, (), crops, (), torch.device("cpu"), Arithmetic()) for _ in range(2))
+    begun = first.checkpoint()
+    first.start_from(begun)
+    first._save()
+    state = read_state(tmp_path)
+    assert state is not None and second.start is None
+    second.resume(state)
+    assert second.start is not None
+    assert all(torch.equal(second.start[name], begun.weights[name]) for name in begun.weights)
+
+
 def test_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"no checkpoint")
     with pytest.raises(EdgesegError, match=r"last\.pt"):

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
 from edgeseg.datasets.drawn import DrawnPair
-from edgeseg.preprocessing import preset
 from edgeseg_train import augment
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.low_resolution import COARSE_WIDTH, ReducedPair, at_low_resolution
-from edgeseg_train.network import build, named
-from edgeseg_train.thresholds import choose_thresholds
-from edgeseg_train.validate import hold
 
 DRAWN = DataSet("drawn", "validation", (DrawnPair("one", "validation", 3),))
 
@@ -34,19 +28,6 @@ def test_a_pair_of_few_pixels_stays_as_it_is() -> None:
     assert (ReducedPair(pair).name, ReducedPair(pair).split) == ("small", "validation")
     np.testing.assert_array_equal(whole.photo, same.photo)
     np.testing.assert_array_equal(whole.truth, same.truth)
-
-
-def test_a_threshold_serves_both(capsys: pytest.CaptureFixture[str]) -> None:
-    how, tiny = preset("edge", 96), named("tiny")
-    sizes = (WorkingSize("default", 96), WorkingSize("detail", 128))
-    begun = Checkpoint(tiny, build(tiny).state_dict(), how, sizes, ())
-    chosen = choose_thresholds(begun, [DRAWN], hold([DRAWN], how, 96))
-    told = capsys.readouterr().err
-    for size in chosen.sizes:
-        found = chosen.evidence[size.name]
-        assert set(found) == {"mean", "drawn", "drawn at 565"}
-        assert found["mean"] == pytest.approx((found["drawn"] + found["drawn at 565"]) / 2)
-        assert f"{size.name} {size.size}: threshold {size.threshold:.3f}" in told
 
 
 def crops_at_low_resolution(image: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,6 +30,7 @@ from edgeseg_train.network import build
 from edgeseg_train.photographs import Batch
 from edgeseg_train.plan import Plan
 from edgeseg_train.tally import Tally
+from edgeseg_train.thresholds import WAYS
 from edgeseg_train.validate import Held, Validation, normalise, validate
 
 FIRST_SAVE, SAVE_EACH, POINT_EACH = 8.0, 30.0, 5.0
@@ -60,6 +61,7 @@ class Run:
         self.plan, self.out, self.training, self.crops, self.held = plan, out, training, crops, held
         self.device, self.arithmetic, self.process = device, arithmetic, process
         self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
+        self.start: Mapping[str, Tensor] | None = None
         self._before: tuple[TrainingData, ...] = ()
         self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
@@ -75,8 +77,9 @@ class Run:
 
     def start_from(self, checkpoint: Checkpoint) -> None:
         """Take another run's weights, and with them what they were trained on."""
+        self.start = dict(checkpoint.weights)
         for network in (self.network, self.averaged):
-            network.load_state_dict(dict(checkpoint.weights))
+            network.load_state_dict(self.start)
         self._before = checkpoint.training_data
 
     @property
@@ -90,7 +93,8 @@ class Run:
         if self.plan.epochs is not None:
             return self.step / (self.plan.epochs * self.steps_each)
         first = self.plan.sizes[0].size
-        validations = 2 + 2 * sum((size.size / first) ** 2 for size in self.plan.sizes)
+        candidates = 1 if self.start is None else len(WAYS)
+        validations = 2 + 2 * candidates * sum((size.size / first) ** 2 for size in self.plan.sizes)
         at_the_end = validations * self.validation_seconds + self.closing_seconds
         return self.seconds / max(60 * cast("float", self.plan.minutes) - at_the_end, 1.0)
 
@@ -232,6 +236,7 @@ class Run:
             "validation_seconds": self.validation_seconds,
             "arithmetic": asdict(self.arithmetic),
             "before": [asdict(data) for data in self._before],
+            "start": dict(self.start or {}),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -256,6 +261,7 @@ class Run:
             cast("float", state[key]) for key in ("seconds", "validation_seconds")
         )
         self._before = tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", state["before"]))  # type: ignore[arg-type]
+        self.start = cast("Mapping[str, Tensor]", state["start"]) or None
         self.network.load_state_dict(cast("Mapping[str, Tensor]", state["network"]))
         self.averaged.load_state_dict(cast("dict[str, Tensor]", state["averaged"]))
         self.optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
@@ -272,7 +278,7 @@ def read_state(out: Path) -> dict[str, object] | None:
     if not file.exists():
         return None
     state = read_tensors(file)
-    tensors = {"network", "averaged", "optimizer"}
+    tensors = {"start", "network", "averaged", "optimizer"}
     wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic", "before"}
     if not wanted <= set(state):
         raise ModelError(f"{file}: not a state of `edgeseg train`; remove it to start anew, or choose another --out")

@@ -30,7 +30,7 @@ from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, joi
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
 from edgeseg_train.photographs import load_example, load_photographs
 from edgeseg_train.plan import Plan
-from edgeseg_train.thresholds import choose_thresholds
+from edgeseg_train.thresholds import choose_best
 from edgeseg_train.validate import hold
 
 PLOT_SECONDS = 1.0
@@ -58,7 +58,8 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
               help="Photographs with masks; may be given several times.")  # fmt: skip
 @click.option("--arch", metavar="NAME", help="Architecture; see --list.  [default: lean, or that of --start]")
 @click.option("--start", type=click.Path(path_type=Path, dir_okay=False), metavar="CKPT.pt",
-              help="Start from the weights of this checkpoint, such as a shipped one.")  # fmt: skip
+              help="Start from the weights of this checkpoint, such as a shipped one; at the end, the best on the "
+                   "way from them to the trained ones is kept.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
@@ -276,7 +277,7 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
     if not done:
         click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
-    final = choose_thresholds(best_so_far(run.out), validation, run.held)
+    final = choose_best(best_so_far(run.out), run.start, validation, run.held)
     save(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))
 

@@ -398,9 +398,9 @@ def test_illumination_is_smooth_and_keeps_black() -> None:
 @pytest.mark.parametrize(("whole", "sides"), [(65, (54, 22, 33, 40)), (320, (107, 267, 160)), (8, (3, 7)), (9, (9, 3))])
 def test_a_batch_is_reduced_and_enlarged_as_opencv_would_each(whole: int, sides: tuple[int, ...]) -> None:
     images = random_photos(len(sides), 4, whole, whole)
-    small = augment.reduced(images, np.array(sides))
+    small = augment.area_averaged(images, np.array(sides))
     assert small.shape == (len(sides), 4, max(sides), max(sides))
-    back = augment.enlarged(small, np.array(sides), whole)
+    back = augment.stretched_back(small, np.array(sides), whole)
     assert back.shape == images.shape
     for number, side in enumerate(sides):
         own = hwc(small[number, :, :side, :side])

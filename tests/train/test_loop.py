@@ -77,6 +77,9 @@ def test_a_run_starts_from_another_runs_weights_and_keeps_what_they_were_trained
     learned = {name for name, _ in ended.network().named_parameters()}
     assert all(torch.allclose(ended.weights[name], begun.weights[name], atol=1e-5) for name in learned)
     assert [data.name for data in ended.training_data] == ["drive", "pairs"]
+    subprocess.run([*gentle_command, "--resume"], check=True, capture_output=True)
+    again = load(second / "best.pt")  # of a finished run nothing is mixed a second time
+    assert all(torch.equal(again.weights[name], ended.weights[name]) for name in ended.weights)
     assert ended.training_data[0].licence == "for research use"
     wrong = subprocess.run(
         command(pairs, tmp_path / "third", *gentle, "--arch", "lean"), capture_output=True, text=True, check=False

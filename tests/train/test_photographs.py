@@ -11,7 +11,7 @@ from torch import Tensor
 from edgeseg.arrays import Mask, Photo
 from edgeseg.datasets import open_data
 from edgeseg.preprocessing import preset
-from edgeseg_train.photographs import Batch, Example, Photographs, load_example, load_photographs
+from edgeseg_train.photographs import Batch, Example, Photographs, fits, load_example, load_photographs
 
 SIDES = ((20, 47), (33,))
 EXAMPLES = ((0, 0), (0, 1), (1, 0))
@@ -110,6 +110,10 @@ def test_photographs_stay_where_they_are_read(examples: list[list[Example]]) -> 
     photographs.move_to(torch.device("cpu"))
     assert photographs.device == photographs.at([(0, 0)], pixels(4)).photo.device == torch.device("cpu")
     check_same(photographs.at([(1, 0)], pixels(33)), examples[1][0])
+
+
+def test_photographs_may_take_half_of_what_a_gpu_has_free() -> None:
+    assert fits(10, 21) and not fits(10, 20) and not fits(10, 0)
 
 
 def test_photographs_are_loaded_at_every_size() -> None:

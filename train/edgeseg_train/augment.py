@@ -19,13 +19,14 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 
 from edgeseg_train.low_resolution import LEAST_GAIN, MOST_GAIN
+from edgeseg_train.machine import CPU
 from edgeseg_train.photographs import Batch, Photographs
-
-CPU = torch.device("cpu")
 
 
 class Draws:
-    """The random numbers of a step: which crops, from NumPy; how strongly, made where the crops are.
+    """The random numbers of a step: those that decide what is computed from NumPy, the others where the crops are.
+
+    A CPU and a GPU draw different ones.
 
     Args:
         rng: seeds both.
@@ -163,12 +164,12 @@ def low_resolution(photo: Tensor, truth: Tensor, draws: Draws) -> tuple[Tensor, 
     """
     count, side = len(photo), photo.shape[-1]
     sides = np.rint(side / draws.rng.uniform(1.2, 3.0, count)).astype(np.int64)
-    small, coverage = torch.split(reduced(torch.cat([photo, truth], dim=1), sides), [3, 1], dim=1)
+    small, coverage = torch.split(area_averaged(torch.cat([photo, truth], dim=1), sides), [3, 1], dim=1)
     noise = draws.normal(1, *small.shape) * draws.uniform(0, 6 / 255, count, 1, 1, 1)
     drawn = (coverage * draws.uniform(LEAST_GAIN, MOST_GAIN, count, 1, 1, 1)).clamp(max=1)
-    back = enlarged(torch.cat([(small + noise).clamp(0, 1), drawn], dim=1), sides, side)
-    enlarged_photo, wider = torch.split(back, [3, 1], dim=1)
-    return enlarged_photo, wider
+    back = stretched_back(torch.cat([(small + noise).clamp(0, 1), drawn], dim=1), sides, side)
+    enlarged, wider = torch.split(back, [3, 1], dim=1)
+    return enlarged, wider
 
 
 def illumination(photo: Tensor, draws: Draws) -> Tensor:
@@ -177,7 +178,7 @@ def illumination(photo: Tensor, draws: Draws) -> Tensor:
     return (photo * light * draws.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
 
 
-def reduced(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
+def area_averaged(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
     """Squares (N, C, side, side) averaged over areas to (N, C, M, M), M being the largest of `sides`.
 
     Each fills the top left `sides[n]` pixels; what is beyond them means nothing.
@@ -191,8 +192,8 @@ def reduced(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
     return images
 
 
-def enlarged(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
-    """The way back from `reduced` to (N, C, side, side), linear."""
+def stretched_back(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
+    """The way back from `area_averaged` to (N, C, side, side), linear."""
     own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
     places = (torch.arange(side, device=images.device) + 0.5) * (own / side) - 0.5
     for _ in range(2):

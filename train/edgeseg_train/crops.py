@@ -1,7 +1,7 @@
 """The crops of each step.
 
-What a step sees is a function of (seed, step) alone: nothing to store, and a resumed run goes on with the same
-photographs in the same order.
+What a step sees is a function of the seed, the step, the kind of device and, among several, the process: nothing to
+store, and a resumed run goes on with the same photographs in the same order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from edgeseg_train.augment import Augmentation, Place, take
 from edgeseg_train.photographs import Batch, Photographs
@@ -58,7 +59,8 @@ class Crops:
 
     def from_step(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
         """Batches from `step` on, made ahead in threads (PyTorch releases the interpreter's lock)."""
-        with ThreadPoolExecutor(workers) as pool:
+        # A thread of PyTorch's own for each: where it has two cores, the network's would wait for them.
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             waiting = [pool.submit(self.batch_at, step + k) for k in range(ahead)]
             while True:
                 yield waiting.pop(0).result()

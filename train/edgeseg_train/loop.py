@@ -1,7 +1,8 @@
 """The training loop: AdamW, warm-up and cosine, averaged weights, checkpoints, resuming.
 
 What a step computes is a function of the plan and the step's number alone (order, crops, dropout, learning rate of a
-run of fixed epochs), so that a run that was killed and resumed ends with the weights of one that was not.
+run of fixed epochs), so that a run that was killed and resumed ends with the weights of one that was not: to the bit on
+a CPU, and but for the order of a GPU's sums there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError
-from edgeseg_train.checkpoint import Checkpoint, TrainingData, load, read_tensors, save, write_tensors
+from edgeseg_train.checkpoint import Checkpoint, TrainingData, read_tensors, save, write_tensors
 from edgeseg_train.crops import Crops
 from edgeseg_train.history import Point, read_log, write_log
 from edgeseg_train.losses import total_loss
@@ -62,6 +63,7 @@ class Run:
         self.device, self.arithmetic, self.process = device, arithmetic, process
         self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
         self.start: Mapping[str, Tensor] | None = None
+        self._best_weights: Mapping[str, Tensor] = {}
         self._before: tuple[TrainingData, ...] = ()
         self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
@@ -181,6 +183,7 @@ class Run:
         self.validation_seconds = time.monotonic() - started
         if verdict.dice > self.best:
             self.best = verdict.dice
+            self._best_weights = {name: w.detach().cpu().clone() for name, w in self.averaged.state_dict().items()}
             save(self.checkpoint(verdict), self.out / BEST)
         return verdict
 
@@ -212,6 +215,11 @@ class Run:
             evidence={first.name: {"mean": verdict.dice, **verdict.per_set}} if verdict else {},
         )
 
+    def trained(self) -> Checkpoint:
+        """The weights that did best on the validation photographs so far, whatever `best.pt` became since."""
+        now = self.checkpoint()
+        return replace(now, weights=self._best_weights) if self._best_weights else now
+
     def _training_data(self) -> tuple[TrainingData, ...]:
         """Of this run and of the one that it started from: weights keep the licences of all that they ever saw."""
         seen = {data.name: data for data in self._before}
@@ -237,6 +245,7 @@ class Run:
             "arithmetic": asdict(self.arithmetic),
             "before": [asdict(data) for data in self._before],
             "start": dict(self.start or {}),
+            "best_weights": dict(self._best_weights),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -262,6 +271,7 @@ class Run:
         )
         self._before = tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", state["before"]))  # type: ignore[arg-type]
         self.start = cast("Mapping[str, Tensor]", state["start"]) or None
+        self._best_weights = cast("Mapping[str, Tensor]", state["best_weights"])
         self.network.load_state_dict(cast("Mapping[str, Tensor]", state["network"]))
         self.averaged.load_state_dict(cast("dict[str, Tensor]", state["averaged"]))
         self.optimizer.load_state_dict(cast("dict[str, object]", state["optimizer"]))
@@ -278,7 +288,7 @@ def read_state(out: Path) -> dict[str, object] | None:
     if not file.exists():
         return None
     state = read_tensors(file)
-    tensors = {"start", "network", "averaged", "optimizer"}
+    tensors = {"start", "best_weights", "network", "averaged", "optimizer"}
     wanted = tensors | {"plan", "step", "seconds", "best", "validation_seconds", "arithmetic", "before"}
     if not wanted <= set(state):
         raise ModelError(f"{file}: not a state of `edgeseg train`; remove it to start anew, or choose another --out")
@@ -288,11 +298,6 @@ def read_state(out: Path) -> dict[str, object] | None:
 def arithmetic_of(state: Mapping[str, object]) -> Arithmetic:
     """How the earlier sitting computed: another way would round differently."""
     return Arithmetic(**cast("dict[str, bool]", state["arithmetic"]))
-
-
-def best_so_far(out: Path) -> Checkpoint:
-    """The checkpoint that did best on the validation photographs."""
-    return load(out / BEST)
 
 
 def _identity(plan: Plan, crops: Crops) -> dict[str, object]:

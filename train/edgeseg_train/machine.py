@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from edgeseg.cpu import features
+from edgeseg.cpu import features, usable_cores
 from edgeseg_train.cost import gmac
 from edgeseg_train.network import Architecture, ResUNet, build
+
+CPU = torch.device("cpu")
+
+MOST_THREADS = 8
+"""That load or judge photographs; each holds one, of 24 MB and more."""
 
 TRIAL_STEPS, TRIAL_SECONDS, TRIAL_GMAC = 3, 5.0, 20.0
 """Rounds of a race; none starts after so many seconds; forward work of a step, where the batch can be made smaller.
@@ -72,6 +77,11 @@ class Process:
     def leads(self) -> bool:
         """Whether it validates, saves and speaks."""
         return self.rank == 0
+
+
+def photograph_threads() -> int:
+    """Threads for one photograph each, of this process among those that torchrun started on this machine."""
+    return max(1, min(MOST_THREADS, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def join_processes(device: str) -> Process:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,9 +15,10 @@ from edgeseg.datasets import Loaded, Pair
 from edgeseg.field_of_view import FieldOfView, field_of_view
 from edgeseg.preprocess import coverage_to_square, preprocess
 from edgeseg.preprocessing import Preprocessing
+from edgeseg_train.machine import photograph_threads
 
-COLOURS = 4
-"""Bytes of a stored pixel, read as one number: red, green, blue, truth. The field of view is stored apart."""
+PIXEL_BYTES = 4
+"""Of a stored pixel, read as one number: red, green, blue, truth. The field of view is stored apart."""
 
 FREE_SHARE = 0.5
 """Photographs may take so much of a GPU's free memory; beyond it they stay with the CPU, and so do crops."""
@@ -63,8 +63,8 @@ class Photographs:
         starts = iter(ends - [area for own in areas for area in own])
         self._starts = [[int(next(starts)) for _ in own] for own in areas]
         pixels = int(ends[-1]) if len(ends) else 0
-        self._colours, self._inside = np.zeros((pixels, COLOURS), np.uint8), np.zeros(pixels, np.uint8)
-        self._read = self._tensors()
+        self._pixels, self._inside = np.zeros((pixels, PIXEL_BYTES), np.uint8), np.zeros(pixels, np.uint8)
+        self._read = torch.from_numpy(self._pixels).view(torch.int32)[:, 0], torch.from_numpy(self._inside)
 
     @staticmethod
     def of(examples: Sequence[Sequence[Example]]) -> Photographs:
@@ -78,19 +78,17 @@ class Photographs:
         """Fill in one photograph at every size."""
         for start, side, example in zip(self._starts[number], self.sides[number], examples, strict=True):
             own = slice(start, start + side * side)
-            colours = self._colours[own].reshape(side, side, COLOURS)
-            colours[..., :3], colours[..., 3] = example.photo, example.truth
+            place = self._pixels[own].reshape(side, side, PIXEL_BYTES)
+            place[..., :3], place[..., 3] = example.photo, example.truth
             self._inside[own] = example.inside.ravel()
 
     def move_to(self, device: torch.device) -> None:
-        """Read from this device from now on, unless they would fill it."""
-        wanted = self._colours.nbytes + self._inside.nbytes
-        if device.type != "cuda" or wanted < FREE_SHARE * torch.cuda.mem_get_info(device)[0]:
-            colours, inside = self._tensors()
-            self._read = colours.to(device), inside.to(device)
-
-    def _tensors(self) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(self._colours).view(torch.int32)[:, 0], torch.from_numpy(self._inside)
+        """Read from this device from now on, unless they would fill it; after that no photograph can be put."""
+        wanted = self._pixels.nbytes + self._inside.nbytes
+        if device.type == "cuda" and fits(wanted, torch.cuda.mem_get_info(device)[0]):
+            pixels, inside = self._read
+            self._read = pixels.to(device), inside.to(device)
+            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # the host's copy is free to go
 
     @property
     def device(self) -> torch.device:
@@ -117,12 +115,12 @@ class Photographs:
             torch.tensor([of[p][s] for p, s in which]).to(self.device, non_blocking=True)[:, None, None]
             for of in (self._starts, self.sides)
         )
-        colours, inside = self._read
+        pixels, inside = self._read
         x, y = (axis.clamp(min=0).minimum(side - 1) for axis in places.unbind(-1))
         left, top = (axis.floor().minimum(side - 2) for axis in (x, y))
         first = start + top.long() * side + left.long()
         upper, lower = (
-            torch.lerp(_unpacked(colours, row), _unpacked(colours, row + 1), (x - left)[:, None])
+            torch.lerp(_unpacked(pixels, row), _unpacked(pixels, row + 1), (x - left)[:, None])
             for row in (first, first + side)
         )
         photo, truth = torch.split(torch.lerp(upper, lower, (y - top)[:, None]) / 255, [3, 1], dim=1)
@@ -132,16 +130,21 @@ class Photographs:
         return Batch(photo, truth, seen[:, None].float())
 
 
-def _unpacked(colours: Tensor, index: Tensor) -> Tensor:
+def fits(wanted: int, free: int) -> bool:
+    """Whether so many bytes leave a GPU with `free` bytes enough to learn with."""
+    return wanted < FREE_SHARE * free
+
+
+def _unpacked(pixels: Tensor, index: Tensor) -> Tensor:
     """Pixels (total,) int32 at (N, H, W) -> (N, 4, H, W) float32."""
-    found = colours.index_select(0, index.flatten()).view(torch.uint8).view(*index.shape, COLOURS)
+    found = pixels.index_select(0, index.flatten()).view(torch.uint8).view(*index.shape, PIXEL_BYTES)
     return found.movedim(-1, 1).to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def load_photographs(pairs: Sequence[Pair], how: Preprocessing, sizes: Sequence[int]) -> Photographs:
     """Every pair at every size, through the one preprocessing. 5 bytes a pixel, photograph and size."""
     photographs = Photographs([sizes] * len(pairs))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(photograph_threads()) as pool:
         filled = pool.map(lambda item: photographs.put(item[0], _at_sizes(item[1], how, sizes)), enumerate(pairs))
         list(filled)  # raises what a thread raised
     return photographs

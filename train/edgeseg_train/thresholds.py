@@ -13,6 +13,7 @@ from torch import Tensor
 from edgeseg.datasets import DataSet
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.low_resolution import at_low_resolution
+from edgeseg_train.machine import CPU
 from edgeseg_train.validate import Held, hold, validate
 
 WAYS = (1.0, 0.75, 0.5, 0.25)
@@ -24,7 +25,11 @@ fine-tuning of zero-shot models").
 
 
 def choose_best(
-    trained: Checkpoint, start: Mapping[str, Tensor] | None, validation: list[DataSet], first: Sequence[Held]
+    trained: Checkpoint,
+    start: Mapping[str, Tensor] | None,
+    validation: list[DataSet],
+    first: Sequence[Held],
+    device: torch.device = CPU,
 ) -> Checkpoint:
     """The checkpoint with its thresholds; where it started from other weights, the best on the way from them.
 
@@ -33,12 +38,13 @@ def choose_best(
         start: the weights that it started from.
         validation: the photographs, on which all is chosen.
         first: the same at the first working size, in memory already.
+        device: computes.
     """
     held = _held(trained, validation, first)
     if start is None:
-        best = choose_thresholds(trained, held)
+        best = choose_thresholds(trained, held, device)
     else:
-        found = [choose_thresholds(on_the_way(trained, start, share), held) for share in WAYS]
+        found = [choose_thresholds(on_the_way(trained, start, share), held, device) for share in WAYS]
         for share, candidate in zip(WAYS, found, strict=True):
             dice = ", ".join(f"{name} {seen['mean']:.4f}" for name, seen in candidate.evidence.items())
             click.echo(f"{share:.0%} of the way from --start: validation Dice {dice}", err=True)
@@ -55,17 +61,18 @@ def on_the_way(trained: Checkpoint, start: Mapping[str, Tensor], share: float) -
     return replace(trained, weights=weights)
 
 
-def choose_thresholds(checkpoint: Checkpoint, held: Sequence[Sequence[Held]]) -> Checkpoint:
+def choose_thresholds(checkpoint: Checkpoint, held: Sequence[Sequence[Held]], device: torch.device = CPU) -> Checkpoint:
     """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights.
 
     Args:
         checkpoint: whose thresholds.
         held: the photographs at each of its working sizes.
+        device: computes.
     """
-    network = checkpoint.network()
+    network = checkpoint.network().to(device)
     sizes, evidence = [], {}
     for size, of_size in zip(checkpoint.sizes, held, strict=True):
-        verdict = validate(network, of_size, checkpoint.preprocessing, torch.device("cpu"))
+        verdict = validate(network, of_size, checkpoint.preprocessing, device)
         sizes.append(replace(size, threshold=verdict.threshold))
         evidence[size.name] = {"mean": verdict.dice, **verdict.per_set}
     return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)

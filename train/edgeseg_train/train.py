@@ -15,7 +15,7 @@ import torch
 from edgeseg.cli import STARTED
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
-from edgeseg.files import make_folder
+from edgeseg.files import make_folder, remove_left_over
 from edgeseg.preprocessing import preset
 from edgeseg.stream.stopping import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
@@ -24,7 +24,7 @@ from edgeseg_train.crops import Crops
 from edgeseg_train.curves import draw_contact_sheet, draw_curves
 from edgeseg_train.display import Display, tensorboard
 from edgeseg_train.history import Point, write_log
-from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, best_so_far, read_state
+from edgeseg_train.loop import BEST, LAST, LOG, Run, arithmetic_of, read_state
 from edgeseg_train.losses import LossWeights
 from edgeseg_train.machine import ARITHMETICS, Arithmetic, Process, fastest, join_processes
 from edgeseg_train.network import ARCHITECTURES, Architecture, build, named
@@ -193,7 +193,10 @@ def _device(wanted: str) -> str:
 
 def _prepare_folder(out: Path, resume: bool, resumed: bool, process: Process) -> None:
     """Neither overwrite a run that someone may want, nor mix two."""
-    if not process.leads or resumed:
+    if not process.leads:
+        return
+    remove_left_over(out)
+    if resumed:
         return
     if resume:
         click.echo(f"{out / LAST} is not there: nothing to resume, starting anew", err=True)
@@ -223,9 +226,9 @@ def _ready(
     state: Mapping[str, object] | None,
 ) -> tuple[Run, list[DataSet]]:
     """Load the photographs, see how this machine computes best, and go back to where an earlier sitting was."""
-    # OpenCV's threads and PyTorch's would fight over the cores; crops are made one a thread.
-    cv2.setNumThreads(1)
-    torch.backends.cudnn.benchmark = True  # every step has the same shapes
+    cv2.setNumThreads(1)  # photographs are loaded and judged one a thread
+    # Every step has the same shapes; of two sittings of fixed epochs both must compute alike.
+    torch.backends.cudnn.benchmark = plan.epochs is None
     training = _opened(specs, "train", not process.leads)
     validation = _opened(specs, "validation", True)
     pairs: Sequence[Pair] = [pair for data_set in training for pair in data_set.pairs]
@@ -277,7 +280,7 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
     if not done:
         click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
-    final = choose_best(best_so_far(run.out), run.start, validation, run.held)
+    final = choose_best(run.trained(), run.start, validation, run.held, run.device)
     save(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgeseg.arrays import Mask
+from edgeseg.arrays import Mask, Probability
 from edgeseg.datasets import DataSet, Pair
 from edgeseg.field_of_view import field_of_view
 from edgeseg.metrics import BINS, Curve, curve
@@ -19,6 +18,7 @@ from edgeseg.postprocess import to_frame
 from edgeseg.preprocess import Prepared, coverage_to_square, preprocess
 from edgeseg.preprocessing import Preprocessing
 from edgeseg_train.losses import total_loss
+from edgeseg_train.machine import photograph_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[H
     """Load validation photographs once."""
     how = replace(how, size=size)
     pairs = [(data_set.name, pair) for data_set in data_sets for pair in data_set.pairs]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(photograph_threads()) as pool:
         return tuple(pool.map(lambda item: _held(item[0], item[1], how), pairs))
 
 
@@ -83,12 +83,14 @@ def validate(network: nn.Module, held: Sequence[Held], how: Preprocessing, devic
     Every data set counts the same, so that a set of many photographs does not choose the threshold alone.
     """
     curves: dict[str, list[Curve]] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a GPU is done long before its photographs are counted
-        judged = pool.map(_judge, (_logits(network, item, how, device) for item in held), held)
-        losses = []
-        for item, (loss, of_item) in zip(held, judged, strict=True):
-            losses.append(loss)
-            curves.setdefault(item.data_set, []).append(of_item)
+    with ThreadPoolExecutor(photograph_threads()) as pool:  # a GPU is done long before its photographs are counted
+        waiting, losses = [], []
+        for item in held:
+            logits = _logits(network, item, how, device)
+            losses.append(_loss(logits, item))
+            waiting.append(pool.submit(_curve, logits.sigmoid()[0, 0].numpy(), item))
+        for item, counted in zip(held, waiting, strict=True):
+            curves.setdefault(item.data_set, []).append(counted.result())
     by_threshold = {name: np.mean([c.dice_at() for c in own], axis=0) for name, own in curves.items()}
     mean = np.mean(list(by_threshold.values()), axis=0)
     best = int(mean.argmax())
@@ -105,17 +107,13 @@ def _logits(network: nn.Module, item: Held, how: Preprocessing, device: torch.de
     return logits.float().cpu()
 
 
-def _judge(logits: Tensor, item: Held) -> tuple[float, Curve]:
-    return _loss(logits, item), _curve(logits, item)
-
-
 def _loss(logits: Tensor, item: Held) -> float:
     truth, inside = (torch.from_numpy(m)[None, None].float() / 255 for m in (item.small_truth, item.ready.inside))
     return float(total_loss(logits, truth, inside))
 
 
-def _curve(logits: Tensor, item: Held) -> Curve:
-    at_own_size = to_frame(logits.sigmoid()[0, 0].numpy(), item.ready.placement, item.found_fov)
+def _curve(probability: Probability, item: Held) -> Curve:
+    at_own_size = to_frame(probability, item.ready.placement, item.found_fov)
     return curve(at_own_size, item.truth, item.counted)
 
 

@@ -57,13 +57,26 @@ def test_it_is_the_core_that_it_should_be(seen: tuple[Board, Path, dict[str, obj
     assert {"fphp", "asimdhp", "asimddp"} <= set(features) if name == "pi5" else "fphp" not in features
 
 
-def test_the_convolutions_compute_in_the_precision_of_the_file(seen: tuple[Board, Path, dict[str, object]]) -> None:
+def test_the_convolutions_compute_in_the_precision_of_the_file(
+    seen: tuple[Board, Path, dict[str, object]], board: Emulated
+) -> None:
     name, _, said = seen
     types = cast("dict[str, dict[str, int]]", said["convolutions"])
-    assert {_precision(file): set(kinds) for file, kinds in types.items()} == {
-        precision: {kind} for precision, kind in ARITHMETIC[name].items()
-    }
-    assert all(sum(kinds.values()) >= 20 for kinds in types.values())
+    assert {_precision(file) for file in types} == set(ARITHMETIC[name])
+    for model in _carried(board):
+        left, all_ = _left_in_float(model), sum(types[model.name].values())
+        wanted = {ARITHMETIC[name][_precision(model.name)]: all_ - left} | ({"float": left} if left else {})
+        assert types[model.name] == wanted
+        assert all_ >= 20 and left <= all_ // 4
+
+
+def _left_in_float(model: Path) -> int:
+    """Convolutions of an INT8 file that `convert` left in float: at this small size some cost too much Dice."""
+    if _precision(model.name) != "int8":
+        return 0
+    graph = pytest.importorskip("onnx", reason="the graph is read with onnx (extra 'export')").load(model).graph
+    quantized = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in graph.node)
 
 
 def test_every_precision_gives_what_this_machine_gives(

@@ -16,8 +16,8 @@ from edgeseg_train.low_resolution import at_low_resolution
 from edgeseg_train.machine import CPU
 from edgeseg_train.validate import Held, hold, validate
 
-WAYS = (1.0, 0.75, 0.5, 0.25)
-"""Shares of the way from the weights of `--start` to the trained ones.
+WAYS = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""Shares of the way from the weights of `--start` to the trained ones; a run may make nothing better than it had.
 
 The mean of both generalises to cameras that neither saw, and often does better on all (Wortsman et al. 2022, "Robust
 fine-tuning of zero-shot models").
@@ -48,7 +48,10 @@ def choose_best(
         for share, candidate in zip(WAYS, found, strict=True):
             dice = ", ".join(f"{name} {seen['mean']:.4f}" for name, seen in candidate.evidence.items())
             click.echo(f"{share:.0%} of the way from --start: validation Dice {dice}", err=True)
-        best = max(found, key=_mean)
+        kept, best = max(zip(WAYS, found, strict=True), key=lambda way: _mean(way[1]))
+        click.echo(
+            f"kept: {kept:.0%} of the way" if kept else "kept: those of --start; none was better", err=True
+        )
     for size in best.sizes:
         _tell_size(size, best.evidence[size.name])
     return best

@@ -74,7 +74,7 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
               help="Side of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="Crops a step.")
 @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=3e-3, show_default=True,
-              help="AdamW's, at its peak; a third of it where --start has good weights already.")  # fmt: skip
+              help="AdamW's, at its peak; with --start give about a third of this.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss's terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

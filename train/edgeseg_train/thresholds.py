@@ -49,9 +49,7 @@ def choose_best(
             dice = ", ".join(f"{name} {seen['mean']:.4f}" for name, seen in candidate.evidence.items())
             click.echo(f"{share:.0%} of the way from --start: validation Dice {dice}", err=True)
         kept, best = max(zip(WAYS, found, strict=True), key=lambda way: _mean(way[1]))
-        click.echo(
-            f"kept: {kept:.0%} of the way" if kept else "kept: those of --start; none was better", err=True
-        )
+        click.echo(f"kept: {kept:.0%} of the way" if kept else "kept: those of --start; none was better", err=True)
     for size in best.sizes:
         _tell_size(size, best.evidence[size.name])
     return best

@@ -393,18 +393,3 @@ def test_illumination_is_smooth_and_keeps_black() -> None:
     assert got.diff(dim=-1).abs().max() <= 16
     assert (got[:, 0].flatten(1).amax(dim=1) - got[:, 0].flatten(1).amin(dim=1)).min() > 10
     assert not augment.illumination(torch.zeros(COUNT, 3, 8, 8), draws()).any()
-
-
-@pytest.mark.parametrize(("whole", "sides"), [(65, (54, 22, 33, 40)), (320, (107, 267, 160)), (8, (3, 7)), (9, (9, 3))])
-def test_a_batch_is_reduced_and_enlarged_as_opencv_would_each(whole: int, sides: tuple[int, ...]) -> None:
-    images = random_photos(len(sides), 4, whole, whole)
-    small = augment.area_averaged(images, np.array(sides))
-    assert small.shape == (len(sides), 4, max(sides), max(sides))
-    back = augment.stretched_back(small, np.array(sides), whole)
-    assert back.shape == images.shape
-    for number, side in enumerate(sides):
-        own = hwc(small[number, :, :side, :side])
-        area = cv2.resize(hwc(images[number]), (side, side), interpolation=cv2.INTER_AREA)
-        np.testing.assert_allclose(own, area, atol=1e-4)
-        linear = cv2.resize(own, (whole, whole), interpolation=cv2.INTER_LINEAR)
-        np.testing.assert_allclose(hwc(back[number]), linear, atol=1e-4)

@@ -21,6 +21,7 @@ from torch.nn.functional import conv2d, interpolate, pad
 from edgeseg_train.low_resolution import LEAST_GAIN, MOST_GAIN
 from edgeseg_train.machine import CPU
 from edgeseg_train.photographs import Batch, Photographs
+from edgeseg_train.resampling import area_averaged, stretched_back
 
 
 class Draws:
@@ -176,40 +177,6 @@ def illumination(photo: Tensor, draws: Draws) -> Tensor:
     """Light that varies over the crop by about a quarter, and a gain of each channel of 0.85 to 1.15."""
     light = _smooth(draws.normal(0.25, len(photo), 1, 4, 4).exp(), photo.shape[2:])
     return (photo * light * draws.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
-
-
-def area_averaged(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
-    """Squares (N, C, side, side) averaged over areas to (N, C, M, M), M being the largest of `sides`.
-
-    Each fills the top left `sides[n]` pixels; what is beyond them means nothing.
-    """
-    whole = images.shape[-1]
-    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
-    edges = (torch.arange(int(sides.max()) + 1, device=images.device) * (whole / own)).clamp(max=whole)
-    for _ in range(2):
-        sums = pad(images.cumsum(dim=-2), (0, 0, 1, 0))
-        images = (_between(sums, edges).diff(dim=-2) * (own / whole)[:, None, None]).mT
-    return images
-
-
-def stretched_back(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
-    """The way back from `area_averaged` to (N, C, side, side), linear."""
-    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
-    places = (torch.arange(side, device=images.device) + 0.5) * (own / side) - 0.5
-    for _ in range(2):
-        images = _between(images, places.clamp(min=0).minimum(own - 1)).mT
-    return images
-
-
-def _between(images: Tensor, places: Tensor) -> Tensor:
-    """Linear interpolation between rows: (N, C, H, W) at rows (N, K) of 0 to H - 1 -> (N, C, K, W)."""
-    count, channels, height, width = images.shape
-    before = places.floor().clamp(max=height - 2)
-    first = torch.arange(count * channels, device=images.device).view(count, channels, 1) * height
-    index = (first + before.long()[:, None]).flatten()
-    rows = images.reshape(-1, width)
-    low, high = (rows.index_select(0, which).view(count, channels, -1, width) for which in (index, index + 1))
-    return torch.lerp(low, high, (places - before)[:, None, :, None])
 
 
 def _smooth(coarse: Tensor, size: Sequence[int]) -> Tensor:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from edgeseg_benchmarks.order import Order
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
-NARROWEST = 120
-"""Letters of the table's line where standard output is no terminal."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -155,14 +153,10 @@ def _progress() -> Iterator[Note]:
 
 
 def _print(record: Bench) -> None:
-    from rich.console import Console
-
+    from edgeseg.report import show
     from edgeseg_benchmarks.table import to_table
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(NARROWEST, console.width))
-    console.print(to_table(record))
+    show(to_table(record))
 
 
 def _write(

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from edgeseg.datasets import DataSet, open_data
@@ -21,7 +20,7 @@ from edgeseg.errors import CheckError, UsageError
 from edgeseg.files import make_folder, write_atomically
 from edgeseg.model_card import Precision
 from edgeseg.preprocessing import SIZE_RANGE
-from edgeseg.report import Evidence
+from edgeseg.report import Evidence, show
 from edgeseg_export.graph import OPSET
 from edgeseg_export.int8 import quantise
 from edgeseg_export.measure import hold
@@ -190,9 +189,8 @@ def _to_dict(conversions: Sequence[Conversion], digest: str) -> dict[str, object
 
 
 def _print(conversions: Sequence[Conversion], folder: Path) -> None:
-    console = Console()
     for variant in (variant for conversion in conversions for variant in conversion.variants):
-        console.print(variant.evidence.to_check_table(), Text())
+        show(variant.evidence.to_check_table(), Text())
     for variant in (variant for conversion in conversions for variant in conversion.variants):
         if variant.evidence.passed:
             click.echo(f"{folder / variant.file.name}  {variant.evidence.file_bytes / 1e6:.2f} MB")

@@ -73,6 +73,20 @@ def test_the_table_is_for_people(stand_in: Stand) -> None:
     assert done.stderr == "edgeseg: no runtime can compute the model on this device\n"
 
 
+def test_what_is_not_installed_is_not_tried_and_no_failure(stand_in: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "installed", lambda: ("onnxruntime",))
+    stand_in("np.save(argv[3], np.zeros((4, 4))); print('{}')")
+    told = json.loads(doctor("--json").stdout)["runtimes"]
+    assert told[1] == {
+        "name": "openvino",
+        "works": False,
+        "note": "not installed (pip install '.[openvino]' in the clone)",
+        "installed": False,
+    }
+    (line,) = (line for line in doctor().stdout.splitlines() if line.startswith("runtime openvino"))
+    assert line == "runtime openvino     not installed (pip install '.[openvino]' in the clone)"
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from edgeseg.report import HEADINGS, DataSetEvidence, Evidence, PhotographEvidence, Scores, printable
+from edgeseg.report import HEADINGS, DataSetEvidence, Evidence, PhotographEvidence, Scores, printable, show
 
 share = st.floats(0, 1)
 scores = st.builds(Scores, share, share, share, share, share, st.none() | share)
@@ -149,3 +151,12 @@ def test_a_record_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         evidence.model = "other"  # type: ignore[misc]
     assert replace(evidence, model="other").to_dict()["model"] == "other"
+
+
+def test_what_is_piped_has_whole_lines_and_no_blanks_at_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table.grid(padding=(0, 2))
+    path = "/a/long/path/of/many/letters" * 20
+    table.add_row("file", path)
+    table.add_row("name", "lean")
+    show(table, Text("below"))
+    assert capsys.readouterr().out == f"file  {path}\nname  lean\nbelow\n"

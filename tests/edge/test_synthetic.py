@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseg.commands.draw import draw as draw_command
+from edgeseg.datasets import open_data
 from edgeseg.errors import UsageError
-from edgeseg.photo import read, read_mask
 from edgeseg.synthetic import Drawn, draw
 from edgeseg.synthetic.randomness import generator
 from edgeseg.synthetic.scene import compose
@@ -134,13 +134,18 @@ def test_the_command_writes_what_draw_returns(tmp_path: Path) -> None:
     arguments = ["-o", str(folder), "--seed", "4", "--count", "2", "--size", "128", "--truth"]
     result = CliRunner().invoke(draw_command, arguments)
     assert result.exit_code == 0, result.output
-    names = [f"fundus_{seed}{ending}.png" for seed in (4, 5) for ending in ("", "_mask", "_fov")]
-    assert result.output.split() == [str(folder / name) for name in names]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
-    drawn = draw(5, 128)
-    assert np.array_equal(read(folder / "fundus_5.png"), drawn.photo)
-    assert np.array_equal(read_mask(folder / "fundus_5_mask.png"), drawn.truth)
-    assert np.array_equal(read_mask(folder / "fundus_5_fov.png"), drawn.fov)
+    files = [folder / kind / f"fundus_{seed}.png" for seed in (4, 5) for kind in ("images", "masks", "fov")]
+    assert result.output.split() == [str(file) for file in files]
+    assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
+
+
+def test_with_the_truth_the_folder_is_a_data_set(tmp_path: Path) -> None:
+    CliRunner().invoke(draw_command, ["-o", str(tmp_path), "--seed", "5", "--size", "128", "--truth"])
+    (pair,) = open_data(f"pairs:{tmp_path}", "test").pairs
+    loaded, drawn = pair.load(), draw(5, 128)
+    assert np.array_equal(loaded.photo, drawn.photo)
+    assert np.array_equal(loaded.truth, drawn.truth)
+    assert loaded.fov is not None and np.array_equal(loaded.fov, drawn.fov)
 
 
 def test_without_truth_the_command_writes_the_photograph_alone(tmp_path: Path) -> None:

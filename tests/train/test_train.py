@@ -76,6 +76,14 @@ def test_bad_data_is_named_before_a_step_is_made(tmp_path: Path) -> None:
     assert done.exit_code == 7 and "80x80" in done.stderr and "96x96" in done.stderr
 
 
+def test_minutes_without_room_for_a_step_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    data = lay_out(tmp_path / "data", range(3), 96)
+    done = train("--data", data, "--out", out, "--arch", "tiny", "--size", "96", "--minutes", "0.001")
+    assert done.exit_code == 2 and "before the first step" in done.stderr
+    assert not list(out.glob("*.pt"))
+
+
 def test_it_learns(tmp_path: Path) -> None:
     """Dice 0.7 on drawn photographs that it has not seen, within two minutes of one slow core."""
     data = lay_out(tmp_path / "data", range(100, 120), 384)

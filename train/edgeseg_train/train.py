@@ -274,6 +274,10 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
                 events(point)
 
         done = run.go(tell, lambda: stop.asked)
+    if done and not run.step:
+        raise UsageError(
+            f"--minutes {run.plan.minutes:g}: over before the first step (loading took {run.seconds:.0f} s); give more"
+        )
     if not process.leads:
         return
     draw_curves(run.points, run.out / "curves.png")

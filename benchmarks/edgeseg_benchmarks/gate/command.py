@@ -11,15 +11,13 @@ from rich.console import Console
 
 from edgeseg.errors import CheckError, IncomparableError, SurroundingsError, UsageError
 from edgeseg.files import check_folders
-from edgeseg.report import Bench, read_bench
+from edgeseg.report import Bench, read_bench, show
 from edgeseg_benchmarks.gate.current import Wanted, measure, wanted
 from edgeseg_benchmarks.gate.judge import judge
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
 
 DEFAULTS = Limits()
-NARROWEST = 100
-"""Letters of a line where standard output is no terminal."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -98,9 +96,7 @@ def gate(
         raise UsageError("--data and --model are for a bench that is run now; leave them or CURRENT.json out")
     else:
         judgement = judge(before, read_bench(current), limits)
-    console = Console()
-    console = console if console.is_terminal else Console(width=max(NARROWEST, console.width))
-    console.print(to_tables(judgement))
+    show(to_tables(judgement))
     _summarise(judgement, summary)
     _close(judgement)
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -94,14 +94,16 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _examine(model: str, tuned: Tuned | None) -> Examination:
-    from edgeseg.commands.options import RUNTIMES
     from edgeseg.device import describe, troubles, versions
-    from edgeseg.device.trials import try_providers, try_runtimes
+    from edgeseg.device.trials import Trial, try_providers, try_runtimes
     from edgeseg.plan import make_plan
+    from edgeseg.runtimes import RuntimeName, installed, remedy
 
     device = describe()  # before the trials, which load the machine
     plan = make_plan(model)
-    runtimes = try_runtimes([name for name in RUNTIMES if name != "auto"], plan.file.path)
+    names, there = get_args(RuntimeName), installed()
+    absent = [Trial(name, False, f"not installed ({remedy(name)})", False) for name in names if name not in there]
+    runtimes = [*try_runtimes([name for name in names if name in there], plan.file.path), *absent]
     warnings = (*troubles(device), *_broken(plan, runtimes))
     return Examination(device, versions(), plan, runtimes, try_providers(plan.file.path), warnings, tuned)
 
@@ -114,17 +116,16 @@ def _broken(plan: Plan, runtimes: Sequence[Trial]) -> Iterator[str]:
 
 
 def _print(examination: Examination) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from edgeseg.report import printable
+    from edgeseg.report import printable, show
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for heading, text in (*_device_rows(examination.device), *_software_rows(examination)):
         table.add_row(heading, printable(text))
-    Console().print(table)
+    show(table)
 
 
 def _device_rows(device: Device) -> Iterator[tuple[str, str]]:
@@ -163,9 +164,9 @@ def _eight_bit(features: Sequence[str]) -> str:
 def _software_rows(examination: Examination) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{package} {number}" for package, number in examination.versions.items())
     for trial in examination.runtimes:
-        yield f"runtime {trial.name}", _said(trial)
-    for trial in examination.providers:
-        yield f"provider {trial.name.removesuffix('ExecutionProvider')}", _said(trial)
+        yield f"runtime {trial.name}", _said(trial, trial.name == examination.plan.runtime)
+    for number, trial in enumerate(examination.providers):
+        yield f"provider {trial.name.removesuffix('ExecutionProvider')}", _said(trial, number == 0)
     model, runtime = examination.model, examination.runtime
     yield "run takes", f"{model.card.precision} of {model.name}: {model.reason}"
     yield "", str(model.path)
@@ -183,5 +184,8 @@ def _taken(runtime: Trial | None, examination: Examination) -> str:
     return f"{runtime.name} with {plan.threads} thread{'' if plan.threads == 1 else 's'}: {why}"
 
 
-def _said(trial: Trial) -> str:
-    return f"{'works' if trial else 'DOES NOT WORK'}: {trial.note}"
+def _said(trial: Trial, needed: bool) -> str:
+    """In capitals where `run` wants it: every wheel of ONNX Runtime lists providers that no board has."""
+    if not trial.installed:
+        return trial.note
+    return f"{'works' if trial else 'DOES NOT WORK' if needed else 'does not work'}: {trial.note}"

@@ -54,11 +54,9 @@ def evaluate(
 
     A photograph that cannot be segmented is reported and counted, and the rest goes on (exit code 3).
     """
-    from rich.console import Console
-
     from edgeseg.evaluation import threshold_of
     from edgeseg.files import make_folder
-    from edgeseg.report import Evidence
+    from edgeseg.report import Evidence, show
     from edgeseg.segmenter import Segmenter
 
     if second_observer:
@@ -79,7 +77,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(evidence.to_dict(), indent=2, allow_nan=False))
     else:
-        Console().print(evidence.to_tables())
+        show(evidence.to_tables())
     _tell_failures(evidence.data_sets)
 
 

@@ -36,10 +36,9 @@ def _to_dict(model: ModelFile) -> dict[str, object]:
 
 
 def _print(model: ModelFile) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from edgeseg.report import printable
+    from edgeseg.report import printable, show
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -47,7 +46,7 @@ def _print(model: ModelFile) -> None:
     table.add_row("file", printable(f"{model.path} ({model.path.stat().st_size / 1e6:.2f} MB; {model.reason})"))
     for heading, text in _rows(model.card):
         table.add_row(heading, printable(text))
-    Console().print(table)
+    show(table)
 
 
 def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:

@@ -38,11 +38,13 @@ class Trial:
         name: of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
         works: it computed the model, and agrees with the first that did.
         note: how, or why not.
+        installed: nothing was tried of one that is not there.
     """
 
     name: str
     works: bool
     note: str
+    installed: bool = True
 
     def __bool__(self) -> bool:
         return self.works

@@ -7,7 +7,7 @@ from edgeseg.report.bound import Bound
 from edgeseg.report.evidence import Check, EvaluationProtocol, Evidence
 from edgeseg.report.row import Latency, Row, RowKey
 from edgeseg.report.scores import HEADINGS, OK, DataSetEvidence, PhotographEvidence, Scores
-from edgeseg.report.tables import narrow_table, printable
+from edgeseg.report.tables import narrow_table, printable, show
 
 __all__ = [
     "HEADINGS",
@@ -26,4 +26,5 @@ __all__ = [
     "narrow_table",
     "printable",
     "read_bench",
+    "show",
 ]

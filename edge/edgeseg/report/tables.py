@@ -1,10 +1,26 @@
-"""What the tables for a terminal share."""
+"""What the tables share that people read."""
 
 from __future__ import annotations
 
+import click
 from rich import box
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+_ENDLESS = 10_000  # letters a line: no line is broken
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print to standard output, one below the other: fitted to a terminal, in a pipe with no line (no path) broken."""
+    console = Console()
+    if console.is_terminal:
+        console.print(*renderables, sep="\n")
+        return
+    wide = Console(width=_ENDLESS, color_system=None)
+    with wide.capture() as captured:
+        wide.print(*renderables, sep="\n")
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def narrow_table(title: str) -> Table:

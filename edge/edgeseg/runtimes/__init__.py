@@ -61,9 +61,14 @@ def resolve(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> R
             return wanted[0]
         raise SurroundingsError("no runtime is installed; pip install onnxruntime")
     if runtime not in there:
-        remedy = "pip install '.[openvino]' in the clone" if runtime == "openvino" else "pip install onnxruntime"
-        raise SurroundingsError(f"--runtime {runtime}: not installed ({remedy}); there is {', '.join(there) or 'none'}")
+        told = f"not installed ({remedy(runtime)})"
+        raise SurroundingsError(f"--runtime {runtime}: {told}; there is {', '.join(there) or 'none'}")
     return runtime
+
+
+def remedy(runtime: RuntimeName) -> str:
+    """What installs a runtime."""
+    return "pip install '.[openvino]' in the clone" if runtime == "openvino" else "pip install onnxruntime"
 
 
 def load(

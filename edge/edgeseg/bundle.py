@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, metadata
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -68,6 +68,18 @@ def own_source() -> str:
     if not place.exists():
         raise UsageError(f"{place}: edgeseg was installed from it, but it is gone; {remedy}")
     return str(place)
+
+
+def check_extras(wanted: Sequence[str]) -> None:
+    """Refuse an extra that this package does not have; pip would only warn of it.
+
+    Raises:
+        UsageError: it lists those that there are.
+    """
+    known = metadata("edgeseg").get_all("Provides-Extra") or []
+    for extra in wanted:
+        if extra not in known:
+            raise UsageError(f"--extra {extra}: there is no such extra; there are {', '.join(known)}")
 
 
 def collect_wheels(source: str, target: Target, folder: Path) -> Path:

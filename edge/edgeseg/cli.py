@@ -75,6 +75,8 @@ class Verbs(click.Group):
             _end(ctx, error)
         except KeyboardInterrupt:
             ctx.exit(130)
+        except BrokenPipeError:  # as of a program that SIGPIPE ended; click would say 1, a bug's code
+            ctx.exit(141)
 
 
 def _end(ctx: click.Context, error: EdgesegError) -> NoReturn:

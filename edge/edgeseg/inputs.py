@@ -73,7 +73,9 @@ def gather(inputs: Sequence[str]) -> list[Input]:
         for source in _sources(text):
             sources.setdefault(source.path and source.path.resolve(), source)
     if not sources:
-        raise UsageError(f"{inputs[0] if inputs else 'INPUT'}: a result of edgeseg; name a photograph")
+        raise UsageError(
+            f"{inputs[0] if inputs else 'INPUT'}: by its name a result of edgeseg; rename it if it is none"
+        )
     return list(sources.values())
 
 
@@ -113,6 +115,8 @@ def check_collisions(sources: Iterable[Input], folder: Path) -> None:
 def _sources(text: str) -> list[Input]:
     if text == "-":
         return [Input("standard input", "stdin", None)]
+    if not text:
+        raise UsageError("'': an empty name; name a photograph or a folder")
     path = Path(text)
     try:
         if path.is_dir():
@@ -120,7 +124,7 @@ def _sources(text: str) -> list[Input]:
         path.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{_printable(path)}: no file or folder to read ({reason}); check the name") from error
+        raise UsageError(f"{printable(path)}: no file or folder to read ({reason}); check the name") from error
     return [] if _is_result(path) else [_source(path)]
 
 
@@ -128,10 +132,10 @@ def _photographs_in(folder: Path) -> list[Input]:
     try:
         found = photographs_in(folder)
     except OSError as error:
-        raise SurroundingsError(f"{_printable(folder)}: cannot be read ({error.strerror})") from error
+        raise SurroundingsError(f"{printable(folder)}: cannot be read ({error.strerror})") from error
     if not found:
         raise UsageError(
-            f"{_printable(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
+            f"{printable(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
         )
     return found
 
@@ -157,9 +161,9 @@ def _is_result(path: Path) -> bool:
 
 
 def _source(path: Path) -> Input:
-    return Input(_printable(path), stem_of(path), path)
+    return Input(printable(path), stem_of(path), path)
 
 
-def _printable(path: Path) -> str:
+def printable(path: Path) -> str:
     """A file's name need not be text; what is not becomes a question mark in messages."""
     return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -15,6 +15,7 @@ from types import FrameType
 import click
 from rich.text import Text
 
+from edgeseg.commands.options import number
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
 from edgeseg.files import make_folder, write_atomically
@@ -64,7 +65,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
               help="Of the ONNX graph.")  # fmt: skip
 @click.option("--no-simplify", "simplified", flag_value=False, default=True, help="Leave onnxsim out.")
 @click.option("--dynamic", is_flag=True, help="Height and width stay free.")
-@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), metavar="X",
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=number, metavar="X",
               help="Largest drop of a data set's mean Dice, instead of each precision's own limit.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write all that was measured as one page, with the worst photograph of each file.")  # fmt: skip

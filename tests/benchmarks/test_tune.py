@@ -141,6 +141,8 @@ def test_a_file_that_holds_something_else_is_kept(tiny_model: Path, tmp_path: Pa
 @pytest.mark.usefixtures("never")
 def test_where_it_cannot_be_written_nothing_is_measured(tiny_model: Path, tmp_path: Path) -> None:
     assert doctor("--model", str(tiny_model), "--tune", str(tmp_path / "no/such.json")).exit_code == 7
+    assert doctor("--model", str(tiny_model), "--tune", str(tmp_path)).exit_code == 7
+    assert doctor("--model", str(tiny_model), "--tune", ".").exit_code == 7
     assert doctor("--model", str(tiny_model), "--tune").exit_code == 2  # EDGESEG_CHOICES is empty in the tests
 
 

@@ -63,6 +63,13 @@ def test_a_model_that_a_device_would_refuse_is_refused_before(tmp_path: Path, pi
     assert done.exit_code == 6 and not pip and not (tmp_path / "stick").exists()
 
 
+def test_an_extra_that_there_is_not_is_refused_before(tmp_path: Path, pip: list[tuple[str, ...]]) -> None:
+    words = ["bundle", "--python", "3.11", "--extra", "openvin", "--source", ".", "-o", str(tmp_path / "stick")]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2 and "openvino" in done.stderr
+    assert not pip and not (tmp_path / "stick").exists()
+
+
 def test_pips_reason_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SurroundingsError, match=r"pip wheel failed: .*nowhere") as caught:
         making.collect_wheels(str(tmp_path / "nowhere"), Target("linux-aarch64", "3.11"), tmp_path)

@@ -74,6 +74,17 @@ def test_as_a_module(tmp_path: Path) -> None:
     assert done.stdout.split() == [str(tmp_path / "fundus_0.png")]
 
 
+def test_who_reads_no_further_ends_it_in_silence(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "edgeseg", "draw", "--size", "64", "--count", "200", "-o", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+    assert 0 < len(list(tmp_path.iterdir())) < 200
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "--help"], ["info", "default"], ["info", "default", "--json"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -100,11 +101,58 @@ def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_edgeseg_did_not_write_is_not_overwritten(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    """A mask that someone drew may lie there, or a link to the photograph itself."""
+    drawn, linked = tmp_path / "eye0_vessels.png", tmp_path / "eye1_overlay.png"
+    drawn.write_bytes(encode_png(draw(0, 200).truth))
+    linked.symlink_to(photographs / "eye1.png")
+    before = drawn.read_bytes(), linked.read_bytes()
+    done = run(tiny_model, photographs, "-o", tmp_path)
+    assert done.exit_code == 3 and len(done.stdout.splitlines()) == 1
+    assert f"{drawn} is no result of edgeseg; move it" in done.stderr
+    assert (drawn.read_bytes(), linked.read_bytes()) == before
+    assert not (tmp_path / "eye0_overlay.png").exists()
+
+
+def test_a_result_that_was_cut_off_is_written_anew(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    arguments = (photographs / "eye0.png", "-o", tmp_path, "--no-overlay")
+    result = tmp_path / "eye0_vessels.png"
+    run(tiny_model, *arguments)
+    whole = result.read_bytes()
+    for rest in (whole[:600], b""):
+        result.write_bytes(rest)
+        assert run(tiny_model, *arguments).exit_code == 0
+        assert result.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("closed", "named", "code"), [("2>&-", "", 0), ("<&-", "-", 3), ("<&- >&- 2>&-", "", 0)])
+def test_streams_that_are_closed(
+    tiny_model: Path, photographs: Path, tmp_path: Path, closed: str, named: str, code: int
+) -> None:
+    words = [sys.executable, "-m", "edgeseg", "run", "--model", tiny_model, "-o", tmp_path]
+    words.append(named or photographs / "eye0.png")
+    command = f"{shlex.join(map(str, words))} {closed}"
+    done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert (tmp_path / "eye0_vessels.png").exists() == (code == 0)
+
+
+def test_a_name_that_is_no_text_is_told_alike_everywhere(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    try:
+        odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/eye\xff.png"))
+        odd.write_bytes((photographs / "eye0.png").read_bytes())
+    except (OSError, ValueError):
+        pytest.skip("this file system's names are text")
+    told = json.loads(run(tiny_model, odd, "-o", tmp_path, "--json").stdout)
+    assert told["source"].endswith("eye?.png") and told["vessels"].endswith("eye?_vessels.png")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         ([], 2),
         (["nowhere.png"], 2),
+        ([""], 2),
         (["--watch", "nowhere"], 2),
         (["--threshold", "1.5", "x"], 2),
         (["--precision", "int8"], 6),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -101,3 +102,14 @@ def test_pictures_of_another_size_and_of_odd_sizes(tmp_path: Path) -> None:
         for shape in ((49, 65, 3), (20, 30, 3)):
             video.write(np.zeros(shape, np.uint8), START)
     assert frames_of(video.path) == 2
+
+
+def test_what_cannot_be_read_back_is_an_error_and_goes(tmp_path: Path) -> None:
+    """As after a full disk: OpenCV writes what it can, and does not tell."""
+    with pytest.raises(SurroundingsError, match="written whole"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+        for _ in range(3):
+            video.write(PICTURE, START)
+        assert video.writer is not None
+        video.writer.release()
+        os.truncate(video.temporary, video.temporary.stat().st_size // 2)
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,13 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     refused(tmp_path / "x.pt", "no such")
     refused(tmp_path, "no such")
+
+
+def test_a_torchscript_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch calls it deprecated
+        torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 4, 1)), str(tmp_path / "program.pt"))
+    refused(tmp_path / "program.pt", "save its state_dict()")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello world, this is text\n", b"PK\x03\x04", b"\x80\x02.", bytes(1000)])

@@ -54,6 +54,10 @@ def test_the_contact_sheet(tmp_path: Path) -> None:
         (["--data", "moon:DIR", "--out", "OUT", "--epochs", "1"], 2, "moon"),
         (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--arch", "vast"], 6, "compact"),
         (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--size", "650"], 2, "multiple of 32"),
+        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "nan", "1", "1"], 2, "--loss"),
+        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "inf", "1", "1"], 2, "--loss"),
+        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--learning-rate", "nan"], 2, "no number"),
+        (["--data", "drive:DIR", "--out", "OUT", "--minutes", "nan"], 2, "no number"),
         (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--size", "640", "--size", "1024"], 2, "one name"),
     ],
 )

@@ -198,10 +198,13 @@ def _check_sums(file: Path) -> None:
 
     Raises:
         zipfile.BadZipFile: a part is not what was written; its message names the part.
+        pickle.UnpicklingError: it holds a program.
     """
     if not zipfile.is_zipfile(file):  # the format of old, without sums
         return
     with zipfile.ZipFile(file) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise pickle.UnpicklingError("TorchScript: a program")
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise zipfile.BadZipFile("compressed, which PyTorch does not write")
         if (part := archive.testzip()) is not None:

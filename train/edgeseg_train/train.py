@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ import cv2
 import torch
 
 from edgeseg.cli import STARTED
+from edgeseg.commands.options import number
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import ModelError, SurroundingsError, UsageError
 from edgeseg.files import make_folder, remove_left_over
@@ -65,7 +67,7 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
               help="Working size in pixels; several with names.  [default: the architecture's own]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), metavar="M",
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=number, metavar="M",
               help="Length of the run, all sittings together.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--arithmetic", type=click.Choice(["auto", *ARITHMETICS]), default="auto", show_default=True,
@@ -73,8 +75,8 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
               help="Side of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N", help="Crops a step.")
-@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=3e-3, show_default=True,
-              help="AdamW's, at its peak; with --start give about a third of this.")  # fmt: skip
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=number, default=3e-3,
+              show_default=True, help="AdamW's, at its peak; with --start give about a third of this.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss's terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -145,7 +147,7 @@ def _plan(
 ) -> Plan:
     if (epochs is None) == (minutes is None):
         raise UsageError("give the run a length: either --epochs N or --minutes M")
-    if min(loss) < 0 or not any(loss):
+    if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
         raise UsageError(f"--loss {loss}: three weights of at least 0, one above it")
     working = tuple(_working_size(text, member) for text in sizes) or (WorkingSize("default", member.size),)
     if len({size.name for size in working}) < len(working):

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from edgeseg.commands.options import number
 from edgeseg.errors import CheckError, IncomparableError, SurroundingsError, UsageError
 from edgeseg.files import check_folders
 from edgeseg.report import Bench, read_bench, show
@@ -40,27 +41,20 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
         return share
 
 
-def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """NaN lies in every range."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("'nan' is no number", ctx, param)
-    return value
-
-
 @click.command()
 @click.argument("baseline", type=_FILE, metavar="BASELINE.json")
 @click.argument("current", type=_FILE, metavar="[CURRENT.json]", required=False)
-@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=_number, default=DEFAULTS.dice_drop,
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=number, default=DEFAULTS.dice_drop,
               show_default=True, metavar="X", help="Largest drop of a data set's mean Dice.")  # fmt: skip
-@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=_number,
+@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=number,
               default=DEFAULTS.photograph_drop, show_default=True, metavar="X",
               help="Largest drop of one photograph's Dice.")  # fmt: skip
 @click.option("--max-size-growth", type=Share(), default=DEFAULTS.size_growth, show_default="2%", metavar="P%",
               help="Largest growth of a model file.")  # fmt: skip
-@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=_number, metavar="R",
+@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=number, metavar="R",
               help="Largest growth of a row's time over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
-@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=_number, metavar="R",
+@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=number, metavar="R",
               help="Largest growth of a row's memory over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
 @click.option("--data", "specs", multiple=True, metavar="NAME:DIR",

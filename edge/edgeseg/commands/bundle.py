@@ -37,9 +37,10 @@ def bundle(
 
     On the device: sh DIR/install.sh. This is the only verb that uses the network: pip downloads the wheels.
     """
-    from edgeseg.bundle import Target, collect_wheels, own_source
+    from edgeseg.bundle import Target, check_extras, collect_wheels, own_source
 
     target = Target(platform, python, tuple(sorted(extras)))
+    check_extras(extras)
     _check_empty(output)
     carried = [(f"models/{model.name}", _model(model)) for model in models]
     source = source or own_source()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import ParamSpec
 
@@ -14,6 +15,13 @@ PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
+
+
+def number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuses NaN, which lies in every range of click's."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("'nan' is no number", ctx, param)
+    return value
 
 
 def model_options(command: Callable[P, None]) -> Callable[P, None]:

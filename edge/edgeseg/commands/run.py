@@ -131,7 +131,7 @@ def _all(task: Run, sources: Iterator[Source], stop: Stop) -> tuple[int, int]:
 @contextmanager
 def _progress(total: int | None) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, nothing elsewhere: what draws it takes a while to load."""
-    if not sys.stderr.isatty() or total == 1:
+    if sys.stderr is None or not sys.stderr.isatty() or total == 1:
         yield lambda: None
         return
     from rich.console import Console

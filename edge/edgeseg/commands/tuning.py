@@ -15,7 +15,7 @@ from edgeseg.errors import SurroundingsError, UsageError
 if TYPE_CHECKING:
     from edgeseg.choices import Choice, Measured
 
-IN_THE_USUAL_PLACE = "."
+IN_THE_USUAL_PLACE = "\0"
 """Value of `--tune` without a file: no file bears this name."""
 
 
@@ -91,7 +91,7 @@ def _said(each: Measured, choice: Choice) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console

@@ -67,20 +67,20 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
     name, colon, place = spec.partition(":")
     if not colon or not place or name not in (*READERS, "synthetic"):
         known = ", ".join([f"{reader}:DIR" for reader in READERS] + ["synthetic:N"])
-        raise UsageError(f"--data {spec}: expected one of {known}")
+        raise UsageError(f"{spec}: expected one of {known}")
     pairs: Sequence[Pair]
     if name == "synthetic":
         pairs = read_synthetic(place)
     else:
         folder = _without_tilde(Path(place))
         if not folder.is_dir():
-            raise SurroundingsError(f"--data {spec}: there is no folder {place}")
+            raise SurroundingsError(f"{spec}: there is no folder {place}")
         pairs = _read(name, folder)
     chosen, notice = split_of(pairs, split)
     if not chosen:
         there = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
         why = f"there are {there}" if there else "add some: its only photograph is set aside for validation"
-        raise SurroundingsError(f"--data {spec}: no photographs of the split '{split}'; {why}")
+        raise SurroundingsError(f"{spec}: no photographs of the split '{split}'; {why}")
     # Only what is asked for: a download of DRIVE without the test set's masks still trains.
     for pair in chosen:
         if isinstance(pair, FilePair):

@@ -44,6 +44,13 @@ class Marks(NamedTuple):
         return all(wanted <= read_text(file).items() for file in files)
 
 
+def is_foreign(file: Path) -> bool:
+    """Whether something is there that no run of `edgeseg` wrote, as a mask drawn by hand; results may be cut off."""
+    if not file.is_file() or not file.stat().st_size:
+        return False
+    return not any(key.startswith(_PREFIX) for key in read_text(file, whole=False))
+
+
 def of_photograph(data: bytes | npt.NDArray[np.uint8]) -> str:
     """A photograph's file, or a stream's decoded frame (H, W, 3) -> its SHA-256."""
     if isinstance(data, bytes):

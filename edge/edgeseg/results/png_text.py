@@ -11,16 +11,23 @@ _HEADER_END = 33  # signature 8; IHDR: length 4, name 4, data 13, checksum 4
 _BEGINNING = 4096  # bytes that hold all texts that this project writes
 
 
-def read_text(path: Path) -> dict[str, str]:
-    """The texts at the beginning of a PNG file; none where there is no such file, or it is cut off."""
+def read_text(path: Path, whole: bool = True) -> dict[str, str]:
+    """The texts at the beginning of a PNG file; none where there is no such file.
+
+    Args:
+        path: the file.
+        whole: none of a file that is cut off either.
+    """
+    cut_off = False
     try:
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
-            file.seek(-len(END), 2)
-            whole = file.read() == END
+            if whole:
+                file.seek(-len(END), 2)
+                cut_off = file.read() != END
     except OSError:
         return {}
-    return dict(_texts(beginning)) if whole and beginning.startswith(SIGNATURE) else {}
+    return dict(_texts(beginning)) if beginning.startswith(SIGNATURE) and not cut_off else {}
 
 
 def _texts(beginning: bytes) -> list[tuple[str, str]]:

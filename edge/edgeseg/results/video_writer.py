@@ -43,6 +43,7 @@ class OverlayVideo:
     fps: float
     live: bool
     writer: cv2.VideoWriter | None = None
+    frames: int = 0
     _size: tuple[int, int] = (0, 0)
     _last: datetime | None = None
 
@@ -50,7 +51,7 @@ class OverlayVideo:
         """Add a picture (H, W, 3) uint8 RGB; one of another size than the first is brought to that.
 
         Raises:
-            SurroundingsError: The disk is nearly full; what was written so far is kept.
+            SurroundingsError: The disk is nearly full; what was written so far is kept, if it can be closed.
         """
         self.check_room()
         if self.writer is None:
@@ -61,6 +62,7 @@ class OverlayVideo:
         image = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         for _ in range(self._times(time)):
             self.writer.write(image)
+            self.frames += 1
 
     def _times(self, time: datetime) -> int:
         last, self._last = self._last, time
@@ -78,7 +80,7 @@ class OverlayVideo:
             disk = shutil.disk_usage(self.path.parent)
         one_more = max(disk.total * _SPARE_SHARE, self._size[0] * self._size[1] + _INDEX_BYTES)
         if disk.free < min(_SPARE_BYTES, disk.total * _MOST_SHARE, one_more):
-            raise SurroundingsError(f"{self.path}: the disk is full; free some space; what was written so far is kept")
+            raise SurroundingsError(f"{self.path}: the disk is full; free some space")
 
     def _open(self, picture: Photo) -> None:
         scale = min(1.0, _LARGEST / max(picture.shape[:2]))
@@ -136,4 +138,19 @@ def _close(video: OverlayVideo, file: BinaryIO) -> None:
         video.temporary.unlink(missing_ok=True)
         return
     video.writer.release()
+    if not _is_whole(video):
+        video.temporary.unlink(missing_ok=True)
+        raise SurroundingsError(
+            f"{video.path}: could not be written whole and is not kept; is the disk full? free some space, "
+            "choose another folder with -o, or give --no-overlay"
+        )
     commit(video.temporary, file, video.path)
+
+
+def _is_whole(video: OverlayVideo) -> bool:
+    """Whether it can be read back: OpenCV does not tell of what it could not write."""
+    reader = cv2.VideoCapture(str(video.temporary))
+    try:
+        return reader.isOpened() and reader.get(cv2.CAP_PROP_FRAME_COUNT) >= video.frames and reader.grab()
+    finally:
+        reader.release()

@@ -90,9 +90,13 @@ def standard_input(stop: Stop, started: datetime, stream: BinaryIO | None = None
     """Read as much as tells what comes.
 
     Raises:
-        PhotographError: More bytes than a photograph has, and no stream.
+        PhotographError: It is closed, or holds more bytes than a photograph has, and no stream.
     """
-    blocks, splitter = _blocks(stream or sys.stdin.buffer, stop), JpegSplitter()
+    if stream is None:
+        if sys.stdin is None:
+            raise PhotographError(f"{NAME}: is closed; name a photograph instead of -")
+        stream = sys.stdin.buffer
+    blocks, splitter = _blocks(stream, stop), JpegSplitter()
     beginning, jpegs = bytearray(), list[bytes]()
     for block in blocks:
         beginning += block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -138,10 +138,11 @@ class Stages:
         return Repeats()
 
     def decode(self, frame: Frame) -> Decoded | Record:
-        """Read and decode a frame, unless its results are there already."""
+        """Read and decode a frame, unless its results are there already, or what is no result."""
         start = time.perf_counter()
         try:
             payload, files = frame.load(), self.wanted.files(frame)
+            _refuse_foreign(files.values(), frame.name)
             marking = Meanwhile(partial(self.maker.marks, payload)) if files else None
             if self.wanted.resume and marking and marking.result().are_on(files.values()):
                 return Record(frame, self.maker.made, files, skipped="done before")
@@ -224,6 +225,13 @@ class Stages:
             _warnings(judged),
             judged.skipped,
         )
+
+
+def _refuse_foreign(files: Iterable[Path], name: str) -> None:
+    """A mask that someone drew may bear a result's name."""
+    foreign = next(filter(marks.is_foreign, files), None)
+    if foreign is not None:
+        raise PhotographError(f"{name}: {foreign} is no result of edgeseg; move it, or choose another folder with -o")
 
 
 def _warnings(judged: Judged) -> tuple[str, ...]:

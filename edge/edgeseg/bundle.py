@@ -76,7 +76,10 @@ def check_extras(wanted: Sequence[str]) -> None:
     Raises:
         UsageError: it lists those that there are.
     """
-    known = metadata("edgeseg").get_all("Provides-Extra") or []
+    try:
+        known = metadata("edgeseg").get_all("Provides-Extra") or []
+    except PackageNotFoundError:  # called from a source tree: pip will tell, if only as a warning
+        return
     for extra in wanted:
         if extra not in known:
             raise UsageError(f"--extra {extra}: there is no such extra; there are {', '.join(known)}")

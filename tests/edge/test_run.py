@@ -125,6 +125,13 @@ def test_a_result_that_was_cut_off_is_written_anew(tiny_model: Path, photographs
         assert result.read_bytes() == whole
 
 
+def test_a_result_s_name_that_is_too_long_is_one_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    long = tmp_path / f"{'n' * 250}.png"
+    long.write_bytes((photographs / "eye0.png").read_bytes())
+    done = run(tiny_model, long, "-o", tmp_path / "out")
+    assert done.exit_code == 7 and "too long" in done.stderr
+
+
 @pytest.mark.parametrize(("closed", "named", "code"), [("2>&-", "", 0), ("<&-", "-", 3), ("<&- >&- 2>&-", "", 0)])
 def test_streams_that_are_closed(
     tiny_model: Path, photographs: Path, tmp_path: Path, closed: str, named: str, code: int

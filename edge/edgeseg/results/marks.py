@@ -46,7 +46,10 @@ class Marks(NamedTuple):
 
 def is_foreign(file: Path) -> bool:
     """Whether something is there that no run of `edgeseg` wrote, as a mask drawn by hand; results may be cut off."""
-    if not file.is_file() or not file.stat().st_size:
+    try:
+        if not file.is_file() or not file.stat().st_size:
+            return False
+    except OSError:  # writing will say it: a name that is too long, a folder that may not be entered
         return False
     return not any(key.startswith(_PREFIX) for key in read_text(file, whole=False))
 

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
@@ -209,8 +210,8 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str)
         ModelError: names what is missing and what is left over, or a shape that differs, or a NaN.
     """
     wanted = network.state_dict()
-    if not wanted.keys() & weights.keys():  # DataParallel's prefix; a network may have a part of that name itself
-        weights = {name.removeprefix("module."): weight for name, weight in weights.items()}
+    if not wanted.keys() & weights.keys():  # a network may have a part of the prefix's name itself
+        weights = _without_prefix(weights, wanted.keys())
     # BatchNorm's counter of steps is not used here, and old checkpoints lack it.
     missing = [name for name in wanted if name not in weights and not name.endswith("num_batches_tracked")]
     left_over = [name for name in weights if name not in wanted]
@@ -225,6 +226,16 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str)
             raise ModelError(f"{file}: {name[:80]!r} holds NaN or infinity")
     network.load_state_dict({name: weights.get(name, wanted[name]) for name in wanted})
     network.to("cpu", torch.float32).eval()
+
+
+def _without_prefix(weights: dict[str, Tensor], wanted: AbstractSet[str]) -> dict[str, Tensor]:
+    """Wrappers put names before all weights: DataParallel `module.`, torch.compile `_orig_mod.`, Lightning `model.`."""
+    parts = next(iter(weights)).split(".")
+    for prefix in (".".join(parts[:number]) + "." for number in range(1, len(parts))):
+        stripped = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+        if len(stripped) == len(weights) and wanted & stripped.keys():
+            return stripped
+    return weights
 
 
 def _few(names: list[str]) -> str:

@@ -59,7 +59,7 @@ def weights(name: str = "tiny") -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("wrapped", ["state_dict", "model_state_dict", ""])
-@pytest.mark.parametrize("prefix", ["module.", ""])
+@pytest.mark.parametrize("prefix", ["module.", "", "_orig_mod.", "model.net."])
 def test_a_bare_state_dict_of_the_family(tmp_path: Path, wrapped: str, prefix: str) -> None:
     bare = {f"{prefix}{key}": value for key, value in weights().items()}
     torch.save({wrapped: bare, "epoch": 3} if wrapped else bare, tmp_path / "net.pth")

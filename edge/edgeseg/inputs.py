@@ -124,7 +124,7 @@ def _sources(text: str) -> list[Input]:
         path.stat()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{printable(path)}: no file or folder to read ({reason}); check the name") from error
+        raise UsageError(f"{path_text(path)}: no file or folder to read ({reason}); check the name") from error
     return [] if _is_result(path) else [_source(path)]
 
 
@@ -132,10 +132,10 @@ def _photographs_in(folder: Path) -> list[Input]:
     try:
         found = photographs_in(folder)
     except OSError as error:
-        raise SurroundingsError(f"{printable(folder)}: cannot be read ({error.strerror})") from error
+        raise SurroundingsError(f"{path_text(folder)}: cannot be read ({error.strerror})") from error
     if not found:
         raise UsageError(
-            f"{printable(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
+            f"{path_text(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
         )
     return found
 
@@ -161,9 +161,9 @@ def _is_result(path: Path) -> bool:
 
 
 def _source(path: Path) -> Input:
-    return Input(printable(path), stem_of(path), path)
+    return Input(path_text(path), stem_of(path), path)
 
 
-def printable(path: Path) -> str:
+def path_text(path: Path) -> str:
     """A file's name need not be text; what is not becomes a question mark in messages."""
     return str(path).encode("utf-8", "replace").decode("utf-8")

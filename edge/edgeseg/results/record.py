@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-from edgeseg.inputs import printable
+from edgeseg.inputs import path_text
 from edgeseg.quality import Quality
 from edgeseg.sources import Frame
 
@@ -68,7 +68,7 @@ class Record(NamedTuple):
             "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "width": width,
             "height": height,
-            **{part: printable(file) for part, file in self.files.items()},
+            **{part: path_text(file) for part, file in self.files.items()},
             "model": self.made.model,
             "precision": self.made.precision,
             "runtime": self.made.runtime,
@@ -88,7 +88,7 @@ class Record(NamedTuple):
         """For people."""
         if self.skipped or self.error:
             return f"{self.frame.name}  {self.error or self.skipped}{self._reasons(': ')}"
-        into = f" -> {printable(self.files['vessels'])}" if "vessels" in self.files else ""
+        into = f" -> {path_text(self.files['vessels'])}" if "vessels" in self.files else ""
         took = f"{sum(self.timings.values()):.0f} ms, {self.vessel_density:.1%} vessel"
         return f"{self.frame.name}{into}  {took}{self._reasons(', ungradable: ')}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edgeseg.preprocessing import Preprocessing, preset
+from edgeseg.preprocessing.config import Preprocessing, preset
 
 TINY_SIZE = 128
 
@@ -22,7 +22,11 @@ settings.load_profile("edgeseg")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-photographs", action="store_true", help="check every photograph where a few stand for all")
+    parser.addoption(
+        "--all-photographs",
+        action="store_true",
+        help="check every photograph where a few stand for all",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +46,12 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Prepr
     """
     torch = pytest.importorskip("torch", reason="making a model file needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="making a model file needs onnx (extra 'export')")
-    from edgeseg_export.card import card_of
-    from edgeseg_export.graph import PhotoToProbability, to_onnx
+    from edgeseg_export.model_card import card_of
+    from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
     from edgeseg_export.publish import with_card
     from edgeseg_export.source import of_checkpoint
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
-    from edgeseg_train.network import build, named
+    from edgeseg_train.network.resunet import build, named
 
     def make(name: str, how: Preprocessing) -> Path:
         with torch.random.fork_rng():

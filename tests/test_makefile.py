@@ -26,7 +26,9 @@ def test_missing_venv_gets_the_line_that_installs_it(target: str, tmp_path: Path
 
 @pytest.mark.parametrize("target", ["demo", "test"])
 def test_an_old_python_is_told(target: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 9, 2, 'final', 0)\n")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.version_info = (3, 9, 2, 'final', 0)\n"
+    )
     done = _make(target, tmp_path)
     assert done.returncode != 0
     assert "needs Python 3.10 or newer" in done.stderr
@@ -39,4 +41,6 @@ def _make(target: str, pythonpath: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment["PYTHONPATH"] = str(pythonpath)
     command = ["make", target, f"PYTHON={sys.executable}"]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )

@@ -37,7 +37,9 @@ def strace() -> str:
     program = shutil.which("strace")
     if program is None:
         pytest.skip("there is no strace (apt-get install strace)")
-    if subprocess.run([program, "-o", os.devnull, "true"], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        [program, "-o", os.devnull, "true"], capture_output=True, check=False
+    ).returncode:
         pytest.skip("strace may not trace here")
     return program
 
@@ -57,13 +59,24 @@ def test_the_tracer_sees_what_native_code_does(tmp_path: Path) -> None:
 def test_run(runtime: str, photograph: Path, tmp_path: Path) -> None:
     if runtime not in {"auto", "onnxruntime"} and importlib.util.find_spec(runtime) is None:
         pytest.skip(f"{runtime} is not installed")
-    assert not _edgeseg(["run", str(photograph), "--runtime", runtime, "-o", str(tmp_path)], tmp_path / "trace")
+    assert not _edgeseg(
+        ["run", str(photograph), "--runtime", runtime, "-o", str(tmp_path)], tmp_path / "trace"
+    )
 
 
-@pytest.mark.parametrize("module", ["edgeseg_export.calibrate", "edgeseg_export.int8", "edgeseg_export.convert"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "edgeseg_export.precision.calibration",
+        "edgeseg_export.precision.int8",
+        "edgeseg_export.command",
+    ],
+)
 def test_importing_a_module_of_ours_first(module: str, tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="needs the extra 'export'")
-    assert not _connections([sys.executable, "-c", f"import {module}; import time; time.sleep(1)"], tmp_path / "trace")
+    assert not _connections(
+        [sys.executable, "-c", f"import {module}; import time; time.sleep(1)"], tmp_path / "trace"
+    )
 
 
 def test_openvino_in_a_program_of_the_users_own(tmp_path: Path) -> None:
@@ -74,7 +87,16 @@ def test_openvino_in_a_program_of_the_users_own(tmp_path: Path) -> None:
 
 
 def test_convert(tiny_checkpoint: Path, tmp_path: Path) -> None:
-    words = ["convert", str(tiny_checkpoint), "--size", "64", "--precision", "fp32,fp16,int8", "-o", str(tmp_path)]
+    words = [
+        "convert",
+        str(tiny_checkpoint),
+        "--size",
+        "64",
+        "--precision",
+        "fp32,fp16,int8",
+        "-o",
+        str(tmp_path),
+    ]
     # A network of one step is no network whose INT8 passes: that it was quantised and checked is what counts here.
     assert not _edgeseg(words, tmp_path / "trace", (0, 4))
 
@@ -84,7 +106,18 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch", reason="needs the extra 'train'")
     folder = tmp_path_factory.mktemp("trained")
     what = ["--data", "synthetic:2", "--arch", "tiny", "--size", "64"]
-    how = ["--epochs", "1", "--crop", "64", "--batch", "2", "--arithmetic", "float32", "--device", "cpu"]
+    how = [
+        "--epochs",
+        "1",
+        "--crop",
+        "64",
+        "--batch",
+        "2",
+        "--arithmetic",
+        "float32",
+        "--device",
+        "cpu",
+    ]
     assert not _edgeseg(["train", *what, *how, "--out", str(folder)], folder / "trace")
     return folder / "best.pt"
 
@@ -95,7 +128,9 @@ def test_train(tiny_checkpoint: Path) -> None:
 
 
 def test_bench(tmp_path: Path) -> None:
-    assert not _edgeseg(["bench", "--runs", "1", "--warmup", "0", "--threads", "1"], tmp_path / "trace")
+    assert not _edgeseg(
+        ["bench", "--runs", "1", "--warmup", "0", "--threads", "1"], tmp_path / "trace"
+    )
 
 
 def test_tuning(tmp_path: Path) -> None:
@@ -118,11 +153,19 @@ def _connections(command: Sequence[str], trace: Path, codes: tuple[int, ...] = (
         "-e",
         "signal=none",
     ]
-    environment = {name: value for name, value in os.environ.items() if name not in {"CI", "ORT_DISABLE_TELEMETRY"}}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"CI", "ORT_DISABLE_TELEMETRY"}
+    }
     environment["OMP_NUM_THREADS"] = "1"
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / floor) for floor in FLOORS)
     done = subprocess.run(
-        [*strace, "-o", str(trace), *command], env=environment, capture_output=True, text=True, check=False
+        [*strace, "-o", str(trace), *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode in codes, done.stderr
     return INTERNET.findall(trace.read_text())

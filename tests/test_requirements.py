@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from packaging.requirements import Requirement
 
-from edgeseg.bundle import Platform, Target
+from edgeseg.commands.bundle.wheels import Platform, Target
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,7 +35,15 @@ def _requirements() -> dict[str, Requirement]:
 def test_pip_finds_wheels_for(platform: Platform, python: str, tmp_path: Path) -> None:
     report, target = tmp_path / "report.json", Target(platform, python)
     requirements = [str(requirement) for requirement in _requirements().values()]
-    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--dry-run"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--dry-run",
+    ]
     words = ["--ignore-installed", "--target", str(tmp_path / "site"), "--report", str(report)]
     command = [*pip, *words, *target.pip_options(), *requirements]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

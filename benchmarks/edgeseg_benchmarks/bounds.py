@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from edgeseg.arrays import Photo
 from edgeseg.errors import EdgesegError, one_line
-from edgeseg.files import write_atomically
-from edgeseg.report import Bound
+from edgeseg.imaging.arrays import Photo
+from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import yardsticks
-from edgeseg_benchmarks.cold_start import run_options
-from edgeseg_benchmarks.cores import pinned
-from edgeseg_benchmarks.order import PEER, Candidate
-from edgeseg_benchmarks.processes import Process, RowError
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.rows import PEER, Candidate
+from edgeseg_benchmarks.worker.affinity import pinned
+from edgeseg_benchmarks.worker.client import Process, RowError
+from edgeseg_benchmarks.worker.cold_start import run_options
 from edgeseg_benchmarks.yardsticks import Pace
 
 COMMANDS, HELP = Pace(0, 3, 11, 4.0), Pace(0, 3, 11, 2.0)
@@ -25,7 +25,10 @@ SMALL, LARGE = (584, 584), (3504, 2336)
 
 
 def bounds(
-    candidate: Candidate, drawn: Path, timeout_s: float, note: Callable[[str], None] = lambda _: None
+    candidate: Candidate,
+    drawn: Path,
+    timeout_s: float,
+    note: Callable[[str], None] = lambda _: None,
 ) -> tuple[Bound, ...]:
     """What a row costs against its yardsticks; nothing where `edgeseg run` does not know its runtime.
 
@@ -39,9 +42,21 @@ def bounds(
         return ()
     options, by = run_options(candidate), f", by the {candidate.key.precision} file"
     steps: tuple[tuple[Bound, str, Callable[[], Bound]], ...] = (
-        (yardsticks.FRAME, f"the drawn photograph, decoded{by}", lambda: _frame(candidate, drawn, timeout_s)),
-        (yardsticks.START, _told(SMALL) + by, lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s)),
-        (yardsticks.MEMORY, _told(LARGE) + by, lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s)),
+        (
+            yardsticks.FRAME,
+            f"the drawn photograph, decoded{by}",
+            lambda: _frame(candidate, drawn, timeout_s),
+        ),
+        (
+            yardsticks.START,
+            _told(SMALL) + by,
+            lambda: yardsticks.start(small(drawn), COMMANDS, options, timeout_s),
+        ),
+        (
+            yardsticks.MEMORY,
+            _told(LARGE) + by,
+            lambda: yardsticks.memory(large(drawn), MEMORY, options, timeout_s),
+        ),
         (yardsticks.HELP, "", lambda: yardsticks.usage(HELP, timeout_s)),
     )
     found = []
@@ -54,7 +69,7 @@ def bounds(
 
 def small(drawn: Path) -> Path:
     """A small PNG of the drawn photograph, beside it."""
-    from edgeseg.photo import encode_png, read  # noqa: PLC0415
+    from edgeseg.imaging.photo import encode_png, read
 
     file = drawn.with_name("small.png")
     write_atomically(file, encode_png(_covering(read(drawn), SMALL)))
@@ -63,9 +78,9 @@ def small(drawn: Path) -> Path:
 
 def large(drawn: Path) -> Path:
     """A large JPEG of the drawn photograph, beside it, whose circle is cut as HRF's cameras cut it."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
-    from edgeseg.photo import read  # noqa: PLC0415
+    from edgeseg.imaging.photo import read
 
     file = drawn.with_name("large.jpg")
     # A PNG's bytes would be 6 MB of the memory; cameras of this size give a JPEG.
@@ -76,13 +91,15 @@ def large(drawn: Path) -> Path:
 
 def _covering(photo: Photo, size: tuple[int, int]) -> Photo:
     """A square photograph scaled to a width, its middle rows, (height, width, 3)."""
-    import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import cv2
+    import numpy as np
 
     width, height = size
     smooth = cv2.INTER_AREA if width < photo.shape[1] else cv2.INTER_CUBIC
     top = (width - height) // 2
-    return np.asarray(cv2.resize(photo, (width, width), interpolation=smooth)[top : top + height], np.uint8)
+    return np.asarray(
+        cv2.resize(photo, (width, width), interpolation=smooth)[top : top + height], np.uint8
+    )
 
 
 def _told(size: tuple[int, int]) -> str:

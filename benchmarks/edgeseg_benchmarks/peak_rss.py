@@ -11,8 +11,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from edgeseg_benchmarks.commands import spend
-from edgeseg_benchmarks.processes import RowError, die_with_parent, python
+from edgeseg_benchmarks.worker.client import RowError, die_with_parent, python
+from edgeseg_benchmarks.worker.subprocess_timing import spend
 
 BYTES = 1 if sys.platform == "darwin" else 1024
 """In the system's unit of a resident size."""
@@ -31,7 +31,9 @@ def peak_rss(command: Sequence[str], timeout_s: float, name: str = "edgeseg run"
 
 def main() -> None:
     """Run the command that the arguments name, print its peak in bytes, and end as it ended."""
-    with subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, preexec_fn=die_with_parent) as child:  # noqa: PLW1509  one thread
+    with subprocess.Popen(
+        sys.argv[1:], stdout=subprocess.DEVNULL, preexec_fn=die_with_parent
+    ) as child:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     sys.stdout.write(f"{usage.ru_maxrss * BYTES}\n")

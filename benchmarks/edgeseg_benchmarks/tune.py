@@ -11,16 +11,16 @@ from typing import get_args
 
 import numpy as np
 
-from edgeseg import cpu
-from edgeseg.choices import Choice, Key, Measured
+from edgeseg.device import cpu
 from edgeseg.errors import SurroundingsError
-from edgeseg.model_card import Precision
-from edgeseg.model_choice import MOST_FLIPPED, ModelFile, choose, offers, proven
-from edgeseg.runtimes import RuntimeName, installed, resolve
-from edgeseg_benchmarks.honesty import NOISE
-from edgeseg_benchmarks.measure import Note, drawn_photograph
-from edgeseg_benchmarks.processes import Process, RowError
-from edgeseg_benchmarks.turns import ratio
+from edgeseg.models.card import Precision
+from edgeseg.models.catalog import MOST_FLIPPED, ModelFile, choose, offers, proven
+from edgeseg.models.tuning_cache import Choice, Key, Measured
+from edgeseg.runtimes.base import RuntimeName, installed, resolve
+from edgeseg_benchmarks.remarks import NOISE
+from edgeseg_benchmarks.runner import Note, drawn_photograph
+from edgeseg_benchmarks.statistics import ratio
+from edgeseg_benchmarks.worker.client import Process, RowError
 
 YARDSTICK: RuntimeName = "onnxruntime"
 PATIENCE_S = 600.0
@@ -54,15 +54,28 @@ def tune(model: str, note: Note = lambda _: None) -> Choice:
     offered, cores = offers(model), cpu.usable_cores()
     cards = {precision: file.card for precision, file in offered.items()}
     yardstick = Spot(YARDSTICK, next(iter(offered)), cores)
-    able = {p: file for p, file in offered.items() if p != "int8" or len(offered) == 1 or proven(cards)}
+    able = {
+        p: file for p, file in offered.items() if p != "int8" or len(offered) == 1 or proven(cards)
+    }
     measured = [
-        Measured(runtime, p, cores, failure=UNPROVEN) for p in offered if p not in able for runtime in installed()
+        Measured(runtime, p, cores, failure=UNPROVEN)
+        for p in offered
+        if p not in able
+        for runtime in installed()
     ]
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        bench = _Bench(able, drawn_photograph(Path(scratch) / "fundus.png", note), Path(scratch), yardstick, note)
+        bench = _Bench(
+            able,
+            drawn_photograph(Path(scratch) / "fundus.png", note),
+            Path(scratch),
+            yardstick,
+            note,
+        )
         # One number of threads after the other: a small board has no memory for all the processes at once.
         for threads in numbers_of_threads(cores):
-            measured += bench.compare([Spot(runtime, p, threads) for p in able for runtime in installed()])
+            measured += bench.compare(
+                [Spot(runtime, p, threads) for p in able for runtime in installed()]
+            )
     rule = Spot(resolve("auto"), choose(cards, cpu.features())[0], cores)
     best = fastest(measured, rule)
     return Choice(Key.here(cards), best.runtime, best.precision, best.threads, tuple(measured))
@@ -81,12 +94,18 @@ def fastest(measured: Sequence[Measured], rule: Spot) -> Measured:
     """
     able = [(each.ratio, each) for each in measured if not each.failure and each.ratio is not None]
     if not able:
-        raise SurroundingsError("no candidate can compute the model here: `edgeseg doctor` tells why")
+        raise SurroundingsError(
+            "no candidate can compute the model here: `edgeseg doctor` tells why"
+        )
     limit = min(ratio for ratio, _ in able) * NOISE
 
     def order(pair: tuple[float, Measured]) -> tuple[bool, int, int, float]:
         time, each = pair
-        differs = (each.runtime, each.precision, each.threads) != (rule.runtime, rule.precision, rule.threads)
+        differs = (each.runtime, each.precision, each.threads) != (
+            rule.runtime,
+            rule.precision,
+            rule.threads,
+        )
         return differs, get_args(Precision).index(each.precision), each.threads, time
 
     return min((pair for pair in able if pair[0] <= limit), key=order)[1]
@@ -97,9 +116,7 @@ def judged(measured: Measured) -> Measured:
     most = MOST_FLIPPED[measured.precision]
     if measured.failure or measured.flipped is None or measured.flipped <= most:
         return measured
-    said = (
-        f"its mask differs from the yardstick's in {measured.flipped:.2%} of the field of view, at most {most:.1%} may"
-    )
+    said = f"its mask differs from the yardstick's in {measured.flipped:.2%} of the field of view, at most {most:.1%} may"
     return replace(measured, failure=said)
 
 
@@ -107,7 +124,12 @@ class _Bench:
     """What the candidates are measured with."""
 
     def __init__(
-        self, files: Mapping[Precision, ModelFile], photograph: Path, scratch: Path, yardstick: Spot, note: Note
+        self,
+        files: Mapping[Precision, ModelFile],
+        photograph: Path,
+        scratch: Path,
+        yardstick: Spot,
+        note: Note,
     ) -> None:
         self.files, self.photograph, self.scratch = files, photograph, scratch
         self.yardstick, self.note = yardstick, note
@@ -119,12 +141,16 @@ class _Bench:
         running = [first]
         try:
             if first.failure:
-                raise SurroundingsError(f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}")
+                raise SurroundingsError(
+                    f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
+                )
             self.expected = first.mask
             running += [_Running(spot, self) for spot in spots if spot != self.yardstick]
             self._take_turns(running)
             if first.failure:
-                raise SurroundingsError(f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}")
+                raise SurroundingsError(
+                    f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
+                )
             return iter([each.measured(first) for each in running if each.spot in spots])
         finally:
             for each in running:
@@ -136,7 +162,10 @@ class _Bench:
             for each in running:
                 each.turn()
         slowest = max((each.times[-1] for each in running if each.times), default=1.0)
-        rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, int(SECONDS_A_CANDIDATE * 1e3 / (2 * max(slowest, 1e-3)))))
+        rounds = max(
+            FEWEST_ROUNDS,
+            min(MOST_ROUNDS, int(SECONDS_A_CANDIDATE * 1e3 / (2 * max(slowest, 1e-3)))),
+        )
         for each in running:
             each.times.clear()
         for number in range(rounds):
@@ -157,7 +186,9 @@ class _Running:
         bench.note(f"loading {spot}")
         try:
             self._process.ask(self._load(bench))
-            self.compute = self._process.ask({"do": "mask", "output": str(self.mask)}).text("compute")
+            self.compute = self._process.ask({"do": "mask", "output": str(self.mask)}).text(
+                "compute"
+            )
             self.flipped = flips(self.mask, bench.expected or self.mask)
         except (RowError, ValueError, OSError) as error:
             self.failure = str(error)
@@ -178,11 +209,15 @@ class _Running:
     def measured(self, first: _Running) -> Measured:
         """Its figures."""
         spot = self.spot
-        found = Measured(spot.runtime, spot.precision, spot.threads, self.compute, failure=self.failure)
+        found = Measured(
+            spot.runtime, spot.precision, spot.threads, self.compute, failure=self.failure
+        )
         if self.failure:
             return found
         against = ratio(self.times, first.times)
-        return judged(replace(found, flipped=self.flipped, network_ms=median(self.times), ratio=against))
+        return judged(
+            replace(found, flipped=self.flipped, network_ms=median(self.times), ratio=against)
+        )
 
     def close(self) -> None:
         """End the process."""
@@ -191,5 +226,8 @@ class _Running:
 
 def flips(mask: Path, expected: Path) -> float:
     """Share of the field of view's pixels that differ, of two files that a worker wrote."""
-    (one, fov), (other, _) = np.load(mask, allow_pickle=False), np.load(expected, allow_pickle=False)
+    (one, fov), (other, _) = (
+        np.load(mask, allow_pickle=False),
+        np.load(expected, allow_pickle=False),
+    )
     return int(np.count_nonzero(one != other)) / max(1, int(np.count_nonzero(fov)))

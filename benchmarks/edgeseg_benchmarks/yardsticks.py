@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.errors import EdgesegError, PhotographError, UsageError
-from edgeseg.report import Bound
-from edgeseg_benchmarks.commands import spend
-from edgeseg_benchmarks.cores import pin
-from edgeseg_benchmarks.figures import bound_line
 from edgeseg_benchmarks.peak_rss import peak_rss
-from edgeseg_benchmarks.processes import RowError, python, statement
-from edgeseg_benchmarks.turns import ratio
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.report.formatting import bound_line
+from edgeseg_benchmarks.statistics import ratio
+from edgeseg_benchmarks.worker.affinity import pin
+from edgeseg_benchmarks.worker.client import RowError, python, statement
+from edgeseg_benchmarks.worker.subprocess_timing import spend
 
 if TYPE_CHECKING:
-    from edgeseg.runtimes import RuntimeChoice
+    from edgeseg.runtimes.base import RuntimeChoice
 
 IMPORTS = "import numpy, cv2, onnxruntime"
 START = Bound("cold start of `edgeseg run`", f"`{IMPORTS}`", "ratio", 1.6)
@@ -65,7 +65,9 @@ MEMORY_BY_HAND = Pace(warm_up=0, fewest=3, most=3, seconds=0.0)
 """A peak hardly varies."""
 
 
-def start(photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S) -> Bound:
+def start(
+    photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S
+) -> Bound:
     """`edgeseg run`, mask and overlay, against the bare imports: whole processes.
 
     Args:
@@ -80,7 +82,9 @@ def start(photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: 
     return _run_against_imports(START, _whole_ms, photograph, pace, options, timeout_s)
 
 
-def memory(photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S) -> Bound:
+def memory(
+    photograph: Path, pace: Pace, options: Sequence[str] = (), timeout_s: float = PATIENCE_S
+) -> Bound:
     """Peak resident size of `edgeseg run`, mask and overlay, above that of the bare imports; else as `start`."""
     return _run_against_imports(MEMORY, peak_rss, photograph, pace, options, timeout_s)
 
@@ -95,7 +99,13 @@ def usage(pace: Pace, timeout_s: float = PATIENCE_S) -> Bound:
     )
 
 
-def frame(photograph: Path, pace: Pace, threads: int, model: str = "default", runtime: RuntimeChoice = "auto") -> Bound:
+def frame(
+    photograph: Path,
+    pace: Pace,
+    threads: int,
+    model: str = "default",
+    runtime: RuntimeChoice = "auto",
+) -> Bound:
     """All that is not the network, of a decoded photograph, against one area resize of its crop to the working size.
 
     It is computed in this process, which is pinned.
@@ -112,13 +122,13 @@ def frame(photograph: Path, pace: Pace, threads: int, model: str = "default", ru
         ModelError: there is no such model, or it was refused.
     """
     pin(threads)
-    import cv2  # noqa: PLC0415
+    import cv2
 
-    from edgeseg.field_of_view import field_of_view  # noqa: PLC0415
-    from edgeseg.photo import read  # noqa: PLC0415
-    from edgeseg.postprocess import Scratch, to_mask  # noqa: PLC0415
-    from edgeseg.preprocess import preprocess  # noqa: PLC0415
-    from edgeseg.segmenter import Segmenter  # noqa: PLC0415
+    from edgeseg.field_of_view.detect import field_of_view
+    from edgeseg.imaging.photo import read
+    from edgeseg.postprocess import Scratch, to_mask
+    from edgeseg.preprocessing.prepare import preprocess
+    from edgeseg.segmenter import Segmenter
 
     cv2.setNumThreads(threads)
     photo, segmenter = read(photograph), Segmenter(model, runtime=runtime, threads=threads)
@@ -177,7 +187,9 @@ def _in_turns(bound: Bound, cost: Step, yardstick: Step, pace: Pace) -> Bound:
     yardsticks: list[float] = []
     costs: list[float] = []
     began = time.monotonic()
-    while len(costs) < pace.fewest or (len(costs) < pace.most and time.monotonic() - began < pace.seconds):
+    while len(costs) < pace.fewest or (
+        len(costs) < pace.most and time.monotonic() - began < pace.seconds
+    ):
         yardsticks.append(yardstick())
         costs.append(cost())
     above = median(one - other for one, other in zip(costs, yardsticks, strict=True))

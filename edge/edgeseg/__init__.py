@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError
-from edgeseg.offline import turn_telemetry_off
+from edgeseg.system.telemetry import turn_telemetry_off
 
 turn_telemetry_off()
 
-__version__ = "0.1.0"
 __all__ = ["EdgesegError", "Segmentation", "Segmenter", "__version__"]
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from edgeseg import __version__, process
+from edgeseg import process
+from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, SurroundingsError
 
 
@@ -28,15 +29,33 @@ class Verb(NamedTuple):
 
 VERBS = {
     "run": Verb("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
-    "evaluate": Verb("edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."),
+    "evaluate": Verb(
+        "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
+    ),
     "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
-    "doctor": Verb("edgeseg.commands.doctor:doctor", "", "Look at the device: what works on it, what run would take."),
+    "doctor": Verb(
+        "edgeseg.commands.doctor.command:doctor",
+        "",
+        "Look at the device: what works on it, what run would take.",
+    ),
     "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
-    "bench": Verb("edgeseg_benchmarks.bench:bench", "", "Measure models side by side on this device."),
-    "bundle": Verb("edgeseg.commands.bundle:bundle", "", "Collect wheels and models for a device without a network."),
-    "gate": Verb("edgeseg_benchmarks.gate.command:gate", "", "Compare two benches: did it get worse."),
-    "convert": Verb("edgeseg_export.convert:convert", "export", "Turn a checkpoint into checked ONNX files."),
-    "train": Verb("edgeseg_train.train:train", "train", "Train a network on photographs with masks."),
+    "bench": Verb(
+        "edgeseg_benchmarks.command:bench", "", "Measure models side by side on this device."
+    ),
+    "bundle": Verb(
+        "edgeseg.commands.bundle.command:bundle",
+        "",
+        "Collect wheels and models for a device without a network.",
+    ),
+    "gate": Verb(
+        "edgeseg_benchmarks.gate.command:gate", "", "Compare two benches: did it get worse."
+    ),
+    "convert": Verb(
+        "edgeseg_export.command:convert", "export", "Turn a checkpoint into checked ONNX files."
+    ),
+    "train": Verb(
+        "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    ),
 }
 
 
@@ -75,7 +94,9 @@ class Verbs(click.Group):
             _end(ctx, error)
         except KeyboardInterrupt:
             ctx.exit(130)
-        except BrokenPipeError:  # as of a program that SIGPIPE ended; click would say 1, a bug's code
+        except (
+            BrokenPipeError
+        ):  # as of a program that SIGPIPE ended; click would say 1, a bug's code
             ctx.exit(141)
 
 
@@ -111,7 +132,11 @@ def main() -> None:
     """Entry point of the command."""
     try:
         try:
-            cli(prog_name="edgeseg" if not sys.argv[0].endswith("__main__.py") else "python -m edgeseg")
+            cli(
+                prog_name="edgeseg"
+                if not sys.argv[0].endswith("__main__.py")
+                else "python -m edgeseg"
+            )
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
@@ -126,7 +151,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def _tell_unwritable(error: OSError) -> int:
-    from edgeseg.files import named  # noqa: PLC0415
+    from edgeseg.system.files import named  # noqa: PLC0415
 
     try:
         with named("standard output"):

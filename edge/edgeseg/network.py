@@ -10,10 +10,10 @@ import os
 import cv2  # noqa: F401  sets an environment variable when it is loaded, while no thread may look at them
 
 from edgeseg.errors import UsageError
-from edgeseg.meanwhile import Meanwhile
-from edgeseg.model_choice import PrecisionChoice
-from edgeseg.plan import make_plan
-from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice, loader
+from edgeseg.models.catalog import PrecisionChoice
+from edgeseg.models.selection import make_plan
+from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, loader
+from edgeseg.system.background import Meanwhile
 
 
 class Network:
@@ -46,11 +46,15 @@ class Network:
             raise UsageError(f"threads = {threads}: at least 1")
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
-        self.file, self.runtime_name, self.threads, _ = make_plan(model, precision, runtime, threads, provider)
+        self.file, self.runtime_name, self.threads, _ = make_plan(
+            model, precision, runtime, threads, provider
+        )
         self.card = self.file.card
         self.threshold = self.card.threshold if threshold is None else threshold
         size = self.card.preprocessing.size
-        self._loading = Meanwhile(loader(self.file.path, size, self.runtime_name, self.threads, provider))
+        self._loading = Meanwhile(
+            loader(self.file.path, size, self.runtime_name, self.threads, provider)
+        )
 
     def loaded(self) -> Runtime:
         """Wait for it.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.arrays import Mask, Probability, bands, is_large
-from edgeseg.preprocess import Placement
+from edgeseg.imaging.arrays import Mask, Probability, bands, is_large
+from edgeseg.preprocessing.prepare import Placement
 
 
 def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
@@ -44,7 +44,11 @@ class Scratch:
 
 
 def to_mask(
-    probability: Probability, placement: Placement, inside: Mask, threshold: float, scratch: Scratch | None = None
+    probability: Probability,
+    placement: Placement,
+    inside: Mask,
+    threshold: float,
+    scratch: Scratch | None = None,
 ) -> Mask:
     """Probability (size, size) -> (H, W) uint8 {0, 255}: 255 where `to_frame` is at least `threshold`.
 
@@ -66,13 +70,17 @@ def to_mask(
     return frame
 
 
-def _parts(probability: Probability, placement: Placement, scratch: Scratch) -> Iterator[tuple[slice, Probability]]:
+def _parts(
+    probability: Probability, placement: Placement, scratch: Scratch
+) -> Iterator[tuple[slice, Probability]]:
     """Rows of the source and their probability: all at once, or a band at a time and only that in memory.
 
     Bands go down first, then across, in which rows know nothing of each other; all at once is quicker.
     """
     width, height = placement.source.width, placement.source.height
-    part = np.ascontiguousarray(probability[placement.target.rows, placement.target.columns], np.float32)
+    part = np.ascontiguousarray(
+        probability[placement.target.rows, placement.target.columns], np.float32
+    )
     if not is_large((height, width)):
         yield slice(0, height), _resized(part, scratch.of(width, height))
         return

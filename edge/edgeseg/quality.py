@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.arrays import Mask, Photo
-from edgeseg.field_of_view import FieldOfView
-from edgeseg.fov.rim import Rim, fit, within
-from edgeseg.percentile import percentile
+from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.field_of_view.ellipse import Rim, fit, within
+from edgeseg.field_of_view.percentile import percentile
+from edgeseg.imaging.arrays import Mask, Photo
 
 Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
 
@@ -38,7 +38,9 @@ LEAST_FIELD = 0.6
 _SIZE = 256  # pixels that the longer side of the field's box is brought to
 _RIM_PIXELS = 8  # left out along the rim, whose edge is sharp in the worst photograph
 _LIT = 0.15  # of the field's own light, at least: what is darker shows no retina, but a lid, or nothing
-_LEAST_DETAIL = 0.01  # of the green channel's light; what is less is noise, whose finest part is the strongest
+_LEAST_DETAIL = (
+    0.01  # of the green channel's light; what is less is noise, whose finest part is the strongest
+)
 _OUTLINE_SIZE = 400  # pixels of the longer side of the frame, for the rim
 _SHORTEST_OUTLINE = 30  # points that tell a rim
 
@@ -98,9 +100,13 @@ NO_FUNDUS = Quality(None, None, 0.0, None)
 def quality(photo: Photo, fov: FieldOfView) -> Quality:
     """Photograph (H, W, 3) uint8 RGB and its field of view -> what can be seen in it."""
     part = _small(photo[fov.box.rows, fov.box.columns])
-    mask = cv2.resize(fov.mask[fov.box.rows, fov.box.columns], part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(
+        fov.mask[fov.box.rows, fov.box.columns], part.shape[1::-1], interpolation=cv2.INTER_NEAREST
+    )
     inside = np.asarray(mask) > 0
-    brightest = np.maximum(np.maximum(part[:, :, 0], part[:, :, 1]), part[:, :, 2])  # part.max(axis=2), 8 times as fast
+    brightest = np.maximum(
+        np.maximum(part[:, :, 0], part[:, :, 1]), part[:, :, 2]
+    )  # part.max(axis=2), 8 times as fast
     light = brightest[inside]
     lit = float((light > _LIT * percentile(light, 75)).mean()) if light.any() else 0.0
     shown = cv2.countNonZero(fov.mask) * lit
@@ -125,7 +131,9 @@ def _small(part: Photo) -> Photo:
 
 def _resized(photo: Photo, width: int, height: int) -> Photo:
     how = cv2.INTER_AREA if width < photo.shape[1] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(photo, (max(1, width), max(1, height)), interpolation=how), np.uint8)
+    return np.asarray(
+        cv2.resize(photo, (max(1, width), max(1, height)), interpolation=how), np.uint8
+    )
 
 
 def _focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float:
@@ -142,7 +150,9 @@ def _focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float
     return min(float(np.std((one - two)[core])) / coarser, _coarse_focus(grey, inside, core))
 
 
-def _coarse_focus(grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]) -> float:
+def _coarse_focus(
+    grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
+) -> float:
     """The same of detail that no codec makes; at half the size, and averaged within the field: its rim is near."""
     half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
     weight = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)
@@ -151,7 +161,8 @@ def _coarse_focus(grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], 
     if not there.any():
         return math.inf
     one, two, three, seven = (
-        cv2.GaussianBlur(light, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+        cv2.GaussianBlur(light, (0, 0), sigma)
+        / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
         for sigma in (1, 2, 3, 7)
     )
     return float(np.std((one - two)[there])) / max(float(np.std((three - seven)[there])), 1e-3)

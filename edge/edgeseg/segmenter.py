@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.arrays import Mask, Photo, Probability
 from edgeseg.errors import ModelError, UsageError
-from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.model_choice import PrecisionChoice
+from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.imaging.arrays import Mask, Photo, Probability
+from edgeseg.imaging.photo import as_photo, decode, read
+from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.network import Network
-from edgeseg.photo import as_photo, decode, read
 from edgeseg.postprocess import Scratch, to_frame, to_mask
-from edgeseg.preprocess import Begun, Placement, begin, preprocess
-from edgeseg.runtimes import ProviderChoice, Runtime, RuntimeChoice
+from edgeseg.preprocessing.prepare import Begun, Placement, begin, preprocess
+from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice
 
 PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
 """An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
@@ -165,8 +165,12 @@ class Segmenter:
         ready = preprocess(pixels, fov, how, begun)
         watch.lap("preprocess")
         working = self.runtime.infer(ready.tensor)
-        if not (working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING):  # so written, NaN fails too
-            raise ModelError(f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged")
+        if not (
+            working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING
+        ):  # so written, NaN fails too
+            raise ModelError(
+                f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged"
+            )
         watch.lap("infer")
         mask = to_mask(working, ready.placement, fov.mask, self.threshold, self._scratch)
         watch.lap("postprocess")
@@ -184,7 +188,9 @@ def _decoded(photo: PhotoLike, name: str) -> Photo:
 def _fitting(fov: FieldOfView, photo: Photo, name: str) -> FieldOfView:
     if fov.mask.shape != photo.shape[:2]:
         have, want = (f"{shape[1]}x{shape[0]}" for shape in (fov.mask.shape, photo.shape[:2]))
-        raise UsageError(f"{name}: the field of view is {have} pixels, the photograph {want}; give one of its size")
+        raise UsageError(
+            f"{name}: the field of view is {have} pixels, the photograph {want}; give one of its size"
+        )
     return fov
 
 

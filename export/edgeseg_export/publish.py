@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx
 
 from edgeseg.errors import SurroundingsError
-from edgeseg.files import write_atomically
-from edgeseg.model_card import ModelCard
+from edgeseg.models.card import ModelCard
+from edgeseg.system.files import write_atomically
 
 
 def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
@@ -60,7 +60,9 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise SurroundingsError(f"{path}: did not pass, and cannot be removed ({error.strerror})") from error
+        raise SurroundingsError(
+            f"{path}: did not pass, and cannot be removed ({error.strerror})"
+        ) from error
 
 
 def _move(temporary: Path, path: Path) -> None:

@@ -15,11 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
-from edgeseg.preprocessing import Preprocessing, preset
-from edgeseg_export.reading import FIRST_LOGIT, Reading
-from edgeseg_train.checkpoint import FORMAT, Checkpoint, TrainingData, WorkingSize, load, read_tensors
-from edgeseg_train.cost import gmac, parameters
-from edgeseg_train.network import ARCHITECTURES, build, named
+from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg_export.output_spec import FIRST_LOGIT, Reading
+from edgeseg_train.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    TrainingData,
+    WorkingSize,
+    load,
+    read_tensors,
+)
+from edgeseg_train.network.complexity import gmac, parameters
+from edgeseg_train.network.resunet import ARCHITECTURES, build, named
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "network")
 """Keys under which people keep a state dict."""
@@ -56,7 +63,9 @@ class Source:
         """Of one photograph at a working size; None where a third party's network cannot be followed."""
         try:
             return round(gmac(self.network, size), 3)
-        except Exception:  # a network that makes tensors of its own, on no `meta` device, raises anything
+        except (
+            Exception
+        ):  # a network that makes tensors of its own, on no `meta` device, raises anything
             return None
 
 
@@ -89,7 +98,9 @@ def open_source(file: Path, wanted: Wanted) -> Source:
         return _ours(file, wanted)
     if wanted.arch is None:
         members = ", ".join(ARCHITECTURES)
-        raise UsageError(f"{file}: does not say what network it is; give --arch (one of {members}, or file.py:factory)")
+        raise UsageError(
+            f"{file}: does not say what network it is; give --arch (one of {members}, or file.py:factory)"
+        )
     how = _preprocessing(wanted, file)
     reading = Reading.parse(wanted.output) if wanted.output else FIRST_LOGIT
     network = _made(wanted.arch) if ":" in wanted.arch else build(named(wanted.arch))
@@ -110,7 +121,11 @@ def of_checkpoint(trained: Checkpoint) -> Source:
 
 
 def _ours(file: Path, wanted: Wanted) -> Source:
-    said = {"--arch": wanted.arch, "--output": wanted.output, "--preprocessing": wanted.preprocessing}
+    said = {
+        "--arch": wanted.arch,
+        "--output": wanted.output,
+        "--preprocessing": wanted.preprocessing,
+    }
     for option, value in said.items():
         if value is not None:
             raise UsageError(f"{option} {value}: {file} says so itself; leave it out")
@@ -119,7 +134,9 @@ def _ours(file: Path, wanted: Wanted) -> Source:
     if wanted.size is None:
         return source
     if wanted.size % trained.architecture.multiple:
-        raise UsageError(f"--size {wanted.size}: must be a multiple of {trained.architecture.multiple}")
+        raise UsageError(
+            f"--size {wanted.size}: must be a multiple of {trained.architecture.multiple}"
+        )
     asked = wanted.size
     nearest = min(trained.sizes, key=lambda size: abs(size.size - asked))
     # What it scored at another size says nothing of this one.
@@ -129,7 +146,9 @@ def _ours(file: Path, wanted: Wanted) -> Source:
 def _preprocessing(wanted: Wanted, file: Path) -> Preprocessing:
     """Of a network that does not carry its own."""
     if wanted.preprocessing is None:
-        raise UsageError(f"{file}: does not say how it is fed; give --preprocessing (edge, reference, or a TOML file)")
+        raise UsageError(
+            f"{file}: does not say how it is fed; give --preprocessing (edge, reference, or a TOML file)"
+        )
     if wanted.preprocessing in ("edge", "reference"):
         return preset(cast("Literal['edge', 'reference']", wanted.preprocessing), wanted.size)
     return read_preprocessing(Path(wanted.preprocessing), wanted.size)
@@ -165,9 +184,13 @@ def _made(place: str) -> nn.Module:
     try:
         network = cast("Callable[[], object]", factory)()
     except Exception as error:  # the user's own code may raise anything
-        raise UsageError(f"--arch {place}: {name}() failed ({type(error).__name__}: {one_line(error)})") from error
+        raise UsageError(
+            f"--arch {place}: {name}() failed ({type(error).__name__}: {one_line(error)})"
+        ) from error
     if not isinstance(network, nn.Module):
-        raise UsageError(f"--arch {place}: {name}() returned a {type(network).__name__}, expected a torch.nn.Module")
+        raise UsageError(
+            f"--arch {place}: {name}() returned a {type(network).__name__}, expected a torch.nn.Module"
+        )
     return network
 
 
@@ -179,7 +202,9 @@ def _module(where: str) -> object:
     try:
         return _of_file(file) if file else importlib.import_module(where)
     except Exception as error:  # the user's own code may raise anything
-        raise UsageError(f"--arch: {where} cannot be imported ({type(error).__name__}: {one_line(error)})") from error
+        raise UsageError(
+            f"--arch: {where} cannot be imported ({type(error).__name__}: {one_line(error)})"
+        ) from error
 
 
 def _of_file(file: Path) -> object:
@@ -196,7 +221,9 @@ def _of_file(file: Path) -> object:
 
 def _state_dict(plain: Mapping[str, object], file: Path) -> dict[str, Tensor]:
     """The weights, out of what they are wrapped in."""
-    inner: object = next((plain[key] for key in WRAPPINGS if isinstance(plain.get(key), Mapping)), plain)
+    inner: object = next(
+        (plain[key] for key in WRAPPINGS if isinstance(plain.get(key), Mapping)), plain
+    )
     weights = cast("Mapping[str, object]", inner)
     if not weights or not all(isinstance(weight, Tensor) for weight in weights.values()):
         raise ModelError(f"{file}: holds no state dict; save model.state_dict() with torch.save")
@@ -213,15 +240,21 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str)
     if not wanted.keys() & weights.keys():  # a network may have a part of the prefix's name itself
         weights = _without_prefix(weights, wanted.keys())
     # BatchNorm's counter of steps is not used here, and old checkpoints lack it.
-    missing = [name for name in wanted if name not in weights and not name.endswith("num_batches_tracked")]
+    missing = [
+        name for name in wanted if name not in weights and not name.endswith("num_batches_tracked")
+    ]
     left_over = [name for name in weights if name not in wanted]
     if missing or left_over:
-        said = [f"missing {_few(missing)}"] * bool(missing) + [f"left over {_few(left_over)}"] * bool(left_over)
+        said = [f"missing {_few(missing)}"] * bool(missing) + [
+            f"left over {_few(left_over)}"
+        ] * bool(left_over)
         raise ModelError(f"{file}: does not fit '{arch}': {'; '.join(said)}")
     for name, weight in weights.items():
         if weight.shape != wanted[name].shape:
             have, want = tuple(weight.shape), tuple(wanted[name].shape)
-            raise ModelError(f"{file}: does not fit '{arch}': {name[:80]!r} is {have}, expected {want}")
+            raise ModelError(
+                f"{file}: does not fit '{arch}': {name[:80]!r} is {have}, expected {want}"
+            )
         if weight.is_floating_point() and not bool(weight.isfinite().all()):
             raise ModelError(f"{file}: {name[:80]!r} holds NaN or infinity")
     network.load_state_dict({name: weights.get(name, wanted[name]) for name in wanted})
@@ -232,7 +265,11 @@ def _without_prefix(weights: dict[str, Tensor], wanted: AbstractSet[str]) -> dic
     """Wrappers put names before all weights: DataParallel `module.`, torch.compile `_orig_mod.`, Lightning `model.`."""
     parts = next(iter(weights)).split(".")
     for prefix in (".".join(parts[:number]) + "." for number in range(1, len(parts))):
-        stripped = {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+        stripped = {
+            name.removeprefix(prefix): weight
+            for name, weight in weights.items()
+            if name.startswith(prefix)
+        }
         if len(stripped) == len(weights) and wanted & stripped.keys():
             return stripped
     return weights

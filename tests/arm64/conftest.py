@@ -47,16 +47,27 @@ class Emulated:
     def marks(self, board: Board, plugin: Path, *words: object) -> dict[int, int]:
         """Mark of guest.py -> instructions executed until then."""
         done = self._guest(board, {"EDGESEG_QEMU_PLUGIN": str(plugin)}, words)
-        return {int(mark): int(number) for mark, number in re.findall(r"^MARK (\d+) (\d+)$", done.stderr, re.MULTILINE)}
+        return {
+            int(mark): int(number)
+            for mark, number in re.findall(r"^MARK (\d+) (\d+)$", done.stderr, re.MULTILINE)
+        }
 
-    def _guest(self, board: Board, more: dict[str, str], words: Sequence[object]) -> subprocess.CompletedProcess[str]:
+    def _guest(
+        self, board: Board, more: dict[str, str], words: Sequence[object]
+    ) -> subprocess.CompletedProcess[str]:
         python = self.home / "edgeseg" / "bin" / "python"
-        return self._checked([str(python), str(HERE / "guest.py"), *map(str, words)], board, self.home, more)
+        return self._checked(
+            [str(python), str(HERE / "guest.py"), *map(str, words)], board, self.home, more
+        )
 
     def _checked(
         self, command: list[str], board: Board, cwd: Path, more: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "PIP_"))
+        }
         ours = {
             "PATH": f"{self.userland / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
@@ -66,20 +77,26 @@ class Emulated:
             "OPENBLAS_NUM_THREADS": "1",
         }
         environment = kept | ours | (more or {})
-        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
 
 def _without_network() -> list[str]:
     """A network namespace of its own, with nothing in it."""
-    works = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
+    works = (
+        subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
+    )
     return ["unshare", "-n"] if works else []
 
 
 def guide(name: str) -> str:
     """The lines of docs/boards.md between the marks of this name."""
-    found = re.search(rf"<!-- [^>]*: {name} -->\n```\n(.*?)```\n<!-- end -->", GUIDE.read_text(), re.DOTALL)
+    found = re.search(
+        rf"<!-- [^>]*: {name} -->\n```\n(.*?)```\n<!-- end -->", GUIDE.read_text(), re.DOTALL
+    )
     assert found is not None, f"docs/boards.md has no lines marked {name}"
     return found[1]
 
@@ -87,11 +104,15 @@ def guide(name: str) -> str:
 @pytest.fixture(scope="session")
 def userland(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("qemu-aarch64") is None:
-        pytest.skip("qemu-user is not installed (apt-get install --no-install-recommends qemu-user)")
+        pytest.skip(
+            "qemu-user is not installed (apt-get install --no-install-recommends qemu-user)"
+        )
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         pytest.skip("the userland is made of Debian packages; there is no apt-get")
     folder = tmp_path_factory.mktemp("arm64")
-    done = subprocess.run([HERE / "userland.sh", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [HERE / "userland.sh", folder], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"the userland cannot be fetched: {done.stderr.strip().splitlines()[-1:]}")
     return folder
@@ -110,8 +131,19 @@ def larger_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _convert(folder: Path, size: int, precisions: str) -> Path:
-    pytest.importorskip("torch", reason="model files of a small size are made with torch (extra 'export')")
-    command = ["convert", str(CHECKPOINT), "-o", str(folder), "--size", str(size), "--precision", precisions]
+    pytest.importorskip(
+        "torch", reason="model files of a small size are made with torch (extra 'export')"
+    )
+    command = [
+        "convert",
+        str(CHECKPOINT),
+        "-o",
+        str(folder),
+        "--size",
+        str(size),
+        "--precision",
+        precisions,
+    ]
     _run([sys.executable, "-m", "edgeseg", *command])
     return folder
 
@@ -120,7 +152,9 @@ def _convert(folder: Path, size: int, precisions: str) -> Path:
 def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small drawn one."""
     folder = tmp_path_factory.mktemp("photographs")
-    _run([sys.executable, "-m", "edgeseg", "draw", "--seed", "3", "--size", "256", "-o", str(folder)])
+    _run(
+        [sys.executable, "-m", "edgeseg", "draw", "--seed", "3", "--size", "256", "-o", str(folder)]
+    )
     return folder / "fundus_3.png"
 
 
@@ -131,7 +165,9 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
     stick = home / "edgeseg-bundle"
     taken = [word for model in sorted(models.glob("*.onnx")) for word in ("--model", str(model))]
     words = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(stick), *taken]
-    _run([sys.executable, "-m", "edgeseg", *words], {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")})
+    _run(
+        [sys.executable, "-m", "edgeseg", *words], {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+    )
     installed = Emulated(userland, home)
     installed.shell(guide("install"), "pi5", home)
     return installed
@@ -148,7 +184,9 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """insn_count.c for the QEMU that is installed."""
     if shutil.which("gcc") is None:
         pytest.skip("there is no C compiler for the plugin that counts instructions")
-    said = subprocess.run(["qemu-aarch64", "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["qemu-aarch64", "--version"], capture_output=True, text=True, check=True
+    ).stdout
     found = re.search(r"version (\d+)", said)
     assert found is not None, said
     file = tmp_path_factory.mktemp("plugin") / "insn_count.so"
@@ -160,7 +198,9 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(command: list[str], more: dict[str, str] | None = None) -> None:
     # Sources for this Python, which need not have edgeseg installed.
-    path = os.pathsep.join(str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
+    path = os.pathsep.join(
+        str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks")
+    )
     environment = os.environ | {"PYTHONPATH": path} | (more or {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

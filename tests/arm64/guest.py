@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from edgeseg import Segmenter, cpu
+from edgeseg import Segmenter
 from edgeseg.datasets import open_data
-from edgeseg.field_of_view import field_of_view
-from edgeseg.metrics import count as compare
-from edgeseg.photo import read
-from edgeseg.preprocess import preprocess
+from edgeseg.device import cpu
+from edgeseg.evaluation.metrics import count as compare
+from edgeseg.field_of_view.detect import field_of_view
+from edgeseg.imaging.photo import read
+from edgeseg.preprocessing.prepare import preprocess
 
 FIRST_MARK = 0x7FFFF000  # as in insn_count.c
 
@@ -55,7 +56,9 @@ def convolutions(model: Path) -> dict[str, int]:
     session.run(None, {photo.name: np.zeros(photo.shape, np.uint8)})
     events = json.loads(Path(session.end_profiling()).read_text())
     ran = [event["args"] for event in events if event.get("name", "").endswith("_kernel_time")]
-    return Counter(next(iter(args["input_type_shape"][0])) for args in ran if "Conv" in args["op_name"])
+    return Counter(
+        next(iter(args["input_type_shape"][0])) for args in ran if "Conv" in args["op_name"]
+    )
 
 
 def count(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
@@ -85,7 +88,10 @@ def dice(data: str, photographs: int, models: list[Path]) -> dict[str, object]:
     for model in models:
         segmenter = Segmenter(model, threads=1)
         masks = [segmenter.segment(pair.photo).mask for pair in pairs]
-        dices = [compare(mask, pair.truth, pair.fov).dice for mask, pair in zip(masks, pairs, strict=True)]
+        dices = [
+            compare(mask, pair.truth, pair.fov).dice
+            for mask, pair in zip(masks, pairs, strict=True)
+        ]
         scores[model.name] = float(np.mean(dices))
     return {"dice": scores}
 

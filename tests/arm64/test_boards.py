@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeseg import Segmenter
-from edgeseg.photo import read_mask
+from edgeseg.imaging.photo import read_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,10 @@ MEAN_DIFFERENCE = {"fp32": 1e-5, "fp16": 1e-3, "fp16w": 1e-5, "int8": 2e-3}
 
 @pytest.fixture(scope="module", params=["pi4", "pi5"])
 def seen(
-    request: pytest.FixtureRequest, board: Emulated, photograph: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    board: Emulated,
+    photograph: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Board, Path, dict[str, object]]:
     """Board, folder of its probabilities, and what guest.py said."""
     name: Board = request.param
@@ -54,7 +57,9 @@ def test_it_is_the_core_that_it_should_be(seen: tuple[Board, Path, dict[str, obj
     name, _, said = seen
     features = cast("list[str]", said["features"])
     assert said["machine"] == "aarch64"
-    assert {"fphp", "asimdhp", "asimddp"} <= set(features) if name == "pi5" else "fphp" not in features
+    assert (
+        {"fphp", "asimdhp", "asimddp"} <= set(features) if name == "pi5" else "fphp" not in features
+    )
 
 
 def test_the_convolutions_compute_in_the_precision_of_the_file(
@@ -65,7 +70,9 @@ def test_the_convolutions_compute_in_the_precision_of_the_file(
     assert {_precision(file) for file in types} == set(ARITHMETIC[name])
     for model in _carried(board):
         left, all_ = _left_in_float(model), sum(types[model.name].values())
-        wanted = {ARITHMETIC[name][_precision(model.name)]: all_ - left} | ({"float": left} if left else {})
+        wanted = {ARITHMETIC[name][_precision(model.name)]: all_ - left} | (
+            {"float": left} if left else {}
+        )
         assert types[model.name] == wanted
         assert all_ >= 20 and left <= all_ // 4
 
@@ -74,8 +81,17 @@ def _left_in_float(model: Path) -> int:
     """Convolutions of an INT8 file that `convert` left in float: at this small size some cost too much Dice."""
     if _precision(model.name) != "int8":
         return 0
-    graph = pytest.importorskip("onnx", reason="the graph is read with onnx (extra 'export')").load(model).graph
-    quantized = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    graph = (
+        pytest.importorskip("onnx", reason="the graph is read with onnx (extra 'export')")
+        .load(model)
+        .graph
+    )
+    quantized = {
+        output
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+        for output in node.output
+    }
     return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in graph.node)
 
 
@@ -92,13 +108,17 @@ def test_every_precision_gives_what_this_machine_gives(
         assert here.max() > 0.9
 
 
-def test_auto_takes_half_precision_only_where_the_core_has_it(seen: tuple[Board, Path, dict[str, object]]) -> None:
+def test_auto_takes_half_precision_only_where_the_core_has_it(
+    seen: tuple[Board, Path, dict[str, object]],
+) -> None:
     """INT8 here was calibrated on drawn photographs, so `auto` leaves it alone."""
     name, _, said = seen
     assert cast("list[str]", said["auto"])[0] == {"pi4": "fp32", "pi5": "fp16"}[name]
 
 
-def test_half_precision_on_the_a76_keeps_the_dice(board: Emulated, larger_models: Path, data_root: Path) -> None:
+def test_half_precision_on_the_a76_keeps_the_dice(
+    board: Emulated, larger_models: Path, data_root: Path
+) -> None:
     files = [next(larger_models.glob(f"*.{precision}.onnx")) for precision in ("fp32", "fp16")]
     said = board.guest("pi5", "dice", f"drive:{data_root / 'DRIVE'}", 3, *files)
     whole, half = (cast("Mapping[str, float]", said["dice"])[file.name] for file in files)
@@ -113,13 +133,17 @@ def test_the_guides_lines_segment_a_photograph(
     data = os.environ.get("EDGESEG_DATA")
     drive = Path(data, "DRIVE/test/images/01_test.tif") if data else None
     source = drive or cast("Path", request.getfixturevalue("photograph"))
-    (tmp_path / "photograph.tif").write_bytes(source.read_bytes())  # the bytes tell a format, not the name
+    (tmp_path / "photograph.tif").write_bytes(
+        source.read_bytes()
+    )  # the bytes tell a format, not the name
     board.shell(lines("run"), "pi4", tmp_path)
     mask = read_mask(tmp_path / "vessels" / "photograph_vessels.png")
     assert 0.02 < (mask > 0).mean() < 0.3
 
 
-def test_instructions_of_an_inference_as_in_the_record(board: Emulated, photograph: Path, plugin: Path) -> None:
+def test_instructions_of_an_inference_as_in_the_record(
+    board: Emulated, photograph: Path, plugin: Path
+) -> None:
     counted = {name: _count(board, name, photograph, plugin) for name in ("pi4", "pi5")}
     if os.environ.get("EDGESEG_WRITE_RECORD"):
         RECORD.write_text(json.dumps(_record(counted), indent=2) + "\n")
@@ -133,20 +157,28 @@ def test_instructions_of_an_inference_as_in_the_record(board: Emulated, photogra
     assert a76["fp16w"] / a76["fp32"] <= 1.1
 
 
-def test_the_guides_lines_look_update_and_remove(board: Emulated, lines: Callable[[str], str]) -> None:
+def test_the_guides_lines_look_update_and_remove(
+    board: Emulated, lines: Callable[[str], str]
+) -> None:
     """The last test: it removes what the others use. `doctor` tries a small model, which is computed sooner."""
     model = next(file for file in _carried(board) if _precision(file.name) == "fp32")
     said = board.shell(f"{lines('doctor').rstrip()} --model {model}", "pi5", board.home)
     assert "Cortex-A76" in said
     assert re.search(r"runtime onnxruntime +works: computed the model", said)
-    card = next((board.home / "edgeseg" / "lib").glob("python*/site-packages/edgeseg/models/README.md"))
+    card = next(
+        (board.home / "edgeseg" / "lib").glob("python*/site-packages/edgeseg/models/README.md")
+    )
     shipped = card.read_bytes()
     card.unlink()
     board.shell(lines("update"), "pi5", board.home)
     assert card.read_bytes() == shipped
     board.shell(lines("remove"), "pi5", board.home)
     assert not (board.home / "edgeseg").exists()
-    left = {path.name for path in board.home.rglob("*") if "edgeseg-bundle" not in path.parts and path.is_file()}
+    left = {
+        path.name
+        for path in board.home.rglob("*")
+        if "edgeseg-bundle" not in path.parts and path.is_file()
+    }
     assert left == set()
 
 

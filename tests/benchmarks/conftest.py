@@ -23,10 +23,12 @@ def quick_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`tiny.fp32.onnx` with `tiny.fp16.onnx` beside it, and a `damaged.fp32.onnx`."""
-    onnx = pytest.importorskip("onnx", reason="making a half-precision file needs onnx (extra 'export')")
+    onnx = pytest.importorskip(
+        "onnx", reason="making a half-precision file needs onnx (extra 'export')"
+    )
 
-    from edgeseg.model_card import read_card
-    from edgeseg_export.half import to_half_compute
+    from edgeseg.models.card import read_card
+    from edgeseg_export.precision.fp16 import to_half_compute
     from edgeseg_export.publish import with_card
 
     folder = tmp_path_factory.mktemp("half")

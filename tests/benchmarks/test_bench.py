@@ -14,21 +14,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.report import Bench, Row, read_bench
-from edgeseg_benchmarks import measure
-from edgeseg_benchmarks.cores import fastest
-from edgeseg_benchmarks.kernels import count, kernels
-from edgeseg_benchmarks.measure import run_bench
-from edgeseg_benchmarks.order import Order
-from edgeseg_benchmarks.processes import Process, RowError
+from edgeseg.runtimes.onnx_profile import count, kernels
+from edgeseg_benchmarks import runner
+from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.rows import Order
+from edgeseg_benchmarks.runner import run_bench
+from edgeseg_benchmarks.worker.affinity import fastest
+from edgeseg_benchmarks.worker.client import Process, RowError
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small photograph and matrix, one cold start: what is measured does not matter here."""
-    monkeypatch.setattr(measure, "PHOTOGRAPH_SIZE", 256)
-    monkeypatch.setattr(measure, "MATRIX_SIDE", 64)
-    monkeypatch.setattr(measure, "COLD_STARTS", 1)
+    monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
+    monkeypatch.setattr(runner, "MATRIX_SIDE", 64)
+    monkeypatch.setattr(runner, "COLD_STARTS", 1)
 
 
 def _bench(order: Order) -> Bench:
@@ -48,15 +49,21 @@ def _command(*arguments: object) -> Result:
 def record(in_half: Path) -> Bench:
     """FP32, FP16, a damaged file, a file that is not there, and a runtime that is none."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "PHOTOGRAPH_SIZE", 256)
-        patch.setattr(measure, "MATRIX_SIDE", 64)
-        patch.setattr(measure, "COLD_STARTS", 1)
-        models = (in_half / "tiny.fp32.onnx", in_half / "damaged.fp32.onnx", in_half / "nowhere.onnx")
+        patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
+        patch.setattr(runner, "MATRIX_SIDE", 64)
+        patch.setattr(runner, "COLD_STARTS", 1)
+        models = (
+            in_half / "tiny.fp32.onnx",
+            in_half / "damaged.fp32.onnx",
+            in_half / "nowhere.onnx",
+        )
         return _bench(_order(*models, precisions=("fp32", "fp16"), data=("synthetic:1",)))
 
 
 def _of(record: Bench, model: str, precision: str) -> Row:
-    return next(row for row in record.rows if (row.key.model, row.key.precision) == (model, precision))
+    return next(
+        row for row in record.rows if (row.key.model, row.key.precision) == (model, precision)
+    )
 
 
 def test_a_row_holds_every_figure(record: Bench) -> None:
@@ -84,9 +91,22 @@ def test_rows_that_fail_say_why_and_the_others_go_on(record: Bench) -> None:
 
 
 def test_dice_is_that_of_evaluate_to_the_last_bit(record: Bench, in_half: Path) -> None:
-    arguments = ["evaluate", "--model", str(in_half / "tiny.fp32.onnx"), "--data", "synthetic:1", "--threads", "1"]
-    told = json.loads(CliRunner().invoke(cli, [*arguments, "--runtime", "onnxruntime", "--json"]).stdout)
-    assert json.loads(json.dumps(_of(record, "tiny", "fp32").to_dict()))["data_sets"] == told["data_sets"]
+    arguments = [
+        "evaluate",
+        "--model",
+        str(in_half / "tiny.fp32.onnx"),
+        "--data",
+        "synthetic:1",
+        "--threads",
+        "1",
+    ]
+    told = json.loads(
+        CliRunner().invoke(cli, [*arguments, "--runtime", "onnxruntime", "--json"]).stdout
+    )
+    assert (
+        json.loads(json.dumps(_of(record, "tiny", "fp32").to_dict()))["data_sets"]
+        == told["data_sets"]
+    )
 
 
 def test_which_kernels_ran_is_told(record: Bench, in_half: Path) -> None:
@@ -101,16 +121,30 @@ def test_which_kernels_ran_is_told(record: Bench, in_half: Path) -> None:
 
 def test_a_profiles_convolutions_are_counted_once_by_what_they_took() -> None:
     def event(name: str, operator: str, kind: str) -> dict[str, object]:
-        return {"name": name, "args": {"op_name": operator, "input_type_shape": [{kind: [1]}, {"float": [1]}]}}
+        return {
+            "name": name,
+            "args": {"op_name": operator, "input_type_shape": [{kind: [1]}, {"float": [1]}]},
+        }
 
-    events = [event("a", "Conv", "float16"), event("a", "Conv", "float16"), event("b", "QLinearConv", "uint8")]
-    assert count([*events, event("c", "Relu", "float"), {"name": "session"}]) == {"float16": 1, "int8": 1}
+    events = [
+        event("a", "Conv", "float16"),
+        event("a", "Conv", "float16"),
+        event("b", "QLinearConv", "uint8"),
+    ]
+    assert count([*events, event("c", "Relu", "float"), {"name": "session"}]) == {
+        "float16": 1,
+        "int8": 1,
+    }
 
 
 @pytest.mark.usefixtures("quick_bounds")
 def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="--html needs matplotlib (extra 'bench')")
-    files = {"--json": tmp_path / "b.json", "--csv": tmp_path / "b.csv", "--html": tmp_path / "b.html"}
+    files = {
+        "--json": tmp_path / "b.json",
+        "--csv": tmp_path / "b.csv",
+        "--html": tmp_path / "b.html",
+    }
     model = in_half / "tiny.fp32.onnx"
     result = _command(
         "--model", model, "--fp16", "--threads", 1, "--runs", 1, "--warmup", 0, "--runtime", "onnxruntime",
@@ -124,7 +158,10 @@ def test_the_command_writes_every_file(in_half: Path, tmp_path: Path) -> None:
     assert [bound.status for bound in read.bounds] == ["ok"] * 4
     page = files["--html"].read_text()
     assert "tiny fp16" in page and "cold start of `edgeseg run`" in page
-    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == ["latency_dice.png", "stages.png"]
+    assert sorted(file.name for file in (tmp_path / "new").iterdir()) == [
+        "latency_dice.png",
+        "stages.png",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +193,9 @@ def test_help_loads_nothing_heavy() -> None:
         "sys.exit(','.join({'cv2', 'numpy', 'onnxruntime', 'torch', 'matplotlib'} & set(sys.modules)) or None)"
     )
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", probe], env=path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", probe], env=path, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "--reference" in done.stdout
 
@@ -185,7 +224,13 @@ def test_nothing_is_imported_from_the_folder_at_hand(
 
 def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None:
     process = Process(60)
-    request = {"do": "load", "file": str(tiny_model), "runtime": "nonsense", "threads": 1, "photographs": []}
+    request = {
+        "do": "load",
+        "file": str(tiny_model),
+        "runtime": "nonsense",
+        "threads": 1,
+        "photographs": [],
+    }
     with pytest.raises(RowError, match="nonsense"):
         process.ask(request)
     process._child.send_signal(signal.SIGKILL)
@@ -198,9 +243,13 @@ def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None
     assert slow._child.poll() is not None
 
 
-def test_the_peak_is_the_best_of_five_whatever_the_rounds(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_peak_is_the_best_of_five_whatever_the_rounds(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = iter((10.0, 20.0, 50.0, 30.0, 40.0))
-    monkeypatch.setattr(measure._Peak, "turn", lambda peak: setattr(peak, "gflops", max(peak.gflops, next(found))))
+    monkeypatch.setattr(
+        runner._Peak, "turn", lambda peak: setattr(peak, "gflops", max(peak.gflops, next(found)))
+    )
     record = _bench(_order(tiny_model, rounds=1))
     assert record.peaks == {1: 50.0}
     assert next(found, None) is None

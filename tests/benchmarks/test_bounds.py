@@ -8,15 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.photo import encode_png, read
-from edgeseg.report import Bound, RowKey
+from edgeseg.imaging.photo import encode_png, read
 from edgeseg.synthetic import draw
-from edgeseg_benchmarks import measure, yardsticks
+from edgeseg_benchmarks import runner, yardsticks
 from edgeseg_benchmarks.bounds import bounds, large, small
-from edgeseg_benchmarks.order import Candidate, Order
-from edgeseg_benchmarks.processes import RowError
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.record.row import RowKey
+from edgeseg_benchmarks.rows import Candidate, Order
+from edgeseg_benchmarks.worker.client import RowError
 
-NAMES = ["what is not the network", "cold start of `edgeseg run`", "memory of `edgeseg run`", "`edgeseg --help`"]
+NAMES = [
+    "what is not the network",
+    "cold start of `edgeseg run`",
+    "memory of `edgeseg run`",
+    "`edgeseg --help`",
+]
 
 
 pytestmark = pytest.mark.usefixtures("quick_bounds")
@@ -34,7 +40,9 @@ def candidate(tiny_model: Path) -> Candidate:
     return Candidate(RowKey("tiny", "fp32", "onnxruntime", 1), tiny_model)
 
 
-def test_all_are_measured_with_the_rows_file_in_other_processes(candidate: Candidate, drawn: Path) -> None:
+def test_all_are_measured_with_the_rows_file_in_other_processes(
+    candidate: Candidate, drawn: Path
+) -> None:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     said: list[str] = []
     found = bounds(candidate, drawn, 60, said.append)
@@ -42,7 +50,10 @@ def test_all_are_measured_with_the_rows_file_in_other_processes(candidate: Candi
     assert [bound.status for bound in found] == ["ok"] * 4
     assert [bound.unit for bound in found] == ["ratio", "ratio", "bytes", "ratio"]
     assert all(bound.value and bound.cost and bound.yardstick for bound in found)
-    assert "100x100, by the fp32 file" in found[1].note and "360x240, by the fp32 file" in found[2].note
+    assert (
+        "100x100, by the fp32 file" in found[1].note
+        and "360x240, by the fp32 file" in found[2].note
+    )
     assert len(said) == 4
     assert cores is None or os.sched_getaffinity(0) == cores
 
@@ -61,12 +72,17 @@ def test_one_that_fails_says_why_and_the_others_go_on(
     assert usage.status == "ok"
 
 
-def test_without_room_for_its_photographs_it_keeps_what_it_can_measure(candidate: Candidate, drawn: Path) -> None:
+def test_without_room_for_its_photographs_it_keeps_what_it_can_measure(
+    candidate: Candidate, drawn: Path
+) -> None:
     for name in ("small.png", "large.jpg"):
         drawn.with_name(name).mkdir()  # cannot be written, like a file on a full disk
     frame, start, memory, usage = bounds(candidate, drawn, 60)
     assert (frame.status, usage.status) == ("ok", "ok")
-    assert "small.png: cannot be written" in start.status and "large.jpg: cannot be written" in memory.status
+    assert (
+        "small.png: cannot be written" in start.status
+        and "large.jpg: cannot be written" in memory.status
+    )
 
 
 def test_a_runtime_that_run_does_not_know_has_none(candidate: Candidate, drawn: Path) -> None:
@@ -89,13 +105,13 @@ def test_a_bench_has_those_of_its_first_row_and_only_where_they_are_asked_for(
         asked.append(candidate.key)
         return (Bound("a", "b", "ratio", 2.0, 1.0, 1.0, 1.0),)
 
-    monkeypatch.setattr(measure, "bounds", told)
-    monkeypatch.setattr(measure, "PHOTOGRAPH_SIZE", 256)
-    monkeypatch.setattr(measure, "MATRIX_SIDE", 64)
-    monkeypatch.setattr(measure, "COLD_STARTS", 1)
+    monkeypatch.setattr(runner, "bounds", told)
+    monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
+    monkeypatch.setattr(runner, "MATRIX_SIDE", 64)
+    monkeypatch.setattr(runner, "COLD_STARTS", 1)
     order = Order((str(tiny_model),), threads=(1,), runtimes=("onnxruntime",), rounds=1, warmup=1)
-    assert measure.run_bench(order).bounds == ()
-    record = measure.run_bench(replace(order, bounds=True))
+    assert runner.run_bench(order).bounds == ()
+    record = runner.run_bench(replace(order, bounds=True))
     assert (len(record.bounds), asked) == (1, [record.rows[0].key])
-    failed = measure.run_bench(replace(order, bounds=True, models=("nowhere.onnx", str(tiny_model))))
+    failed = runner.run_bench(replace(order, bounds=True, models=("nowhere.onnx", str(tiny_model))))
     assert failed.bounds == ()

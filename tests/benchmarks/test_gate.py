@@ -12,10 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
+from edgeseg.evaluation.scores import DataSetEvidence
 from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.report import Bench, Bound, DataSetEvidence, Row, read_bench
-from edgeseg_benchmarks import measure
-from edgeseg_benchmarks.order import Order
+from edgeseg_benchmarks import runner
+from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.rows import Order
 
 ROOT = Path(__file__).parents[2]
 SHIPPED_FILE = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
@@ -24,7 +27,7 @@ SHIPPED_FILE = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
 @pytest.fixture(scope="module", autouse=True)
 def small_photograph() -> None:
     """What is timed; no test measures time."""
-    measure.PHOTOGRAPH_SIZE = 256
+    runner.PHOTOGRAPH_SIZE = 256
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def baseline(candidate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
-    return save(measure.run_bench(order), tmp_path_factory.mktemp("baseline") / "baseline.json")
+    return save(runner.run_bench(order), tmp_path_factory.mktemp("baseline") / "baseline.json")
 
 
 def save(record: Bench, file: Path) -> Path:
@@ -57,7 +60,9 @@ def data_sets(record: Bench) -> list[tuple[DataSetEvidence, ...]]:
 def changed(baseline: Path, file: Path, change: Callable[[Row], Row]) -> Path:
     """The baseline with a second row, as it might be now."""
     record = read_bench(baseline)
-    second = replace(record.rows[0], key=replace(record.rows[0].key, precision="fp16"), ratio_to_first=0.9)
+    second = replace(
+        record.rows[0], key=replace(record.rows[0].key, precision="fp16"), ratio_to_first=0.9
+    )
     return save(replace(record, rows=(record.rows[0], change(second))), file)
 
 
@@ -71,7 +76,7 @@ def test_the_shipped_model_passes_twice_in_a_row(baseline: Path, candidate: Path
 
 def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Path) -> None:
     order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
-    again = measure.run_bench(order)
+    again = runner.run_bench(order)
     assert data_sets(again) == data_sets(read_bench(baseline))
     assert data_sets(again)[0][0].scored
 
@@ -116,7 +121,10 @@ def test_a_file_that_cannot_be_read_is_stopped_for_that(baseline: Path, tmp_path
     cut.write_bytes(SHIPPED_FILE.read_bytes()[:100_000])
     done = gate(baseline, "--model", cut, "--summary", summary)
     assert done.exit_code == 4, done.output
-    assert "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr and "is no ONNX model" in done.stderr
+    assert (
+        "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr
+        and "is no ONNX model" in done.stderr
+    )
     assert "WORSE" in summary.read_text()
     assert gate(baseline, "--model", tmp_path / "nowhere.fp32.onnx").exit_code == 6
     assert gate(baseline).exit_code == 2
@@ -131,13 +139,19 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
     for now, code, said in ((larger, 4, "file size"), (same, 7, "GITHUB_STEP_SUMMARY")):
         done = CliRunner().invoke(cli, ["gate", str(same), str(now)], env=elsewhere)
         assert (done.exit_code, said in done.stderr) == (code, True)
-    monkeypatch.setattr(measure, "run_bench", lambda *_: pytest.fail("measured, and then nowhere to write it"))
+    monkeypatch.setattr(
+        runner, "run_bench", lambda *_: pytest.fail("measured, and then nowhere to write it")
+    )
     done = gate(baseline, "--model", SHIPPED_FILE, "--summary", tmp_path / "nowhere" / "summary.md")
     assert done.exit_code == 7 and "create it first" in done.stderr
 
 
-def test_of_two_files_of_one_name_none_is_passed_over(baseline: Path, candidate: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.int8.onnx").write_bytes((FOLDER / f"{SHIPPED['default']}.int8.onnx").read_bytes())
+def test_of_two_files_of_one_name_none_is_passed_over(
+    baseline: Path, candidate: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.int8.onnx").write_bytes(
+        (FOLDER / f"{SHIPPED['default']}.int8.onnx").read_bytes()
+    )
     done = gate(baseline, "--model", candidate, "--model", tmp_path / "mine.int8.onnx")
     assert done.exit_code == 2 and "into one folder" in done.stderr
 
@@ -155,7 +169,9 @@ def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) ->
 def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     now = changed(
-        baseline, tmp_path / "now.json", lambda row: replace(row, peak_rss_bytes=2 * (row.peak_rss_bytes or 0))
+        baseline,
+        tmp_path / "now.json",
+        lambda row: replace(row, peak_rss_bytes=2 * (row.peak_rss_bytes or 0)),
     )
     done = gate(before, now, "--max-memory-ratio", "1.5")
     assert done.exit_code == 4 and "memory over mine fp32" in done.stderr
@@ -169,7 +185,9 @@ def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path)
         (lambda row: replace(row, data_sets=()), "other data"),
     ],
 )
-def test_what_cannot_be_compared_is_5(baseline: Path, tmp_path: Path, change: Callable[[Row], Row], said: str) -> None:
+def test_what_cannot_be_compared_is_5(
+    baseline: Path, tmp_path: Path, change: Callable[[Row], Row], said: str
+) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     done = gate(before, changed(baseline, tmp_path / "now.json", change))
     assert done.exit_code == 5
@@ -221,6 +239,11 @@ def test_the_committed_baseline_is_of_the_files_that_are_shipped() -> None:
     for row in record.rows:
         assert row.ok
         assert row.key.runtime == "onnxruntime"
-        assert row.file_bytes == files[row.key.model, row.key.precision].stat().st_size, "make baseline writes it anew"
-        assert {(each.name, len(each.photographs)) for each in row.data_sets} >= {("drive", 20), ("stare", 20)}
+        assert row.file_bytes == files[row.key.model, row.key.precision].stat().st_size, (
+            "make baseline writes it anew"
+        )
+        assert {(each.name, len(each.photographs)) for each in row.data_sets} >= {
+            ("drive", 20),
+            ("stare", 20),
+        }
         assert "synthetic" in {each.name for each in row.data_sets}

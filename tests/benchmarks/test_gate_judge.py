@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.device import Device
-from edgeseg.report import Bench, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
+from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
 from edgeseg_benchmarks.gate.judge import judge
 from edgeseg_benchmarks.gate.verdict import Judgement, Limits
+from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.row import Latency, Row, RowKey
 
 VNNI = Device(cpu="Xeon", features=("avx2", "avx512_vnni"))
 PLAIN = Device(cpu="Cortex-A72", features=("asimd",))
@@ -22,7 +24,9 @@ LATENCY = Latency(30.0, 31.0, 32.0, 29.0)
 DICE = (0.8, 0.75, 0.82)
 
 
-def data_set(dice: Sequence[float | None] = DICE, name: str = "drive", first: int = 1) -> DataSetEvidence:
+def data_set(
+    dice: Sequence[float | None] = DICE, name: str = "drive", first: int = 1
+) -> DataSetEvidence:
     photographs = (
         PhotographEvidence(f"{k:02}", None, "it holds no fundus")
         if value is None
@@ -106,7 +110,9 @@ def test_a_slower_row_closes_by_its_ratio_and_only_where_a_limit_is_given(which:
     assert compared(before, slower)
     judgement = compared(before, slower, Limits(latency_ratio=1.3))
     assert not judgement
-    assert "time over default fp32 x0.50 -> x0.70 (x1.40, limit x1.30)" in reasons(judgement, "worse")
+    assert "time over default fp32 x0.50 -> x0.70 (x1.40, limit x1.30)" in reasons(
+        judgement, "worse"
+    )
     assert compared(before, slower, Limits(latency_ratio=1.5))
 
 
@@ -129,7 +135,11 @@ def test_memory_closes_by_its_ratio() -> None:
     [
         (bench(row()), bench(row()), "no second row"),
         (bench(row(), row("fp16")), bench(row("fp16"), row()), "ratios are over default fp32"),
-        (bench(row(), row("fp16")), bench(row(), row("fp16", ratio_to_first=None)), "does not tell it"),
+        (
+            bench(row(), row("fp16")),
+            bench(row(), row("fp16", ratio_to_first=None)),
+            "does not tell it",
+        ),
     ],
 )
 def test_a_limit_that_nothing_can_be_held_to_is_told(before: Bench, now: Bench, said: str) -> None:
@@ -142,13 +152,25 @@ def test_a_limit_that_nothing_can_be_held_to_is_told(before: Bench, now: Bench, 
     ("now", "said"),
     [
         (row("fp16"), "other precision: the current bench has fp16"),
-        (row(key=RowKey("mine", "fp32", "onnxruntime", 2)), "other models: the current bench has mine"),
-        (row(key=RowKey("default", "fp32", "onnxruntime", 4)), "other threads: the current bench has 4"),
-        (row(key=RowKey("default", "fp32", "openvino", 2)), "other runtime: the current bench has openvino"),
+        (
+            row(key=RowKey("mine", "fp32", "onnxruntime", 2)),
+            "other models: the current bench has mine",
+        ),
+        (
+            row(key=RowKey("default", "fp32", "onnxruntime", 4)),
+            "other threads: the current bench has 4",
+        ),
+        (
+            row(key=RowKey("default", "fp32", "openvino", 2)),
+            "other runtime: the current bench has openvino",
+        ),
         (row(size_px=1024), "other working size: 896 pixels in the baseline, 1024 now"),
         (row(data_sets=()), "other data: the current bench has none"),
         (row(data_sets=(data_set(name="stare"),)), "other data: the current bench has stare test"),
-        (row(data_sets=(replace(data_set(), split="train"),)), "other data: the current bench has drive train"),
+        (
+            row(data_sets=(replace(data_set(), split="train"),)),
+            "other data: the current bench has drive train",
+        ),
         (row(data_sets=(data_set(first=2),)), "other photographs: 01, 04"),
         (row(dice=DICE[:2]), "other photographs: 03"),
     ],
@@ -225,7 +247,9 @@ def test_it_closes_exactly_where_mean_or_worst_fall_below_their_limits(data: st.
     now = data.draw(st.lists(st.floats(0, 1), min_size=len(before), max_size=len(before)))
     limits = Limits(data.draw(st.floats(0, 0.5)), data.draw(st.floats(0, 0.5)))
     drops = [b - n for b, n in zip(before, now, strict=True)]
-    slack = min(abs(sum(drops) / len(drops) - limits.dice_drop), abs(max(drops) - limits.photograph_drop))
+    slack = min(
+        abs(sum(drops) / len(drops) - limits.dice_drop), abs(max(drops) - limits.photograph_drop)
+    )
     if slack < 1e-8:
         return
     holds = sum(drops) / len(drops) <= limits.dice_drop and max(drops) <= limits.photograph_drop

@@ -17,7 +17,9 @@ from edgeseg_benchmarks.gate.verdict import Judgement, Verdict
 
 ROOT = Path(__file__).parents[2]
 HELD = Verdict("default fp32", "file size", "held", "4.0 MB", "4.0 MB", "+0.0%")
-WORSE = Verdict("default int8", "Dice drive test (20)", "worse", "0.8000", "0.7000", "-0.1000, limit -0.0020")
+WORSE = Verdict(
+    "default int8", "Dice drive test (20)", "worse", "0.8000", "0.7000", "-0.1000, limit -0.0020"
+)
 
 
 def test_what_closed_the_gate_comes_first() -> None:

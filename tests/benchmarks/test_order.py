@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.runtimes import resolve
-from edgeseg_benchmarks.order import Order, candidates, in_autos_precision, installed_runtimes
+from edgeseg.runtimes.base import resolve
+from edgeseg_benchmarks.rows import Order, candidates, in_autos_precision, installed_runtimes
 
 
 def _order(*models: Path, **more: object) -> Order:
@@ -19,23 +19,35 @@ def _order(*models: Path, **more: object) -> Order:
 def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: Path) -> None:
     order = _order(in_half / "tiny.fp32.onnx", precisions=("fp32", "fp16"), threads=(1, 2))
     keys = [candidate.key for candidate in candidates(order)]
-    assert [(key.precision, key.threads) for key in keys] == [("fp32", 1), ("fp32", 2), ("fp16", 1), ("fp16", 2)]
+    assert [(key.precision, key.threads) for key in keys] == [
+        ("fp32", 1),
+        ("fp32", 2),
+        ("fp16", 1),
+        ("fp16", 2),
+    ]
 
 
-def test_the_rule_of_auto_chooses_a_rows_precision(in_half: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rule_of_auto_chooses_a_rows_precision(
+    in_half: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def taken(model: Path | str) -> tuple[str, str | None]:
         found = in_autos_precision(candidates(_order(in_half / "tiny.fp32.onnx"))[0], str(model))
         return found.key.precision, found.file.name if found.file else None
 
-    monkeypatch.setattr("edgeseg.cpu.features", lambda: frozenset({"fphp", "asimdhp"}))
+    monkeypatch.setattr("edgeseg.device.cpu.features", lambda: frozenset({"fphp", "asimdhp"}))
     assert taken(in_half / "tiny") == ("fp16", "tiny.fp16.onnx")
-    assert taken(in_half / "tiny.fp32.onnx") == ("fp32", "tiny.fp32.onnx")  # named, so taken as it is
+    assert taken(in_half / "tiny.fp32.onnx") == (
+        "fp32",
+        "tiny.fp32.onnx",
+    )  # named, so taken as it is
     assert taken("nowhere") == ("fp32", "tiny.fp32.onnx")
-    monkeypatch.setattr("edgeseg.cpu.features", frozenset)
+    monkeypatch.setattr("edgeseg.device.cpu.features", frozenset)
     assert taken(in_half / "tiny") == ("fp32", "tiny.fp32.onnx")
 
 
-def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(in_half: Path, tmp_path: Path) -> None:
+def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(
+    in_half: Path, tmp_path: Path
+) -> None:
     def rows() -> list[tuple[str, str, bool]]:
         order = _order(tmp_path / "tiny.fp16.onnx")
         return [(c.key.model, c.key.precision, bool(c.failure)) for c in candidates(order)]
@@ -51,7 +63,10 @@ def test_a_file_that_was_named_is_a_row_whatever_lies_beside_it(in_half: Path, t
 
 
 def test_a_precision_that_was_asked_for_and_is_not_there_is_told(tiny_model: Path) -> None:
-    told = [(c.key.precision, bool(c.failure)) for c in candidates(_order(tiny_model, precisions=("fp32", "int8")))]
+    told = [
+        (c.key.precision, bool(c.failure))
+        for c in candidates(_order(tiny_model, precisions=("fp32", "int8")))
+    ]
     assert told == [("fp32", False), ("int8", True)]
 
 
@@ -62,7 +77,9 @@ def test_a_file_that_is_given_twice_is_one_row(in_half: Path) -> None:
 
 
 def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> None:
-    keys = [candidate.key for candidate in candidates(_order(in_half / "tiny.fp32.onnx", tiny_model))]
+    keys = [
+        candidate.key for candidate in candidates(_order(in_half / "tiny.fp32.onnx", tiny_model))
+    ]
     assert [key.model for key in keys] == ["tiny", "tiny (2)"]
 
 
@@ -77,7 +94,9 @@ def test_what_auto_takes_is_marked_in_one_row_only() -> None:
     found = candidates(Order(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
     assert [candidate.key.runtime for candidate in found] == ["onnxruntime", "openvino", "ncnn"]
     assert sum(candidate.taken_by_auto for candidate in found) <= 1
-    in_half = candidates(Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,)))
+    in_half = candidates(
+        Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,))
+    )
     assert not [c for c in in_half if (c.key.runtime, c.key.precision) == ("ncnn", "fp16")]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import EdgesegError
-from edgeseg.runtimes import load
-from edgeseg_benchmarks.peers.ncnn_runtime import Ncnn, convert
+from edgeseg.runtimes.base import load
+from edgeseg_benchmarks.worker.ncnn_backend import Ncnn, convert
 
 
 def test_ncnn_computes_the_same_probability(tiny_model: Path) -> None:
@@ -24,6 +24,6 @@ def test_without_ncnn_the_reason_is_told_in_one_line(
     monkeypatch.setitem(__import__("sys").modules, "ncnn", None)
     with pytest.raises(EdgesegError, match="pip install --no-deps ncnn pnnx"):
         Ncnn(tiny_model, 128, 1)
-    monkeypatch.setattr("edgeseg_benchmarks.peers.ncnn_runtime.find_spec", lambda _: None)
+    monkeypatch.setattr("edgeseg_benchmarks.worker.ncnn_backend.find_spec", lambda _: None)
     with pytest.raises(EdgesegError, match="needs pnnx"):
         convert(tiny_model, 128, tmp_path)

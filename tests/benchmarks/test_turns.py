@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg_benchmarks.turns import Turn, latency, ratio, stages
+from edgeseg_benchmarks.statistics import Turn, latency, ratio, stages
 
 times = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=30)
 

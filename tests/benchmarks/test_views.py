@@ -11,12 +11,21 @@ import pytest
 from rich.console import Console
 
 from edgeseg.device import Device
-from edgeseg.report import Bench, Bound, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores
-from edgeseg_benchmarks.honesty import computes_otherwise, told_honestly
-from edgeseg_benchmarks.table import to_csv, to_table
+from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.record.row import Latency, Row, RowKey
+from edgeseg_benchmarks.remarks import computes_otherwise, told_honestly
+from edgeseg_benchmarks.report.tables import to_csv, to_table
 
 HOSTILE = "<script>alert(1)</script>[red]"
-STAGES = {"decode": 10.0, "field_of_view": 1.0, "preprocess": 2.0, "infer": 30.0, "postprocess": 3.0}
+STAGES = {
+    "decode": 10.0,
+    "field_of_view": 1.0,
+    "preprocess": 2.0,
+    "infer": 30.0,
+    "postprocess": 3.0,
+}
 
 BOUNDS = (
     Bound("start", "imports", "ratio", 1.6, 1.554, 240.0, 154.4, "a small one"),
@@ -38,9 +47,21 @@ def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "defa
 @pytest.fixture
 def record() -> Bench:
     failed = Row(RowKey("default", "int8", "openvino", 2), status=f"not installed {HOSTILE}")
-    rows = (_row("fp32"), _row("fp16", 42.0, 0.799), failed, replace(_row("fp32", 3000.0, 0.5, HOSTILE), data_sets=()))
+    rows = (
+        _row("fp32"),
+        _row("fp16", 42.0, 0.799),
+        failed,
+        replace(_row("fp32", 3000.0, 0.5, HOSTILE), data_sets=()),
+    )
     bench = Bench(
-        Device(cpu="Cortex-A76", usable_cores=4, cores=4), {"numpy": "2"}, rows, "one", 9, {2: 80.0}, ("hot",), BOUNDS
+        Device(cpu="Cortex-A76", usable_cores=4, cores=4),
+        {"numpy": "2"},
+        rows,
+        "one",
+        9,
+        {2: 80.0},
+        ("hot",),
+        BOUNDS,
     )
     return told_honestly(bench)
 
@@ -51,14 +72,18 @@ def test_half_precision_that_does_not_pay_says_so(record: Bench) -> None:
         "no half-precision kernel ran: its convolutions computed in FP32",
     )
     assert record.rows[0].remarks == ()
-    fast = told_honestly(replace(record, rows=(_row("fp32"), replace(_row("fp16", 20.0), kernels={"float16": 25}))))
+    fast = told_honestly(
+        replace(record, rows=(_row("fp32"), replace(_row("fp16", 20.0), kernels={"float16": 25})))
+    )
     assert fast.rows[1].remarks == ()
 
 
 def test_a_runtime_that_computes_in_fewer_bits_says_so() -> None:
     assert "bf16" in "".join(computes_otherwise("openvino", "bf16"))
     assert not list(computes_otherwise("openvino", "f32"))
-    assert not list(computes_otherwise("onnxruntime", "CPUExecutionProvider"))  # its kernels are counted
+    assert not list(
+        computes_otherwise("onnxruntime", "CPUExecutionProvider")
+    )  # its kernels are counted
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 130])
@@ -98,7 +123,7 @@ def test_csv_is_one_line_a_row(record: Bench) -> None:
 
 def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
     pytest.importorskip("matplotlib", reason="the page's pictures need matplotlib (extra 'bench')")
-    from edgeseg_benchmarks.page import page
+    from edgeseg_benchmarks.report.html_report import page
 
     text = page(record)
     assert text.count("data:image/svg+xml;base64,") == 2
@@ -114,11 +139,12 @@ def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
 
 
 def test_every_line_of_the_pages_table_has_as_many_cells(record: Bench) -> None:
-    from edgeseg_benchmarks.page_table import table
+    from edgeseg_benchmarks.report.html_table import table
 
     def cells(line: str) -> int:
         return sum(
-            int(span or 1) for span in re.findall(r'<t[dh](?![^>]*class="row")[^>]*?(?:colspan="(\d+)")?>', line)
+            int(span or 1)
+            for span in re.findall(r'<t[dh](?![^>]*class="row")[^>]*?(?:colspan="(\d+)")?>', line)
         )
 
     lines = re.findall(r"<tr>(.*?)</tr>", table(record))
@@ -126,14 +152,21 @@ def test_every_line_of_the_pages_table_has_as_many_cells(record: Bench) -> None:
     assert len({cells(line) for line in lines}) == 1
 
 
-@pytest.mark.filterwarnings("error")  # matplotlib warns where a picture has no room for what it holds
+@pytest.mark.filterwarnings(
+    "error"
+)  # matplotlib warns where a picture has no room for what it holds
 @pytest.mark.parametrize("rows", [1, 24])
 def test_pictures_hold_their_legends(record: Bench, rows: int) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
-    from edgeseg_benchmarks.pictures import _latency_dice, _stages
+    from edgeseg_benchmarks.report.plots import _latency_dice, _stages
 
     precisions = ("fp32", "fp16", "fp16w", "int8")
-    keys = [RowKey("m" * 80, p, r, n) for n in (1, 2) for r in ("onnxruntime", "openvino", "ncnn") for p in precisions]
+    keys = [
+        RowKey("m" * 80, p, r, n)
+        for n in (1, 2)
+        for r in ("onnxruntime", "openvino", "ncnn")
+        for p in precisions
+    ]
     many = replace(record, rows=tuple(replace(record.rows[0], key=key) for key in keys[:rows]))
     for figure in (_latency_dice(many), _stages(many)):
         figure.draw_without_rendering()
@@ -144,7 +177,7 @@ def test_pictures_hold_their_legends(record: Bench, rows: int) -> None:
 
 def test_pictures_are_those_that_there_are_figures_for(record: Bench) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
-    from edgeseg_benchmarks.pictures import pictures
+    from edgeseg_benchmarks.report.plots import pictures
 
     drawn = pictures(record, "png")
     assert list(drawn) == ["latency_dice", "stages"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edgeseg.photo import encode_png
-from edgeseg.report import Bound
+from edgeseg.imaging.photo import encode_png
 from edgeseg.synthetic import draw
 from edgeseg_benchmarks import yardsticks
+from edgeseg_benchmarks.record.bound import Bound
 from edgeseg_benchmarks.yardsticks import Pace
 
 ONCE = Pace(0, 1, 1, 0.0)
@@ -59,7 +59,9 @@ def test_a_value_is_of_its_cost_and_its_yardstick(photograph: Path) -> None:
         (["start", __file__], 3, "`edgeseg run` failed"),
     ],
 )
-def test_what_cannot_be_measured_is_told_in_one_line(arguments: list[str], code: int, said: str) -> None:
+def test_what_cannot_be_measured_is_told_in_one_line(
+    arguments: list[str], code: int, said: str
+) -> None:
     told = CliRunner().invoke(yardsticks.main, arguments)
     assert (told.exit_code, told.stdout) == (code, "")
     assert said in told.stderr

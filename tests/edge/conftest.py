@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from edgeseg.model_card import Licence, ModelCard
-from edgeseg.preprocessing import Preprocessing, preset
+from edgeseg.models.card import Licence, ModelCard
+from edgeseg.preprocessing.config import Preprocessing, preset
 
 CARD = ModelCard(
     name="tiny",

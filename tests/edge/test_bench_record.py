@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from edgeseg.device import Device
 from edgeseg.errors import EdgesegError, IncomparableError, SurroundingsError
-from edgeseg.report import Bench, Bound, DataSetEvidence, Latency, PhotographEvidence, Row, RowKey, Scores, read_bench
+from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg_benchmarks.record.bound import Bound
+from edgeseg_benchmarks.record.row import Latency, Row, RowKey
 
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 LATENCY = Latency(30.5, 31.0, 32.25, 30.0)
@@ -23,7 +26,10 @@ CONTRACT = (
 
 
 def _drive(dice: float) -> tuple[DataSetEvidence, ...]:
-    photographs = (PhotographEvidence("01", replace(GOOD, dice=dice)), PhotographEvidence("02", None, "02: cut off"))
+    photographs = (
+        PhotographEvidence("01", replace(GOOD, dice=dice)),
+        PhotographEvidence("02", None, "02: cut off"),
+    )
     return (DataSetEvidence("drive", "test", photographs),)
 
 
@@ -35,7 +41,15 @@ def _row(precision: str = "fp32", dice: float = 0.8, runtime: str = "onnxruntime
 
 
 def _bench(*rows: Row) -> Bench:
-    return Bench(Device(cpu="Cortex-A76", bits=64), {"edgeseg": "0.1.0"}, rows, "3 drawn", 9, {2: 88.5}, ("busy",))
+    return Bench(
+        Device(cpu="Cortex-A76", bits=64),
+        {"edgeseg": "0.1.0"},
+        rows,
+        "3 drawn",
+        9,
+        {2: 88.5},
+        ("busy",),
+    )
 
 
 def test_json_holds_the_contract_and_is_read_back_as_it_was(tmp_path: Path) -> None:
@@ -74,7 +88,9 @@ def test_bounds_are_read_back_and_may_be_missing(tmp_path: Path) -> None:
         ({"value": "1.5"}, "bounds[0].value: expected a number"),
     ],
 )
-def test_a_bound_that_makes_no_sense_is_told_by_its_place(change: dict[str, object], said: str) -> None:
+def test_a_bound_that_makes_no_sense_is_told_by_its_place(
+    change: dict[str, object], said: str
+) -> None:
     told = {**_bench(_row()).to_dict(), "bounds": [{**START.to_dict(), **change}]}
     with pytest.raises(ValueError) as caught:
         Bench.from_dict(told)
@@ -120,7 +136,9 @@ def test_a_drop_is_against_onnx_runtimes_fp32_of_the_same_model() -> None:
         ({"kernels": {"float32": -1}}, "rows[0].kernels.float32"),
     ],
 )
-def test_what_makes_no_sense_is_told_by_its_place(change: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_what_makes_no_sense_is_told_by_its_place(
+    change: dict[str, object], said: str, tmp_path: Path
+) -> None:
     row = {**_row().to_dict(), **change}
     file = tmp_path / "bench.json"
     file.write_text(json.dumps({"device": {}, "versions": {}, "rows": [row]}))
@@ -134,7 +152,9 @@ def test_what_makes_no_sense_is_told_by_its_place(change: dict[str, object], sai
 def test_a_mean_that_is_none_is_refused() -> None:
     told = json.loads(json.dumps(_bench(_row()).to_dict()))
     told["rows"][0]["data_sets"][0]["dice_mean"] = 0.9
-    with pytest.raises(ValueError, match=r"rows\[0\].data_sets\[0\].dice_mean: 0.9 is not the mean"):
+    with pytest.raises(
+        ValueError, match=r"rows\[0\].data_sets\[0\].dice_mean: 0.9 is not the mean"
+    ):
         Bench.from_dict(told)
 
 
@@ -143,7 +163,9 @@ def test_two_rows_of_one_thing_are_refused() -> None:
         Bench.from_dict(_bench(_row(), _row()).to_dict())
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", '{"rows": []}', "[" * 100_000, '{"rows": NaN}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "nonsense", '{"rows": []}', "[" * 100_000, '{"rows": NaN}', "\xff"]
+)
 def test_what_is_no_bench_is_told_in_one_line(text: str, tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     file.write_bytes(text.encode("latin-1"))
@@ -155,7 +177,9 @@ def test_what_is_no_bench_is_told_in_one_line(text: str, tmp_path: Path) -> None
 
 values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(CONTRACT), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(CONTRACT), inner)
+    ),
     max_leaves=10,
 )
 

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg import choices, choices_file, cpu, plan
-from edgeseg.choices import Choice, Key, Measured, read, save
+from edgeseg.device import cpu
 from edgeseg.errors import SurroundingsError
-from edgeseg.model_card import Precision
-from edgeseg.model_choice import offers
-from edgeseg.plan import make_plan
-from edgeseg.runtimes import resolve
+from edgeseg.models import selection, tuning_cache, tuning_cache_file
+from edgeseg.models.card import Precision
+from edgeseg.models.catalog import offers
+from edgeseg.models.selection import make_plan
+from edgeseg.models.tuning_cache import Choice, Key, Measured, read, save
+from edgeseg.runtimes.base import resolve
 
 Write = Callable[..., Path]
 
@@ -25,7 +26,7 @@ Write = Callable[..., Path]
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where `auto` looks."""
-    monkeypatch.setenv(choices_file.VARIABLE, str(tmp_path / "choices.json"))
+    monkeypatch.setenv(tuning_cache_file.VARIABLE, str(tmp_path / "choices.json"))
     return tmp_path / "choices.json"
 
 
@@ -39,13 +40,19 @@ def model(write_model: Write) -> Path:
 def choice_for(model: Path, precision: Precision = "fp16") -> Choice:
     key = Key.here({p: file.card for p, file in offers(model).items()})
     measured = Measured("onnxruntime", precision, 1, "CPUExecutionProvider", 2.5, 0.5, 0.0)
-    return Choice(key, "onnxruntime", precision, 1, (measured, replace(measured, failure="slow", ratio=None)))
+    return Choice(
+        key, "onnxruntime", precision, 1, (measured, replace(measured, failure="slow", ratio=None))
+    )
 
 
 def test_what_was_measured_is_taken_and_says_so(model: Path, file: Path) -> None:
     save(file, choice_for(model))
     found = make_plan(model)
-    assert (found.file.path, found.runtime, found.threads) == (model.with_name("x.fp16.onnx"), "onnxruntime", 1)
+    assert (found.file.path, found.runtime, found.threads) == (
+        model.with_name("x.fp16.onnx"),
+        "onnxruntime",
+        1,
+    )
     assert found.tuned and "--tune" in found.file.reason and str(file) in found.file.reason
     assert read(file) == (choice_for(model),)
 
@@ -87,9 +94,11 @@ def test_another_model_cpu_or_version_is_the_rules(
     assert not caplog.records
 
 
-def test_a_runtime_that_is_gone_is_passed_over(model: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_is_gone_is_passed_over(
+    model: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save(file, replace(choice_for(model), runtime="openvino"))
-    monkeypatch.setattr(choices, "installed", lambda: ("onnxruntime",))
+    monkeypatch.setattr(tuning_cache, "installed", lambda: ("onnxruntime",))
     assert not make_plan(model).tuned
 
 
@@ -102,7 +111,15 @@ def test_other_models_stay_and_the_same_is_replaced(model: Path, file: Path) -> 
     assert read(file) == (other, mine)
 
 
-DAMAGED = [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"schema": "edgeseg/bench/1"}', b"9" * 5000]
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"schema": "edgeseg/bench/1"}',
+    b"9" * 5000,
+]
 
 
 @pytest.mark.parametrize("data", DAMAGED)
@@ -130,7 +147,10 @@ def test_a_folder_or_a_file_that_is_missing_stops_nothing(
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["key", "runtime", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["key", "runtime", "x"]), inner)
+    ),
     max_leaves=8,
 )
 
@@ -142,7 +162,7 @@ def test_whatever_stands_there_is_read_or_refused(
     file = tmp_path_factory.mktemp("choices") / "choices.json"
     key = Key("ab", 128, ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
     entry = Choice(key, "onnxruntime", "fp32", 1).to_dict() | {at: value}
-    file.write_text(json.dumps({"schema": choices.SCHEMA, "choices": [entry]}))
+    file.write_text(json.dumps({"schema": tuning_cache.SCHEMA, "choices": [entry]}))
     try:
         read(file)
     except SurroundingsError as error:
@@ -150,20 +170,22 @@ def test_whatever_stands_there_is_read_or_refused(
 
 
 def test_the_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(choices_file.VARIABLE, "")
-    assert choices_file.place() is None
-    monkeypatch.delenv(choices_file.VARIABLE)
+    monkeypatch.setenv(tuning_cache_file.VARIABLE, "")
+    assert tuning_cache_file.place() is None
+    monkeypatch.delenv(tuning_cache_file.VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert choices_file.place() == tmp_path / ".config/edgeseg/choices.json"
+    assert tuning_cache_file.place() == tmp_path / ".config/edgeseg/choices.json"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    assert choices_file.place() == tmp_path / "settings/edgeseg/choices.json"
+    assert tuning_cache_file.place() == tmp_path / "settings/edgeseg/choices.json"
 
 
-def test_without_a_file_nothing_more_is_read(model: Path, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_without_a_file_nothing_more_is_read(
+    model: Path, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(plan, "offers", refuse)
+    monkeypatch.setattr(selection, "offers", refuse)
     assert not make_plan(model).tuned
     assert not file.exists()

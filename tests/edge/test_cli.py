@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edgeseg import EdgesegError, __version__, cli, errors
+from edgeseg import EdgesegError, cli, errors
+from edgeseg._version import __version__
 from edgeseg.commands import draw
 
 
@@ -44,7 +45,9 @@ def test_version_and_unknown_verbs() -> None:
         errors.SurroundingsError,
     ],
 )
-def test_our_errors_are_one_line_and_a_code(monkeypatch: pytest.MonkeyPatch, error: type[EdgesegError]) -> None:
+def test_our_errors_are_one_line_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, error: type[EdgesegError]
+) -> None:
     def fail(*args: object, **more: object) -> None:
         raise error("what was wrong, and what to do")
 
@@ -75,7 +78,19 @@ def test_as_a_module(tmp_path: Path) -> None:
 
 
 def test_who_reads_no_further_ends_it_in_silence(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "edgeseg", "draw", "--size", "64", "--count", "200", "-o", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "edgeseg",
+        "draw",
+        "--size",
+        "64",
+        "--count",
+        "200",
+        "-o",
+        str(tmp_path),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
@@ -89,14 +104,18 @@ def test_who_reads_no_further_ends_it_in_silence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "--help"], ["info", "default"], ["info", "default", "--json"]]
 )
-def test_a_full_disk_under_what_is_printed_is_one_line(arguments: list[str], unbuffered: str) -> None:
+def test_a_full_disk_under_what_is_printed_is_one_line(
+    arguments: list[str], unbuffered: str
+) -> None:
     """Python keeps what it could not write, tries again at its end, and would exit with 120."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     command = [sys.executable, "-m", "edgeseg", *arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
     assert done.returncode == 7
     assert done.stderr.splitlines() == [
         "edgeseg: standard output: cannot be written; the disk is full; free some space, or choose another disk"

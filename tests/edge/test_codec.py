@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.codec.decode import MAX_FILE_BYTES
-from edgeseg.codec.messages import listen
 from edgeseg.errors import PhotographError
-from edgeseg.photo import decode, read_stream
+from edgeseg.imaging.codec_warnings import listen
+from edgeseg.imaging.decoder import MAX_FILE_BYTES
+from edgeseg.imaging.photo import decode, read_stream
 
 WIDTH, HEIGHT = 64, 40
 FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.png", "ppm.gz")
@@ -32,7 +32,11 @@ def picture() -> npt.NDArray[np.uint8]:
     """(HEIGHT, WIDTH, 3), smooth with a little noise, so that damage shows."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     noise = np.random.default_rng(0).integers(0, 20, (HEIGHT, WIDTH, 3))
-    return (np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1) + noise).clip(0, 255).astype(np.uint8)
+    return (
+        (np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1) + noise)
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
 
 
 def encoded(suffix: str, pixels: npt.NDArray[Any]) -> bytes:
@@ -59,28 +63,63 @@ def gif() -> bytes:
     """Black and white. A clear code (4) before every two pixels keeps all codes at 3 bits: no compression."""
     pixels = (picture()[:, :, 1] > 100).astype(int).reshape(-1, 2).tolist()
     codes = [code for pair in pixels for code in (4, *pair)] + [5]
-    packed = sum(code << 3 * place for place, code in enumerate(codes)).to_bytes(3 * len(codes) // 8 + 1, "little")
-    blocks = b"".join(bytes([len(packed[i : i + 255])]) + packed[i : i + 255] for i in range(0, len(packed), 255))
+    packed = sum(code << 3 * place for place, code in enumerate(codes)).to_bytes(
+        3 * len(codes) // 8 + 1, "little"
+    )
+    blocks = b"".join(
+        bytes([len(packed[i : i + 255])]) + packed[i : i + 255] for i in range(0, len(packed), 255)
+    )
     screen = struct.pack("<HHBBB", WIDTH, HEIGHT, 0x81, 0, 0) + bytes(3) + b"\xff" * 9
-    return b"GIF89a" + screen + b"," + struct.pack("<HHHHB", 0, 0, WIDTH, HEIGHT, 0) + b"\x02" + blocks + b"\0;"
+    return (
+        b"GIF89a"
+        + screen
+        + b","
+        + struct.pack("<HHHHB", 0, 0, WIDTH, HEIGHT, 0)
+        + b"\x02"
+        + blocks
+        + b"\0;"
+    )
 
 
 def png_of(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
     """A PNG by hand, its checksums right whatever is in it."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+        )
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    )
 
 
 def tiff(pixels: bytes, **changed: int) -> bytes:
     """A grey little-endian TIFF of one strip by hand; `changed` are tags by their number, as `t258=16`."""
-    tags = {256: WIDTH, 257: HEIGHT, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: HEIGHT, 279: len(pixels)}
+    tags = {
+        256: WIDTH,
+        257: HEIGHT,
+        258: 8,
+        259: 1,
+        262: 1,
+        273: 8,
+        277: 1,
+        278: HEIGHT,
+        279: len(pixels),
+    }
     tags |= {int(name[1:]): value for name, value in changed.items()}
     entries = b"".join(struct.pack("<HHII", number, 4, 1, tags[number]) for number in sorted(tags))
-    return struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
+    return (
+        struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+        + pixels
+        + struct.pack("<H", len(tags))
+        + entries
+        + bytes(4)
+    )
 
 
 def refused(data: bytes) -> str:
@@ -108,10 +147,14 @@ def test_a_file_that_is_cut_off_is_refused(kind: str, share: float) -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())
-def test_whatever_the_bytes_a_photograph_or_a_refusal_comes_out(kind: str, data: st.DataObject) -> None:
+def test_whatever_the_bytes_a_photograph_or_a_refusal_comes_out(
+    kind: str, data: st.DataObject
+) -> None:
     damaged = bytearray(whole(kind))
     place = st.integers(0, len(damaged) - 1) | st.integers(0, min(200, len(damaged) - 1))
-    for where, value in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), min_size=1, max_size=8)):
+    for where, value in data.draw(
+        st.lists(st.tuples(place, st.integers(0, 255)), min_size=1, max_size=8)
+    ):
         damaged[where] = value
     try:
         found = decode(bytes(damaged))
@@ -124,7 +167,9 @@ def test_whatever_the_bytes_a_photograph_or_a_refusal_comes_out(kind: str, data:
 @settings(deadline=None, max_examples=100)
 @given(
     st.binary(max_size=300),
-    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"GIF89a", b"BM", b"P6"]),
+    st.sampled_from(
+        [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"GIF89a", b"BM", b"P6"]
+    ),
 )
 def test_garbage_is_refused(garbage: bytes, signature: bytes) -> None:
     refused(signature + garbage)
@@ -228,7 +273,9 @@ def test_an_endless_stream_is_refused() -> None:
         def read(self, size: int | None = -1) -> bytes:
             return bytes(size or 1)
 
-    with pytest.raises(PhotographError, match=f"standard input: more than {MAX_FILE_BYTES >> 20} MiB"):
+    with pytest.raises(
+        PhotographError, match=f"standard input: more than {MAX_FILE_BYTES >> 20} MiB"
+    ):
         read_stream(Endless(), "standard input")
 
 
@@ -253,7 +300,9 @@ def test_what_others_say_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr().err == "the camera is hot\n"
 
 
-def test_a_decoder_that_fails_leaves_standard_error_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_decoder_that_fails_leaves_standard_error_as_it_was(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     def decoder() -> int:
         raise MemoryError
 

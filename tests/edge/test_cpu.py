@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.cpu import features, usable_cores
+from edgeseg.device.cpu import features, usable_cores
 
 X86 = """processor\t: 0
 model name\t: Some CPU

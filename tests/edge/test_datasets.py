@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgeseg.datasets import LICENCES, READERS, open_data
-from edgeseg.datasets.drawn import FIRST_SEED
+from edgeseg.datasets.synthetic_pairs import FIRST_SEED
 from edgeseg.errors import SurroundingsError, UsageError
 from edgeseg.synthetic import draw
 
@@ -38,7 +38,9 @@ def test_published_sets_have_their_splits(data_root: Path, name: str) -> None:
     for split in ("train", "validation", "test"):
         if split in counts:
             chosen = open_data(f"{name}:{data_root / folder}", split)
-            assert [pair.name for pair in chosen.pairs] == [p.name for p in whole if p.split == split]
+            assert [pair.name for pair in chosen.pairs] == [
+                p.name for p in whole if p.split == split
+            ]
             assert chosen.notice == ""
         else:
             with pytest.raises(SurroundingsError, match=f"no photographs of the split '{split}'"):
@@ -55,7 +57,9 @@ def test_published_sets_have_their_splits(data_root: Path, name: str) -> None:
         ("fives", (2048, 2048), False),
     ],
 )
-def test_a_published_pair_loads(data_root: Path, name: str, shape: tuple[int, int], published_fov: bool) -> None:
+def test_a_published_pair_loads(
+    data_root: Path, name: str, shape: tuple[int, int], published_fov: bool
+) -> None:
     loaded = open_data(f"{name}:{data_root / COUNTS[name][0]}", "all").pairs[0].load()
     assert loaded.photo.shape == (*shape, 3)
     assert loaded.truth.shape == shape
@@ -100,7 +104,10 @@ def test_stare_gzipped_and_unpacked_side_by_side_counts_once(tmp_path: Path) -> 
     for name in ("im0001.ah.ppm.gz", "im0002.ah.ppm"):
         (tmp_path / "labels-ah").mkdir(exist_ok=True)
         (tmp_path / "labels-ah" / name).touch()
-    assert [pair.name for pair in open_data(f"stare:{tmp_path}", "test").pairs] == ["im0001", "im0002"]
+    assert [pair.name for pair in open_data(f"stare:{tmp_path}", "test").pairs] == [
+        "im0001",
+        "im0002",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
@@ -133,7 +140,9 @@ def test_a_photograph_without_its_mask_is_named(
     assert str(tmp_path / missing) in one_line(error)
 
 
-@pytest.mark.parametrize("spec", ["drive", "drive:", "retina:x", ":x", "", "synthetic", "synthetic:", "DRIVE:x"])
+@pytest.mark.parametrize(
+    "spec", ["drive", "drive:", "retina:x", ":x", "", "synthetic", "synthetic:", "DRIVE:x"]
+)
 def test_a_wrong_spec_lists_what_there_is(spec: str) -> None:
     with pytest.raises(UsageError) as error:
         open_data(spec, "test")

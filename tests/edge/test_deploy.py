@@ -12,11 +12,15 @@ import pytest
 
 UNIT = Path(__file__).parents[2] / "deploy" / "edgeseg-watch.service"
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
+pytestmark = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze"
+)
 
 
 def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["systemd-analyze", *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
@@ -39,5 +43,9 @@ def test_systemd_calls_it_safe() -> None:
 
 def test_it_starts_our_command_as_its_own_user_without_a_network() -> None:
     lines = UNIT.read_text().splitlines()
-    assert "User=edgeseg" in lines and "PrivateNetwork=yes" in lines and "ProtectSystem=strict" in lines
+    assert (
+        "User=edgeseg" in lines
+        and "PrivateNetwork=yes" in lines
+        and "ProtectSystem=strict" in lines
+    )
     assert any(line.startswith("ExecStart=/opt/edgeseg/bin/edgeseg run --watch ") for line in lines)

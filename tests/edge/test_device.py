@@ -19,7 +19,12 @@ def _write(root: Path, **files: str) -> None:
 
 def test_an_empty_system_tells_nothing_and_breaks_nothing(tmp_path: Path) -> None:
     device = describe(tmp_path)
-    assert (device.board, device.governor, device.temperature_c, device.throttling) == ("", "", None, ())
+    assert (device.board, device.governor, device.temperature_c, device.throttling) == (
+        "",
+        "",
+        None,
+        (),
+    )
     assert device.name
     assert device.usable_cores >= 1
     assert device.memory_bytes > 0
@@ -27,12 +32,17 @@ def test_an_empty_system_tells_nothing_and_breaks_nothing(tmp_path: Path) -> Non
 
 def test_this_device_is_read_back_as_it_was() -> None:
     device = describe()
-    assert Device.from_dict(Fields(json.loads(json.dumps(device.to_dict(), allow_nan=False)))) == device
+    assert (
+        Device.from_dict(Fields(json.loads(json.dumps(device.to_dict(), allow_nan=False))))
+        == device
+    )
 
 
 def test_a_board_tells_its_name_and_its_cores(tmp_path: Path) -> None:
     cores = "processor : 0\nFeatures : fp asimd fphp asimdhp asimddp\nCPU part : 0xd0b\n"
-    _write(tmp_path, **{"proc__device-tree__model": "Raspberry Pi 5 Model B\0", "proc__cpuinfo": cores})
+    _write(
+        tmp_path, **{"proc__device-tree__model": "Raspberry Pi 5 Model B\0", "proc__cpuinfo": cores}
+    )
     _write(tmp_path, **{"etc__os-release": 'NAME=x\nPRETTY_NAME="Debian \x1b[31m12"\n'})
     device = describe(tmp_path)
     assert (device.name, device.cpu) == ("Raspberry Pi 5 Model B", "Cortex-A76")
@@ -41,11 +51,21 @@ def test_a_board_tells_its_name_and_its_cores(tmp_path: Path) -> None:
 
 
 def test_heat_and_governor_are_told(tmp_path: Path) -> None:
-    zone, core = "sys__class__thermal__thermal_zone0__", "sys__devices__system__cpu__cpu0__cpufreq__"
-    _write(
-        tmp_path, **{f"{zone}type": "cpu-thermal\n", f"{zone}temp": "85000\n", f"{core}scaling_governor": "ondemand\n"}
+    zone, core = (
+        "sys__class__thermal__thermal_zone0__",
+        "sys__devices__system__cpu__cpu0__cpufreq__",
     )
-    _write(tmp_path, **{f"{zone}trip_point_0_type": "passive\n", f"{zone}trip_point_0_temp": "80000\n"})
+    _write(
+        tmp_path,
+        **{
+            f"{zone}type": "cpu-thermal\n",
+            f"{zone}temp": "85000\n",
+            f"{core}scaling_governor": "ondemand\n",
+        },
+    )
+    _write(
+        tmp_path, **{f"{zone}trip_point_0_type": "passive\n", f"{zone}trip_point_0_temp": "80000\n"}
+    )
     fan, clock = "sys__class__thermal__cooling_device0__", "sys__class__thermal__cooling_device1__"
     _write(tmp_path, **{f"{fan}type": "pwm-fan", f"{fan}cur_state": "3"})
     _write(tmp_path, **{f"{clock}type": "cpufreq-cpu0", f"{clock}cur_state": "2"})

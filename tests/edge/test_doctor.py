@@ -12,12 +12,14 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg import device, runtimes
+from edgeseg import device
 from edgeseg.cli import cli
-from edgeseg.device import Device, attempt, trials
-from edgeseg.model_choice import find_model
+from edgeseg.commands.doctor import check_worker, runtime_checks
+from edgeseg.device import Device
 from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.runtimes import resolve
+from edgeseg.models.catalog import find_model
+from edgeseg.runtimes import base
+from edgeseg.runtimes.base import resolve
 
 MODEL = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
 
@@ -30,7 +32,12 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
 
     def put(body: str) -> None:
         script = tmp_path / "python"
-        lines = ["import os, signal, sys, time, json", "import numpy as np", "argv = sys.argv[3:]", body]
+        lines = [
+            "import os, signal, sys, time, json",
+            "import numpy as np",
+            "argv = sys.argv[3:]",
+            body,
+        ]
         script.write_text(f"#!{sys.executable}\n" + "\n".join(lines) + "\n")
         script.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(script))
@@ -59,7 +66,7 @@ def test_json_tells_what_run_would_take_and_that_it_works() -> None:
 
 def test_a_provider_that_is_listed_but_computes_nothing_does_not_work() -> None:
     # ONNX Runtime falls back to the CPU in silence.
-    (trial,) = trials._try_all("provider", ["NoSuchExecutionProvider"], MODEL)
+    (trial,) = runtime_checks._try_all("provider", ["NoSuchExecutionProvider"], MODEL)
     assert not trial
     assert "CPUExecutionProvider" in trial.note or "NoSuch" in trial.note
 
@@ -67,14 +74,25 @@ def test_a_provider_that_is_listed_but_computes_nothing_does_not_work() -> None:
 def test_the_table_is_for_people(stand_in: Stand) -> None:
     stand_in("sys.exit('RuntimeError: no such device')")
     done = doctor()
-    for words in ("CPU", "cores", "half precision", "memory", "system", "versions", "run takes", "DOES NOT WORK"):
+    for words in (
+        "CPU",
+        "cores",
+        "half precision",
+        "memory",
+        "system",
+        "versions",
+        "run takes",
+        "DOES NOT WORK",
+    ):
         assert words in done.stdout
     assert done.exit_code == 7
     assert done.stderr == "edgeseg: no runtime can compute the model on this device\n"
 
 
-def test_what_is_not_installed_is_not_tried_and_no_failure(stand_in: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "installed", lambda: ("onnxruntime",))
+def test_what_is_not_installed_is_not_tried_and_no_failure(
+    stand_in: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "installed", lambda: ("onnxruntime",))
     stand_in("np.save(argv[3], np.zeros((4, 4))); print('{}')")
     told = json.loads(doctor("--json").stdout)["runtimes"]
     assert told[1] == {
@@ -90,7 +108,10 @@ def test_what_is_not_installed_is_not_tried_and_no_failure(stand_in: Stand, monk
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("os.kill(os.getpid(), signal.SIGILL)", "SIGILL); its wheel holds instructions that this CPU lacks"),
+        (
+            "os.kill(os.getpid(), signal.SIGILL)",
+            "SIGILL); its wheel holds instructions that this CPU lacks",
+        ),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "the process died (SIGSEGV)"),
         ("sys.exit('trace\\nImportError: libcudnn.so.9')", "ImportError: libcudnn.so.9"),
         ("sys.exit(3)", "exit code 3"),
@@ -101,21 +122,21 @@ def test_what_is_not_installed_is_not_tried_and_no_failure(stand_in: Stand, monk
 )
 def test_each_way_to_fail_is_told_in_one_line(stand_in: Stand, body: str, said: str) -> None:
     stand_in(body)
-    (trial,) = trials.try_runtimes(["output"], MODEL)
+    (trial,) = runtime_checks.try_runtimes(["output"], MODEL)
     assert not trial
     assert said in trial.note and "\n" not in trial.note
 
 
 def test_one_that_never_ends_is_ended(stand_in: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials, "PATIENCE_S", 1)
+    monkeypatch.setattr(runtime_checks, "PATIENCE_S", 1)
     stand_in("time.sleep(60)")
-    (trial,) = trials.try_runtimes(["slow"], MODEL)
+    (trial,) = runtime_checks.try_runtimes(["slow"], MODEL)
     assert not trial and "not done after 1 s" in trial.note
 
 
 def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> None:
     stand_in("np.save(argv[3], np.full((4, 4), 0.9 if argv[1] == 'c' else 0.1)); print('{}')")
-    a, b, c = trials.try_runtimes(["a", "b", "c"], MODEL)
+    a, b, c = runtime_checks.try_runtimes(["a", "b", "c"], MODEL)
     assert a and b
     assert not c and "100.00% of the mask's pixels differ" in c.note
 
@@ -123,14 +144,16 @@ def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> Non
 def test_probabilities_may_differ_where_they_decide_nothing(stand_in: Stand) -> None:
     # OpenVINO's BF16: up to 0.15, and the same mask.
     stand_in("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
-    assert all(trials.try_runtimes(["a", "b"], MODEL))
+    assert all(runtime_checks.try_runtimes(["a", "b"], MODEL))
 
 
 def test_one_that_run_takes_and_that_does_not_work_is_warned_of(
     stand_in: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtimes, "installed", lambda: ("openvino", "onnxruntime"))
-    stand_in("argv[1] == 'openvino' and sys.exit('broken'); np.save(argv[3], np.zeros((4, 4))); print('{}')")
+    monkeypatch.setattr(base, "installed", lambda: ("openvino", "onnxruntime"))
+    stand_in(
+        "argv[1] == 'openvino' and sys.exit('broken'); np.save(argv[3], np.zeros((4, 4))); print('{}')"
+    )
     told = json.loads(doctor("--json").stdout)
     assert told["choice"]["runtime"] is None
     assert any("--runtime onnxruntime" in warning for warning in told["warnings"])
@@ -138,13 +161,17 @@ def test_one_that_run_takes_and_that_does_not_work_is_warned_of(
 
 def test_a_wheel_that_cannot_be_imported_leaves_no_provider(stand_in: Stand) -> None:
     stand_in("os.kill(os.getpid(), signal.SIGILL)")
-    (trial,) = trials.try_providers(MODEL)
+    (trial,) = runtime_checks.try_providers(MODEL)
     assert not trial and "SIGILL" in trial.note
 
 
 def test_32_bits_are_warned_of(monkeypatch: pytest.MonkeyPatch, stand_in: Stand) -> None:
     stand_in("sys.exit('No module named onnxruntime')")
-    monkeypatch.setattr(device, "describe", lambda: Device(board="Raspberry Pi 3", machine="armv7l", bits=32, cores=4))
+    monkeypatch.setattr(
+        device,
+        "describe",
+        lambda: Device(board="Raspberry Pi 3", machine="armv7l", bits=32, cores=4),
+    )
     told = json.loads(doctor("--json").stdout)
     assert any("32-bit" in warning and "64-bit system" in warning for warning in told["warnings"])
     done = doctor()
@@ -166,7 +193,8 @@ def test_the_model_may_lie_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["cat", "args", "provider", "x"]), inner)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["cat", "args", "provider", "x"]), inner)
     ),
     max_leaves=12,
 )
@@ -174,12 +202,14 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_profile_can_be_counted(profile: object) -> None:
-    assert attempt.nodes_by_provider(profile).total() >= 0
+    assert check_worker.nodes_by_provider(profile).total() >= 0
 
 
 def test_a_profile_is_counted_by_what_each_node_ran_on() -> None:
     def node(provider: str) -> dict[str, object]:
         return {"cat": "Node", "args": {"provider": provider}}
 
-    told = attempt.nodes_by_provider([node("A"), node("B"), node("A"), {"cat": "Session", "args": {"provider": "A"}}])
+    told = check_worker.nodes_by_provider(
+        [node("A"), node("B"), node("A"), {"cat": "Session", "args": {"provider": "A"}}]
+    )
     assert told == {"A": 2, "B": 1}

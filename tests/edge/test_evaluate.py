@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg.arrays import Mask
 from edgeseg.cli import cli
 from edgeseg.commands.options import PRECISIONS, RUNTIMES, SPLITS
 from edgeseg.datasets import SplitChoice
-from edgeseg.model_choice import PrecisionChoice
-from edgeseg.photo import encode_png, read
-from edgeseg.report import HEADINGS
-from edgeseg.runtimes import RuntimeChoice
+from edgeseg.evaluation.scores import HEADINGS
+from edgeseg.imaging.arrays import Mask
+from edgeseg.imaging.photo import encode_png, read
+from edgeseg.models.catalog import PrecisionChoice
+from edgeseg.runtimes.base import RuntimeChoice
 from edgeseg.synthetic import draw
 
 SIZE = 256
@@ -58,7 +58,15 @@ def _command(*arguments: str | Path) -> Result:
 
 def test_json_is_one_object_and_nothing_else(tiny_model: Path, own: Path) -> None:
     result = _command(
-        "--model", tiny_model, "--data", f"pairs:{own}", "--data", "synthetic:1", "--runtime", "onnxruntime", "--json"
+        "--model",
+        tiny_model,
+        "--data",
+        f"pairs:{own}",
+        "--data",
+        "synthetic:1",
+        "--runtime",
+        "onnxruntime",
+        "--json",
     )
     assert (result.exit_code, result.stderr) == (0, "")
     told = json.loads(result.stdout)
@@ -76,7 +84,9 @@ def test_json_is_one_object_and_nothing_else(tiny_model: Path, own: Path) -> Non
     photographs = told["data_sets"][0]["photographs"]
     assert [p["name"] for p in photographs] == ["eye0", "eye1", "eye2"]
     for score in HEADINGS:
-        assert told["data_sets"][0][f"{score}_mean"] == pytest.approx(np.mean([p[score] for p in photographs]))
+        assert told["data_sets"][0][f"{score}_mean"] == pytest.approx(
+            np.mean([p[score] for p in photographs])
+        )
 
 
 def test_the_same_twice_to_the_last_bit(tiny_model: Path, own: Path) -> None:
@@ -97,7 +107,9 @@ def test_a_bad_photograph_is_told_and_the_exit_code_is_three(tiny_model: Path, o
     (own / "images" / "eye1.png").write_bytes(whole[: len(whole) // 2])
     _write(own / "images" / "eye2.png", np.zeros((SIZE, SIZE, 3), np.uint8))
     figures = own.parent / "figures"
-    result = _command("--model", tiny_model, "--data", f"pairs:{own}", "--json", "--figures", figures)
+    result = _command(
+        "--model", tiny_model, "--data", f"pairs:{own}", "--json", "--figures", figures
+    )
     assert result.exit_code == 3
     (data_set,) = json.loads(result.stdout)["data_sets"]
     assert (data_set["scored"], data_set["failed"]) == (1, 2)
@@ -111,18 +123,24 @@ def test_a_bad_photograph_is_told_and_the_exit_code_is_three(tiny_model: Path, o
     assert [file.name for file in figures.iterdir()] == ["pairs_eye0.png"]
 
 
-def test_figures_show_the_photograph_beside_found_false_and_missed(tiny_model: Path, own: Path, tmp_path: Path) -> None:
+def test_figures_show_the_photograph_beside_found_false_and_missed(
+    tiny_model: Path, own: Path, tmp_path: Path
+) -> None:
     figures = tmp_path / "new" / "figures"
     result = _command("--model", tiny_model, "--data", f"pairs:{own}", "--figures", figures)
     assert result.exit_code == 0
-    assert sorted(file.name for file in figures.iterdir()) == [f"pairs_eye{k}.png" for k in range(3)]
+    assert sorted(file.name for file in figures.iterdir()) == [
+        f"pairs_eye{k}.png" for k in range(3)
+    ]
     picture, photo = read(figures / "pairs_eye0.png"), read(own / "images" / "eye0.png")
     assert (picture[:, :SIZE] == photo).all()
     assert picture.shape == (SIZE, 2 * SIZE, 3)
     assert len(np.unique(picture[:, SIZE:].reshape(-1, 3), axis=0)) == 4
 
 
-def test_two_photographs_that_would_write_one_figure_stop_the_run(tiny_model: Path, own: Path, tmp_path: Path) -> None:
+def test_two_photographs_that_would_write_one_figure_stop_the_run(
+    tiny_model: Path, own: Path, tmp_path: Path
+) -> None:
     twice = ("--model", tiny_model, "--data", f"pairs:{own}", "--data", f"pairs:{own}")
     result = _command(*twice, "--figures", tmp_path / "figures")
     assert result.exit_code == 2
@@ -132,7 +150,9 @@ def test_two_photographs_that_would_write_one_figure_stop_the_run(tiny_model: Pa
 
 
 def test_how_a_split_was_made_goes_to_standard_error(tiny_model: Path, own: Path) -> None:
-    result = _command("--model", tiny_model, "--data", f"pairs:{own}", "--split", "validation", "--json")
+    result = _command(
+        "--model", tiny_model, "--data", f"pairs:{own}", "--split", "validation", "--json"
+    )
     assert result.exit_code == 0
     assert "no split.csv" in result.stderr
     assert json.loads(result.stdout)["data_sets"][0]["split"] == "validation"

@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.arrays import Box, Mask, Photo, Probability
 from edgeseg.datasets import DataSet, Loaded, Split, open_data
 from edgeseg.errors import PhotographError, SurroundingsError
-from edgeseg.evaluation import REFERENCE_SIZE, Comparison, compare, evaluate
-from edgeseg.field_of_view import FieldOfView
-from edgeseg.preprocessing import Preprocessing, preset
-from edgeseg.report import EvaluationProtocol, PhotographEvidence
+from edgeseg.evaluation.protocols import REFERENCE_SIZE, Comparison, compare, evaluate
+from edgeseg.evaluation.result import EvaluationProtocol
+from edgeseg.evaluation.scores import PhotographEvidence
+from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
+from edgeseg.preprocessing.config import Preprocessing, preset
 from edgeseg.segmenter import Segmenter
 from edgeseg.synthetic import draw
 
@@ -28,7 +29,8 @@ def loaded() -> Loaded:
     """A drawn pair, wider than high so that stretching shows, its field of view published."""
     drawn = draw(3, SIZE)
     photo, truth, fov = (
-        np.pad(p, [(0, 0), (0, 64)] + [(0, 0)] * (p.ndim - 2)) for p in (drawn.photo, drawn.truth, drawn.fov)
+        np.pad(p, [(0, 0), (0, 64)] + [(0, 0)] * (p.ndim - 2))
+        for p in (drawn.photo, drawn.truth, drawn.fov)
     )
     return Loaded(photo, truth, fov)
 
@@ -67,7 +69,9 @@ def probability_of(comparison: Comparison) -> Probability:
     return comparison.probability
 
 
-def test_native_counts_inside_the_published_field_of_view_at_own_size(segmenter: Segmenter, loaded: Loaded) -> None:
+def test_native_counts_inside_the_published_field_of_view_at_own_size(
+    segmenter: Segmenter, loaded: Loaded
+) -> None:
     assert loaded.fov is not None
     small = cv2.erode(loaded.fov, np.ones((41, 41), np.uint8)).astype(np.uint8)
     comparison = compare(segmenter, replace(loaded, fov=small), "native", "eye")
@@ -85,7 +89,9 @@ def test_native_counts_the_whole_frame_where_no_field_of_view_is_published(
     truth[:, -20:] = 255
     comparison = compare(segmenter, Loaded(loaded.photo, truth, None), "native", "eye")
     assert not comparison.found[:, -20:].any()
-    assert comparison.scores().dice == pytest.approx(_dice(segmenter.segment(loaded.photo).mask, truth))
+    assert comparison.scores().dice == pytest.approx(
+        _dice(segmenter.segment(loaded.photo).mask, truth)
+    )
 
 
 def test_native_takes_the_models_own_threshold(tiny_model: Path, loaded: Loaded) -> None:
@@ -94,36 +100,63 @@ def test_native_takes_the_models_own_threshold(tiny_model: Path, loaded: Loaded)
     assert ((comparison.found != 0) == (probability_of(comparison) >= np.float32(0.52))).all()
 
 
-def test_reference_stretches_photograph_and_mask_and_counts_the_whole_frame(tiny_model: Path, loaded: Loaded) -> None:
+def test_reference_stretches_photograph_and_mask_and_counts_the_whole_frame(
+    tiny_model: Path, loaded: Loaded
+) -> None:
     # Whatever the model's own threshold is, and whether or not a field of view is published.
-    comparison = compare(Segmenter(tiny_model, threads=1, threshold=0.1), loaded, "reference", "eye")
+    comparison = compare(
+        Segmenter(tiny_model, threads=1, threshold=0.1), loaded, "reference", "eye"
+    )
     side = (REFERENCE_SIZE, REFERENCE_SIZE)
-    assert (comparison.photo == cv2.resize(loaded.photo, side, interpolation=cv2.INTER_LINEAR)).all()
-    assert (comparison.truth == cv2.resize(loaded.truth, side, interpolation=cv2.INTER_NEAREST)).all()
+    assert (
+        comparison.photo == cv2.resize(loaded.photo, side, interpolation=cv2.INTER_LINEAR)
+    ).all()
+    assert (
+        comparison.truth == cv2.resize(loaded.truth, side, interpolation=cv2.INTER_NEAREST)
+    ).all()
     assert ((comparison.found != 0) == (probability_of(comparison) >= 0.5)).all()
     assert comparison.counted is None
     assert (
         comparison.scores()
-        == compare(Segmenter(tiny_model, threads=1), replace(loaded, fov=None), "reference", "eye").scores()
+        == compare(
+            Segmenter(tiny_model, threads=1), replace(loaded, fov=None), "reference", "eye"
+        ).scores()
     )
 
 
-def test_reference_finds_the_field_of_view_before_it_stretches(segmenter: Segmenter, loaded: Loaded) -> None:
+def test_reference_finds_the_field_of_view_before_it_stretches(
+    segmenter: Segmenter, loaded: Loaded
+) -> None:
     # A circle that was stretched is none, and a finder of circles loses a part of it.
-    mask = cv2.resize(segmenter.segment(loaded.photo).fov.mask, (512, 512), interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(
+        segmenter.segment(loaded.photo).fov.mask, (512, 512), interpolation=cv2.INTER_NEAREST
+    )
     stretched = FieldOfView(mask.astype(np.uint8), Box(*cv2.boundingRect(mask)))
-    expected = segmenter.segment(cv2.resize(loaded.photo, (512, 512)).astype(np.uint8), fov=stretched)
-    assert np.array_equal(probability_of(compare(segmenter, loaded, "reference", "eye")), expected.probability)
+    expected = segmenter.segment(
+        cv2.resize(loaded.photo, (512, 512)).astype(np.uint8), fov=stretched
+    )
+    assert np.array_equal(
+        probability_of(compare(segmenter, loaded, "reference", "eye")), expected.probability
+    )
 
 
 @pytest.mark.parametrize("frame", [(584, 565), (600, 1200), (2048, 2048), (300, 400)])
 def test_aligned_lays_what_is_found_where_the_stretched_mask_lies(frame: tuple[int, int]) -> None:
     # Whoever finds exactly what the observer marked must not lose by the half pixel that the mask is moved.
     rng = np.random.default_rng(0)
-    truth = cv2.resize(rng.integers(0, 2, (50, 50), np.uint8) * 255, frame[::-1], interpolation=cv2.INTER_NEAREST)
+    truth = cv2.resize(
+        rng.integers(0, 2, (50, 50), np.uint8) * 255, frame[::-1], interpolation=cv2.INTER_NEAREST
+    )
     photo = np.repeat(truth[:, :, None], 3, axis=2).astype(np.uint8)
     moved, unmoved = (
-        compare(_sees_vessels_as_they_are(), Loaded(photo, truth.astype(np.uint8), None), protocol, "eye").scores().dice
+        compare(
+            _sees_vessels_as_they_are(),
+            Loaded(photo, truth.astype(np.uint8), None),
+            protocol,
+            "eye",
+        )
+        .scores()
+        .dice
         for protocol in cast("tuple[EvaluationProtocol, ...]", ("reference-aligned", "reference"))
     )
     assert moved > unmoved + 0.01
@@ -164,19 +197,29 @@ def test_a_perfect_model_scores_one(protocol: str, loaded: Loaded) -> None:
     probability: Probability = (loaded.truth / 255).astype(np.float32)
     fov = loaded.fov if protocol == "native" else None
     scores = Comparison(loaded.photo, probability, loaded.truth, loaded.truth, fov).scores()
-    assert set(map(float, (scores.dice, scores.iou, scores.accuracy, scores.sensitivity, scores.specificity))) == {1.0}
+    assert set(
+        map(
+            float,
+            (scores.dice, scores.iou, scores.accuracy, scores.sensitivity, scores.specificity),
+        )
+    ) == {1.0}
     assert scores.auc == 1
 
 
 def test_without_a_vessel_auc_is_not_defined(loaded: Loaded) -> None:
     nothing = np.zeros_like(loaded.truth)
-    assert Comparison(loaded.photo, nothing.astype(np.float32), nothing, nothing, None).scores().auc is None
+    assert (
+        Comparison(loaded.photo, nothing.astype(np.float32), nothing, nothing, None).scores().auc
+        is None
+    )
 
 
 # A data set
 
 
-def test_what_cannot_be_scored_is_recorded_and_the_rest_goes_on(segmenter: Segmenter, loaded: Loaded) -> None:
+def test_what_cannot_be_scored_is_recorded_and_the_rest_goes_on(
+    segmenter: Segmenter, loaded: Loaded
+) -> None:
     black = replace(loaded, photo=np.zeros_like(loaded.photo))
     pairs = (
         _InMemory("cut", PhotographError("cut.png: cut off")),
@@ -194,18 +237,26 @@ def test_what_cannot_be_scored_is_recorded_and_the_rest_goes_on(segmenter: Segme
     assert evidence.failed == 3
     assert evidence.photographs[0].status == "cut.png: cut off"
     assert "black" in evidence.photographs[1].status
-    assert evidence.mean == evidence.photographs[3].scores == compare(segmenter, loaded, "native", "good").scores()
+    assert (
+        evidence.mean
+        == evidence.photographs[3].scores
+        == compare(segmenter, loaded, "native", "good").scores()
+    )
 
 
 def test_a_bug_is_not_taken_for_a_bad_photograph(segmenter: Segmenter) -> None:
     with pytest.raises(ZeroDivisionError):
-        evaluate(segmenter, DataSet("pairs", "test", (_InMemory("bug", ZeroDivisionError()),)), "native")
+        evaluate(
+            segmenter, DataSet("pairs", "test", (_InMemory("bug", ZeroDivisionError()),)), "native"
+        )
 
 
 # Real photographs
 
 
-@pytest.mark.parametrize(("name", "folder"), [("drive", "DRIVE"), ("stare", "STARE"), ("hrf", "HRF")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("drive", "DRIVE"), ("stare", "STARE"), ("hrf", "HRF")]
+)
 def test_reference_protocol_keeps_the_field_of_view_of_stretched_photographs(
     segmenter: Segmenter, data_root: Path, name: str, folder: str
 ) -> None:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg import field_of_view as fov_of
 from edgeseg import synthetic
-from edgeseg.arrays import Mask, Photo
 from edgeseg.errors import PhotographError
-from edgeseg.preprocessing import FovMethod
+from edgeseg.field_of_view import detect as fov_of
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.preprocessing.config import FovMethod
 
 ORANGE = (180, 90, 40)
 
@@ -40,12 +40,27 @@ def disc(
     rng = np.random.default_rng(7)
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     distance = np.hypot(x - centre[0], (y - centre[1]) / aspect) / radius
-    inside = (distance <= 1) & (y >= cut[0]) & (y < shape[0] - cut[1]) & (x >= cut[2]) & (x < shape[1] - cut[3])
-    mottle: npt.NDArray[np.float64] = np.asarray(cv2.GaussianBlur(rng.normal(0, 1, shape), (0, 0), max(radius / 12, 1)))
+    inside = (
+        (distance <= 1)
+        & (y >= cut[0])
+        & (y < shape[0] - cut[1])
+        & (x >= cut[2])
+        & (x < shape[1] - cut[3])
+    )
+    mottle: npt.NDArray[np.float64] = np.asarray(
+        cv2.GaussianBlur(rng.normal(0, 1, shape), (0, 0), max(radius / 12, 1))
+    )
     light = np.clip(1 - vignette * distance**2, 0.1, 1) * (1 + 0.1 * mottle / mottle.std())
-    edge = np.asarray(cv2.GaussianBlur(inside.astype(float), (0, 0), max(radius / 400, 0.4)))[..., None]
-    photo = np.array(background, np.float32) * (1 - edge) + np.array(colour, np.float32) * light[:, :, None] * edge
-    return np.clip(photo + rng.normal(0, noise, photo.shape), 0, 255).astype(np.uint8), np.uint8(255) * inside
+    edge = np.asarray(cv2.GaussianBlur(inside.astype(float), (0, 0), max(radius / 400, 0.4)))[
+        ..., None
+    ]
+    photo = (
+        np.array(background, np.float32) * (1 - edge)
+        + np.array(colour, np.float32) * light[:, :, None] * edge
+    )
+    return np.clip(photo + rng.normal(0, noise, photo.shape), 0, 255).astype(np.uint8), np.uint8(
+        255
+    ) * inside
 
 
 def jpeg(photo: Photo, quality: int) -> Photo:
@@ -112,7 +127,9 @@ def test_any_straight_cut(top: float, bottom: float, sides: bool, background: in
     radius = 280
     above, below = round(300 - radius + top * radius), round(300 - radius + bottom * radius)
     cut = (0, 0, above + 50, below + 50) if sides else (above, below, 0, 0)
-    photo, truth = disc(radius=radius, cut=cut, background=(background, background // 2, background))
+    photo, truth = disc(
+        radius=radius, cut=cut, background=(background, background // 2, background)
+    )
     assert iou(fov_of.find(photo).mask, truth) > 0.98
 
 
@@ -147,7 +164,9 @@ def test_circles_of_every_kind(options: dict[str, object]) -> None:
 
 
 def test_large_photographs() -> None:
-    photo, truth = (resized(array, (5600, 4800), cv2.INTER_LINEAR) for array in disc(cut=(60, 0, 0, 0)))
+    photo, truth = (
+        resized(array, (5600, 4800), cv2.INTER_LINEAR) for array in disc(cut=(60, 0, 0, 0))
+    )
     assert iou(fov_of.find(photo).mask, np.where(truth > 127, 255, 0).astype(np.uint8)) > 0.98
 
 
@@ -194,7 +213,9 @@ def compressed(photo: Photo, truth: Mask) -> tuple[Photo, Mask]:
     return jpeg(photo, 10), truth
 
 
-@pytest.mark.parametrize("change", [stamped, specked, letterboxed, tabbed, notched, half_dark, bright_spot, compressed])
+@pytest.mark.parametrize(
+    "change", [stamped, specked, letterboxed, tabbed, notched, half_dark, bright_spot, compressed]
+)
 def test_what_befalls_photographs(change: Callable[[Photo, Mask], tuple[Photo, Mask]]) -> None:
     photo, truth = change(*disc())
     assert iou(fov_of.find(photo).mask, truth) > 0.98

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg import field_of_view as fov_of
-from edgeseg.arrays import Mask, Photo
-from edgeseg.fov.splits import largest_region
-from edgeseg.photo import read, read_mask
+from edgeseg.field_of_view import detect as fov_of
+from edgeseg.field_of_view.thresholding import largest_region
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.photo import read, read_mask
 
 
 def iou(one: Mask, other: Mask) -> float:
@@ -48,7 +48,10 @@ def hrf(root: Path) -> Iterator[tuple[Path, Path]]:
 def test_agrees_with_published_masks(
     data_root: Path, pairs: Callable[[Path], Iterator[tuple[Path, Path]]], count: int
 ) -> None:
-    agreement = {path.name: iou(fov_of.find(read(path)).mask, read_mask(mask)) for path, mask in pairs(data_root)}
+    agreement = {
+        path.name: iou(fov_of.find(read(path)).mask, read_mask(mask))
+        for path, mask in pairs(data_root)
+    }
     assert len(agreement) == count
     assert min(agreement.values()) >= 0.98, agreement
     assert np.mean(list(agreement.values())) >= 0.995
@@ -104,7 +107,9 @@ def test_dark_photographs(data_root: Path, factor: float) -> None:
 def test_grey_photographs(data_root: Path) -> None:
     for path, mask in list(drive(data_root))[::8]:
         grey = cv2.cvtColor(read(path), cv2.COLOR_RGB2GRAY)
-        assert iou(fov_of.find(np.dstack([grey] * 3).astype(np.uint8)).mask, read_mask(mask)) > 0.98, path.name
+        assert (
+            iou(fov_of.find(np.dstack([grey] * 3).astype(np.uint8)).mask, read_mask(mask)) > 0.98
+        ), path.name
 
 
 @pytest.mark.parametrize("size", [(512, 512), (700, 420), (300, 400)])

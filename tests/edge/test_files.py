@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import SurroundingsError
-from edgeseg.files import atomically, make_folder, write_atomically
+from edgeseg.system.files import atomically, make_folder, write_atomically
 
 
 @pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
@@ -39,7 +39,9 @@ def test_the_umask_decides_on_the_permissions(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EBADF])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EBADF]
+)
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
 def test_a_failure_leaves_the_old_file_and_no_temporary_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
@@ -74,7 +76,9 @@ def test_ctrl_c_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_full_disk_is_named_as_such() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    with pytest.raises(SurroundingsError, match="/dev/full: cannot be written; the disk is full; free some space"):
+    with pytest.raises(
+        SurroundingsError, match="/dev/full: cannot be written; the disk is full; free some space"
+    ):
         write_atomically(Path("/dev/full"), b"x" * 100)
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
@@ -88,7 +92,9 @@ def test_a_full_disk_is_named_as_such() -> None:
         ("x" * 300, "shorter"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_with_a_remedy(tmp_path: Path, name: str, remedy: str) -> None:
+def test_a_name_that_cannot_be_is_refused_with_a_remedy(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(SurroundingsError, match=remedy):
@@ -118,11 +124,11 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_written_to_and_stays_one() -> None:
-    code = (
-        "from pathlib import Path; from edgeseg.files import write_atomically as w; w(Path('/dev/stdout'), b'through')"
-    )
+    code = "from pathlib import Path; from edgeseg.system.files import write_atomically as w; w(Path('/dev/stdout'), b'through')"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, env=environment
+    )
     assert done.stdout == b"through"
 
 
@@ -138,7 +144,7 @@ def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
 
 def test_a_pipe_is_given_the_whole_or_nothing() -> None:
     code = (
-        "from pathlib import Path; from edgeseg.files import atomically\n"
+        "from pathlib import Path; from edgeseg.system.files import atomically\n"
         "with atomically(Path('/dev/stdout')) as file: file.write(b'half'); raise ZeroDivisionError"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

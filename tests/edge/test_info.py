@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg import model_choice
 from edgeseg.cli import cli
 from edgeseg.errors import ModelError
-from edgeseg.model_card import Licence, ModelCard, read_card
-from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.preprocessing import preset
+from edgeseg.models import FOLDER, SHIPPED, catalog
+from edgeseg.models.card import Licence, ModelCard, read_card
+from edgeseg.preprocessing.config import preset
 
 CARD = ModelCard(
     name="eye",
@@ -107,8 +106,8 @@ def test_a_shipped_name_tells_which_file_would_be_taken(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(CARD._replace(precision="fp32").to_metadata(), "eye.fp32.onnx")
-    monkeypatch.setattr(model_choice, "FOLDER", tmp_path)
-    monkeypatch.setattr(model_choice, "SHIPPED", {"default": "eye"})
+    monkeypatch.setattr(catalog, "FOLDER", tmp_path)
+    monkeypatch.setattr(catalog, "SHIPPED", {"default": "eye"})
     told = json.loads(_info("default", "--json").stdout)
     assert told["file"] == str(tmp_path / "eye.fp32.onnx")
 
@@ -122,7 +121,9 @@ def test_every_shipped_model_says_what_it_carries(name: str) -> None:
 
 
 def test_a_models_text_is_no_command_for_the_terminal(save: Save) -> None:
-    hostile = CARD._replace(name="\x1b]0;owned\x07", training_data=(Licence("\x9b2J", 1, "\r\nline"),))
+    hostile = CARD._replace(
+        name="\x1b]0;owned\x07", training_data=(Licence("\x9b2J", 1, "\r\nline"),)
+    )
     result = _info(save(hostile.to_metadata(), "eye.fp16.onnx"))
     assert not set(result.output) & set("\x1b\x07\x9b\r")
 
@@ -164,7 +165,9 @@ def test_a_card_that_makes_no_sense_is_refused(save: Save, key: str, value: str)
         assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("missing", ["name", "threshold", "preprocessing", "evidence", "training_data"])
+@pytest.mark.parametrize(
+    "missing", ["name", "threshold", "preprocessing", "evidence", "training_data"]
+)
 def test_a_card_that_lacks_an_entry_is_refused(save: Save, missing: str) -> None:
     metadata = CARD.to_metadata()
     del metadata[f"edgeseg.{missing}"]
@@ -212,19 +215,21 @@ def test_no_such_model_names_what_there_is() -> None:
 
 def test_a_file_without_its_precision_in_the_name_serves_that_precision_only(save: Save) -> None:
     file = save(CARD.to_metadata(), "eye.onnx")
-    assert model_choice.find_model(file, "fp16", ()).path == file
+    assert catalog.find_model(file, "fp16", ()).path == file
     with pytest.raises(ModelError, match="is fp16, not int8"):
-        model_choice.find_model(file, "int8", ())
+        catalog.find_model(file, "int8", ())
 
 
-@pytest.mark.parametrize(("file", "name"), [("eye.fp16.onnx", "eye"), ("eye.onnx", "eye"), ("v1.2.int8.onnx", "v1.2")])
+@pytest.mark.parametrize(
+    ("file", "name"), [("eye.fp16.onnx", "eye"), ("eye.onnx", "eye"), ("v1.2.int8.onnx", "v1.2")]
+)
 def test_a_models_name_in_reports_is_its_files(tmp_path: Path, file: str, name: str) -> None:
-    assert model_choice.ModelFile(tmp_path / file, CARD, "").name == name
+    assert catalog.ModelFile(tmp_path / file, CARD, "").name == name
 
 
 def test_a_shipped_models_name_in_reports_is_what_users_call_it() -> None:
     for name, stem in SHIPPED.items():
-        assert model_choice.ModelFile(FOLDER / f"{stem}.fp32.onnx", CARD, "").name == name
+        assert catalog.ModelFile(FOLDER / f"{stem}.fp32.onnx", CARD, "").name == name
 
 
 def test_the_card_survives_its_file(save: Save) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import PhotographError, UsageError
-from edgeseg.inputs import Input, check_collisions, gather, output_file, own_results
+from edgeseg.run.inputs import Input, check_collisions, gather, output_file, own_results
 
 
 def folder_with(folder: Path, *names: str) -> Path:
@@ -52,7 +52,10 @@ def test_a_second_pass_over_named_files_segments_no_results(tmp_path: Path) -> N
     folder_with(tmp_path, "a.png", "a_vessels.png", "a_overlay.png")
     inputs = sorted(str(path) for path in tmp_path.iterdir())
     assert names(gather(inputs)) == ["a.png"]
-    assert [path.name for path in own_results([*inputs, str(tmp_path), "-"])] == ["a_overlay.png", "a_vessels.png"]
+    assert [path.name for path in own_results([*inputs, str(tmp_path), "-"])] == [
+        "a_overlay.png",
+        "a_vessels.png",
+    ]
     with pytest.raises(UsageError, match=r"a_vessels\.png: .*result"):
         gather([str(tmp_path / "a_vessels.png")])
 
@@ -83,7 +86,10 @@ def test_each_photograph_counts_once_however_it_is_named(tmp_path: Path) -> None
     folder_with(tmp_path, "a.png", "b.png")
     (tmp_path / "c.png").symlink_to(tmp_path / "a.png")
     b = str(tmp_path / "b.png")
-    assert names(gather([b, str(tmp_path), b, str(tmp_path / ".." / tmp_path.name / "a.png")])) == ["b.png", "a.png"]
+    assert names(gather([b, str(tmp_path), b, str(tmp_path / ".." / tmp_path.name / "a.png")])) == [
+        "b.png",
+        "a.png",
+    ]
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -134,7 +140,9 @@ def test_a_name_that_is_not_text_can_be_printed(tmp_path: Path) -> None:
         ("a/é.png", "b/e\u0301.png"),
     ],
 )
-def test_two_photographs_of_one_result_are_both_named(tmp_path: Path, first: str, second: str) -> None:
+def test_two_photographs_of_one_result_are_both_named(
+    tmp_path: Path, first: str, second: str
+) -> None:
     inputs = [tmp_path / first, tmp_path / second]
     for path in inputs:
         folder_with(path.parent, path.name)
@@ -150,10 +158,19 @@ def test_standard_input_may_collide_too(tmp_path: Path) -> None:
         check_collisions(gather(["-", str(tmp_path)]), tmp_path)
 
 
-@given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=4), max_size=8))
+@given(
+    st.lists(
+        st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=4),
+        max_size=8,
+    )
+)
 def test_without_a_collision_every_result_has_a_name_of_its_own(stems: list[str]) -> None:
     sources = [Input(f"{number}", stem, None) for number, stem in enumerate(stems)]
-    files = [output_file(source.stem, Path("out"), part).name for source in sources for part in ("vessels", "overlay")]
+    files = [
+        output_file(source.stem, Path("out"), part).name
+        for source in sources
+        for part in ("vessels", "overlay")
+    ]
     unique = len({name.lower() for name in files}) == len(files)
     try:
         check_collisions(sources, Path("out"))

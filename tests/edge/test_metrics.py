@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgeseg.arrays import Mask, Probability
-from edgeseg.metrics import BINS, Counts, count, curve
+from edgeseg.evaluation.metrics import BINS, Counts, count, curve
+from edgeseg.imaging.arrays import Mask, Probability
 
 SHAPE = (7, 9)
 masks = hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from([0, 255]))
@@ -31,7 +31,9 @@ def _rank_statistic(probability: Probability, truth: npt.NDArray[np.bool_]) -> f
 
 
 @given(masks, masks, fields)
-def test_scores_are_those_of_the_sets_of_pixels(found: Mask, truth: Mask, inside: Mask | None) -> None:
+def test_scores_are_those_of_the_sets_of_pixels(
+    found: Mask, truth: Mask, inside: Mask | None
+) -> None:
     f, t = _pixels(found, inside), _pixels(truth, inside)
     whole = set(range(found.size)) if inside is None else _pixels(inside, None)
     counts = count(found, truth, inside)
@@ -70,7 +72,13 @@ def test_counting_leaves_the_masks_as_they_are() -> None:
 
 def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
     counts = Counts(0, 0, 0, 10)
-    assert (counts.dice, counts.iou, counts.accuracy, counts.sensitivity, counts.specificity) == (1, 1, 1, 1, 1)
+    assert (counts.dice, counts.iou, counts.accuracy, counts.sensitivity, counts.specificity) == (
+        1,
+        1,
+        1,
+        1,
+        1,
+    )
 
 
 @given(levels, masks)
@@ -92,8 +100,12 @@ def test_auc_of_a_fine_probability_is_within_a_ten_thousandth() -> None:
     assert found == pytest.approx(_rank_statistic(probability, truth), abs=1e-4)
 
 
-@pytest.mark.parametrize(("vessel", "background", "auc"), [(0.9, 0.1, 1.0), (0.1, 0.9, 0.0), (0.5, 0.5, 0.5)])
-def test_auc_of_a_perfect_a_reversed_and_a_clueless_ranking(vessel: float, background: float, auc: float) -> None:
+@pytest.mark.parametrize(
+    ("vessel", "background", "auc"), [(0.9, 0.1, 1.0), (0.1, 0.9, 0.0), (0.5, 0.5, 0.5)]
+)
+def test_auc_of_a_perfect_a_reversed_and_a_clueless_ranking(
+    vessel: float, background: float, auc: float
+) -> None:
     truth = np.zeros(SHAPE, np.uint8)
     truth[2:4] = 255
     assert curve(np.where(truth, vessel, background).astype(np.float32), truth).auc == auc
@@ -105,4 +117,6 @@ def test_dice_of_every_threshold_is_dice_of_the_mask(
 ) -> None:
     probability = (level / BINS).astype(np.float32)
     mask = np.where(probability >= np.float32(k / BINS), 255, 0).astype(np.uint8)
-    assert curve(probability, truth, inside).dice_at()[k] == pytest.approx(count(mask, truth, inside).dice)
+    assert curve(probability, truth, inside).dice_at()[k] == pytest.approx(
+        count(mask, truth, inside).dice
+    )

@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeseg.errors import ModelError
-from edgeseg.model_card import Licence, ModelCard, read_card
-from edgeseg.preprocessing import preset
+from edgeseg.models.card import Licence, ModelCard, read_card
+from edgeseg.preprocessing.config import preset
 
 AsFile = Callable[[Mapping[str, str]], bytes]
-ON_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+ON_ONE_FOLDER = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 TEXT = st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=20)
 CARDS = st.builds(
@@ -29,7 +31,9 @@ CARDS = st.builds(
     compute=TEXT,
     preprocessing=st.sampled_from([preset("edge", 64), preset("reference")]),
     threshold=st.floats(0, 1),
-    training_data=st.lists(st.builds(Licence, TEXT, st.integers(0, 10**6), TEXT), max_size=3).map(tuple),
+    training_data=st.lists(st.builds(Licence, TEXT, st.integers(0, 10**6), TEXT), max_size=3).map(
+        tuple
+    ),
     evidence=st.dictionaries(TEXT, st.floats(0, 1), max_size=3),
     checkpoint_sha256=TEXT,
 )
@@ -75,7 +79,9 @@ def test_other_programs_entries_do_not_mix_in(card: ModelCard) -> None:
     assert ModelCard.from_metadata(entries | foreign, "x.onnx") == card
 
 
-@pytest.mark.parametrize("missing", ["preprocessing", "threshold", "checkpoint_sha256", "training_data", "gmac"])
+@pytest.mark.parametrize(
+    "missing", ["preprocessing", "threshold", "checkpoint_sha256", "training_data", "gmac"]
+)
 def test_a_missing_entry_is_named(card: ModelCard, missing: str) -> None:
     entries = card.to_metadata()
     del entries[f"edgeseg.{missing}"]
@@ -117,7 +123,9 @@ def test_a_missing_entry_is_named(card: ModelCard, missing: str) -> None:
         ("format", "2" * 5000),
     ],
 )
-def test_nonsense_is_refused(tmp_path: Path, card: ModelCard, as_file: AsFile, key: str, value: str) -> None:
+def test_nonsense_is_refused(
+    tmp_path: Path, card: ModelCard, as_file: AsFile, key: str, value: str
+) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(as_file(card.to_metadata() | {f"edgeseg.{key}": value}))
     assert card_or_refusal(file) is None
@@ -126,13 +134,20 @@ def test_nonsense_is_refused(tmp_path: Path, card: ModelCard, as_file: AsFile, k
 @settings(max_examples=60)
 @given(
     st.dictionaries(
-        st.sampled_from(sorted(ModelCard("", "", 0, 0, "fp32", "", preset("edge"), 0, ()).to_metadata())),
-        st.one_of(st.text(max_size=12), st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps)),
+        st.sampled_from(
+            sorted(ModelCard("", "", 0, 0, "fp32", "", preset("edge"), 0, ()).to_metadata())
+        ),
+        st.one_of(
+            st.text(max_size=12),
+            st.recursive(st.none() | st.floats() | st.text(), st.lists).map(json.dumps),
+        ),
         min_size=1,
     )
 )
 def test_any_entries_give_a_card_or_a_refusal(changes: dict[str, str]) -> None:
-    entries = ModelCard("a", "b", 1, 1, "fp32", "c", preset("edge"), 0.5, ()).to_metadata() | changes
+    entries = (
+        ModelCard("a", "b", 1, 1, "fp32", "c", preset("edge"), 0.5, ()).to_metadata() | changes
+    )
     try:
         card = ModelCard.from_metadata(entries, "x.onnx")
     except ModelError as error:
@@ -141,7 +156,9 @@ def test_any_entries_give_a_card_or_a_refusal(changes: dict[str, str]) -> None:
         assert ModelCard.from_metadata(card.to_metadata(), "x.onnx") == card
 
 
-def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, card: ModelCard, as_file: AsFile) -> None:
+def test_a_file_cut_short_anywhere_is_refused(
+    tmp_path: Path, card: ModelCard, as_file: AsFile
+) -> None:
     data, file = as_file(card.to_metadata()), tmp_path / "x.onnx"
     for length in range(0, len(data), 3):
         file.write_bytes(data[:length])
@@ -192,7 +209,18 @@ def test_any_bytes_give_a_card_or_a_refusal(tmp_path: Path, content: bytes) -> N
         b"\x72\x80\x80\x80\x08" + bytes(1 << 24),  # 16 MiB of metadata
         b"\x72\x80\x80\x3e" + b"\x08\x01" * 507_904,  # an entry of fields without an end
     ],
-    ids=["empty", "zip", "lfs", "long entry", "long graph", "varint", "fields", "entries", "large", "inner fields"],
+    ids=[
+        "empty",
+        "zip",
+        "lfs",
+        "long entry",
+        "long graph",
+        "varint",
+        "fields",
+        "entries",
+        "large",
+        "inner fields",
+    ],
 )
 def test_made_up_files_are_refused_cheaply(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.onnx"

@@ -9,9 +9,9 @@ from typing import get_args
 import pytest
 
 from edgeseg.errors import ModelError
-from edgeseg.model_card import ModelCard, Precision
-from edgeseg.model_choice import choose, find_model
 from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.models.card import ModelCard, Precision
+from edgeseg.models.catalog import choose, find_model
 
 Write = Callable[..., Path]
 
@@ -86,7 +86,9 @@ def test_names_may_hold_dots(write_model: Write) -> None:
     assert found.name == "best.v2"
 
 
-@pytest.mark.parametrize("model", ["", ".", "..", "/", "nothing", "no/such.onnx", "x" * 5000, "a\0b", ".fp32.onnx"])
+@pytest.mark.parametrize(
+    "model", ["", ".", "..", "/", "nothing", "no/such.onnx", "x" * 5000, "a\0b", ".fp32.onnx"]
+)
 @pytest.mark.parametrize("precision", ["auto", "fp16"])
 def test_what_is_no_model_is_refused_in_one_line(model: str, precision: Precision) -> None:
     with pytest.raises(ModelError) as refusal:
@@ -109,7 +111,9 @@ def test_a_file_that_is_no_onnx_is_told_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("only", get_args(Precision))
 @pytest.mark.parametrize("features", [set(), RASPBERRY_PI_5, SERVER])
-def test_the_rule_always_gives_a_file_that_is_there(card: ModelCard, only: Precision, features: set[str]) -> None:
+def test_the_rule_always_gives_a_file_that_is_there(
+    card: ModelCard, only: Precision, features: set[str]
+) -> None:
     chosen, reason = choose({only: card}, features)
     assert chosen == only
     assert reason
@@ -120,11 +124,20 @@ def dice(precision: Precision, card: ModelCard, evidence: dict[str, float]) -> M
 
 
 @pytest.mark.parametrize("feature", ["avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "avx2"])
-def test_int8_where_the_cpu_has_the_instructions_and_the_card_the_proof(card: ModelCard, feature: str) -> None:
+def test_int8_where_the_cpu_has_the_instructions_and_the_card_the_proof(
+    card: ModelCard, feature: str
+) -> None:
     proven = {"drive/test/native": 0.801}
     wide, small = dice("fp32", card, {"drive/test/native": 0.806}), dice("int8", card, proven)
     assert choose({"fp32": wide, "int8": small}, {feature})[0] == "int8"
     assert choose({"fp32": wide, "int8": small}, {"sse4_1", "asimd"})[0] == "fp32"
-    assert choose({"int8": small, "fp16w": wide._replace(precision="fp16w")}, {feature})[0] == "int8"
-    for evidence in ({}, {"drive/test/native": 0.8}, {"synthetic/test/native": 0.9}, {"stare/test/native": 0.9}):
+    assert (
+        choose({"int8": small, "fp16w": wide._replace(precision="fp16w")}, {feature})[0] == "int8"
+    )
+    for evidence in (
+        {},
+        {"drive/test/native": 0.8},
+        {"synthetic/test/native": 0.9},
+        {"stare/test/native": 0.9},
+    ):
         assert choose({"fp32": wide, "int8": dice("int8", card, evidence)}, {feature})[0] == "fp32"

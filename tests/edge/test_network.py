@@ -11,8 +11,8 @@ import pytest
 
 from edgeseg import Segmenter
 from edgeseg.errors import ModelError, UsageError
+from edgeseg.imaging.photo import encode_png
 from edgeseg.network import Network
-from edgeseg.photo import encode_png
 from edgeseg.synthetic import Drawn, draw
 
 
@@ -25,16 +25,27 @@ def drawn() -> Drawn:
 def test_a_segmenter_over_a_network_is_one_of_its_model(tiny_model: Path, drawn: Drawn) -> None:
     over = Segmenter.over(Network(tiny_model, threads=1, threshold=0.3))
     itself = Segmenter(tiny_model, threads=1, threshold=0.3)
-    assert (over.file, over.card, over.threads, over.threshold) == (itself.file, itself.card, 1, 0.3)
+    assert (over.file, over.card, over.threads, over.threshold) == (
+        itself.file,
+        itself.card,
+        1,
+        0.3,
+    )
     assert (over.segment(drawn.photo).mask == itself.segment(drawn.photo).mask).all()
     assert Segmenter.over(Network(tiny_model)).threshold == itself.card.threshold
 
 
-def test_what_is_wrong_is_said_where_the_network_is_needed(write_model: Callable[..., Path], drawn: Drawn) -> None:
+def test_what_is_wrong_is_said_where_the_network_is_needed(
+    write_model: Callable[..., Path], drawn: Drawn
+) -> None:
     file = write_model("x")  # its card makes sense, its graph is none
     network = Network(file, runtime="onnxruntime")
     segmenter = Segmenter.over(network)
-    for needs_it in (network.loaded, lambda: segmenter.runtime, lambda: segmenter.segment(drawn.photo)):
+    for needs_it in (
+        network.loaded,
+        lambda: segmenter.runtime,
+        lambda: segmenter.segment(drawn.photo),
+    ):
         with pytest.raises(ModelError, match=str(file)):
             needs_it()
 
@@ -58,6 +69,16 @@ def test_a_run_begins_its_network_before_it_loads_what_prepares_photographs(
     )
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(drawn.photo))
-    run = [sys.executable, "-c", program, "run", str(photograph), "--model", str(tiny_model), "-o", str(tmp_path)]
+    run = [
+        sys.executable,
+        "-c",
+        program,
+        "run",
+        str(photograph),
+        "--model",
+        str(tiny_model),
+        "-o",
+        str(tmp_path),
+    ]
     told = subprocess.run(run, capture_output=True, text=True, check=True)
     assert told.stdout.startswith("False True\n")

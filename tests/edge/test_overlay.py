@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgeseg.arrays import Mask, Photo
-from edgeseg.metrics import count
-from edgeseg.overlay import FALSE, FOUND, MISSED, VESSEL, difference, overlay
+from edgeseg.evaluation.metrics import count
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.overlay import FALSE, FOUND, MISSED, VESSEL, difference, overlay
 
 SHAPE = (6, 5)
 masks = hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from([0, 255]))
@@ -52,9 +52,12 @@ def test_colours_show_what_is_counted(found: Mask, truth: Mask, inside: Mask | N
 
 
 @pytest.mark.parametrize(
-    ("found", "truth", "colour"), [(255, 255, FOUND), (255, 0, FALSE), (0, 255, MISSED), (0, 0, (0, 0, 0))]
+    ("found", "truth", "colour"),
+    [(255, 255, FOUND), (255, 0, FALSE), (0, 255, MISSED), (0, 0, (0, 0, 0))],
 )
-def test_each_pixel_has_the_colour_of_its_case(found: int, truth: int, colour: tuple[int, int, int]) -> None:
+def test_each_pixel_has_the_colour_of_its_case(
+    found: int, truth: int, colour: tuple[int, int, int]
+) -> None:
     picture = difference(np.full(SHAPE, found, np.uint8), np.full(SHAPE, truth, np.uint8))
     assert (picture == colour).all()
 

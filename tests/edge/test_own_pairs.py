@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg.arrays import Mask, Photo
 from edgeseg.datasets import open_data
 from edgeseg.errors import PhotographError, SurroundingsError
-from edgeseg.photo import encode_png
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.photo import encode_png
 
 LINES: Mask = np.zeros((40, 50), np.uint8)
 LINES[10:14] = 255
@@ -70,7 +70,12 @@ def test_few_own_pairs_set_their_last_aside(pairs: Path) -> None:
 def test_split_csv_decides(pairs: Path) -> None:
     rows = ["stem,split", *(f"{stem}, train" for stem in "abcde"), "f,validation", "g,test"]
     (pairs / "split.csv").write_text("\n".join(rows), encoding="utf-8-sig")  # as Excel writes it
-    for split, stems in (("train", "abcde"), ("validation", "f"), ("test", "g"), ("all", "abcdefg")):
+    for split, stems in (
+        ("train", "abcde"),
+        ("validation", "f"),
+        ("test", "g"),
+        ("all", "abcdefg"),
+    ):
         data = open_data(f"pairs:{pairs}", split)  # type: ignore[arg-type]
         assert "".join(pair.name for pair in data.pairs) == stems
         assert data.notice == ""
@@ -150,7 +155,9 @@ def test_own_pairs_in_a_wrong_layout_are_refused(pairs: Path, harm: Callable[[Pa
     ],
     ids=["mask of another size", "black mask", "field of another size", "black field"],
 )
-def test_a_mask_that_does_not_serve_is_named(pairs: Path, file: str, picture: Mask, said: str) -> None:
+def test_a_mask_that_does_not_serve_is_named(
+    pairs: Path, file: str, picture: Mask, said: str
+) -> None:
     if file.startswith("fov"):
         put_fields(pairs)
     put(pairs / file, picture)

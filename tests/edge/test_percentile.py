@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgeseg.percentile import median, percentile
+from edgeseg.field_of_view.percentile import median, percentile
 from edgeseg.synthetic import draw
 
 values = hnp.arrays(np.uint8, hnp.array_shapes(max_dims=2, max_side=40))
@@ -32,7 +32,7 @@ def test_a_field_of_view_and_its_quality_need_no_masked_arrays() -> None:
     program = (
         "import sys\n"
         "import numpy as np\n"
-        "from edgeseg.field_of_view import find\n"
+        "from edgeseg.field_of_view.detect import find\n"
         "from edgeseg.quality import quality\n"
         "photo = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(300, 300, 3)\n"
         "assert not quality(photo, find(photo)).ungradable\n"

@@ -13,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgeseg import photo
-from edgeseg.arrays import Photo
-from edgeseg.codec import png
 from edgeseg.errors import PhotographError
+from edgeseg.imaging import photo, png
+from edgeseg.imaging.arrays import Photo
 
 
 def colours(height: int = 40, width: int = 64) -> Photo:
     """A smooth picture whose three channels differ, with a corner that tells how it lies."""
     y, x = np.mgrid[0:height, 0:width]
-    picture = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y * 2], axis=-1).clip(0, 255).astype(np.uint8)
+    picture = (
+        np.stack([200 - y * 4, 30 + x * 3, 20 + x + y * 2], axis=-1).clip(0, 255).astype(np.uint8)
+    )
     picture[:8, :8] = (255, 0, 0)
     return picture
 
@@ -49,7 +50,16 @@ def as_shown(picture: Photo, orientation: int) -> Photo:
     """The eight EXIF orientations, as CIPA DC-008 (Exif 2.32), 4.6.4 A, defines them."""
     if orientation >= 5:
         picture = picture.transpose(1, 0, 2)
-    turns = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+    turns = {
+        1: (1, 1),
+        2: (1, -1),
+        3: (-1, -1),
+        4: (-1, 1),
+        5: (1, 1),
+        6: (1, -1),
+        7: (-1, -1),
+        8: (-1, 1),
+    }
     down, right = turns[orientation]
     return picture[::down, ::right]
 
@@ -78,13 +88,19 @@ def test_grey_becomes_three_equal_channels(suffix: str) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])
 def test_16_bits_over_the_full_range_equal_their_8_bit_twin(suffix: str) -> None:
     deep = (colours().astype(np.uint16) * 257).astype(np.int32)
-    deep = (deep + np.random.default_rng(0).integers(-128, 129, deep.shape)).clip(0, 65535).astype(np.uint16)
+    deep = (
+        (deep + np.random.default_rng(0).integers(-128, 129, deep.shape))
+        .clip(0, 65535)
+        .astype(np.uint16)
+    )
     np.testing.assert_array_equal(photo.decode(encoded(suffix, deep)), colours())
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_a_camera_s_range_in_a_16_bit_file_is_taken_for_its_full_range(suffix: str, bits: int) -> None:
+def test_a_camera_s_range_in_a_16_bit_file_is_taken_for_its_full_range(
+    suffix: str, bits: int
+) -> None:
     raw = np.rint(colours() * ((2**bits - 1) / 255)).astype(np.uint16)
     np.testing.assert_array_equal(photo.decode(encoded(suffix, raw)), colours())
 
@@ -105,7 +121,9 @@ def test_plain_text_ppm_needs_no_last_line_break() -> None:
 def test_transparent_is_black_and_half_transparent_is_kept(depth: type[np.generic]) -> None:
     alpha = np.full((40, 64, 1), 255, np.uint8)
     alpha[:10], alpha[10:20] = 0, 128
-    rgba = np.concatenate([colours(), alpha], axis=2).astype(depth) * (257 if depth == np.uint16 else 1)
+    rgba = np.concatenate([colours(), alpha], axis=2).astype(depth) * (
+        257 if depth == np.uint16 else 1
+    )
     decoded = photo.decode(encoded(".png", rgba))
     assert not decoded[:10].any()
     np.testing.assert_array_equal(decoded[10:], colours()[10:])
@@ -158,7 +176,9 @@ def test_names_of_photographs() -> None:
         assert photo.is_photograph(Path(name)), name
     for name in ("a.txt", "png", "a.png.txt", "a.gz", "a.onnx"):
         assert not photo.is_photograph(Path(name)), name
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in photo.PHOTOGRAPH_SUFFIXES)
+    assert all(
+        suffix == suffix.lower() and suffix.startswith(".") for suffix in photo.PHOTOGRAPH_SUFFIXES
+    )
 
 
 def test_a_path_need_not_be_ascii_and_its_ending_need_not_tell_the_format(tmp_path: Path) -> None:
@@ -195,7 +215,9 @@ def test_an_empty_mask_stays_empty() -> None:
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3)])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-def test_png_keeps_every_value(shape: tuple[int, ...], depth: type[np.unsignedinteger[Any]]) -> None:
+def test_png_keeps_every_value(
+    shape: tuple[int, ...], depth: type[np.unsignedinteger[Any]]
+) -> None:
     picture = np.random.default_rng(1).integers(0, np.iinfo(depth).max, shape, depth)
     read = cv2.imdecode(np.frombuffer(photo.encode_png(picture), np.uint8), cv2.IMREAD_UNCHANGED)
     assert read is not None
@@ -203,9 +225,16 @@ def test_png_keeps_every_value(shape: tuple[int, ...], depth: type[np.unsignedin
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("heights", [[7], [1, 6], [3, 3, 1], [90, 90, 90, 5], [5, 90, 5, 90, 90, 5, 5], [700, 5, 90]])
-def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int], threads: int) -> None:
-    size = sum(heights), 500  # 90 rows are packed by a thread; of 5 it is not worth it, of 700 it takes memory
+@pytest.mark.parametrize(
+    "heights", [[7], [1, 6], [3, 3, 1], [90, 90, 90, 5], [5, 90, 5, 90, 90, 5, 5], [700, 5, 90]]
+)
+def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(
+    heights: list[int], threads: int
+) -> None:
+    size = (
+        sum(heights),
+        500,
+    )  # 90 rows are packed by a thread; of 5 it is not worth it, of 700 it takes memory
     picture = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
     rows = np.split(picture, np.cumsum(heights)[:-1])
     file, alone = io.BytesIO(), io.BytesIO()
@@ -219,7 +248,11 @@ def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(heights: list[int]
 
 
 def test_png_of_another_shape_or_dtype_is_a_programmer_s_error() -> None:
-    for wrong in (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.float32), np.zeros((0, 4), np.uint8)):
+    for wrong in (
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4), np.float32),
+        np.zeros((0, 4), np.uint8),
+    ):
         with pytest.raises(TypeError):
             photo.encode_png(wrong)  # type: ignore[arg-type]
 

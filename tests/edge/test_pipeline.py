@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotographError
-from edgeseg.stream.pipeline import Pipeline
-from edgeseg.stream.stopping import Stop
+from edgeseg.run.pipeline import Pipeline
+from edgeseg.system.signals import Stop
 
 MODES = [(0, 0), (1, 0), (0, 1), (1, 1), (1, 3)]
 
@@ -85,10 +85,14 @@ def test_an_error_in_a_stage_ends_it(ahead: int, writers: int, stage: int) -> No
 
     stages = [fail if number == stage else int for number in range(3)]
     stop = Stop()
-    pipeline: Pipeline[int, int, int, int] = Pipeline(stages[0], stages[1], stages[2], ahead, writers)
+    pipeline: Pipeline[int, int, int, int] = Pipeline(
+        stages[0], stages[1], stages[2], ahead, writers
+    )
     with pytest.raises(OSError, match="full"):
         list(pipeline.run(endless(stop), stop))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("decode", "write"))]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("decode", "write"))
+    ]
 
 
 def endless(stop: Stop) -> Iterator[int]:

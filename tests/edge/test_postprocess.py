@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.arrays import Box, Mask, Probability
-from edgeseg.field_of_view import FieldOfView
+from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.imaging.arrays import Box, Mask, Probability
 from edgeseg.postprocess import Scratch, to_frame, to_mask
-from edgeseg.preprocess import Placement, preprocess
-from edgeseg.preprocessing import Preprocessing
+from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.prepare import Placement, preprocess
 
 
 @st.composite
@@ -31,7 +31,9 @@ def boxes(draw: st.DrawFn, height: int, width: int) -> Box:
 
 @settings(max_examples=200)
 @given(placements(), st.floats(0, 1), st.integers(0, 99))
-def test_mask_is_the_probability_thresholded(placement: Placement, threshold: float, seed: int) -> None:
+def test_mask_is_the_probability_thresholded(
+    placement: Placement, threshold: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     working: Probability = rng.random((placement.size, placement.size), np.float32)
     inside: Mask = np.where(rng.random(placement.frame) < 0.7, np.uint8(255), np.uint8(0))
@@ -96,7 +98,9 @@ def test_a_threshold_is_reached_by_its_own_value() -> None:
     assert not to_mask(working, placement, everywhere, 0.3001).any()
 
 
-@pytest.mark.parametrize("how", [Preprocessing(96), Preprocessing(96, fit="stretch"), Preprocessing(300, crop="frame")])
+@pytest.mark.parametrize(
+    "how", [Preprocessing(96), Preprocessing(96, fit="stretch"), Preprocessing(300, crop="frame")]
+)
 def test_what_went_in_comes_back_where_it_was(how: Preprocessing) -> None:
     photo = np.zeros((240, 320, 3), np.uint8)
     photo[60:100, 200:212] = 255

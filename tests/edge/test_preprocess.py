@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.arrays import Box, Mask, Photo
-from edgeseg.field_of_view import FieldOfView, whole
-from edgeseg.preprocess import (
+from edgeseg.field_of_view.detect import FieldOfView, whole
+from edgeseg.imaging.arrays import Box, Mask, Photo
+from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.preprocessing.prepare import (
     coverage_to_square,
     equalise,
     field_to_square,
@@ -21,7 +22,6 @@ from edgeseg.preprocess import (
     preprocess,
     to_square,
 )
-from edgeseg.preprocessing import Preprocessing, preset
 
 RECORDS = st.from_type(Preprocessing)
 
@@ -42,9 +42,13 @@ def disc_in(height: int, width: int, box: Box) -> FieldOfView:
 
 
 @given(RECORDS, st.integers(1, 400), st.integers(1, 400), st.data())
-def test_placement_lies_in_the_square(how: Preprocessing, height: int, width: int, data: st.DataObject) -> None:
+def test_placement_lies_in_the_square(
+    how: Preprocessing, height: int, width: int, data: st.DataObject
+) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
-    box = Box(left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top)))
+    box = Box(
+        left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top))
+    )
     placement = place((height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how)
     source, target = placement.source, placement.target
     assert source == (box if how.crop == "fov" else Box(0, 0, width, height))
@@ -65,7 +69,9 @@ def test_placement_lies_in_the_square(how: Preprocessing, height: int, width: in
 
 @settings(max_examples=60)
 @given(RECORDS, st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
-def test_any_record_feeds_any_photograph(how: Preprocessing, height: int, width: int, seed: int) -> None:
+def test_any_record_feeds_any_photograph(
+    how: Preprocessing, height: int, width: int, seed: int
+) -> None:
     photo = noise(seed, height, width)
     before = photo.copy()
     fov = disc_in(height, width, Box(width // 4, height // 4, (width + 1) // 2, (height + 1) // 2))
@@ -96,7 +102,9 @@ def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)], axis=-1)
     black = np.where(fov.mask[..., None] > 0, equal, np.uint8(0))
-    assert np.array_equal(ready.tensor[0], cv2.resize(black, (64, 64), interpolation=cv2.INTER_LINEAR))
+    assert np.array_equal(
+        ready.tensor[0], cv2.resize(black, (64, 64), interpolation=cv2.INTER_LINEAR)
+    )
 
 
 @pytest.mark.parametrize("contrast_at", ["before", "after"])
@@ -126,7 +134,9 @@ def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
     mask[30:130, 50:150] = fov.mask
     moved = FieldOfView(mask, Box(50, 30, 100, 100))
     for how in (preset("edge", 64), Preprocessing(128), Preprocessing(50, fit="stretch")):
-        assert np.array_equal(preprocess(photo, fov, how).tensor, preprocess(larger, moved, how).tensor)
+        assert np.array_equal(
+            preprocess(photo, fov, how).tensor, preprocess(larger, moved, how).tensor
+        )
 
 
 def test_contrast_none_ignores_where_it_would_be() -> None:
@@ -140,7 +150,9 @@ def test_equalise_treats_each_channel_alone() -> None:
     photo = noise(8, 64, 64) // 4
     other = photo.copy()
     other[..., 1] = 0
-    assert np.array_equal(equalise(photo, 2.0, 8)[..., [0, 2]], equalise(other, 2.0, 8)[..., [0, 2]])
+    assert np.array_equal(
+        equalise(photo, 2.0, 8)[..., [0, 2]], equalise(other, 2.0, 8)[..., [0, 2]]
+    )
     assert np.ptp(equalise(photo, 2.0, 8)) > np.ptp(photo)
 
 
@@ -158,7 +170,9 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
 def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
-    small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(float)
+    small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(
+        float
+    )
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5
     # Nothing is moved: half a pixel to any side fits worse.
@@ -170,7 +184,9 @@ def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
 
 @given(st.integers(40, 300), st.integers(40, 300), st.integers(32, 128))
 @settings(max_examples=50)
-def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(height: int, width: int, size: int) -> None:
+def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(
+    height: int, width: int, size: int
+) -> None:
     fov = disc_in(height, width, Box(3, 5, width - 8, height - 7))
     placement = place((height, width), fov, Preprocessing(size))
     small = field_to_square(fov.mask, placement)
@@ -184,7 +200,9 @@ def test_a_mask_pixel_counts_from_half_its_area() -> None:
     mask: Mask = np.zeros((64, 64), np.uint8)
     mask[0, :2] = 255  # half of a 2x2 block
     mask[4, 4] = 255  # a quarter
-    small = mask_to_square(mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32)))
+    small = mask_to_square(
+        mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32))
+    )
     assert small[0, 0] == 255
     assert small[2, 2] == 0
     assert (small > 0).sum() == 1

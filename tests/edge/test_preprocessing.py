@@ -9,13 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import ModelError
-from edgeseg.preprocessing import Preprocessing, preset
+from edgeseg.preprocessing.config import Preprocessing, preset
 
 JSON_VALUES = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["keep", "fov"])
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=5),
+        st.sampled_from(["keep", "fov"]),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=3), inner, max_size=2)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
     max_leaves=6,
 )
 KEYS = list(Preprocessing(size=64).to_dict())
@@ -25,7 +32,9 @@ def test_presets_are_what_the_design_says() -> None:
     assert preset("edge") == Preprocessing(640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0)
     assert preset("edge", 1024).size == 1024
     imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-    reference = Preprocessing(512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet)
+    reference = Preprocessing(
+        512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet
+    )
     assert preset("reference") == reference
 
 
@@ -69,7 +78,9 @@ def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str
     assert "\n" not in str(refusal.value)
 
 
-@given(st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=6)), JSON_VALUES, max_size=6))
+@given(
+    st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=6)), JSON_VALUES, max_size=6)
+)
 def test_any_values_give_a_record_or_a_refusal(values: dict[str, object]) -> None:
     try:
         how = Preprocessing.from_dict({"size": 64} | values)

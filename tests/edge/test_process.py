@@ -9,13 +9,15 @@ import weakref
 
 import pytest
 
-from edgeseg.meanwhile import Meanwhile
+from edgeseg.system.background import Meanwhile
 
 ENDING = "import atexit, sys\nfrom edgeseg import process\n"
 
 
 def end(program: str) -> tuple[int, str, str]:
-    done = subprocess.run([sys.executable, "-c", ENDING + program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING + program], capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 

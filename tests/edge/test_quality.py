@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.arrays import Mask, Photo
 from edgeseg.errors import PhotographError
-from edgeseg.field_of_view import FieldOfView, field_of_view
-from edgeseg.photo import read
+from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.photo import read
 from edgeseg.quality import NO_FUNDUS, quality
 from edgeseg.synthetic import draw
 
@@ -38,7 +38,9 @@ def reduced(photo: Photo) -> Photo:
     scale = LONGEST / max(photo.shape[:2])
     if scale >= 1:
         return photo
-    return np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 def reasons(photo: Photo) -> tuple[str, ...]:
@@ -62,7 +64,9 @@ def share_of(part: Mask, fov: FieldOfView) -> float:
 
 
 def left_part(photo: Photo, fov: FieldOfView) -> Photo:
-    columns = int(np.searchsorted(np.cumsum((fov.mask > 0).sum(axis=0)), 0.4 * cv2.countNonZero(fov.mask)))
+    columns = int(
+        np.searchsorted(np.cumsum((fov.mask > 0).sum(axis=0)), 0.4 * cv2.countNonZero(fov.mask))
+    )
     return np.ascontiguousarray(photo[:, :columns])
 
 
@@ -77,7 +81,9 @@ def middle(photo: Photo, fov: FieldOfView) -> Photo:
 def small_field(photo: Photo, fov: FieldOfView) -> Photo:
     y, x = fov.box.top + fov.box.height // 2, fov.box.left + fov.box.width // 2
     disc = np.zeros(fov.mask.shape, np.uint8)
-    cv2.circle(disc, (x, y), int(np.sqrt(0.4 * cv2.countNonZero(fov.mask) / np.pi)), 255, cv2.FILLED)
+    cv2.circle(
+        disc, (x, y), int(np.sqrt(0.4 * cv2.countNonZero(fov.mask) / np.pi)), 255, cv2.FILLED
+    )
     return np.asarray(cv2.bitwise_and(photo, photo, mask=disc), np.uint8)
 
 
@@ -118,13 +124,19 @@ def test_drawn_photographs_likewise(seed: int) -> None:
     assert reasons(photo) == ()
     said = {name: reasons(spoil(photo, fov)) for name, spoil in SPOILT.items()}
     assert "blurred" in said["blurred"] and "dark" in said["darkened"]
-    assert "cropped" in said["left part"] and "cropped" in said["middle"] and "small" in said["small field"]
+    assert (
+        "cropped" in said["left part"]
+        and "cropped" in said["middle"]
+        and "small" in said["small field"]
+    )
 
 
 @pytest.mark.parametrize("scale", [0.5, 2])
 def test_the_figures_hardly_depend_on_the_photograph_s_size(scale: float) -> None:
     photo = draw(4, 700).photo
-    other = np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    other = np.asarray(
+        cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
     first, second = (quality(p, field_of_view(p, "found")) for p in (photo, other))
     assert first.focus == pytest.approx(second.focus, rel=0.15)
     assert first.brightness == pytest.approx(second.brightness, rel=0.03)
@@ -134,7 +146,9 @@ def test_the_figures_hardly_depend_on_the_photograph_s_size(scale: float) -> Non
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 5.0])
 @pytest.mark.parametrize("share_of_field", [0.07, 0.15, math.inf])
-def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(sigma: float, share_of_field: float) -> None:
+def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(
+    sigma: float, share_of_field: float
+) -> None:
     """The finest detail is the sensor's own there."""
     photo = draw(1, 500).photo
     fov = field_of_view(photo, "found")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg import field_of_view as fov_of
-from edgeseg.arrays import Photo
 from edgeseg.errors import PhotographError
+from edgeseg.field_of_view import detect as fov_of
+from edgeseg.imaging.arrays import Photo
 
 ORANGE = (180, 90, 40)
 
@@ -40,7 +40,9 @@ def small_noise() -> Photo:
 def page() -> Photo:
     sheet = np.full((1000, 750, 3), 250, np.uint8)
     for line in range(50, 950, 20):
-        cv2.putText(sheet, "The quick brown fox jumps over the dog " * 2, (50, line), 0, 0.45, (0, 0, 0), 1)
+        cv2.putText(
+            sheet, "The quick brown fox jumps over the dog " * 2, (50, line), 0, 0.45, (0, 0, 0), 1
+        )
     return sheet
 
 
@@ -56,11 +58,14 @@ def chequers() -> Photo:
 def landscape() -> Photo:
     scene = np.empty((500, 700, 3))
     scene[:200], scene[200:] = (120, 160, 220), (60, 110, 50)
-    return (scene + np.random.default_rng(0).normal(0, 10, scene.shape)).clip(0, 255).astype(np.uint8)
+    return (
+        (scene + np.random.default_rng(0).normal(0, 10, scene.shape)).clip(0, 255).astype(np.uint8)
+    )
 
 
 @pytest.mark.parametrize(
-    "frame", [black, uniform, noise, faint_noise, small_noise, page, black_page, chequers, landscape]
+    "frame",
+    [black, uniform, noise, faint_noise, small_noise, page, black_page, chequers, landscape],
 )
 def test_a_frame_without_a_fundus_is_refused(frame: Callable[[], Photo]) -> None:
     with pytest.raises(PhotographError, match=r"^visit\.png: holds no fundus, .*\.$") as caught:

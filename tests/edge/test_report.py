@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.report import HEADINGS, DataSetEvidence, Evidence, PhotographEvidence, Scores, printable, show
+from edgeseg.console import printable, show
+from edgeseg.evaluation.result import Evidence
+from edgeseg.evaluation.scores import HEADINGS, DataSetEvidence, PhotographEvidence, Scores
 
 share = st.floats(0, 1)
 scores = st.builds(Scores, share, share, share, share, share, st.none() | share)
@@ -82,7 +84,11 @@ def test_a_photograph_without_scores_is_told_and_left_out_of_the_mean() -> None:
     evidence = _evidence(PhotographEvidence("01", GOOD), failed)
     (data_set,) = evidence.data_sets
     assert (len(data_set.scored), data_set.failed, data_set.mean) == (1, 1, GOOD)
-    assert failed.to_dict() == {"name": "02", **dict.fromkeys(HEADINGS), "status": "02.tif: cut off"}
+    assert failed.to_dict() == {
+        "name": "02",
+        **dict.fromkeys(HEADINGS),
+        "status": "02.tif: cut off",
+    }
     assert "1 of 2" in _printed(evidence)
 
 
@@ -96,7 +102,9 @@ def test_without_any_score_there_is_no_mean() -> None:
 @given(st.lists(scores, min_size=1, max_size=8))
 def test_a_mean_lies_within_its_scores_and_does_not_know_their_order(each: list[Scores]) -> None:
     one, two = (
-        DataSetEvidence("drive", "test", tuple(PhotographEvidence(str(i), s) for i, s in enumerate(order))).mean
+        DataSetEvidence(
+            "drive", "test", tuple(PhotographEvidence(str(i), s) for i, s in enumerate(order))
+        ).mean
         for order in (each, each[::-1])
     )
     assert one is not None
@@ -131,7 +139,9 @@ def test_a_long_name_is_folded_not_cut() -> None:
 
 
 def test_names_are_no_markup_and_no_terminal_commands() -> None:
-    text = _printed(_evidence(PhotographEvidence("[red]\x1b[2J", GOOD), model="[bold]\x1b]0;x\x07"), width=200)
+    text = _printed(
+        _evidence(PhotographEvidence("[red]\x1b[2J", GOOD), model="[bold]\x1b]0;x\x07"), width=200
+    )
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[red]" in text
@@ -153,7 +163,9 @@ def test_a_record_cannot_be_changed() -> None:
     assert replace(evidence, model="other").to_dict()["model"] == "other"
 
 
-def test_what_is_piped_has_whole_lines_and_no_blanks_at_their_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_piped_has_whole_lines_and_no_blanks_at_their_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     table = Table.grid(padding=(0, 2))
     path = "/a/long/path/of/many/letters" * 20
     table.add_row("file", path)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg.arrays import Photo
 from edgeseg.cli import cli
-from edgeseg.codec import png
-from edgeseg.files import remove_left_over, temporary_beside
-from edgeseg.results.png_text import read_text
+from edgeseg.imaging import png
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.png_text import read_text
 from edgeseg.synthetic import draw
+from edgeseg.system.files import remove_left_over, temporary_beside
 
 COUNT = 24
 
@@ -34,12 +34,16 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
     eyes = [draw(seed, 200).photo for seed in range(4)]
     for number in range(COUNT):
-        (folder / f"eye{number}.png").write_bytes(_png(eyes[number % 4], {"Title": f"eye {number}"}))
+        (folder / f"eye{number}.png").write_bytes(
+            _png(eyes[number % 4], {"Title": f"eye {number}"})
+        )
     return folder
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_model: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def undisturbed(
+    tiny_model: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("undisturbed")
     assert run(tiny_model, photographs, "-o", folder).exit_code == 0
     return contents(folder)
@@ -65,7 +69,10 @@ def test_killed_at_random_points_and_resumed_the_folder_is_that_of_an_undisturbe
     for _ in range(4):
         with start(tiny_model, photographs, "-o", out, "--resume") as process:
             wanted = reached + chance.randrange(1, 12)
-            while process.poll() is None and (reached := len(list(out.glob("eye*")) if out.exists() else [])) < wanted:
+            while (
+                process.poll() is None
+                and (reached := len(list(out.glob("eye*")) if out.exists() else [])) < wanted
+            ):
                 time.sleep(chance.random() / 100)
             process.kill()
     assert reached > 0
@@ -116,7 +123,9 @@ def test_another_model_does_it_again(tiny_model: Path, photographs: Path, tmp_pa
     assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1
 
 
-def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(
+    tmp_path: Path,
+) -> None:
     left = tmp_path / ".edgeseg-0123456789abcdef.tmp"
     left.write_bytes(b"half")
     (tmp_path / ".other.tmp").touch()
@@ -127,7 +136,9 @@ def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(t
     assert [file.name for file in tmp_path.iterdir()] == [".other.tmp"]
 
 
-def test_a_run_removes_what_a_killed_one_left(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_run_removes_what_a_killed_one_left(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     (tmp_path / ".edgeseg-0123456789abcdef.tmp").write_bytes(b"half")
     (tmp_path / ".edgeseg-0123456789abcdef.tmp.mp4").write_bytes(b"half")
     assert run(tiny_model, photographs / "eye0.png", "-o", tmp_path).exit_code == 0

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
-from edgeseg.overlay import overlay
-from edgeseg.photo import encode_png, read, read_mask
+from edgeseg.imaging.overlay import overlay
+from edgeseg.imaging.photo import encode_png, read, read_mask
 from edgeseg.synthetic import draw
 
 STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
@@ -33,10 +33,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(model: Path, *arguments: str | Path, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(cli, ["run", "--model", str(model), *map(str, arguments)], input=stdin)
+    return CliRunner().invoke(
+        cli, ["run", "--model", str(model), *map(str, arguments)], input=stdin
+    )
 
 
-def test_a_folder_gives_masks_and_overlays(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_folder_gives_masks_and_overlays(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     done = run(tiny_model, photographs, "-o", tmp_path)
     assert done.exit_code == 0, done.output
     expected = {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "overlay")}
@@ -47,10 +51,15 @@ def test_a_folder_gives_masks_and_overlays(tiny_model: Path, photographs: Path, 
     assert np.array_equal(read(tmp_path / "eye1_overlay.png"), overlay(result.photo, result.mask))
 
 
-def test_one_photograph_that_threads_pack_is_written_as_it_is(tiny_model: Path, tmp_path: Path) -> None:
+def test_one_photograph_that_threads_pack_is_written_as_it_is(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     photo = draw(3, 600).photo  # four bands of 128 rows that threads pack, and a small one
     (tmp_path / "eye.png").write_bytes(encode_png(photo))
-    assert run(tiny_model, tmp_path / "eye.png", "-o", tmp_path / "out", "--probability").exit_code == 0
+    assert (
+        run(tiny_model, tmp_path / "eye.png", "-o", tmp_path / "out", "--probability").exit_code
+        == 0
+    )
     found = Segmenter(tiny_model).segment(photo)
     assert np.array_equal(read_mask(tmp_path / "out" / "eye_vessels.png"), found.mask)
     assert np.array_equal(read(tmp_path / "out" / "eye_overlay.png"), overlay(photo, found.mask))
@@ -58,10 +67,21 @@ def test_one_photograph_that_threads_pack_is_written_as_it_is(tiny_model: Path, 
     assert written is not None and np.array_equal(written, (found.probability * 65535).round())
 
 
-def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_json_is_all_of_standard_output(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG and no more")
-    done = run(tiny_model, photographs, broken, "-o", tmp_path / "out", "--json", "--no-overlay", "--probability")
+    done = run(
+        tiny_model,
+        photographs,
+        broken,
+        "-o",
+        tmp_path / "out",
+        "--json",
+        "--no-overlay",
+        "--probability",
+    )
     assert done.exit_code == 3
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == 4
@@ -74,12 +94,16 @@ def test_json_is_all_of_standard_output(tiny_model: Path, photographs: Path, tmp
 
 
 def test_standard_input(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
-    done = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=(photographs / "eye0.png").read_bytes())
+    done = run(
+        tiny_model, "-", "-o", tmp_path, "--json", stdin=(photographs / "eye0.png").read_bytes()
+    )
     assert done.exit_code == 0, done.output
     assert Path(json.loads(done.stdout)["vessels"]).exists()
 
 
-def test_a_second_pass_segments_no_results(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_second_pass_segments_no_results(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes((photographs / f"eye{seed}.png").read_bytes())
     assert run(tiny_model, tmp_path, "-o", tmp_path).exit_code == 0
@@ -101,7 +125,9 @@ def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_edgeseg_did_not_write_is_not_overwritten(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_what_edgeseg_did_not_write_is_not_overwritten(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     """A mask that someone drew may lie there, or a link to the photograph itself."""
     drawn, linked = tmp_path / "eye0_vessels.png", tmp_path / "eye1_overlay.png"
     drawn.write_bytes(encode_png(draw(0, 200).truth))
@@ -114,7 +140,9 @@ def test_what_edgeseg_did_not_write_is_not_overwritten(tiny_model: Path, photogr
     assert not (tmp_path / "eye0_overlay.png").exists()
 
 
-def test_a_result_that_was_cut_off_is_written_anew(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_result_that_was_cut_off_is_written_anew(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     arguments = (photographs / "eye0.png", "-o", tmp_path, "--no-overlay")
     result = tmp_path / "eye0_vessels.png"
     run(tiny_model, *arguments)
@@ -125,14 +153,18 @@ def test_a_result_that_was_cut_off_is_written_anew(tiny_model: Path, photographs
         assert result.read_bytes() == whole
 
 
-def test_a_result_s_name_that_is_too_long_is_one_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_result_s_name_that_is_too_long_is_one_line(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     long = tmp_path / f"{'n' * 250}.png"
     long.write_bytes((photographs / "eye0.png").read_bytes())
     done = run(tiny_model, long, "-o", tmp_path / "out")
     assert done.exit_code == 7 and "too long" in done.stderr
 
 
-@pytest.mark.parametrize(("closed", "named", "code"), [("2>&-", "", 0), ("<&-", "-", 3), ("<&- >&- 2>&-", "", 0)])
+@pytest.mark.parametrize(
+    ("closed", "named", "code"), [("2>&-", "", 0), ("<&-", "-", 3), ("<&- >&- 2>&-", "", 0)]
+)
 def test_streams_that_are_closed(
     tiny_model: Path, photographs: Path, tmp_path: Path, closed: str, named: str, code: int
 ) -> None:
@@ -144,7 +176,9 @@ def test_streams_that_are_closed(
     assert (tmp_path / "eye0_vessels.png").exists() == (code == 0)
 
 
-def test_a_name_that_is_no_text_is_told_alike_everywhere(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_told_alike_everywhere(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     try:
         odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/eye\xff.png"))
         odd.write_bytes((photographs / "eye0.png").read_bytes())
@@ -172,7 +206,9 @@ def test_wrong_calls(tiny_model: Path, photographs: Path, arguments: list[str], 
     assert "Traceback" not in done.output
 
 
-def test_the_run_measures_itself_when_asked(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_the_run_measures_itself_when_asked(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     done = run(tiny_model, photographs, "-o", tmp_path, "--measure")
     assert done.exit_code == 0 and "throughput: " in done.stderr and "core-seconds" in done.stderr
 
@@ -196,7 +232,9 @@ def test_a_full_disk_under_standard_output_is_one_line(
     ]
     with Path("/dev/full").open("wb") as full:
         environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
     assert done.returncode == 7
     assert len(done.stderr.splitlines()) == 1 and "disk is full" in done.stderr
 

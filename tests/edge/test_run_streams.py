@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg.arrays import Photo
 from edgeseg.cli import cli
-from edgeseg.photo import encode_png
-from edgeseg.results.record import SCHEMA
-from edgeseg.sources.video import Video
-from edgeseg.stream.stopping import Stop
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.photo import encode_png
+from edgeseg.run.results.frame_result import SCHEMA
+from edgeseg.run.sources.video import Video
 from edgeseg.synthetic import draw
+from edgeseg.system.signals import Stop
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,28 @@ def eyes() -> list[Photo]:
 def scenes(eyes: list[Photo]) -> list[tuple[str, Photo]]:
     """What a camera sees: an eye that moves, then a link that hangs, then dark, blurred, and no eye at all."""
     moving = [("good", np.roll(eyes[0], shift, axis=1)) for shift in (0, 5, 9, 14)]
-    dark = [("dark", (np.roll(eyes[1], shift, axis=1) * 0.2).astype(np.uint8)) for shift in (0, 5, 9)]
-    blurred = [("blurred", cv2.GaussianBlur(np.roll(eyes[2], shift, axis=1), (0, 0), 5)) for shift in (0, 5, 9)]
+    dark = [
+        ("dark", (np.roll(eyes[1], shift, axis=1) * 0.2).astype(np.uint8)) for shift in (0, 5, 9)
+    ]
+    blurred = [
+        ("blurred", cv2.GaussianBlur(np.roll(eyes[2], shift, axis=1), (0, 0), 5))
+        for shift in (0, 5, 9)
+    ]
     noise = np.random.default_rng(0)
     empty = [("no fundus", noise.integers(0, 4, eyes[0].shape, np.uint8)) for _ in range(3)]
     frozen = [("frozen", moving[-1][1])] * 4
-    return [(name, np.asarray(image, np.uint8)) for name, image in (*moving, *frozen, *dark, *blurred, *empty)]
+    return [
+        (name, np.asarray(image, np.uint8))
+        for name, image in (*moving, *frozen, *dark, *blurred, *empty)
+    ]
 
 
 def jpeg(photo: Photo) -> bytes:
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    return bytes(
+        cv2.imencode(
+            ".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95]
+        )[1]
+    )
 
 
 def write_video(file: Path, photos: Sequence[Photo], codec: str = "mp4v") -> None:
@@ -58,7 +70,9 @@ def write_video(file: Path, photos: Sequence[Photo], codec: str = "mp4v") -> Non
 
 
 def run(model: Path, *arguments: str | Path, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(cli, ["run", "--model", str(model), *map(str, arguments)], input=stdin)
+    return CliRunner().invoke(
+        cli, ["run", "--model", str(model), *map(str, arguments)], input=stdin
+    )
 
 
 def lines_of(done: Result) -> list[dict[str, object]]:
@@ -70,8 +84,12 @@ def lines_of(done: Result) -> list[dict[str, object]]:
 
 
 def schema() -> Callable[[object], object]:
-    fastjsonschema = pytest.importorskip("fastjsonschema", reason="validating needs fastjsonschema (extra 'dev')")
-    return cast("Callable[[object], object]", fastjsonschema.compile(json.loads(SCHEMA.read_text())))
+    fastjsonschema = pytest.importorskip(
+        "fastjsonschema", reason="validating needs fastjsonschema (extra 'dev')"
+    )
+    return cast(
+        "Callable[[object], object]", fastjsonschema.compile(json.loads(SCHEMA.read_text()))
+    )
 
 
 def kind(line: dict[str, object]) -> str:
@@ -79,7 +97,9 @@ def kind(line: dict[str, object]) -> str:
     judged = cast("dict[str, object]", line["quality"])
     reasons = cast("list[str]", judged["reasons"])
     if line["repeats"]:
-        assert any(str(warning).startswith("frozen") for warning in cast("list[str]", line["warnings"]))
+        assert any(
+            str(warning).startswith("frozen") for warning in cast("list[str]", line["warnings"])
+        )
         return "frozen"
     return ",".join(reasons) or "good"
 
@@ -126,11 +146,15 @@ def test_a_still_eye_is_not_frozen_and_a_frozen_stretch_stays_so_over_key_frames
     video = Video(tmp_path / f"clip{ending}", "clip", "clip")
     repeats = [frame.repeats for frame in video.frames(Stop())]
     assert repeats[:16] == [0] * 16 == repeats[46:]
-    assert repeats[16 + late : 46] == list(range(repeats[16 + late] or 0, (repeats[16 + late] or 0) + 30 - late))
+    assert repeats[16 + late : 46] == list(
+        range(repeats[16 + late] or 0, (repeats[16 + late] or 0) + 30 - late)
+    )
     assert repeats[45] and repeats[45] >= 30 - late
 
 
-def test_a_stream_on_standard_input(tiny_model: Path, scenes: list[tuple[str, Photo]], tmp_path: Path) -> None:
+def test_a_stream_on_standard_input(
+    tiny_model: Path, scenes: list[tuple[str, Photo]], tmp_path: Path
+) -> None:
     stream = b"garbage".join(jpeg(photo) for _, photo in scenes)
     done = run(tiny_model, "-", "-o", tmp_path, "--json", "--no-overlay", stdin=stream)
     assert done.exit_code == 0, done.output
@@ -138,7 +162,9 @@ def test_a_stream_on_standard_input(tiny_model: Path, scenes: list[tuple[str, Ph
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_frame_is_told_and_the_stream_goes_on(tiny_model: Path, eyes: list[Photo], tmp_path: Path) -> None:
+def test_a_damaged_frame_is_told_and_the_stream_goes_on(
+    tiny_model: Path, eyes: list[Photo], tmp_path: Path
+) -> None:
     whole = [jpeg(photo) for photo in eyes]
     stream = whole[0] + whole[1][: len(whole[1]) // 2] + whole[2] + whole[3]
     done = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=stream)
@@ -152,19 +178,30 @@ def test_frames_and_resume_of_a_video(tiny_model: Path, eyes: list[Photo], tmp_p
     write_video(video, eyes, "MJPG")
     arguments = (video, "-o", tmp_path / "out", "--no-overlay", "--frames", "--resume", "--json")
     first = lines_of(run(tiny_model, *arguments))
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {f"clip_{n:06}_vessels.png" for n in range(1, 5)}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        f"clip_{n:06}_vessels.png" for n in range(1, 5)
+    }
     assert all("skipped" not in line for line in first)
-    assert [line["skipped"] for line in lines_of(run(tiny_model, *arguments))] == ["done before"] * 4
+    assert [line["skipped"] for line in lines_of(run(tiny_model, *arguments))] == [
+        "done before"
+    ] * 4
 
 
-def test_what_is_no_video_is_an_error_and_the_rest_goes_on(tiny_model: Path, eyes: list[Photo], tmp_path: Path) -> None:
+def test_what_is_no_video_is_an_error_and_the_rest_goes_on(
+    tiny_model: Path, eyes: list[Photo], tmp_path: Path
+) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     (tmp_path / "eye.png").write_bytes(encode_png(eyes[0]))
-    done = run(tiny_model, tmp_path / "broken.mp4", tmp_path / "eye.png", "-o", tmp_path / "out", "--json")
+    done = run(
+        tiny_model, tmp_path / "broken.mp4", tmp_path / "eye.png", "-o", tmp_path / "out", "--json"
+    )
     assert done.exit_code == 3
     assert ["error" in line for line in lines_of(done)] == [False, True]
     assert "broken.mp4" in done.stderr and "1 of 2" in done.stderr
-    assert {file.name for file in (tmp_path / "out").iterdir()} == {"eye_vessels.png", "eye_overlay.png"}
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "eye_vessels.png",
+        "eye_overlay.png",
+    }
 
 
 def test_ungradable_photographs_are_marked_and_can_be_skipped(
@@ -175,18 +212,28 @@ def test_ungradable_photographs_are_marked_and_can_be_skipped(
     (folder / "good.png").write_bytes(encode_png(eyes[0]))
     (folder / "dark.png").write_bytes(encode_png((eyes[1] * 0.2).astype(np.uint8)))
     lines = lines_of(run(tiny_model, folder, "-o", tmp_path / "all", "--json"))
-    assert [cast("dict[str, object]", line["quality"])["ungradable"] for line in lines] == [True, False]
+    assert [cast("dict[str, object]", line["quality"])["ungradable"] for line in lines] == [
+        True,
+        False,
+    ]
     done = run(tiny_model, folder, "-o", tmp_path / "some", "--skip-ungradable")
     assert done.exit_code == 0 and "skipped" not in done.stderr
     assert "ungradable: dark" in done.stdout
-    assert {file.name for file in (tmp_path / "some").iterdir()} == {"good_vessels.png", "good_overlay.png"}
+    assert {file.name for file in (tmp_path / "some").iterdir()} == {
+        "good_vessels.png",
+        "good_overlay.png",
+    }
 
 
 def start(model: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "edgeseg", "run", "--model", str(model), *map(str, arguments)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
     )
 
 

@@ -10,46 +10,53 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgeseg import Segmenter, runtimes
+from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import ModelError, SurroundingsError
-from edgeseg.photo import encode_png
+from edgeseg.imaging.photo import encode_png
+from edgeseg.runtimes import base
 from edgeseg.synthetic import draw
 
 NEEDS_OPENVINO = pytest.mark.skipif(
-    "openvino" not in runtimes.installed(), reason="OpenVINO is not installed (extra 'openvino')"
+    "openvino" not in base.installed(), reason="OpenVINO is not installed (extra 'openvino')"
 )
 
 
 def test_auto_takes_openvino_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "installed", lambda: ("openvino", "onnxruntime"))
-    assert runtimes.resolve("auto") == "openvino"
-    assert runtimes.resolve("onnxruntime") == "onnxruntime"
-    assert runtimes.resolve("auto", "cuda") == "onnxruntime"
+    monkeypatch.setattr(base, "installed", lambda: ("openvino", "onnxruntime"))
+    assert base.resolve("auto") == "openvino"
+    assert base.resolve("onnxruntime") == "onnxruntime"
+    assert base.resolve("auto", "cuda") == "onnxruntime"
     with pytest.raises(SurroundingsError, match="--provider"):
-        runtimes.resolve("openvino", "cpu")
+        base.resolve("openvino", "cpu")
 
 
-def test_what_is_not_installed_is_an_error_that_lists_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "installed", lambda: ("onnxruntime",))
-    assert runtimes.resolve("auto") == "onnxruntime"
-    with pytest.raises(SurroundingsError, match=r"openvino: not installed .*; there is onnxruntime$"):
-        runtimes.resolve("openvino")
-    monkeypatch.setattr(runtimes, "installed", lambda: ())
+def test_what_is_not_installed_is_an_error_that_lists_what_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "installed", lambda: ("onnxruntime",))
+    assert base.resolve("auto") == "onnxruntime"
+    with pytest.raises(
+        SurroundingsError, match=r"openvino: not installed .*; there is onnxruntime$"
+    ):
+        base.resolve("openvino")
+    monkeypatch.setattr(base, "installed", lambda: ())
     with pytest.raises(SurroundingsError, match="no runtime is installed"):
-        runtimes.resolve("auto")
+        base.resolve("auto")
 
 
 def test_a_forbidden_import_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert "openvino" not in runtimes.installed()
+    assert "openvino" not in base.installed()
 
 
-def test_a_folder_of_that_name_is_no_runtime(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_folder_of_that_name_is_no_runtime(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "openvino").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.delitem(sys.modules, "openvino", raising=False)
-    assert "openvino" not in runtimes.installed()
+    assert "openvino" not in base.installed()
 
 
 def test_telemetry_is_off() -> None:
@@ -66,7 +73,15 @@ def test_an_absent_provider_ends_with_7_and_lists_what_there_is(
     if len(onnxruntime.get_available_providers()) > 2:
         pytest.skip("this ONNX Runtime has providers for a GPU")
     (tmp_path / "eye.png").write_bytes(encode_png(draw(1, 128).photo))
-    command = ["run", "--model", str(tiny_model), *option, "-o", str(tmp_path), str(tmp_path / "eye.png")]
+    command = [
+        "run",
+        "--model",
+        str(tiny_model),
+        *option,
+        "-o",
+        str(tmp_path),
+        str(tmp_path / "eye.png"),
+    ]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 7
     assert "there is cpu" in done.stderr

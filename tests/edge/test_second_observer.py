@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg.arrays import Mask
 from edgeseg.cli import cli
-from edgeseg.photo import encode_png
+from edgeseg.imaging.arrays import Mask
+from edgeseg.imaging.photo import encode_png
 from edgeseg.synthetic import draw
 
 
@@ -43,7 +43,9 @@ def test_what_a_second_observer_missed_is_counted(observed_twice: Path, protocol
     assert (told["model"], told["precision"], told["runtime"]) == ("second-observer", "", "")
     (photograph,) = told["data_sets"][0]["photographs"]
     missed = (np.asarray(draw(4, 256).truth)[128:] > 0).sum() / (draw(4, 256).truth > 0).sum()
-    assert photograph["sensitivity"] == pytest.approx(1 - missed, abs=0.02 if protocol == "native" else 0.15)
+    assert photograph["sensitivity"] == pytest.approx(
+        1 - missed, abs=0.02 if protocol == "native" else 0.15
+    )
     assert photograph["specificity"] > (0.9999 if protocol == "native" else 0.95)
     assert photograph["auc"] is None
 
@@ -65,8 +67,12 @@ def test_photographs_that_were_marked_once_are_not_scored(observed_twice: Path) 
     assert "no mask of a second observer" in done.stderr
 
 
-@pytest.mark.parametrize("option", [("--model", "default"), ("--threads", "1"), ("--precision", "fp32")])
-def test_a_model_and_a_human_exclude_each_other(observed_twice: Path, option: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "option", [("--model", "default"), ("--threads", "1"), ("--precision", "fp32")]
+)
+def test_a_model_and_a_human_exclude_each_other(
+    observed_twice: Path, option: tuple[str, str]
+) -> None:
     done = evaluate("--data", f"chasedb1:{observed_twice}", *option)
     assert done.exit_code == 2
     assert option[0] in done.stderr
@@ -85,7 +91,13 @@ def test_the_published_second_observers(
 ) -> None:
     """As published; and what half a pixel costs whoever draws vessels where they are."""
     name, folder = spec.split(":")
-    for protocol, expected in (("native", native), ("reference-aligned", aligned), ("reference", reference)):
+    for protocol, expected in (
+        ("native", native),
+        ("reference-aligned", aligned),
+        ("reference", reference),
+    ):
         done = evaluate("--json", "--protocol", protocol, "--data", f"{name}:{data_root / folder}")
         assert done.exit_code == 0
-        assert json.loads(done.stdout)["data_sets"][0]["dice_mean"] == pytest.approx(expected, abs=0.001)
+        assert json.loads(done.stdout)["data_sets"][0]["dice_mean"] == pytest.approx(
+            expected, abs=0.001
+        )

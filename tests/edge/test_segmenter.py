@@ -13,9 +13,9 @@ import pytest
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotographError, SurroundingsError, UsageError
-from edgeseg.model_card import ModelCard
-from edgeseg.photo import encode_png
-from edgeseg.preprocessing import Preprocessing
+from edgeseg.imaging.photo import encode_png
+from edgeseg.models.card import ModelCard
+from edgeseg.preprocessing.config import Preprocessing
 from edgeseg.synthetic import Drawn, draw
 
 
@@ -59,7 +59,9 @@ def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: Drawn) -
     assert all(isinstance(lap, float) and lap >= 0 for lap in found.timings.values())
 
 
-def test_path_bytes_and_array_are_one_photograph(segmenter: Segmenter, drawn: Drawn, tmp_path: Path) -> None:
+def test_path_bytes_and_array_are_one_photograph(
+    segmenter: Segmenter, drawn: Drawn, tmp_path: Path
+) -> None:
     data, file = encode_png(drawn.photo), tmp_path / "fundus.png"
     file.write_bytes(data)
     expected = segmenter.segment(drawn.photo).mask
@@ -74,7 +76,10 @@ def test_views_and_repeats_give_the_same(segmenter: Segmenter, drawn: Drawn) -> 
 
 
 def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: Drawn) -> None:
-    masks = [Segmenter(tiny_model, threads=1, threshold=t).segment(drawn.photo).mask > 0 for t in (0, 0.5, 1)]
+    masks = [
+        Segmenter(tiny_model, threads=1, threshold=t).segment(drawn.photo).mask > 0
+        for t in (0, 0.5, 1)
+    ]
     assert masks[0].sum() > masks[1].sum() > masks[2].sum()
     assert not (masks[1] & ~masks[0]).any()
 
@@ -139,7 +144,14 @@ def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | s
     [
         Preprocessing(128),
         Preprocessing(128, fov="none", crop="frame", fit="stretch"),
-        Preprocessing(128, fov="grey10", crop="frame", contrast="clahe", contrast_at="before", mean=(0.4, 0.3, 0.2)),
+        Preprocessing(
+            128,
+            fov="grey10",
+            crop="frame",
+            contrast="clahe",
+            contrast_at="before",
+            mean=(0.4, 0.3, 0.2),
+        ),
     ],
     ids=["plain", "frame", "before"],
 )
@@ -154,13 +166,17 @@ def test_other_ways_to_feed_a_model(
 # Model files that are not what their cards say.
 
 
-def onnx_file(folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str) -> Path:
+def onnx_file(
+    folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str
+) -> Path:
     """A chain of operators from `photo` to `probability`, with a card that says size 128."""
     names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
     chain = []
     for k, (kind, attributes) in enumerate(nodes):
         node = onnx.helper.make_node(kind, [names[k]], [names[k + 1]])
-        node.attribute.extend(onnx.helper.make_attribute(key, value) for key, value in attributes.items())
+        node.attribute.extend(
+            onnx.helper.make_attribute(key, value) for key, value in attributes.items()
+        )
         chain.append(node)
     tensor, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
     graph = onnx.helper.make_graph(
@@ -194,11 +210,15 @@ def test_a_network_that_gives_nan_is_refused(tmp_path: Path, card: ModelCard, dr
     assert "NaN" in refusal(file, drawn)
 
 
-def test_a_network_that_gives_no_probability_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+def test_a_network_that_gives_no_probability_is_refused(
+    tmp_path: Path, card: ModelCard, drawn: Drawn
+) -> None:
     assert "0 to 1" in refusal(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
 
 
-def test_an_output_of_another_size_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+def test_an_output_of_another_size_is_refused(
+    tmp_path: Path, card: ModelCard, drawn: Drawn
+) -> None:
     turned: tuple[str, dict[str, object]] = ("Transpose", {"perm": [0, 3, 1, 2]})
     smaller: tuple[str, dict[str, object]] = ("AveragePool", {"kernel_shape": [2, 2]})
     mean: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [1], "keepdims": 0})
@@ -232,7 +252,9 @@ def test_a_graph_that_does_not_load_is_refused_in_one_line(
     assert capfd.readouterr().err == ""
 
 
-def test_a_damaged_graph_is_refused_or_computed(tmp_path: Path, tiny_model: Path, drawn: Drawn) -> None:
+def test_a_damaged_graph_is_refused_or_computed(
+    tmp_path: Path, tiny_model: Path, drawn: Drawn
+) -> None:
     data, rng = tiny_model.read_bytes(), np.random.default_rng(0)
     for _ in range(30):
         damaged = np.frombuffer(data, np.uint8).copy()
@@ -246,7 +268,9 @@ def test_a_damaged_graph_is_refused_or_computed(tmp_path: Path, tiny_model: Path
             assert found.mask.shape == (260, 300)
 
 
-def test_a_model_is_found_beside_its_precisions(tmp_path: Path, tiny_model: Path, drawn: Drawn) -> None:
+def test_a_model_is_found_beside_its_precisions(
+    tmp_path: Path, tiny_model: Path, drawn: Drawn
+) -> None:
     shutil.copy(tiny_model, tmp_path / "mine.fp32.onnx")
     chosen = Segmenter(tmp_path / "mine", precision="fp32", threads=1)
     assert chosen.file.path == tmp_path / "mine.fp32.onnx"

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.arrays import Box, Photo
-from edgeseg.field_of_view import find
-from edgeseg.preprocess import begin, place, preprocess
-from edgeseg.preprocessing import Preprocessing, preset
-from edgeseg.shrink import likely_window, means, shrunk, window_of
+from edgeseg.field_of_view.detect import find
+from edgeseg.imaging.arrays import Box, Photo
+from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.preprocessing.prepare import begin, place, preprocess
+from edgeseg.preprocessing.resize import likely_window, means, shrunk, window_of
 from edgeseg.synthetic import draw
 
 
@@ -21,7 +21,14 @@ def noise(seed: int, height: int, width: int) -> Photo:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 99), st.integers(25, 90), st.integers(25, 90), st.integers(0, 12), st.integers(0, 12), st.data())
+@given(
+    st.integers(0, 99),
+    st.integers(25, 90),
+    st.integers(25, 90),
+    st.integers(0, 12),
+    st.integers(0, 12),
+    st.data(),
+)
 def test_what_was_made_ahead_changes_no_pixel(
     seed: int, height: int, width: int, left: int, top: int, data: st.DataObject
 ) -> None:
@@ -31,11 +38,14 @@ def test_what_was_made_ahead_changes_no_pixel(
     window = max(3, window_of(max(width / wide, height / high)) or 3)
     at_once = shrunk(photo, box, wide, high)
     assert np.array_equal(shrunk(photo, box, wide, high, means(photo, window)), at_once)
-    assert np.array_equal(shrunk(photo, box, wide, high, means(photo, window + 2)), at_once)  # made in vain
+    assert np.array_equal(
+        shrunk(photo, box, wide, high, means(photo, window + 2)), at_once
+    )  # made in vain
 
 
 @pytest.mark.parametrize(
-    ("pixels", "window"), [(1.0, 1), (1.4, 1), (1.5, None), (2.0, None), (2.6, 3), (3.4, 3), (4.0, None), (4.98, 5)]
+    ("pixels", "window"),
+    [(1.0, 1), (1.4, 1), (1.5, None), (2.0, None), (2.6, 3), (3.4, 3), (4.0, None), (4.98, 5)],
 )
 def test_a_window_is_odd_and_nearly_the_area(pixels: float, window: int | None) -> None:
     assert window_of(pixels) == window
@@ -45,7 +55,9 @@ def test_the_window_is_guessed_before_the_field_of_view_is_known() -> None:
     photo = draw(1, 2048).photo
     box, how = find(photo).box, Preprocessing(704)
     target = place(photo.shape[:2], find(photo), how).target
-    assert likely_window(photo.shape, how.size) == window_of(max(box.width / target.width, box.height / target.height))
+    assert likely_window(photo.shape, how.size) == window_of(
+        max(box.width / target.width, box.height / target.height)
+    )
     assert window_of(max(box.width / target.width, box.height / target.height)) == 3
 
 
@@ -60,7 +72,11 @@ def test_preprocessing_that_was_begun_gives_the_same() -> None:
 
 @pytest.mark.parametrize(
     "how",
-    [Preprocessing(704), Preprocessing(224, fit="stretch"), Preprocessing(224, contrast="clahe", contrast_at="before")],
+    [
+        Preprocessing(704),
+        Preprocessing(224, fit="stretch"),
+        Preprocessing(224, contrast="clahe", contrast_at="before"),
+    ],
 )
 def test_nothing_is_begun_that_would_not_serve(how: Preprocessing) -> None:
     assert begin(noise(3, 700, 700), how) is None

@@ -19,15 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import PhotographError
-from edgeseg.photo import encode_png
-from edgeseg.sources import Frame, now
-from edgeseg.sources.camera import Camera
-from edgeseg.sources.jpeg_stream import MAX_FRAME_BYTES, JpegSplitter
-from edgeseg.sources.newest import Newest
-from edgeseg.sources.standard_input import Mjpeg, OnePhotograph, standard_input
-from edgeseg.sources.watched import WatchedFolder
-from edgeseg.stream.repeats import Repeats
-from edgeseg.stream.stopping import OnceAMinute, Stop
+from edgeseg.imaging.jpeg_markers import MAX_FRAME_BYTES, JpegSplitter
+from edgeseg.imaging.photo import encode_png
+from edgeseg.run.frame import Frame, now
+from edgeseg.run.sources.camera import Camera
+from edgeseg.run.sources.frozen_frames import Repeats
+from edgeseg.run.sources.latest_frame import Newest
+from edgeseg.run.sources.stdin import Mjpeg, OnePhotograph, standard_input
+from edgeseg.run.sources.watched_folder import WatchedFolder
+from edgeseg.system.signals import OnceAMinute, Stop
 
 EYE = np.full((48, 64, 3), 90, np.uint8)
 Image = npt.NDArray[np.uint8] | None
@@ -77,7 +77,11 @@ def camera(device: FakeDevice, said: list[str]) -> Camera:
 
 
 def test_a_camera_that_goes_away_is_waited_for_and_taken_again() -> None:
-    device, said, stop = FakeDevice([[EYE] * 3, *[[]] * 50, [None, EYE, None, None, EYE]]), list[str](), Stop()
+    device, said, stop = (
+        FakeDevice([[EYE] * 3, *[[]] * 50, [None, EYE, None, None, EYE]]),
+        list[str](),
+        Stop(),
+    )
     frames = camera(device, said).frames(stop)
     assert [next(frames).number for _ in range(5)] == [1, 2, 3, 4, 5]
     stop.ask()
@@ -88,7 +92,9 @@ def test_a_camera_that_goes_away_is_waited_for_and_taken_again() -> None:
 
 def test_a_camera_that_comes_and_goes_says_so_once_a_minute() -> None:
     device, said = FakeDevice([[EYE] for _ in range(20)]), list[str]()
-    assert [frame.number for frame in islice(camera(device, said).frames(Stop()), 20)] == list(range(1, 21))
+    assert [frame.number for frame in islice(camera(device, said).frames(Stop()), 20)] == list(
+        range(1, 21)
+    )
     assert len(said) == 2 and "went away" in said[0] and "there again" in said[1]
 
 
@@ -99,7 +105,10 @@ def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
 
 
 def test_garbage_from_a_camera_is_that_frame_s_error() -> None:
-    device, stop = FakeDevice([[np.zeros((2, 2), np.uint8), np.zeros((0, 0, 3), np.uint8), EYE]]), Stop()
+    device, stop = (
+        FakeDevice([[np.zeros((2, 2), np.uint8), np.zeros((0, 0, 3), np.uint8), EYE]]),
+        Stop(),
+    )
     first, second, third = islice(camera(device, []).frames(stop), 3)
     for garbage in (first, second):
         with pytest.raises(PhotographError):
@@ -168,8 +177,14 @@ def test_one_line_a_minute() -> None:
     assert said == ["away", "away (and 59 more like it)", "away (and 59 more like it)"]
 
 
-@given(st.integers(1, 400), st.lists(st.integers(0, 255), min_size=1, max_size=4), st.binary(max_size=5))
-def test_a_stream_of_jpegs_is_split_however_it_arrives(block: int, values: list[int], between: bytes) -> None:
+@given(
+    st.integers(1, 400),
+    st.lists(st.integers(0, 255), min_size=1, max_size=4),
+    st.binary(max_size=5),
+)
+def test_a_stream_of_jpegs_is_split_however_it_arrives(
+    block: int, values: list[int], between: bytes
+) -> None:
     between = between.replace(b"\xff", b"\xfe")
     whole = [jpeg(value) for value in values]
     stream, splitter, got = between.join(whole) + between, JpegSplitter(), list[bytes]()
@@ -196,7 +211,16 @@ def test_a_picture_without_an_end_does_not_fill_the_memory() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff", jpeg(3), jpeg(3)[:-40], jpeg(3) + b"\0" * 9, encode_png(EYE), b"P5 2 2 255\n1234", b"what is this"],
+    [
+        b"",
+        b"\xff",
+        jpeg(3),
+        jpeg(3)[:-40],
+        jpeg(3) + b"\0" * 9,
+        encode_png(EYE),
+        b"P5 2 2 255\n1234",
+        b"what is this",
+    ],
 )
 def test_one_photograph_on_standard_input_is_one(data: bytes) -> None:
     source = standard_input(Stop(), now(), io.BytesIO(data))
@@ -263,7 +287,11 @@ def test_a_file_that_never_becomes_whole_is_told_once(tmp_path: Path) -> None:
 def test_a_changed_photograph_is_taken_again_and_others_are_not(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(encode_png(EYE))
-    assert watch(tmp_path, lambda: (tmp_path / "a.png").write_bytes(encode_png(EYE + 9))) == ["a.png", "b.png", "a.png"]
+    assert watch(tmp_path, lambda: (tmp_path / "a.png").write_bytes(encode_png(EYE + 9))) == [
+        "a.png",
+        "b.png",
+        "a.png",
+    ]
 
 
 def test_the_second_photograph_of_one_result_is_refused(tmp_path: Path) -> None:

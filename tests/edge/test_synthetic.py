@@ -16,9 +16,9 @@ from edgeseg.commands.draw import draw as draw_command
 from edgeseg.datasets import open_data
 from edgeseg.errors import UsageError
 from edgeseg.synthetic import Drawn, draw
-from edgeseg.synthetic.randomness import generator
+from edgeseg.synthetic.noise import generator
 from edgeseg.synthetic.scene import compose
-from edgeseg.synthetic.tree import Tree, grow
+from edgeseg.synthetic.vessel_tree import Tree, grow
 
 SEEDS = range(6)
 
@@ -30,7 +30,11 @@ def drawings() -> list[Drawn]:
 
 @pytest.fixture(scope="module")
 def trees() -> list[Tree]:
-    return [tree for seed in SEEDS for tree in grow(compose(generator(seed, "scene")), generator(seed, "tree"))]
+    return [
+        tree
+        for seed in SEEDS
+        for tree in grow(compose(generator(seed, "scene")), generator(seed, "tree"))
+    ]
 
 
 @settings(max_examples=10, deadline=None)
@@ -134,13 +138,19 @@ def test_the_command_writes_what_draw_returns(tmp_path: Path) -> None:
     arguments = ["-o", str(folder), "--seed", "4", "--count", "2", "--size", "128", "--truth"]
     result = CliRunner().invoke(draw_command, arguments)
     assert result.exit_code == 0, result.output
-    files = [folder / kind / f"fundus_{seed}.png" for seed in (4, 5) for kind in ("images", "masks", "fov")]
+    files = [
+        folder / kind / f"fundus_{seed}.png"
+        for seed in (4, 5)
+        for kind in ("images", "masks", "fov")
+    ]
     assert result.output.split() == [str(file) for file in files]
     assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
 
 
 def test_with_the_truth_the_folder_is_a_data_set(tmp_path: Path) -> None:
-    CliRunner().invoke(draw_command, ["-o", str(tmp_path), "--seed", "5", "--size", "128", "--truth"])
+    CliRunner().invoke(
+        draw_command, ["-o", str(tmp_path), "--seed", "5", "--size", "128", "--truth"]
+    )
     (pair,) = open_data(f"pairs:{tmp_path}", "test").pairs
     loaded, drawn = pair.load(), draw(5, 128)
     assert np.array_equal(loaded.photo, drawn.photo)

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
+import edgeseg.run.results.overlay_video as video_module
 from edgeseg.errors import SurroundingsError
-from edgeseg.files import remove_left_over
-from edgeseg.results import video_writer
-from edgeseg.results.video_writer import overlay_video
+from edgeseg.run.results.overlay_video import overlay_video
+from edgeseg.system.files import remove_left_over
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -43,7 +43,10 @@ def test_without_a_frame_there_is_none(tmp_path: Path) -> None:
 
 
 def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), overlay_video(tmp_path, "eye", 25.0, live=False) as video:
+    with (
+        pytest.raises(ZeroDivisionError),
+        overlay_video(tmp_path, "eye", 25.0, live=False) as video,
+    ):
         video.write(PICTURE, START)
         raise ZeroDivisionError
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
@@ -53,15 +56,22 @@ def test_an_error_keeps_what_was_written(tmp_path: Path) -> None:
 def test_a_full_disk_is_noticed_while_there_is_room_to_close_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SurroundingsError, match="disk is full"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+    with (
+        pytest.raises(SurroundingsError, match="disk is full"),
+        overlay_video(tmp_path, "eye", 25.0, False) as video,
+    ):
         for _ in range(3):
             video.write(PICTURE, START)
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=1 << 30))
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda path: SimpleNamespace(free=1000, total=1 << 30)
+        )
         video.write(PICTURE, START)
     assert frames_of(video.path) == 3
 
 
-def test_a_frame_that_compresses_badly_leaves_room_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_compresses_badly_leaves_room_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A frame of noise takes a third of its bytes: more than a tenth of a small disk."""
     chance, total, kept = np.random.default_rng(0), 2 << 20, 0
 
@@ -70,7 +80,10 @@ def test_a_frame_that_compresses_badly_leaves_room_too(tmp_path: Path, monkeypat
         return SimpleNamespace(free=total - used, total=total)
 
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
-    with pytest.raises(SurroundingsError, match="disk is full"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+    with (
+        pytest.raises(SurroundingsError, match="disk is full"),
+        overlay_video(tmp_path, "eye", 25.0, False) as video,
+    ):
         while kept < 20:
             video.write(chance.integers(0, 255, (480, 640, 3), np.uint8), START)
             kept += 1
@@ -79,13 +92,20 @@ def test_a_frame_that_compresses_badly_leaves_room_too(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(("free", "message"), [(1000, "disk is full"), (1 << 30, "no video here")])
-def test_a_video_that_cannot_be_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, message: str) -> None:
+def test_a_video_that_cannot_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, message: str
+) -> None:
     def cannot(file: Path, fps: float, size: tuple[int, int]) -> None:
         file.unlink()  # as OpenCV does
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free, total=1 << 30))
-    monkeypatch.setattr(video_writer, "_writer", cannot)
-    with pytest.raises(SurroundingsError, match=message), overlay_video(tmp_path, "eye", 25.0, live=False):
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=free, total=1 << 30)
+    )
+    monkeypatch.setattr(video_module, "_writer", cannot)
+    with (
+        pytest.raises(SurroundingsError, match=message),
+        overlay_video(tmp_path, "eye", 25.0, live=False),
+    ):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -106,7 +126,10 @@ def test_pictures_of_another_size_and_of_odd_sizes(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_back_is_an_error_and_goes(tmp_path: Path) -> None:
     """As after a full disk: OpenCV writes what it can, and does not tell."""
-    with pytest.raises(SurroundingsError, match="written whole"), overlay_video(tmp_path, "eye", 25.0, False) as video:
+    with (
+        pytest.raises(SurroundingsError, match="written whole"),
+        overlay_video(tmp_path, "eye", 25.0, False) as video,
+    ):
         for _ in range(3):
             video.write(PICTURE, START)
         assert video.writer is not None

@@ -88,7 +88,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def device(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Device:
     device = Device(tmp_path_factory.mktemp("device"))
     _checked([sys.executable, "-m", "venv", str(device.folder)])
-    pip = [str(device.folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    pip = [
+        str(device.folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+    ]
     _checked([*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel)])
     return device
 
@@ -113,21 +119,29 @@ def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> Segme
 def test_the_wheel_holds_the_four_packages_with_their_types(wheel: Path) -> None:
     names = _names(wheel)
     for package, folder in FLOORS.items():
-        modules = {str(file.relative_to(ROOT / folder)) for file in (ROOT / folder / package).rglob("*.py")}
+        modules = {
+            str(file.relative_to(ROOT / folder)) for file in (ROOT / folder / package).rglob("*.py")
+        }
         assert {*modules, f"{package}/py.typed"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(FLOORS)
 
 
 def test_the_wheel_holds_the_shipped_models_and_their_card(wheel: Path) -> None:
-    shipped = {f"edgeseg/models/{file.name}" for file in (ROOT / "edge/edgeseg/models").glob("*.onnx")}
+    shipped = {
+        f"edgeseg/models/{file.name}" for file in (ROOT / "edge/edgeseg/models").glob("*.onnx")
+    }
     assert shipped
     assert {*shipped, "edgeseg/models/README.md"} <= _names(wheel)
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA"))
-        (licence,) = (archive.read(name) for name in archive.namelist() if name.endswith("/licenses/LICENSE"))
+        (metadata,) = (
+            archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")
+        )
+        (licence,) = (
+            archive.read(name) for name in archive.namelist() if name.endswith("/licenses/LICENSE")
+        )
     assert licence == (ROOT / "LICENSE").read_bytes()
     assert metadata.rstrip().endswith((ROOT / "README.md").read_text().rstrip())
 
@@ -150,9 +164,17 @@ def test_a_device_segments_a_photograph_from_python(device: Device, segmented: S
 
 def test_nothing_of_training_is_imported_where_it_could_be(segmented: Segmented) -> None:
     """The environment of these tests has torch, so here only the runtime's own manners keep it out."""
-    command = [sys.executable, "-c", SEGMENT_IN_PYTHON, str(segmented.photograph), str(segmented.mask)]
+    command = [
+        sys.executable,
+        "-c",
+        SEGMENT_IN_PYTHON,
+        str(segmented.photograph),
+        str(segmented.mask),
+    ]
     path = {"PYTHONPATH": str(ROOT / "edge")}
-    done = subprocess.run(command, env=os.environ | path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=os.environ | path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["imported"] == []
 
@@ -167,7 +189,9 @@ def test_help_loads_neither_runtime_nor_codecs(device: Device) -> None:
 
 
 @pytest.mark.parametrize(("verb", "extra"), [("convert", "export"), ("train", "train")])
-def test_a_verb_without_its_extra_says_how_to_install_it(device: Device, verb: str, extra: str) -> None:
+def test_a_verb_without_its_extra_says_how_to_install_it(
+    device: Device, verb: str, extra: str
+) -> None:
     done = device.edgeseg(verb, "--help")
     assert done.returncode == 7
     assert f"pip install '.[{extra}]'" in done.stderr
@@ -187,7 +211,11 @@ def _imported(importtime: str) -> set[str]:
 
 def _clean_environment() -> dict[str, str]:
     """Without what would let the environment see the source tree or colour the messages."""
-    return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "FORCE_COLOR"}}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTHONPATH", "FORCE_COLOR"}
+    }
 
 
 def _checked(command: list[str]) -> None:

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeseg.preprocessing import Preprocessing
-from edgeseg_export.channels_last import channels_last
-from edgeseg_export.graph import PhotoToProbability, to_onnx
-from edgeseg_export.half import to_half_compute
-from edgeseg_train.network import Architecture, build
+from edgeseg.preprocessing.config import Preprocessing
+from edgeseg_export.onnx_graph.channels_last import channels_last
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+from edgeseg_export.precision.fp16 import to_half_compute
+from edgeseg_train.network.resunet import Architecture, build
 
 
 class Shuffled(nn.Module):
@@ -33,7 +33,9 @@ class Shuffled(nn.Module):
         return y
 
 
-def graph_of(network: nn.Module, how: Preprocessing | None = None, dynamic: bool = False) -> onnx.ModelProto:
+def graph_of(
+    network: nn.Module, how: Preprocessing | None = None, dynamic: bool = False
+) -> onnx.ModelProto:
     how = how or Preprocessing(size=32)
     return to_onnx(PhotoToProbability(network.eval(), how), how.size, dynamic=dynamic)
 
@@ -41,7 +43,9 @@ def graph_of(network: nn.Module, how: Preprocessing | None = None, dynamic: bool
 def probability(model: onnx.ModelProto, size: int = 32) -> npt.NDArray[np.float32]:
     photo = np.random.default_rng(5).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
     onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     found: npt.NDArray[np.float32] = session.run(None, {"photo": photo})[0]
     return found
 
@@ -52,14 +56,23 @@ def kinds(model: onnx.ModelProto) -> Counter[str]:
 
 @pytest.mark.parametrize("skip", ["add", "concat"])
 @pytest.mark.parametrize("stem", [2, 4])
-def test_a_network_of_ours_stays_the_same_function(stem: Literal[2, 4], skip: Literal["add", "concat"]) -> None:
+def test_a_network_of_ours_stays_the_same_function(
+    stem: Literal[2, 4], skip: Literal["add", "concat"]
+) -> None:
     torch.manual_seed(stem)
     how = Preprocessing(size=32, std=(0.5, 1, 0.25))
     model = graph_of(build(Architecture("net", (8, 12), 16, stem=stem, size=32, skip=skip)), how)
     changed = channels_last(model)
     assert kinds(model)["DepthToSpace"] == 3
     assert kinds(changed)["DepthToSpace"] == kinds(changed)["Mul"] == 0
-    assert sum(len(node.attribute[0].ints) == 6 for node in changed.graph.node if node.op_type == "Transpose") == 0
+    assert (
+        sum(
+            len(node.attribute[0].ints) == 6
+            for node in changed.graph.node
+            if node.op_type == "Transpose"
+        )
+        == 0
+    )
     assert np.ptp(probability(model)) > 0.01
     assert np.allclose(probability(changed), probability(model), atol=1e-5)
     assert np.allclose(probability(to_half_compute(model)), probability(model), atol=1e-2)

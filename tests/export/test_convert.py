@@ -18,25 +18,29 @@ from torch import Tensor, nn
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
 from edgeseg.errors import ModelError
-from edgeseg.model_card import Licence, read_card
-from edgeseg.preprocessing import Preprocessing, preset
-from edgeseg.report import Check
-from edgeseg.runtimes import load as load_runtime
-from edgeseg_export import checks, convert, publish, simplify
-from edgeseg_export.card import card_of
-from edgeseg_export.graph import PhotoToProbability, to_onnx
-from edgeseg_export.measure import in_torch, measure
+from edgeseg.evaluation.result import Check
+from edgeseg.models.card import Licence, read_card
+from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.runtimes.base import load as load_runtime
+from edgeseg_export import command, publish
+from edgeseg_export.model_card import card_of
+from edgeseg_export.onnx_graph import simplify
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
 from edgeseg_export.source import of_checkpoint
+from edgeseg_export.verify import checks
+from edgeseg_export.verify.parity import in_torch, measure
 from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize, save
 from edgeseg_train.checkpoint import load as load_checkpoint
-from edgeseg_train.cost import gmac, parameters
-from edgeseg_train.network import Architecture, ResUNet, build, named
+from edgeseg_train.network.complexity import gmac, parameters
+from edgeseg_train.network.resunet import Architecture, ResUNet, build, named
 
 REFERENCE = preset("reference", 64)
 SIZES = (WorkingSize("default", 64, 0.4), WorkingSize("detail", 96, 0.45))
 
 
-def trained(how: Preprocessing = REFERENCE, sizes: tuple[WorkingSize, ...] = SIZES[:1]) -> Checkpoint:
+def trained(
+    how: Preprocessing = REFERENCE, sizes: tuple[WorkingSize, ...] = SIZES[:1]
+) -> Checkpoint:
     """A tiny checkpoint with random weights, its batch statistics not those of a fresh network."""
     torch.manual_seed(0)
     network = build(named("tiny"))
@@ -61,14 +65,16 @@ def run(*arguments: str | Path) -> Result:
 def one_drawing() -> Iterator[None]:
     """Parity on one drawn photograph instead of four."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "DRAWN", "synthetic:1")
+        patch.setattr(command, "DRAWN", "synthetic:1")
         yield
 
 
 def kill_simplifier(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """An onnxsim that is killed, as by the system when memory runs out."""
     (folder / "fake").mkdir()
-    (folder / "fake" / "onnxsim.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    (folder / "fake" / "onnxsim.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
     patch.setenv("PYTHONPATH", str(folder / "fake"))
 
 
@@ -84,7 +90,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save(trained(), folder / "whole.pt")
     save(trained(sizes=SIZES), folder / "net.pt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "DRAWN", "synthetic:1")
+        patch.setattr(command, "DRAWN", "synthetic:1")
         results = [run(folder / "whole.pt", "-o", folder / "out")]
         kill_simplifier(patch, folder)
         results.append(run(folder / "net.pt", "-o", folder / "out"))
@@ -100,21 +106,32 @@ FILES = [("whole", SIZES[0]), ("net", SIZES[0]), ("net-detail", SIZES[1])]
 
 
 def test_a_file_for_each_working_size_and_nothing_else(converted: Path) -> None:
-    assert {path.name for path in (converted / "out").iterdir()} == {f"{name}.fp32.onnx" for name, _ in FILES}
+    assert {path.name for path in (converted / "out").iterdir()} == {
+        f"{name}.fp32.onnx" for name, _ in FILES
+    }
 
 
 @pytest.mark.parametrize(("name", "size"), FILES)
-def test_the_card_says_what_the_checkpoint_says(converted: Path, name: str, size: WorkingSize) -> None:
+def test_the_card_says_what_the_checkpoint_says(
+    converted: Path, name: str, size: WorkingSize
+) -> None:
     source = converted / f"{name.removesuffix('-detail')}.pt"
     checkpoint = load_checkpoint(source)
     card = read_card(converted / "out" / f"{name}.fp32.onnx")
-    assert (card.name, card.architecture, card.precision, card.compute) == (name, "tiny", "fp32", "float32")
+    assert (card.name, card.architecture, card.precision, card.compute) == (
+        name,
+        "tiny",
+        "fp32",
+        "float32",
+    )
     assert card.preprocessing == replace(checkpoint.preprocessing, size=size.size)
     assert card.threshold == size.threshold
     assert card.parameters == parameters(checkpoint.network())
     assert card.gmac == pytest.approx(gmac(checkpoint.network(), size.size), abs=1e-3)
     assert card.training_data == (Licence("hrf", 24, "CC BY 4.0"), Licence("synthetic", 3, "drawn"))
-    assert card.evidence == {"hrf/validation/native": round(checkpoint.evidence[size.name]["hrf"], 4)}
+    assert card.evidence == {
+        "hrf/validation/native": round(checkpoint.evidence[size.name]["hrf"], 4)
+    }
     assert card.checkpoint_sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
 
 
@@ -125,7 +142,11 @@ def test_the_contract_of_a_model_file(converted: Path, name: str, size: int) -> 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     ((given,), (taken,)) = session.get_outputs(), session.get_inputs()
     assert (taken.name, taken.type, taken.shape) == ("photo", "tensor(uint8)", [1, size, size, 3])
-    assert (given.name, given.type, given.shape) == ("probability", "tensor(float)", [1, size, size])
+    assert (given.name, given.type, given.shape) == (
+        "probability",
+        "tensor(float)",
+        [1, size, size],
+    )
 
 
 @pytest.mark.parametrize(("name", "size"), [(name, size.size) for name, size in FILES])
@@ -144,7 +165,9 @@ def as_reference(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """(photograph / 255 - ImageNet's mean) / deviation, network, sigmoid: step by step, not as the export folds it."""
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
     with torch.inference_mode():
         logits: Tensor = network((pixels - mean) / std)
     return np.asarray(logits.sigmoid()[0, 0].numpy(), np.float32)
@@ -154,7 +177,9 @@ def test_the_same_checkpoint_gives_the_same_bytes(tmp_path: Path) -> None:
     save(trained(), tmp_path / "net.pt")
     for folder in ("one", "other"):
         assert run(tmp_path / "net.pt", "-o", tmp_path / folder, "--no-simplify").exit_code == 0
-    assert (tmp_path / "one/net.fp32.onnx").read_bytes() == (tmp_path / "other/net.fp32.onnx").read_bytes()
+    assert (tmp_path / "one/net.fp32.onnx").read_bytes() == (
+        tmp_path / "other/net.fp32.onnx"
+    ).read_bytes()
 
 
 def test_a_killed_simplifier_is_told_of(tmp_path: Path, no_simplifier: None) -> None:
@@ -162,7 +187,9 @@ def test_a_killed_simplifier_is_told_of(tmp_path: Path, no_simplifier: None) -> 
     result = run(tmp_path / "net.pt")
     assert result.exit_code == 0, result.output
     assert "onnxsim ended with -9" in " ".join(result.output.replace("│", " ").split())
-    assert read_card(tmp_path / "net.fp32.onnx").architecture == "tiny"  # beside the checkpoint, where no -o is given
+    assert (
+        read_card(tmp_path / "net.fp32.onnx").architecture == "tiny"
+    )  # beside the checkpoint, where no -o is given
 
 
 @pytest.mark.parametrize(
@@ -183,7 +210,9 @@ def test_whatever_the_simplifier_does_the_graph_stays(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(simplify, "SECONDS", 1 if "sleep" in code else 60)
     node = onnx.helper.make_node("Identity", ["a"], ["b"])
-    tensors = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
+    tensors = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"
+    ]
     model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", tensors[:1], tensors[1:]))
     same, reason = simplify.simplify(model)
     assert same is model
@@ -195,7 +224,9 @@ def test_the_simplifier_runs_no_file_of_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_simplifier: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "onnxsim.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()")
+    (tmp_path / "onnxsim.py").write_text(
+        "import pathlib; pathlib.Path(__file__).with_name('ran').touch()"
+    )
     simplify.simplify(onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [])))
     assert not (tmp_path / "ran").exists()
 
@@ -208,10 +239,15 @@ def test_a_precision_that_fails_is_not_published_and_its_older_file_goes(
     (tmp_path / "out").mkdir()
     for precision in ("fp32", "fp16w", "int8"):
         (tmp_path / "out" / f"net.{precision}.onnx").write_text("an earlier one")
-    result = run(tmp_path / "net.pt", "-o", tmp_path / "out", "--precision", "fp32,fp16w", "--no-simplify")
+    result = run(
+        tmp_path / "net.pt", "-o", tmp_path / "out", "--precision", "fp32,fp16w", "--no-simplify"
+    )
     assert result.exit_code == 4
     assert "net.fp16w.onnx: bytes" in result.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"net.fp32.onnx", "net.int8.onnx"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "net.fp32.onnx",
+        "net.int8.onnx",
+    }
     assert read_card(tmp_path / "out" / "net.fp32.onnx").precision == "fp32"
 
 
@@ -230,7 +266,10 @@ def test_parity_notices_another_network(tmp_path: Path) -> None:
     assert 1e-4 < different.value < 0.01
     with torch.no_grad():
         other.output[0].bias.fill_(float("nan"))  # type: ignore[index]
-    assert {check.name for check in compared(file, other, how, tmp_path) if not check} == {"finite", "difference"}
+    assert {check.name for check in compared(file, other, how, tmp_path) if not check} == {
+        "finite",
+        "difference",
+    }
     assert checks.check_card(file, card)
     assert not checks.check_card(file, card._replace(threshold=0.1))
 
@@ -238,7 +277,11 @@ def test_parity_notices_another_network(tmp_path: Path) -> None:
 def compared(file: Path, network: ResUNet, how: Preprocessing, scratch: Path) -> list[Check]:
     data_sets = [open_data("synthetic:1", "test")]
     truth = in_torch(PhotoToProbability(network, how), how, 0.5, data_sets, False, scratch)
-    return list(checks.check_measured("fp32", measure(load_runtime(file, how.size, "onnxruntime", 1), truth)))
+    return list(
+        checks.check_measured(
+            "fp32", measure(load_runtime(file, how.size, "onnxruntime", 1), truth)
+        )
+    )
 
 
 def test_exit_codes_of_what_is_refused(tmp_path: Path) -> None:
@@ -257,14 +300,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert run(tmp_path / "net.pt", "-o", tmp_path / "file" / "out").exit_code == 7
 
 
-@pytest.mark.parametrize("how", [preset("edge", 64), preset("reference", 64), Preprocessing(64, std=(0.5, 2, 1))])
+@pytest.mark.parametrize(
+    "how", [preset("edge", 64), preset("reference", 64), Preprocessing(64, std=(0.5, 2, 1))]
+)
 def test_the_graph_takes_a_photograph_as_it_is(how: Preprocessing) -> None:
     torch.manual_seed(0)
     network = build(Architecture("x", (4, 8), 8, 1, 1, "transposed", 0.1, 64)).eval()
     photo = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
-    pixels = (photo.permute(0, 3, 1, 2) / 255 - torch.tensor(how.mean).view(3, 1, 1)) / torch.tensor(how.std).view(
-        3, 1, 1
-    )
+    pixels = (
+        photo.permute(0, 3, 1, 2) / 255 - torch.tensor(how.mean).view(3, 1, 1)
+    ) / torch.tensor(how.std).view(3, 1, 1)
     with torch.inference_mode():
         got = PhotoToProbability(network, how)(photo)
         assert torch.allclose(got, network(pixels).sigmoid()[:, 0], atol=1e-5)

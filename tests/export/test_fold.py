@@ -12,13 +12,20 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from edgeseg_export.fold import fold_batch_norms
+from edgeseg_export.onnx_graph.fold_batchnorm import fold_batch_norms
 
 
 def exported(network: nn.Module, photo: torch.Tensor) -> onnx.ModelProto:
     buffer = io.BytesIO()
     mode = torch.onnx.TrainingMode.PRESERVE
-    torch.onnx.export(network.eval(), (photo,), buffer, input_names=["x"], dynamo=False, training=mode)  # type: ignore[arg-type]
+    torch.onnx.export(
+        network.eval(),
+        (photo,),
+        buffer,  # type: ignore[arg-type]
+        input_names=["x"],
+        dynamo=False,
+        training=mode,
+    )
     return onnx.load_from_string(buffer.getvalue())
 
 
@@ -39,7 +46,9 @@ def test_the_function_stays_and_the_node_goes(bias: bool) -> None:
     model = fold_batch_norms(exported(network, photo))
     assert [node.op_type for node in model.graph.node] == ["Conv", "Relu"]
     onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     (found,) = session.run(None, {"x": photo.numpy()})
     with torch.inference_mode():
         assert np.allclose(found, network(photo).numpy(), atol=1e-5)
@@ -50,7 +59,9 @@ def test_the_bytes_are_the_formulas() -> None:
     convolution, norm = nn.Conv2d(3, 4, 1, bias=False), moved(nn.BatchNorm2d(4))
     model = fold_batch_norms(exported(nn.Sequential(convolution, norm), torch.randn(1, 3, 4, 4)))
     kernel, scale, variance = (
-        t.detach().double().numpy() for t in (convolution.weight, norm.weight, norm.running_var) if t is not None
+        t.detach().double().numpy()
+        for t in (convolution.weight, norm.weight, norm.running_var)
+        if t is not None
     )
     factor = scale / np.sqrt(variance + np.float64(np.float32(norm.eps)))
     wanted = (kernel * factor.reshape(-1, 1, 1, 1)).astype(np.float32)
@@ -70,4 +81,8 @@ def test_a_convolution_that_others_read_is_left_alone() -> None:
             return both
 
     model = fold_batch_norms(exported(Twice(), torch.randn(1, 3, 4, 4)))
-    assert sorted(node.op_type for node in model.graph.node) == ["Add", "BatchNormalization", "Conv"]
+    assert sorted(node.op_type for node in model.graph.node) == [
+        "Add",
+        "BatchNormalization",
+        "Conv",
+    ]

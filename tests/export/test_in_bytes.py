@@ -12,27 +12,31 @@ import onnxruntime
 import pytest
 import torch
 
-from edgeseg.field_of_view import find
-from edgeseg.preprocess import preprocess
-from edgeseg.preprocessing import Preprocessing
+from edgeseg.field_of_view.detect import find
+from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.prepare import preprocess
 from edgeseg.synthetic import draw
-from edgeseg_export import int8
-from edgeseg_export.calibrate import ranges
-from edgeseg_export.channels_last import channels_last
-from edgeseg_export.graph import PhotoToProbability, to_onnx
-from edgeseg_export.in_bytes import in_bytes, photograph_range
-from edgeseg_train.network import Architecture, build
+from edgeseg_export.onnx_graph.channels_last import channels_last
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+from edgeseg_export.precision import int8
+from edgeseg_export.precision.calibration import ranges
+from edgeseg_export.precision.qdq_cleanup import in_bytes, photograph_range
+from edgeseg_train.network.resunet import Architecture, build
 
 SIZE = 64
 
 
-def quantised(how: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> onnx.ModelProto:
+def quantised(
+    how: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> onnx.ModelProto:
     """A small network of ours, as the quantiser leaves it."""
     monkeypatch.setattr(int8, "in_bytes", lambda model: model)
     torch.manual_seed(1)
     network = build(Architecture("net", (8, 16), 16, stem=4, size=SIZE, skip="add"))
     graph = tmp_path / "graph.onnx"
-    onnx.save(channels_last(to_onnx(PhotoToProbability(network.eval(), how), SIZE), scaled=False), graph)
+    onnx.save(
+        channels_last(to_onnx(PhotoToProbability(network.eval(), how), SIZE), scaled=False), graph
+    )
     photo = draw(3, 256).photo
     return int8.to_int8(graph, ranges(graph, [preprocess(photo, find(photo), how)], "percentile"))
 
@@ -42,7 +46,9 @@ def probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
     photo = np.random.default_rng(2).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     found: npt.NDArray[np.float32] = session.run(None, {"photo": photo})[0]
     return found
 
@@ -51,7 +57,9 @@ def kinds(model: onnx.ModelProto) -> Counter[str]:
     return Counter(node.op_type for node in model.graph.node)
 
 
-def test_bytes_are_moved_and_no_bit_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_are_moved_and_no_bit_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = quantised(Preprocessing(SIZE), tmp_path, monkeypatch)
     before = model.SerializeToString(deterministic=True)
     changed = in_bytes(model)
@@ -71,7 +79,10 @@ def test_bytes_are_moved_and_no_bit_changes(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("how", "kept"),
-    [(Preprocessing(SIZE, std=(0.5, 1, 0.25)), 1), (Preprocessing(SIZE, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5)), 0)],
+    [
+        (Preprocessing(SIZE, std=(0.5, 1, 0.25)), 1),
+        (Preprocessing(SIZE, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5)), 0),
+    ],
     ids=["channels differ", "a mean"],
 )
 def test_what_changes_the_photographs_bytes_stays(
@@ -83,7 +94,9 @@ def test_what_changes_the_photographs_bytes_stays(
     assert np.array_equal(probability(changed), probability(model))
 
 
-def test_the_range_of_a_photograph_is_known_whatever_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_range_of_a_photograph_is_known_whatever_was_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     quantised(Preprocessing(SIZE, std=(0.5, 0.5, 0.5)), tmp_path, monkeypatch)
     graph, photo = tmp_path / "graph.onnx", np.zeros((1, SIZE, SIZE, 3), np.uint8)
     known = photograph_range(onnx.load(graph))
@@ -95,7 +108,9 @@ def test_the_range_of_a_photograph_is_known_whatever_was_seen(tmp_path: Path, mo
         assert (lowest, highest) == (0, pytest.approx(2))
 
 
-def pair(scale: npt.NDArray[np.float32], zero: npt.NDArray[np.generic], other_scale: float = 0.5) -> onnx.ModelProto:
+def pair(
+    scale: npt.NDArray[np.float32], zero: npt.NDArray[np.generic], other_scale: float = 0.5
+) -> onnx.ModelProto:
     """Bytes that are dequantised, transposed and quantised again."""
     text = """
         <ir_version: 8, opset_import: ["": 17]>

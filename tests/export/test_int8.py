@@ -17,23 +17,24 @@ from torch import nn
 
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
-from edgeseg.model_card import read_card
-from edgeseg.preprocessing import preset
-from edgeseg.runtimes import load as load_runtime
-from edgeseg_export import calibrate, convert, int8
-from edgeseg_export.checks import initializer_bytes
+from edgeseg.models.card import read_card
+from edgeseg.preprocessing.config import preset
+from edgeseg.runtimes.base import load as load_runtime
+from edgeseg_export import command
+from edgeseg_export.precision import calibration, int8
+from edgeseg_export.precision.build import Exported, Order, export
 from edgeseg_export.source import Source
-from edgeseg_export.variants import Exported, Order, export
+from edgeseg_export.verify.checks import initializer_bytes
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
-from edgeseg_train.network import ARCHITECTURES, ResUNet, build, named
+from edgeseg_train.network.resunet import ARCHITECTURES, ResUNet, build, named
 
 Export = Callable[[str, int], Exported]
 
 
 @pytest.fixture(autouse=True)
 def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert, "DRAWN", "synthetic:1")
-    monkeypatch.setattr(calibrate, "DRAWN", "synthetic:2")
+    monkeypatch.setattr(command, "DRAWN", "synthetic:1")
+    monkeypatch.setattr(calibration, "DRAWN", "synthetic:2")
 
 
 def random_network(name: str) -> ResUNet:
@@ -64,7 +65,12 @@ def exported(tmp_path: Path) -> Export:
 
 
 def logits(file: Path, size: int, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    probability = load_runtime(file, size, "onnxruntime", 1).infer(photo).astype(np.float64).clip(1e-6, 1 - 1e-6)
+    probability = (
+        load_runtime(file, size, "onnxruntime", 1)
+        .infer(photo)
+        .astype(np.float64)
+        .clip(1e-6, 1 - 1e-6)
+    )
     found: npt.NDArray[np.float64] = np.log(probability / (1 - probability)).ravel()
     return found
 
@@ -89,32 +95,49 @@ def test_the_logits_of_the_published_network(exported: Export, tmp_path: Path) -
 def check_against_fp32(model: onnx.ModelProto, fp32: Path, size: int, file: Path) -> None:
     onnx.save(model, file)
     onnx.checker.check_model(str(file), full_check=True)
-    seen = calibrate.open_calibration((), preset("edge", size)).judged[0].prepared.tensor
+    seen = calibration.open_calibration((), preset("edge", size)).judged[0].prepared.tensor
     ours, theirs = logits(file, size, seen), logits(fp32, size, seen)
     assert ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)) >= 0.99
     assert initializer_bytes(model) <= 0.3 * initializer_bytes(onnx.load(fp32))
 
 
-def test_between_photograph_and_probability_all_is_in_integers(exported: Export, tmp_path: Path) -> None:
+def test_between_photograph_and_probability_all_is_in_integers(
+    exported: Export, tmp_path: Path
+) -> None:
     made = int8.to_int8(*ranges_of(exported("tiny", 64)))
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 4
-    onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(
+        made.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     operators = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
     assert operators.count("DequantizeLinear") == 1
     assert {"QLinearConv", "QLinearAdd", "QLinearConcat", "Sigmoid"} <= set(operators)
-    assert not {"QuantizeLinear", "Cast", "Mul", "Conv", "FusedConv", "Add", "Concat", "Relu"} & set(operators)
-    assert operators.count("Transpose") <= 5  # where blocks are moved: stem, two levels, head, and the logits
+    assert not {
+        "QuantizeLinear",
+        "Cast",
+        "Mul",
+        "Conv",
+        "FusedConv",
+        "Add",
+        "Concat",
+        "Relu",
+    } & set(operators)
+    assert (
+        operators.count("Transpose") <= 5
+    )  # where blocks are moved: stem, two levels, head, and the logits
 
 
 def ranges_of(one: Exported) -> tuple[Path, TensorsData]:
-    calibration = calibrate.open_calibration((), one.source.preprocessing)
-    trial = int8._trial(one, calibration.judged)
-    return trial.graph, calibrate.ranges(trial.graph, calibration.fed, "min-max")
+    photographs = calibration.open_calibration((), one.source.preprocessing)
+    trial = int8._trial(one, photographs.judged)
+    return trial.graph, calibration.ranges(trial.graph, photographs.fed, "min-max")
 
 
-def test_a_layer_that_costs_dice_stays_in_float(exported: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_that_costs_dice_stays_in_float(
+    exported: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(int8, "MOST_FLOAT_WEIGHTS", 1)
     monkeypatch.setattr(int8, "MOST_FLOAT_LAYERS", 1)
     monkeypatch.setattr(int8, "ENOUGH_FLIPS", 0)
@@ -123,7 +146,9 @@ def test_a_layer_that_costs_dice_stays_in_float(exported: Export, monkeypatch: p
     (left,) = (check for check in made.checks if check.name == "left in float")
     assert left.value == 1
     float_weights = [
-        t for t in made.model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) == 4
+        t
+        for t in made.model.graph.initializer
+        if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) == 4
     ]
     assert any(np.prod(t.dims) > 100 for t in float_weights)
 
@@ -133,16 +158,29 @@ def test_what_the_command_says_and_writes(tmp_path: Path) -> None:
     size = WorkingSize("default", 64, 0.5)
     evidence = {"default": {"hrf": 0.8}}
     save(
-        Checkpoint(named("tiny"), random_network("tiny").state_dict(), how, (size,), (), evidence), tmp_path / "net.pt"
+        Checkpoint(named("tiny"), random_network("tiny").state_dict(), how, (size,), (), evidence),
+        tmp_path / "net.pt",
     )
-    arguments = ["convert", str(tmp_path / "net.pt"), "--precision", "int8", "--no-simplify", "--max-dice-drop", "1"]
+    arguments = [
+        "convert",
+        str(tmp_path / "net.pt"),
+        "--precision",
+        "int8",
+        "--no-simplify",
+        "--max-dice-drop",
+        "1",
+    ]
     result = CliRunner().invoke(cli, [*arguments, "--data", "synthetic:1"])
     assert "give real ones with --calibrate" in result.stderr
-    assert result.exit_code in (0, 4), result.output  # random weights may turn over more pixels than is allowed
+    assert result.exit_code in (0, 4), (
+        result.output
+    )  # random weights may turn over more pixels than is allowed
     if result.exit_code == 0:
         card = read_card(tmp_path / "net.int8.onnx")
         assert (card.precision, card.compute) == ("int8", "int8")
-        assert set(card.evidence) == {"synthetic/test/native"}  # FP32's validation Dice is not INT8's
+        assert set(card.evidence) == {
+            "synthetic/test/native"
+        }  # FP32's validation Dice is not INT8's
     else:
         assert "flipped" in result.stderr
         assert not (tmp_path / "net.int8.onnx").exists()
@@ -150,5 +188,5 @@ def test_what_the_command_says_and_writes(tmp_path: Path) -> None:
 
 def test_a_spread_over_data_sets() -> None:
     nine = open_data("synthetic:9", "train")
-    picked = calibrate._spread([nine, nine], 4)
+    picked = calibration._spread([nine, nine], 4)
     assert [pair.name for pair in picked] == [nine.pairs[0].name, nine.pairs[-1].name] * 2

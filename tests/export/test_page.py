@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from edgeseg.report import Check, DataSetEvidence, Evidence, PhotographEvidence, Scores
-from edgeseg_export.measure import EDGES, Measured, Worst
-from edgeseg_export.page import page
+from edgeseg.evaluation.result import Check, Evidence
+from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg_export.report.html_report import page
+from edgeseg_export.verify.parity import EDGES, Measured, Worst
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
-from edgeseg.evaluation import evaluate
-from edgeseg.metrics import count
-from edgeseg.model_card import read_card
+from edgeseg.evaluation.metrics import count
+from edgeseg.evaluation.protocols import evaluate
 from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.runtimes import load as load_runtime
+from edgeseg.models.card import read_card
+from edgeseg.runtimes.base import load as load_runtime
 from edgeseg.synthetic import draw
-from edgeseg_export import convert
-from edgeseg_export.checks import check_bytes, check_dice, check_measured, initializer_bytes
-from edgeseg_export.graph import PhotoToProbability
-from edgeseg_export.measure import in_torch, measure
+from edgeseg_export import command
+from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.publish import sha256
+from edgeseg_export.verify.checks import check_bytes, check_dice, check_measured, initializer_bytes
+from edgeseg_export.verify.parity import in_torch, measure
 from edgeseg_train.checkpoint import load as load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "lean.pt"
@@ -42,8 +42,10 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained weights pass every check of FP32 and FP16, the share of flipped pixels among them."""
     folder = tmp_path_factory.mktemp("converted")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "DRAWN", "synthetic:1")
-        done = CliRunner().invoke(cli, ["convert", str(CHECKPOINT), "-o", str(folder), "--precision", "fp32,fp16"])
+        patch.setattr(command, "DRAWN", "synthetic:1")
+        done = CliRunner().invoke(
+            cli, ["convert", str(CHECKPOINT), "-o", str(folder), "--precision", "fp32,fp16"]
+        )
     assert done.exit_code == 0, done.output
     return folder
 
@@ -54,7 +56,9 @@ def test_every_shipped_file_is_made_from_the_checkpoint(converted: Path) -> None
     assert {f"{stem}.fp32.onnx" for stem in SHIPPED.values()} <= ours
     for name in ours:
         here, there = (onnx.load(folder / name).graph for folder in (FOLDER, converted))
-        assert {t.name: t.raw_data for t in here.initializer} == {t.name: t.raw_data for t in there.initializer}
+        assert {t.name: t.raw_data for t in here.initializer} == {
+            t.name: t.raw_data for t in there.initializer
+        }
         # A shipped card also holds the Dice of photographs that are not given here.
         card, again = read_card(FOLDER / name), read_card(converted / name)
         assert again.evidence.items() <= card.evidence.items()

@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 
 from edgeseg import Segmenter
-from edgeseg.cpu import features
 from edgeseg.datasets import open_data
-from edgeseg.evaluation import evaluate
-from edgeseg.model_card import read_card
-from edgeseg.model_choice import EIGHT_BIT
+from edgeseg.device.cpu import features
+from edgeseg.evaluation.protocols import evaluate
 from edgeseg.models import FOLDER
+from edgeseg.models.card import read_card
+from edgeseg.models.catalog import EIGHT_BIT
 from edgeseg_export.publish import sha256
 
 CARD = FOLDER / "README.md"
-ROW = re.compile(r"^\| `(?P<name>\S+\.onnx)` \| (?P<bytes>[\d,]+) \| `(?P<sha256>[0-9a-f]{64})` \| (?P<dice>.+) \|$")
+ROW = re.compile(
+    r"^\| `(?P<name>\S+\.onnx)` \| (?P<bytes>[\d,]+) \| `(?P<sha256>[0-9a-f]{64})` \| (?P<dice>.+) \|$"
+)
 FILES = tuple(sorted(file.name for file in FOLDER.glob("*.onnx")))
 WITHIN = 0.001
 
@@ -43,8 +45,15 @@ class Row:
 
 def rows() -> dict[str, Row]:
     """The card's table."""
-    found = [match for line in CARD.read_text(encoding="utf-8").splitlines() if (match := ROW.match(line))]
-    return {m["name"]: Row(m["name"], int(m["bytes"].replace(",", "")), m["sha256"], *_two(m["dice"])) for m in found}
+    found = [
+        match
+        for line in CARD.read_text(encoding="utf-8").splitlines()
+        if (match := ROW.match(line))
+    ]
+    return {
+        m["name"]: Row(m["name"], int(m["bytes"].replace(",", "")), m["sha256"], *_two(m["dice"]))
+        for m in found
+    }
 
 
 def _two(cells: str) -> tuple[float, float]:
@@ -70,7 +79,9 @@ def written() -> None:
     text = CARD.read_text(encoding="utf-8")
     for name in FILES:
         file = FOLDER / name
-        row = Row(name, file.stat().st_size, sha256(file), dice(name, "synthetic:4"), dice(name, drive))
+        row = Row(
+            name, file.stat().st_size, sha256(file), dice(name, "synthetic:4"), dice(name, drive)
+        )
         text = re.sub(rf"^\| `{re.escape(name)}` \|.*$", str(row), text, flags=re.MULTILINE)
     CARD.write_text(text, encoding="utf-8")
 
@@ -81,7 +92,10 @@ def test_the_card_lists_every_file() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_size_and_hash(name: str) -> None:
-    assert (rows()[name].size, rows()[name].sha256) == ((FOLDER / name).stat().st_size, sha256(FOLDER / name))
+    assert (rows()[name].size, rows()[name].sha256) == (
+        (FOLDER / name).stat().st_size,
+        sha256(FOLDER / name),
+    )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -93,9 +107,13 @@ def test_dice_of_drawn_photographs(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_dice_of_drive(name: str, data_root: Path) -> None:
     _skip_other_arithmetic(name)
-    assert dice(name, f"drive:{data_root / 'DRIVE'}") == pytest.approx(rows()[name].drive, abs=WITHIN)
+    assert dice(name, f"drive:{data_root / 'DRIVE'}") == pytest.approx(
+        rows()[name].drive, abs=WITHIN
+    )
 
 
 def _skip_other_arithmetic(name: str) -> None:
     if read_card(FOLDER / name).precision == "int8" and not features() & EIGHT_BIT.keys():
-        pytest.skip("this CPU has neither AVX2 nor dot product: ONNX Runtime has other INT8 kernels there")
+        pytest.skip(
+            "this CPU has neither AVX2 nor dot product: ONNX Runtime has other INT8 kernels there"
+        )

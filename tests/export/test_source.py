@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from edgeseg.cli import cli
 from edgeseg.errors import UsageError
-from edgeseg.model_card import read_card
-from edgeseg.preprocessing import preset
-from edgeseg.runtimes import load as load_runtime
-from edgeseg_export import convert
-from edgeseg_export.reading import Reading
-from edgeseg_train.network import build, named
+from edgeseg.models.card import read_card
+from edgeseg.preprocessing.config import preset
+from edgeseg.runtimes.base import load as load_runtime
+from edgeseg_export import command
+from edgeseg_export.output_spec import Reading
+from edgeseg_train.network.resunet import build, named
 
 FACTORY = """
 import torch
@@ -45,12 +45,14 @@ STRETCHED = 'size = 64\nfit = "stretch"\nstd = [0.5, 0.5, 0.5]\n'
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["convert", *map(str, arguments), "--precision", "fp32", "--no-simplify"])
+    return CliRunner().invoke(
+        cli, ["convert", *map(str, arguments), "--precision", "fp32", "--no-simplify"]
+    )
 
 
 @pytest.fixture(autouse=True)
 def one_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convert, "DRAWN", "synthetic:1")
+    monkeypatch.setattr(command, "DRAWN", "synthetic:1")
 
 
 def weights(name: str = "tiny") -> dict[str, Tensor]:
@@ -63,10 +65,16 @@ def weights(name: str = "tiny") -> dict[str, Tensor]:
 def test_a_bare_state_dict_of_the_family(tmp_path: Path, wrapped: str, prefix: str) -> None:
     bare = {f"{prefix}{key}": value for key, value in weights().items()}
     torch.save({wrapped: bare, "epoch": 3} if wrapped else bare, tmp_path / "net.pth")
-    result = run(tmp_path / "net.pth", "--arch", "tiny", "--preprocessing", "reference", "--size", "64")
+    result = run(
+        tmp_path / "net.pth", "--arch", "tiny", "--preprocessing", "reference", "--size", "64"
+    )
     assert result.exit_code == 0, result.output
     card = read_card(tmp_path / "net.fp32.onnx")
-    assert (card.architecture, card.threshold, card.preprocessing) == ("tiny", 0.5, preset("reference", 64))
+    assert (card.architecture, card.threshold, card.preprocessing) == (
+        "tiny",
+        0.5,
+        preset("reference", 64),
+    )
 
 
 @pytest.fixture
@@ -75,7 +83,10 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "somebodys.py").write_text(FACTORY)
     (tmp_path / "how.toml").write_text(STRETCHED)
     torch.manual_seed(0)
-    torch.save({f"conv.{k}": v for k, v in nn.Conv2d(3, 2, 3).state_dict().items()}, tmp_path / "theirs.pth")
+    torch.save(
+        {f"conv.{k}": v for k, v in nn.Conv2d(3, 2, 3).state_dict().items()},
+        tmp_path / "theirs.pth",
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -93,7 +104,11 @@ def test_a_network_that_is_not_ours(third_party: Path, arch: str, output: str) -
     conv.load_state_dict({key.removeprefix("conv."): value for key, value in stored.items()})
     channel = 0 if output == "logit" else 1
     with torch.inference_mode():
-        expected = conv(torch.from_numpy(photo).permute(0, 3, 1, 2) / 255 / 0.5)[0, channel].sigmoid().numpy()
+        expected = (
+            conv(torch.from_numpy(photo).permute(0, 3, 1, 2) / 255 / 0.5)[0, channel]
+            .sigmoid()
+            .numpy()
+        )
     assert np.abs(got - expected).max() < 1e-5
     card = read_card(third_party / "theirs.fp32.onnx")
     assert (card.architecture, card.preprocessing.fit, card.training_data) == (arch, "stretch", ())
@@ -115,14 +130,24 @@ def test_a_file_may_be_called_like_a_module_that_is_loaded(third_party: Path) ->
         (["--arch", "none.py:net", "--preprocessing", "how.toml"], 2, "none.py cannot be imported"),
         (["--arch", "somebodys:broken", "--preprocessing", "how.toml"], 2, "no weights at hand"),
         (["--arch", "somebodys:nothing", "--preprocessing", "how.toml"], 2, "returned a int"),
-        (["--arch", "somebodys:net", "--preprocessing", "how.toml", "--output", "2:logit"], 6, "gives 2 outputs"),
-        (["--arch", "somebodys:net", "--preprocessing", "how.toml", "--output", "vessels"], 2, "logit or probability"),
+        (
+            ["--arch", "somebodys:net", "--preprocessing", "how.toml", "--output", "2:logit"],
+            6,
+            "gives 2 outputs",
+        ),
+        (
+            ["--arch", "somebodys:net", "--preprocessing", "how.toml", "--output", "vessels"],
+            2,
+            "logit or probability",
+        ),
         (["--arch", "somebodys:net", "--preprocessing", "none.toml"], 6, "none.toml"),
         (["--arch", "tiny", "--preprocessing", "how.toml"], 6, "missing input_layer"),
         (["--arch", "huge", "--preprocessing", "how.toml"], 6, "'huge' is unknown"),
     ],
 )
-def test_refusals_in_one_line(third_party: Path, arguments: list[str], code: int, said: str) -> None:
+def test_refusals_in_one_line(
+    third_party: Path, arguments: list[str], code: int, said: str
+) -> None:
     result = run("theirs.pth", "-o", "out", *arguments)
     assert result.exit_code == code, result.output
     assert said in result.stderr
@@ -167,7 +192,15 @@ def damaged(kind: str, file: Path) -> None:
 def test_checkpoints_that_are_refused(tmp_path: Path, kind: str, said: str) -> None:
     damaged(kind, tmp_path / "net.pth")
     result = run(
-        tmp_path / "net.pth", "--arch", "tiny", "--preprocessing", "edge", "--size", "64", "-o", tmp_path / "x"
+        tmp_path / "net.pth",
+        "--arch",
+        "tiny",
+        "--preprocessing",
+        "edge",
+        "--size",
+        "64",
+        "-o",
+        tmp_path / "x",
     )
     assert result.exit_code == 6, result.output
     assert said in result.stderr

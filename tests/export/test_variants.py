@@ -12,17 +12,18 @@ import torch
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.model_card import read_card
-from edgeseg.preprocessing import preset
-from edgeseg_export import checks, convert
+from edgeseg.models.card import read_card
+from edgeseg.preprocessing.config import preset
+from edgeseg_export import command
+from edgeseg_export.verify import checks
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
-from edgeseg_train.network import ARCHITECTURES, build, named
+from edgeseg_train.network.resunet import ARCHITECTURES, build, named
 
 
 @pytest.fixture(autouse=True)
 def one_drawing() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "DRAWN", "synthetic:1")
+        patch.setattr(command, "DRAWN", "synthetic:1")
         yield
 
 
@@ -31,9 +32,14 @@ def run(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_the_probability_of_random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_probability_of_random_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """`resunet-deeper` as its authors publish it: a bare state dict, here of 255 MB."""
-    for precision in ("fp16", "fp16w"):  # any rounding turns pixels over where the weights are random
+    for precision in (
+        "fp16",
+        "fp16w",
+    ):  # any rounding turns pixels over where the weights are random
         monkeypatch.setitem(checks.LIMITS, precision, checks.Limits(0.51, 5e-3, None, 1e-3))
     torch.manual_seed(0)
     torch.save({"model_state_dict": build(named(name)).state_dict()}, tmp_path / "net.pth")
@@ -42,7 +48,9 @@ def test_the_probability_of_random_weights(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "net.pth").unlink()
     assert result.exit_code == 0, result.output
     files = json.loads(result.stdout)["files"]
-    assert [file["file"] for file in files] == [f"net.{precision}.onnx" for precision in ("fp32", "fp16", "fp16w")]
+    assert [file["file"] for file in files] == [
+        f"net.{precision}.onnx" for precision in ("fp32", "fp16", "fp16w")
+    ]
     limits = [{c["name"]: c["limit"] for c in file["checks"]}["difference"] for file in files]
     assert limits == [1e-4, 5e-3, 5e-3]
     for file in files:
@@ -69,7 +77,15 @@ def test_any_size_at_run_time(checkpoint: Path) -> None:
 
 
 def test_dice_goes_to_the_card_and_the_report(checkpoint: Path, tmp_path: Path) -> None:
-    arguments = ("--precision", "fp32", "--no-simplify", "--data", "synthetic:1", "--html", tmp_path / "report.html")
+    arguments = (
+        "--precision",
+        "fp32",
+        "--no-simplify",
+        "--data",
+        "synthetic:1",
+        "--html",
+        tmp_path / "report.html",
+    )
     result = run(checkpoint, *arguments, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
@@ -85,7 +101,15 @@ def test_dice_goes_to_the_card_and_the_report(checkpoint: Path, tmp_path: Path) 
 
 
 def test_a_dice_drop_that_is_not_allowed(checkpoint: Path, tmp_path: Path) -> None:
-    strict = ("--data", "synthetic:1", "--max-dice-drop", "-1", "--precision", "fp32", "--no-simplify")
+    strict = (
+        "--data",
+        "synthetic:1",
+        "--max-dice-drop",
+        "-1",
+        "--precision",
+        "fp32",
+        "--no-simplify",
+    )
     result = run(checkpoint, *strict, "-o", tmp_path / "out")
     assert result.exit_code == 4
     assert "n.fp32.onnx: Dice drop" in result.stderr

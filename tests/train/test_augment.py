@@ -13,10 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from edgeseg.arrays import Mask
-from edgeseg_train import augment
-from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, Colour, Draws, Move, Place, identity_grid, take
-from edgeseg_train.photographs import Batch, Example, Photographs
+from edgeseg.imaging.arrays import Mask
+from edgeseg_train.data import augmentation
+from edgeseg_train.data.augmentation import (
+    NO_AUGMENTATION,
+    Augmentation,
+    Colour,
+    Draws,
+    Move,
+    Place,
+    identity_grid,
+    take,
+)
+from edgeseg_train.data.photo_store import Batch, Example, Photographs
 
 ALL = Augmentation()
 EVERY = Augmentation(
@@ -40,7 +49,9 @@ def example(side: int = 200) -> Example:
     """Curved strokes as truth, a disc as field of view; the photograph's channels repeat both."""
     truth: Mask = np.zeros((side, side), np.uint8)
     for k in range(6):
-        cv2.ellipse(truth, (side // 2 + 12 * k, side // 3), (20 + 9 * k, 50), 25 * k, 10, 250, 255, 3)
+        cv2.ellipse(
+            truth, (side // 2 + 12 * k, side // 3), (20 + 9 * k, 50), 25 * k, 10, 250, 255, 3
+        )
     inside: Mask = np.zeros((side, side), np.uint8)
     cv2.circle(inside, (side // 2, side // 2), side // 2 - 12, 255, cv2.FILLED)
     photo = np.stack([truth, np.full_like(truth, 200), inside], axis=-1)
@@ -50,7 +61,9 @@ def example(side: int = 200) -> Example:
 def noise(side: int = 200) -> Example:
     """Random pixels, nowhere black, all of them in the field of view."""
     full: Mask = np.full((side, side), 255, np.uint8)
-    return Example(np.random.default_rng(side).integers(1, 256, (side, side, 3), np.uint8), full, full)
+    return Example(
+        np.random.default_rng(side).integers(1, 256, (side, side, 3), np.uint8), full, full
+    )
 
 
 def random_photos(*shape: int) -> Tensor:
@@ -60,7 +73,9 @@ def random_photos(*shape: int) -> Tensor:
 ONE = Photographs.of([[example()]])
 
 
-def take_one(x: float, y: float, size: int, how: Augmentation, seed: int, count: int = COUNT) -> Batch:
+def take_one(
+    x: float, y: float, size: int, how: Augmentation, seed: int, count: int = COUNT
+) -> Batch:
     """The same place of the one photograph several times."""
     return take(ONE, [Place(0, 0, (x, y))] * count, size, how, np.random.default_rng(seed))
 
@@ -97,7 +112,11 @@ def test_the_reference_systems_eleven_are_there() -> None:
 
 def test_draws_are_where_they_say() -> None:
     drawn = draws()
-    even, steep, bell = drawn.uniform(2, 3, 9000), drawn.log_uniform(0.1, 10, 9000), drawn.normal(4, 9000)
+    even, steep, bell = (
+        drawn.uniform(2, 3, 9000),
+        drawn.log_uniform(0.1, 10, 9000),
+        drawn.normal(4, 9000),
+    )
     assert {part.dtype for part in (even, steep, bell)} == {torch.float32}
     assert 2 <= even.min() < 2.01 and 2.99 < even.max() <= 3
     assert 0.099 < steep.min() < 0.11 and 9 < steep.max() < 10.01 and 0.8 < steep.median() < 1.25
@@ -107,7 +126,12 @@ def test_draws_are_where_they_say() -> None:
 def test_without_augmentation_crops_are_crops() -> None:
     """Of two photographs, one of them at two sizes, in one batch."""
     examples = [[example(), example(150)], [noise(90)]]
-    places = [Place(0, 0, (90, 110)), Place(1, 0, (40, 50)), Place(0, 1, (70, 62)), Place(0, 0, (50, 60), framed=True)]
+    places = [
+        Place(0, 0, (90, 110)),
+        Place(1, 0, (40, 50)),
+        Place(0, 1, (70, 62)),
+        Place(0, 0, (50, 60), framed=True),
+    ]
     got = take(Photographs.of(examples), places, SIDE, NO_AUGMENTATION, np.random.default_rng(0))
     for place, photo, truth, inside in zip(places, got.photo, got.truth, got.inside, strict=True):
         whole = examples[place.photograph][place.size]
@@ -115,7 +139,11 @@ def test_without_augmentation_crops_are_crops() -> None:
         seen = whole.inside[rows, columns]
         assert np.array_equal(truth[0] * 255, whole.truth[rows, columns])
         assert np.array_equal(inside[0] * 255, seen)
-        assert np.allclose(hwc(photo) * 255, np.where(seen[..., None] > 0, whole.photo[rows, columns], 0), atol=1e-3)
+        assert np.allclose(
+            hwc(photo) * 255,
+            np.where(seen[..., None] > 0, whole.photo[rows, columns], 0),
+            atol=1e-3,
+        )
 
 
 @pytest.mark.parametrize("move", [move for move, _ in ALL.moves])
@@ -127,7 +155,9 @@ def test_every_move_keeps_masks_binary_and_aligned(move: Move) -> None:
 
 @settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(8, 130), st.floats(0, 200), st.floats(0, 200))
-def test_all_moves_together_keep_masks_binary_and_aligned(seed: int, size: int, x: float, y: float) -> None:
+def test_all_moves_together_keep_masks_binary_and_aligned(
+    seed: int, size: int, x: float, y: float
+) -> None:
     got = take_one(x, y, size, replace(NO_AUGMENTATION, moves=EVERY.moves), seed, 2)
     assert got.photo.shape == (2, 3, size, size)
     assert got.truth.shape == got.inside.shape == (2, 1, size, size)
@@ -140,7 +170,9 @@ def check_aligned(got: Batch) -> None:
     assert {*got.truth.flatten().tolist(), *got.inside.flatten().tolist()} <= {0.0, 1.0}
     clear = inside & ((got.photo[:, 0] - 0.5).abs() > LEVEL)  # of the rounding to 256 levels
     assert torch.equal((got.photo[:, 0] > 0.5)[clear], (got.truth[:, 0] > 0)[clear])
-    assert (got.photo[:, 2] >= 0.25 - LEVEL)[inside].all()  # the least that the nearest pixel counts
+    assert (got.photo[:, 2] >= 0.25 - LEVEL)[
+        inside
+    ].all()  # the least that the nearest pixel counts
     assert not got.photo.movedim(1, -1)[~inside].any()
 
 
@@ -167,7 +199,7 @@ def test_a_seed_is_a_batch() -> None:
 def test_crops_of_a_batch_are_augmented_independently() -> None:
     photographs, places = Photographs.of([[noise()]]), [Place(0, 0, (80, 120))] * COUNT
     alone = [only_colour(colour) for colour, _ in ALL.colours]
-    alone += [only_move(move) for move, _ in ALL.moves if move not in augment.FLIPS]
+    alone += [only_move(move) for move, _ in ALL.moves if move not in augmentation.FLIPS]
     alone += [replace(NO_AUGMENTATION, cameras=EVERY.cameras)]
     for how in (EVERY, *alone):
         assert differ(take(photographs, places, SIDE, how, np.random.default_rng(0)).photo)
@@ -175,14 +207,17 @@ def test_crops_of_a_batch_are_augmented_independently() -> None:
 
 def test_a_chance_is_each_crops_own() -> None:
     plain = take_one(80, 120, SIDE, NO_AUGMENTATION, 0, 1).photo
-    for how in (only_colour(augment.gamma, 0.5), replace(NO_AUGMENTATION, moves=((augment.vertical_flip, 0.5),))):
+    for how in (
+        only_colour(augmentation.gamma, 0.5),
+        replace(NO_AUGMENTATION, moves=((augmentation.vertical_flip, 0.5),)),
+    ):
         same = (take_one(80, 120, SIDE, how, 0, 60).photo == plain).flatten(1).all(dim=1)
         assert 15 < same.sum() < 45
 
 
 def low_resolution(photo: Tensor, drawn: Draws) -> Tensor:
     """The camera as a colour."""
-    return augment.low_resolution(photo, photo[:, :1], drawn)[0]
+    return augmentation.low_resolution(photo, photo[:, :1], drawn)[0]
 
 
 @pytest.mark.parametrize("colour", [low_resolution, *(colour for colour, _ in ALL.colours)])
@@ -215,7 +250,9 @@ def test_the_photograph_is_left_alone() -> None:
 
 def test_coverage_keeps_what_half_of_a_pixel_would_lose() -> None:
     whole = example()
-    thin = Example(whole.photo, (whole.truth // 4).astype(np.uint8), whole.inside)  # a quarter of each pixel is vessel
+    thin = Example(
+        whole.photo, (whole.truth // 4).astype(np.uint8), whole.inside
+    )  # a quarter of each pixel is vessel
     for coverage in (False, True):
         place, rng = Place(0, 0, (90, 110)), np.random.default_rng(0)
         got = take(Photographs.of([[thin]]), [place], SIDE, NO_AUGMENTATION, rng, coverage)
@@ -226,7 +263,11 @@ def test_coverage_keeps_what_half_of_a_pixel_would_lose() -> None:
 def test_flips_flip() -> None:
     plain, left, top = (
         take_one(90, 110, SIDE, how, 0, 2)
-        for how in (NO_AUGMENTATION, only_move(augment.horizontal_flip), only_move(augment.vertical_flip))
+        for how in (
+            NO_AUGMENTATION,
+            only_move(augmentation.horizontal_flip),
+            only_move(augmentation.vertical_flip),
+        )
     )
     for part in PARTS:
         assert torch.equal(getattr(left, part), getattr(plain, part).flip(3))
@@ -247,7 +288,7 @@ def moved(move: Move, side: int = 101) -> tuple[Grid, Grid]:
 
 def test_shift_scale_rotate_is_that_and_nothing_else() -> None:
     angles = []
-    plain, grids = moved(augment.shift_scale_rotate)
+    plain, grids = moved(augmentation.shift_scale_rotate)
     for got in grids:
         points = np.c_[plain.reshape(-1, 2), np.ones(plain.size // 2)]
         fit, *_ = np.linalg.lstsq(points, got.reshape(-1, 2), rcond=None)
@@ -261,7 +302,7 @@ def test_shift_scale_rotate_is_that_and_nothing_else() -> None:
 
 
 def test_elastic_is_small_and_smooth() -> None:
-    plain, grids = moved(augment.elastic)
+    plain, grids = moved(augmentation.elastic)
     for got in grids:
         shift = (got - plain) / 101
         assert 0.002 < np.abs(shift).mean() < 0.03
@@ -271,7 +312,7 @@ def test_elastic_is_small_and_smooth() -> None:
 
 
 def test_grid_distortion_stretches_rows_and_columns_and_keeps_the_edges() -> None:
-    plain, grids = moved(augment.grid_distortion)
+    plain, grids = moved(augmentation.grid_distortion)
     for got in grids:
         assert not np.allclose(got, plain, atol=1)
         assert np.allclose(got[..., 0], got[:1, :, 0], atol=1e-5)  # a column stays one
@@ -285,7 +326,7 @@ def test_grid_distortion_stretches_rows_and_columns_and_keeps_the_edges() -> Non
 
 def test_optical_distortion_is_radial() -> None:
     signs = set()
-    plain, grids = moved(augment.optical_distortion)
+    plain, grids = moved(augmentation.optical_distortion)
     for got in grids:
         middle = 50
         assert not got[middle, middle].any()
@@ -314,7 +355,7 @@ def test_a_colour_change_keeps_shape_type_and_its_input(colour: Colour) -> None:
 
 
 def test_brightness_contrast_is_a_line() -> None:
-    for got in augment.brightness_contrast(LEVELS, draws()).numpy():
+    for got in augmentation.brightness_contrast(LEVELS, draws()).numpy():
         assert (got == got[:1, :1]).all()
         line = got[0, 0] * 255
         free = (line > 0) & (line < 255)
@@ -324,7 +365,7 @@ def test_brightness_contrast_is_a_line() -> None:
 
 
 def test_gamma_keeps_black_and_white() -> None:
-    for got in augment.gamma(LEVELS, draws())[:, 1, 0].numpy():
+    for got in augmentation.gamma(LEVELS, draws())[:, 1, 0].numpy():
         assert (got[0], got[255]) == (0, 1)
         assert (np.diff(got) > 0).all()
         power = np.log(got[128]) / np.log(128 / 255)
@@ -333,12 +374,12 @@ def test_gamma_keeps_black_and_white() -> None:
 
 
 def test_hue_saturation_keeps_greys_and_brightness() -> None:
-    assert torch.allclose(augment.hue_saturation(LEVELS, draws()), LEVELS, atol=1e-6)
+    assert torch.allclose(augmentation.hue_saturation(LEVELS, draws()), LEVELS, atol=1e-6)
     photo = random_photos(COUNT, 3, 64, 64)
-    got = augment.hue_saturation(photo, draws())
+    got = augmentation.hue_saturation(photo, draws())
     assert torch.allclose(got.amax(dim=1), photo.amax(dim=1), atol=1e-6)
     red = torch.tensor([200.0, 40.0, 40.0]).view(3, 1, 1).expand(60, 3, 4, 4) * LEVEL
-    hues = augment.hue_saturation(red, draws())[:, :, 0, 0]
+    hues = augmentation.hue_saturation(red, draws())[:, :, 0, 0]
     turned = cv2.cvtColor(hues.numpy()[None], cv2.COLOR_RGB2HSV)[0, :, 0]
     away = np.minimum(turned, 360 - turned)
     assert 15 < away.max() <= 20 + 1e-3
@@ -349,8 +390,12 @@ def test_hue_saturation_is_that_of_hsv() -> None:
     """In OpenCV's float images H is in degrees, S of 0 to 1. Pixels of equal channels are among these."""
     photo = (random_photos(COUNT, 3, 64, 64) * 8).round() / 8
     same = draws(3)
-    turns, factors = (same.uniform(*ends, COUNT, 1, 1, 1).flatten().tolist() for ends in ((-20, 20), (0.5, 1.5)))
-    for before, got, turn, factor in zip(photo, augment.hue_saturation(photo, draws(3)), turns, factors, strict=True):
+    turns, factors = (
+        same.uniform(*ends, COUNT, 1, 1, 1).flatten().tolist() for ends in ((-20, 20), (0.5, 1.5))
+    )
+    for before, got, turn, factor in zip(
+        photo, augmentation.hue_saturation(photo, draws(3)), turns, factors, strict=True
+    ):
         hsv = cv2.cvtColor(hwc(before), cv2.COLOR_RGB2HSV)
         hsv[..., 0] = (hsv[..., 0] + turn) % 360
         hsv[..., 1] = np.minimum(hsv[..., 1] * factor, 1)
@@ -358,7 +403,7 @@ def test_hue_saturation_is_that_of_hsv() -> None:
 
 
 def test_noise_has_no_bias_and_the_strength_that_it_says() -> None:
-    noisy = (augment.gaussian_noise(MIDDLE, draws()).numpy() - 128 / 255) * 255
+    noisy = (augmentation.gaussian_noise(MIDDLE, draws()).numpy() - 128 / 255) * 255
     for off in noisy:
         assert abs(off.mean()) < 0.3
         assert 1.9 < off.std() < 12.3
@@ -369,9 +414,9 @@ def test_noise_has_no_bias_and_the_strength_that_it_says() -> None:
 def test_blur_spreads_a_point_by_0_3_to_1_5_pixels() -> None:
     point = torch.zeros(COUNT, 3, 41, 41)
     point[..., 18:23, 18:23] = 1
-    spreads = spread(augment.gaussian_blur(point, draws())) - spread(point)
+    spreads = spread(augmentation.gaussian_blur(point, draws())) - spread(point)
     assert spreads.min() > 0 and spreads.max() < 1.5**2 + 0.01
-    assert torch.allclose(augment.gaussian_blur(MIDDLE, draws()), MIDDLE, atol=1e-6)
+    assert torch.allclose(augmentation.gaussian_blur(MIDDLE, draws()), MIDDLE, atol=1e-6)
 
 
 def spread(photo: Tensor) -> Tensor:
@@ -384,12 +429,16 @@ def test_blur_is_opencvs() -> None:
     photo = random_photos(COUNT, 3, 40, 30)
     sigmas = draws(3).uniform(0.3, 1.5, COUNT, 1).flatten().tolist()
     assert max(sigmas) > 1.3 and min(sigmas) < 0.5
-    for before, got, sigma in zip(photo, augment.gaussian_blur(photo, draws(3)), sigmas, strict=True):
-        np.testing.assert_allclose(hwc(got), cv2.GaussianBlur(hwc(before), (11, 11), sigma), atol=1e-5)
+    for before, got, sigma in zip(
+        photo, augmentation.gaussian_blur(photo, draws(3)), sigmas, strict=True
+    ):
+        np.testing.assert_allclose(
+            hwc(got), cv2.GaussianBlur(hwc(before), (11, 11), sigma), atol=1e-5
+        )
 
 
 def test_illumination_is_smooth_and_keeps_black() -> None:
-    got = augment.illumination(MIDDLE, draws()) * 255
+    got = augmentation.illumination(MIDDLE, draws()) * 255
     assert got.diff(dim=-1).abs().max() <= 16
     assert (got[:, 0].flatten(1).amax(dim=1) - got[:, 0].flatten(1).amin(dim=1)).min() > 10
-    assert not augment.illumination(torch.zeros(COUNT, 3, 8, 8), draws()).any()
+    assert not augmentation.illumination(torch.zeros(COUNT, 3, 8, 8), draws()).any()

@@ -15,9 +15,17 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.preprocessing import preset
-from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize, check_fit, load, read_tensors, save
-from edgeseg_train.network import build, named
+from edgeseg.preprocessing.config import preset
+from edgeseg_train.checkpoint import (
+    Checkpoint,
+    TrainingData,
+    WorkingSize,
+    check_fit,
+    load,
+    read_tensors,
+    save,
+)
+from edgeseg_train.network.resunet import build, named
 
 Plain = dict[str, object]
 
@@ -31,7 +39,10 @@ def trained() -> Checkpoint:
         weights=build(named("tiny")).state_dict(),
         preprocessing=preset("edge", 128),
         sizes=(WorkingSize("default", 128, 0.4), WorkingSize("detail", 256, 0.45)),
-        training_data=(TrainingData("hrf", 24, "CC BY 4.0"), TrainingData("synthetic", 3, "Apache-2.0")),
+        training_data=(
+            TrainingData("hrf", 24, "CC BY 4.0"),
+            TrainingData("synthetic", 3, "Apache-2.0"),
+        ),
         evidence={"default": {"mean": 0.7, "hrf": 0.8}},
     )
 
@@ -74,7 +85,10 @@ def test_a_network_of_a_checkpoint_is_its_own(trained: Checkpoint) -> None:
 
 
 def test_half_precision_weights_compute_in_fp32(tmp_path: Path, trained: Checkpoint) -> None:
-    half = {name: weight.half() if weight.is_floating_point() else weight for name, weight in trained.weights.items()}
+    half = {
+        name: weight.half() if weight.is_floating_point() else weight
+        for name, weight in trained.weights.items()
+    }
     save(replace(trained, weights=half), tmp_path / "half.pt")
     network = load(tmp_path / "half.pt").network()
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
@@ -86,7 +100,12 @@ def test_saving_replaces_whole_files_only(file: Path, trained: Checkpoint) -> No
 
 
 def test_the_weights_load_as_torch_advises(file: Path) -> None:
-    assert set(torch.load(file, weights_only=True)) >= {"architecture", "weights", "preprocessing", "training_data"}
+    assert set(torch.load(file, weights_only=True)) >= {
+        "architecture",
+        "weights",
+        "preprocessing",
+        "training_data",
+    }
 
 
 # What is refused
@@ -130,7 +149,9 @@ def test_a_torchscript_program_is_refused_with_the_remedy(tmp_path: Path) -> Non
     refused(tmp_path / "program.pt", "save its state_dict()")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello world, this is text\n", b"PK\x03\x04", b"\x80\x02.", bytes(1000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello world, this is text\n", b"PK\x03\x04", b"\x80\x02.", bytes(1000)]
+)
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.pt").write_bytes(content)
     refused(tmp_path / "x.pt")
@@ -169,7 +190,8 @@ def test_a_damaged_file_is_refused_or_loads(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [[1, 2], 5, torch.zeros(3), "text", None, {}, {"a": 1}, {"format": 2}, {3: 4, "x": 1}]
+    "content",
+    [[1, 2], 5, torch.zeros(3), "text", None, {}, {"a": 1}, {"format": 2}, {3: 4, "x": 1}],
 )
 def test_other_contents_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")
@@ -242,7 +264,9 @@ BN = "encoder1_1.bn1.running_var"
         (put("evidence", "default", value=0.7), ""),
     ],
 )
-def test_a_wrong_record_is_refused(file: Path, change: Callable[[Plain], object], said: str) -> None:
+def test_a_wrong_record_is_refused(
+    file: Path, change: Callable[[Plain], object], said: str
+) -> None:
     edited(file, change)
     refused(file, said)
 
@@ -253,7 +277,9 @@ def test_weights_of_another_member_are_refused(tmp_path: Path, trained: Checkpoi
 
 
 def test_fit_is_checked_without_the_architectures_memory(trained: Checkpoint) -> None:
-    large = replace(trained.architecture, widths=(8192,) * 8, bridge=8192, blocks=8)  # thousands of millions of weights
+    large = replace(
+        trained.architecture, widths=(8192,) * 8, bridge=8192, blocks=8
+    )  # thousands of millions of weights
     weights: dict[str, Tensor] = dict(trained.weights)
     with pytest.raises(ModelError, match="do not fit"):
         check_fit(large, weights)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from edgeseg_train.augment import NO_AUGMENTATION, Augmentation, brightness_contrast
-from edgeseg_train.crops import Crops
-from edgeseg_train.photographs import Batch, Example, Photographs
+from edgeseg_train.data.augmentation import NO_AUGMENTATION, Augmentation, brightness_contrast
+from edgeseg_train.data.crop_sampler import Crops
+from edgeseg_train.data.photo_store import Batch, Example, Photographs
 
 
 def flat(level: int, side: int) -> Example:
@@ -24,7 +24,9 @@ def flat(level: int, side: int) -> Example:
 def noise(side: int) -> Example:
     """Random pixels, nowhere black, all of them in the field of view."""
     inside = np.full((side, side), 255, np.uint8)
-    return Example(np.random.default_rng(5).integers(1, 256, (side, side, 3), np.uint8), inside, inside)
+    return Example(
+        np.random.default_rng(5).integers(1, 256, (side, side, 3), np.uint8), inside, inside
+    )
 
 
 @pytest.fixture
@@ -35,7 +37,10 @@ def crops() -> Crops:
 
 
 def equal(one: Batch, other: Batch) -> bool:
-    return all(torch.equal(getattr(one, part), getattr(other, part)) for part in ("photo", "truth", "inside"))
+    return all(
+        torch.equal(getattr(one, part), getattr(other, part))
+        for part in ("photo", "truth", "inside")
+    )
 
 
 def test_a_batch_is_tensors_of_0_to_1(crops: Crops) -> None:
@@ -50,7 +55,9 @@ def test_a_batch_is_tensors_of_0_to_1(crops: Crops) -> None:
 
 def colours(crops: Crops, steps: range) -> list[int]:
     """The colour of every crop."""
-    return [round(float(photo.max()) * 255) for step in steps for photo in crops.batch_at(step).photo]
+    return [
+        round(float(photo.max()) * 255) for step in steps for photo in crops.batch_at(step).photo
+    ]
 
 
 def test_every_photograph_has_its_turn_in_each_round(crops: Crops) -> None:
@@ -76,7 +83,9 @@ def test_a_step_is_the_same_whenever_it_is_made(crops: Crops) -> None:
 
 def test_processes_share_a_step(crops: Crops) -> None:
     """Photographs, sizes and places are those of one process with a batch for all."""
-    noisy = Crops(Photographs.of([[noise(96), noise(64)], [noise(80), noise(128)]]), 32, 8, 7, NO_AUGMENTATION)
+    noisy = Crops(
+        Photographs.of([[noise(96), noise(64)], [noise(80), noise(128)]]), 32, 8, 7, NO_AUGMENTATION
+    )
     for whole in (replace(crops, batch=8), noisy):
         alone = whole.batch_at(5)
         halves = [replace(whole, batch=4, rank=rank, world=2).batch_at(5) for rank in range(2)]
@@ -86,7 +95,9 @@ def test_processes_share_a_step(crops: Crops) -> None:
 def test_each_process_augments_its_own_crops() -> None:
     grey = Example(np.full((64, 64, 3), 90, np.uint8), *[np.full((64, 64), 255, np.uint8)] * 2)
     how = replace(NO_AUGMENTATION, colours=((brightness_contrast, 1.0),))
-    ranks = [Crops(Photographs.of([[grey]]), 32, 3, 0, how, rank, 2).batch_at(0) for rank in range(2)]
+    ranks = [
+        Crops(Photographs.of([[grey]]), 32, 3, 0, how, rank, 2).batch_at(0) for rank in range(2)
+    ]
     assert len({float(photo.max()) for batch in ranks for photo in batch.photo}) == 6
 
 
@@ -102,7 +113,9 @@ def test_some_crops_lie_on_whole_pixels_inside_the_square(size: int) -> None:
     """Their pixels are the photograph's own; at its edge they end where it ends."""
     whole, last = noise(96), 96 - size
     windows = {
-        whole.photo[y : y + size, x : x + size].tobytes(): (x, y) for x in range(last + 1) for y in range(last + 1)
+        whole.photo[y : y + size, x : x + size].tobytes(): (x, y)
+        for x in range(last + 1)
+        for y in range(last + 1)
     }
     seen = Crops(Photographs.of([[whole]]), size, 60, 0, NO_AUGMENTATION).batch_at(0)
     levels = (seen.photo.movedim(1, -1) * 255).round().to(torch.uint8).numpy()
@@ -118,7 +131,10 @@ def test_framed_crops_are_flipped_and_never_moved() -> None:
     crops = Crops(Photographs.of([[whole]]), 40, 60, 0, replace(NO_AUGMENTATION, moves=moves))
     photo = torch.from_numpy(whole.photo).movedim(-1, 0) / 255
     flips = [photo, photo.flip(1), photo.flip(2), photo.flip(1, 2)]
-    found = [[torch.allclose(crop, flip, atol=1e-4) for flip in flips] for crop in crops.batch_at(0).photo]
+    found = [
+        [torch.allclose(crop, flip, atol=1e-4) for flip in flips]
+        for crop in crops.batch_at(0).photo
+    ]
     assert 10 < sum(map(any, found)) < 30  # only a framed crop of this size shows the whole square
     assert all(any(which) for which in zip(*found, strict=True))
 

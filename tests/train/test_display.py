@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import SurroundingsError
-from edgeseg_train.display import Display, tensorboard
-from edgeseg_train.history import Point, read_log, write_log
+from edgeseg_train.reporting.log import Point, read_log, write_log
+from edgeseg_train.reporting.progress import Display, tensorboard
 
 POINT = Point(40, 2.5, 61.0, 1e-3, 0.31, 0.62, 0.45, 0.35, 0.71, 0.55, 0.4)
 
@@ -25,19 +25,30 @@ def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_tensorboard_gets_every_figure(tmp_path: Path) -> None:
     accumulator = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_accumulator", reason="the extra 'tensorboard' is not installed"
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="the extra 'tensorboard' is not installed",
     )
     tensorboard(tmp_path)(POINT)
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
-    names = {"training/loss", "training/Dice", "validation/loss", "validation/Dice", "learning rate"}
+    names = {
+        "training/loss",
+        "training/Dice",
+        "validation/loss",
+        "validation/Dice",
+        "learning rate",
+    }
     assert set(events.Tags()["scalars"]) == names
     assert events.Scalars("validation/Dice")[0].value == pytest.approx(0.71)
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
-    writer = pytest.importorskip("torch.utils.tensorboard", reason="the extra 'tensorboard' is not installed")
+def test_a_full_disk_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    writer = pytest.importorskip(
+        "torch.utils.tensorboard", reason="the extra 'tensorboard' is not installed"
+    )
 
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

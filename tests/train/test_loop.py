@@ -18,17 +18,17 @@ import pytest
 import torch
 
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.photo import encode_png
-from edgeseg.preprocessing import preset
+from edgeseg.imaging.photo import encode_png
+from edgeseg.preprocessing.config import preset
 from edgeseg.synthetic import draw
-from edgeseg_train.augment import Augmentation
 from edgeseg_train.checkpoint import TrainingData, WorkingSize, load, read_tensors, save
-from edgeseg_train.crops import Crops
-from edgeseg_train.loop import Run, read_state
-from edgeseg_train.machine import Arithmetic
-from edgeseg_train.network import named
-from edgeseg_train.photographs import Example, Photographs
-from edgeseg_train.plan import Plan
+from edgeseg_train.config import Plan
+from edgeseg_train.data.augmentation import Augmentation
+from edgeseg_train.data.crop_sampler import Crops
+from edgeseg_train.data.photo_store import Example, Photographs
+from edgeseg_train.network.resunet import named
+from edgeseg_train.training.compute import Arithmetic
+from edgeseg_train.training.trainer import Run, read_state
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,36 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def command(pairs: str, out: Path, *more: str) -> list[str]:
-    small = ["--arch", "tiny", "--size", "128", "--crop", "64", "--batch", "4", "--arithmetic", "float32"]
-    return [sys.executable, "-m", "edgeseg", "train", "--data", pairs, "--out", str(out), *small, *more]
+    small = [
+        "--arch",
+        "tiny",
+        "--size",
+        "128",
+        "--crop",
+        "64",
+        "--batch",
+        "4",
+        "--arithmetic",
+        "float32",
+    ]
+    return [
+        sys.executable,
+        "-m",
+        "edgeseg",
+        "train",
+        "--data",
+        pairs,
+        "--out",
+        str(out),
+        *small,
+        *more,
+    ]
 
 
 def start(pairs: str, out: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(pairs, out, *more), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(pairs, out, *more), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
@@ -64,30 +88,41 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def test_a_run_starts_from_another_runs_weights_and_keeps_what_they_were_trained_on(pairs: str, tmp_path: Path) -> None:
+def test_a_run_starts_from_another_runs_weights_and_keeps_what_they_were_trained_on(
+    pairs: str, tmp_path: Path
+) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     subprocess.run(command(pairs, first, "--epochs", "2"), check=True, capture_output=True)
     begun = load(first / "best.pt")
     other = replace(begun, training_data=(TrainingData("drive", 20, "for research use"),))
     save(other, first / "of_drive.pt")
     gentle = ["--start", str(first / "of_drive.pt"), "--epochs", "1", "--learning-rate", "1e-9"]
-    gentle_command = [part for part in command(pairs, second, *gentle) if part not in ("--arch", "tiny")]
+    gentle_command = [
+        part for part in command(pairs, second, *gentle) if part not in ("--arch", "tiny")
+    ]
     subprocess.run(gentle_command, check=True, capture_output=True)
     ended = load(second / "best.pt")
     learned = {name for name, _ in ended.network().named_parameters()}
-    assert all(torch.allclose(ended.weights[name], begun.weights[name], atol=1e-5) for name in learned)
+    assert all(
+        torch.allclose(ended.weights[name], begun.weights[name], atol=1e-5) for name in learned
+    )
     assert [data.name for data in ended.training_data] == ["drive", "pairs"]
     subprocess.run([*gentle_command, "--resume"], check=True, capture_output=True)
     again = load(second / "best.pt")  # of a finished run nothing is mixed a second time
     assert all(torch.equal(again.weights[name], ended.weights[name]) for name in ended.weights)
     assert ended.training_data[0].licence == "for research use"
     wrong = subprocess.run(
-        command(pairs, tmp_path / "third", *gentle, "--arch", "lean"), capture_output=True, text=True, check=False
+        command(pairs, tmp_path / "third", *gentle, "--arch", "lean"),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert wrong.returncode == 2 and "'tiny'" in wrong.stderr
 
 
-def test_killed_at_random_and_resumed_ends_with_the_same_weights(pairs: str, tmp_path: Path) -> None:
+def test_killed_at_random_and_resumed_ends_with_the_same_weights(
+    pairs: str, tmp_path: Path
+) -> None:
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     subprocess.run(command(pairs, whole, "--epochs", "6"), check=True, capture_output=True)
     chance, kills = random.Random(0), 0
@@ -116,7 +151,9 @@ def test_killed_at_random_and_resumed_ends_with_the_same_weights(pairs: str, tmp
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_a_signal_saves_and_stops(pairs: str, tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_saves_and_stops(
+    pairs: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     process = start(pairs, tmp_path / "run", "--epochs", "10000")
     wait_for(tmp_path / "run" / "last.pt", process)
     process.send_signal(number)
@@ -129,7 +166,14 @@ def test_a_signal_saves_and_stops(pairs: str, tmp_path: Path, number: signal.Sig
 
 
 def test_two_processes_through_torchrun(pairs: str, tmp_path: Path) -> None:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    ]
     done = subprocess.run(
         [*torchrun, *command(pairs, tmp_path / "run", "--epochs", "2")[1:]],
         capture_output=True,
@@ -145,7 +189,11 @@ def test_two_processes_through_torchrun(pairs: str, tmp_path: Path) -> None:
 
 def test_what_a_finished_run_leaves(pairs: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    subprocess.run(command(pairs, out, "--epochs", "2", "--size", "detail=192"), check=True, capture_output=True)
+    subprocess.run(
+        command(pairs, out, "--epochs", "2", "--size", "detail=192"),
+        check=True,
+        capture_output=True,
+    )
     trained = load(out / "best.pt")
     assert [size.name for size in trained.sizes] == ["default", "detail"]
     assert all(0 < size.threshold < 1 for size in trained.sizes)
@@ -153,14 +201,18 @@ def test_what_a_finished_run_leaves(pairs: str, tmp_path: Path) -> None:
     assert trained.training_data[0].photographs == 4
     rows = list(csv.DictReader((out / "log.csv").read_text().splitlines()))
     assert rows[-1]["epoch"] == "2" and rows[-1]["validation_dice"]
-    picture = cv2.imdecode(np.frombuffer((out / "curves.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(
+        np.frombuffer((out / "curves.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR
+    )
     assert picture is not None and picture.std() > 5
 
 
 def test_a_run_is_not_overwritten_nor_mixed_with_another(pairs: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     subprocess.run(command(pairs, out, "--epochs", "1"), check=True, capture_output=True)
-    again = subprocess.run(command(pairs, out, "--epochs", "1"), check=False, capture_output=True, text=True)
+    again = subprocess.run(
+        command(pairs, out, "--epochs", "1"), check=False, capture_output=True, text=True
+    )
     assert again.returncode == 2 and "--resume" in again.stderr
     other = command(pairs, out, "--epochs", "2", "--seed", "5", "--resume")
     mixed = subprocess.run(other, check=False, capture_output=True, text=True)
@@ -171,7 +223,9 @@ def test_minutes_count_all_sittings(tmp_path: Path) -> None:
     """What came before the first step too; what follows the last is set aside."""
     working = (WorkingSize("default", 64), WorkingSize("detail", 128))
     plan = Plan(named("tiny"), preset("edge", 64), working, (64,), minutes=2)
-    example = Example(*(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
+    example = Example(
+        *(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64)))
+    )
     crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
 
     def sitting(already: float) -> Run:
@@ -192,9 +246,13 @@ def test_minutes_count_all_sittings(tmp_path: Path) -> None:
 
 def test_a_resumed_run_knows_the_weights_that_it_started_from(tmp_path: Path) -> None:
     plan = Plan(named("tiny"), preset("edge", 64), (WorkingSize("default", 64),), (64,), minutes=2)
-    example = Example(*(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64))))
+    example = Example(
+        *(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64)))
+    )
     crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
-    first, second = (Run(plan, tmp_path, (), crops, (), torch.device("cpu"), Arithmetic()) for _ in range(2))
+    first, second = (
+        Run(plan, tmp_path, (), crops, (), torch.device("cpu"), Arithmetic()) for _ in range(2)
+    )
     begun = first.checkpoint()
     first.start_from(begun)
     first._save()
@@ -218,5 +276,7 @@ def test_the_rate_warms_up_and_falls() -> None:
     plan = Plan(named("tiny"), preset("edge", 128), (), (128,), epochs=1)
     rates = [plan.rate_at(progress / 100) for progress in range(101)]
     assert max(rates) == pytest.approx(plan.learning_rate, rel=1e-3)
-    assert rates[0] < 0.01 * plan.learning_rate and rates[-1] == pytest.approx(0.01 * plan.learning_rate)
+    assert rates[0] < 0.01 * plan.learning_rate and rates[-1] == pytest.approx(
+        0.01 * plan.learning_rate
+    )
     assert rates[4:] == sorted(rates[4:], reverse=True)

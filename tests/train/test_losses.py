@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgeseg_train.losses import LossWeights, cross_entropy, dice_loss, focal_loss, total_loss
+from edgeseg_train.training.losses import (
+    LossWeights,
+    cross_entropy,
+    dice_loss,
+    focal_loss,
+    total_loss,
+)
 
 QUARTERS = log(3)  # the logit of a probability of 3/4
 
@@ -24,7 +30,9 @@ def test_dice_by_hand() -> None:
     # The same with the background outside: 1 - (1 + 1) / (1/2 + 1 + 1).
     assert dice_loss(row(0, 0), row(1, 0), row(1, 0)).item() == pytest.approx(1 / 5)
     # Probabilities 3/4 and 1/4 without smoothing: 1 - 2 * 3/4 / (1 + 1).
-    assert dice_loss(row(QUARTERS, -QUARTERS), row(1, 0), row(1, 1), smooth=0).item() == pytest.approx(1 / 4)
+    assert dice_loss(
+        row(QUARTERS, -QUARTERS), row(1, 0), row(1, 1), smooth=0
+    ).item() == pytest.approx(1 / 4)
 
 
 def test_dice_of_a_perfect_and_of_an_empty_answer() -> None:
@@ -34,7 +42,9 @@ def test_dice_of_a_perfect_and_of_an_empty_answer() -> None:
 
 def test_dice_is_over_the_whole_batch() -> None:
     logits, truth = torch.randn(4, 1, 3, 3), (torch.rand(4, 1, 3, 3) > 0.5).float()
-    together = dice_loss(logits.reshape(1, 1, 12, 3), truth.reshape(1, 1, 12, 3), torch.ones(1, 1, 12, 3))
+    together = dice_loss(
+        logits.reshape(1, 1, 12, 3), truth.reshape(1, 1, 12, 3), torch.ones(1, 1, 12, 3)
+    )
     assert dice_loss(logits, truth, torch.ones_like(truth)).item() == pytest.approx(together.item())
 
 
@@ -42,7 +52,9 @@ def test_cross_entropy_by_hand() -> None:
     assert cross_entropy(row(0), row(1), row(1)).item() == pytest.approx(log(2))
     both = cross_entropy(row(QUARTERS, QUARTERS), row(1, 0), row(1, 1)).item()
     assert both == pytest.approx((log(4 / 3) + log(4)) / 2)
-    assert cross_entropy(row(QUARTERS, QUARTERS), row(1, 0), row(0, 1)).item() == pytest.approx(log(4))
+    assert cross_entropy(row(QUARTERS, QUARTERS), row(1, 0), row(0, 1)).item() == pytest.approx(
+        log(4)
+    )
 
 
 def test_focal_by_hand() -> None:

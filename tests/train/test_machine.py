@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from edgeseg_train import machine
-from edgeseg_train.machine import Arithmetic, fastest
-from edgeseg_train.network import Architecture, named
+from edgeseg_train.network.resunet import Architecture, named
+from edgeseg_train.training import compute
+from edgeseg_train.training.compute import Arithmetic, fastest
 
 CPU = torch.device("cpu")
 PLAIN, NHWC = Arithmetic(), Arithmetic(channels_last=True)
@@ -17,40 +17,49 @@ Shape = tuple[int, int, int, int]
 
 
 @pytest.mark.parametrize(("seconds", "chosen"), [(0.5, NHWC), (0.95, PLAIN), (1.5, PLAIN)])
-def test_noise_does_not_choose(monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: Arithmetic) -> None:
-    monkeypatch.setattr(machine, "_race", lambda *arguments: {PLAIN: 1.0, NHWC: seconds})
+def test_noise_does_not_choose(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, chosen: Arithmetic
+) -> None:
+    monkeypatch.setattr(compute, "_race", lambda *arguments: {PLAIN: 1.0, NHWC: seconds})
     assert fastest(named("tiny"), 64, 2, CPU) == chosen
 
 
 @pytest.mark.parametrize(("name", "batch"), [("tiny", 8), ("compact", 8), ("resunet-deeper", 1)])
-def test_a_large_network_is_tried_on_a_small_batch(monkeypatch: pytest.MonkeyPatch, name: str, batch: int) -> None:
+def test_a_large_network_is_tried_on_a_small_batch(
+    monkeypatch: pytest.MonkeyPatch, name: str, batch: int
+) -> None:
     tried: list[Shape] = []
 
     def race(
-        architecture: Architecture, shape: Shape, device: torch.device, candidates: Sequence[Arithmetic]
+        architecture: Architecture,
+        shape: Shape,
+        device: torch.device,
+        candidates: Sequence[Arithmetic],
     ) -> dict[Arithmetic, float]:
         tried.append(shape)
         return dict.fromkeys(candidates, 1.0)
 
-    monkeypatch.setattr(machine, "_race", race)
+    monkeypatch.setattr(compute, "_race", race)
     assert fastest(named(name), 256, 8, CPU) == PLAIN
     assert tried == [(batch, 3, 256, 256)]
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 2), (1e9, 1 + machine.TRIAL_STEPS)])
-def test_no_round_starts_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int) -> None:
+@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 2), (1e9, 1 + compute.TRIAL_STEPS)])
+def test_no_round_starts_when_the_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int
+) -> None:
     made: list[Arithmetic] = []
 
     def step(*arguments: object) -> Callable[[], None]:
         return lambda: made.append(PLAIN)
 
-    monkeypatch.setattr(machine, "_step", step)
-    monkeypatch.setattr(machine, "TRIAL_SECONDS", seconds)
-    found = machine._race(named("tiny"), (1, 3, 32, 32), CPU, [PLAIN, NHWC])
+    monkeypatch.setattr(compute, "_step", step)
+    monkeypatch.setattr(compute, "TRIAL_SECONDS", seconds)
+    found = compute._race(named("tiny"), (1, 3, 32, 32), CPU, [PLAIN, NHWC])
     assert set(found) == {PLAIN, NHWC}
     assert len(made) == 2 * steps
 
 
 def test_a_real_race_has_a_winner() -> None:
-    found = machine._race(named("tiny"), (1, 3, 32, 32), CPU, [PLAIN, NHWC])
+    found = compute._race(named("tiny"), (1, 3, 32, 32), CPU, [PLAIN, NHWC])
     assert all(seconds > 0 for seconds in found.values())

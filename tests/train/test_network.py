@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.errors import ModelError
-from edgeseg_train.cost import gmac, parameters
-from edgeseg_train.network import ARCHITECTURES, Architecture, ResUNet, build, named
+from edgeseg_train.network.complexity import gmac, parameters
+from edgeseg_train.network.resunet import ARCHITECTURES, Architecture, ResUNet, build, named
 
 COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
 
@@ -25,17 +25,34 @@ def shapes_only(name: str) -> ResUNet:
 def published_names() -> set[str]:
     """Every entry of the published state dict, from its description."""
     norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    names = {"input_layer.0.weight", *(f"input_layer.1.{part}" for part in norm), "output.weight", "output.bias"}
-    blocks = {f"{kind}{level}_{k}" for kind in ("encoder", "decoder") for level in (1, 2, 3, 4) for k in (1, 2)}
+    names = {
+        "input_layer.0.weight",
+        *(f"input_layer.1.{part}" for part in norm),
+        "output.weight",
+        "output.bias",
+    }
+    blocks = {
+        f"{kind}{level}_{k}"
+        for kind in ("encoder", "decoder")
+        for level in (1, 2, 3, 4)
+        for k in (1, 2)
+    }
     changing = (
-        {f"encoder{level}_1" for level in (2, 3, 4)} | {f"decoder{level}_1" for level in (1, 2, 3, 4)} | {"bridge1"}
+        {f"encoder{level}_1" for level in (2, 3, 4)}
+        | {f"decoder{level}_1" for level in (1, 2, 3, 4)}
+        | {"bridge1"}
     )
     for block in blocks | {"bridge1", "bridge2"}:
         names |= {f"{block}.conv1.weight", f"{block}.conv2.weight"}
         names |= {f"{block}.{bn}.{part}" for bn in ("bn1", "bn2") for part in norm}
         if block in changing:
-            names |= {f"{block}.shortcut.0.weight", *(f"{block}.shortcut.1.{part}" for part in norm)}
-    return names | {f"upconv{level}.{part}" for level in (1, 2, 3, 4) for part in ("weight", "bias")}
+            names |= {
+                f"{block}.shortcut.0.weight",
+                *(f"{block}.shortcut.1.{part}" for part in norm),
+            }
+    return names | {
+        f"upconv{level}.{part}" for level in (1, 2, 3, 4) for part in ("weight", "bias")
+    }
 
 
 def test_the_published_system_to_the_letter() -> None:
@@ -75,17 +92,25 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
     """The reference system's forward pass, from its description."""
 
     def norm(name: str, x: Tensor) -> Tensor:
-        mean, var, scale, shift = (weights[f"{name}.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        mean, var, scale, shift = (
+            weights[f"{name}.{p}"] for p in ("running_mean", "running_var", "weight", "bias")
+        )
         return functional.batch_norm(x, mean, var, scale, shift)
 
     def block(name: str, x: Tensor) -> Tensor:
-        y = norm(f"{name}.bn1", functional.conv2d(x, weights[f"{name}.conv1.weight"], padding=1)).relu()
+        y = norm(
+            f"{name}.bn1", functional.conv2d(x, weights[f"{name}.conv1.weight"], padding=1)
+        ).relu()
         y = norm(f"{name}.bn2", functional.conv2d(y, weights[f"{name}.conv2.weight"], padding=1))
         if f"{name}.shortcut.0.weight" in weights:
-            x = norm(f"{name}.shortcut.1", functional.conv2d(x, weights[f"{name}.shortcut.0.weight"]))
+            x = norm(
+                f"{name}.shortcut.1", functional.conv2d(x, weights[f"{name}.shortcut.0.weight"])
+            )
         return (y + x).relu()
 
-    x = norm("input_layer.1", functional.conv2d(photo, weights["input_layer.0.weight"], padding=3)).relu()
+    x = norm(
+        "input_layer.1", functional.conv2d(photo, weights["input_layer.0.weight"], padding=3)
+    ).relu()
     skips = []
     for level in (1, 2, 3, 4):
         x = block(f"encoder{level}_2", block(f"encoder{level}_1", x))
@@ -93,8 +118,12 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
         x = functional.max_pool2d(x, 2)
     x = block("bridge2", block("bridge1", x))
     for level in (4, 3, 2, 1):
-        x = functional.conv_transpose2d(x, weights[f"upconv{level}.weight"], weights[f"upconv{level}.bias"], stride=2)
-        x = block(f"decoder{level}_2", block(f"decoder{level}_1", torch.cat([x, skips[level - 1]], dim=1)))
+        x = functional.conv_transpose2d(
+            x, weights[f"upconv{level}.weight"], weights[f"upconv{level}.bias"], stride=2
+        )
+        x = block(
+            f"decoder{level}_2", block(f"decoder{level}_1", torch.cat([x, skips[level - 1]], dim=1))
+        )
     return functional.conv2d(x, weights["output.weight"], weights["output.bias"])
 
 
@@ -108,7 +137,9 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
         ("compact-wide", 1.71, 7.55),
     ],
 )
-def test_compact_members_cost_a_fiftieth_of_the_reference(name: str, millions: float, giga: float) -> None:
+def test_compact_members_cost_a_fiftieth_of_the_reference(
+    name: str, millions: float, giga: float
+) -> None:
     network, member = shapes_only(name), named(name)
     assert parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
     assert gmac(network, member.size) == pytest.approx(giga, rel=0.01)
@@ -137,7 +168,12 @@ def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
     assert member.size % member.multiple == 0
     side = member.multiple
     with torch.inference_mode():
-        assert network.eval()(torch.zeros(1, 3, side, side, device="meta")).shape == (1, 1, side, side)
+        assert network.eval()(torch.zeros(1, 3, side, side, device="meta")).shape == (
+            1,
+            1,
+            side,
+            side,
+        )
         with pytest.raises(RuntimeError):
             network(torch.zeros(1, 3, side + side // 2, side, device="meta"))
 

@@ -8,10 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgeseg.arrays import Mask, Photo
 from edgeseg.datasets import open_data
-from edgeseg.preprocessing import preset
-from edgeseg_train.photographs import Batch, Example, Photographs, fits, load_example, load_photographs
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.preprocessing.config import preset
+from edgeseg_train.data.photo_store import (
+    Batch,
+    Example,
+    Photographs,
+    fits,
+    load_example,
+    load_photographs,
+)
 
 SIDES = ((20, 47), (33,))
 EXAMPLES = ((0, 0), (0, 1), (1, 0))
@@ -20,7 +27,10 @@ EXAMPLES = ((0, 0), (0, 1), (1, 0))
 def noise(side: int, seed: int) -> Example:
     """Random pixels, a random field of view."""
     rng = np.random.default_rng((seed, side))
-    photo, truth = rng.integers(0, 256, (side, side, 3), np.uint8), rng.integers(0, 256, (side, side), np.uint8)
+    photo, truth = (
+        rng.integers(0, 256, (side, side, 3), np.uint8),
+        rng.integers(0, 256, (side, side), np.uint8),
+    )
     return Example(photo, truth, rng.choice(np.array([0, 255], np.uint8), (side, side)))
 
 
@@ -46,7 +56,9 @@ def of_255(batch: Batch, number: int = 0) -> tuple[Photo, Mask, Mask]:
 
 
 def check_same(found: Batch, example: Example) -> None:
-    for got, kept in zip(of_255(found), (example.photo, example.truth, example.inside), strict=True):
+    for got, kept in zip(
+        of_255(found), (example.photo, example.truth, example.inside), strict=True
+    ):
         np.testing.assert_array_equal(got, kept)
 
 
@@ -58,11 +70,15 @@ def test_at_whole_pixels_an_example_is_itself(examples: list[list[Example]]) -> 
         check_same(photographs.at([(photograph, size)], pixels(len(example.truth))), example)
 
 
-def test_between_pixels_a_batch_of_several_sides_is_read_as_opencv_reads_each(examples: list[list[Example]]) -> None:
+def test_between_pixels_a_batch_of_several_sides_is_read_as_opencv_reads_each(
+    examples: list[list[Example]],
+) -> None:
     rng, height, width = np.random.default_rng(0), 40, 30
     # Odd 64ths: no place is halfway between two pixels. Some lie up to 3 pixels beyond the edges.
     ends = [examples[photograph][size].truth.shape[0] for photograph, size in EXAMPLES]
-    places = np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
+    places = (
+        np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
+    )
     places = (places / 64).astype(np.float32)
     found = Photographs.of(examples).at(EXAMPLES, torch.from_numpy(places))
     assert found.photo.shape == (3, 3, height, width)
@@ -80,11 +96,15 @@ def test_between_pixels_a_batch_of_several_sides_is_read_as_opencv_reads_each(ex
             for channel in range(image.shape[-1]):
                 plane = image[..., channel].astype(np.float32) / 255
                 wanted = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                np.testing.assert_allclose(got[number, channel].numpy()[inside], wanted[inside], atol=2e-5)
+                np.testing.assert_allclose(
+                    got[number, channel].numpy()[inside], wanted[inside], atol=2e-5
+                )
 
 
 def test_beyond_the_edges_nothing_is_seen(examples: list[list[Example]]) -> None:
-    full = [[Example(e.photo, e.truth, np.full_like(e.inside, 255)) for e in own] for own in examples]
+    full = [
+        [Example(e.photo, e.truth, np.full_like(e.inside, 255)) for e in own] for own in examples
+    ]
     photographs = Photographs.of(full)
     for photograph, size in EXAMPLES:
         side = SIDES[photograph][size]
@@ -92,7 +112,16 @@ def test_beyond_the_edges_nothing_is_seen(examples: list[list[Example]]) -> None
         for axis in range(2):
             places = torch.full((1, 1, 8, 2), side / 2)
             places[0, 0, :, axis] = edge
-            assert photographs.at([(photograph, size)], places).inside.flatten().tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+            assert photographs.at([(photograph, size)], places).inside.flatten().tolist() == [
+                0,
+                0,
+                1,
+                1,
+                1,
+                1,
+                0,
+                0,
+            ]
 
 
 def test_a_pixel_is_inside_or_not(examples: list[list[Example]]) -> None:
@@ -100,7 +129,8 @@ def test_a_pixel_is_inside_or_not(examples: list[list[Example]]) -> None:
     for photograph, size in EXAMPLES:
         inside = examples[photograph][size].inside > 0
         found = [
-            [photographs.is_inside(photograph, size, x, y) for x in range(len(inside))] for y in range(len(inside))
+            [photographs.is_inside(photograph, size, x, y) for x in range(len(inside))]
+            for y in range(len(inside))
         ]
         np.testing.assert_array_equal(found, inside)
 
@@ -108,7 +138,11 @@ def test_a_pixel_is_inside_or_not(examples: list[list[Example]]) -> None:
 def test_photographs_stay_where_they_are_read(examples: list[list[Example]]) -> None:
     photographs = Photographs.of(examples)
     photographs.move_to(torch.device("cpu"))
-    assert photographs.device == photographs.at([(0, 0)], pixels(4)).photo.device == torch.device("cpu")
+    assert (
+        photographs.device
+        == photographs.at([(0, 0)], pixels(4)).photo.device
+        == torch.device("cpu")
+    )
     check_same(photographs.at([(1, 0)], pixels(33)), examples[1][0])
 
 
@@ -131,5 +165,9 @@ def test_photographs_are_loaded_at_every_size() -> None:
 def test_no_vessel_is_lost_however_small_the_working_size() -> None:
     pair = open_data("synthetic:1", "train").pairs[0]
     example, truth = load_example(pair, preset("edge"), 128), pair.load().truth
-    assert example.truth.mean() * 128**2 == pytest.approx(truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15)
-    assert ((example.truth > 0) & (example.truth <= 127)).any()  # what half of the area would have thrown away
+    assert example.truth.mean() * 128**2 == pytest.approx(
+        truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15
+    )
+    assert (
+        (example.truth > 0) & (example.truth <= 127)
+    ).any()  # what half of the area would have thrown away

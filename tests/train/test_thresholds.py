@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
-from edgeseg.datasets.drawn import DrawnPair
-from edgeseg.preprocessing import preset
+from edgeseg.datasets.synthetic_pairs import DrawnPair
+from edgeseg.preprocessing.config import preset
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
-from edgeseg_train.network import build, named
-from edgeseg_train.thresholds import WAYS, choose_best, on_the_way
-from edgeseg_train.validate import hold
+from edgeseg_train.network.resunet import build, named
+from edgeseg_train.validation.model_selection import WAYS, choose_best, on_the_way
+from edgeseg_train.validation.validate import hold
 
 DRAWN = DataSet("drawn", "validation", (DrawnPair("one", "validation", 3),))
 HOW, TINY = preset("edge", 96), named("tiny")
@@ -50,14 +50,19 @@ def test_of_the_way_from_other_weights_the_best_is_kept(capsys: pytest.CaptureFi
     trained, start = checkpoint(1), checkpoint(2).weights
     best = chosen(trained, start)
     told = re.findall(
-        r"(\d+)% of the way from --start: .* default (\d\.\d+), detail (\d\.\d+)", capsys.readouterr().err
+        r"(\d+)% of the way from --start: .* default (\d\.\d+), detail (\d\.\d+)",
+        capsys.readouterr().err,
     )
-    means = {int(share) / 100: (float(default) + float(detail)) / 2 for share, default, detail in told}
+    means = {
+        int(share) / 100: (float(default) + float(detail)) / 2 for share, default, detail in told
+    }
     assert list(means) == list(WAYS)
     assert len(set(means.values())) > 1
     winner = max(means, key=means.__getitem__)
     assert same(best.weights, on_the_way(trained, start, winner).weights)
-    assert sum(found["mean"] for found in best.evidence.values()) / 2 == pytest.approx(means[winner], abs=1e-4)
+    assert sum(found["mean"] for found in best.evidence.values()) / 2 == pytest.approx(
+        means[winner], abs=1e-4
+    )
 
 
 def test_the_way_leads_from_the_one_to_the_other() -> None:

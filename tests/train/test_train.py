@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.photo import encode_png, read
+from edgeseg.imaging.photo import encode_png, read
 from edgeseg.synthetic import draw
 
 
@@ -31,16 +31,33 @@ def test_the_list_shows_what_each_architecture_costs() -> None:
     done = train("--list")
     assert done.exit_code == 0
     lines = {line.split()[0]: line for line in done.output.splitlines()}
-    assert "63.90 M parameters" in lines["resunet-deeper"] and "389.03 GMAC at 512" in lines["resunet-deeper"]
+    assert (
+        "63.90 M parameters" in lines["resunet-deeper"]
+        and "389.03 GMAC at 512" in lines["resunet-deeper"]
+    )
     assert {"tiny", "compact"} <= set(lines)
 
 
 def test_the_contact_sheet(tmp_path: Path) -> None:
     data, sheet = lay_out(tmp_path, range(2), 128), tmp_path / "sheet.png"
-    done = train("--data", data, "--arch", "tiny", "--size", "128", "--crop", "64", "--show-augmentations", sheet)
+    done = train(
+        "--data",
+        data,
+        "--arch",
+        "tiny",
+        "--size",
+        "128",
+        "--crop",
+        "64",
+        "--show-augmentations",
+        sheet,
+    )
     assert done.exit_code == 0, done.output
     height, width, _ = read(sheet).shape
-    assert (height, width) == (15 * 64, 7 * 64)  # as it is, thirteen alone, all together; a title and six crops
+    assert (height, width) == (
+        15 * 64,
+        7 * 64,
+    )  # as it is, thirteen alone, all together; a title and six crops
 
 
 @pytest.mark.parametrize(
@@ -53,17 +70,52 @@ def test_the_contact_sheet(tmp_path: Path) -> None:
         (["--data", "drive:nowhere", "--out", "OUT", "--epochs", "1"], 7, "nowhere"),
         (["--data", "moon:DIR", "--out", "OUT", "--epochs", "1"], 2, "moon"),
         (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--arch", "vast"], 6, "compact"),
-        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--size", "650"], 2, "multiple of 32"),
-        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "nan", "1", "1"], 2, "--loss"),
-        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "inf", "1", "1"], 2, "--loss"),
-        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--learning-rate", "nan"], 2, "no number"),
+        (
+            ["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--size", "650"],
+            2,
+            "multiple of 32",
+        ),
+        (
+            ["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "nan", "1", "1"],
+            2,
+            "--loss",
+        ),
+        (
+            ["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--loss", "inf", "1", "1"],
+            2,
+            "--loss",
+        ),
+        (
+            ["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--learning-rate", "nan"],
+            2,
+            "no number",
+        ),
         (["--data", "drive:DIR", "--out", "OUT", "--minutes", "nan"], 2, "no number"),
-        (["--data", "drive:DIR", "--out", "OUT", "--epochs", "1", "--size", "640", "--size", "1024"], 2, "one name"),
+        (
+            [
+                "--data",
+                "drive:DIR",
+                "--out",
+                "OUT",
+                "--epochs",
+                "1",
+                "--size",
+                "640",
+                "--size",
+                "1024",
+            ],
+            2,
+            "one name",
+        ),
     ],
 )
 def test_wrong_calls(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     (tmp_path / "DIR").mkdir()
-    places = {"OUT": str(tmp_path / "OUT"), "drive:DIR": f"drive:{tmp_path / 'DIR'}", "moon:DIR": "moon:x"}
+    places = {
+        "OUT": str(tmp_path / "OUT"),
+        "drive:DIR": f"drive:{tmp_path / 'DIR'}",
+        "moon:DIR": "moon:x",
+    }
     done = train(*[places.get(argument, argument) for argument in arguments])
     assert done.exit_code == code, done.output
     assert said in done.stderr
@@ -83,7 +135,9 @@ def test_bad_data_is_named_before_a_step_is_made(tmp_path: Path) -> None:
 def test_minutes_without_room_for_a_step_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     data = lay_out(tmp_path / "data", range(3), 96)
-    done = train("--data", data, "--out", out, "--arch", "tiny", "--size", "96", "--minutes", "0.001")
+    done = train(
+        "--data", data, "--out", out, "--arch", "tiny", "--size", "96", "--minutes", "0.001"
+    )
     assert done.exit_code == 2 and "before the first step" in done.stderr
     assert not list(out.glob("*.pt"))
 

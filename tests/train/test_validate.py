@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.datasets import DataSet, Loaded, Pair, Split
-from edgeseg.metrics import count
+from edgeseg.evaluation.metrics import count
 from edgeseg.postprocess import to_frame
-from edgeseg.preprocessing import Preprocessing, preset
+from edgeseg.preprocessing.config import Preprocessing, preset
 from edgeseg.synthetic import draw
-from edgeseg_train.validate import Held, hold, normalise, validate
+from edgeseg_train.validation.validate import Held, hold, normalise, validate
 
 HOW = Preprocessing(160)
 
@@ -83,7 +83,9 @@ def test_no_other_threshold_is_better(held: tuple[Held, ...]) -> None:
 
 def test_holding_keeps_published_fields_of_view_only(held: tuple[Held, ...]) -> None:
     assert [item.counted is not None for item in held] == [True, False, False]
-    assert all(item.found_fov.any() and item.ready.tensor.shape == (1, 160, 160, 3) for item in held)
+    assert all(
+        item.found_fov.any() and item.ready.tensor.shape == (1, 160, 160, 3) for item in held
+    )
 
 
 def test_photographs_are_held_at_the_size_asked_for() -> None:

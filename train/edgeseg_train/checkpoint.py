@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import ModelError, one_line
-from edgeseg.files import write_atomically
-from edgeseg.preprocessing import SIZE_RANGE, Preprocessing
-from edgeseg_train.network import Architecture, ResUNet, build
+from edgeseg.preprocessing.config import SIZE_RANGE, Preprocessing
+from edgeseg.system.files import write_atomically
+from edgeseg_train.network.resunet import Architecture, ResUNet, build
 
 FORMAT = 1
 
@@ -34,9 +34,15 @@ class WorkingSize:
     def __post_init__(self) -> None:
         # The name becomes a part of a file's name: one from an untrusted checkpoint must not leave the folder.
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", self.name):
-            raise ModelError(f"working size {self.name[:40]!r}: a name is made of letters, digits, - and _")
+            raise ModelError(
+                f"working size {self.name[:40]!r}: a name is made of letters, digits, - and _"
+            )
         least, most = SIZE_RANGE
-        if not isinstance(self.size, int) or not least <= self.size <= most or not 0 <= self.threshold <= 1:
+        if (
+            not isinstance(self.size, int)
+            or not least <= self.size <= most
+            or not 0 <= self.threshold <= 1
+        ):
             raise ModelError(
                 f"working size {self.size}, threshold {self.threshold}: must be {least} to {most} and 0 to 1"
             )
@@ -51,7 +57,11 @@ class TrainingData:
     licence: str
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and isinstance(self.photographs, int) and isinstance(self.licence, str)):
+        if not (
+            isinstance(self.name, str)
+            and isinstance(self.photographs, int)
+            and isinstance(self.licence, str)
+        ):
             raise ModelError("training data: not a name, a number of photographs and a licence")
 
 
@@ -92,7 +102,9 @@ def save(checkpoint: Checkpoint, file: Path) -> None:
     plain = {
         "format": FORMAT,
         "architecture": checkpoint.architecture.to_dict(),
-        "weights": {name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()},
+        "weights": {
+            name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()
+        },
         "preprocessing": checkpoint.preprocessing.to_dict(),
         "sizes": [asdict(size) for size in checkpoint.sizes],
         "training_data": [asdict(data) for data in checkpoint.training_data],
@@ -136,8 +148,14 @@ def _from_plain(plain: Mapping[str, object]) -> Checkpoint:
         weights=weights,
         preprocessing=Preprocessing.from_dict(cast("Mapping[str, object]", plain["preprocessing"])),
         sizes=_sizes(cast("list[dict[str, object]]", plain["sizes"]), member),
-        training_data=tuple(TrainingData(**d) for d in cast("list[dict[str, object]]", plain["training_data"])),  # type: ignore[arg-type]
-        evidence={name: {key: float(dice) for key, dice in scores.items()} for name, scores in evidence.items()},
+        training_data=tuple(
+            TrainingData(**d)  # type: ignore[arg-type]
+            for d in cast("list[dict[str, object]]", plain["training_data"])
+        ),
+        evidence={
+            name: {key: float(dice) for key, dice in scores.items()}
+            for name, scores in evidence.items()
+        },
     )
 
 
@@ -147,7 +165,9 @@ def _sizes(plain: list[dict[str, object]], architecture: Architecture) -> tuple[
         raise ModelError("it lists no working size, or two of one name")
     for size in sizes:
         if size.size % architecture.multiple:
-            raise ModelError(f"working size {size.size}: not a multiple of {architecture.multiple} pixels")
+            raise ModelError(
+                f"working size {size.size}: not a multiple of {architecture.multiple} pixels"
+            )
     return sizes
 
 
@@ -162,7 +182,9 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
     for name in sorted(wanted.keys() | weights.keys()):
         have, want = (tuple(w[name].shape) if name in w else "none" for w in (weights, wanted))
         if have != want:
-            raise ModelError(f"the weights do not fit '{architecture.name}': {name[:80]!r} is {have}, expected {want}")
+            raise ModelError(
+                f"the weights do not fit '{architecture.name}': {name[:80]!r} is {have}, expected {want}"
+            )
 
 
 def write_tensors(plain: Mapping[str, object], file: Path) -> None:
@@ -179,14 +201,18 @@ def read_tensors(file: Path) -> dict[str, object]:
     try:
         _check_sums(file)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd pickles; a refusal says all that a user needs
+            warnings.simplefilter(
+                "ignore"
+            )  # about odd pickles; a refusal says all that a user needs
             plain = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{file}: damaged, or needs code from a pickle to load, which is refused; save its state_dict() instead"
         ) from error
     except Exception as error:  # damaged bytes bring up nearly any
-        said = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()  # then advice that is none here
+        said = (
+            f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
+        )  # then advice that is none here
         raise ModelError(f"{file}: damaged or not a checkpoint ({said})") from error
     if not isinstance(plain, dict):
         raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from edgeseg.report import DataSetEvidence, PhotographEvidence, Row
+from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence
 from edgeseg_benchmarks.gate.verdict import Limits, Verdict, at_most
+from edgeseg_benchmarks.record.row import Row
 
 Names = tuple[str, str]
 """A data set's name and split."""
@@ -26,9 +27,13 @@ def compare_accuracy(
     row, there = str(before.key), _by_names(now)
     names_before = _by_names(before).keys()
     if not names_before:
-        yield Verdict(row, "Dice", "incomparable", change="the baseline has none; make it with --data")
+        yield Verdict(
+            row, "Dice", "incomparable", change="the baseline has none; make it with --data"
+        )
     elif not names_before & there.keys() and names_before <= set(left_out):
-        yield Verdict(row, "Dice", "incomparable", change="no photographs at hand; give --data NAME:DIR")
+        yield Verdict(
+            row, "Dice", "incomparable", change="no photographs at hand; give --data NAME:DIR"
+        )
         return
     for data_set in before.data_sets:
         names = (data_set.name, data_set.split)
@@ -39,9 +44,16 @@ def compare_accuracy(
             yield Verdict(row, _what(data_set), "not compared", change=change)
         else:
             told = ", ".join(" ".join(each) for each in there) or "none"
-            yield Verdict(row, _what(data_set), "incomparable", change=f"other data: the current bench has {told}")
+            yield Verdict(
+                row,
+                _what(data_set),
+                "incomparable",
+                change=f"other data: the current bench has {told}",
+            )
     for names in (names for names in there if names not in names_before):
-        yield Verdict(row, f"Dice {' '.join(names)}", "not compared", change="the baseline has no such data")
+        yield Verdict(
+            row, f"Dice {' '.join(names)}", "not compared", change="the baseline has no such data"
+        )
 
 
 def _by_names(row: Row) -> Mapping[Names, DataSetEvidence]:
@@ -52,22 +64,36 @@ def _what(data_set: DataSetEvidence) -> str:
     return f"Dice {data_set.name} {data_set.split} ({len(data_set.photographs)})"
 
 
-def _compare(row: str, before: DataSetEvidence, now: DataSetEvidence, limits: Limits) -> Iterator[Verdict]:
+def _compare(
+    row: str, before: DataSetEvidence, now: DataSetEvidence, limits: Limits
+) -> Iterator[Verdict]:
     old, new = _by_name(before), _by_name(now)
     if old.keys() != new.keys():
         some = ", ".join(sorted(old.keys() ^ new.keys())[:5])
         yield Verdict(row, _what(before), "incomparable", change=f"other photographs: {some}")
         return
-    lost = [name for name, photograph in old.items() if photograph.scores is not None and new[name].scores is None]
+    lost = [
+        name
+        for name, photograph in old.items()
+        if photograph.scores is not None and new[name].scores is None
+    ]
     for name in lost:
         what = f"Dice {before.name} {name}"
-        yield Verdict(row, what, "worse", f"{_dice(old[name]):.4f}", "none", f"not scored: {new[name].status}")
-    drops = {n: (_dice(old[n]), _dice(new[n])) for n in old if old[n].scores is not None and new[n].scores is not None}
+        yield Verdict(
+            row, what, "worse", f"{_dice(old[name]):.4f}", "none", f"not scored: {new[name].status}"
+        )
+    drops = {
+        n: (_dice(old[n]), _dice(new[n]))
+        for n in old
+        if old[n].scores is not None and new[n].scores is not None
+    }
     if drops:
         yield _mean(row, before, drops, limits)
         yield _worst(row, before, drops, limits)
     elif not lost:
-        yield Verdict(row, _what(before), "incomparable", change="no photograph of the baseline is scored")
+        yield Verdict(
+            row, _what(before), "incomparable", change="no photograph of the baseline is scored"
+        )
 
 
 Drops = Mapping[str, tuple[float, float]]
@@ -85,7 +111,11 @@ def _worst(row: str, data_set: DataSetEvidence, drops: Drops, limits: Limits) ->
     """The photograph that lost most; NaN counts as most."""
     worst = max(drops, key=lambda name: _loss(*drops[name]))
     before, now = drops[worst]
-    words = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limits.photograph_drop:+.4f}")
+    words = (
+        f"{before:.4f}",
+        f"{now:.4f}",
+        f"{now - before:+.4f}, limit {-limits.photograph_drop:+.4f}",
+    )
     what = f"Dice {data_set.name} worst: {worst}"
     return at_most(row, what, before - now, limits.photograph_drop, words)
 

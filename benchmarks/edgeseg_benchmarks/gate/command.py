@@ -10,13 +10,14 @@ import click
 from rich.console import Console
 
 from edgeseg.commands.options import number
+from edgeseg.console import show
 from edgeseg.errors import CheckError, IncomparableError, SurroundingsError, UsageError
-from edgeseg.files import check_folders
-from edgeseg.report import Bench, read_bench, show
-from edgeseg_benchmarks.gate.current import Wanted, measure, wanted
+from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.gate.judge import judge
+from edgeseg_benchmarks.gate.remeasure import Wanted, measure, wanted
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
+from edgeseg_benchmarks.record.bench import Bench, read_bench
 
 DEFAULTS = Limits()
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -27,7 +28,9 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
 
     name = "share"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """A share, at least 0."""
         if isinstance(value, float):
             return value
@@ -80,14 +83,18 @@ def gate(
     Exit code 4 where something got worse (a model that no longer loads too), 5 where the two cannot be compared. Time
     and memory are compared only as ratios to the first row of the same run, and judged only where a limit is given.
     """
-    limits = Limits(max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio)
+    limits = Limits(
+        max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
+    )
     check_folders(summary)
     before = read_bench(baseline)
     if current is None:
         order = wanted(before, models, specs)
         judgement = judge(before, _measured(order, limits), limits, order.left_out)
     elif specs or models:
-        raise UsageError("--data and --model are for a bench that is run now; leave them or CURRENT.json out")
+        raise UsageError(
+            "--data and --model are for a bench that is run now; leave them or CURRENT.json out"
+        )
     else:
         judgement = judge(before, read_bench(current), limits)
     show(to_tables(judgement))
@@ -118,7 +125,9 @@ def _close(judgement: Judgement) -> None:
     if worse:
         raise CheckError(f"gate {headline(judgement)}; {_told(worse)}")
     if incomparable or not judgement:
-        raise IncomparableError(f"gate {headline(judgement)}; {_told(incomparable or judgement.verdicts)}")
+        raise IncomparableError(
+            f"gate {headline(judgement)}; {_told(incomparable or judgement.verdicts)}"
+        )
 
 
 def _told(verdicts: Sequence[Verdict], most: int = 3) -> str:

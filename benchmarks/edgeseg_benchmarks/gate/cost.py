@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgeseg.report import Bench, Row
 from edgeseg_benchmarks.gate.verdict import Limits, Verdict, at_most
+from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.row import Row
 
 
 def compare_size(before: Row, now: Row, limits: Limits) -> Verdict:
@@ -31,7 +32,9 @@ def first_measured(bench: Bench) -> Row | None:
     return next((row for row in bench.rows if row.ok), None)
 
 
-def compare_ratios(before: Row, now: Row, firsts: tuple[Row | None, Row | None], limits: Limits) -> Iterator[Verdict]:
+def compare_ratios(
+    before: Row, now: Row, firsts: tuple[Row | None, Row | None], limits: Limits
+) -> Iterator[Verdict]:
     """Time and memory, where the row is not the one that ratios are against.
 
     Args:
@@ -51,7 +54,11 @@ def compare_ratios(before: Row, now: Row, firsts: tuple[Row | None, Row | None],
         return
     times = (
         (f"network time {against}", before.ratio_to_first, now.ratio_to_first),
-        (f"end-to-end time {against}", before.end_to_end_ratio_to_first, now.end_to_end_ratio_to_first),
+        (
+            f"end-to-end time {against}",
+            before.end_to_end_ratio_to_first,
+            now.end_to_end_ratio_to_first,
+        ),
     )
     for what, old, new in times:
         yield from _compare(row, what, old, new, limits.latency_ratio)
@@ -60,14 +67,22 @@ def compare_ratios(before: Row, now: Row, firsts: tuple[Row | None, Row | None],
 
 
 def _memory(row: Row, first: Row) -> float | None:
-    return row.peak_rss_bytes / first.peak_rss_bytes if row.peak_rss_bytes and first.peak_rss_bytes else None
+    return (
+        row.peak_rss_bytes / first.peak_rss_bytes
+        if row.peak_rss_bytes and first.peak_rss_bytes
+        else None
+    )
 
 
-def _compare(row: str, what: str, old: float | None, new: float | None, limit: float | None) -> Iterator[Verdict]:
+def _compare(
+    row: str, what: str, old: float | None, new: float | None, limit: float | None
+) -> Iterator[Verdict]:
     """Nothing where nobody asks for it and it is not there."""
     if not old or not new:
         if limit is not None:
-            yield Verdict(row, what, "incomparable", change="one of the two benches does not tell it")
+            yield Verdict(
+                row, what, "incomparable", change="one of the two benches does not tell it"
+            )
         return
     change = f"x{new / old:.2f}, " + ("no limit" if limit is None else f"limit x{limit:.2f}")
     yield at_most(row, what, new / old, limit, (f"x{old:.2f}", f"x{new:.2f}", change))

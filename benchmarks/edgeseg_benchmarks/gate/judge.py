@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from edgeseg.model_choice import EIGHT_BIT
-from edgeseg.report import Bench, Row, RowKey
+from edgeseg.models.catalog import EIGHT_BIT
 from edgeseg_benchmarks.gate.accuracy import Names, compare_accuracy
 from edgeseg_benchmarks.gate.cost import compare_ratios, compare_size, first_measured
 from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
+from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.row import Row, RowKey
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn"}
 """Runtimes that may be missing, and the package that each is; ONNX Runtime may not."""
 
 
-def judge(before: Bench, now: Bench, limits: Limits, left_out: Collection[Names] = frozenset()) -> Judgement:
+def judge(
+    before: Bench, now: Bench, limits: Limits, left_out: Collection[Names] = frozenset()
+) -> Judgement:
     """Compare every row of the baseline with the same row of the current bench.
 
     Args:
@@ -42,7 +45,9 @@ def excuse(key: RowKey, versions: Mapping[str, str], features: Collection[str]) 
     return ""
 
 
-def _rows(before: Bench, now: Bench, limits: Limits, left_out: Collection[Names]) -> Iterator[Verdict]:
+def _rows(
+    before: Bench, now: Bench, limits: Limits, left_out: Collection[Names]
+) -> Iterator[Verdict]:
     there = {row.key: row for row in now.rows}
     for row in before.rows:
         why = excuse(row.key, now.versions, now.device.features)
@@ -55,10 +60,14 @@ def _rows(before: Bench, now: Bench, limits: Limits, left_out: Collection[Names]
         yield Verdict(str(key), "row", "not compared", change="the baseline has no such row")
 
 
-def _row(before: Row, now: Row | None, bench: Bench, limits: Limits, left_out: Collection[Names]) -> Iterator[Verdict]:
+def _row(
+    before: Row, now: Row | None, bench: Bench, limits: Limits, left_out: Collection[Names]
+) -> Iterator[Verdict]:
     row = str(before.key)
     if not before.ok:
-        yield Verdict(row, "row", "incomparable", change=f"it failed in the baseline: {before.status}")
+        yield Verdict(
+            row, "row", "incomparable", change=f"it failed in the baseline: {before.status}"
+        )
     elif now is None:
         yield Verdict(row, "row", "incomparable", change=_other(before.key, bench))
     elif not now.ok:
@@ -79,7 +88,9 @@ def _other(key: RowKey, bench: Bench) -> str:
     for what in ("precision", "runtime", "threads"):
         found = [getattr(each, what) for each in akin]
         if getattr(key, what) not in found:
-            return f"other {what}: the current bench has {', '.join(map(str, dict.fromkeys(found)))}"
+            return (
+                f"other {what}: the current bench has {', '.join(map(str, dict.fromkeys(found)))}"
+            )
     return f"the current bench has only {', '.join(map(str, akin))}"
 
 

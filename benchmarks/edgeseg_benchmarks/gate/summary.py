@@ -12,9 +12,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from edgeseg.console import narrow_table, printable
 from edgeseg.errors import SurroundingsError
-from edgeseg.files import write_atomically
-from edgeseg.report import narrow_table, printable
+from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks.gate.verdict import Judgement, Outcome, Verdict
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -70,12 +70,18 @@ def to_markdown(judgement: Judgement) -> str:
     for title, verdicts in (("", bad), ("all that was compared", list(judgement.verdicts))):
         if verdicts:
             lines += [f"<details><summary>{title}</summary>\n"] if title else []
-            lines += ["| row | what | baseline | now | change | |", "|---|---|---|---|---|---|", *map(_line, verdicts)]
+            lines += [
+                "| row | what | baseline | now | change | |",
+                "|---|---|---|---|---|---|",
+                *map(_line, verdicts),
+            ]
             lines += ["\n</details>"] if title else [""]
     return "\n".join(lines) + "\n"
 
 
-def write_summaries(judgement: Judgement, file: Path | None, environment: Mapping[str, str] = os.environ) -> None:
+def write_summaries(
+    judgement: Judgement, file: Path | None, environment: Mapping[str, str] = os.environ
+) -> None:
     """To `file`, and to the step summary of GitHub Actions where it names one.
 
     Raises:
@@ -87,10 +93,14 @@ def write_summaries(judgement: Judgement, file: Path | None, environment: Mappin
     step = environment.get(STEP_SUMMARY)
     if step:
         try:
-            with Path(step).open("a", encoding="utf-8") as stream:  # earlier steps wrote theirs there
+            with Path(step).open(
+                "a", encoding="utf-8"
+            ) as stream:  # earlier steps wrote theirs there
                 stream.write(text)
         except OSError as error:
-            raise SurroundingsError(f"${STEP_SUMMARY} {step}: cannot be written ({error.strerror})") from error
+            raise SurroundingsError(
+                f"${STEP_SUMMARY} {step}: cannot be written ({error.strerror})"
+            ) from error
 
 
 def _line(verdict: Verdict) -> str:
@@ -98,7 +108,9 @@ def _line(verdict: Verdict) -> str:
 
 
 def _cells(verdict: Verdict) -> Iterator[str]:
-    yield from map(_escaped, (verdict.row, verdict.what, verdict.before, verdict.now, verdict.change))
+    yield from map(
+        _escaped, (verdict.row, verdict.what, verdict.before, verdict.now, verdict.change)
+    )
 
 
 def _escaped(text: str) -> str:

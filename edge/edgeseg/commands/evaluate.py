@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from edgeseg.datasets import DataSet, SplitChoice
-    from edgeseg.evaluation import Comparison, Watch
-    from edgeseg.model_choice import PrecisionChoice
-    from edgeseg.report import DataSetEvidence, EvaluationProtocol, PhotographEvidence
-    from edgeseg.runtimes import ProviderChoice, RuntimeChoice
+    from edgeseg.evaluation.protocols import Comparison, Watch
+    from edgeseg.evaluation.result import EvaluationProtocol
+    from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence
+    from edgeseg.models.catalog import PrecisionChoice
+    from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
     from edgeseg.segmenter import Segmenter
 
 
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
               "found moved by the half pixel that stretching to nearest moves the mask.")  # fmt: skip
 @click.option("--second-observer", is_flag=True, help="Score the second human observer's masks in place of a model's: "
               "of drive (test), stare and chasedb1.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, and nothing else there.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object on standard output, and nothing else there.",
+)
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write DATASET_NAME.png for every photograph: beside it what was found (white), "
                    "false (red) and missed (blue).")  # fmt: skip
@@ -54,15 +60,20 @@ def evaluate(
 
     A photograph that cannot be segmented is reported and counted, and the rest goes on (exit code 3).
     """
-    from edgeseg.evaluation import threshold_of
-    from edgeseg.files import make_folder
-    from edgeseg.report import Evidence, show
+    from edgeseg.console import show
+    from edgeseg.evaluation.protocols import threshold_of
+    from edgeseg.evaluation.result import Evidence
     from edgeseg.segmenter import Segmenter
+    from edgeseg.system.files import make_folder
 
     if second_observer:
         _refuse_model()
     data_sets = _open(specs, split)
-    segmenter = None if second_observer else Segmenter(model, precision, runtime, threads, provider=provider)
+    segmenter = (
+        None
+        if second_observer
+        else Segmenter(model, precision, runtime, threads, provider=provider)
+    )
     if figures is not None:
         _check_collisions(data_sets)
         make_folder(figures)
@@ -87,7 +98,9 @@ def _refuse_model() -> None:
     context = click.get_current_context()
     for name in ("model", "precision", "runtime", "provider", "threads"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise UsageError(f"--second-observer and --{name} exclude each other: a human observer needs no model")
+            raise UsageError(
+                f"--second-observer and --{name} exclude each other: a human observer needs no model"
+            )
 
 
 def _open(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
@@ -103,10 +116,14 @@ def _open(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
 def _check_collisions(data_sets: Sequence[DataSet]) -> None:
     from edgeseg.errors import UsageError
 
-    names = Counter(_figure_name(data_set.name, pair.name) for data_set in data_sets for pair in data_set.pairs)
+    names = Counter(
+        _figure_name(data_set.name, pair.name) for data_set in data_sets for pair in data_set.pairs
+    )
     name, times = names.most_common(1)[0]
     if times > 1:
-        raise UsageError(f"--figures: {times} photographs would be written to {name}; evaluate their data sets apart")
+        raise UsageError(
+            f"--figures: {times} photographs would be written to {name}; evaluate their data sets apart"
+        )
 
 
 def _figure_name(data_set: str, photograph: str) -> str:
@@ -114,29 +131,38 @@ def _figure_name(data_set: str, photograph: str) -> str:
 
 
 def _evaluate_all(
-    data_sets: Sequence[DataSet], segmenter: Segmenter | None, protocol: EvaluationProtocol, figures: Path | None
+    data_sets: Sequence[DataSet],
+    segmenter: Segmenter | None,
+    protocol: EvaluationProtocol,
+    figures: Path | None,
 ) -> list[DataSetEvidence]:
     """One after the other; progress goes to standard error, and only to a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from edgeseg.evaluation import evaluate as evaluate_one
+    from edgeseg.evaluation.protocols import evaluate as evaluate_one
 
     console = Console(stderr=True)
     # redirect_stdout would send standard output to this console, that is to standard error.
-    with Progress(console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False) as bar:
-        return [evaluate_one(segmenter, one, protocol, _watch(one, bar, figures)) for one in data_sets]
+    with Progress(
+        console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False
+    ) as bar:
+        return [
+            evaluate_one(segmenter, one, protocol, _watch(one, bar, figures)) for one in data_sets
+        ]
 
 
 def _watch(data_set: DataSet, bar: Progress, figures: Path | None) -> Watch:
-    from edgeseg.report import printable
+    from edgeseg.console import printable
 
     task = bar.add_task(data_set.name, total=len(data_set.pairs))
 
     def note(photograph: PhotographEvidence, comparison: Comparison | None) -> None:
         if comparison is None:
             failure = f"edgeseg: {data_set.name} {photograph.name}: {photograph.status}"
-            bar.console.print(printable(failure), soft_wrap=True)  # above the bar, where there is one
+            bar.console.print(
+                printable(failure), soft_wrap=True
+            )  # above the bar, where there is one
         elif figures is not None:
             _draw(comparison, figures / _figure_name(data_set.name, photograph.name))
         bar.advance(task)
@@ -148,9 +174,9 @@ def _draw(comparison: Comparison, file: Path) -> None:
     """Photograph on the left, prediction over truth on the right."""
     import numpy as np
 
-    from edgeseg.files import write_atomically
-    from edgeseg.overlay import difference
-    from edgeseg.photo import encode_png
+    from edgeseg.imaging.overlay import difference
+    from edgeseg.imaging.photo import encode_png
+    from edgeseg.system.files import write_atomically
 
     vessels = difference(comparison.found, comparison.truth, comparison.counted)
     write_atomically(file, encode_png(np.hstack([comparison.photo, vessels])))
@@ -161,5 +187,8 @@ def _tell_failures(data_sets: Sequence[DataSetEvidence]) -> None:
     failed = sum(data_set.failed for data_set in data_sets)
     if failed:
         whole = sum(len(data_set.photographs) for data_set in data_sets)
-        click.echo(f"edgeseg: {failed} of {whole} photographs not scored; the means are without them", err=True)
+        click.echo(
+            f"edgeseg: {failed} of {whole} photographs not scored; the means are without them",
+            err=True,
+        )
         sys.exit(3)

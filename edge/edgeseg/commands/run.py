@@ -15,15 +15,15 @@ import click
 
 from edgeseg.commands.options import model_options
 from edgeseg.process import loading
-from edgeseg.stream.stopping import stop_by_signals
+from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
-    from edgeseg.inputs import Part
-    from edgeseg.model_choice import PrecisionChoice
-    from edgeseg.runtimes import ProviderChoice, RuntimeChoice
-    from edgeseg.sources import Source
-    from edgeseg.stream.running import Run
-    from edgeseg.stream.stopping import Stop
+    from edgeseg.models.catalog import PrecisionChoice
+    from edgeseg.run.frame import Source
+    from edgeseg.run.inputs import Part
+    from edgeseg.run.runner import Run
+    from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+    from edgeseg.system.signals import Stop
 
 FOLDER = Path("vessels")
 
@@ -32,7 +32,9 @@ FOLDER = Path("vessels")
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=FOLDER, metavar="DIR",
               show_default=True, help="Folder for the results; made if needed.")  # fmt: skip
-@click.option("--camera", metavar="N|DEVICE", help="Also segment what a camera sees, the newest frame first.")
+@click.option(
+    "--camera", metavar="N|DEVICE", help="Also segment what a camera sees, the newest frame first."
+)
 @click.option("--watch", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
               help="Segment the photographs in a folder, and those that come, until Ctrl-C or SIGTERM.")  # fmt: skip
 @model_options
@@ -40,16 +42,31 @@ FOLDER = Path("vessels")
               help="Probability from which a pixel is vessel.  [default: the model's own]")  # fmt: skip
 @click.option("--overlay/--no-overlay", default=True, help="Also draw the vessels over the photograph; of a stream, "
               "a video.  [default: on]")  # fmt: skip
-@click.option("--probability", is_flag=True, help="Also write the probability, as 16-bit PNG (65535 is 1).")
+@click.option(
+    "--probability", is_flag=True, help="Also write the probability, as 16-bit PNG (65535 is 1)."
+)
 @click.option("--frames", is_flag=True, help="Of a stream, also write each frame's pictures.")
 @click.option(
-    "--newest", is_flag=True, help="Of a stream on standard input, take the newest frame and drop older ones."
+    "--newest",
+    is_flag=True,
+    help="Of a stream on standard input, take the newest frame and drop older ones.",
 )
 @click.option("--resume", is_flag=True, help="Skip photographs whose results are there, made from the same photograph "
               "by the same model with the same options.")  # fmt: skip
-@click.option("--skip-ungradable", is_flag=True, help="Do not segment what is blurred, dark or cropped.")
-@click.option("--measure", is_flag=True, help="Say at the end how near the run came to what this machine can do.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output, nothing else there.")
+@click.option(
+    "--skip-ungradable", is_flag=True, help="Do not segment what is blurred, dark or cropped."
+)
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Say at the end how near the run came to what this machine can do.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line on standard output, nothing else there.",
+)
 def run(
     inputs: tuple[str, ...],
     output: Path,
@@ -78,17 +95,19 @@ def run(
     """
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would spin, and have nothing to do here
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # NumPy's threads would spin, and have nothing to do here
     with stop_by_signals() as stop:
         with loading():
             from edgeseg.network import Network
 
             network = Network(model, precision, runtime, threads, threshold, provider)
-            from edgeseg import __version__
-            from edgeseg.files import make_folder, remove_left_over
+            from edgeseg._version import __version__
+            from edgeseg.run.runner import Run, sources_of
+            from edgeseg.run.stages import Maker, Wanted
             from edgeseg.segmenter import Segmenter
-            from edgeseg.stream.running import Run, sources_of
-            from edgeseg.stream.stages import Maker, Wanted
+            from edgeseg.system.files import make_folder, remove_left_over
 
         @cache
         def ready() -> None:
@@ -98,9 +117,21 @@ def run(
             remove_left_over(output)
 
         sources = sources_of(inputs, camera, watch, output, newest, stop)
-        parts: tuple[Part, ...] = ("vessels", *_asked("overlay", overlay), *_asked("probability", probability))
+        parts: tuple[Part, ...] = (
+            "vessels",
+            *_asked("overlay", overlay),
+            *_asked("probability", probability),
+        )
         wanted = Wanted(output, parts, resume, skip_ungradable)
-        task = Run(Maker.of(Segmenter.over(network), __version__), wanted, ready, overlay, frames, as_json, measure)
+        task = Run(
+            Maker.of(Segmenter.over(network), __version__),
+            wanted,
+            ready,
+            overlay,
+            frames,
+            as_json,
+            measure,
+        )
         try:
             failed, total = _all(task, sources, stop)
         finally:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseg.datasets.drawn import read_synthetic
-from edgeseg.datasets.own import read_pairs
 from edgeseg.datasets.pair import FilePair, Loaded, Pair, Split, SplitChoice, second_observers
 from edgeseg.datasets.published import read_chasedb1, read_drive, read_fives, read_hrf, read_stare
+from edgeseg.datasets.synthetic_pairs import read_synthetic
+from edgeseg.datasets.user_pairs import read_pairs
 from edgeseg.errors import SurroundingsError, UsageError
 
 __all__ = [
@@ -79,7 +79,11 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
     chosen, notice = split_of(pairs, split)
     if not chosen:
         there = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
-        why = f"there are {there}" if there else "add some: its only photograph is set aside for validation"
+        why = (
+            f"there are {there}"
+            if there
+            else "add some: its only photograph is set aside for validation"
+        )
         raise SurroundingsError(f"{spec}: no photographs of the split '{split}'; {why}")
     # Only what is asked for: a download of DRIVE without the test set's masks still trains.
     for pair in chosen:
@@ -92,7 +96,9 @@ def _read(name: str, folder: Path) -> list[FilePair]:
     try:
         return READERS[name](folder)
     except OSError as error:
-        raise SurroundingsError(f"{error.filename or folder}: cannot be read ({error.strerror})") from error
+        raise SurroundingsError(
+            f"{error.filename or folder}: cannot be read ({error.strerror})"
+        ) from error
 
 
 def _without_tilde(folder: Path) -> Path:
@@ -116,7 +122,9 @@ def split_of(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str
     if split == "test":
         return list(pairs), ""
     held_out = list(pairs[EVERY - 1 :: EVERY]) or list(pairs[-1:])
-    notice = f"no split.csv: {len(held_out)} of {len(pairs)} photographs are set aside for validation"
+    notice = (
+        f"no split.csv: {len(held_out)} of {len(pairs)} photographs are set aside for validation"
+    )
     if split == "validation":
         return held_out, notice
     names = {pair.name for pair in held_out}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from edgeseg.arrays import Mask, Photo
 from edgeseg.errors import SurroundingsError
-from edgeseg.photo import read, read_mask
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.photo import read, read_mask
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
@@ -81,11 +81,15 @@ class FilePair:
         photo = read(self.photo_file)
         truth = _read_mask_for(photo, self.truth_file)
         if not truth.any():
-            raise SurroundingsError(f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair")
+            raise SurroundingsError(
+                f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair"
+            )
         fov = None if self.fov_file is None else _read_mask_for(photo, self.fov_file)
         if fov is not None and not fov.any():
             # Nothing would be counted, and every score be a perfect 1.
-            raise SurroundingsError(f"{self.fov_file}: the field of view is empty (all black); mend or remove it")
+            raise SurroundingsError(
+                f"{self.fov_file}: the field of view is empty (all black); mend or remove it"
+            )
         return Loaded(photo, truth, fov)
 
 
@@ -98,7 +102,9 @@ def second_observers(pair: Pair, photo: Photo) -> Mask:
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
-        raise SurroundingsError(f"no mask of a second observer ({file or 'published for drive, stare and chasedb1'})")
+        raise SurroundingsError(
+            f"no mask of a second observer ({file or 'published for drive, stare and chasedb1'})"
+        )
     return _read_mask_for(photo, file)
 
 
@@ -106,5 +112,7 @@ def _read_mask_for(photo: Photo, file: Path) -> Mask:
     mask = read_mask(file)
     if mask.shape != photo.shape[:2]:
         have, want = (f"{shape[1]}x{shape[0]}" for shape in (mask.shape, photo.shape[:2]))
-        raise SurroundingsError(f"{file}: the mask is {have} pixels, its photograph {want}; both must be of one size")
+        raise SurroundingsError(
+            f"{file}: the mask is {have} pixels, its photograph {want}; both must be of one size"
+        )
     return mask

@@ -24,25 +24,35 @@ def read_drive(folder: Path) -> list[FilePair]:
             number = photo.stem.split("_")[0]
             truth = folder / part / "1st_manual" / f"{number}_manual1.gif"
             fov = folder / part / "mask" / f"{photo.stem}_mask.gif"
-            second = folder / part / "2nd_manual" / f"{number}_manual2.gif" if split == "test" else None
+            second = (
+                folder / part / "2nd_manual" / f"{number}_manual2.gif" if split == "test" else None
+            )
             pairs.append(FilePair(photo.stem, split, photo, truth, fov, second))
-    return _whole(pairs, folder, "DRIVE: training/ and test/ with images/*.tif, 1st_manual/*.gif, mask/*.gif")
+    return _whole(
+        pairs, folder, "DRIVE: training/ and test/ with images/*.tif, 1st_manual/*.gif, mask/*.gif"
+    )
 
 
 def read_stare(folder: Path) -> list[FilePair]:
     """STARE (Hoover et al. 2000), labels of A. Hoover, V. Kouznetsova is the second: all of it is test."""
-    names = sorted({photo.name.split(".")[0] for photo in (folder / "stare-images").glob("im*.ppm*")})
+    names = sorted(
+        {photo.name.split(".")[0] for photo in (folder / "stare-images").glob("im*.ppm*")}
+    )
     pairs = [
         FilePair(
             name,
             "test",
             _either(folder / "stare-images" / f"{name}.ppm"),
             _either(folder / "labels-ah" / f"{name}.ah.ppm"),
-            second_file=_either(*(folder / "labels-vk" / f"{name}.vk.{kind}" for kind in ("ppm", "pgm"))),
+            second_file=_either(
+                *(folder / "labels-vk" / f"{name}.vk.{kind}" for kind in ("ppm", "pgm"))
+            ),
         )
         for name in names
     ]
-    return _whole(pairs, folder, "STARE: stare-images/im0001.ppm(.gz), labels-ah/im0001.ah.ppm(.gz)")
+    return _whole(
+        pairs, folder, "STARE: stare-images/im0001.ppm(.gz), labels-ah/im0001.ah.ppm(.gz)"
+    )
 
 
 def read_chasedb1(folder: Path) -> list[FilePair]:
@@ -89,9 +99,16 @@ def read_fives(folder: Path) -> list[FilePair]:
     train = _fives_part(folder / "train")
     full = len(train) >= FIVES_TRAIN
     held_out = {p[0] for p in (train[4::5] if full else train[len(train) - len(train) // 5 :])}
-    pairs = [FilePair(name, "validation" if name in held_out else "train", *files) for name, *files in train]
-    pairs += [FilePair(f"test_{name}", "test", *files) for name, *files in _fives_part(folder / "test")]
-    return _whole(pairs, folder, "FIVES: train/ and test/ with 'Original/1_A.png' and 'Ground truth/1_A.png'")
+    pairs = [
+        FilePair(name, "validation" if name in held_out else "train", *files)
+        for name, *files in train
+    ]
+    pairs += [
+        FilePair(f"test_{name}", "test", *files) for name, *files in _fives_part(folder / "test")
+    ]
+    return _whole(
+        pairs, folder, "FIVES: train/ and test/ with 'Original/1_A.png' and 'Ground truth/1_A.png'"
+    )
 
 
 def _fives_part(part: Path) -> list[tuple[str, Path, Path]]:
@@ -112,7 +129,12 @@ def _by_number(number: int, last_train: int, last_validation: int) -> Split:
 
 def _either(*files: Path) -> Path:
     """The first of the files that is there, or its gzipped form where only that is; else what the first would be."""
-    there = (form for file in files for form in (file, file.with_name(file.name + ".gz")) if form.exists())
+    there = (
+        form
+        for file in files
+        for form in (file, file.with_name(file.name + ".gz"))
+        if form.exists()
+    )
     return next(there, files[0])
 
 

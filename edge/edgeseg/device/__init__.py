@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgeseg.device.facts import Device, describe
-from edgeseg.device.trouble import troubles
+from edgeseg.device.health import troubles
+from edgeseg.device.info import Device, describe
 from edgeseg.device.versions import versions
 
 __all__ = ["Device", "describe", "troubles", "versions"]

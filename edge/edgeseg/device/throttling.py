@@ -34,11 +34,22 @@ class Throttling:
 
 def read_throttling(root: Path = Path("/")) -> Throttling:
     """As it is at this moment."""
-    governors = sorted({_text(file) for file in _found(root, "sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")})
+    governors = sorted(
+        {
+            _text(file)
+            for file in _found(root, "sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
+        }
+    )
     zones = list(_found(root, "sys/class/thermal/thermal_zone*"))
     heats = [heat for zone in zones if (heat := _degrees(zone / "temp")) is not None]
-    reasons = (*_too_hot(zones), *_cooled(root), *(from_firmware(ask_firmware()) if root == Path("/") else ()))
-    return Throttling(",".join(filter(None, governors)), max(heats, default=None), tuple(dict.fromkeys(reasons)))
+    reasons = (
+        *_too_hot(zones),
+        *_cooled(root),
+        *(from_firmware(ask_firmware()) if root == Path("/") else ()),
+    )
+    return Throttling(
+        ",".join(filter(None, governors)), max(heats, default=None), tuple(dict.fromkeys(reasons))
+    )
 
 
 def ask_firmware() -> str:
@@ -47,7 +58,9 @@ def ask_firmware() -> str:
     if program is None:
         return ""
     try:
-        done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=2, check=False)
+        done = subprocess.run(
+            [program, "get_throttled"], capture_output=True, text=True, timeout=2, check=False
+        )
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return ""
     return done.stdout
@@ -68,7 +81,12 @@ def _too_hot(zones: list[Path]) -> Iterator[str]:
         heat = _degrees(zone / "temp")
         for kind in sorted(zone.glob("trip_point_*_type")):
             limit = _degrees(kind.with_name(kind.name.replace("_type", "_temp")))
-            if _text(kind) == "passive" and heat is not None and limit is not None and 0 < limit <= heat:
+            if (
+                _text(kind) == "passive"
+                and heat is not None
+                and limit is not None
+                and 0 < limit <= heat
+            ):
                 yield f"{_text(zone / 'type') or zone.name}: {heat:.0f} °C, slowed down from {limit:.0f} °C on"
 
 

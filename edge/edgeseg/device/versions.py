@@ -5,9 +5,18 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from edgeseg import __version__
+from edgeseg._version import __version__
 
-PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "ncnn", "torch", "onnx")
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+    "ncnn",
+    "torch",
+    "onnx",
+)
 """By the names under which they are installed; none is loaded to ask."""
 
 

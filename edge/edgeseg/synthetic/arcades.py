@@ -50,7 +50,9 @@ def trunks(scene: Scene, rng: np.random.Generator, apart: float) -> list[Trunk]:
         temporal = len(found) - 1
         for first, last in ((0.14, 0.3), (0.34, 0.6)):
             share = rng.uniform(first, last)
-            found.extend(_branch(found, temporal, share=share, outwards=outwards, scene=scene, rng=rng))
+            found.extend(
+                _branch(found, temporal, share=share, outwards=outwards, scene=scene, rng=rng)
+            )
         found.append(Trunk(line(_NASAL, apart=1.5 * apart, loose=0.06), None))
         if rng.random() < 0.6:
             found.append(Trunk(line(_MACULAR, apart=apart / 2, loose=0.03), None, toll=2.0))
@@ -60,7 +62,13 @@ def trunks(scene: Scene, rng: np.random.Generator, apart: float) -> list[Trunk]:
 
 
 def _branch(
-    found: list[Trunk], trunk: int, *, share: float, outwards: float, scene: Scene, rng: np.random.Generator
+    found: list[Trunk],
+    trunk: int,
+    *,
+    share: float,
+    outwards: float,
+    scene: Scene,
+    rng: np.random.Generator,
 ) -> list[Trunk]:
     """A large branch from `share` of the trunk's length to the periphery, none where there is no room."""
     line = found[trunk].points
@@ -88,7 +96,10 @@ def _line(
     loose: float,
 ) -> Points:
     """One trunk in pieces of equal length, its bends moved at random by `loose` and sideways by `apart`."""
-    control = np.array(bends) + rng.normal(0, loose, (len(bends), 2)) * np.linspace(0, 1, len(bends))[:, None]
+    control = (
+        np.array(bends)
+        + rng.normal(0, loose, (len(bends), 2)) * np.linspace(0, 1, len(bends))[:, None]
+    )
     control[1:, 1] += apart * np.linspace(0.5, 1.0, len(bends) - 1)
     control[0] = root * (1, outwards)
     t = np.linspace(0, 1, 400)

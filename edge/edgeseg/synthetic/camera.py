@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edgeseg.arrays import Mask, Photo
-from edgeseg.synthetic.randomness import Field, smooth_field
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.synthetic.noise import Field, smooth_field
 from edgeseg.synthetic.retina import Light
 from edgeseg.synthetic.scene import Grid, Scene, Vector
 
@@ -35,8 +35,12 @@ def illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
     away = np.square(grid.distance(rng.normal(0, 0.16, 2)))
     fall = rng.uniform(0.14, 0.44)
     slow = smooth_field(rng, grid.size, 4) * np.float32(0.06)
-    for channel, share in enumerate((0.85, 1.0, 0.9)):  # red, which scatters most in the eye, falls off least
-        retina[channel] *= np.maximum(1 + np.float32(fall * share) * (np.float32(0.5) - away) + slow, np.float32(0.15))
+    for channel, share in enumerate(
+        (0.85, 1.0, 0.9)
+    ):  # red, which scatters most in the eye, falls off least
+        retina[channel] *= np.maximum(
+            1 + np.float32(fall * share) * (np.float32(0.5) - away) + slow, np.float32(0.15)
+        )
     return retina
 
 
@@ -44,7 +48,9 @@ def haze(grid: Grid, rng: np.random.Generator) -> Field:
     """Stray light (S, S): a pale crescent near one edge, as of an eye not quite before the lens."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     edge = grid.distance(np.zeros(2))
-    side = (grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))) / np.maximum(edge, 0.1)
+    side = (grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))) / np.maximum(
+        edge, 0.1
+    )
     near = np.exp(np.minimum(edge - 1, np.float32(0.2)) / np.float32(0.09))
     return np.asarray(near * np.clip(side, 0, 1) ** 2 * np.float32(strength), dtype=np.float32)
 
@@ -53,7 +59,9 @@ def expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.G
     """Light (3, S, S) and stray light (S, S) inside `fov` -> photograph (S, S, 3) uint8 RGB."""
     size = fov.shape[0]
     blur = max(0.00115 * size * scene.focus, 0.25)
-    edge = cv2.GaussianBlur(fov, (0, 0), max(0.0013 * size, 0.35)).astype(np.float32) / np.float32(255)
+    edge = cv2.GaussianBlur(fov, (0, 0), max(0.0013 * size, 0.35)).astype(np.float32) / np.float32(
+        255
+    )
     grain = _grain(rng, size, 0.75) * np.float32(2.3)
     noisy = np.float32(scene.noise) * (np.float32(0.25) + np.float32(0.75) * edge)
     photo = np.empty((size, size, 3), np.uint8)
@@ -74,11 +82,15 @@ def _coarse_grain(rng: np.random.Generator, size: int) -> Field:
     """Noise of two pixels' grain: JPEG keeps colour at half the resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
-    return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+    return np.asarray(
+        cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), dtype=np.float32
+    )
 
 
 def _shoulder(light: Field) -> Field:
     """Bright light is compressed from 215 on, as cameras do, before it would be clipped."""
     over = np.maximum(light - np.float32(215), 0)
-    bent = np.minimum(light, np.float32(215)) + np.float32(42) * (1 - np.exp(-over / np.float32(42)))
+    bent = np.minimum(light, np.float32(215)) + np.float32(42) * (
+        1 - np.exp(-over / np.float32(42))
+    )
     return np.asarray(bent, dtype=np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.synthetic.arcades import PIECE, Points, Trunk
-from edgeseg.synthetic.randomness import knots, read
+from edgeseg.synthetic.noise import knots, read
 from edgeseg.synthetic.scene import Scene
 
 BEYOND = 1.06
@@ -39,7 +39,9 @@ class Growth:
         self.parents = np.arange(-1, len(self.points) - 1)
         starts = np.cumsum([0, *(len(line.points) for line in lines[:-1])])
         for start, line in zip(starts, lines, strict=True):
-            self.parents[start] = -1 if line.leaves is None else starts[line.leaves[0]] + line.leaves[1]
+            self.parents[start] = (
+                -1 if line.leaves is None else starts[line.leaves[0]] + line.leaves[1]
+            )
         self.drift = [knots(rng, 36, 36) for _ in range(2)]
         ahead = self.points - self.points[np.maximum(self.parents, 0)]
         self.tolls = np.concatenate([np.full(len(line.points), line.toll) for line in lines])
@@ -52,7 +54,9 @@ class Growth:
         """Grow towards the points of `wanting` until each has a vessel within `content` or none can come."""
         price, nearest = self._prices(wanting, 0)
         for _ in range(120):
-            pulled = (np.linalg.norm(wanting - self.points[nearest], axis=1) > content) & np.isfinite(price)
+            pulled = (
+                np.linalg.norm(wanting - self.points[nearest], axis=1) > content
+            ) & np.isfinite(price)
             wanting, price, nearest = wanting[pulled], price[pulled], nearest[pulled]
             before = len(self.points)
             if not len(wanting) or not self._sprout(wanting, nearest, rng):
@@ -61,7 +65,9 @@ class Growth:
             nearest = np.where(new_price < price, new_nearest, nearest)
             price = np.minimum(price, new_price)
 
-    def _prices(self, wanting: Points, first: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    def _prices(
+        self, wanting: Points, first: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Price (distance, dearer with turning) and index of the cheapest node from `first` on."""
         if not len(wanting):
             return np.zeros(0), np.zeros(0, np.int64)
@@ -72,12 +78,16 @@ class Growth:
         price = distance * (1 + _TURNING) - _TURNING * along
         outside = np.hypot(self.points[first:, 0], self.points[first:, 1]) > BEYOND - 0.06
         price *= self.tolls[first:]
-        price[:, outside | (self.children[first:] >= 2)] = np.inf  # nothing comes back into the picture from outside
+        price[:, outside | (self.children[first:] >= 2)] = (
+            np.inf
+        )  # nothing comes back into the picture from outside
         price[along < 0.25 * distance] = np.inf  # nor turns back
         best = price.argmin(1)
         return price[np.arange(len(wanting)), best], best + first
 
-    def _sprout(self, wanting: Points, nearest: npt.NDArray[np.int64], rng: np.random.Generator) -> bool:
+    def _sprout(
+        self, wanting: Points, nearest: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> bool:
         """Every node that is pulled puts out one piece; pieces that would run into a vessel are dropped."""
         way = wanting - self.points[nearest]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
@@ -85,7 +95,9 @@ class Growth:
         pull = np.zeros((len(nodes), 2))
         np.add.at(pull, which.reshape(-1), way)
         pull /= np.maximum(np.linalg.norm(pull, axis=1, keepdims=True), 1e-9)
-        ahead = pull + _INERTIA * self.headings[nodes] + _WANDER * read(self.drift, self.points[nodes])
+        ahead = (
+            pull + _INERTIA * self.headings[nodes] + _WANDER * read(self.drift, self.points[nodes])
+        )
         ahead += rng.normal(0, 0.15, pull.shape)
         ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
         points = self.points[nodes] + PIECE * ahead
@@ -100,7 +112,9 @@ class Growth:
         onwards = (out * ahead).sum(1) > _BACKWARDS * PIECE * np.linalg.norm(out, axis=1)
         fovea = np.linalg.norm(end - self.scene.macula, axis=1) < _FOVEA
         axis = self.scene.macula - self.scene.disc
-        above = [(place - self.scene.disc) @ np.array([-axis[1], axis[0]]) > 0 for place in (start, end)]
+        above = [
+            (place - self.scene.disc) @ np.array([-axis[1], axis[0]]) > 0 for place in (start, end)
+        ]
         crosses = (above[0] != above[1]) & (out @ axis > 0)
         return np.asarray(onwards & ~fovea & ~crosses)
 

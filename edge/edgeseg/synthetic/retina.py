@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.synthetic.randomness import Field, knots, sample, smooth_field
+from edgeseg.synthetic.noise import Field, knots, sample, smooth_field
 from edgeseg.synthetic.scene import Grid, Scene
-from edgeseg.synthetic.strokes import Vessels
+from edgeseg.synthetic.vessel_masks import Vessels
 
 Light = npt.NDArray[np.float32]
 """(3, S, S) float32 R, G, B planes, about 0 to 255, not yet clipped."""
@@ -44,7 +44,11 @@ def _background(scene: Scene, grid: Grid, rng: np.random.Generator) -> Light:
     _tint(light, smooth_field(rng, size, 7), (0.05, 0.08, 0.08))
     _tint(light, smooth_field(rng, size, 24), (0.018, 0.034, 0.036))
     _tint(light, smooth_field(rng, size, 150), (0.010, 0.021, 0.02))
-    _tint(light, _choroid(scene, grid, rng), (0.09 * scene.streaks, 0.16 * scene.streaks, 0.12 * scene.streaks))
+    _tint(
+        light,
+        _choroid(scene, grid, rng),
+        (0.09 * scene.streaks, 0.16 * scene.streaks, 0.12 * scene.streaks),
+    )
     _tint(light, _fibres(scene, grid, rng), (0.01, 0.045, 0.05))
     return light
 
@@ -55,7 +59,11 @@ def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
     bend = smooth_field(rng, size, 22) * np.float32(0.012)
     angle, away = _polar(grid, scene.macula)
     rays = sample(knots(rng, 20, 60), angle + bend, np.sqrt(away / 2) + bend)
-    net = sample(knots(rng, 46, 60), (grid.x + 1.2) / np.float32(2.4) + bend, (grid.y + 1.2) / np.float32(2.4) - bend)
+    net = sample(
+        knots(rng, 46, 60),
+        (grid.x + 1.2) / np.float32(2.4) + bend,
+        (grid.y + 1.2) / np.float32(2.4) - bend,
+    )
     bands = np.exp(-np.square(rays / np.float32(0.6))) + np.exp(-np.square(net / np.float32(0.6)))
     places = np.clip(smooth_field(rng, size, 5) * np.float32(0.5) + away * np.float32(0.8), 0, 1.2)
     return np.asarray((bands - np.float32(1.0)) * places, dtype=np.float32)
@@ -106,9 +114,17 @@ def _disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator) -> L
     away = grid.distance(scene.disc, 0.88 * scene.disc_radius, scene.disc_radius) + uneven
     cup_radius = scene.cup * scene.disc_radius
     hollow = grid.distance(scene.disc + 0.14 * towards, cup_radius, 1.1 * cup_radius) + uneven
-    nasal = np.clip((np.float32(scene.disc[0]) - grid.x) * np.float32(scene.temporal / scene.disc_radius), -1, 1)
-    _tint(light, np.exp(-np.square((away - np.float32(1.14)) / np.float32(0.14))), (-0.05, -0.10, -0.08))
-    inside = _step(1 - away, 0.13 + 0.09 * nasal) * (np.float32(0.9) - np.float32(0.16) * np.maximum(nasal, 0))
+    nasal = np.clip(
+        (np.float32(scene.disc[0]) - grid.x) * np.float32(scene.temporal / scene.disc_radius), -1, 1
+    )
+    _tint(
+        light,
+        np.exp(-np.square((away - np.float32(1.14)) / np.float32(0.14))),
+        (-0.05, -0.10, -0.08),
+    )
+    inside = _step(1 - away, 0.13 + 0.09 * nasal) * (
+        np.float32(0.9) - np.float32(0.16) * np.maximum(nasal, 0)
+    )
     deep = _step(1 - hollow, 0.3)
     for channel, (rim, cup) in enumerate(zip(*_pallor(scene), strict=True)):
         pale = rim * (1 - _ROSY[channel] * nasal) + (cup - rim) * deep
@@ -131,7 +147,9 @@ def _step(value: Field, softness: float | Field) -> Field:
     return np.asarray(1 / (1 + np.exp(-np.clip(4 * value / softness, -30, 30))), dtype=np.float32)
 
 
-def add_blood(light: Light, scene: Scene, grid: Grid, vessels: Vessels, rng: np.random.Generator) -> Light:
+def add_blood(
+    light: Light, scene: Scene, grid: Grid, vessels: Vessels, rng: np.random.Generator
+) -> Light:
     """Let the vessels take light by the law of Beer and Lambert; where they cross, the darker one is seen.
 
     Args:
@@ -144,9 +162,15 @@ def add_blood(light: Light, scene: Scene, grid: Grid, vessels: Vessels, rng: np.
     size = light.shape[1]
     uneven = (1 + np.float32(0.10) * smooth_field(rng, grid.size, 18)) * np.float32(scene.depth)
     # Over the pale disc no light from the tissue behind fills a vessel up: it is darker there.
-    disc = np.exp(-np.square(grid.distance(scene.disc) / np.float32(scene.disc_radius)) * np.float32(0.8))
+    disc = np.exp(
+        -np.square(grid.distance(scene.disc) / np.float32(scene.disc_radius)) * np.float32(0.8)
+    )
     for channel, more in enumerate((0.6, 1.0, 1.7)):
-        depth = cv2.resize(uneven * (1 + np.float32(more) * disc), (size, size), interpolation=cv2.INTER_LINEAR)
+        depth = cv2.resize(
+            uneven * (1 + np.float32(more) * disc), (size, size), interpolation=cv2.INTER_LINEAR
+        )
         vein, artery = np.float32(_VEIN[channel]), np.float32(_ARTERY[channel])
-        light[channel] *= np.exp(-np.maximum(vessels.veins * vein, vessels.arteries * artery) * depth)
+        light[channel] *= np.exp(
+            -np.maximum(vessels.veins * vein, vessels.arteries * artery) * depth
+        )
     return light

@@ -97,7 +97,9 @@ def _colour(rng: np.random.Generator) -> Vector:
     """A mixture of two real photographs' colours, a little lighter or darker."""
     first, second = rng.choice(len(_COLOURS), 2, replace=False)
     share = rng.uniform(0.0, 0.4)
-    mixed = (1 - share) * np.array(_COLOURS[first], float) + share * np.array(_COLOURS[second], float)
+    mixed = (1 - share) * np.array(_COLOURS[first], float) + share * np.array(
+        _COLOURS[second], float
+    )
     return np.asarray(mixed * rng.uniform(0.92, 1.08), dtype=np.float64)
 
 
@@ -122,7 +124,9 @@ class Grid:
         """Side of the frame in pixels."""
         return int(self.x.shape[0])
 
-    def distance(self, point: Vector, width: float = 1.0, height: float = 1.0) -> npt.NDArray[np.float32]:
+    def distance(
+        self, point: Vector, width: float = 1.0, height: float = 1.0
+    ) -> npt.NDArray[np.float32]:
         """Distance (S, S) of every pixel from `point`, 1 on the ellipse of half axes `width` and `height`."""
         across = (self.x - np.float32(point[0])) / np.float32(width)
         down = (self.y - np.float32(point[1])) / np.float32(height)

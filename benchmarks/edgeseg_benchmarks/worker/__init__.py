@@ -1,0 +1,1 @@
+"""The subprocess that measures one row, and its client."""

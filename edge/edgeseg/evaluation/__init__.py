@@ -1,0 +1,1 @@
+"""Metrics, protocols and results of an evaluation against manual masks."""

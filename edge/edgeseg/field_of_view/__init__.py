@@ -1,0 +1,1 @@
+"""Detect where the retina is in a photograph."""

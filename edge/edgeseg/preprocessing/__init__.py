@@ -1,0 +1,1 @@
+"""Photograph to network input."""

@@ -1,0 +1,1 @@
+"""Frames to results: inputs, pipeline, sources and the result record."""

@@ -1,0 +1,1 @@
+"""Sources of frames: files, videos, cameras, standard input and watched folders."""

@@ -1,0 +1,1 @@
+"""Operating system services: atomic files, signals, background tasks, telemetry."""

@@ -1,0 +1,1 @@
+"""Trace and rewrite ONNX graphs."""

@@ -1,0 +1,1 @@
+"""Compare ONNX files with PyTorch."""

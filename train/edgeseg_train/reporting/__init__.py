@@ -1,0 +1,1 @@
+"""Progress display, log file and plots of a training run."""

@@ -11,9 +11,9 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import yardsticks
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.rows import PEER, Candidate
+from edgeseg_benchmarks.rows import PEER, RowSpec
 from edgeseg_benchmarks.worker.affinity import pinned
-from edgeseg_benchmarks.worker.client import Process, RowError
+from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
 from edgeseg_benchmarks.worker.cold_start import run_options
 from edgeseg_benchmarks.yardsticks import Pace
 
@@ -25,7 +25,7 @@ SMALL, LARGE = (584, 584), (3504, 2336)
 
 
 def bounds(
-    candidate: Candidate,
+    candidate: RowSpec,
     drawn: Path,
     timeout_s: float,
     note: Callable[[str], None] = lambda _: None,
@@ -69,10 +69,10 @@ def bounds(
 
 def small(drawn: Path) -> Path:
     """A small PNG of the drawn photograph, beside it."""
-    from edgeseg.imaging.photo import encode_png, read
+    from edgeseg.imaging.photo import encode_png, read_photo
 
     file = drawn.with_name("small.png")
-    write_atomically(file, encode_png(_covering(read(drawn), SMALL)))
+    write_atomically(file, encode_png(_covering(read_photo(drawn), SMALL)))
     return file
 
 
@@ -80,11 +80,13 @@ def large(drawn: Path) -> Path:
     """A large JPEG of the drawn photograph, beside it, whose circle is cut as HRF's cameras cut it."""
     import cv2
 
-    from edgeseg.imaging.photo import read
+    from edgeseg.imaging.photo import read_photo
 
     file = drawn.with_name("large.jpg")
     # A PNG's bytes would be 6 MB of the memory; cameras of this size give a JPEG.
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(_covering(read(drawn), LARGE), cv2.COLOR_RGB2BGR))
+    _, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(_covering(read_photo(drawn), LARGE), cv2.COLOR_RGB2BGR)
+    )
     write_atomically(file, data.tobytes())
     return file
 
@@ -106,9 +108,9 @@ def _told(size: tuple[int, int]) -> str:
     return f"a drawn photograph of {size[0]}x{size[1]}"
 
 
-def _frame(candidate: Candidate, photograph: Path, timeout_s: float) -> Bound:
+def _frame(candidate: RowSpec, photograph: Path, timeout_s: float) -> Bound:
     """In a process of its own."""
-    process = Process(timeout_s)
+    process = WorkerProcess(timeout_s)
     try:
         request = {
             "do": "frame",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeseg.errors import ModelError, SurroundingsError, UsageError
+from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 
 if TYPE_CHECKING:
     from edgeseg.models.card import Precision
-    from edgeseg_benchmarks.record.bench import Bench
-    from edgeseg_benchmarks.rows import Order
+    from edgeseg_benchmarks.record.bench import BenchRecord
+    from edgeseg_benchmarks.rows import BenchOptions
     from edgeseg_benchmarks.runner import Note
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
@@ -102,7 +102,7 @@ def bench(
     Without options: the shipped model in FP32 on a drawn photograph. A row that fails says why and the table goes on;
     where it is one of --model, the exit code is 6.
     """
-    from edgeseg_benchmarks.rows import Order
+    from edgeseg_benchmarks.rows import BenchOptions
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:
@@ -111,7 +111,7 @@ def bench(
     _check_data(data)
     if every and threads is not None and len(threads) > 1:
         raise UsageError("--all measures at one number of threads; give --threads one number")
-    order = Order(
+    order = BenchOptions(
         models=tuple(dict.fromkeys(("default", *models))),
         precisions=_precisions(fp16, int8),
         every=every,
@@ -151,7 +151,7 @@ def _check_matplotlib() -> None:
     try:
         import matplotlib as mpl  # noqa: F401
     except ModuleNotFoundError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             "--html and --figures need the extra 'bench' (matplotlib is not installed); in the clone: "
             f"pip install '.[bench]', with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[bench]'"
         ) from error
@@ -170,15 +170,15 @@ def _progress() -> Iterator[Note]:
         yield status.update
 
 
-def _print(record: Bench) -> None:
-    from edgeseg.console import show
+def _print(record: BenchRecord) -> None:
+    from edgeseg.console import print_table
     from edgeseg_benchmarks.report.tables import to_table
 
-    show(to_table(record))
+    print_table(to_table(record))
 
 
 def _write(
-    record: Bench,
+    record: BenchRecord,
     json_file: Path | None,
     csv_file: Path | None,
     html: Path | None,
@@ -195,18 +195,18 @@ def _write(
 
         write_atomically(csv_file, to_csv(record).encode())
     if html is not None:
-        from edgeseg_benchmarks.report.html_report import page
+        from edgeseg_benchmarks.report.html_report import render_page
 
-        write_atomically(html, page(record).encode())
+        write_atomically(html, render_page(record).encode())
     if figures is not None:
-        from edgeseg_benchmarks.report.plots import pictures
+        from edgeseg_benchmarks.report.plots import draw_plots
 
         make_folder(figures)
-        for name, (_, data) in pictures(record, "png").items():
+        for name, (_, data) in draw_plots(record, "png").items():
             write_atomically(figures / f"{name}.png", data)
 
 
-def _refuse_failed(record: Bench, order: Order) -> None:
+def _refuse_failed(record: BenchRecord, order: BenchOptions) -> None:
     """Nothing measured, or a model that was named: then the exit code tells."""
     failed = [row for row in record.rows if not row.ok]
     if len(failed) == len(record.rows):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from edgeseg_benchmarks.worker.client import RowError, die_with_parent, python
-from edgeseg_benchmarks.worker.subprocess_timing import spend
+from edgeseg_benchmarks.worker.subprocess_timing import time_command
 
 BYTES = 1 if sys.platform == "darwin" else 1024
 """In the system's unit of a resident size."""
@@ -26,7 +26,9 @@ def peak_rss(command: Sequence[str], timeout_s: float, name: str = "edgeseg run"
     """
     if not hasattr(os, "wait4"):
         raise RowError("this system does not tell how much memory a process held")
-    return float(spend([*python("edgeseg_benchmarks.peak_rss"), *command], timeout_s, name).printed)
+    return float(
+        time_command([*python("edgeseg_benchmarks.peak_rss"), *command], timeout_s, name).printed
+    )
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from edgeseg._version import __version__
 from edgeseg.device import cpu
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_benchmarks.record.row import RowKey
-from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, Candidate
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, RowSpec
 
 NAME = "resunet-deeper"
 REMARK = "random weights: only time and memory mean anything"
@@ -29,19 +29,17 @@ def check_installed() -> None:
         import onnxconverter_common  # noqa: F401
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"--reference needs the extra 'export' ({error.name} is not installed); in the clone: "
             f"pip install '.[export]', with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[export]'"
         ) from error
 
 
-def reference_rows(
-    folder: Path, runtimes: Sequence[str], threads: Sequence[int]
-) -> list[Candidate]:
+def reference_rows(folder: Path, runtimes: Sequence[str], threads: Sequence[int]) -> list[RowSpec]:
     """Write the files into a folder, at full size with the published preprocessing; their rows, a file's together."""
     files = _make(folder)
     return [
-        Candidate(RowKey(NAME, precision, runtime, number), file, remarks=(REMARK,), scored=False)
+        RowSpec(RowKey(NAME, precision, runtime, number), file, remarks=(REMARK,), scored=False)
         for precision, file in files.items()
         for runtime in runtimes
         for number in threads or (cpu.usable_cores(),)
@@ -52,27 +50,27 @@ def reference_rows(
 def _make(folder: Path, architecture: str = NAME, size: int | None = None) -> dict[Precision, Path]:
     import torch
 
-    from edgeseg_export.model_card import card_of
-    from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+    from edgeseg_export.model_card import make_card
+    from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.precision.fp16 import to_half_compute
-    from edgeseg_export.publish import with_card
-    from edgeseg_export.source import Source
+    from edgeseg_export.publish import add_card
+    from edgeseg_export.source import SourceNetwork
     from edgeseg_train.checkpoint import WorkingSize
-    from edgeseg_train.network.resunet import build, named
+    from edgeseg_train.network.resunet import architecture_by_name, build_network
 
-    how = preset("reference", size)
+    how = preprocessing_preset("reference", size)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = build(named(architecture)).eval()
+        network = build_network(architecture_by_name(architecture)).eval()
     working = WorkingSize("default", how.size, 0.5)
-    source = Source(network, architecture, replace(how, size=how.size), (working,))
-    model = to_onnx(PhotoToProbability(network, how), how.size)
+    source = SourceNetwork(network, architecture, replace(how, size=how.size), (working,))
+    model = trace_to_onnx(PhotoToProbability(network, how), how.size)
     files: dict[Precision, Path] = {}
     for precision in PRECISIONS:
         file = folder / f"{architecture}.{precision}.onnx"
         graph = model if precision == "fp32" else to_half_compute(model)
         file.write_bytes(
-            with_card(graph, card_of(source, working, architecture, "0" * 64, precision))
+            add_card(graph, make_card(source, working, architecture, "0" * 64, precision))
         )
         files[precision] = file
     return files

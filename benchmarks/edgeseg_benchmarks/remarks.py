@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
 
 NOISE = 1.02
 """Up to this ratio two rows are called equally fast."""
 
 
-def told_honestly(bench: Bench) -> Bench:
+def add_remarks(bench: BenchRecord) -> BenchRecord:
     """The same record, each row with its remarks."""
     rows = tuple(
         replace(row, remarks=(*row.remarks, *_remarks(row, bench))) if row.ok else row
@@ -32,7 +32,7 @@ def computes_otherwise(runtime: str, compute: str) -> Iterator[str]:
         yield f"what is floating point computed in {compute}: OpenVINO's own choice"
 
 
-def _remarks(row: Row, bench: Bench) -> Iterator[str]:
+def _remarks(row: BenchRow, bench: BenchRecord) -> Iterator[str]:
     sibling = next(
         (
             r

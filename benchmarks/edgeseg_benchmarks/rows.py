@@ -10,10 +10,10 @@ from typing import cast, get_args
 
 from edgeseg.device import cpu
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.models import SHIPPED
+from edgeseg.models import SHIPPED_MODELS
 from edgeseg.models.card import Precision, read_card
-from edgeseg.models.catalog import ModelFile, PrecisionChoice, choose, find_model
-from edgeseg.models.selection import Plan, make_plan
+from edgeseg.models.catalog import ModelFile, PrecisionChoice, choose_precision, resolve_model
+from edgeseg.models.selection import ModelSelection, select_model
 from edgeseg_benchmarks.record.row import RowKey
 
 DEFAULT_RUNTIME = "onnxruntime"
@@ -24,7 +24,7 @@ PEER = "ncnn"
 
 
 @dataclass(frozen=True)
-class Order:
+class BenchOptions:
     """What the command line asks for.
 
     Attributes:
@@ -57,7 +57,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RowSpec:
     """A row to be.
 
     Attributes:
@@ -77,10 +77,10 @@ class Candidate:
     scored: bool = True
 
 
-def in_autos_precision(candidate: Candidate, model: str) -> Candidate:
+def in_autos_precision(candidate: RowSpec, model: str) -> RowSpec:
     """The same row in the precision that the rule of `auto` takes of this model here; as it is, where that fails."""
     try:
-        file = find_model(model, "auto", cpu.features())
+        file = resolve_model(model, "auto", cpu.cpu_features())
     except EdgesegError:
         return candidate
     return replace(
@@ -93,13 +93,13 @@ def installed_runtimes() -> tuple[str, ...]:
     return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
 
 
-def candidates(order: Order) -> list[Candidate]:
+def candidates(order: BenchOptions) -> list[RowSpec]:
     """The rows, in the table's order; one whose file is not there says so instead of ending the bench."""
     runtimes = order.runtimes or installed_runtimes()
     threads = order.threads or (cpu.usable_cores(),)
-    models = tuple(dict.fromkeys((*order.models, *(SHIPPED if order.every else ()))))
+    models = tuple(dict.fromkeys((*order.models, *(SHIPPED_MODELS if order.every else ()))))
     found = [
-        Candidate(
+        RowSpec(
             RowKey(name, precision, runtime, number),
             file,
             failure,
@@ -120,7 +120,7 @@ def candidates(order: Order) -> list[Candidate]:
     return [candidate for candidate in named if not order.only or candidate.key in order.only]
 
 
-def _measured_before(candidate: Candidate, before: list[Candidate]) -> bool:
+def _measured_before(candidate: RowSpec, before: list[RowSpec]) -> bool:
     """`--model x.fp32.onnx --model x.int8.onnx`: the first brings the other's FP32 row already."""
     return candidate.file is not None and any(
         other.file is not None
@@ -130,7 +130,7 @@ def _measured_before(candidate: Candidate, before: list[Candidate]) -> bool:
     )
 
 
-def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:
+def _named_apart(candidate: RowSpec, before: list[RowSpec]) -> RowSpec:
     """Two files of one name in two folders are two rows."""
     taken, key, count = {other.key for other in before}, candidate.key, 2
     while key in taken:
@@ -138,17 +138,17 @@ def _named_apart(candidate: Candidate, before: list[Candidate]) -> Candidate:
     return replace(candidate, key=key)
 
 
-def _plan(model: str) -> Plan | None:
+def _plan(model: str) -> ModelSelection | None:
     """What `edgeseg run` takes of a model; None where it is a file, of which there is nothing to choose."""
     if model.endswith(".onnx"):
         return None
     try:
-        return make_plan(model)
+        return select_model(model)
     except EdgesegError:
         return None
 
 
-def _is_plan(plan: Plan | None, file: Path | None, runtime: str, threads: int) -> bool:
+def _is_plan(plan: ModelSelection | None, file: Path | None, runtime: str, threads: int) -> bool:
     """The rule's choice is marked with any number of threads, a tuned one with its own."""
     if plan is None or file != plan.file.path or runtime != plan.runtime:
         return False
@@ -158,7 +158,7 @@ def _is_plan(plan: Plan | None, file: Path | None, runtime: str, threads: int) -
 _File = tuple[str, str, Path | None, str, tuple[str, ...]]
 
 
-def _files(model: str, order: Order) -> Iterator[_File]:
+def _files(model: str, order: BenchOptions) -> Iterator[_File]:
     """Name, precision, file, why there is none, and remarks: for each precision of a model."""
     taken = _quietly(model, "auto")
     own = _own_precision(model, taken)
@@ -166,10 +166,10 @@ def _files(model: str, order: Order) -> Iterator[_File]:
     half = _half_for_this_device(model) if "fp16" in wanted else None
     for precision in dict.fromkeys((own, *wanted) if own is not None else wanted):
         try:
-            found = find_model(
+            found = resolve_model(
                 model,
                 "auto" if precision == own else cast("PrecisionChoice", precision),
-                cpu.features(),
+                cpu.cpu_features(),
             )
         except ModelError as error:
             # Nobody asked for this one by name: without a file it is no row. One that is damaged is.
@@ -224,7 +224,7 @@ def row_name(model: str) -> str:
 
 def _quietly(model: str, precision: PrecisionChoice) -> ModelFile | None:
     try:
-        return find_model(model, precision, cpu.features())
+        return resolve_model(model, precision, cpu.cpu_features())
     except EdgesegError:
         return None
 
@@ -236,4 +236,6 @@ def _half_for_this_device(model: str) -> Path | None:
     }
     if not files:
         return None
-    return files[choose({p: read_card(file) for p, file in files.items()}, cpu.features())[0]]
+    return files[
+        choose_precision({p: read_card(file) for p, file in files.items()}, cpu.cpu_features())[0]
+    ]

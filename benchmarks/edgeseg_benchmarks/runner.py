@@ -8,25 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from edgeseg.device import cpu, describe, troubles, versions
-from edgeseg.evaluation.scores import DataSetEvidence
+from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
+from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
 from edgeseg_benchmarks.bounds import bounds
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
-from edgeseg_benchmarks.remarks import computes_otherwise, told_honestly
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.remarks import add_remarks, computes_otherwise
 from edgeseg_benchmarks.rows import (
     DEFAULT_RUNTIME,
     PEER,
-    Candidate,
-    Order,
+    BenchOptions,
+    RowSpec,
     candidates,
     in_autos_precision,
     installed_runtimes,
 )
 from edgeseg_benchmarks.statistics import Turn, latency, ratio, stages
-from edgeseg_benchmarks.worker.client import Process, RowError
+from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
 from edgeseg_benchmarks.worker.cold_start import SLOW_MS, cold_start
 
 PHOTOGRAPH_SIZE, SEED = 2048, 29
@@ -38,7 +38,7 @@ MOST_ROUNDS, FEWEST_ROUNDS, SECONDS_A_ROW = 20, 3, 8.0
 Note = Callable[[str], None]
 
 
-def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
+def run_bench(order: BenchOptions, note: Note = lambda _: None) -> BenchRecord:
     """Measure.
 
     Args:
@@ -50,7 +50,7 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
         SurroundingsError: a data set is not there, or the extra that `--reference` needs.
     """
     _check(order)
-    device = describe()
+    device = describe_device()
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
         photograph = drawn_photograph(Path(scratch) / "fundus.png", note)
         chosen = candidates(order)
@@ -78,24 +78,24 @@ def run_bench(order: Order, note: Note = lambda _: None) -> Bench:
             else None
         )
         best = {number: peak.gflops for number, peak in peaks.items() if peak.gflops}
-        bench = Bench(
+        bench = BenchRecord(
             device=device,
-            versions=versions(),
+            versions=installed_versions(),
             rows=tuple(_record(row, rows, best) for row in rows),
             photographs=f"a drawn photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels (PNG, seed {SEED})",
             rounds=max(len(row.turns) for row in rows),
             peaks=best,
             bounds=bounds(bounded, photograph, order.timeout_s, note) if bounded else (),
             warnings=(
-                *troubles(device),
+                *device_warnings(device),
                 *_late_troubles(device.throttling),
                 *_too_many_threads(chosen),
             ),
         )
-    return told_honestly(bench)
+    return add_remarks(bench)
 
 
-def _check(order: Order) -> None:
+def _check(order: BenchOptions) -> None:
     """What is wrong with a data set is told now, not after minutes."""
     from edgeseg.datasets import open_data
 
@@ -108,10 +108,10 @@ def _check(order: Order) -> None:
 def drawn_photograph(file: Path, note: Note) -> Path:
     """Write the photograph that all is timed on."""
     from edgeseg.imaging.photo import encode_png
-    from edgeseg.synthetic import draw
+    from edgeseg.synthetic import generate_photo
 
     note("drawing a photograph")
-    write_atomically(file, encode_png(draw(SEED, PHOTOGRAPH_SIZE).photo))
+    write_atomically(file, encode_png(generate_photo(SEED, PHOTOGRAPH_SIZE).photo))
     return file
 
 
@@ -120,7 +120,7 @@ class _Peak:
 
     def __init__(self, threads: int, timeout_s: float) -> None:
         self.threads, self.gflops = threads, 0.0
-        self._process: Process | None = Process(timeout_s, threads)
+        self._process: WorkerProcess | None = WorkerProcess(timeout_s, threads)
 
     def turn(self) -> None:
         if self._process is None:
@@ -140,16 +140,18 @@ class _Peak:
 class _Row:
     """A row on its way: its process, what was measured so far, and why it failed."""
 
-    def __init__(self, candidate: Candidate, photograph: Path, order: Order, note: Note) -> None:
+    def __init__(
+        self, candidate: RowSpec, photograph: Path, order: BenchOptions, note: Note
+    ) -> None:
         self.candidate, self.photograph, self.failure = candidate, photograph, candidate.failure
         self.turns: list[Turn] = []
         self.cold_starts: list[float] = []
         self.rounds = 0
-        self.facts = Row(
+        self.facts = BenchRow(
             candidate.key, remarks=candidate.remarks, taken_by_auto=candidate.taken_by_auto
         )
         self._timeout_s = order.timeout_s
-        self._process: Process | None = None
+        self._process: WorkerProcess | None = None
         if not self.failure:
             note(f"loading {candidate.key}")
             self.attempt(self._load)
@@ -186,7 +188,7 @@ class _Row:
     def look_at_kernels(self) -> None:
         if self.candidate.key.runtime != DEFAULT_RUNTIME:
             return
-        process = Process(self._timeout_s)
+        process = WorkerProcess(self._timeout_s)
         try:
             request = {
                 "do": "kernels",
@@ -201,7 +203,7 @@ class _Row:
             process.close()
 
     def evaluate(self, spec: str) -> None:
-        evidence = DataSetEvidence.from_fields(self._ask("evaluate", spec=spec))
+        evidence = DataSetScores.from_fields(self._ask("evaluate", spec=spec))
         self.facts = replace(self.facts, data_sets=(*self.facts.data_sets, evidence))
 
     def close(self) -> None:
@@ -211,7 +213,7 @@ class _Row:
 
     def _load(self) -> None:
         assert self.candidate.file is not None
-        self._process = Process(self._timeout_s)
+        self._process = WorkerProcess(self._timeout_s)
         key = self.candidate.key
         answer = self._ask(
             "load",
@@ -228,7 +230,7 @@ class _Row:
             file_bytes=self.candidate.file.stat().st_size,
         )
 
-    def _warm_up(self, order: Order) -> None:
+    def _warm_up(self, order: BenchOptions) -> None:
         """As many untimed turns as asked for, fewer of a row that takes seconds a frame; the last decides how many."""
         spent = 0.0
         for k in range(max(1, order.warmup)):
@@ -251,7 +253,9 @@ class _Row:
         return self._process.ask({"do": what, **more})
 
 
-def _take_turns(rows: Sequence[_Row], peaks: Sequence[_Peak], order: Order, note: Note) -> None:
+def _take_turns(
+    rows: Sequence[_Row], peaks: Sequence[_Peak], order: BenchOptions, note: Note
+) -> None:
     """A B C A B C: where the clock drifts, it drifts for all."""
     most = max(row.rounds for row in rows)
     for number in range(most):
@@ -270,7 +274,7 @@ def _take_turns(rows: Sequence[_Row], peaks: Sequence[_Peak], order: Order, note
         row.attempt(row.remember)
 
 
-def _finish(rows: Sequence[_Row], order: Order, note: Note) -> None:
+def _finish(rows: Sequence[_Row], order: BenchOptions, note: Note) -> None:
     """What needs a process of its own or a long time, now that the clock matters less."""
     for number in range(COLD_STARTS):
         note(f"cold start {number + 1} of {COLD_STARTS}")
@@ -285,10 +289,10 @@ def _finish(rows: Sequence[_Row], order: Order, note: Note) -> None:
         row.close()
 
 
-def _record(row: _Row, rows: Sequence[_Row], peaks: dict[int, float]) -> Row:
+def _record(row: _Row, rows: Sequence[_Row], peaks: dict[int, float]) -> BenchRow:
     """The row's figures; ratios are against the first that was measured."""
     if row.failure:
-        return Row(row.candidate.key, status=row.failure, remarks=row.candidate.remarks)
+        return BenchRow(row.candidate.key, status=row.failure, remarks=row.candidate.remarks)
     first = next(other for other in rows if not other.failure)
     network, whole = [t.network for t in row.turns], [t.end_to_end for t in row.turns]
     facts, alone = row.facts, latency(network)
@@ -311,12 +315,12 @@ def _late_troubles(before: Sequence[str]) -> list[str]:
     """The heat that the bench itself made."""
     return [
         f"the clock is held down by now: {reason}"
-        for reason in describe().throttling
+        for reason in describe_device().throttling
         if reason not in before
     ]
 
 
-def _too_many_threads(chosen: Sequence[Candidate]) -> list[str]:
+def _too_many_threads(chosen: Sequence[RowSpec]) -> list[str]:
     cores = cpu.usable_cores()
     return [
         f"{number} threads share the {cores} core{'' if cores == 1 else 's'} that this process may use"

@@ -12,15 +12,21 @@ from typing import get_args
 import numpy as np
 
 from edgeseg.device import cpu
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import MOST_FLIPPED, ModelFile, choose, offers, proven
-from edgeseg.models.tuning_cache import Choice, Key, Measured
-from edgeseg.runtimes.base import RuntimeName, installed, resolve
+from edgeseg.models.catalog import (
+    MAX_MASK_CHANGE,
+    ModelFile,
+    available_precisions,
+    choose_precision,
+    int8_is_validated,
+)
+from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
+from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
 from edgeseg_benchmarks.remarks import NOISE
 from edgeseg_benchmarks.runner import Note, drawn_photograph
 from edgeseg_benchmarks.statistics import ratio
-from edgeseg_benchmarks.worker.client import Process, RowError
+from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
 
 YARDSTICK: RuntimeName = "onnxruntime"
 PATIENCE_S = 600.0
@@ -40,7 +46,7 @@ class Spot:
         return f"{self.precision} in {self.runtime}, {self.threads} thread{'' if self.threads == 1 else 's'}"
 
 
-def tune(model: str, note: Note = lambda _: None) -> Choice:
+def tune(model: str, note: Note = lambda _: None) -> TunedSetup:
     """Measure the candidates, and choose.
 
     Args:
@@ -51,17 +57,19 @@ def tune(model: str, note: Note = lambda _: None) -> Choice:
         ModelError: there is no such model.
         SurroundingsError: the yardstick, FP32 in ONNX Runtime with every core, cannot be computed.
     """
-    offered, cores = offers(model), cpu.usable_cores()
+    offered, cores = available_precisions(model), cpu.usable_cores()
     cards = {precision: file.card for precision, file in offered.items()}
     yardstick = Spot(YARDSTICK, next(iter(offered)), cores)
     able = {
-        p: file for p, file in offered.items() if p != "int8" or len(offered) == 1 or proven(cards)
+        p: file
+        for p, file in offered.items()
+        if p != "int8" or len(offered) == 1 or int8_is_validated(cards)
     }
     measured = [
-        Measured(runtime, p, cores, failure=UNPROVEN)
+        CandidateTiming(runtime, p, cores, failure=UNPROVEN)
         for p in offered
         if p not in able
-        for runtime in installed()
+        for runtime in installed_runtimes()
     ]
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
         bench = _Bench(
@@ -74,11 +82,13 @@ def tune(model: str, note: Note = lambda _: None) -> Choice:
         # One number of threads after the other: a small board has no memory for all the processes at once.
         for threads in numbers_of_threads(cores):
             measured += bench.compare(
-                [Spot(runtime, p, threads) for p in able for runtime in installed()]
+                [Spot(runtime, p, threads) for p in able for runtime in installed_runtimes()]
             )
-    rule = Spot(resolve("auto"), choose(cards, cpu.features())[0], cores)
+    rule = Spot(resolve_runtime("auto"), choose_precision(cards, cpu.cpu_features())[0], cores)
     best = fastest(measured, rule)
-    return Choice(Key.here(cards), best.runtime, best.precision, best.threads, tuple(measured))
+    return TunedSetup(
+        TuningKey.here(cards), best.runtime, best.precision, best.threads, tuple(measured)
+    )
 
 
 def numbers_of_threads(cores: int) -> tuple[int, ...]:
@@ -86,7 +96,7 @@ def numbers_of_threads(cores: int) -> tuple[int, ...]:
     return (cores, *numbers_of_threads(cores // 2)) if cores > 1 else (1,)
 
 
-def fastest(measured: Sequence[Measured], rule: Spot) -> Measured:
+def fastest(measured: Sequence[CandidateTiming], rule: Spot) -> CandidateTiming:
     """The fastest that agrees; of those that are equally fast what the pure rule takes, else the more exact file.
 
     Raises:
@@ -94,12 +104,12 @@ def fastest(measured: Sequence[Measured], rule: Spot) -> Measured:
     """
     able = [(each.ratio, each) for each in measured if not each.failure and each.ratio is not None]
     if not able:
-        raise SurroundingsError(
+        raise SystemSetupError(
             "no candidate can compute the model here: `edgeseg doctor` tells why"
         )
     limit = min(ratio for ratio, _ in able) * NOISE
 
-    def order(pair: tuple[float, Measured]) -> tuple[bool, int, int, float]:
+    def order(pair: tuple[float, CandidateTiming]) -> tuple[bool, int, int, float]:
         time, each = pair
         differs = (each.runtime, each.precision, each.threads) != (
             rule.runtime,
@@ -111,9 +121,9 @@ def fastest(measured: Sequence[Measured], rule: Spot) -> Measured:
     return min((pair for pair in able if pair[0] <= limit), key=order)[1]
 
 
-def judged(measured: Measured) -> Measured:
+def judged(measured: CandidateTiming) -> CandidateTiming:
     """With its failure, where too many pixels differ from the yardstick's."""
-    most = MOST_FLIPPED[measured.precision]
+    most = MAX_MASK_CHANGE[measured.precision]
     if measured.failure or measured.flipped is None or measured.flipped <= most:
         return measured
     said = f"its mask differs from the yardstick's in {measured.flipped:.2%} of the field of view, at most {most:.1%} may"
@@ -135,20 +145,20 @@ class _Bench:
         self.yardstick, self.note = yardstick, note
         self.expected: Path | None = None
 
-    def compare(self, spots: Sequence[Spot]) -> Iterator[Measured]:
+    def compare(self, spots: Sequence[Spot]) -> Iterator[CandidateTiming]:
         """Candidates against the yardstick, in turns; each in a process of its own."""
         first = _Running(self.yardstick, self)
         running = [first]
         try:
             if first.failure:
-                raise SurroundingsError(
+                raise SystemSetupError(
                     f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
                 )
             self.expected = first.mask
             running += [_Running(spot, self) for spot in spots if spot != self.yardstick]
             self._take_turns(running)
             if first.failure:
-                raise SurroundingsError(
+                raise SystemSetupError(
                     f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
                 )
             return iter([each.measured(first) for each in running if each.spot in spots])
@@ -182,7 +192,7 @@ class _Running:
         self.flipped: float | None = None
         self.times: list[float] = []
         self.mask = bench.scratch / f"{spot.runtime}.{spot.precision}.{spot.threads}.npy"
-        self._process = Process(PATIENCE_S)
+        self._process = WorkerProcess(PATIENCE_S)
         bench.note(f"loading {spot}")
         try:
             self._process.ask(self._load(bench))
@@ -206,10 +216,10 @@ class _Running:
         except (RowError, ValueError) as error:
             self.failure = str(error)
 
-    def measured(self, first: _Running) -> Measured:
+    def measured(self, first: _Running) -> CandidateTiming:
         """Its figures."""
         spot = self.spot
-        found = Measured(
+        found = CandidateTiming(
             spot.runtime, spot.precision, spot.threads, self.compute, failure=self.failure
         )
         if self.failure:

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeseg.errors import EdgesegError, PhotographError, UsageError
+from edgeseg.errors import EdgesegError, PhotoError, UsageError
 from edgeseg_benchmarks.peak_rss import peak_rss
 from edgeseg_benchmarks.record.bound import Bound
 from edgeseg_benchmarks.report.formatting import bound_line
 from edgeseg_benchmarks.statistics import ratio
 from edgeseg_benchmarks.worker.affinity import pin
 from edgeseg_benchmarks.worker.client import RowError, python, statement
-from edgeseg_benchmarks.worker.subprocess_timing import spend
+from edgeseg_benchmarks.worker.subprocess_timing import time_command
 
 if TYPE_CHECKING:
     from edgeseg.runtimes.base import RuntimeChoice
@@ -125,15 +125,15 @@ def frame(
     import cv2
 
     from edgeseg.field_of_view.detect import field_of_view
-    from edgeseg.imaging.photo import read
-    from edgeseg.postprocess import Scratch, to_mask
+    from edgeseg.imaging.photo import read_photo
+    from edgeseg.postprocess import ResizeBuffer, threshold_at_photo_size
     from edgeseg.preprocessing.prepare import preprocess
     from edgeseg.segmenter import Segmenter
 
     cv2.setNumThreads(threads)
-    photo, segmenter = read(photograph), Segmenter(model, runtime=runtime, threads=threads)
+    photo, segmenter = read_photo(photograph), Segmenter(model, runtime=runtime, threads=threads)
     how, found = segmenter.card.preprocessing, segmenter.segment(photo)
-    box, target, scratch = found.fov.box, found.placement.target, Scratch()
+    box, target, scratch = found.fov.box, found.placement.target, ResizeBuffer()
 
     def resize() -> object:
         part = photo[box.rows, box.columns]
@@ -143,7 +143,9 @@ def frame(
         begun = segmenter.begin(photo)
         fov = field_of_view(photo, how.fov)
         placement = preprocess(photo, fov, how, begun).placement
-        return to_mask(found.working, placement, fov.mask, segmenter.threshold, scratch)
+        return threshold_at_photo_size(
+            found.working, placement, fov.mask, segmenter.threshold, scratch
+        )
 
     return _in_turns(FRAME, _timed(rest), _timed(resize), pace)
 
@@ -167,7 +169,7 @@ def _run_against_imports(
 
 
 def _whole_ms(command: Sequence[str], timeout_s: float, name: str) -> float:
-    return spend(command, timeout_s, name).whole_ms
+    return time_command(command, timeout_s, name).whole_ms
 
 
 def _timed(step: Callable[[], object]) -> Step:
@@ -207,7 +209,7 @@ def main(kind: str, photograph: Path | None, threads: int) -> None:
         click.echo(bound_line(_measured(kind, photograph, threads)))
     except (EdgesegError, RowError) as error:
         click.echo(f"edgeseg: {error}", err=True)
-        sys.exit(error.exit_code if isinstance(error, EdgesegError) else PhotographError.exit_code)
+        sys.exit(error.exit_code if isinstance(error, EdgesegError) else PhotoError.exit_code)
 
 
 def _measured(kind: str, photograph: Path | None, threads: int) -> Bound:

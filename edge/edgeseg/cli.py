@@ -16,10 +16,10 @@ import click
 
 from edgeseg import process
 from edgeseg._version import __version__
-from edgeseg.errors import EdgesegError, SurroundingsError
+from edgeseg.errors import EdgesegError, SystemSetupError
 
 
-class Verb(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a verb lives, the extra that it needs ("" for none), and its line in `edgeseg --help`."""
 
     place: str
@@ -27,33 +27,35 @@ class Verb(NamedTuple):
     summary: str
 
 
-VERBS = {
-    "run": Verb("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
-    "evaluate": Verb(
+COMMANDS = {
+    "run": CommandEntry("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
+    "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
-    "info": Verb("edgeseg.commands.info:info", "", "Show what a model file says of itself."),
-    "doctor": Verb(
+    "info": CommandEntry(
+        "edgeseg.commands.info:info", "", "Show what a model file says of itself."
+    ),
+    "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
         "Look at the device: what works on it, what run would take.",
     ),
-    "draw": Verb("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
-    "bench": Verb(
+    "draw": CommandEntry("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
+    "bench": CommandEntry(
         "edgeseg_benchmarks.command:bench", "", "Measure models side by side on this device."
     ),
-    "bundle": Verb(
+    "bundle": CommandEntry(
         "edgeseg.commands.bundle.command:bundle",
         "",
         "Collect wheels and models for a device without a network.",
     ),
-    "gate": Verb(
+    "gate": CommandEntry(
         "edgeseg_benchmarks.gate.command:gate", "", "Compare two benches: did it get worse."
     ),
-    "convert": Verb(
+    "convert": CommandEntry(
         "edgeseg_export.command:convert", "export", "Turn a checkpoint into checked ONNX files."
     ),
-    "train": Verb(
+    "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
     ),
 }
@@ -63,16 +65,16 @@ STARTED = "edgeseg.started"
 """Key in click's `meta`: when the command was called (monotonic seconds), before a verb loaded anything heavy."""
 
 
-class Verbs(click.Group):
+class LazyCommands(click.Group):
     """Resolves a verb when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the table's order."""
-        return list(VERBS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load the verb, or say which extra is missing."""
-        verb = VERBS.get(cmd_name)
+        verb = COMMANDS.get(cmd_name)
         if verb is None:
             return None
         try:
@@ -83,7 +85,7 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Verbs with their summaries, without loading one."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+            formatter.write_dl([(name, verb.summary) for name, verb in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         """Print our errors in one line; leave tracebacks to bugs."""
@@ -105,7 +107,7 @@ def _end(ctx: click.Context, error: EdgesegError) -> NoReturn:
     ctx.exit(error.exit_code)
 
 
-def _load(name: str, verb: Verb) -> click.Command:
+def _load(name: str, verb: CommandEntry) -> click.Command:
     module, attribute = verb.place.split(":")
     try:
         with process.loading():
@@ -113,7 +115,7 @@ def _load(name: str, verb: Verb) -> click.Command:
     except ModuleNotFoundError as error:
         if not verb.extra or (error.name or "").split(".")[0].startswith("edgeseg"):
             raise
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"'edgeseg {name}' needs the extra '{verb.extra}' ({error.name} is not installed); "
             f"in the clone: pip install '.[{verb.extra}]', "
             f"with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[{verb.extra}]'"
@@ -122,7 +124,7 @@ def _load(name: str, verb: Verb) -> click.Command:
     return command
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="edgeseg")
 def cli() -> None:
     """Retinal vessel segmentation, from a PyTorch checkpoint to a Raspberry Pi or a Jetson."""
@@ -151,12 +153,12 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def _tell_unwritable(error: OSError) -> int:
-    from edgeseg.system.files import named  # noqa: PLC0415
+    from edgeseg.system.files import write_errors_named  # noqa: PLC0415
 
     try:
-        with named("standard output"):
+        with write_errors_named("standard output"):
             raise error
-    except SurroundingsError as told:
+    except SystemSetupError as told:
         with suppress(OSError):
             click.echo(f"edgeseg: {told}", err=True)
         return told.exit_code

@@ -11,7 +11,7 @@ from rich.text import Text
 _ENDLESS = 10_000  # letters a line: no line is broken
 
 
-def show(*renderables: RenderableType) -> None:
+def print_table(*renderables: RenderableType) -> None:
     """Print to standard output, one below the other: fitted to a terminal, in a pipe with no line (no path) broken."""
     console = Console()
     if console.is_terminal:
@@ -26,12 +26,12 @@ def show(*renderables: RenderableType) -> None:
 def narrow_table(title: str) -> Table:
     """Narrow enough for 80 letters a line."""
     return Table(
-        title=printable(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+        title=safe_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False, collapse_padding=True,
     )  # fmt: skip
 
 
-def printable(text: str) -> Text:
+def safe_text(text: str) -> Text:
     """Text from a file, to be shown in a terminal: neither markup nor the terminal's control sequences work in it."""
     return Text(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -20,7 +20,7 @@ class UsageError(EdgesegError):
     exit_code = 2
 
 
-class PhotographError(EdgesegError):
+class PhotoError(EdgesegError):
     """A photograph cannot be read or holds no fundus."""
 
     exit_code = 3
@@ -44,7 +44,7 @@ class ModelError(EdgesegError):
     exit_code = 6
 
 
-class SurroundingsError(EdgesegError):
+class SystemSetupError(EdgesegError):
     """Data set in a wrong layout, disk full, extra missing, runtime or provider not available."""
 
     exit_code = 7

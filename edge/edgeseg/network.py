@@ -11,9 +11,9 @@ import cv2  # noqa: F401  sets an environment variable when it is loaded, while 
 
 from edgeseg.errors import UsageError
 from edgeseg.models.catalog import PrecisionChoice
-from edgeseg.models.selection import make_plan
-from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, loader
-from edgeseg.system.background import Meanwhile
+from edgeseg.models.selection import select_model
+from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, runtime_loader
+from edgeseg.system.background import BackgroundTask
 
 
 class Network:
@@ -46,14 +46,14 @@ class Network:
             raise UsageError(f"threads = {threads}: at least 1")
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold = {threshold}: a probability, 0 to 1")
-        self.file, self.runtime_name, self.threads, _ = make_plan(
+        self.file, self.runtime_name, self.threads, _ = select_model(
             model, precision, runtime, threads, provider
         )
         self.card = self.file.card
         self.threshold = self.card.threshold if threshold is None else threshold
         size = self.card.preprocessing.size
-        self._loading = Meanwhile(
-            loader(self.file.path, size, self.runtime_name, self.threads, provider)
+        self._loading = BackgroundTask(
+            runtime_loader(self.file.path, size, self.runtime_name, self.threads, provider)
         )
 
     def loaded(self) -> Runtime:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.imaging.arrays import Mask, Probability, bands, is_large
+from edgeseg.imaging.arrays import Mask, Probability, is_large_image, row_bands
 from edgeseg.preprocessing.prepare import Placement
 
 
-def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Probability:
+def resize_to_photo(probability: Probability, placement: Placement, inside: Mask) -> Probability:
     """Probability (size, size) -> (H, W) float32 at the photograph's own size, 0 outside the field of view.
 
     Args:
@@ -22,12 +22,12 @@ def to_frame(probability: Probability, placement: Placement, inside: Mask) -> Pr
     source = placement.source
     frame: Probability = np.zeros(placement.frame, np.float32)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, part in _parts(probability, placement, Scratch()):
+    for rows, part in _parts(probability, placement, ResizeBuffer()):
         np.copyto(found[rows], part, where=seen[rows] != 0)
     return frame
 
 
-class Scratch:
+class ResizeBuffer:
     """Memory in which one photograph's probability makes room for the next one's.
 
     Fresh memory is given page by page when it is first written to, which takes longer than the arithmetic.
@@ -43,16 +43,16 @@ class Scratch:
         return self._pixels[: width * height].reshape(height, width)
 
 
-def to_mask(
+def threshold_at_photo_size(
     probability: Probability,
     placement: Placement,
     inside: Mask,
     threshold: float,
-    scratch: Scratch | None = None,
+    scratch: ResizeBuffer | None = None,
 ) -> Mask:
-    """Probability (size, size) -> (H, W) uint8 {0, 255}: 255 where `to_frame` is at least `threshold`.
+    """Probability (size, size) -> (H, W) uint8 {0, 255}: 255 where `resize_to_photo` is at least `threshold`.
 
-    Bit for bit `to_frame(...) >= threshold` inside the field of view; the probability of a large photograph is never
+    Bit for bit `resize_to_photo(...) >= threshold` inside the field of view; the probability of a large photograph is never
     whole.
 
     Args:
@@ -65,13 +65,13 @@ def to_mask(
     source, least = placement.source, np.float32(threshold)
     frame: Mask = np.zeros(placement.frame, np.uint8)
     seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, part in _parts(probability, placement, scratch or Scratch()):
+    for rows, part in _parts(probability, placement, scratch or ResizeBuffer()):
         cv2.copyTo(seen[rows], (part >= least).view(np.uint8), found[rows])
     return frame
 
 
 def _parts(
-    probability: Probability, placement: Placement, scratch: Scratch
+    probability: Probability, placement: Placement, scratch: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
     """Rows of the source and their probability: all at once, or a band at a time and only that in memory.
 
@@ -81,11 +81,11 @@ def _parts(
     part = np.ascontiguousarray(
         probability[placement.target.rows, placement.target.columns], np.float32
     )
-    if not is_large((height, width)):
+    if not is_large_image((height, width)):
         yield slice(0, height), _resized(part, scratch.of(width, height))
         return
     tall = _resized(part, np.empty((height, placement.target.width), np.float32))
-    for rows in bands(height):
+    for rows in row_bands(height):
         yield rows, _resized(tall[rows], scratch.of(width, rows.stop - rows.start))
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.field_of_view.ellipse import Rim, fit, within
+from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside_frame
 from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
 
@@ -45,7 +45,7 @@ _OUTLINE_SIZE = 400  # pixels of the longer side of the frame, for the rim
 _SHORTEST_OUTLINE = 30  # points that tell a rim
 
 
-class Quality(NamedTuple):
+class FrameQuality(NamedTuple):
     """What can be seen in a frame.
 
     Attributes:
@@ -93,11 +93,11 @@ class Quality(NamedTuple):
         }
 
 
-NO_FUNDUS = Quality(None, None, 0.0, None)
+NO_FUNDUS = FrameQuality(None, None, 0.0, None)
 """Of a frame in which no field of view was found."""
 
 
-def quality(photo: Photo, fov: FieldOfView) -> Quality:
+def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     """Photograph (H, W, 3) uint8 RGB and its field of view -> what can be seen in it."""
     part = _small(photo[fov.box.rows, fov.box.columns])
     mask = cv2.resize(
@@ -111,7 +111,7 @@ def quality(photo: Photo, fov: FieldOfView) -> Quality:
     lit = float((light > _LIT * percentile(light, 75)).mean()) if light.any() else 0.0
     shown = cv2.countNonZero(fov.mask) * lit
     rim = fov.rim or _rim_of(fov.mask)
-    return Quality(
+    return FrameQuality(
         focus=_focus(part[:, :, 1], inside),
         brightness=float(light.mean()),
         retina=shown / fov.mask.size,
@@ -168,17 +168,17 @@ def _coarse_focus(
     return float(np.std((one - two)[there])) / max(float(np.std((three - seven)[there])), 1e-3)
 
 
-def _rim_of(mask: Mask) -> Rim | None:
+def _rim_of(mask: Mask) -> FovEllipse | None:
     """The rim of a field that came as a mask alone; None where no rim tells."""
     scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     outline = max(contours, key=len)[:, 0, :].astype(np.float64)
-    outline = outline[within(outline, small.shape)]
+    outline = outline[points_inside_frame(outline, small.shape)]
     if len(outline) < _SHORTEST_OUTLINE:
         return None
-    found = fit(outline, 0.1 * max(size), 2.0 * max(size))
+    found = fit_ellipse(outline, 0.1 * max(size), 2.0 * max(size))
     return None if found is None else found.scaled(1 / scale, 0)
 
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.photo import as_photo, decode, read
+from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.network import Network
-from edgeseg.postprocess import Scratch, to_frame, to_mask
+from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
 from edgeseg.preprocessing.prepare import Begun, Placement, begin, preprocess
 from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice
 
@@ -53,7 +53,7 @@ class Segmentation:
     @cached_property
     def probability(self) -> Probability:
         """(H, W) float32, 0 to 1, at the photograph's own size; 0 outside the field of view. Made when asked for."""
-        return to_frame(self.working, self.placement, self.fov.mask)
+        return resize_to_photo(self.working, self.placement, self.fov.mask)
 
     @cached_property
     def vessel_density(self) -> float:
@@ -103,7 +103,7 @@ class Segmenter:
     def _take(self, network: Network) -> None:
         self._network = network
         self._runtime: Runtime | None = None
-        self._scratch = Scratch()
+        self._scratch = ResizeBuffer()
         self.file, self.card, self.threads = network.file, network.card, network.threads
         self.runtime_name, self.threshold = network.runtime_name, network.threshold
 
@@ -172,17 +172,19 @@ class Segmenter:
                 f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged"
             )
         watch.lap("infer")
-        mask = to_mask(working, ready.placement, fov.mask, self.threshold, self._scratch)
+        mask = threshold_at_photo_size(
+            working, ready.placement, fov.mask, self.threshold, self._scratch
+        )
         watch.lap("postprocess")
         return Segmentation(pixels, mask, fov, watch.laps, self.threshold, working, ready.placement)
 
 
 def _decoded(photo: PhotoLike, name: str) -> Photo:
     if isinstance(photo, bytes):
-        return decode(photo, name)
+        return decode_photo(photo, name)
     if isinstance(photo, (str, os.PathLike)):
-        return read(Path(photo))
-    return as_photo(photo, name)
+        return read_photo(Path(photo))
+    return validate_photo(photo, name)
 
 
 def _fitting(fov: FieldOfView, photo: Photo, name: str) -> FieldOfView:

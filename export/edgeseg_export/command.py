@@ -15,11 +15,11 @@ from types import FrameType
 import click
 from rich.text import Text
 
-from edgeseg.commands.options import number
-from edgeseg.console import show
+from edgeseg.commands.options import reject_nan
+from edgeseg.console import print_table
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
-from edgeseg.evaluation.result import Evidence
+from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
@@ -27,18 +27,18 @@ from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import (
     MAKERS,
     Exported,
+    ExportedFile,
+    ExportOptions,
     Maker,
-    Order,
-    Variant,
     export,
     make,
     torch_evidence,
     truth_of,
 )
-from edgeseg_export.precision.int8 import quantise
-from edgeseg_export.publish import publish, sha256
-from edgeseg_export.report.html_report import page
-from edgeseg_export.source import Source, Wanted, open_source
+from edgeseg_export.precision.int8 import quantize_int8
+from edgeseg_export.publish import publish_files, sha256
+from edgeseg_export.report.html_report import render_report
+from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
 from edgeseg_export.verify.parity import hold
 
 DEFAULT_SIZE = "default"
@@ -84,7 +84,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "--no-simplify", "simplified", flag_value=False, default=True, help="Leave onnxsim out."
 )
 @click.option("--dynamic", is_flag=True, help="Height and width stay free.")
-@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=number, metavar="X",
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=reject_nan, metavar="X",
               help="Largest drop of a data set's mean Dice, instead of each precision's own limit.")  # fmt: skip
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write all that was measured as one page, with the worst photograph of each file.")  # fmt: skip
@@ -123,10 +123,12 @@ def convert(
         )
     for spec in calibrate:  # what is wrong with it is told now, not after minutes
         open_data(spec, "validation")
-    makers: dict[Precision, Maker] = {**MAKERS, "int8": partial(quantise, specs=calibrate)}
-    source = open_source(checkpoint, Wanted(arch, preprocessing, size, output))
+    makers: dict[Precision, Maker] = {**MAKERS, "int8": partial(quantize_int8, specs=calibrate)}
+    source = open_source(checkpoint, SourceOptions(arch, preprocessing, size, output))
     data_sets = _open(specs)
-    order = Order(precisions, data_sets, bool(specs), opset, simplified, dynamic, max_dice_drop)
+    order = ExportOptions(
+        precisions, data_sets, bool(specs), opset, simplified, dynamic, max_dice_drop
+    )
     folder = folder or checkpoint.parent
     with _scratch() as scratch:
         exported = list(_export_all(source, checkpoint.stem, order, scratch))
@@ -134,7 +136,7 @@ def convert(
         digest = sha256(checkpoint)
         conversions = [_convert(one, digest, order, makers) for one in exported]
         variants = [variant for conversion in conversions for variant in conversion.variants]
-        publish(
+        publish_files(
             {folder / v.file.name: v.file for v in variants if v.evidence.passed},
             [folder / v.file.name for v in variants if not v.evidence.passed],
         )
@@ -142,7 +144,7 @@ def convert(
         sections = [(variant.evidence, variant.measured) for variant in variants]
         references = [conversion.reference for conversion in conversions]
         write_atomically(
-            html, page(f"Conversion of {checkpoint.name}", sections, references).encode()
+            html, render_report(f"Conversion of {checkpoint.name}", sections, references).encode()
         )
     if as_json:
         click.echo(json.dumps(_to_dict(conversions, digest), indent=2, allow_nan=False))
@@ -155,8 +157,8 @@ def convert(
 class Conversion:
     """One working size: what PyTorch scored, and the files."""
 
-    reference: Evidence
-    variants: tuple[Variant, ...]
+    reference: EvaluationResult
+    variants: tuple[ExportedFile, ...]
 
 
 def _precisions(words: str) -> tuple[Precision, ...]:
@@ -203,7 +205,9 @@ def _scratch() -> Iterator[Path]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _export_all(source: Source, stem: str, order: Order, scratch: Path) -> Iterator[Exported]:
+def _export_all(
+    source: SourceNetwork, stem: str, order: ExportOptions, scratch: Path
+) -> Iterator[Exported]:
     """`NAME` for the default working size, `NAME-detail` for the one of that name."""
     for size in source.sizes:
         yield export(
@@ -216,7 +220,7 @@ def _export_all(source: Source, stem: str, order: Order, scratch: Path) -> Itera
 
 
 def _convert(
-    exported: Exported, digest: str, order: Order, makers: Mapping[Precision, Maker]
+    exported: Exported, digest: str, order: ExportOptions, makers: Mapping[Precision, Maker]
 ) -> Conversion:
     truth = truth_of(exported, order, exported.file.parent)
     made = (
@@ -237,13 +241,13 @@ def _to_dict(conversions: Sequence[Conversion], digest: str) -> dict[str, object
 
 def _print(conversions: Sequence[Conversion], folder: Path) -> None:
     for variant in (variant for conversion in conversions for variant in conversion.variants):
-        show(variant.evidence.to_check_table(), Text())
+        print_table(variant.evidence.to_check_table(), Text())
     for variant in (variant for conversion in conversions for variant in conversion.variants):
         if variant.evidence.passed:
             click.echo(f"{folder / variant.file.name}  {variant.evidence.file_bytes / 1e6:.2f} MB")
 
 
-def _refuse_failed(variants: Sequence[Variant]) -> None:
+def _refuse_failed(variants: Sequence[ExportedFile]) -> None:
     failed = [
         f"{variant.file.name}: {check.name} ({check.note})"
         for variant in variants

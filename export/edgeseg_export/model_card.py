@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeseg.models.card import Licence, ModelCard, Precision
-from edgeseg_export.source import Source
+from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
 
 COMPUTE: dict[Precision, str] = {
@@ -17,8 +17,8 @@ COMPUTE: dict[Precision, str] = {
 """Data type that a file's convolutions compute in, where the device can."""
 
 
-def card_of(
-    source: Source,
+def make_card(
+    source: SourceNetwork,
     size: WorkingSize,
     name: str,
     digest: str,

@@ -9,7 +9,7 @@ from edgeseg.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Reading:
+class OutputSpec:
     """Where in what a network returns the vessels are, and whether as logit or as probability.
 
     Attributes:
@@ -21,7 +21,7 @@ class Reading:
     kind: Literal["logit", "probability"] = "logit"
 
     @classmethod
-    def parse(cls, text: str) -> Reading:
+    def parse(cls, text: str) -> OutputSpec:
         """From `[INDEX:]logit|probability`.
 
         Raises:
@@ -35,4 +35,4 @@ class Reading:
         return cls(int(index or 0), cast("Literal['logit', 'probability']", kind))
 
 
-FIRST_LOGIT = Reading()
+FIRST_LOGIT = OutputSpec()

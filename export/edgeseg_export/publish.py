@@ -9,12 +9,12 @@ from pathlib import Path
 
 import onnx
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import ModelCard
 from edgeseg.system.files import write_atomically
 
 
-def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
+def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     """The model file's bytes, the card in its metadata; the same model and card give the same bytes."""
     described = onnx.ModelProto()
     described.CopyFrom(model)
@@ -26,7 +26,7 @@ def with_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     return data
 
 
-def publish(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
+def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
     """Copy every file into place; all are complete on the disk before the first appears.
 
     Args:
@@ -52,15 +52,15 @@ def publish(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
 def _stage(data: bytes, temporary: Path, path: Path) -> None:
     try:
         write_atomically(temporary, data)
-    except SurroundingsError as error:  # of a name that no user ever gave
-        raise SurroundingsError(str(error).replace(str(temporary), str(path))) from error
+    except SystemSetupError as error:  # of a name that no user ever gave
+        raise SystemSetupError(str(error).replace(str(temporary), str(path))) from error
 
 
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{path}: did not pass, and cannot be removed ({error.strerror})"
         ) from error
 
@@ -69,7 +69,7 @@ def _move(temporary: Path, path: Path) -> None:
     try:
         temporary.replace(path)
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{path}: cannot be written ({error.strerror}); choose another folder with -o"
         ) from error
 

@@ -15,25 +15,25 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
-from edgeseg.preprocessing.config import Preprocessing, preset
-from edgeseg_export.output_spec import FIRST_LOGIT, Reading
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
 from edgeseg_train.checkpoint import (
     FORMAT,
     Checkpoint,
     TrainingData,
     WorkingSize,
-    load,
+    load_checkpoint,
     read_tensors,
 )
-from edgeseg_train.network.complexity import gmac, parameters
-from edgeseg_train.network.resunet import ARCHITECTURES, build, named
+from edgeseg_train.network.complexity import count_gmac, count_parameters
+from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "network")
 """Keys under which people keep a state dict."""
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class SourceNetwork:
     """A network and what is known of it.
 
     Attributes:
@@ -48,21 +48,21 @@ class Source:
 
     network: nn.Module
     architecture: str
-    preprocessing: Preprocessing
+    preprocessing: PreprocessingConfig
     sizes: tuple[WorkingSize, ...]
-    reading: Reading = FIRST_LOGIT
+    reading: OutputSpec = FIRST_LOGIT
     training_data: tuple[TrainingData, ...] = ()
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:
         """Of the network."""
-        return parameters(self.network)
+        return count_parameters(self.network)
 
     def gmac(self, size: int) -> float | None:
         """Of one photograph at a working size; None where a third party's network cannot be followed."""
         try:
-            return round(gmac(self.network, size), 3)
+            return round(count_gmac(self.network, size), 3)
         except (
             Exception
         ):  # a network that makes tensors of its own, on no `meta` device, raises anything
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SourceOptions:
     """What the command line says of a checkpoint, None where it says nothing.
 
     Attributes:
@@ -86,7 +86,7 @@ class Wanted:
     output: str | None = None
 
 
-def open_source(file: Path, wanted: Wanted) -> Source:
+def open_source(file: Path, wanted: SourceOptions) -> SourceNetwork:
     """The network of a checkpoint file.
 
     Raises:
@@ -102,15 +102,19 @@ def open_source(file: Path, wanted: Wanted) -> Source:
             f"{file}: does not say what network it is; give --arch (one of {members}, or file.py:factory)"
         )
     how = _preprocessing(wanted, file)
-    reading = Reading.parse(wanted.output) if wanted.output else FIRST_LOGIT
-    network = _made(wanted.arch) if ":" in wanted.arch else build(named(wanted.arch))
+    reading = OutputSpec.parse(wanted.output) if wanted.output else FIRST_LOGIT
+    network = (
+        _made(wanted.arch)
+        if ":" in wanted.arch
+        else build_network(architecture_by_name(wanted.arch))
+    )
     _fill(network, _state_dict(plain, file), file, wanted.arch)
-    return Source(network, wanted.arch, how, (WorkingSize("default", how.size),), reading)
+    return SourceNetwork(network, wanted.arch, how, (WorkingSize("default", how.size),), reading)
 
 
-def of_checkpoint(trained: Checkpoint) -> Source:
+def of_checkpoint(trained: Checkpoint) -> SourceNetwork:
     """Our own checkpoint says all by itself."""
-    return Source(
+    return SourceNetwork(
         network=trained.network(),
         architecture=trained.architecture.name,
         preprocessing=trained.preprocessing,
@@ -120,7 +124,7 @@ def of_checkpoint(trained: Checkpoint) -> Source:
     )
 
 
-def _ours(file: Path, wanted: Wanted) -> Source:
+def _ours(file: Path, wanted: SourceOptions) -> SourceNetwork:
     said = {
         "--arch": wanted.arch,
         "--output": wanted.output,
@@ -129,7 +133,7 @@ def _ours(file: Path, wanted: Wanted) -> Source:
     for option, value in said.items():
         if value is not None:
             raise UsageError(f"{option} {value}: {file} says so itself; leave it out")
-    trained = load(file)
+    trained = load_checkpoint(file)
     source = of_checkpoint(trained)
     if wanted.size is None:
         return source
@@ -143,19 +147,21 @@ def _ours(file: Path, wanted: Wanted) -> Source:
     return replace(source, sizes=(WorkingSize("default", asked, nearest.threshold),), evidence={})
 
 
-def _preprocessing(wanted: Wanted, file: Path) -> Preprocessing:
+def _preprocessing(wanted: SourceOptions, file: Path) -> PreprocessingConfig:
     """Of a network that does not carry its own."""
     if wanted.preprocessing is None:
         raise UsageError(
             f"{file}: does not say how it is fed; give --preprocessing (edge, reference, or a TOML file)"
         )
     if wanted.preprocessing in ("edge", "reference"):
-        return preset(cast("Literal['edge', 'reference']", wanted.preprocessing), wanted.size)
+        return preprocessing_preset(
+            cast("Literal['edge', 'reference']", wanted.preprocessing), wanted.size
+        )
     return read_preprocessing(Path(wanted.preprocessing), wanted.size)
 
 
-def read_preprocessing(file: Path, size: int | None = None) -> Preprocessing:
-    """A TOML file with the keys of `Preprocessing`.
+def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConfig:
+    """A TOML file with the keys of `PreprocessingConfig`.
 
     Raises:
         ModelError: it cannot be read, or a key is unknown or makes no sense; the message names the file.
@@ -170,7 +176,7 @@ def read_preprocessing(file: Path, size: int | None = None) -> Preprocessing:
     except (OSError, ValueError) as error:
         raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
     try:
-        return Preprocessing.from_dict(values | ({"size": size} if size is not None else {}))
+        return PreprocessingConfig.from_dict(values | ({"size": size} if size is not None else {}))
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
 

@@ -15,12 +15,12 @@ from typing import Literal, TypeAlias, cast
 
 import pytest
 
-from edgeseg.models import SHIPPED
+from edgeseg.models import SHIPPED_MODELS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 GUIDE = ROOT / "docs" / "boards.md"
-CHECKPOINT = ROOT / "train" / "checkpoints" / f"{SHIPPED['default']}.pt"
+CHECKPOINT = ROOT / "train" / "checkpoints" / f"{SHIPPED_MODELS['default']}.pt"
 
 Board: TypeAlias = Literal["pi4", "pi5"]
 

@@ -21,9 +21,9 @@ import onnxruntime
 from edgeseg import Segmenter
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu
-from edgeseg.evaluation.metrics import count as compare
+from edgeseg.evaluation.metrics import count_pixels as compare
 from edgeseg.field_of_view.detect import field_of_view
-from edgeseg.imaging.photo import read
+from edgeseg.imaging.photo import read_photo
 from edgeseg.preprocessing.prepare import preprocess
 
 FIRST_MARK = 0x7FFFF000  # as in insn_count.c
@@ -39,7 +39,7 @@ def look(models: list[Path], photograph: Path, folder: Path) -> dict[str, object
     chosen = Segmenter(models[0].with_name(models[0].name.split(".")[0]), threads=1)
     return {
         "machine": platform.machine(),
-        "features": sorted(cpu.features()),
+        "features": sorted(cpu.cpu_features()),
         "convolutions": types,
         "auto": [chosen.card.precision, chosen.file.reason],
     }
@@ -61,9 +61,9 @@ def convolutions(model: Path) -> dict[str, int]:
     )
 
 
-def count(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
+def count_pixels(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
     """Mark 2i before and 2i + 1 after the inferences of model i; its first one, which prepares things, comes before."""
-    photo = read(photograph)
+    photo = read_photo(photograph)
     for number, model in enumerate(models):
         segmenter = Segmenter(model, threads=1)
         how = segmenter.card.preprocessing
@@ -103,7 +103,7 @@ def main(verb: str, *words: str) -> None:
         said = look(models, photograph, folder)
     elif verb == "count":
         *models, photograph = map(Path, words[1:])
-        said = count(int(words[0]), models, photograph)
+        said = count_pixels(int(words[0]), models, photograph)
     else:
         said = dice(words[0], int(words[1]), list(map(Path, words[2:])))
     sys.stdout.write(json.dumps(said))

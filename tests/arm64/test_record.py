@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.card import Precision, read_card
-from edgeseg.models.catalog import choose
+from edgeseg.models.catalog import choose_precision
 
 RECORD = Path(__file__).parents[2] / "benchmarks" / "arm64.json"
 WORTH_IT = 1.5
@@ -32,8 +32,8 @@ def test_auto_takes_what_the_record_says_is_least_work(
         precision for precision in there if millions[precision] * WORTH_IT <= millions["fp32"]
     ]
     cards = {
-        precision: read_card(FOLDER / f"{SHIPPED['default']}.{precision}.onnx")
+        precision: read_card(MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.{precision}.onnx")
         for precision in there
     }
-    chosen, _ = choose(cards, FEATURES[board])
+    chosen, _ = choose_precision(cards, FEATURES[board])
     assert chosen == min(worth_it, key=lambda precision: millions[precision], default="fp32")

@@ -29,11 +29,11 @@ def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from edgeseg.models.card import read_card
     from edgeseg_export.precision.fp16 import to_half_compute
-    from edgeseg_export.publish import with_card
+    from edgeseg_export.publish import add_card
 
     folder = tmp_path_factory.mktemp("half")
     card = read_card(tiny_model)._replace(precision="fp16")
-    (folder / "tiny.fp16.onnx").write_bytes(with_card(to_half_compute(onnx.load(tiny_model)), card))
+    (folder / "tiny.fp16.onnx").write_bytes(add_card(to_half_compute(onnx.load(tiny_model)), card))
     shutil.copy(tiny_model, folder / "tiny.fp32.onnx")
     broken = onnx.load(tiny_model)
     broken.graph.node[0].op_type = "NoSuchOperator"

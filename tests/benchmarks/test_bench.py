@@ -14,14 +14,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.runtimes.onnx_profile import count, kernels
+from edgeseg.runtimes.onnx_profile import count, kernel_types
 from edgeseg_benchmarks import runner
-from edgeseg_benchmarks.record.bench import Bench, read_bench
-from edgeseg_benchmarks.record.row import Row
-from edgeseg_benchmarks.rows import Order
+from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
+from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.rows import BenchOptions
 from edgeseg_benchmarks.runner import run_bench
 from edgeseg_benchmarks.worker.affinity import fastest
-from edgeseg_benchmarks.worker.client import Process, RowError
+from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +32,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "COLD_STARTS", 1)
 
 
-def _bench(order: Order) -> Bench:
+def _bench(order: BenchOptions) -> BenchRecord:
     return run_bench(order)
 
 
-def _order(*models: Path, **more: object) -> Order:
+def _order(*models: Path, **more: object) -> BenchOptions:
     given = {"rounds": 2, "warmup": 1, "threads": (1,), "runtimes": ("onnxruntime",), **more}
-    return Order(models=tuple(map(str, models)), **given)  # type: ignore[arg-type]
+    return BenchOptions(models=tuple(map(str, models)), **given)  # type: ignore[arg-type]
 
 
 def _command(*arguments: object) -> Result:
@@ -46,7 +46,7 @@ def _command(*arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def record(in_half: Path) -> Bench:
+def record(in_half: Path) -> BenchRecord:
     """FP32, FP16, a damaged file, a file that is not there, and a runtime that is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
@@ -60,13 +60,13 @@ def record(in_half: Path) -> Bench:
         return _bench(_order(*models, precisions=("fp32", "fp16"), data=("synthetic:1",)))
 
 
-def _of(record: Bench, model: str, precision: str) -> Row:
+def _of(record: BenchRecord, model: str, precision: str) -> BenchRow:
     return next(
         row for row in record.rows if (row.key.model, row.key.precision) == (model, precision)
     )
 
 
-def test_a_row_holds_every_figure(record: Bench) -> None:
+def test_a_row_holds_every_figure(record: BenchRecord) -> None:
     row = _of(record, "tiny", "fp32")
     assert (row.status, row.ratio_to_first, row.end_to_end_ratio_to_first) == ("ok", 1.0, 1.0)
     assert (row.size_px, row.key.threads, row.key.runtime) == (128, 1, "onnxruntime")
@@ -81,7 +81,7 @@ def test_a_row_holds_every_figure(record: Bench) -> None:
         assert row.peak_rss_bytes and row.peak_rss_bytes > 20e6
 
 
-def test_rows_that_fail_say_why_and_the_others_go_on(record: Bench) -> None:
+def test_rows_that_fail_say_why_and_the_others_go_on(record: BenchRecord) -> None:
     assert [row.ok for row in record.rows] == [True, True, False, False, False, False]
     damaged = _of(record, "damaged", "fp32")
     assert "ONNX Runtime cannot load it" in damaged.status
@@ -90,7 +90,7 @@ def test_rows_that_fail_say_why_and_the_others_go_on(record: Bench) -> None:
     assert "there is no such model" in _of(record, "nowhere", "fp32").status
 
 
-def test_dice_is_that_of_evaluate_to_the_last_bit(record: Bench, in_half: Path) -> None:
+def test_dice_is_that_of_evaluate_to_the_last_bit(record: BenchRecord, in_half: Path) -> None:
     arguments = [
         "evaluate",
         "--model",
@@ -109,14 +109,14 @@ def test_dice_is_that_of_evaluate_to_the_last_bit(record: Bench, in_half: Path) 
     )
 
 
-def test_which_kernels_ran_is_told(record: Bench, in_half: Path) -> None:
+def test_which_kernels_ran_is_told(record: BenchRecord, in_half: Path) -> None:
     assert set(_of(record, "tiny", "fp32").kernels) == {"float32"}
     half = _of(record, "tiny", "fp16")
     assert sum(half.kernels.values()) == sum(_of(record, "tiny", "fp32").kernels.values())
     if os.uname().machine == "x86_64":
         assert set(half.kernels) == {"float32"}  # an x86-64 CPU computes half precision in FP32
         assert any("no half-precision kernel" in remark for remark in half.remarks)
-    assert kernels(in_half / "tiny.fp32.onnx", 1) == _of(record, "tiny", "fp32").kernels
+    assert kernel_types(in_half / "tiny.fp32.onnx", 1) == _of(record, "tiny", "fp32").kernels
 
 
 def test_a_profiles_convolutions_are_counted_once_by_what_they_took() -> None:
@@ -223,7 +223,7 @@ def test_nothing_is_imported_from_the_folder_at_hand(
 
 
 def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None:
-    process = Process(60)
+    process = WorkerProcess(60)
     request = {
         "do": "load",
         "file": str(tiny_model),
@@ -237,7 +237,7 @@ def test_a_process_that_dies_or_takes_too_long_is_told(tiny_model: Path) -> None
     with pytest.raises(RowError, match="SIGKILL"):
         process.ask(request)
     process.close()
-    slow = Process(0.001)
+    slow = WorkerProcess(0.001)
     with pytest.raises(RowError, match="no answer within"):
         slow.ask(request)
     assert slow._child.poll() is not None

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.imaging.photo import encode_png, read
-from edgeseg.synthetic import draw
+from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.synthetic import generate_photo
 from edgeseg_benchmarks import runner, yardsticks
 from edgeseg_benchmarks.bounds import bounds, large, small
 from edgeseg_benchmarks.record.bound import Bound
 from edgeseg_benchmarks.record.row import RowKey
-from edgeseg_benchmarks.rows import Candidate, Order
+from edgeseg_benchmarks.rows import BenchOptions, RowSpec
 from edgeseg_benchmarks.worker.client import RowError
 
 NAMES = [
@@ -31,17 +31,17 @@ pytestmark = pytest.mark.usefixtures("quick_bounds")
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
     file = tmp_path / "fundus.png"
-    file.write_bytes(encode_png(draw(1, 256).photo))
+    file.write_bytes(encode_png(generate_photo(1, 256).photo))
     return file
 
 
 @pytest.fixture
-def candidate(tiny_model: Path) -> Candidate:
-    return Candidate(RowKey("tiny", "fp32", "onnxruntime", 1), tiny_model)
+def candidate(tiny_model: Path) -> RowSpec:
+    return RowSpec(RowKey("tiny", "fp32", "onnxruntime", 1), tiny_model)
 
 
 def test_all_are_measured_with_the_rows_file_in_other_processes(
-    candidate: Candidate, drawn: Path
+    candidate: RowSpec, drawn: Path
 ) -> None:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     said: list[str] = []
@@ -59,7 +59,7 @@ def test_all_are_measured_with_the_rows_file_in_other_processes(
 
 
 def test_one_that_fails_says_why_and_the_others_go_on(
-    candidate: Candidate, drawn: Path, monkeypatch: pytest.MonkeyPatch
+    candidate: RowSpec, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> Bound:
         raise RowError("no memory")
@@ -73,7 +73,7 @@ def test_one_that_fails_says_why_and_the_others_go_on(
 
 
 def test_without_room_for_its_photographs_it_keeps_what_it_can_measure(
-    candidate: Candidate, drawn: Path
+    candidate: RowSpec, drawn: Path
 ) -> None:
     for name in ("small.png", "large.jpg"):
         drawn.with_name(name).mkdir()  # cannot be written, like a file on a full disk
@@ -85,13 +85,13 @@ def test_without_room_for_its_photographs_it_keeps_what_it_can_measure(
     )
 
 
-def test_a_runtime_that_run_does_not_know_has_none(candidate: Candidate, drawn: Path) -> None:
+def test_a_runtime_that_run_does_not_know_has_none(candidate: RowSpec, drawn: Path) -> None:
     assert bounds(replace(candidate, key=replace(candidate.key, runtime="ncnn")), drawn, 60) == ()
 
 
 def test_a_small_and_a_large_photograph_are_made_of_the_drawn_one(drawn: Path) -> None:
-    photo = read(large(drawn))
-    assert (read(small(drawn)).shape, photo.shape) == ((100, 100, 3), (240, 360, 3))
+    photo = read_photo(large(drawn))
+    assert (read_photo(small(drawn)).shape, photo.shape) == ((100, 100, 3), (240, 360, 3))
     middle, corner = photo[120, 180], photo[0, 0]
     assert middle[0] > middle[2] and int(corner.max()) < int(middle[0])  # RGB: a fundus is red
 
@@ -101,7 +101,7 @@ def test_a_bench_has_those_of_its_first_row_and_only_where_they_are_asked_for(
 ) -> None:
     asked: list[RowKey] = []
 
-    def told(candidate: Candidate, *_: object) -> tuple[Bound, ...]:
+    def told(candidate: RowSpec, *_: object) -> tuple[Bound, ...]:
         asked.append(candidate.key)
         return (Bound("a", "b", "ratio", 2.0, 1.0, 1.0, 1.0),)
 
@@ -109,7 +109,9 @@ def test_a_bench_has_those_of_its_first_row_and_only_where_they_are_asked_for(
     monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
     monkeypatch.setattr(runner, "MATRIX_SIDE", 64)
     monkeypatch.setattr(runner, "COLD_STARTS", 1)
-    order = Order((str(tiny_model),), threads=(1,), runtimes=("onnxruntime",), rounds=1, warmup=1)
+    order = BenchOptions(
+        (str(tiny_model),), threads=(1,), runtimes=("onnxruntime",), rounds=1, warmup=1
+    )
     assert runner.run_bench(order).bounds == ()
     record = runner.run_bench(replace(order, bounds=True))
     assert (len(record.bounds), asked) == (1, [record.rows[0].key])

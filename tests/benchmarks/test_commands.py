@@ -12,13 +12,13 @@ import pytest
 
 from edgeseg_benchmarks.peak_rss import peak_rss
 from edgeseg_benchmarks.worker.client import RowError, statement
-from edgeseg_benchmarks.worker.subprocess_timing import spend
+from edgeseg_benchmarks.worker.subprocess_timing import time_command
 
 
 def test_a_cold_start_ends_with_the_first_mask() -> None:
     lingers = "import time; print('mask', flush=True); time.sleep(0.8); print('bye')"
     start = time.perf_counter()
-    spent = spend([sys.executable, "-c", lingers], 60)
+    spent = time_command([sys.executable, "-c", lingers], 60)
     assert (
         spent.first_line_ms <= (time.perf_counter() - start) * 1e3 - 700
     )  # what comes after the mask is not in it
@@ -28,9 +28,9 @@ def test_a_cold_start_ends_with_the_first_mask() -> None:
 
 def test_a_command_that_fails_or_takes_too_long_is_told() -> None:
     with pytest.raises(RowError, match="`edgeseg run` did not end within"):
-        spend([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
+        time_command([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
     with pytest.raises(RowError, match="`it` failed: so it is"):
-        spend([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60, "it")
+        time_command([sys.executable, "-c", "import sys; sys.exit('so it is')"], 60, "it")
 
 
 def test_a_statement_imports_nothing_from_the_folder_at_hand(
@@ -38,7 +38,7 @@ def test_a_statement_imports_nothing_from_the_folder_at_hand(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a stranger was imported')")
     monkeypatch.chdir(tmp_path)
-    assert spend(statement("import json; print(json.dumps(1))"), 60).printed == "1\n"
+    assert time_command(statement("import json; print(json.dumps(1))"), 60).printed == "1\n"
 
 
 @pytest.mark.skipif(
@@ -65,14 +65,14 @@ def test_an_interrupted_one_leaves_neither_a_process_nor_a_thread(tmp_path: Path
     code = (
         "import os, signal, sys, threading, time\n"
         "from pathlib import Path\n"
-        "from edgeseg_benchmarks.worker.subprocess_timing import spend\n"
+        "from edgeseg_benchmarks.worker.subprocess_timing import time_command\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         f"mark = Path({str(mark)!r})\n"
         "def interrupt():\n"
         "    while not (mark.exists() and mark.read_text()): time.sleep(0.01)\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "threading.Thread(target=interrupt).start()\n"
-        f"spend([sys.executable, '-c', {lingers!r}], 60)\n"
+        f"time_command([sys.executable, '-c', {lingers!r}], 60)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False

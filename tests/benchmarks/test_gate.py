@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.evaluation.scores import DataSetEvidence
-from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.evaluation.scores import DataSetScores
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
-from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import Row
-from edgeseg_benchmarks.rows import Order
+from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.rows import BenchOptions
 
 ROOT = Path(__file__).parents[2]
-SHIPPED_FILE = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
+SHIPPED_FILE = MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.fp32.onnx"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,11 +40,13 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def baseline(candidate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
+    order = BenchOptions(
+        models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0
+    )
     return save(runner.run_bench(order), tmp_path_factory.mktemp("baseline") / "baseline.json")
 
 
-def save(record: Bench, file: Path) -> Path:
+def save(record: BenchRecord, file: Path) -> Path:
     file.write_text(json.dumps(record.to_dict(), allow_nan=False))
     return file
 
@@ -53,11 +55,11 @@ def gate(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["gate", *map(str, arguments)], env={"GITHUB_STEP_SUMMARY": ""})
 
 
-def data_sets(record: Bench) -> list[tuple[DataSetEvidence, ...]]:
+def data_sets(record: BenchRecord) -> list[tuple[DataSetScores, ...]]:
     return [row.data_sets for row in record.rows]
 
 
-def changed(baseline: Path, file: Path, change: Callable[[Row], Row]) -> Path:
+def changed(baseline: Path, file: Path, change: Callable[[BenchRow], BenchRow]) -> Path:
     """The baseline with a second row, as it might be now."""
     record = read_bench(baseline)
     second = replace(
@@ -75,7 +77,9 @@ def test_the_shipped_model_passes_twice_in_a_row(baseline: Path, candidate: Path
 
 
 def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Path) -> None:
-    order = Order(models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0)
+    order = BenchOptions(
+        models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0
+    )
     again = runner.run_bench(order)
     assert data_sets(again) == data_sets(read_bench(baseline))
     assert data_sets(again)[0][0].scored
@@ -150,7 +154,7 @@ def test_of_two_files_of_one_name_none_is_passed_over(
     baseline: Path, candidate: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.int8.onnx").write_bytes(
-        (FOLDER / f"{SHIPPED['default']}.int8.onnx").read_bytes()
+        (MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.int8.onnx").read_bytes()
     )
     done = gate(baseline, "--model", candidate, "--model", tmp_path / "mine.int8.onnx")
     assert done.exit_code == 2 and "into one folder" in done.stderr
@@ -186,7 +190,7 @@ def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path)
     ],
 )
 def test_what_cannot_be_compared_is_5(
-    baseline: Path, tmp_path: Path, change: Callable[[Row], Row], said: str
+    baseline: Path, tmp_path: Path, change: Callable[[BenchRow], BenchRow], said: str
 ) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     done = gate(before, changed(baseline, tmp_path / "now.json", change))
@@ -214,7 +218,7 @@ def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
         ["--max-dice-drop", "nan"],
         ["--max-latency-ratio", "0"],
         ["--data", "drive:nowhere"],
-        ["--model", str(FOLDER / "lean-detail.fp32.onnx")],
+        ["--model", str(MODEL_FOLDER / "lean-detail.fp32.onnx")],
     ],
 )
 def test_wrong_usage(baseline: Path, candidate: Path, arguments: list[str]) -> None:
@@ -232,8 +236,8 @@ def test_the_committed_baseline_is_of_the_files_that_are_shipped() -> None:
     keys = {(row.key.model, row.key.precision) for row in record.rows}
     files = {
         (name, file.name.split(".")[1]): file
-        for name, stem in SHIPPED.items()
-        for file in FOLDER.glob(f"{stem}.*.onnx")
+        for name, stem in SHIPPED_MODELS.items()
+        for file in MODEL_FOLDER.glob(f"{stem}.*.onnx")
     }
     assert keys == set(files), "make baseline writes it anew"
     for row in record.rows:

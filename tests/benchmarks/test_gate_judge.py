@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.device import Device
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg.device import DeviceInfo
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg_benchmarks.gate.judge import judge
-from edgeseg_benchmarks.gate.verdict import Judgement, Limits
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Latency, Row, RowKey
+from edgeseg_benchmarks.gate.verdict import GateLimits, GateResult
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow, Latency, RowKey
 
-VNNI = Device(cpu="Xeon", features=("avx2", "avx512_vnni"))
-PLAIN = Device(cpu="Cortex-A72", features=("asimd",))
+VNNI = DeviceInfo(cpu="Xeon", features=("avx2", "avx512_vnni"))
+PLAIN = DeviceInfo(cpu="Cortex-A72", features=("asimd",))
 VERSIONS = {"edgeseg": "0.1.0", "onnxruntime": "1.32.0"}
 LATENCY = Latency(30.0, 31.0, 32.0, 29.0)
 DICE = (0.8, 0.75, 0.82)
@@ -26,35 +26,39 @@ DICE = (0.8, 0.75, 0.82)
 
 def data_set(
     dice: Sequence[float | None] = DICE, name: str = "drive", first: int = 1
-) -> DataSetEvidence:
+) -> DataSetScores:
     photographs = (
-        PhotographEvidence(f"{k:02}", None, "it holds no fundus")
+        PhotographScores(f"{k:02}", None, "it holds no fundus")
         if value is None
-        else PhotographEvidence(f"{k:02}", Scores(value, 0.6, 0.95, 0.7, 0.98, 0.97))
+        else PhotographScores(f"{k:02}", Scores(value, 0.6, 0.95, 0.7, 0.98, 0.97))
         for k, value in enumerate(dice, first)
     )
-    return DataSetEvidence(name, "test", tuple(photographs))
+    return DataSetScores(name, "test", tuple(photographs))
 
 
-def row(precision: str = "fp32", dice: Sequence[float | None] = DICE, **changes: object) -> Row:
+def row(
+    precision: str = "fp32", dice: Sequence[float | None] = DICE, **changes: object
+) -> BenchRow:
     key = RowKey("default", precision, "onnxruntime", 2)
-    plain = Row(
+    plain = BenchRow(
         key, 896, 4_000_000, LATENCY, LATENCY, peak_rss_bytes=200_000_000, ratio_to_first=1.0,
         end_to_end_ratio_to_first=1.0, data_sets=(data_set(dice),),
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def bench(*rows: Row, device: Device = VNNI) -> Bench:
-    return Bench(device, VERSIONS, rows)
+def bench(*rows: BenchRow, device: DeviceInfo = VNNI) -> BenchRecord:
+    return BenchRecord(device, VERSIONS, rows)
 
 
-def compared(before: Row | Bench, now: Row | Bench, limits: Limits | None = None) -> Judgement:
-    old, new = (bench(one) if isinstance(one, Row) else one for one in (before, now))
-    return judge(old, new, limits or Limits())
+def compared(
+    before: BenchRow | BenchRecord, now: BenchRow | BenchRecord, limits: GateLimits | None = None
+) -> GateResult:
+    old, new = (bench(one) if isinstance(one, BenchRow) else one for one in (before, now))
+    return judge(old, new, limits or GateLimits())
 
 
-def reasons(judgement: Judgement, outcome: str) -> str:
+def reasons(judgement: GateResult, outcome: str) -> str:
     return "\n".join(str(verdict) for verdict in judgement.verdicts if verdict.outcome == outcome)
 
 
@@ -100,7 +104,7 @@ def test_a_larger_file_closes() -> None:
         "default fp32 onnxruntime 2 threads: file size 4.000 MB -> 4.100 MB (+2.5%, limit +2.0%)"
     )
     assert compared(row(), row(file_bytes=4_080_000))
-    assert compared(row(), row(file_bytes=4_100_000), Limits(size_growth=0.03))
+    assert compared(row(), row(file_bytes=4_100_000), GateLimits(size_growth=0.03))
 
 
 @pytest.mark.parametrize("which", ["ratio_to_first", "end_to_end_ratio_to_first"])
@@ -108,24 +112,24 @@ def test_a_slower_row_closes_by_its_ratio_and_only_where_a_limit_is_given(which:
     before = bench(row(), replace(row("fp16"), **{which: 0.5}))  # type: ignore[arg-type]
     slower = bench(row(), replace(row("fp16"), **{which: 0.7}))  # type: ignore[arg-type]
     assert compared(before, slower)
-    judgement = compared(before, slower, Limits(latency_ratio=1.3))
+    judgement = compared(before, slower, GateLimits(latency_ratio=1.3))
     assert not judgement
     assert "time over default fp32 x0.50 -> x0.70 (x1.40, limit x1.30)" in reasons(
         judgement, "worse"
     )
-    assert compared(before, slower, Limits(latency_ratio=1.5))
+    assert compared(before, slower, GateLimits(latency_ratio=1.5))
 
 
 def test_a_slower_machine_is_no_slower_model() -> None:
     crawl = Latency(900.0, 910.0, 920.0, 890.0)
     before = bench(row(), row("fp16", ratio_to_first=0.5))
     now = bench(row(network_ms=crawl), row("fp16", ratio_to_first=0.5, network_ms=crawl))
-    assert compared(before, now, Limits(latency_ratio=1.01, memory_ratio=1.01))
+    assert compared(before, now, GateLimits(latency_ratio=1.01, memory_ratio=1.01))
 
 
 def test_memory_closes_by_its_ratio() -> None:
     before, now = bench(row(), row("fp16")), bench(row(), row("fp16", peak_rss_bytes=300_000_000))
-    judgement = compared(before, now, Limits(memory_ratio=1.2))
+    judgement = compared(before, now, GateLimits(memory_ratio=1.2))
     assert "memory over default fp32 x1.00 -> x1.50" in reasons(judgement, "worse")
     assert compared(before, now)
 
@@ -142,8 +146,10 @@ def test_memory_closes_by_its_ratio() -> None:
         ),
     ],
 )
-def test_a_limit_that_nothing_can_be_held_to_is_told(before: Bench, now: Bench, said: str) -> None:
-    judgement = compared(before, now, Limits(latency_ratio=1.5))
+def test_a_limit_that_nothing_can_be_held_to_is_told(
+    before: BenchRecord, now: BenchRecord, said: str
+) -> None:
+    judgement = compared(before, now, GateLimits(latency_ratio=1.5))
     assert not judgement
     assert said in reasons(judgement, "incomparable")
 
@@ -175,7 +181,7 @@ def test_a_limit_that_nothing_can_be_held_to_is_told(before: Bench, now: Bench, 
         (row(dice=DICE[:2]), "other photographs: 03"),
     ],
 )
-def test_what_cannot_be_compared_is_told(now: Row, said: str) -> None:
+def test_what_cannot_be_compared_is_told(now: BenchRow, said: str) -> None:
     judgement = compared(row(), now)
     assert not judgement
     assert said in reasons(judgement, "incomparable")
@@ -198,7 +204,7 @@ def test_int8_is_compared_only_where_the_cpu_has_the_instructions() -> None:
     before = bench(row(), row("int8"))
     bad = row("int8", dice=(0.1, 0.1, 0.1))
     assert not compared(before, bench(row(), bad))
-    judgement = compared(before, bench(row(), bad, device=PLAIN), Limits(latency_ratio=1.1))
+    judgement = compared(before, bench(row(), bad, device=PLAIN), GateLimits(latency_ratio=1.1))
     assert judgement
     assert "neither AVX2 nor dot product" in reasons(judgement, "not compared")
     assert compared(before, bench(row(), device=PLAIN))
@@ -229,11 +235,11 @@ def test_data_left_out_on_purpose_is_told_but_never_all_of_it() -> None:
     both = row(data_sets=(data_set(), data_set(name="synthetic")))
     drawn = row(data_sets=(data_set(name="synthetic"),))
     left_out = {("drive", "test")}
-    judgement = judge(bench(both), bench(drawn), Limits(), left_out)
+    judgement = judge(bench(both), bench(drawn), GateLimits(), left_out)
     assert judgement
     assert "no photographs at hand" in reasons(judgement, "not compared")
-    assert not judge(bench(both), bench(drawn), Limits())
-    nothing = judge(bench(row()), bench(row(data_sets=())), Limits(), left_out)
+    assert not judge(bench(both), bench(drawn), GateLimits())
+    nothing = judge(bench(row()), bench(row(data_sets=())), GateLimits(), left_out)
     assert not nothing
     assert nothing.of("incomparable")
 
@@ -245,7 +251,7 @@ dices = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 def test_it_closes_exactly_where_mean_or_worst_fall_below_their_limits(data: st.DataObject) -> None:
     before = data.draw(dices)
     now = data.draw(st.lists(st.floats(0, 1), min_size=len(before), max_size=len(before)))
-    limits = Limits(data.draw(st.floats(0, 0.5)), data.draw(st.floats(0, 0.5)))
+    limits = GateLimits(data.draw(st.floats(0, 0.5)), data.draw(st.floats(0, 0.5)))
     drops = [b - n for b, n in zip(before, now, strict=True)]
     slack = min(
         abs(sum(drops) / len(drops) - limits.dice_drop), abs(max(drops) - limits.photograph_drop)
@@ -259,4 +265,4 @@ def test_it_closes_exactly_where_mean_or_worst_fall_below_their_limits(data: st.
 @given(dices)
 def test_anything_passes_against_itself(dice: list[float]) -> None:
     same = bench(row(dice=dice), row("fp16", dice=dice, ratio_to_first=0.7))
-    assert compared(same, same, Limits(0, 0, 0, 1, 1))
+    assert compared(same, same, GateLimits(0, 0, 0, 1, 1))

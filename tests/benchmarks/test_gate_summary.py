@@ -11,29 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg_benchmarks.gate.summary import headline, to_markdown, write_summaries
-from edgeseg_benchmarks.gate.verdict import Judgement, Verdict
+from edgeseg_benchmarks.gate.verdict import GateResult, MetricComparison
 
 ROOT = Path(__file__).parents[2]
-HELD = Verdict("default fp32", "file size", "held", "4.0 MB", "4.0 MB", "+0.0%")
-WORSE = Verdict(
+HELD = MetricComparison("default fp32", "file size", "held", "4.0 MB", "4.0 MB", "+0.0%")
+WORSE = MetricComparison(
     "default int8", "Dice drive test (20)", "worse", "0.8000", "0.7000", "-0.1000, limit -0.0020"
 )
 
 
 def test_what_closed_the_gate_comes_first() -> None:
-    text = to_markdown(Judgement((HELD, WORSE)))
+    text = to_markdown(GateResult((HELD, WORSE)))
     assert text.startswith("## edgeseg gate closed: 1 held, 1 worse\n")
     assert text.index("default int8") < text.index("default fp32")
     assert "**WORSE**" in text
-    assert "WORSE" not in to_markdown(Judgement((HELD,)))
-    assert headline(Judgement(())) == "closed: nothing could be compared"
+    assert "WORSE" not in to_markdown(GateResult((HELD,)))
+    assert headline(GateResult(())) == "closed: nothing could be compared"
 
 
 @given(st.text())
 def test_names_from_a_file_make_no_markup(name: str) -> None:
-    text = to_markdown(Judgement((Verdict(name, name, "held", name, name, name),)))
+    text = to_markdown(GateResult((MetricComparison(name, name, "held", name, name, name),)))
     (line,) = [line for line in text.splitlines() if line.endswith("| held |")]
     assert len(re.findall(r"(?<!\\)\|", line)) == 7
     assert "<" not in line and "`" not in line and "[" not in line
@@ -42,11 +42,11 @@ def test_names_from_a_file_make_no_markup(name: str) -> None:
 def test_a_step_summary_is_added_to(tmp_path: Path) -> None:
     step = tmp_path / "step.md"
     step.write_text("before\n")
-    write_summaries(Judgement((HELD,)), tmp_path / "own.md", {"GITHUB_STEP_SUMMARY": str(step)})
+    write_summaries(GateResult((HELD,)), tmp_path / "own.md", {"GITHUB_STEP_SUMMARY": str(step)})
     assert step.read_text() == "before\n" + (tmp_path / "own.md").read_text()
-    write_summaries(Judgement((HELD,)), None, {})
-    with pytest.raises(SurroundingsError, match="GITHUB_STEP_SUMMARY"):
-        write_summaries(Judgement((HELD,)), None, {"GITHUB_STEP_SUMMARY": str(tmp_path)})
+    write_summaries(GateResult((HELD,)), None, {})
+    with pytest.raises(SystemSetupError, match="GITHUB_STEP_SUMMARY"):
+        write_summaries(GateResult((HELD,)), None, {"GITHUB_STEP_SUMMARY": str(tmp_path)})
 
 
 def script(tmp_path: Path, **inputs: str) -> list[str]:

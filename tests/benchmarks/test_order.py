@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.runtimes.base import resolve
-from edgeseg_benchmarks.rows import Order, candidates, in_autos_precision, installed_runtimes
+from edgeseg.runtimes.base import resolve_runtime
+from edgeseg_benchmarks.rows import BenchOptions, candidates, in_autos_precision, installed_runtimes
 
 
-def _order(*models: Path, **more: object) -> Order:
+def _order(*models: Path, **more: object) -> BenchOptions:
     given = {"threads": (1,), "runtimes": ("onnxruntime",), **more}
-    return Order(models=tuple(map(str, models)), **given)  # type: ignore[arg-type]
+    return BenchOptions(models=tuple(map(str, models)), **given)  # type: ignore[arg-type]
 
 
 def test_every_model_precision_runtime_and_number_of_threads_is_a_row(in_half: Path) -> None:
@@ -34,14 +34,14 @@ def test_the_rule_of_auto_chooses_a_rows_precision(
         found = in_autos_precision(candidates(_order(in_half / "tiny.fp32.onnx"))[0], str(model))
         return found.key.precision, found.file.name if found.file else None
 
-    monkeypatch.setattr("edgeseg.device.cpu.features", lambda: frozenset({"fphp", "asimdhp"}))
+    monkeypatch.setattr("edgeseg.device.cpu.cpu_features", lambda: frozenset({"fphp", "asimdhp"}))
     assert taken(in_half / "tiny") == ("fp16", "tiny.fp16.onnx")
     assert taken(in_half / "tiny.fp32.onnx") == (
         "fp32",
         "tiny.fp32.onnx",
     )  # named, so taken as it is
     assert taken("nowhere") == ("fp32", "tiny.fp32.onnx")
-    monkeypatch.setattr("edgeseg.device.cpu.features", frozenset)
+    monkeypatch.setattr("edgeseg.device.cpu.cpu_features", frozenset)
     assert taken(in_half / "tiny") == ("fp32", "tiny.fp32.onnx")
 
 
@@ -84,18 +84,18 @@ def test_two_files_of_one_name_are_two_rows(in_half: Path, tiny_model: Path) -> 
 
 
 def test_all_is_every_file_that_is_shipped() -> None:
-    found = candidates(Order(every=True, runtimes=(resolve("auto"),)))
+    found = candidates(BenchOptions(every=True, runtimes=(resolve_runtime("auto"),)))
     assert {candidate.key.model for candidate in found} == {"default", "detail"}
     assert all(candidate.file is not None for candidate in found)
     assert sum(candidate.taken_by_auto for candidate in found) == 2
 
 
 def test_what_auto_takes_is_marked_in_one_row_only() -> None:
-    found = candidates(Order(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
+    found = candidates(BenchOptions(runtimes=("onnxruntime", "openvino", "ncnn"), threads=(1,)))
     assert [candidate.key.runtime for candidate in found] == ["onnxruntime", "openvino", "ncnn"]
     assert sum(candidate.taken_by_auto for candidate in found) <= 1
     in_half = candidates(
-        Order(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,))
+        BenchOptions(precisions=("fp32", "fp16"), runtimes=("onnxruntime", "ncnn"), threads=(1,))
     )
     assert not [c for c in in_half if (c.key.runtime, c.key.precision) == ("ncnn", "fp16")]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import EdgesegError
-from edgeseg.runtimes.base import load
+from edgeseg.runtimes.base import load_runtime
 from edgeseg_benchmarks.worker.ncnn_backend import Ncnn, convert
 
 
@@ -14,7 +14,7 @@ def test_ncnn_computes_the_same_probability(tiny_model: Path) -> None:
     for package in ("ncnn", "pnnx"):
         pytest.importorskip(package, reason="the peer needs `pip install --no-deps ncnn pnnx`")
     photo = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), np.uint8)
-    expected = load(tiny_model, 128, "onnxruntime", 1).infer(photo)
+    expected = load_runtime(tiny_model, 128, "onnxruntime", 1).infer(photo)
     assert np.abs(Ncnn(tiny_model, 128, 1).infer(photo) - expected).max() < 1e-3
 
 

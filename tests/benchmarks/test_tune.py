@@ -11,11 +11,11 @@ from click.testing import CliRunner, Result
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.models import tuning_cache, tuning_cache_file
 from edgeseg.models.card import Precision
-from edgeseg.models.tuning_cache import Measured
-from edgeseg.runtimes.base import RuntimeName, installed
+from edgeseg.models.tuning_cache import CandidateTiming
+from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg_benchmarks import runner, tune
 from edgeseg_benchmarks.tune import Spot, fastest, judged, numbers_of_threads
 
@@ -27,8 +27,8 @@ def figure(
     precision: Precision = "fp32",
     runtime: RuntimeName = "onnxruntime",
     threads: int = 4,
-) -> Measured:
-    return Measured(runtime, precision, threads, "", 10.0, ratio, 0.0)
+) -> CandidateTiming:
+    return CandidateTiming(runtime, precision, threads, "", 10.0, ratio, 0.0)
 
 
 def test_the_fastest_is_taken() -> None:
@@ -53,7 +53,7 @@ def test_what_failed_is_not_taken_however_fast() -> None:
 
     wrong = replace(figure(0.1, "int8"), flipped=0.02)
     assert fastest([judged(wrong), figure(1.0)], RULE) == figure(1.0)
-    with pytest.raises(SurroundingsError, match="no candidate"):
+    with pytest.raises(SystemSetupError, match="no candidate"):
         fastest([judged(wrong)], RULE)
 
 
@@ -114,11 +114,11 @@ def test_a_choice_is_written_and_honoured(
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     file = tmp_path / "settings/edgeseg/choices.json"
-    (choice,) = tuning_cache.read(file)
+    (choice,) = tuning_cache.read_tuned_setups(file)
     assert told["tuned"]["file"] == str(file) and told["tuned"]["looked_at"]
     tried = {(each.runtime, each.threads) for each in choice.measured}
     assert tried == {
-        (name, n) for name in installed() for n in numbers_of_threads(choice.key.cores)
+        (name, n) for name in installed_runtimes() for n in numbers_of_threads(choice.key.cores)
     }
     assert all(
         each.network_ms and each.flipped is not None for each in choice.measured if not each.failure
@@ -139,7 +139,7 @@ def test_a_named_file_is_written_and_the_table_says_who_reads_it(
     done = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
     assert done.exit_code == 0, done.output
     assert "chosen" in done.stdout and tuning_cache_file.VARIABLE in done.stdout
-    assert tuning_cache.read(tmp_path / "mine.json")
+    assert tuning_cache.read_tuned_setups(tmp_path / "mine.json")
 
 
 @pytest.fixture

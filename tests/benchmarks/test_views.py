@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from edgeseg.device import Device
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
-from edgeseg_benchmarks.record.bench import Bench
+from edgeseg.device import DeviceInfo
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
+from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import Latency, Row, RowKey
-from edgeseg_benchmarks.remarks import computes_otherwise, told_honestly
+from edgeseg_benchmarks.record.row import BenchRow, Latency, RowKey
+from edgeseg_benchmarks.remarks import add_remarks, computes_otherwise
 from edgeseg_benchmarks.report.tables import to_csv, to_table
 
 HOSTILE = "<script>alert(1)</script>[red]"
@@ -34,27 +34,27 @@ BOUNDS = (
 )
 
 
-def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "default") -> Row:
+def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "default") -> BenchRow:
     scores = Scores(dice, 0.7, 0.9, 0.8, 0.9, None)
-    data_sets = (DataSetEvidence("drive", "test", (PhotographEvidence("01", scores),)),)
+    data_sets = (DataSetScores("drive", "test", (PhotographScores("01", scores),)),)
     time = Latency(ms, ms + 1, ms + 2, ms - 1)
-    return Row(
+    return BenchRow(
         RowKey(model, precision, "onnxruntime", 2), 896, 4_050_000, time, time, STAGES, 612.0, 236_000_000, 7.3,
         ms / 30, data_sets, "ok", ms / 30, 486.0, 0.62, {"float32": 25},
     )  # fmt: skip
 
 
 @pytest.fixture
-def record() -> Bench:
-    failed = Row(RowKey("default", "int8", "openvino", 2), status=f"not installed {HOSTILE}")
+def record() -> BenchRecord:
+    failed = BenchRow(RowKey("default", "int8", "openvino", 2), status=f"not installed {HOSTILE}")
     rows = (
         _row("fp32"),
         _row("fp16", 42.0, 0.799),
         failed,
         replace(_row("fp32", 3000.0, 0.5, HOSTILE), data_sets=()),
     )
-    bench = Bench(
-        Device(cpu="Cortex-A76", usable_cores=4, cores=4),
+    bench = BenchRecord(
+        DeviceInfo(cpu="Cortex-A76", usable_cores=4, cores=4),
         {"numpy": "2"},
         rows,
         "one",
@@ -63,16 +63,16 @@ def record() -> Bench:
         ("hot",),
         BOUNDS,
     )
-    return told_honestly(bench)
+    return add_remarks(bench)
 
 
-def test_half_precision_that_does_not_pay_says_so(record: Bench) -> None:
+def test_half_precision_that_does_not_pay_says_so(record: BenchRecord) -> None:
     assert record.rows[1].remarks == (
         "1.40x slower than FP32 here",
         "no half-precision kernel ran: its convolutions computed in FP32",
     )
     assert record.rows[0].remarks == ()
-    fast = told_honestly(
+    fast = add_remarks(
         replace(record, rows=(_row("fp32"), replace(_row("fp16", 20.0), kernels={"float16": 25})))
     )
     assert fast.rows[1].remarks == ()
@@ -87,7 +87,9 @@ def test_a_runtime_that_computes_in_fewer_bits_says_so() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 130])
-def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width: int) -> None:
+def test_the_table_tells_all_however_narrow_the_terminal_is(
+    record: BenchRecord, width: int
+) -> None:
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(to_table(record))
@@ -105,14 +107,14 @@ def test_the_table_tells_all_however_narrow_the_terminal_is(record: Bench, width
     assert "[red]" in text  # printed, not obeyed
 
 
-def test_without_bounds_nothing_is_said_of_them(record: Bench) -> None:
+def test_without_bounds_nothing_is_said_of_them(record: BenchRecord) -> None:
     console = Console(width=100, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(to_table(replace(record, bounds=())))
     assert "bounds" not in capture.get() and "warning: hot" in capture.get()
 
 
-def test_csv_is_one_line_a_row(record: Bench) -> None:
+def test_csv_is_one_line_a_row(record: BenchRecord) -> None:
     lines = list(csv.DictReader(io.StringIO(to_csv(record))))
     assert [line["status"] for line in lines] == [row.status for row in record.rows]
     assert float(lines[0]["network_p50_ms"]) == 30.0
@@ -121,11 +123,11 @@ def test_csv_is_one_line_a_row(record: Bench) -> None:
     assert lines[3]["model"] == HOSTILE
 
 
-def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
+def test_the_page_holds_all_and_loads_nothing(record: BenchRecord) -> None:
     pytest.importorskip("matplotlib", reason="the page's pictures need matplotlib (extra 'bench')")
-    from edgeseg_benchmarks.report.html_report import page
+    from edgeseg_benchmarks.report.html_report import render_page
 
-    text = page(record)
+    text = render_page(record)
     assert text.count("data:image/svg+xml;base64,") == 2
     assert not re.findall(r'(?:src|href)="(?!data:)|@import|url\(|https?:', text)
     assert "<script" not in text
@@ -138,7 +140,7 @@ def test_the_page_holds_all_and_loads_nothing(record: Bench) -> None:
         assert said in text, said
 
 
-def test_every_line_of_the_pages_table_has_as_many_cells(record: Bench) -> None:
+def test_every_line_of_the_pages_table_has_as_many_cells(record: BenchRecord) -> None:
     from edgeseg_benchmarks.report.html_table import table
 
     def cells(line: str) -> int:
@@ -156,7 +158,7 @@ def test_every_line_of_the_pages_table_has_as_many_cells(record: Bench) -> None:
     "error"
 )  # matplotlib warns where a picture has no room for what it holds
 @pytest.mark.parametrize("rows", [1, 24])
-def test_pictures_hold_their_legends(record: Bench, rows: int) -> None:
+def test_pictures_hold_their_legends(record: BenchRecord, rows: int) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
     from edgeseg_benchmarks.report.plots import _latency_dice, _stages
 
@@ -175,13 +177,13 @@ def test_pictures_hold_their_legends(record: Bench, rows: int) -> None:
         assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
 
 
-def test_pictures_are_those_that_there_are_figures_for(record: Bench) -> None:
+def test_pictures_are_those_that_there_are_figures_for(record: BenchRecord) -> None:
     pytest.importorskip("matplotlib", reason="pictures need matplotlib (extra 'bench')")
-    from edgeseg_benchmarks.report.plots import pictures
+    from edgeseg_benchmarks.report.plots import draw_plots
 
-    drawn = pictures(record, "png")
+    drawn = draw_plots(record, "png")
     assert list(drawn) == ["latency_dice", "stages"]
     assert all(data.startswith(b"\x89PNG") for _, data in drawn.values())
     without = replace(record, rows=tuple(replace(row, data_sets=()) for row in record.rows))
-    assert list(pictures(without, "png")) == ["stages"]
-    assert pictures(replace(record, rows=record.rows[2:3]), "png") == {}
+    assert list(draw_plots(without, "png")) == ["stages"]
+    assert draw_plots(replace(record, rows=record.rows[2:3]), "png") == {}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgeseg.imaging.photo import encode_png
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 from edgeseg_benchmarks import yardsticks
 from edgeseg_benchmarks.record.bound import Bound
 from edgeseg_benchmarks.yardsticks import Pace
@@ -28,7 +28,7 @@ def once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def photograph(tmp_path: Path) -> Path:
     file = tmp_path / "eye.png"
-    file.write_bytes(encode_png(draw(1, 200).photo))
+    file.write_bytes(encode_png(generate_photo(1, 200).photo))
     return file
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from edgeseg.models.card import Licence, ModelCard
-from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 
 CARD = ModelCard(
     name="tiny",
@@ -18,7 +18,7 @@ CARD = ModelCard(
     gmac=0.58,
     precision="fp32",
     compute="float32",
-    preprocessing=preset("edge", 128),
+    preprocessing=preprocessing_preset("edge", 128),
     threshold=0.4,
     training_data=(Licence("synthetic", 3, "drawn by this project (Apache-2.0)"),),
     evidence={"synthetic/validation/native": 0.5},
@@ -26,9 +26,9 @@ CARD = ModelCard(
 )
 
 st.register_type_strategy(
-    Preprocessing,
+    PreprocessingConfig,
     st.builds(
-        Preprocessing,
+        PreprocessingConfig,
         size=st.integers(32, 96),
         fov=st.sampled_from(["found", "grey10", "none"]),
         crop=st.sampled_from(["fov", "frame"]),

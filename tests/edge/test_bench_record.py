@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.device import Device
-from edgeseg.errors import EdgesegError, IncomparableError, SurroundingsError
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
-from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg.device import DeviceInfo
+from edgeseg.errors import EdgesegError, IncomparableError, SystemSetupError
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
+from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import Latency, Row, RowKey
+from edgeseg_benchmarks.record.row import BenchRow, Latency, RowKey
 
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 LATENCY = Latency(30.5, 31.0, 32.25, 30.0)
@@ -25,24 +25,24 @@ CONTRACT = (
 )  # fmt: skip
 
 
-def _drive(dice: float) -> tuple[DataSetEvidence, ...]:
+def _drive(dice: float) -> tuple[DataSetScores, ...]:
     photographs = (
-        PhotographEvidence("01", replace(GOOD, dice=dice)),
-        PhotographEvidence("02", None, "02: cut off"),
+        PhotographScores("01", replace(GOOD, dice=dice)),
+        PhotographScores("02", None, "02: cut off"),
     )
-    return (DataSetEvidence("drive", "test", photographs),)
+    return (DataSetScores("drive", "test", photographs),)
 
 
-def _row(precision: str = "fp32", dice: float = 0.8, runtime: str = "onnxruntime") -> Row:
-    return Row(
+def _row(precision: str = "fp32", dice: float = 0.8, runtime: str = "onnxruntime") -> BenchRow:
+    return BenchRow(
         RowKey("default", precision, runtime, 2), 896, 4_000_000, LATENCY, LATENCY, {"infer": 30.5}, 400.0, 150_000_000,
         7.3, 1.0, _drive(dice), kernels={"float32": 17}, remarks=("as it is",),
     )  # fmt: skip
 
 
-def _bench(*rows: Row) -> Bench:
-    return Bench(
-        Device(cpu="Cortex-A76", bits=64),
+def _bench(*rows: BenchRow) -> BenchRecord:
+    return BenchRecord(
+        DeviceInfo(cpu="Cortex-A76", bits=64),
         {"edgeseg": "0.1.0"},
         rows,
         "3 drawn",
@@ -53,7 +53,7 @@ def _bench(*rows: Row) -> Bench:
 
 
 def test_json_holds_the_contract_and_is_read_back_as_it_was(tmp_path: Path) -> None:
-    failed = Row(RowKey("default", "int8", "openvino", 2), status="not installed")
+    failed = BenchRow(RowKey("default", "int8", "openvino", 2), status="not installed")
     bench = _bench(_row(), _row("fp16", 0.79), failed)
     told = bench.to_dict()
     assert list(told)[:3] == ["device", "versions", "rows"]
@@ -71,9 +71,9 @@ def test_bounds_are_read_back_and_may_be_missing(tmp_path: Path) -> None:
     told = json.loads(json.dumps(bench.to_dict(), allow_nan=False))
     assert told["bounds"][0]["yardstick_ms"] == 200.25
     assert told["bounds"][1]["yardstick_bytes"] == 65e6
-    assert Bench.from_dict(told) == bench
+    assert BenchRecord.from_dict(told) == bench
     del told["bounds"]
-    assert Bench.from_dict(told) == _bench(_row())
+    assert BenchRecord.from_dict(told) == _bench(_row())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_bound_that_makes_no_sense_is_told_by_its_place(
 ) -> None:
     told = {**_bench(_row()).to_dict(), "bounds": [{**START.to_dict(), **change}]}
     with pytest.raises(ValueError) as caught:
-        Bench.from_dict(told)
+        BenchRecord.from_dict(told)
     assert said in str(caught.value)
 
 
@@ -104,7 +104,7 @@ def test_a_bound_is_reached_up_to_its_aim() -> None:
 
 def test_the_contracts_keys_are_enough(tmp_path: Path) -> None:
     row = {key: value for key, value in _row().to_dict().items() if key in CONTRACT}
-    bench = Bench.from_dict({"device": {}, "versions": {}, "rows": [row]})
+    bench = BenchRecord.from_dict({"device": {}, "versions": {}, "rows": [row]})
     assert bench.rows[0] == replace(_row(), kernels={}, remarks=())
 
 
@@ -155,12 +155,12 @@ def test_a_mean_that_is_none_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"rows\[0\].data_sets\[0\].dice_mean: 0.9 is not the mean"
     ):
-        Bench.from_dict(told)
+        BenchRecord.from_dict(told)
 
 
 def test_two_rows_of_one_thing_are_refused() -> None:
     with pytest.raises(ValueError, match="comes twice"):
-        Bench.from_dict(_bench(_row(), _row()).to_dict())
+        BenchRecord.from_dict(_bench(_row(), _row()).to_dict())
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_is_no_bench_is_told_in_one_line(text: str, tmp_path: Path) -> None
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(IncomparableError, match="is no bench"):
         read_bench(file)
-    with pytest.raises(SurroundingsError, match="cannot be read"):
+    with pytest.raises(SystemSetupError, match="cannot be read"):
         read_bench(tmp_path / "nowhere.json")
 
 
@@ -188,7 +188,7 @@ values = st.recursive(
 def test_whatever_stands_in_a_row_it_is_read_or_refused(key: str, value: object) -> None:
     row = {**_row().to_dict(), key: value}
     try:
-        read = Bench.from_dict({"device": {}, "versions": {}, "rows": [row]})
+        read = BenchRecord.from_dict({"device": {}, "versions": {}, "rows": [row]})
     except (ValueError, EdgesegError) as error:
         assert str(error).isprintable()
     else:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from edgeseg.cli import cli
 from edgeseg.commands.bundle import wheels as making
 from edgeseg.commands.bundle.wheels import Platform, Target, checksums, install_script, own_source
-from edgeseg.errors import EdgesegError, SurroundingsError, UsageError
+from edgeseg.errors import EdgesegError, SystemSetupError, UsageError
 
 WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
 
@@ -118,7 +118,7 @@ def test_an_extra_that_there_is_not_is_refused_before(
 
 
 def test_pips_reason_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SurroundingsError, match=r"pip wheel failed: .*nowhere") as caught:
+    with pytest.raises(SystemSetupError, match=r"pip wheel failed: .*nowhere") as caught:
         making.collect_wheels(str(tmp_path / "nowhere"), Target("linux-aarch64", "3.11"), tmp_path)
     assert "\n" not in str(caught.value)
 

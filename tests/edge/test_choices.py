@@ -12,13 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.device import cpu
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.models import selection, tuning_cache, tuning_cache_file
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import offers
-from edgeseg.models.selection import make_plan
-from edgeseg.models.tuning_cache import Choice, Key, Measured, read, save
-from edgeseg.runtimes.base import resolve
+from edgeseg.models.catalog import available_precisions
+from edgeseg.models.selection import select_model
+from edgeseg.models.tuning_cache import (
+    CandidateTiming,
+    TunedSetup,
+    TuningKey,
+    read_tuned_setups,
+    save_tuned_setup,
+)
+from edgeseg.runtimes.base import resolve_runtime
 
 Write = Callable[..., Path]
 
@@ -37,36 +43,36 @@ def model(write_model: Write) -> Path:
     return write_model("x.fp32").with_name("x")
 
 
-def choice_for(model: Path, precision: Precision = "fp16") -> Choice:
-    key = Key.here({p: file.card for p, file in offers(model).items()})
-    measured = Measured("onnxruntime", precision, 1, "CPUExecutionProvider", 2.5, 0.5, 0.0)
-    return Choice(
+def choice_for(model: Path, precision: Precision = "fp16") -> TunedSetup:
+    key = TuningKey.here({p: file.card for p, file in available_precisions(model).items()})
+    measured = CandidateTiming("onnxruntime", precision, 1, "CPUExecutionProvider", 2.5, 0.5, 0.0)
+    return TunedSetup(
         key, "onnxruntime", precision, 1, (measured, replace(measured, failure="slow", ratio=None))
     )
 
 
 def test_what_was_measured_is_taken_and_says_so(model: Path, file: Path) -> None:
-    save(file, choice_for(model))
-    found = make_plan(model)
+    save_tuned_setup(file, choice_for(model))
+    found = select_model(model)
     assert (found.file.path, found.runtime, found.threads) == (
         model.with_name("x.fp16.onnx"),
         "onnxruntime",
         1,
     )
     assert found.tuned and "--tune" in found.file.reason and str(file) in found.file.reason
-    assert read(file) == (choice_for(model),)
+    assert read_tuned_setups(file) == (choice_for(model),)
 
 
 def test_what_is_named_wins(model: Path, file: Path) -> None:
-    save(file, choice_for(model))
-    assert make_plan(model, precision="fp32").file.card.precision == "fp32"
-    assert make_plan(model, threads=7).threads == 7
+    save_tuned_setup(file, choice_for(model))
+    assert select_model(model, precision="fp32").file.card.precision == "fp32"
+    assert select_model(model, threads=7).threads == 7
     for named in (
-        make_plan(model, precision="fp32"),
-        make_plan(model, threads=7),
-        make_plan(model, runtime="onnxruntime"),
-        make_plan(model, provider="cpu"),
-        make_plan(model.with_name("x.fp32.onnx")),
+        select_model(model, precision="fp32"),
+        select_model(model, threads=7),
+        select_model(model, runtime="onnxruntime"),
+        select_model(model, provider="cpu"),
+        select_model(model.with_name("x.fp32.onnx")),
     ):
         assert not named.tuned
 
@@ -87,19 +93,19 @@ def test_another_model_cpu_or_version_is_the_rules(
     changed: str, model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     choice = choice_for(model)
-    save(file, replace(choice, key=replace(choice.key, **{changed: CHANGES[changed]})))  # type: ignore[arg-type]
-    found = make_plan(model)
+    save_tuned_setup(file, replace(choice, key=replace(choice.key, **{changed: CHANGES[changed]})))  # type: ignore[arg-type]
+    found = select_model(model)
     assert not found.tuned
-    assert (found.runtime, found.threads) == (resolve("auto"), cpu.usable_cores())
+    assert (found.runtime, found.threads) == (resolve_runtime("auto"), cpu.usable_cores())
     assert not caplog.records
 
 
 def test_a_runtime_that_is_gone_is_passed_over(
     model: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(file, replace(choice_for(model), runtime="openvino"))
-    monkeypatch.setattr(tuning_cache, "installed", lambda: ("onnxruntime",))
-    assert not make_plan(model).tuned
+    save_tuned_setup(file, replace(choice_for(model), runtime="openvino"))
+    monkeypatch.setattr(tuning_cache, "installed_runtimes", lambda: ("onnxruntime",))
+    assert not select_model(model).tuned
 
 
 def test_other_models_stay_and_the_same_is_replaced(model: Path, file: Path) -> None:
@@ -107,8 +113,8 @@ def test_other_models_stay_and_the_same_is_replaced(model: Path, file: Path) -> 
     other = replace(mine, key=replace(mine.key, checkpoint_sha256="00" * 32))
     old = replace(mine, key=replace(mine.key, versions={"edgeseg": "0"}), precision="fp32")
     for each in (old, other, mine):
-        save(file, each)
-    assert read(file) == (other, mine)
+        save_tuned_setup(file, each)
+    assert read_tuned_setups(file) == (other, mine)
 
 
 DAMAGED = [
@@ -127,21 +133,21 @@ def test_a_damaged_file_is_told_of_in_one_line_and_stops_nothing(
     data: bytes, model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file.write_bytes(data)
-    assert not make_plan(model).tuned
+    assert not select_model(model).tuned
     (record,) = caplog.records
     assert str(file) in record.getMessage() and "\n" not in record.getMessage()
-    with pytest.raises(SurroundingsError, match="delete it, or name another"):
-        save(file, choice_for(model))
+    with pytest.raises(SystemSetupError, match="delete it, or name another"):
+        save_tuned_setup(file, choice_for(model))
     assert file.read_bytes() == data
 
 
 def test_a_folder_or_a_file_that_is_missing_stops_nothing(
     model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert not make_plan(model).tuned
+    assert not select_model(model).tuned
     assert not caplog.records
     file.mkdir()
-    assert not make_plan(model).tuned
+    assert not select_model(model).tuned
     assert "cannot be read" in caplog.records[0].getMessage()
 
 
@@ -160,24 +166,24 @@ def test_whatever_stands_there_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, value: object, at: str
 ) -> None:
     file = tmp_path_factory.mktemp("choices") / "choices.json"
-    key = Key("ab", 128, ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
-    entry = Choice(key, "onnxruntime", "fp32", 1).to_dict() | {at: value}
+    key = TuningKey("ab", 128, ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
+    entry = TunedSetup(key, "onnxruntime", "fp32", 1).to_dict() | {at: value}
     file.write_text(json.dumps({"schema": tuning_cache.SCHEMA, "choices": [entry]}))
     try:
-        read(file)
-    except SurroundingsError as error:
+        read_tuned_setups(file)
+    except SystemSetupError as error:
         assert "\n" not in str(error)
 
 
 def test_the_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(tuning_cache_file.VARIABLE, "")
-    assert tuning_cache_file.place() is None
+    assert tuning_cache_file.cache_path() is None
     monkeypatch.delenv(tuning_cache_file.VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert tuning_cache_file.place() == tmp_path / ".config/edgeseg/choices.json"
+    assert tuning_cache_file.cache_path() == tmp_path / ".config/edgeseg/choices.json"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    assert tuning_cache_file.place() == tmp_path / "settings/edgeseg/choices.json"
+    assert tuning_cache_file.cache_path() == tmp_path / "settings/edgeseg/choices.json"
 
 
 def test_without_a_file_nothing_more_is_read(
@@ -186,6 +192,6 @@ def test_without_a_file_nothing_more_is_read(
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(selection, "offers", refuse)
-    assert not make_plan(model).tuned
+    monkeypatch.setattr(selection, "available_precisions", refuse)
+    assert not select_model(model).tuned
     assert not file.exists()

@@ -18,11 +18,11 @@ from edgeseg.commands import draw
 def test_help_lists_every_verb_in_order() -> None:
     done = CliRunner().invoke(cli.cli, ["--help"])
     assert done.exit_code == 0
-    places = [done.output.index(f"  {name} ") for name in cli.VERBS]
+    places = [done.output.index(f"  {name} ") for name in cli.COMMANDS]
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("verb", cli.VERBS)
+@pytest.mark.parametrize("verb", cli.COMMANDS)
 def test_every_verb_has_help_that_says_what_it_does(verb: str) -> None:
     done = CliRunner().invoke(cli.cli, [verb, "--help"])
     assert done.exit_code == 0, done.output
@@ -38,11 +38,11 @@ def test_version_and_unknown_verbs() -> None:
     "error",
     [
         errors.UsageError,
-        errors.PhotographError,
+        errors.PhotoError,
         errors.CheckError,
         errors.IncomparableError,
         errors.ModelError,
-        errors.SurroundingsError,
+        errors.SystemSetupError,
     ],
 )
 def test_our_errors_are_one_line_and_a_code(

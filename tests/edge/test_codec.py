@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.errors import PhotographError
-from edgeseg.imaging.codec_warnings import listen
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
-from edgeseg.imaging.photo import decode, read_stream
+from edgeseg.imaging.photo import decode_photo, read_photo_stream
 
 WIDTH, HEIGHT = 64, 40
 FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.png", "ppm.gz")
@@ -123,8 +123,8 @@ def tiff(pixels: bytes, **changed: int) -> bytes:
 
 
 def refused(data: bytes) -> str:
-    with pytest.raises(PhotographError) as caught:
-        decode(data, "x.img")
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(data, "x.img")
     assert str(caught.value).startswith("x.img: ")
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -132,7 +132,7 @@ def refused(data: bytes) -> str:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_files_that_are_damaged_below_are_valid_before(kind: str) -> None:
-    assert decode(whole(kind)).shape == (HEIGHT, WIDTH, 3)
+    assert decode_photo(whole(kind)).shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -157,8 +157,8 @@ def test_whatever_the_bytes_a_photograph_or_a_refusal_comes_out(
     ):
         damaged[where] = value
     try:
-        found = decode(bytes(damaged))
-    except PhotographError as error:
+        found = decode_photo(bytes(damaged))
+    except PhotoError as error:
         assert "\n" not in str(error)
     else:
         assert (found.dtype.name, *found.shape[2:]) == ("uint8", 3)
@@ -193,16 +193,16 @@ def test_a_jpeg_with_a_lost_or_blank_stretch_is_refused() -> None:
 
 def test_a_jpeg_may_be_padded_before_and_followed_after_its_end() -> None:
     data = whole("jpg")
-    expected = decode(data)
+    expected = decode_photo(data)
     for harmless in (data[:-2] + bytes(7) + data[-2:], data + b"some more", data + data):
-        np.testing.assert_array_equal(decode(harmless), expected)
+        np.testing.assert_array_equal(decode_photo(harmless), expected)
 
 
 def test_a_thumbnail_s_end_is_not_the_photograph_s() -> None:
     data = whole("jpg")
     segment = b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
     with_thumbnail = data[:2] + segment + data[2:]
-    np.testing.assert_array_equal(decode(with_thumbnail), decode(data))
+    np.testing.assert_array_equal(decode_photo(with_thumbnail), decode_photo(data))
     refused(with_thumbnail[:-40])
 
 
@@ -228,7 +228,7 @@ def test_tiffs_that_opencv_reads_wrongly_or_not_at_all_are_refused_with_a_remedy
 
 def test_a_tiff_whose_pixels_lie_outside_of_the_file_is_refused() -> None:
     pixels = bytes(WIDTH * HEIGHT)
-    assert decode(tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
+    assert decode_photo(tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
     assert "cut off" in refused(tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
     assert "cut off" in refused(tiff(pixels, t279=WIDTH * HEIGHT // 2))
     assert "strips" in refused(tiff(pixels, t278=1))
@@ -273,10 +273,8 @@ def test_an_endless_stream_is_refused() -> None:
         def read(self, size: int | None = -1) -> bytes:
             return bytes(size or 1)
 
-    with pytest.raises(
-        PhotographError, match=f"standard input: more than {MAX_FILE_BYTES >> 20} MiB"
-    ):
-        read_stream(Endless(), "standard input")
+    with pytest.raises(PhotoError, match=f"standard input: more than {MAX_FILE_BYTES >> 20} MiB"):
+        read_photo_stream(Endless(), "standard input")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -285,8 +283,8 @@ def test_the_codecs_say_nothing_to_the_user(kind: str, capfd: pytest.CaptureFixt
     for end in range(0, len(data), max(1, len(data) // 20)):
         for damaged in (data[:end], data[:end] + b"\xff" * 16 + data[end + 16 :]):
             try:
-                decode(damaged)
-            except PhotographError:
+                decode_photo(damaged)
+            except PhotoError:
                 continue
     assert capfd.readouterr() == ("", "")
 
@@ -296,7 +294,10 @@ def test_what_others_say_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str
         os.write(2, b"libpng warning: iCCP\nthe camera is hot\nPremature end of JPEG file\n")
         return 7
 
-    assert listen(decoder) == (7, "libpng warning: iCCP\nPremature end of JPEG file\n")
+    assert capture_codec_warnings(decoder) == (
+        7,
+        "libpng warning: iCCP\nPremature end of JPEG file\n",
+    )
     assert capfd.readouterr().err == "the camera is hot\n"
 
 
@@ -307,7 +308,7 @@ def test_a_decoder_that_fails_leaves_standard_error_as_it_was(
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        listen(decoder)
+        capture_codec_warnings(decoder)
     os.write(2, b"still here\n")
     assert capfd.readouterr().err == "still here\n"
 
@@ -316,7 +317,7 @@ def test_a_program_without_standard_error_decodes_too() -> None:
     kept = os.dup(2)
     os.close(2)
     try:
-        assert decode(whole("jpg")).shape == (HEIGHT, WIDTH, 3)
+        assert decode_photo(whole("jpg")).shape == (HEIGHT, WIDTH, 3)
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -330,8 +331,8 @@ def test_threads_decode_side_by_side() -> None:
     def work(data: bytes, good: bool) -> None:
         for _ in range(20):
             try:
-                decode(data)
-            except PhotographError:
+                decode_photo(data)
+            except PhotoError:
                 wrong.extend(["refused"] * good)
             else:
                 wrong.extend(["accepted"] * (not good))

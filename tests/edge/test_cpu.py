@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.device.cpu import features, usable_cores
+from edgeseg.device.cpu import cpu_features, usable_cores
 
 X86 = """processor\t: 0
 model name\t: Some CPU
@@ -40,16 +40,16 @@ Hardware\t: Features of a board
 )
 def test_features_are_those_of_every_core(tmp_path: Path, text: str, expected: set[str]) -> None:
     (tmp_path / "cpuinfo").write_text(text)
-    assert features(tmp_path / "cpuinfo") == expected
+    assert cpu_features(tmp_path / "cpuinfo") == expected
 
 
 def test_a_system_that_does_not_tell_has_none(tmp_path: Path) -> None:
-    assert features(tmp_path / "cpuinfo") == set()
-    assert features(tmp_path) == set()
+    assert cpu_features(tmp_path / "cpuinfo") == set()
+    assert cpu_features(tmp_path) == set()
     (tmp_path / "cpuinfo").write_bytes(b"flags: \xff\xfe avx2\n")
-    assert "avx2" in features(tmp_path / "cpuinfo")
+    assert "avx2" in cpu_features(tmp_path / "cpuinfo")
 
 
 def test_this_machine_answers() -> None:
-    assert isinstance(features(), frozenset)
+    assert isinstance(cpu_features(), frozenset)
     assert usable_cores() >= 1

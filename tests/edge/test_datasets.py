@@ -11,8 +11,8 @@ import pytest
 
 from edgeseg.datasets import LICENCES, READERS, open_data
 from edgeseg.datasets.synthetic_pairs import FIRST_SEED
-from edgeseg.errors import SurroundingsError, UsageError
-from edgeseg.synthetic import draw
+from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.synthetic import generate_photo
 
 COUNTS = {
     "drive": ("DRIVE", {"train": 20, "test": 20}),
@@ -43,7 +43,7 @@ def test_published_sets_have_their_splits(data_root: Path, name: str) -> None:
             ]
             assert chosen.notice == ""
         else:
-            with pytest.raises(SurroundingsError, match=f"no photographs of the split '{split}'"):
+            with pytest.raises(SystemSetupError, match=f"no photographs of the split '{split}'"):
                 open_data(f"{name}:{data_root / folder}", split)
 
 
@@ -112,7 +112,7 @@ def test_stare_gzipped_and_unpacked_side_by_side_counts_once(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_an_empty_folder_is_refused_with_the_layout(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SurroundingsError) as error:
+    with pytest.raises(SystemSetupError) as error:
         open_data(f"{name}:{tmp_path}", "all")
     assert str(tmp_path) in one_line(error)
     assert "expected" in one_line(error)
@@ -134,7 +134,7 @@ def test_a_photograph_without_its_mask_is_named(
     for file in photographs:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    with pytest.raises(SurroundingsError) as error:
+    with pytest.raises(SystemSetupError) as error:
         open_data(f"{name}:{tmp_path}", "all")
     assert str(tmp_path / photographs[0]) in one_line(error)
     assert str(tmp_path / missing) in one_line(error)
@@ -151,7 +151,7 @@ def test_a_wrong_spec_lists_what_there_is(spec: str) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SurroundingsError, match=r"there is no folder .*nowhere"):
+    with pytest.raises(SystemSetupError, match=r"there is no folder .*nowhere"):
         open_data(f"drive:{tmp_path / 'nowhere'}", "test")
 
 
@@ -169,7 +169,7 @@ def test_synthetic_splits_share_no_seed() -> None:
 
 def test_a_synthetic_pair_is_what_is_drawn() -> None:
     loaded = open_data("synthetic:1", "test").pairs[0].load()
-    drawn = draw(FIRST_SEED["test"], 1024)
+    drawn = generate_photo(FIRST_SEED["test"], 1024)
     assert np.array_equal(loaded.photo, drawn.photo)
     assert np.array_equal(loaded.truth, drawn.truth)
     assert loaded.fov is not None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.device import Device, describe, troubles, versions
+from edgeseg.device import DeviceInfo, describe_device, device_warnings, installed_versions
 from edgeseg.device.throttling import from_firmware, read_throttling
 from edgeseg.fields import Fields
 
@@ -18,7 +18,7 @@ def _write(root: Path, **files: str) -> None:
 
 
 def test_an_empty_system_tells_nothing_and_breaks_nothing(tmp_path: Path) -> None:
-    device = describe(tmp_path)
+    device = describe_device(tmp_path)
     assert (device.board, device.governor, device.temperature_c, device.throttling) == (
         "",
         "",
@@ -31,9 +31,9 @@ def test_an_empty_system_tells_nothing_and_breaks_nothing(tmp_path: Path) -> Non
 
 
 def test_this_device_is_read_back_as_it_was() -> None:
-    device = describe()
+    device = describe_device()
     assert (
-        Device.from_dict(Fields(json.loads(json.dumps(device.to_dict(), allow_nan=False))))
+        DeviceInfo.from_dict(Fields(json.loads(json.dumps(device.to_dict(), allow_nan=False))))
         == device
     )
 
@@ -44,7 +44,7 @@ def test_a_board_tells_its_name_and_its_cores(tmp_path: Path) -> None:
         tmp_path, **{"proc__device-tree__model": "Raspberry Pi 5 Model B\0", "proc__cpuinfo": cores}
     )
     _write(tmp_path, **{"etc__os-release": 'NAME=x\nPRETTY_NAME="Debian \x1b[31m12"\n'})
-    device = describe(tmp_path)
+    device = describe_device(tmp_path)
     assert (device.name, device.cpu) == ("Raspberry Pi 5 Model B", "Cortex-A76")
     assert device.features == ("asimd", "fphp", "asimdhp", "asimddp")
     assert "\x1b" not in device.os
@@ -74,7 +74,7 @@ def test_heat_and_governor_are_told(tmp_path: Path) -> None:
     assert len(heat.reasons) == 2
     assert "80 °C" in heat.reasons[0]
     assert "cpufreq-cpu0" in heat.reasons[1]
-    said = " ".join(troubles(describe(tmp_path)))
+    said = " ".join(device_warnings(describe_device(tmp_path)))
     assert "ondemand, not performance" in said
     assert "held down" in said
 
@@ -95,10 +95,10 @@ def test_what_a_raspberry_pis_firmware_says_now(said: str, reasons: int) -> None
 
 
 def test_what_makes_figures_doubtful() -> None:
-    assert troubles(Device(governor="performance", load_average=0.1)) == ()
-    assert "load average 1.5" in troubles(Device(load_average=1.5))[0]
-    assert "32-bit" in troubles(Device(bits=32))[0]
+    assert device_warnings(DeviceInfo(governor="performance", load_average=0.1)) == ()
+    assert "load average 1.5" in device_warnings(DeviceInfo(load_average=1.5))[0]
+    assert "32-bit" in device_warnings(DeviceInfo(bits=32))[0]
 
 
 def test_versions_name_python_and_what_computes() -> None:
-    assert {"edgeseg", "python", "numpy", "onnxruntime"} <= set(versions())
+    assert {"edgeseg", "python", "numpy", "onnxruntime"} <= set(installed_versions())

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from edgeseg import device
 from edgeseg.cli import cli
 from edgeseg.commands.doctor import check_worker, runtime_checks
-from edgeseg.device import Device
-from edgeseg.models import FOLDER, SHIPPED
-from edgeseg.models.catalog import find_model
+from edgeseg.device import DeviceInfo
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.catalog import resolve_model
 from edgeseg.runtimes import base
-from edgeseg.runtimes.base import resolve
+from edgeseg.runtimes.base import resolve_runtime
 
-MODEL = FOLDER / f"{SHIPPED['default']}.fp32.onnx"
+MODEL = MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.fp32.onnx"
 
 Stand = Callable[[str], None]
 
@@ -54,10 +54,10 @@ def test_json_tells_what_run_would_take_and_that_it_works() -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert list(told) == ["device", "versions", "runtimes", "providers", "choice", "warnings"]
-    taken = find_model("default", "auto", set(told["device"]["features"]))
+    taken = resolve_model("default", "auto", set(told["device"]["features"]))
     assert told["choice"]["file"] == str(taken.path)
     assert told["choice"]["precision"] == taken.card.precision
-    assert told["choice"]["runtime"] == resolve("auto")
+    assert told["choice"]["runtime"] == resolve_runtime("auto")
     assert told["choice"]["reason"]
     assert told["runtimes"][0]["works"] and told["providers"][0]["name"] == "CPUExecutionProvider"
     assert told["providers"][0]["works"]
@@ -92,7 +92,7 @@ def test_the_table_is_for_people(stand_in: Stand) -> None:
 def test_what_is_not_installed_is_not_tried_and_no_failure(
     stand_in: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "installed", lambda: ("onnxruntime",))
+    monkeypatch.setattr(base, "installed_runtimes", lambda: ("onnxruntime",))
     stand_in("np.save(argv[3], np.zeros((4, 4))); print('{}')")
     told = json.loads(doctor("--json").stdout)["runtimes"]
     assert told[1] == {
@@ -122,7 +122,7 @@ def test_what_is_not_installed_is_not_tried_and_no_failure(
 )
 def test_each_way_to_fail_is_told_in_one_line(stand_in: Stand, body: str, said: str) -> None:
     stand_in(body)
-    (trial,) = runtime_checks.try_runtimes(["output"], MODEL)
+    (trial,) = runtime_checks.check_runtimes(["output"], MODEL)
     assert not trial
     assert said in trial.note and "\n" not in trial.note
 
@@ -130,13 +130,13 @@ def test_each_way_to_fail_is_told_in_one_line(stand_in: Stand, body: str, said: 
 def test_one_that_never_ends_is_ended(stand_in: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_checks, "PATIENCE_S", 1)
     stand_in("time.sleep(60)")
-    (trial,) = runtime_checks.try_runtimes(["slow"], MODEL)
+    (trial,) = runtime_checks.check_runtimes(["slow"], MODEL)
     assert not trial and "not done after 1 s" in trial.note
 
 
 def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> None:
     stand_in("np.save(argv[3], np.full((4, 4), 0.9 if argv[1] == 'c' else 0.1)); print('{}')")
-    a, b, c = runtime_checks.try_runtimes(["a", "b", "c"], MODEL)
+    a, b, c = runtime_checks.check_runtimes(["a", "b", "c"], MODEL)
     assert a and b
     assert not c and "100.00% of the mask's pixels differ" in c.note
 
@@ -144,13 +144,13 @@ def test_one_that_disagrees_with_the_first_does_not_work(stand_in: Stand) -> Non
 def test_probabilities_may_differ_where_they_decide_nothing(stand_in: Stand) -> None:
     # OpenVINO's BF16: up to 0.15, and the same mask.
     stand_in("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
-    assert all(runtime_checks.try_runtimes(["a", "b"], MODEL))
+    assert all(runtime_checks.check_runtimes(["a", "b"], MODEL))
 
 
 def test_one_that_run_takes_and_that_does_not_work_is_warned_of(
     stand_in: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "installed", lambda: ("openvino", "onnxruntime"))
+    monkeypatch.setattr(base, "installed_runtimes", lambda: ("openvino", "onnxruntime"))
     stand_in(
         "argv[1] == 'openvino' and sys.exit('broken'); np.save(argv[3], np.zeros((4, 4))); print('{}')"
     )
@@ -161,7 +161,7 @@ def test_one_that_run_takes_and_that_does_not_work_is_warned_of(
 
 def test_a_wheel_that_cannot_be_imported_leaves_no_provider(stand_in: Stand) -> None:
     stand_in("os.kill(os.getpid(), signal.SIGILL)")
-    (trial,) = runtime_checks.try_providers(MODEL)
+    (trial,) = runtime_checks.check_providers(MODEL)
     assert not trial and "SIGILL" in trial.note
 
 
@@ -169,8 +169,8 @@ def test_32_bits_are_warned_of(monkeypatch: pytest.MonkeyPatch, stand_in: Stand)
     stand_in("sys.exit('No module named onnxruntime')")
     monkeypatch.setattr(
         device,
-        "describe",
-        lambda: Device(board="Raspberry Pi 3", machine="armv7l", bits=32, cores=4),
+        "describe_device",
+        lambda: DeviceInfo(board="Raspberry Pi 3", machine="armv7l", bits=32, cores=4),
     )
     told = json.loads(doctor("--json").stdout)
     assert any("32-bit" in warning and "64-bit system" in warning for warning in told["warnings"])

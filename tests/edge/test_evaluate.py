@@ -18,10 +18,10 @@ from edgeseg.commands.options import PRECISIONS, RUNTIMES, SPLITS
 from edgeseg.datasets import SplitChoice
 from edgeseg.evaluation.scores import HEADINGS
 from edgeseg.imaging.arrays import Mask
-from edgeseg.imaging.photo import encode_png, read
+from edgeseg.imaging.photo import encode_png, read_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.runtimes.base import RuntimeChoice
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 
 SIZE = 256
 
@@ -31,7 +31,7 @@ def drawn_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's own `pairs` folder: three drawn photographs."""
     folder = tmp_path_factory.mktemp("drawn")
     for seed in range(3):
-        drawn = draw(seed, SIZE)
+        drawn = generate_photo(seed, SIZE)
         _write(folder / "images" / f"eye{seed}.png", drawn.photo)
         _write(folder / "masks" / f"eye{seed}.png", drawn.truth)
         _write(folder / "fov" / f"eye{seed}.png", drawn.fov)
@@ -132,7 +132,7 @@ def test_figures_show_the_photograph_beside_found_false_and_missed(
     assert sorted(file.name for file in figures.iterdir()) == [
         f"pairs_eye{k}.png" for k in range(3)
     ]
-    picture, photo = read(figures / "pairs_eye0.png"), read(own / "images" / "eye0.png")
+    picture, photo = read_photo(figures / "pairs_eye0.png"), read_photo(own / "images" / "eye0.png")
     assert (picture[:, :SIZE] == photo).all()
     assert picture.shape == (SIZE, 2 * SIZE, 3)
     assert len(np.unique(picture[:, SIZE:].reshape(-1, 3), axis=0)) == 4

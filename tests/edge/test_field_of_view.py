@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeseg import synthetic
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import detect as fov_of
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import FovMethod
@@ -77,8 +77,8 @@ def resized(array: Photo, size: tuple[int, int], how: int) -> Photo:
 
 @pytest.mark.parametrize(("seed", "size"), [(0, 64), (1, 256), (2, 512), (3, 1024), (4, 2048)])
 def test_synthetic_photographs(seed: int, size: int) -> None:
-    drawn = synthetic.draw(seed, size)
-    assert iou(fov_of.find(drawn.photo).mask, drawn.fov) > (0.96 if size < 128 else 0.99)
+    drawn = synthetic.generate_photo(seed, size)
+    assert iou(fov_of.detect_fov(drawn.photo).mask, drawn.fov) > (0.96 if size < 128 else 0.99)
 
 
 @settings(max_examples=60, deadline=None)
@@ -113,7 +113,7 @@ def test_any_circle(
         noise=noise * brightness,
         vignette=vignette,
     )
-    assert iou(fov_of.find(photo).mask, truth) > 0.96
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.96
 
 
 @settings(max_examples=30, deadline=None)
@@ -130,13 +130,13 @@ def test_any_straight_cut(top: float, bottom: float, sides: bool, background: in
     photo, truth = disc(
         radius=radius, cut=cut, background=(background, background // 2, background)
     )
-    assert iou(fov_of.find(photo).mask, truth) > 0.98
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.98
 
 
 @pytest.mark.parametrize("size", [64, 65, 97, 128])
 def test_small_photographs(size: int) -> None:
     photo, truth = disc((size, size), (size / 2, size / 2), 0.44 * size)
-    assert iou(fov_of.find(photo).mask, truth) > 0.95
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.95
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,14 @@ def test_small_photographs(size: int) -> None:
 )
 def test_circles_of_every_kind(options: dict[str, object]) -> None:
     photo, truth = disc(**options)  # type: ignore[arg-type]
-    assert iou(fov_of.find(photo).mask, truth) > 0.98
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.98
 
 
 def test_large_photographs() -> None:
     photo, truth = (
         resized(array, (5600, 4800), cv2.INTER_LINEAR) for array in disc(cut=(60, 0, 0, 0))
     )
-    assert iou(fov_of.find(photo).mask, np.where(truth > 127, 255, 0).astype(np.uint8)) > 0.98
+    assert iou(fov_of.detect_fov(photo).mask, np.where(truth > 127, 255, 0).astype(np.uint8)) > 0.98
 
 
 def stamped(photo: Photo, truth: Mask) -> tuple[Photo, Mask]:
@@ -218,12 +218,12 @@ def compressed(photo: Photo, truth: Mask) -> tuple[Photo, Mask]:
 )
 def test_what_befalls_photographs(change: Callable[[Photo, Mask], tuple[Photo, Mask]]) -> None:
     photo, truth = change(*disc())
-    assert iou(fov_of.find(photo).mask, truth) > 0.98
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.98
 
 
 def test_a_frame_without_background_is_whole() -> None:
     photo, _ = disc((512, 512), (255, 255), 600, vignette=0.3)
-    assert (fov_of.find(photo).mask == 255).all()
+    assert (fov_of.detect_fov(photo).mask == 255).all()
 
 
 def test_a_field_that_is_not_round_is_its_hull() -> None:
@@ -231,7 +231,7 @@ def test_a_field_that_is_not_round_is_its_hull() -> None:
     truth = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(truth, [np.array([[80, 60], [630, 40], [660, 500], [340, 590], [60, 480]])], 255)
     photo[truth == 0] = 0
-    assert iou(fov_of.find(photo).mask, truth) > 0.98
+    assert iou(fov_of.detect_fov(photo).mask, truth) > 0.98
 
 
 # The contract
@@ -239,7 +239,7 @@ def test_a_field_that_is_not_round_is_its_hull() -> None:
 
 def test_equal_photographs_give_equal_fields() -> None:
     photo, _ = disc(cut=(60, 60, 0, 0), radius=320)
-    assert (fov_of.find(photo).mask == fov_of.find(photo.copy()).mask).all()
+    assert (fov_of.detect_fov(photo).mask == fov_of.detect_fov(photo.copy()).mask).all()
 
 
 def test_the_photograph_is_not_touched() -> None:
@@ -282,5 +282,5 @@ def test_grey10_fills_the_largest_region_and_refuses_black() -> None:
     mask = fov_of.grey10(photo).mask
     assert mask[300, 350] == 255
     assert mask[10, 10] == 0
-    with pytest.raises(PhotographError, match=r"^dark\.png: "):
+    with pytest.raises(PhotoError, match=r"^dark\.png: "):
         fov_of.grey10(np.full((20, 20, 3), 10, np.uint8), "dark.png")

@@ -12,7 +12,7 @@ import pytest
 from edgeseg.field_of_view import detect as fov_of
 from edgeseg.field_of_view.thresholding import largest_region
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read, read_mask
+from edgeseg.imaging.photo import read_mask, read_photo
 
 
 def iou(one: Mask, other: Mask) -> float:
@@ -49,7 +49,7 @@ def test_agrees_with_published_masks(
     data_root: Path, pairs: Callable[[Path], Iterator[tuple[Path, Path]]], count: int
 ) -> None:
     agreement = {
-        path.name: iou(fov_of.find(read(path)).mask, read_mask(mask))
+        path.name: iou(fov_of.detect_fov(read_photo(path)).mask, read_mask(mask))
         for path, mask in pairs(data_root)
     }
     assert len(agreement) == count
@@ -71,8 +71,8 @@ def test_light_ends_where_no_mask_is_published(
     paths = sorted(data_root.glob(pattern))
     assert len(paths) == count
     for path in paths:
-        photo = read(path)
-        mask = fov_of.find(photo).mask
+        photo = read_photo(path)
+        mask = fov_of.detect_fov(photo).mask
         assert area[0] < (mask > 0).mean() < area[1], path.name
         inside, outside = light_beside_rim(photo, mask)
         assert outside < left * inside, path.name
@@ -82,16 +82,16 @@ def test_no_labelled_vessel_is_lost(data_root: Path) -> None:
     folder = data_root / "FIVES" / "train"
     for path in sorted((folder / "Original").iterdir()):
         vessels = read_mask(folder / "Ground truth" / path.name) > 0
-        outside = vessels & (fov_of.find(read(path)).mask == 0)
+        outside = vessels & (fov_of.detect_fov(read_photo(path)).mask == 0)
         assert outside.sum() < 0.001 * vessels.sum(), path.name
 
 
 def test_fives_stays_within_what_was_not_blanked(data_root: Path) -> None:
     # Blanking left a ring of stray light (below a tenth of the rim's) 12 pixels wide, which holds no retina.
     for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
-        photo = read(path)
+        photo = read_photo(path)
         shown = largest_region(photo.max(axis=2) > 0)
-        mask = fov_of.find(photo).mask
+        mask = fov_of.detect_fov(photo).mask
         assert shown is not None
         assert not ((mask > 0) & (shown == 0)).any(), path.name
         assert iou(mask, shown) > 0.97, path.name
@@ -100,26 +100,29 @@ def test_fives_stays_within_what_was_not_blanked(data_root: Path) -> None:
 @pytest.mark.parametrize("factor", [0.12, 0.3])
 def test_dark_photographs(data_root: Path, factor: float) -> None:
     for path, mask in list(drive(data_root))[::8]:
-        dark = (read(path) * factor).astype(np.uint8)
-        assert iou(fov_of.find(dark).mask, read_mask(mask)) > 0.98, path.name
+        dark = (read_photo(path) * factor).astype(np.uint8)
+        assert iou(fov_of.detect_fov(dark).mask, read_mask(mask)) > 0.98, path.name
 
 
 def test_grey_photographs(data_root: Path) -> None:
     for path, mask in list(drive(data_root))[::8]:
-        grey = cv2.cvtColor(read(path), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(read_photo(path), cv2.COLOR_RGB2GRAY)
         assert (
-            iou(fov_of.find(np.dstack([grey] * 3).astype(np.uint8)).mask, read_mask(mask)) > 0.98
+            iou(fov_of.detect_fov(np.dstack([grey] * 3).astype(np.uint8)).mask, read_mask(mask))
+            > 0.98
         ), path.name
 
 
 @pytest.mark.parametrize("size", [(512, 512), (700, 420), (300, 400)])
 def test_pixels_that_are_not_square(data_root: Path, size: tuple[int, int]) -> None:
     for path, mask in list(drive(data_root))[::8] + list(hrf(data_root))[::15]:
-        photo = resized(read(path), size, cv2.INTER_AREA)
+        photo = resized(read_photo(path), size, cv2.INTER_AREA)
         truth = resized(read_mask(mask), size, cv2.INTER_NEAREST)
-        assert iou(fov_of.find(photo).mask, truth) > 0.98, path.name
+        assert iou(fov_of.detect_fov(photo).mask, truth) > 0.98, path.name
 
 
 def test_frames_inside_the_circle_are_whole(data_root: Path) -> None:
     for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
-        assert (fov_of.find(read(path)[400:1650, 400:1650]).mask == 255).all(), path.name
+        assert (fov_of.detect_fov(read_photo(path)[400:1650, 400:1650]).mask == 255).all(), (
+            path.name
+        )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.errors import SurroundingsError
-from edgeseg.system.files import atomically, make_folder, write_atomically
+from edgeseg.errors import SystemSetupError
+from edgeseg.system.files import make_folder, open_atomically, write_atomically
 
 
 @pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
@@ -55,7 +55,7 @@ def test_a_failure_leaves_the_old_file_and_no_temporary_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(step, fail)
-        with pytest.raises(SurroundingsError) as caught:
+        with pytest.raises(SystemSetupError) as caught:
             write_atomically(file, b"new")
     assert str(caught.value).startswith(f"{file}: cannot be written; ")
     assert "\n" not in str(caught.value)
@@ -77,7 +77,7 @@ def test_a_full_disk_is_named_as_such() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     with pytest.raises(
-        SurroundingsError, match="/dev/full: cannot be written; the disk is full; free some space"
+        SystemSetupError, match="/dev/full: cannot be written; the disk is full; free some space"
     ):
         write_atomically(Path("/dev/full"), b"x" * 100)
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
@@ -97,7 +97,7 @@ def test_a_name_that_cannot_be_is_refused_with_a_remedy(
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SurroundingsError, match=remedy):
+    with pytest.raises(SystemSetupError, match=remedy):
         write_atomically(tmp_path / name, b"x")
     assert names_in(tmp_path) == ["file", "folder"]
 
@@ -107,9 +107,9 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     try:
         if os.access(tmp_path, os.W_OK):
             pytest.skip("this user may write everywhere")
-        with pytest.raises(SurroundingsError, match="no permission"):
+        with pytest.raises(SystemSetupError, match="no permission"):
             write_atomically(tmp_path / "a", b"x")
-        with pytest.raises(SurroundingsError, match="no permission"):
+        with pytest.raises(SystemSetupError, match="no permission"):
             make_folder(tmp_path / "b")
     finally:
         tmp_path.chmod(0o700)
@@ -138,14 +138,14 @@ def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(SurroundingsError, match="choose another folder"):
+        with pytest.raises(SystemSetupError, match="choose another folder"):
             make_folder(path)
 
 
 def test_a_pipe_is_given_the_whole_or_nothing() -> None:
     code = (
-        "from pathlib import Path; from edgeseg.system.files import atomically\n"
-        "with atomically(Path('/dev/stdout')) as file: file.write(b'half'); raise ZeroDivisionError"
+        "from pathlib import Path; from edgeseg.system.files import open_atomically\n"
+        "with open_atomically(Path('/dev/stdout')) as file: file.write(b'half'); raise ZeroDivisionError"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.stdout == b"" and b"ZeroDivisionError" in done.stderr
@@ -154,7 +154,7 @@ def test_a_pipe_is_given_the_whole_or_nothing() -> None:
 def test_a_block_that_raises_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
     file = tmp_path / "mask.png"
     file.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), atomically(file) as half:
+    with pytest.raises(ZeroDivisionError), open_atomically(file) as half:
         half.write(b"half")
         raise ZeroDivisionError
     assert file.read_bytes() == b"old"

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.errors import ModelError
-from edgeseg.models import FOLDER, SHIPPED, catalog
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS, catalog
 from edgeseg.models.card import Licence, ModelCard, read_card
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 
 CARD = ModelCard(
     name="eye",
@@ -20,7 +20,7 @@ CARD = ModelCard(
     gmac=1.25,
     precision="fp16",
     compute="float16",
-    preprocessing=preset("edge", 64),
+    preprocessing=preprocessing_preset("edge", 64),
     threshold=0.4375,
     training_data=(Licence("hrf", 24, "CC BY 4.0"), Licence("fives", 8, "CC BY 4.0")),
     evidence={"drive/test/native": 0.79125},
@@ -106,14 +106,14 @@ def test_a_shipped_name_tells_which_file_would_be_taken(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(CARD._replace(precision="fp32").to_metadata(), "eye.fp32.onnx")
-    monkeypatch.setattr(catalog, "FOLDER", tmp_path)
-    monkeypatch.setattr(catalog, "SHIPPED", {"default": "eye"})
+    monkeypatch.setattr(catalog, "MODEL_FOLDER", tmp_path)
+    monkeypatch.setattr(catalog, "SHIPPED_MODELS", {"default": "eye"})
     told = json.loads(_info("default", "--json").stdout)
     assert told["file"] == str(tmp_path / "eye.fp32.onnx")
 
 
-@pytest.mark.skipif(not any(FOLDER.glob("*.onnx")), reason="no model is shipped yet")
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.skipif(not any(MODEL_FOLDER.glob("*.onnx")), reason="no model is shipped yet")
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_every_shipped_model_says_what_it_carries(name: str) -> None:
     told = json.loads(_info(name, "--json").stdout)
     assert told["training_data"]
@@ -215,9 +215,9 @@ def test_no_such_model_names_what_there_is() -> None:
 
 def test_a_file_without_its_precision_in_the_name_serves_that_precision_only(save: Save) -> None:
     file = save(CARD.to_metadata(), "eye.onnx")
-    assert catalog.find_model(file, "fp16", ()).path == file
+    assert catalog.resolve_model(file, "fp16", ()).path == file
     with pytest.raises(ModelError, match="is fp16, not int8"):
-        catalog.find_model(file, "int8", ())
+        catalog.resolve_model(file, "int8", ())
 
 
 @pytest.mark.parametrize(
@@ -228,8 +228,8 @@ def test_a_models_name_in_reports_is_its_files(tmp_path: Path, file: str, name: 
 
 
 def test_a_shipped_models_name_in_reports_is_what_users_call_it() -> None:
-    for name, stem in SHIPPED.items():
-        assert catalog.ModelFile(FOLDER / f"{stem}.fp32.onnx", CARD, "").name == name
+    for name, stem in SHIPPED_MODELS.items():
+        assert catalog.ModelFile(MODEL_FOLDER / f"{stem}.fp32.onnx", CARD, "").name == name
 
 
 def test_the_card_survives_its_file(save: Save) -> None:

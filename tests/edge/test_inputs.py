@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.errors import PhotographError, UsageError
-from edgeseg.run.inputs import Input, check_collisions, gather, output_file, own_results
+from edgeseg.errors import PhotoError, UsageError
+from edgeseg.run.inputs import Input, check_collisions, collect_inputs, output_file, own_results
 
 
 def folder_with(folder: Path, *names: str) -> Path:
@@ -40,34 +40,34 @@ def test_a_folder_gives_its_photographs_as_a_person_counts(tmp_path: Path) -> No
     )
     folder_with(tmp_path, *drive, "notes.txt", "model.onnx", "archive.gz")
     folder_with(tmp_path / "below.png", "deep.png")
-    assert names(gather([str(tmp_path)])) == list(drive)
+    assert names(collect_inputs([str(tmp_path)])) == list(drive)
 
 
 def test_own_results_and_hidden_files_are_left_out_of_a_folder(tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png", "a_vessels.png", "a_overlay.png", "a_probability.PNG", "._a.png")
-    assert names(gather([str(tmp_path)])) == ["a.png"]
+    assert names(collect_inputs([str(tmp_path)])) == ["a.png"]
 
 
 def test_a_second_pass_over_named_files_segments_no_results(tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png", "a_vessels.png", "a_overlay.png")
     inputs = sorted(str(path) for path in tmp_path.iterdir())
-    assert names(gather(inputs)) == ["a.png"]
+    assert names(collect_inputs(inputs)) == ["a.png"]
     assert [path.name for path in own_results([*inputs, str(tmp_path), "-"])] == [
         "a_overlay.png",
         "a_vessels.png",
     ]
     with pytest.raises(UsageError, match=r"a_vessels\.png: .*result"):
-        gather([str(tmp_path / "a_vessels.png")])
+        collect_inputs([str(tmp_path / "a_vessels.png")])
 
 
 def test_the_results_written_are_the_results_left_out(tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png")
-    (source,) = gather([str(tmp_path / "a.png")])
+    (source,) = collect_inputs([str(tmp_path / "a.png")])
     for part in ("vessels", "overlay", "probability"):
         file = output_file(source.stem, tmp_path, part)
         assert file == tmp_path / f"a_{part}.png"
         file.write_bytes(b"x")
-    assert names(gather([str(tmp_path)])) == ["a.png"]
+    assert names(collect_inputs([str(tmp_path)])) == ["a.png"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_results_written_are_the_results_left_out(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_stems(tmp_path: Path, name: str, stem: str) -> None:
     folder_with(tmp_path, name)
-    (source,) = gather([str(tmp_path / name)])
+    (source,) = collect_inputs([str(tmp_path / name)])
     assert source.stem == stem
     assert source.read_bytes() == b"x"
 
@@ -86,7 +86,9 @@ def test_each_photograph_counts_once_however_it_is_named(tmp_path: Path) -> None
     folder_with(tmp_path, "a.png", "b.png")
     (tmp_path / "c.png").symlink_to(tmp_path / "a.png")
     b = str(tmp_path / "b.png")
-    assert names(gather([b, str(tmp_path), b, str(tmp_path / ".." / tmp_path.name / "a.png")])) == [
+    assert names(
+        collect_inputs([b, str(tmp_path), b, str(tmp_path / ".." / tmp_path.name / "a.png")])
+    ) == [
         "b.png",
         "a.png",
     ]
@@ -95,7 +97,7 @@ def test_each_photograph_counts_once_however_it_is_named(tmp_path: Path) -> None
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a photograph")))
-    sources = gather(["-", str(tmp_path / "a.png"), "-"])
+    sources = collect_inputs(["-", str(tmp_path / "a.png"), "-"])
     assert [source.path for source in sources] == [None, tmp_path / "a.png"]
     assert sources[0].read_bytes() == b"a photograph"
     assert sources[0].stem == "stdin"
@@ -106,18 +108,18 @@ def test_what_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     folder_with(tmp_path / "results", "a_vessels.png")
     for name in ("none.png", "empty", "results", "x" * 5000, "nul\0", "empty/notes.txt/a.png"):
         with pytest.raises(UsageError) as caught:
-            gather([str(tmp_path / name)])
+            collect_inputs([str(tmp_path / name)])
         assert str(tmp_path / name) in str(caught.value)
         assert "; " in str(caught.value)
     with pytest.raises(UsageError):
-        gather([])
+        collect_inputs([])
 
 
 def test_a_photograph_that_goes_away_is_that_photograph_s_error(tmp_path: Path) -> None:
     folder_with(tmp_path, "a.png")
-    (source,) = gather([str(tmp_path)])
+    (source,) = collect_inputs([str(tmp_path)])
     (tmp_path / "a.png").unlink()
-    with pytest.raises(PhotographError, match=r"a\.png: cannot be read"):
+    with pytest.raises(PhotoError, match=r"a\.png: cannot be read"):
         source.read_bytes()
 
 
@@ -126,7 +128,7 @@ def test_a_name_that_is_not_text_can_be_printed(tmp_path: Path) -> None:
         (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system takes text only")
-    (source,) = gather([str(tmp_path)])
+    (source,) = collect_inputs([str(tmp_path)])
     source.name.encode("utf-8")
     assert source.read_bytes() == b"x"
 
@@ -146,7 +148,7 @@ def test_two_photographs_of_one_result_are_both_named(
     inputs = [tmp_path / first, tmp_path / second]
     for path in inputs:
         folder_with(path.parent, path.name)
-    sources = gather([str(path) for path in inputs])
+    sources = collect_inputs([str(path) for path in inputs])
     with pytest.raises(UsageError) as caught:
         check_collisions(sources, tmp_path / "out")
     assert all(str(path) in str(caught.value) for path in (*inputs, tmp_path / "out"))
@@ -155,7 +157,7 @@ def test_two_photographs_of_one_result_are_both_named(
 def test_standard_input_may_collide_too(tmp_path: Path) -> None:
     folder_with(tmp_path, "stdin.png")
     with pytest.raises(UsageError, match=r"standard input and .*stdin\.png"):
-        check_collisions(gather(["-", str(tmp_path)]), tmp_path)
+        check_collisions(collect_inputs(["-", str(tmp_path)]), tmp_path)
 
 
 @given(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgeseg.evaluation.metrics import BINS, Counts, count, curve
+from edgeseg.evaluation.metrics import BINS, PixelCounts, count_pixels, threshold_curve
 from edgeseg.imaging.arrays import Mask, Probability
 
 SHAPE = (7, 9)
@@ -36,7 +36,7 @@ def test_scores_are_those_of_the_sets_of_pixels(
 ) -> None:
     f, t = _pixels(found, inside), _pixels(truth, inside)
     whole = set(range(found.size)) if inside is None else _pixels(inside, None)
-    counts = count(found, truth, inside)
+    counts = count_pixels(found, truth, inside)
     assert counts.pixels == len(whole)
     assert counts.dice == (2 * len(f & t) / (len(f) + len(t)) if f or t else 1)
     assert counts.iou == (len(f & t) / len(f | t) if f | t else 1)
@@ -49,29 +49,29 @@ def test_scores_are_those_of_the_sets_of_pixels(
 def test_pixels_outside_do_not_count(found: Mask, truth: Mask, inside: Mask) -> None:
     outside = inside == 0
     other = np.where(outside, 255 - found, found).astype(np.uint8)
-    assert count(found, truth, inside) == count(other, truth, inside)
+    assert count_pixels(found, truth, inside) == count_pixels(other, truth, inside)
     changed = np.where(outside, 1, 0.25).astype(np.float32)
     same = np.full(SHAPE, 0.25, np.float32)
-    one, two = curve(changed, truth, inside), curve(same, truth, inside)
+    one, two = threshold_curve(changed, truth, inside), threshold_curve(same, truth, inside)
     assert (one.vessel == two.vessel).all()
     assert (one.background == two.background).all()
 
 
 @given(masks, masks, fields)
 def test_dice_and_iou_tell_the_same(found: Mask, truth: Mask, inside: Mask | None) -> None:
-    counts = count(found, truth, inside)
+    counts = count_pixels(found, truth, inside)
     assert counts.iou == pytest.approx(counts.dice / (2 - counts.dice))
 
 
 def test_counting_leaves_the_masks_as_they_are() -> None:
     found, truth, inside = (np.full(SHAPE, value, np.uint8) for value in (255, 255, 0))
-    count(found, truth, inside)
+    count_pixels(found, truth, inside)
     assert found.all()
     assert truth.all()
 
 
 def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
-    counts = Counts(0, 0, 0, 10)
+    counts = PixelCounts(0, 0, 0, 10)
     assert (counts.dice, counts.iou, counts.accuracy, counts.sensitivity, counts.specificity) == (
         1,
         1,
@@ -85,7 +85,7 @@ def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
 def test_auc_is_the_rank_statistic(level: npt.NDArray[np.int64], truth: Mask) -> None:
     # Probability 1 shares the last bin with what is just below it.
     probability = (np.minimum(level, BINS - 1) / BINS).astype(np.float32)
-    auc = curve(probability, truth).auc
+    auc = threshold_curve(probability, truth).auc
     if not truth.any() or truth.all():
         assert math.isnan(auc)
     else:
@@ -96,7 +96,7 @@ def test_auc_of_a_fine_probability_is_within_a_ten_thousandth() -> None:
     random = np.random.default_rng(0)
     truth = random.random((80, 80)) < 0.15
     probability = np.clip(random.normal(0.3 + 0.25 * truth, 0.15), 0, 1).astype(np.float32)
-    found = curve(probability, np.where(truth, 255, 0).astype(np.uint8)).auc
+    found = threshold_curve(probability, np.where(truth, 255, 0).astype(np.uint8)).auc
     assert found == pytest.approx(_rank_statistic(probability, truth), abs=1e-4)
 
 
@@ -108,7 +108,7 @@ def test_auc_of_a_perfect_a_reversed_and_a_clueless_ranking(
 ) -> None:
     truth = np.zeros(SHAPE, np.uint8)
     truth[2:4] = 255
-    assert curve(np.where(truth, vessel, background).astype(np.float32), truth).auc == auc
+    assert threshold_curve(np.where(truth, vessel, background).astype(np.float32), truth).auc == auc
 
 
 @given(levels, masks, fields, st.integers(0, BINS - 1))
@@ -117,6 +117,6 @@ def test_dice_of_every_threshold_is_dice_of_the_mask(
 ) -> None:
     probability = (level / BINS).astype(np.float32)
     mask = np.where(probability >= np.float32(k / BINS), 255, 0).astype(np.uint8)
-    assert curve(probability, truth, inside).dice_at()[k] == pytest.approx(
-        count(mask, truth, inside).dice
+    assert threshold_curve(probability, truth, inside).dice_at()[k] == pytest.approx(
+        count_pixels(mask, truth, inside).dice
     )

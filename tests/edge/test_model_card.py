@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edgeseg.errors import ModelError
 from edgeseg.models.card import Licence, ModelCard, read_card
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 
 AsFile = Callable[[Mapping[str, str]], bytes]
 ON_ONE_FOLDER = settings(
@@ -29,7 +29,9 @@ CARDS = st.builds(
     gmac=st.one_of(st.none(), st.floats(0, 1e6)),
     precision=st.sampled_from(["fp32", "fp16", "fp16w", "int8"]),
     compute=TEXT,
-    preprocessing=st.sampled_from([preset("edge", 64), preset("reference")]),
+    preprocessing=st.sampled_from(
+        [preprocessing_preset("edge", 64), preprocessing_preset("reference")]
+    ),
     threshold=st.floats(0, 1),
     training_data=st.lists(st.builds(Licence, TEXT, st.integers(0, 10**6), TEXT), max_size=3).map(
         tuple
@@ -61,7 +63,7 @@ def test_card_is_read_as_onnx_runtime_reads_it(tiny_model: Path) -> None:
     session = onnxruntime.InferenceSession(str(tiny_model), providers=["CPUExecutionProvider"])
     entries = session.get_modelmeta().custom_metadata_map
     assert read_card(tiny_model) == ModelCard.from_metadata(entries, "x.onnx")
-    assert read_card(tiny_model).preprocessing == preset("edge", 128)
+    assert read_card(tiny_model).preprocessing == preprocessing_preset("edge", 128)
 
 
 def test_text_is_stored_as_it_is_and_the_rest_as_json(card: ModelCard) -> None:
@@ -135,7 +137,11 @@ def test_nonsense_is_refused(
 @given(
     st.dictionaries(
         st.sampled_from(
-            sorted(ModelCard("", "", 0, 0, "fp32", "", preset("edge"), 0, ()).to_metadata())
+            sorted(
+                ModelCard(
+                    "", "", 0, 0, "fp32", "", preprocessing_preset("edge"), 0, ()
+                ).to_metadata()
+            )
         ),
         st.one_of(
             st.text(max_size=12),
@@ -146,7 +152,8 @@ def test_nonsense_is_refused(
 )
 def test_any_entries_give_a_card_or_a_refusal(changes: dict[str, str]) -> None:
     entries = (
-        ModelCard("a", "b", 1, 1, "fp32", "c", preset("edge"), 0.5, ()).to_metadata() | changes
+        ModelCard("a", "b", 1, 1, "fp32", "c", preprocessing_preset("edge"), 0.5, ()).to_metadata()
+        | changes
     )
     try:
         card = ModelCard.from_metadata(entries, "x.onnx")

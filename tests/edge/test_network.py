@@ -13,16 +13,18 @@ from edgeseg import Segmenter
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.imaging.photo import encode_png
 from edgeseg.network import Network
-from edgeseg.synthetic import Drawn, draw
+from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 
 @pytest.fixture
-def drawn() -> Drawn:
+def drawn() -> SyntheticPhoto:
     """A small photograph."""
-    return draw(3, 256)
+    return generate_photo(3, 256)
 
 
-def test_a_segmenter_over_a_network_is_one_of_its_model(tiny_model: Path, drawn: Drawn) -> None:
+def test_a_segmenter_over_a_network_is_one_of_its_model(
+    tiny_model: Path, drawn: SyntheticPhoto
+) -> None:
     over = Segmenter.over(Network(tiny_model, threads=1, threshold=0.3))
     itself = Segmenter(tiny_model, threads=1, threshold=0.3)
     assert (over.file, over.card, over.threads, over.threshold) == (
@@ -36,7 +38,7 @@ def test_a_segmenter_over_a_network_is_one_of_its_model(tiny_model: Path, drawn:
 
 
 def test_what_is_wrong_is_said_where_the_network_is_needed(
-    write_model: Callable[..., Path], drawn: Drawn
+    write_model: Callable[..., Path], drawn: SyntheticPhoto
 ) -> None:
     file = write_model("x")  # its card makes sense, its graph is none
     network = Network(file, runtime="onnxruntime")
@@ -60,7 +62,7 @@ def test_what_makes_no_sense_is_said_at_once(tiny_model: Path, tmp_path: Path) -
 
 
 def test_a_run_begins_its_network_before_it_loads_what_prepares_photographs(
-    tiny_model: Path, drawn: Drawn, tmp_path: Path
+    tiny_model: Path, drawn: SyntheticPhoto, tmp_path: Path
 ) -> None:
     program = (
         "import sys; from edgeseg import cli, network; real = network.Network\n"

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edgeseg.evaluation.metrics import count
+from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.overlay import FALSE, FOUND, MISSED, VESSEL, difference, overlay
+from edgeseg.imaging.overlay import FALSE, FOUND, MISSED, VESSEL, draw_error_map, draw_overlay
 
 SHAPE = (6, 5)
 masks = hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from([0, 255]))
@@ -22,7 +22,7 @@ def _how_many(picture: Photo, colour: tuple[int, int, int]) -> int:
 @given(photos, masks)
 def test_only_vessels_are_tinted(photo: Photo, mask: Mask) -> None:
     before = photo.copy()
-    picture = overlay(photo, mask)
+    picture = draw_overlay(photo, mask)
     assert picture.shape == photo.shape
     assert picture.dtype == np.uint8
     assert (picture[mask == 0] == photo[mask == 0]).all()
@@ -31,18 +31,18 @@ def test_only_vessels_are_tinted(photo: Photo, mask: Mask) -> None:
 
 @given(photos, masks)
 def test_a_full_tint_is_the_colour_and_none_is_the_photograph(photo: Photo, mask: Mask) -> None:
-    assert (overlay(photo, mask, opacity=1)[mask != 0] == VESSEL).all()
-    assert (overlay(photo, mask, opacity=0) == photo).all()
+    assert (draw_overlay(photo, mask, opacity=1)[mask != 0] == VESSEL).all()
+    assert (draw_overlay(photo, mask, opacity=0) == photo).all()
 
 
 def test_a_tint_lies_between_photograph_and_colour() -> None:
     photo, mask = np.zeros((*SHAPE, 3), np.uint8), np.full(SHAPE, 255, np.uint8)
-    assert (overlay(photo, mask, (100, 200, 0), 0.5) == (50, 100, 0)).all()
+    assert (draw_overlay(photo, mask, (100, 200, 0), 0.5) == (50, 100, 0)).all()
 
 
 @given(masks, masks, st.none() | masks)
 def test_colours_show_what_is_counted(found: Mask, truth: Mask, inside: Mask | None) -> None:
-    picture, counts = difference(found, truth, inside), count(found, truth, inside)
+    picture, counts = draw_error_map(found, truth, inside), count_pixels(found, truth, inside)
     assert picture.dtype == np.uint8
     assert _how_many(picture, FOUND) == counts.true_positive
     assert _how_many(picture, FALSE) == counts.false_positive
@@ -58,7 +58,7 @@ def test_colours_show_what_is_counted(found: Mask, truth: Mask, inside: Mask | N
 def test_each_pixel_has_the_colour_of_its_case(
     found: int, truth: int, colour: tuple[int, int, int]
 ) -> None:
-    picture = difference(np.full(SHAPE, found, np.uint8), np.full(SHAPE, truth, np.uint8))
+    picture = draw_error_map(np.full(SHAPE, found, np.uint8), np.full(SHAPE, truth, np.uint8))
     assert (picture == colour).all()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgeseg.datasets import open_data
-from edgeseg.errors import PhotographError, SurroundingsError
+from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.photo import encode_png
 
@@ -63,7 +63,7 @@ def test_few_own_pairs_set_their_last_aside(pairs: Path) -> None:
     assert [pair.name for pair in open_data(f"pairs:{pairs}", "train").pairs] == ["a"]
     assert [pair.name for pair in open_data(f"pairs:{pairs}", "validation").pairs] == ["b"]
     (pairs / "images" / "b.png").unlink()
-    with pytest.raises(SurroundingsError, match="only photograph"):
+    with pytest.raises(SystemSetupError, match="only photograph"):
         open_data(f"pairs:{pairs}", "train")
 
 
@@ -96,7 +96,7 @@ def test_split_csv_decides(pairs: Path) -> None:
 )
 def test_a_wrong_split_csv_is_named(pairs: Path, content: bytes, said: str) -> None:
     (pairs / "split.csv").write_bytes(content)
-    with pytest.raises(SurroundingsError) as error:
+    with pytest.raises(SystemSetupError) as error:
         open_data(f"pairs:{pairs}", "train")
     assert one_line(error).startswith(str(pairs / "split.csv"))
     assert said in one_line(error)
@@ -140,7 +140,7 @@ def without_a_field(folder: Path) -> Path:
 @pytest.mark.parametrize("harm", [without_mask, twice, without_a_field])
 def test_own_pairs_in_a_wrong_layout_are_refused(pairs: Path, harm: Callable[[Path], Path]) -> None:
     file = harm(pairs)
-    with pytest.raises(SurroundingsError) as error:
+    with pytest.raises(SystemSetupError) as error:
         open_data(f"pairs:{pairs}", "test")
     assert str(file) in one_line(error)
 
@@ -161,7 +161,7 @@ def test_a_mask_that_does_not_serve_is_named(
     if file.startswith("fov"):
         put_fields(pairs)
     put(pairs / file, picture)
-    with pytest.raises(SurroundingsError) as error:
+    with pytest.raises(SystemSetupError) as error:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()
     assert str(pairs / file) in one_line(error)
     assert said in one_line(error)
@@ -169,6 +169,6 @@ def test_a_mask_that_does_not_serve_is_named(
 
 def test_a_damaged_photograph_is_named(pairs: Path) -> None:
     (pairs / "images" / "a.png").write_bytes(b"no picture")
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()
     assert str(pairs / "images" / "a.png") in one_line(error)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from edgeseg.field_of_view.percentile import median, percentile
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 
 values = hnp.arrays(np.uint8, hnp.array_shapes(max_dims=2, max_side=40))
 
@@ -32,12 +32,12 @@ def test_a_field_of_view_and_its_quality_need_no_masked_arrays() -> None:
     program = (
         "import sys\n"
         "import numpy as np\n"
-        "from edgeseg.field_of_view.detect import find\n"
-        "from edgeseg.quality import quality\n"
+        "from edgeseg.field_of_view.detect import detect_fov\n"
+        "from edgeseg.quality import assess_quality\n"
         "photo = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(300, 300, 3)\n"
-        "assert not quality(photo, find(photo)).ungradable\n"
+        "assert not assess_quality(photo, detect_fov(photo)).ungradable\n"
         "assert 'numpy.ma' not in sys.modules\n"
     )
-    photo = draw(0, 300).photo
+    photo = generate_photo(0, 300).photo
     assert photo.shape == (300, 300, 3)
     subprocess.run([sys.executable, "-c", program], input=photo.tobytes(), check=True)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.imaging import photo, png
 from edgeseg.imaging.arrays import Photo
 
@@ -68,21 +68,21 @@ def as_shown(picture: Photo, orientation: int) -> Photo:
 @pytest.mark.parametrize("packed", [False, True])
 def test_lossless_formats_return_what_was_written(suffix: str, packed: bool) -> None:
     data = encoded(suffix, colours())
-    decoded = photo.decode(gzip.compress(data) if packed else data)
+    decoded = photo.decode_photo(gzip.compress(data) if packed else data)
     assert decoded.dtype == np.uint8
     assert decoded.flags.c_contiguous
     np.testing.assert_array_equal(decoded, colours())
 
 
 def test_jpeg_is_close() -> None:
-    decoded = photo.decode(encoded(".jpg", colours(), cv2.IMWRITE_JPEG_QUALITY, 98))
+    decoded = photo.decode_photo(encoded(".jpg", colours(), cv2.IMWRITE_JPEG_QUALITY, 98))
     assert np.abs(decoded.astype(int) - colours()).mean() < 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".pgm"])
 def test_grey_becomes_three_equal_channels(suffix: str) -> None:
     grey = colours()[:, :, 1]
-    np.testing.assert_array_equal(photo.decode(encoded(suffix, grey)), np.dstack([grey] * 3))
+    np.testing.assert_array_equal(photo.decode_photo(encoded(suffix, grey)), np.dstack([grey] * 3))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])
@@ -93,7 +93,7 @@ def test_16_bits_over_the_full_range_equal_their_8_bit_twin(suffix: str) -> None
         .clip(0, 65535)
         .astype(np.uint16)
     )
-    np.testing.assert_array_equal(photo.decode(encoded(suffix, deep)), colours())
+    np.testing.assert_array_equal(photo.decode_photo(encoded(suffix, deep)), colours())
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -102,19 +102,19 @@ def test_a_camera_s_range_in_a_16_bit_file_is_taken_for_its_full_range(
     suffix: str, bits: int
 ) -> None:
     raw = np.rint(colours() * ((2**bits - 1) / 255)).astype(np.uint16)
-    np.testing.assert_array_equal(photo.decode(encoded(suffix, raw)), colours())
+    np.testing.assert_array_equal(photo.decode_photo(encoded(suffix, raw)), colours())
 
 
 @pytest.mark.parametrize("maximum", [100, 255, 1000, 4095, 65535])
 def test_ppm_is_scaled_by_the_maximum_that_it_states(maximum: int) -> None:
     raw = np.rint(colours() * (maximum / 255))
-    difference = photo.decode(pnm("P6", maximum, raw)).astype(int) - colours()
+    difference = photo.decode_photo(pnm("P6", maximum, raw)).astype(int) - colours()
     assert np.abs(difference).max() <= (1 if maximum >= 255 else 2)
 
 
 def test_plain_text_ppm_needs_no_last_line_break() -> None:
     text = b"P3 2 1 255 " + b" ".join(b"%d" % value for value in (255, 0, 7, 1, 2, 3))
-    np.testing.assert_array_equal(photo.decode(text), [[[255, 0, 7], [1, 2, 3]]])
+    np.testing.assert_array_equal(photo.decode_photo(text), [[[255, 0, 7], [1, 2, 3]]])
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
@@ -124,21 +124,21 @@ def test_transparent_is_black_and_half_transparent_is_kept(depth: type[np.generi
     rgba = np.concatenate([colours(), alpha], axis=2).astype(depth) * (
         257 if depth == np.uint16 else 1
     )
-    decoded = photo.decode(encoded(".png", rgba))
+    decoded = photo.decode_photo(encoded(".png", rgba))
     assert not decoded[:10].any()
     np.testing.assert_array_equal(decoded[10:], colours()[10:])
 
 
 def test_an_alpha_channel_that_is_zero_everywhere_is_an_unused_one() -> None:
     rgba = np.concatenate([colours(), np.zeros((40, 64, 1), np.uint8)], axis=2)
-    np.testing.assert_array_equal(photo.decode(encoded(".png", rgba)), colours())
+    np.testing.assert_array_equal(photo.decode_photo(encoded(".png", rgba)), colours())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_honoured(orientation: int) -> None:
     jpeg = with_orientation(encoded(".jpg", colours(), cv2.IMWRITE_JPEG_QUALITY, 98), orientation)
     shown = as_shown(colours(), orientation)
-    decoded = photo.decode(jpeg)
+    decoded = photo.decode_photo(jpeg)
     assert decoded.shape == shown.shape
     assert np.abs(decoded.astype(int) - shown).mean() < 2
 
@@ -148,7 +148,9 @@ def test_tiff_orientation_is_honoured(orientation: int) -> None:
     image = pytest.importorskip("PIL.Image", reason="Pillow writes the orientation")
     file = io.BytesIO()
     image.fromarray(colours()).save(file, "TIFF", tiffinfo={0x112: orientation})
-    np.testing.assert_array_equal(photo.decode(file.getvalue()), as_shown(colours(), orientation))
+    np.testing.assert_array_equal(
+        photo.decode_photo(file.getvalue()), as_shown(colours(), orientation)
+    )
 
 
 def test_cmyk_jpeg_palette_and_animation() -> None:
@@ -168,7 +170,10 @@ def test_cmyk_jpeg_palette_and_animation() -> None:
         file = io.BytesIO()
         source.save(file, form, **settings)
         expected = np.asarray(source.convert("RGB"), np.uint8).astype(int)
-        assert np.abs(photo.decode(file.getvalue()) - expected).mean() <= slack, (form, settings)
+        assert np.abs(photo.decode_photo(file.getvalue()) - expected).mean() <= slack, (
+            form,
+            settings,
+        )
 
 
 def test_names_of_photographs() -> None:
@@ -184,7 +189,7 @@ def test_names_of_photographs() -> None:
 def test_a_path_need_not_be_ascii_and_its_ending_need_not_tell_the_format(tmp_path: Path) -> None:
     file = tmp_path / "Größe Ω 目.jpg"
     file.write_bytes(encoded(".png", colours()))
-    np.testing.assert_array_equal(photo.read(file), colours())
+    np.testing.assert_array_equal(photo.read_photo(file), colours())
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 255), (3, 253), (127, 128), (0, 1)])
@@ -238,8 +243,8 @@ def test_a_png_is_the_same_picture_in_whatever_bands_it_comes(
     picture = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
     rows = np.split(picture, np.cumsum(heights)[:-1])
     file, alone = io.BytesIO(), io.BytesIO()
-    png.write(file, size, rows, threads=threads)
-    png.write(alone, size, rows)
+    png.write_png(file, size, rows, threads=threads)
+    png.write_png(alone, size, rows)
     data = file.getvalue()
     assert data == alone.getvalue()
     read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -258,9 +263,9 @@ def test_png_of_another_shape_or_dtype_is_a_programmer_s_error() -> None:
 
 
 def test_an_array_is_checked_and_not_copied_without_need() -> None:
-    assert photo.as_photo(colours()) is not None
-    assert np.shares_memory(photo.as_photo(picture := colours()), picture)
-    assert photo.as_photo(colours()[::-1]).flags.c_contiguous
+    assert photo.validate_photo(colours()) is not None
+    assert np.shares_memory(photo.validate_photo(picture := colours()), picture)
+    assert photo.validate_photo(colours()[::-1]).flags.c_contiguous
     for wrong in (
         colours()[:, :, 0],
         colours().astype(np.float32),
@@ -269,14 +274,14 @@ def test_an_array_is_checked_and_not_copied_without_need() -> None:
         np.broadcast_to(np.uint8(0), (60_000, 60_000, 3)),
         [[0, 0, 0]],
     ):
-        with pytest.raises(PhotographError, match="mine: "):
-            photo.as_photo(wrong, "mine")  # type: ignore[arg-type]
+        with pytest.raises(PhotoError, match="mine: "):
+            photo.validate_photo(wrong, "mine")  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_opened_says_so(tmp_path: Path) -> None:
     for path in (tmp_path / "none.png", tmp_path):
-        with pytest.raises(PhotographError, match="cannot be read"):
-            photo.read(path)
+        with pytest.raises(PhotoError, match="cannot be read"):
+            photo.read_photo(path)
 
 
 def test_the_shared_data_sets_are_read(data_root: Path) -> None:
@@ -288,7 +293,7 @@ def test_the_shared_data_sets_are_read(data_root: Path) -> None:
         "FIVES/train/Original/10_A.png": (2048, 2048),
     }
     for name, size in sizes.items():
-        decoded = photo.read(data_root / name)
+        decoded = photo.read_photo(data_root / name)
         assert decoded.shape == (*size, 3), name
         red, green, blue = decoded.reshape(-1, 3).mean(axis=0)
         assert red > green > blue, name  # A fundus is red: the channels are in order.

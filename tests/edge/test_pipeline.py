@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.run.pipeline import Pipeline
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 MODES = [(0, 0), (1, 0), (0, 1), (1, 1), (1, 3)]
 
@@ -48,7 +48,7 @@ def number_of(frame: Held) -> int:
 def test_ten_thousand_frames_in_order_with_flat_memory(ahead: int, writers: int) -> None:
     Held.alive = Held.most = 0
     pipeline: Pipeline[Held, Held, Held, int] = Pipeline(same, same, number_of, ahead, writers)
-    results = pipeline.run((Held(number, 20_000) for number in range(10_000)), Stop())
+    results = pipeline.run((Held(number, 20_000) for number in range(10_000)), StopRequest())
     for expected in range(1_000):
         assert next(results) == expected
     tracemalloc.start()
@@ -66,12 +66,12 @@ def test_ten_thousand_frames_in_order_with_flat_memory(ahead: int, writers: int)
 def test_what_came_before_the_source_s_error_is_told_first(ahead: int, writers: int) -> None:
     def frames() -> Iterator[int]:
         yield from range(5)
-        raise PhotographError("cut off")
+        raise PhotoError("cut off")
 
     pipeline: Pipeline[int, int, int, int] = Pipeline(int, int, int, ahead, writers)
-    results = pipeline.run(frames(), Stop())
+    results = pipeline.run(frames(), StopRequest())
     assert [next(results) for _ in range(5)] == list(range(5))
-    with pytest.raises(PhotographError):
+    with pytest.raises(PhotoError):
         next(results)
 
 
@@ -84,7 +84,7 @@ def test_an_error_in_a_stage_ends_it(ahead: int, writers: int, stage: int) -> No
         return number
 
     stages = [fail if number == stage else int for number in range(3)]
-    stop = Stop()
+    stop = StopRequest()
     pipeline: Pipeline[int, int, int, int] = Pipeline(
         stages[0], stages[1], stages[2], ahead, writers
     )
@@ -95,7 +95,7 @@ def test_an_error_in_a_stage_ends_it(ahead: int, writers: int, stage: int) -> No
     ]
 
 
-def endless(stop: Stop) -> Iterator[int]:
+def endless(stop: StopRequest) -> Iterator[int]:
     number = 0
     while not stop.asked:
         yield number
@@ -104,7 +104,7 @@ def endless(stop: Stop) -> Iterator[int]:
 
 @pytest.mark.parametrize(("ahead", "writers"), MODES)
 def test_frames_in_hand_are_finished_when_it_is_stopped(ahead: int, writers: int) -> None:
-    segmented, written, stop = list[int](), list[int](), Stop()
+    segmented, written, stop = list[int](), list[int](), StopRequest()
 
     def segment(number: int) -> int:
         segmented.append(number)
@@ -124,7 +124,7 @@ def test_frames_in_hand_are_finished_when_it_is_stopped(ahead: int, writers: int
 
 
 def test_a_result_is_told_while_the_next_frame_is_waited_for() -> None:
-    stop, told = Stop(), threading.Event()
+    stop, told = StopRequest(), threading.Event()
 
     def frames() -> Iterator[int]:
         yield 1

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Probability
-from edgeseg.postprocess import Scratch, to_frame, to_mask
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import Placement, preprocess
 
 
@@ -37,8 +37,8 @@ def test_mask_is_the_probability_thresholded(
     rng = np.random.default_rng(seed)
     working: Probability = rng.random((placement.size, placement.size), np.float32)
     inside: Mask = np.where(rng.random(placement.frame) < 0.7, np.uint8(255), np.uint8(0))
-    frame = to_frame(working, placement, inside)
-    mask = to_mask(working, placement, inside, threshold)
+    frame = resize_to_photo(working, placement, inside)
+    mask = threshold_at_photo_size(working, placement, inside, threshold)
     assert frame.shape == mask.shape == placement.frame
     assert frame.dtype == np.float32
     assert mask.dtype == np.uint8
@@ -53,39 +53,43 @@ def test_mask_is_the_probability_thresholded(
 
 @given(st.lists(placements(), min_size=2, max_size=4), st.integers(0, 99))
 def test_memory_that_is_used_again_leaves_no_trace(placed: list[Placement], seed: int) -> None:
-    scratch, rng = Scratch(), np.random.default_rng(seed)
+    scratch, rng = ResizeBuffer(), np.random.default_rng(seed)
     for placement in placed:
         working: Probability = rng.random((placement.size, placement.size), np.float32)
         everywhere: Mask = np.full(placement.frame, 255, np.uint8)
-        alone = to_mask(working, placement, everywhere, 0.5)
-        assert np.array_equal(to_mask(working, placement, everywhere, 0.5, scratch), alone)
+        alone = threshold_at_photo_size(working, placement, everywhere, 0.5)
+        assert np.array_equal(
+            threshold_at_photo_size(working, placement, everywhere, 0.5, scratch), alone
+        )
 
 
 def test_a_large_photograph_gets_in_bands_what_it_would_get_at_once() -> None:
     working: Probability = np.random.default_rng(1).random((64, 64), np.float32)
     placement = Placement((2500, 1800), Box(30, 0, 1700, 2500), Box(2, 0, 44, 64), 64)
     everywhere: Mask = np.full((2500, 1800), 255, np.uint8)
-    frame = to_frame(working, placement, everywhere)
+    frame = resize_to_photo(working, placement, everywhere)
     at_once = cv2.resize(working[:, 2:46], (1700, 2500), interpolation=cv2.INTER_LINEAR)
     assert np.abs(frame[:, 30:1730] - at_once).max() < 1e-6
-    thresholded, scratch = np.where(frame >= np.float32(0.4), 255, 0), Scratch()
+    thresholded, scratch = np.where(frame >= np.float32(0.4), 255, 0), ResizeBuffer()
     for _ in range(2):
-        assert np.array_equal(to_mask(working, placement, everywhere, 0.4, scratch), thresholded)
+        assert np.array_equal(
+            threshold_at_photo_size(working, placement, everywhere, 0.4, scratch), thresholded
+        )
 
 
 def test_a_probability_of_more_digits_is_taken_as_float32() -> None:
     placement = Placement((9, 9), Box(0, 0, 9, 9), Box(0, 0, 4, 4), 4)
     everywhere: Mask = np.full((9, 9), 255, np.uint8)
     half = np.full((4, 4), 0.5)
-    assert (to_frame(half, placement, everywhere) == 0.5).all()
-    assert to_mask(half, placement, everywhere, 0.5).all()
+    assert (resize_to_photo(half, placement, everywhere) == 0.5).all()
+    assert threshold_at_photo_size(half, placement, everywhere, 0.5).all()
 
 
 def test_nothing_is_interpolated_where_sizes_agree() -> None:
     working: Probability = np.random.default_rng(0).random((40, 40), np.float32)
     placement = Placement((50, 60), Box(7, 3, 30, 20), Box(5, 10, 30, 20), 40)
     everywhere: Mask = np.full((50, 60), 255, np.uint8)
-    frame = to_frame(working, placement, everywhere)
+    frame = resize_to_photo(working, placement, everywhere)
     assert np.array_equal(frame[3:23, 7:37], working[10:30, 5:35])
     assert np.count_nonzero(frame) == 600
 
@@ -94,14 +98,19 @@ def test_a_threshold_is_reached_by_its_own_value() -> None:
     placement = Placement((4, 1), Box(0, 0, 1, 4), Box(0, 0, 1, 4), 4)
     working = np.full((4, 4), 0.3, np.float32)
     everywhere: Mask = np.full((4, 1), 255, np.uint8)
-    assert to_mask(working, placement, everywhere, 0.3).all()
-    assert not to_mask(working, placement, everywhere, 0.3001).any()
+    assert threshold_at_photo_size(working, placement, everywhere, 0.3).all()
+    assert not threshold_at_photo_size(working, placement, everywhere, 0.3001).any()
 
 
 @pytest.mark.parametrize(
-    "how", [Preprocessing(96), Preprocessing(96, fit="stretch"), Preprocessing(300, crop="frame")]
+    "how",
+    [
+        PreprocessingConfig(96),
+        PreprocessingConfig(96, fit="stretch"),
+        PreprocessingConfig(300, crop="frame"),
+    ],
 )
-def test_what_went_in_comes_back_where_it_was(how: Preprocessing) -> None:
+def test_what_went_in_comes_back_where_it_was(how: PreprocessingConfig) -> None:
     photo = np.zeros((240, 320, 3), np.uint8)
     photo[60:100, 200:212] = 255
     photo[150:156, 90:190] = 255
@@ -109,5 +118,8 @@ def test_what_went_in_comes_back_where_it_was(how: Preprocessing) -> None:
     mask[20:220, 70:280] = 255
     ready = preprocess(photo, FieldOfView(mask, Box(70, 20, 210, 200)), how)
     working: Probability = (ready.tensor[0, ..., 1] / 255).astype(np.float32)
-    back, truth = to_mask(working, ready.placement, mask, 0.5) > 0, photo[..., 1] > 0
+    back, truth = (
+        threshold_at_photo_size(working, ready.placement, mask, 0.5) > 0,
+        photo[..., 1] > 0,
+    )
     assert (back & truth).sum() / (back | truth).sum() > 0.9

@@ -1,4 +1,4 @@
-"""Preprocessing: the steps against independent arithmetic."""
+"""PreprocessingConfig: the steps against independent arithmetic."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.field_of_view.detect import FieldOfView, whole
+from edgeseg.field_of_view.detect import FieldOfView, whole_frame
 from edgeseg.imaging.arrays import Box, Mask, Photo
-from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg.preprocessing.prepare import (
-    coverage_to_square,
-    equalise,
-    field_to_square,
-    mask_to_square,
-    place,
+    apply_clahe,
+    compute_placement,
     preprocess,
-    to_square,
+    resize_coverage_to_input,
+    resize_fov_to_input,
+    resize_mask_to_input,
+    resize_to_input,
 )
 
-RECORDS = st.from_type(Preprocessing)
+RECORDS = st.from_type(PreprocessingConfig)
 
 
 def noise(seed: int, height: int, width: int) -> Photo:
@@ -43,13 +43,15 @@ def disc_in(height: int, width: int, box: Box) -> FieldOfView:
 
 @given(RECORDS, st.integers(1, 400), st.integers(1, 400), st.data())
 def test_placement_lies_in_the_square(
-    how: Preprocessing, height: int, width: int, data: st.DataObject
+    how: PreprocessingConfig, height: int, width: int, data: st.DataObject
 ) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     box = Box(
         left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top))
     )
-    placement = place((height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how)
+    placement = compute_placement(
+        (height, width), FieldOfView(np.zeros((height, width), np.uint8), box), how
+    )
     source, target = placement.source, placement.target
     assert source == (box if how.crop == "fov" else Box(0, 0, width, height))
     assert target.left >= 0
@@ -70,7 +72,7 @@ def test_placement_lies_in_the_square(
 @settings(max_examples=60)
 @given(RECORDS, st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
 def test_any_record_feeds_any_photograph(
-    how: Preprocessing, height: int, width: int, seed: int
+    how: PreprocessingConfig, height: int, width: int, seed: int
 ) -> None:
     photo = noise(seed, height, width)
     before = photo.copy()
@@ -86,7 +88,7 @@ def test_any_record_feeds_any_photograph(
 def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
     fov = disc_in(300, 400, box)
-    ready = preprocess(photo, fov, preset("edge", 96))
+    ready = preprocess(photo, fov, preprocessing_preset("edge", 96))
     square = np.zeros((96, 96, 3), np.uint8)
     square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
     clahe = cv2.createCLAHE(2.0, (8, 8))
@@ -98,7 +100,7 @@ def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
 
 def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
     photo, fov = noise(2, 150, 200), disc_in(150, 200, Box(20, 10, 150, 130))
-    ready = preprocess(photo, fov, preset("reference", 64))
+    ready = preprocess(photo, fov, preprocessing_preset("reference", 64))
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)], axis=-1)
     black = np.where(fov.mask[..., None] > 0, equal, np.uint8(0))
@@ -111,7 +113,7 @@ def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
 @pytest.mark.parametrize("contrast", ["none", "clahe"])
 def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) -> None:
     values = {"size": 64, "contrast": contrast, "contrast_at": contrast_at, "fill": 77}
-    how = Preprocessing.from_dict(values)
+    how = PreprocessingConfig.from_dict(values)
     fov = disc_in(80, 120, Box(10, 10, 100, 60))
     ready = preprocess(noise(3, 80, 120), fov, how)
     # Resizing may mix fill and retina in a pixel at the rim, where it comes last.
@@ -122,7 +124,7 @@ def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) 
 
 def test_fill_keep_leaves_the_surround() -> None:
     photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
-    ready = preprocess(photo, fov, Preprocessing(64, crop="frame", fill="keep"))
+    ready = preprocess(photo, fov, PreprocessingConfig(64, crop="frame", fill="keep"))
     assert np.array_equal(ready.tensor[0], photo)
 
 
@@ -133,7 +135,11 @@ def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
     mask: Mask = np.zeros((170, 190), np.uint8)
     mask[30:130, 50:150] = fov.mask
     moved = FieldOfView(mask, Box(50, 30, 100, 100))
-    for how in (preset("edge", 64), Preprocessing(128), Preprocessing(50, fit="stretch")):
+    for how in (
+        preprocessing_preset("edge", 64),
+        PreprocessingConfig(128),
+        PreprocessingConfig(50, fit="stretch"),
+    ):
         assert np.array_equal(
             preprocess(photo, fov, how).tensor, preprocess(larger, moved, how).tensor
         )
@@ -141,7 +147,7 @@ def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
 
 def test_contrast_none_ignores_where_it_would_be() -> None:
     photo, fov = noise(7, 70, 90), disc_in(70, 90, Box(5, 5, 60, 60))
-    how = Preprocessing(48)
+    how = PreprocessingConfig(48)
     before = preprocess(photo, fov, replace(how, contrast_at="before"))
     assert np.array_equal(before.tensor, preprocess(photo, fov, how).tensor)
 
@@ -151,17 +157,17 @@ def test_equalise_treats_each_channel_alone() -> None:
     other = photo.copy()
     other[..., 1] = 0
     assert np.array_equal(
-        equalise(photo, 2.0, 8)[..., [0, 2]], equalise(other, 2.0, 8)[..., [0, 2]]
+        apply_clahe(photo, 2.0, 8)[..., [0, 2]], apply_clahe(other, 2.0, 8)[..., [0, 2]]
     )
-    assert np.ptp(equalise(photo, 2.0, 8)) > np.ptp(photo)
+    assert np.ptp(apply_clahe(photo, 2.0, 8)) > np.ptp(photo)
 
 
 def test_squares_are_black_around_the_photograph_unless_told() -> None:
     photo = np.full((20, 40, 3), 200, np.uint8)
-    placement = place((20, 40), whole(photo), Preprocessing(32))
-    assert to_square(photo, placement, "pad")[0, 0].tolist() == [0, 0, 0]
-    assert to_square(photo, placement, "pad", 9)[0, 0].tolist() == [9, 9, 9]
-    assert to_square(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
+    placement = compute_placement((20, 40), whole_frame(photo), PreprocessingConfig(32))
+    assert resize_to_input(photo, placement, "pad")[0, 0].tolist() == [0, 0, 0]
+    assert resize_to_input(photo, placement, "pad", 9)[0, 0].tolist() == [9, 9, 9]
+    assert resize_to_input(photo, placement, "pad")[16, 16].tolist() == [200, 200, 200]
 
 
 @pytest.mark.parametrize(
@@ -170,9 +176,11 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
 def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
-    small = to_square(smooth, place((side, side), whole(smooth), Preprocessing(100)), "pad").astype(
-        float
-    )
+    small = resize_to_input(
+        smooth,
+        compute_placement((side, side), whole_frame(smooth), PreprocessingConfig(100)),
+        "pad",
+    ).astype(float)
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5
     # Nothing is moved: half a pixel to any side fits worse.
@@ -188,9 +196,9 @@ def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(
     height: int, width: int, size: int
 ) -> None:
     fov = disc_in(height, width, Box(3, 5, width - 8, height - 7))
-    placement = place((height, width), fov, Preprocessing(size))
-    small = field_to_square(fov.mask, placement)
-    share = coverage_to_square(fov.mask, placement)
+    placement = compute_placement((height, width), fov, PreprocessingConfig(size))
+    small = resize_fov_to_input(fov.mask, placement)
+    share = resize_coverage_to_input(fov.mask, placement)
     assert set(np.unique(small)) <= {0, 255}
     assert (small[share == 255] == 255).all()
     assert not small[share == 0].any()
@@ -200,8 +208,11 @@ def test_a_mask_pixel_counts_from_half_its_area() -> None:
     mask: Mask = np.zeros((64, 64), np.uint8)
     mask[0, :2] = 255  # half of a 2x2 block
     mask[4, 4] = 255  # a quarter
-    small = mask_to_square(
-        mask, place((64, 64), whole(np.zeros((64, 64, 3), np.uint8)), Preprocessing(32))
+    small = resize_mask_to_input(
+        mask,
+        compute_placement(
+            (64, 64), whole_frame(np.zeros((64, 64, 3), np.uint8)), PreprocessingConfig(32)
+        ),
     )
     assert small[0, 0] == 255
     assert small[2, 2] == 0

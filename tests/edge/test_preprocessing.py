@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import ModelError
-from edgeseg.preprocessing.config import Preprocessing, preset
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 
 JSON_VALUES = st.recursive(
     st.one_of(
@@ -25,22 +25,24 @@ JSON_VALUES = st.recursive(
     ),
     max_leaves=6,
 )
-KEYS = list(Preprocessing(size=64).to_dict())
+KEYS = list(PreprocessingConfig(size=64).to_dict())
 
 
 def test_presets_are_what_the_design_says() -> None:
-    assert preset("edge") == Preprocessing(640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0)
-    assert preset("edge", 1024).size == 1024
+    assert preprocessing_preset("edge") == PreprocessingConfig(
+        640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0
+    )
+    assert preprocessing_preset("edge", 1024).size == 1024
     imagenet = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-    reference = Preprocessing(
+    reference = PreprocessingConfig(
         512, "grey10", "frame", "stretch", "clahe", 2.0, 8, "before", 0, **imagenet
     )
-    assert preset("reference") == reference
+    assert preprocessing_preset("reference") == reference
 
 
-@given(st.from_type(Preprocessing))
-def test_record_survives_json(how: Preprocessing) -> None:
-    assert Preprocessing.from_dict(json.loads(json.dumps(how.to_dict()))) == how
+@given(st.from_type(PreprocessingConfig))
+def test_record_survives_json(how: PreprocessingConfig) -> None:
+    assert PreprocessingConfig.from_dict(json.loads(json.dumps(how.to_dict()))) == how
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_record_survives_json(how: Preprocessing) -> None:
 )
 def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str) -> None:
     with pytest.raises(ModelError, match=named) as refusal:
-        Preprocessing.from_dict(values)
+        PreprocessingConfig.from_dict(values)
     assert "\n" not in str(refusal.value)
 
 
@@ -83,7 +85,7 @@ def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str
 )
 def test_any_values_give_a_record_or_a_refusal(values: dict[str, object]) -> None:
     try:
-        how = Preprocessing.from_dict({"size": 64} | values)
+        how = PreprocessingConfig.from_dict({"size": 64} | values)
     except ModelError:
         return
-    assert Preprocessing.from_dict(how.to_dict()) == how
+    assert PreprocessingConfig.from_dict(how.to_dict()) == how

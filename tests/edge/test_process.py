@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from edgeseg.system.background import Meanwhile
+from edgeseg.system.background import BackgroundTask
 
 ENDING = "import atexit, sys\nfrom edgeseg import process\n"
 
@@ -38,9 +38,9 @@ def test_output_that_nobody_reads_ends_the_ordinary_way() -> None:
 
 
 def test_what_is_made_meanwhile_is_given_each_time_and_so_is_its_error() -> None:
-    made = Meanwhile(lambda: [1])
+    made = BackgroundTask(lambda: [1])
     assert made.result() is made.result() and made.result() == [1]
-    broken = Meanwhile(lambda: 1 // 0)
+    broken = BackgroundTask(lambda: 1 // 0)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             broken.result()
@@ -50,7 +50,7 @@ def test_what_was_taken_is_kept_no_longer() -> None:
     class Large:
         """What can be weakly referred to."""
 
-    made: Meanwhile[Large] = Meanwhile(Large)
+    made: BackgroundTask[Large] = BackgroundTask(Large)
     taken = weakref.ref(made.take())
     gc.collect()
     assert taken() is None

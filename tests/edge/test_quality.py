@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read
-from edgeseg.quality import NO_FUNDUS, quality
-from edgeseg.synthetic import draw
+from edgeseg.imaging.photo import read_photo
+from edgeseg.quality import NO_FUNDUS, assess_quality
+from edgeseg.synthetic import generate_photo
 
 FOLDERS = {
     "CHASEDB1": "CHASEDB1/*.jpg",
@@ -45,8 +45,8 @@ def reduced(photo: Photo) -> Photo:
 
 def reasons(photo: Photo) -> tuple[str, ...]:
     try:
-        return quality(photo, field_of_view(photo, "found")).reasons
-    except PhotographError:
+        return assess_quality(photo, field_of_view(photo, "found")).reasons
+    except PhotoError:
         return NO_FUNDUS.reasons
 
 
@@ -99,7 +99,7 @@ SPOILT: dict[str, Callable[[Photo, FieldOfView], Photo]] = {
 def check(files: list[Path]) -> None:
     marked = dict.fromkeys(SPOILT, 0)
     for file in files:
-        photo = reduced(read(file))
+        photo = reduced(read_photo(file))
         fov = field_of_view(photo, "found")
         assert reasons(photo) == (), f"{file} is no worse than the others"
         for name, spoil in SPOILT.items():
@@ -119,7 +119,7 @@ def test_so_is_every_photograph(data_root: Path, request: pytest.FixtureRequest)
 
 @pytest.mark.parametrize("seed", range(3))
 def test_drawn_photographs_likewise(seed: int) -> None:
-    photo = draw(seed, 500).photo
+    photo = generate_photo(seed, 500).photo
     fov = field_of_view(photo, "found")
     assert reasons(photo) == ()
     said = {name: reasons(spoil(photo, fov)) for name, spoil in SPOILT.items()}
@@ -133,11 +133,11 @@ def test_drawn_photographs_likewise(seed: int) -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 2])
 def test_the_figures_hardly_depend_on_the_photograph_s_size(scale: float) -> None:
-    photo = draw(4, 700).photo
+    photo = generate_photo(4, 700).photo
     other = np.asarray(
         cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
     )
-    first, second = (quality(p, field_of_view(p, "found")) for p in (photo, other))
+    first, second = (assess_quality(p, field_of_view(p, "found")) for p in (photo, other))
     assert first.focus == pytest.approx(second.focus, rel=0.15)
     assert first.brightness == pytest.approx(second.brightness, rel=0.03)
     assert first.retina == pytest.approx(second.retina, abs=0.02)
@@ -150,7 +150,7 @@ def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(
     sigma: float, share_of_field: float
 ) -> None:
     """The finest detail is the sensor's own there."""
-    photo = draw(1, 500).photo
+    photo = generate_photo(1, 500).photo
     fov = field_of_view(photo, "found")
     inside = fov.mask[:, :, None] > 0
     smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))
@@ -163,7 +163,7 @@ def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(
 @pytest.mark.parametrize("share_of_field", [0.04, 0.06])
 def test_far_out_of_focus_in_a_video_is_blurred(share_of_field: float, tmp_path: Path) -> None:
     """The codec puts the edges of its blocks into what has none of its own."""
-    photo = draw(1, 480).photo
+    photo = generate_photo(1, 480).photo
     soft = cv2.GaussianBlur(photo, (0, 0), share_of_field * 0.9 * 480)
     file = str(tmp_path / "soft.mp4")
     writer = cv2.VideoWriter(file, cv2.VideoWriter.fourcc(*"mp4v"), 20, photo.shape[1::-1])
@@ -177,13 +177,13 @@ def test_far_out_of_focus_in_a_video_is_blurred(share_of_field: float, tmp_path:
 
 
 def test_a_lid_over_half_of_the_field_counts() -> None:
-    drawn = draw(5, 500)
+    drawn = generate_photo(5, 500)
     photo = drawn.photo.copy()
     photo[: photo.shape[0] // 2] = 0
-    assert "cropped" in quality(photo, field_of_view(drawn.photo, "found")).reasons
+    assert "cropped" in assess_quality(photo, field_of_view(drawn.photo, "found")).reasons
 
 
 def test_any_field_of_view_has_a_quality() -> None:
     for shape in ((1, 1), (2, 90), (300, 1), (64, 64)):
         photo = np.full((*shape, 3), 80, np.uint8)
-        assert quality(photo, field_of_view(photo, "none")).ungradable
+        assert assess_quality(photo, field_of_view(photo, "none")).ungradable

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import detect as fov_of
 from edgeseg.imaging.arrays import Photo
 
@@ -68,8 +68,8 @@ def landscape() -> Photo:
     [black, uniform, noise, faint_noise, small_noise, page, black_page, chequers, landscape],
 )
 def test_a_frame_without_a_fundus_is_refused(frame: Callable[[], Photo]) -> None:
-    with pytest.raises(PhotographError, match=r"^visit\.png: holds no fundus, .*\.$") as caught:
-        fov_of.find(frame(), "visit.png")
+    with pytest.raises(PhotoError, match=r"^visit\.png: holds no fundus, .*\.$") as caught:
+        fov_of.detect_fov(frame(), "visit.png")
     assert "\n" not in str(caught.value)
 
 
@@ -87,8 +87,8 @@ def test_any_frame_gives_a_field_or_a_photograph_error(
     if smooth:
         photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 5), np.uint8)
     try:
-        found = fov_of.find(photo)
-    except PhotographError:
+        found = fov_of.detect_fov(photo)
+    except PhotoError:
         return
     assert found.mask.shape == shape
     assert set(np.unique(found.mask)) <= {0, 255}
@@ -98,4 +98,4 @@ def test_any_frame_gives_a_field_or_a_photograph_error(
 def test_ribbons_do_not_break_it(shape: tuple[int, int]) -> None:
     photo = np.empty((*shape, 3), np.uint8)
     photo[:] = (np.indices(shape).sum(axis=0) / sum(shape) * 200)[..., None]
-    assert fov_of.find(photo).mask.shape == shape
+    assert fov_of.detect_fov(photo).mask.shape == shape

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import printable, show
-from edgeseg.evaluation.result import Evidence
-from edgeseg.evaluation.scores import HEADINGS, DataSetEvidence, PhotographEvidence, Scores
+from edgeseg.console import print_table, safe_text
+from edgeseg.evaluation.result import EvaluationResult
+from edgeseg.evaluation.scores import HEADINGS, DataSetScores, PhotographScores, Scores
 
 share = st.floats(0, 1)
 scores = st.builds(Scores, share, share, share, share, share, st.none() | share)
@@ -21,12 +21,12 @@ GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 BAD = Scores(0.4, 0.25, 0.9, 0.3, 0.96, None)
 
 
-def _evidence(*photographs: PhotographEvidence, model: str = "default") -> Evidence:
-    data_set = DataSetEvidence("drive", "test", photographs)
-    return Evidence(model, "fp32", "onnxruntime", "native", 0.4, (data_set,))
+def _evidence(*photographs: PhotographScores, model: str = "default") -> EvaluationResult:
+    data_set = DataSetScores("drive", "test", photographs)
+    return EvaluationResult(model, "fp32", "onnxruntime", "native", 0.4, (data_set,))
 
 
-def _printed(evidence: Evidence, width: int = 80) -> str:
+def _printed(evidence: EvaluationResult, width: int = 80) -> str:
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(evidence.to_tables())
@@ -34,7 +34,7 @@ def _printed(evidence: Evidence, width: int = 80) -> str:
 
 
 def test_json_is_the_contract() -> None:
-    evidence = _evidence(PhotographEvidence("01", GOOD), PhotographEvidence("02", BAD))
+    evidence = _evidence(PhotographScores("01", GOOD), PhotographScores("02", BAD))
     assert json.loads(json.dumps(evidence.to_dict(), allow_nan=False)) == {
         "model": "default",
         "precision": "fp32",
@@ -80,8 +80,8 @@ def test_json_is_the_contract() -> None:
 
 
 def test_a_photograph_without_scores_is_told_and_left_out_of_the_mean() -> None:
-    failed = PhotographEvidence("02", None, "02.tif: cut off")
-    evidence = _evidence(PhotographEvidence("01", GOOD), failed)
+    failed = PhotographScores("02", None, "02.tif: cut off")
+    evidence = _evidence(PhotographScores("01", GOOD), failed)
     (data_set,) = evidence.data_sets
     assert (len(data_set.scored), data_set.failed, data_set.mean) == (1, 1, GOOD)
     assert failed.to_dict() == {
@@ -93,7 +93,7 @@ def test_a_photograph_without_scores_is_told_and_left_out_of_the_mean() -> None:
 
 
 def test_without_any_score_there_is_no_mean() -> None:
-    evidence = _evidence(PhotographEvidence("01", None, "cut off"))
+    evidence = _evidence(PhotographScores("01", None, "cut off"))
     assert evidence.data_sets[0].mean is None
     assert evidence.data_sets[0].to_dict()["dice_mean"] is None
     assert "0 of 1" in _printed(evidence)
@@ -102,8 +102,8 @@ def test_without_any_score_there_is_no_mean() -> None:
 @given(st.lists(scores, min_size=1, max_size=8))
 def test_a_mean_lies_within_its_scores_and_does_not_know_their_order(each: list[Scores]) -> None:
     one, two = (
-        DataSetEvidence(
-            "drive", "test", tuple(PhotographEvidence(str(i), s) for i, s in enumerate(order))
+        DataSetScores(
+            "drive", "test", tuple(PhotographScores(str(i), s) for i, s in enumerate(order))
         ).mean
         for order in (each, each[::-1])
     )
@@ -122,7 +122,7 @@ def test_every_score_has_a_column() -> None:
 
 def test_the_table_shows_every_figure_in_eighty_columns() -> None:
     names = [f"{k:02d}_test" for k in range(1, 21)]
-    text = _printed(_evidence(*(PhotographEvidence(name, GOOD) for name in names)))
+    text = _printed(_evidence(*(PhotographScores(name, GOOD) for name in names)))
     assert all(name in text for name in names)
     assert all(heading in text for heading in HEADINGS.values())
     assert text.count("0.6667") == 21
@@ -133,14 +133,14 @@ def test_the_table_shows_every_figure_in_eighty_columns() -> None:
 
 def test_a_long_name_is_folded_not_cut() -> None:
     name = "patient_" + "0123456789" * 6
-    text = _printed(_evidence(PhotographEvidence(name, GOOD)))
+    text = _printed(_evidence(PhotographScores(name, GOOD)))
     column = "".join(line[:24].split(" ")[0] for line in text.splitlines())
     assert name in column
 
 
 def test_names_are_no_markup_and_no_terminal_commands() -> None:
     text = _printed(
-        _evidence(PhotographEvidence("[red]\x1b[2J", GOOD), model="[bold]\x1b]0;x\x07"), width=200
+        _evidence(PhotographScores("[red]\x1b[2J", GOOD), model="[bold]\x1b]0;x\x07"), width=200
     )
     assert "\x1b" not in text
     assert "\x07" not in text
@@ -150,14 +150,14 @@ def test_names_are_no_markup_and_no_terminal_commands() -> None:
 
 @given(st.text())
 def test_printable_text_is_printable(text: str) -> None:
-    shown = printable(text).plain
+    shown = safe_text(text).plain
     assert shown.isprintable()
     assert len(shown) == len(text)
     assert not text.isprintable() or shown == text
 
 
 def test_a_record_cannot_be_changed() -> None:
-    evidence = _evidence(PhotographEvidence("01", GOOD))
+    evidence = _evidence(PhotographScores("01", GOOD))
     with pytest.raises(FrozenInstanceError):
         evidence.model = "other"  # type: ignore[misc]
     assert replace(evidence, model="other").to_dict()["model"] == "other"
@@ -170,5 +170,5 @@ def test_what_is_piped_has_whole_lines_and_no_blanks_at_their_ends(
     path = "/a/long/path/of/many/letters" * 20
     table.add_row("file", path)
     table.add_row("name", "lean")
-    show(table, Text("below"))
+    print_table(table, Text("below"))
     assert capsys.readouterr().out == f"file  {path}\nname  lean\nbelow\n"

@@ -16,23 +16,23 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.png_text import read_text
-from edgeseg.synthetic import draw
-from edgeseg.system.files import remove_left_over, temporary_beside
+from edgeseg.imaging.png_text import read_png_text
+from edgeseg.synthetic import generate_photo
+from edgeseg.system.files import remove_stale_temporaries, temporary_beside
 
 COUNT = 24
 
 
 def _png(picture: Photo, texts: dict[str, str]) -> bytes:
     file = io.BytesIO()
-    png.write(file, (picture.shape[0], picture.shape[1]), [picture], texts)
+    png.write_png(file, (picture.shape[0], picture.shape[1]), [picture], texts)
     return file.getvalue()
 
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
-    eyes = [draw(seed, 200).photo for seed in range(4)]
+    eyes = [generate_photo(seed, 200).photo for seed in range(4)]
     for number in range(COUNT):
         (folder / f"eye{number}.png").write_bytes(
             _png(eyes[number % 4], {"Title": f"eye {number}"})
@@ -130,9 +130,9 @@ def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(
     left.write_bytes(b"half")
     (tmp_path / ".other.tmp").touch()
     with temporary_beside(tmp_path / "a.png") as (temporary, _):
-        remove_left_over(tmp_path)
+        remove_stale_temporaries(tmp_path)
         assert {file.name for file in tmp_path.iterdir()} == {temporary.name, ".other.tmp"}
-    remove_left_over(tmp_path)
+    remove_stale_temporaries(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [".other.tmp"]
 
 
@@ -146,15 +146,15 @@ def test_a_run_removes_what_a_killed_one_left(
 
 
 def test_the_texts_of_a_png_are_read_back_and_harm_no_reader(tmp_path: Path) -> None:
-    picture = draw(0, 64).photo
+    picture = generate_photo(0, 64).photo
     file = tmp_path / "a.png"
     texts = {"edgeseg:photograph": "ab" * 32, "Comment": "größe"}
     file.write_bytes(_png(picture, texts))
-    assert read_text(file) == texts
+    assert read_png_text(file) == texts
     pillow = pytest.importorskip("PIL.Image", reason="Pillow reads PNG text")
     with pillow.open(file) as image:
         assert image.text == texts
     file.write_bytes(file.read_bytes()[:-5])
-    assert read_text(file) == {} == read_text(tmp_path / "none.png")
+    assert read_png_text(file) == {} == read_png_text(tmp_path / "none.png")
     file.write_bytes(os.urandom(40))
-    assert read_text(file) == {}
+    assert read_png_text(file) == {}

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
-from edgeseg.imaging.overlay import overlay
-from edgeseg.imaging.photo import encode_png, read, read_mask
-from edgeseg.synthetic import draw
+from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.synthetic import generate_photo
 
 STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
 
@@ -28,7 +28,7 @@ STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
     for seed in range(3):
-        (folder / f"eye{seed}.png").write_bytes(encode_png(draw(seed, 200).photo))
+        (folder / f"eye{seed}.png").write_bytes(encode_png(generate_photo(seed, 200).photo))
     return folder
 
 
@@ -48,13 +48,17 @@ def test_a_folder_gives_masks_and_overlays(
     assert len(done.stdout.splitlines()) == 3
     result = Segmenter(tiny_model).segment(photographs / "eye1.png")
     assert np.array_equal(read_mask(tmp_path / "eye1_vessels.png"), result.mask)
-    assert np.array_equal(read(tmp_path / "eye1_overlay.png"), overlay(result.photo, result.mask))
+    assert np.array_equal(
+        read_photo(tmp_path / "eye1_overlay.png"), draw_overlay(result.photo, result.mask)
+    )
 
 
 def test_one_photograph_that_threads_pack_is_written_as_it_is(
     tiny_model: Path, tmp_path: Path
 ) -> None:
-    photo = draw(3, 600).photo  # four bands of 128 rows that threads pack, and a small one
+    photo = generate_photo(
+        3, 600
+    ).photo  # four bands of 128 rows that threads pack, and a small one
     (tmp_path / "eye.png").write_bytes(encode_png(photo))
     assert (
         run(tiny_model, tmp_path / "eye.png", "-o", tmp_path / "out", "--probability").exit_code
@@ -62,7 +66,9 @@ def test_one_photograph_that_threads_pack_is_written_as_it_is(
     )
     found = Segmenter(tiny_model).segment(photo)
     assert np.array_equal(read_mask(tmp_path / "out" / "eye_vessels.png"), found.mask)
-    assert np.array_equal(read(tmp_path / "out" / "eye_overlay.png"), overlay(photo, found.mask))
+    assert np.array_equal(
+        read_photo(tmp_path / "out" / "eye_overlay.png"), draw_overlay(photo, found.mask)
+    )
     written = cv2.imread(str(tmp_path / "out" / "eye_probability.png"), cv2.IMREAD_UNCHANGED)
     assert written is not None and np.array_equal(written, (found.probability * 65535).round())
 
@@ -130,7 +136,7 @@ def test_what_edgeseg_did_not_write_is_not_overwritten(
 ) -> None:
     """A mask that someone drew may lie there, or a link to the photograph itself."""
     drawn, linked = tmp_path / "eye0_vessels.png", tmp_path / "eye1_overlay.png"
-    drawn.write_bytes(encode_png(draw(0, 200).truth))
+    drawn.write_bytes(encode_png(generate_photo(0, 200).truth))
     linked.symlink_to(photographs / "eye1.png")
     before = drawn.read_bytes(), linked.read_bytes()
     done = run(tiny_model, photographs, "-o", tmp_path)
@@ -248,7 +254,7 @@ def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_p
 
 
 def test_sigterm_finishes_the_frame_in_hand(tiny_model: Path, tmp_path: Path) -> None:
-    photo = encode_png(draw(1, 600).photo)
+    photo = encode_png(generate_photo(1, 600).photo)
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(200):

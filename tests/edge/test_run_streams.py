@@ -22,13 +22,13 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import encode_png
 from edgeseg.run.results.frame_result import SCHEMA
 from edgeseg.run.sources.video import Video
-from edgeseg.synthetic import draw
-from edgeseg.system.signals import Stop
+from edgeseg.synthetic import generate_photo
+from edgeseg.system.signals import StopRequest
 
 
 @pytest.fixture(scope="module")
 def eyes() -> list[Photo]:
-    return [draw(seed, 240).photo for seed in range(4)]
+    return [generate_photo(seed, 240).photo for seed in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_video_s_lines_tell_its_stretches_apart(
 def test_a_still_eye_is_not_frozen_and_a_frozen_stretch_stays_so_over_key_frames(
     tmp_path: Path, ending: str, codec: str, late: int
 ) -> None:
-    chance, eye = np.random.default_rng(0), draw(0, 320).photo
+    chance, eye = np.random.default_rng(0), generate_photo(0, 320).photo
 
     def seen(count: int) -> list[Photo]:
         """A sensor's noise of two grey levels is all that changes."""
@@ -144,7 +144,7 @@ def test_a_still_eye_is_not_frozen_and_a_frozen_stretch_stays_so_over_key_frames
     frozen = [first[-1]] * 30  # longer than two key frames of MPEG-4 are apart
     write_video(tmp_path / f"clip{ending}", [*first, *frozen, *second], codec)
     video = Video(tmp_path / f"clip{ending}", "clip", "clip")
-    repeats = [frame.repeats for frame in video.frames(Stop())]
+    repeats = [frame.repeats for frame in video.frames(StopRequest())]
     assert repeats[:16] == [0] * 16 == repeats[46:]
     assert repeats[16 + late : 46] == list(
         range(repeats[16 + late] or 0, (repeats[16 + late] or 0) + 30 - late)

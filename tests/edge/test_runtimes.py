@@ -12,42 +12,43 @@ from click.testing import CliRunner
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
-from edgeseg.errors import ModelError, SurroundingsError
+from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.photo import encode_png
 from edgeseg.runtimes import base
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 
 NEEDS_OPENVINO = pytest.mark.skipif(
-    "openvino" not in base.installed(), reason="OpenVINO is not installed (extra 'openvino')"
+    "openvino" not in base.installed_runtimes(),
+    reason="OpenVINO is not installed (extra 'openvino')",
 )
 
 
 def test_auto_takes_openvino_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "installed", lambda: ("openvino", "onnxruntime"))
-    assert base.resolve("auto") == "openvino"
-    assert base.resolve("onnxruntime") == "onnxruntime"
-    assert base.resolve("auto", "cuda") == "onnxruntime"
-    with pytest.raises(SurroundingsError, match="--provider"):
-        base.resolve("openvino", "cpu")
+    monkeypatch.setattr(base, "installed_runtimes", lambda: ("openvino", "onnxruntime"))
+    assert base.resolve_runtime("auto") == "openvino"
+    assert base.resolve_runtime("onnxruntime") == "onnxruntime"
+    assert base.resolve_runtime("auto", "cuda") == "onnxruntime"
+    with pytest.raises(SystemSetupError, match="--provider"):
+        base.resolve_runtime("openvino", "cpu")
 
 
 def test_what_is_not_installed_is_an_error_that_lists_what_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(base, "installed", lambda: ("onnxruntime",))
-    assert base.resolve("auto") == "onnxruntime"
+    monkeypatch.setattr(base, "installed_runtimes", lambda: ("onnxruntime",))
+    assert base.resolve_runtime("auto") == "onnxruntime"
     with pytest.raises(
-        SurroundingsError, match=r"openvino: not installed .*; there is onnxruntime$"
+        SystemSetupError, match=r"openvino: not installed .*; there is onnxruntime$"
     ):
-        base.resolve("openvino")
-    monkeypatch.setattr(base, "installed", lambda: ())
-    with pytest.raises(SurroundingsError, match="no runtime is installed"):
-        base.resolve("auto")
+        base.resolve_runtime("openvino")
+    monkeypatch.setattr(base, "installed_runtimes", lambda: ())
+    with pytest.raises(SystemSetupError, match="no runtime is installed"):
+        base.resolve_runtime("auto")
 
 
 def test_a_forbidden_import_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert "openvino" not in base.installed()
+    assert "openvino" not in base.installed_runtimes()
 
 
 def test_a_folder_of_that_name_is_no_runtime(
@@ -56,7 +57,7 @@ def test_a_folder_of_that_name_is_no_runtime(
     (tmp_path / "openvino").mkdir()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.delitem(sys.modules, "openvino", raising=False)
-    assert "openvino" not in base.installed()
+    assert "openvino" not in base.installed_runtimes()
 
 
 def test_telemetry_is_off() -> None:
@@ -72,7 +73,7 @@ def test_an_absent_provider_ends_with_7_and_lists_what_there_is(
 
     if len(onnxruntime.get_available_providers()) > 2:
         pytest.skip("this ONNX Runtime has providers for a GPU")
-    (tmp_path / "eye.png").write_bytes(encode_png(draw(1, 128).photo))
+    (tmp_path / "eye.png").write_bytes(encode_png(generate_photo(1, 128).photo))
     command = [
         "run",
         "--model",
@@ -94,14 +95,14 @@ def test_the_cpu_can_be_asked_for(tiny_model: Path) -> None:
 
 @NEEDS_OPENVINO
 def test_openvino_agrees_with_onnx_runtime(tiny_model: Path) -> None:
-    photo = draw(3, 300).photo
+    photo = generate_photo(3, 300).photo
     first = Segmenter(tiny_model, runtime="onnxruntime", threads=1)
     second = Segmenter(tiny_model, runtime="openvino", threads=1)
     one, other = first.segment(photo), second.segment(photo)
     assert second.runtime.name == "openvino" and second.runtime.compute
     # BF16 where the CPU multiplies it in hardware: eight binary digits.
     assert np.abs(one.working - other.working).max() < 0.05
-    again = second.segment(draw(4, 300).photo)
+    again = second.segment(generate_photo(4, 300).photo)
     assert not np.shares_memory(again.working, other.working)
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Mask
 from edgeseg.imaging.photo import encode_png
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 
 
 def evaluate(*arguments: str | Path) -> Result:
@@ -26,7 +26,7 @@ def write(file: Path, picture: Mask) -> None:
 @pytest.fixture
 def observed_twice(tmp_path: Path) -> Path:
     """A folder in the layout of CHASE_DB1: the second observer missed a half of the vessels, and invented none."""
-    drawn = draw(4, 256)
+    drawn = generate_photo(4, 256)
     half = drawn.truth.copy()
     half[128:] = 0
     write(tmp_path / "Image_11L.jpg", drawn.photo)  # its name decides nothing, its bytes do
@@ -42,7 +42,9 @@ def test_what_a_second_observer_missed_is_counted(observed_twice: Path, protocol
     told = json.loads(done.stdout)
     assert (told["model"], told["precision"], told["runtime"]) == ("second-observer", "", "")
     (photograph,) = told["data_sets"][0]["photographs"]
-    missed = (np.asarray(draw(4, 256).truth)[128:] > 0).sum() / (draw(4, 256).truth > 0).sum()
+    missed = (np.asarray(generate_photo(4, 256).truth)[128:] > 0).sum() / (
+        generate_photo(4, 256).truth > 0
+    ).sum()
     assert photograph["sensitivity"] == pytest.approx(
         1 - missed, abs=0.02 if protocol == "native" else 0.15
     )

@@ -12,18 +12,18 @@ import pytest
 
 import edgeseg
 from edgeseg import Segmenter
-from edgeseg.errors import EdgesegError, ModelError, PhotographError, SurroundingsError, UsageError
+from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
 from edgeseg.imaging.photo import encode_png
 from edgeseg.models.card import ModelCard
-from edgeseg.preprocessing.config import Preprocessing
-from edgeseg.synthetic import Drawn, draw
+from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 
 @pytest.fixture(scope="module")
-def drawn() -> Drawn:
+def drawn() -> SyntheticPhoto:
     """A fundus that is not square."""
-    whole = draw(5, 300)
-    return Drawn(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
+    whole = generate_photo(5, 300)
+    return SyntheticPhoto(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def segmenter(tiny_model: Path) -> Segmenter:
     return Segmenter(tiny_model, threads=1)
 
 
-def test_a_segmentation_is_at_the_photographs_own_size(segmenter: Segmenter, drawn: Drawn) -> None:
+def test_a_segmentation_is_at_the_photographs_own_size(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
     before = drawn.photo.copy()
     found = segmenter.segment(drawn.photo)
     assert np.array_equal(drawn.photo, before)
@@ -46,7 +48,7 @@ def test_a_segmentation_is_at_the_photographs_own_size(segmenter: Segmenter, dra
     assert found.fov.mask.shape == (260, 300)
 
 
-def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: Drawn) -> None:
+def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     found = segmenter.segment(drawn.photo)
     inside = found.fov.mask > 0
     assert found.threshold == 0.5
@@ -60,7 +62,7 @@ def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: Drawn) -
 
 
 def test_path_bytes_and_array_are_one_photograph(
-    segmenter: Segmenter, drawn: Drawn, tmp_path: Path
+    segmenter: Segmenter, drawn: SyntheticPhoto, tmp_path: Path
 ) -> None:
     data, file = encode_png(drawn.photo), tmp_path / "fundus.png"
     file.write_bytes(data)
@@ -69,13 +71,13 @@ def test_path_bytes_and_array_are_one_photograph(
         assert np.array_equal(segmenter.segment(photo).mask, expected)
 
 
-def test_views_and_repeats_give_the_same(segmenter: Segmenter, drawn: Drawn) -> None:
+def test_views_and_repeats_give_the_same(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     bgr = np.ascontiguousarray(drawn.photo[..., ::-1])
     first, second = segmenter.segment(drawn.photo), segmenter.segment(bgr[..., ::-1])
     assert np.array_equal(first.probability, second.probability)
 
 
-def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: Drawn) -> None:
+def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: SyntheticPhoto) -> None:
     masks = [
         Segmenter(tiny_model, threads=1, threshold=t).segment(drawn.photo).mask > 0
         for t in (0, 0.5, 1)
@@ -84,12 +86,12 @@ def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: Drawn) -> None:
     assert not (masks[1] & ~masks[0]).any()
 
 
-def test_a_threshold_of_0_fills_the_field_of_view(tiny_model: Path, drawn: Drawn) -> None:
+def test_a_threshold_of_0_fills_the_field_of_view(tiny_model: Path, drawn: SyntheticPhoto) -> None:
     found = Segmenter(tiny_model, threads=1, threshold=0).segment(drawn.photo)
     assert np.array_equal(found.mask, found.fov.mask)
 
 
-def test_a_known_field_of_view_is_taken(segmenter: Segmenter, drawn: Drawn) -> None:
+def test_a_known_field_of_view_is_taken(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     fov = segmenter.segment(drawn.photo).fov
     assert segmenter.segment(drawn.photo, fov=fov).fov is fov
     with pytest.raises(UsageError, match="260"):
@@ -115,7 +117,7 @@ def test_a_threshold_is_a_probability(tiny_model: Path, threshold: float) -> Non
 
 
 def test_an_unknown_runtime_lists_what_there_is(tiny_model: Path) -> None:
-    with pytest.raises(SurroundingsError, match="onnxruntime"):
+    with pytest.raises(SystemSetupError, match="onnxruntime"):
         Segmenter(tiny_model, runtime="tpu")  # type: ignore[arg-type]
 
 
@@ -133,7 +135,7 @@ def test_an_unknown_runtime_lists_what_there_is(tiny_model: Path) -> None:
     ids=["empty", "text", "no file", "black", "grey", "float", "no pixels"],
 )
 def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | str) -> None:
-    with pytest.raises(PhotographError) as error:
+    with pytest.raises(PhotoError) as error:
         segmenter.segment(photo, "the third frame")
     assert "\n" not in str(error.value)
     assert ("the third frame" if not isinstance(photo, str) else photo) in str(error.value)
@@ -142,9 +144,9 @@ def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | s
 @pytest.mark.parametrize(
     "how",
     [
-        Preprocessing(128),
-        Preprocessing(128, fov="none", crop="frame", fit="stretch"),
-        Preprocessing(
+        PreprocessingConfig(128),
+        PreprocessingConfig(128, fov="none", crop="frame", fit="stretch"),
+        PreprocessingConfig(
             128,
             fov="grey10",
             crop="frame",
@@ -156,7 +158,9 @@ def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | s
     ids=["plain", "frame", "before"],
 )
 def test_other_ways_to_feed_a_model(
-    make_model: Callable[[str, Preprocessing], Path], drawn: Drawn, how: Preprocessing
+    make_model: Callable[[str, PreprocessingConfig], Path],
+    drawn: SyntheticPhoto,
+    how: PreprocessingConfig,
 ) -> None:
     found = Segmenter(make_model("other", how), threads=1).segment(drawn.photo)
     assert found.mask.shape == (260, 300)
@@ -197,7 +201,7 @@ FLOAT: tuple[str, dict[str, object]] = ("Cast", {"to": 1})
 MEAN: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [3], "keepdims": 0})
 
 
-def refusal(file: Path, photo: Drawn) -> str:
+def refusal(file: Path, photo: SyntheticPhoto) -> str:
     with pytest.raises(ModelError) as error:
         Segmenter(file, runtime="onnxruntime", threads=1).segment(photo.photo)
     assert str(file) in str(error.value)
@@ -205,19 +209,21 @@ def refusal(file: Path, photo: Drawn) -> str:
     return str(error.value)
 
 
-def test_a_network_that_gives_nan_is_refused(tmp_path: Path, card: ModelCard, drawn: Drawn) -> None:
+def test_a_network_that_gives_nan_is_refused(
+    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
+) -> None:
     file = onnx_file(tmp_path, card, [FLOAT, MEAN, ("Neg", {}), ("Sqrt", {})], 128)
     assert "NaN" in refusal(file, drawn)
 
 
 def test_a_network_that_gives_no_probability_is_refused(
-    tmp_path: Path, card: ModelCard, drawn: Drawn
+    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
 ) -> None:
     assert "0 to 1" in refusal(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
 
 
 def test_an_output_of_another_size_is_refused(
-    tmp_path: Path, card: ModelCard, drawn: Drawn
+    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
 ) -> None:
     turned: tuple[str, dict[str, object]] = ("Transpose", {"perm": [0, 3, 1, 2]})
     smaller: tuple[str, dict[str, object]] = ("AveragePool", {"kernel_shape": [2, 2]})
@@ -227,7 +233,7 @@ def test_an_output_of_another_size_is_refused(
 
 
 def test_a_graph_that_fails_when_it_is_computed_is_refused(
-    tmp_path: Path, card: ModelCard, drawn: Drawn, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
     file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
@@ -253,7 +259,7 @@ def test_a_graph_that_does_not_load_is_refused_in_one_line(
 
 
 def test_a_damaged_graph_is_refused_or_computed(
-    tmp_path: Path, tiny_model: Path, drawn: Drawn
+    tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
 ) -> None:
     data, rng = tiny_model.read_bytes(), np.random.default_rng(0)
     for _ in range(30):
@@ -269,7 +275,7 @@ def test_a_damaged_graph_is_refused_or_computed(
 
 
 def test_a_model_is_found_beside_its_precisions(
-    tmp_path: Path, tiny_model: Path, drawn: Drawn
+    tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
 ) -> None:
     shutil.copy(tiny_model, tmp_path / "mine.fp32.onnx")
     chosen = Segmenter(tmp_path / "mine", precision="fp32", threads=1)

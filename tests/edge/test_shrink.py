@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeseg.field_of_view.detect import find
+from edgeseg.field_of_view.detect import detect_fov
 from edgeseg.imaging.arrays import Box, Photo
-from edgeseg.preprocessing.config import Preprocessing, preset
-from edgeseg.preprocessing.prepare import begin, place, preprocess
-from edgeseg.preprocessing.resize import likely_window, means, shrunk, window_of
-from edgeseg.synthetic import draw
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg.preprocessing.prepare import begin, compute_placement, preprocess
+from edgeseg.preprocessing.resize import likely_window, means, resize_area, window_of
+from edgeseg.synthetic import generate_photo
 
 
 def noise(seed: int, height: int, width: int) -> Photo:
@@ -36,10 +36,10 @@ def test_what_was_made_ahead_changes_no_pixel(
     box = Box(left, top, width, height)
     wide, high = data.draw(st.integers(2, width // 2)), data.draw(st.integers(2, height // 2))
     window = max(3, window_of(max(width / wide, height / high)) or 3)
-    at_once = shrunk(photo, box, wide, high)
-    assert np.array_equal(shrunk(photo, box, wide, high, means(photo, window)), at_once)
+    at_once = resize_area(photo, box, wide, high)
+    assert np.array_equal(resize_area(photo, box, wide, high, means(photo, window)), at_once)
     assert np.array_equal(
-        shrunk(photo, box, wide, high, means(photo, window + 2)), at_once
+        resize_area(photo, box, wide, high, means(photo, window + 2)), at_once
     )  # made in vain
 
 
@@ -52,9 +52,9 @@ def test_a_window_is_odd_and_nearly_the_area(pixels: float, window: int | None) 
 
 
 def test_the_window_is_guessed_before_the_field_of_view_is_known() -> None:
-    photo = draw(1, 2048).photo
-    box, how = find(photo).box, Preprocessing(704)
-    target = place(photo.shape[:2], find(photo), how).target
+    photo = generate_photo(1, 2048).photo
+    box, how = detect_fov(photo).box, PreprocessingConfig(704)
+    target = compute_placement(photo.shape[:2], detect_fov(photo), how).target
     assert likely_window(photo.shape, how.size) == window_of(
         max(box.width / target.width, box.height / target.height)
     )
@@ -62,8 +62,8 @@ def test_the_window_is_guessed_before_the_field_of_view_is_known() -> None:
 
 
 def test_preprocessing_that_was_begun_gives_the_same() -> None:
-    photo = draw(2, 700).photo
-    fov, how = find(photo), preset("edge", 224)
+    photo = generate_photo(2, 700).photo
+    fov, how = detect_fov(photo), preprocessing_preset("edge", 224)
     begun = begin(photo, how)
     assert begun is not None
     ready = preprocess(photo, fov, how, begun)
@@ -73,16 +73,16 @@ def test_preprocessing_that_was_begun_gives_the_same() -> None:
 @pytest.mark.parametrize(
     "how",
     [
-        Preprocessing(704),
-        Preprocessing(224, fit="stretch"),
-        Preprocessing(224, contrast="clahe", contrast_at="before"),
+        PreprocessingConfig(704),
+        PreprocessingConfig(224, fit="stretch"),
+        PreprocessingConfig(224, contrast="clahe", contrast_at="before"),
     ],
 )
-def test_nothing_is_begun_that_would_not_serve(how: Preprocessing) -> None:
+def test_nothing_is_begun_that_would_not_serve(how: PreprocessingConfig) -> None:
     assert begin(noise(3, 700, 700), how) is None
 
 
 def test_nothing_is_begun_of_what_weighs_on_memory() -> None:
-    how = Preprocessing(704)
+    how = PreprocessingConfig(704)
     assert begin(np.zeros((2048, 2048, 3), np.uint8), how) is not None
     assert begin(np.zeros((2100, 2100, 3), np.uint8), how) is None

@@ -18,16 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.imaging.jpeg_markers import MAX_FRAME_BYTES, JpegSplitter
 from edgeseg.imaging.photo import encode_png
-from edgeseg.run.frame import Frame, now
+from edgeseg.run.frame import Frame, timestamp_now
 from edgeseg.run.sources.camera import Camera
-from edgeseg.run.sources.frozen_frames import Repeats
-from edgeseg.run.sources.latest_frame import Newest
-from edgeseg.run.sources.stdin import Mjpeg, OnePhotograph, standard_input
+from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
+from edgeseg.run.sources.latest_frame import LatestFrameSource
+from edgeseg.run.sources.stdin import StdinMjpeg, StdinPhotograph, standard_input
 from edgeseg.run.sources.watched_folder import WatchedFolder
-from edgeseg.system.signals import OnceAMinute, Stop
+from edgeseg.system.signals import RateLimitedMessage, StopRequest
 
 EYE = np.full((48, 64, 3), 90, np.uint8)
 Image = npt.NDArray[np.uint8] | None
@@ -73,14 +73,14 @@ class FakeDevice:
 
 
 def camera(device: FakeDevice, said: list[str]) -> Camera:
-    return Camera("0", said.append, now(), device.open, retry_s=0.0, patience=3)
+    return Camera("0", said.append, timestamp_now(), device.open, retry_s=0.0, patience=3)
 
 
 def test_a_camera_that_goes_away_is_waited_for_and_taken_again() -> None:
     device, said, stop = (
         FakeDevice([[EYE] * 3, *[[]] * 50, [None, EYE, None, None, EYE]]),
         list[str](),
-        Stop(),
+        StopRequest(),
     )
     frames = camera(device, said).frames(stop)
     assert [next(frames).number for _ in range(5)] == [1, 2, 3, 4, 5]
@@ -92,26 +92,26 @@ def test_a_camera_that_goes_away_is_waited_for_and_taken_again() -> None:
 
 def test_a_camera_that_comes_and_goes_says_so_once_a_minute() -> None:
     device, said = FakeDevice([[EYE] for _ in range(20)]), list[str]()
-    assert [frame.number for frame in islice(camera(device, said).frames(Stop()), 20)] == list(
-        range(1, 21)
-    )
+    assert [
+        frame.number for frame in islice(camera(device, said).frames(StopRequest()), 20)
+    ] == list(range(1, 21))
     assert len(said) == 2 and "went away" in said[0] and "there again" in said[1]
 
 
 def test_a_camera_that_is_not_there_yet_is_waited_for() -> None:
     device, said = FakeDevice([[], [], [EYE]]), list[str]()
-    assert next(camera(device, said).frames(Stop())).number == 1
+    assert next(camera(device, said).frames(StopRequest())).number == 1
     assert "cannot be opened" in said[0]
 
 
 def test_garbage_from_a_camera_is_that_frame_s_error() -> None:
     device, stop = (
         FakeDevice([[np.zeros((2, 2), np.uint8), np.zeros((0, 0, 3), np.uint8), EYE]]),
-        Stop(),
+        StopRequest(),
     )
     first, second, third = islice(camera(device, []).frames(stop), 3)
     for garbage in (first, second):
-        with pytest.raises(PhotographError):
+        with pytest.raises(PhotoError):
             garbage.load()
     assert isinstance(third.load(), np.ndarray)
 
@@ -119,7 +119,7 @@ def test_garbage_from_a_camera_is_that_frame_s_error() -> None:
 def test_frames_are_rgb() -> None:
     blue = np.zeros((4, 4, 3), np.uint8)
     blue[:, :, 0] = 200
-    loaded = next(camera(FakeDevice([[blue]]), []).frames(Stop())).load()
+    loaded = next(camera(FakeDevice([[blue]]), []).frames(StopRequest())).load()
     assert isinstance(loaded, np.ndarray) and loaded[0, 0].tolist() == [0, 0, 200]
 
 
@@ -136,7 +136,7 @@ class Paced:
     live: bool = True
     fps: float = 10.0
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         for number in range(1, self.count + 1):
             yield Frame("paced", f"paced_{number}", bytes, number)
             self.taken.release()
@@ -146,7 +146,7 @@ class Paced:
 
 def test_the_newest_frame_comes_first_and_dropped_ones_are_counted() -> None:
     taken = threading.Semaphore(0)
-    frames = Newest(Paced(1000, taken)).frames(Stop())
+    frames = LatestFrameSource(Paced(1000, taken)).frames(StopRequest())
     got = [next(frames)]
     for _ in range(1000):
         taken.acquire()  # all of them have come meanwhile
@@ -156,13 +156,17 @@ def test_the_newest_frame_comes_first_and_dropped_ones_are_counted() -> None:
 
 
 def test_an_error_of_the_source_comes_through() -> None:
-    with pytest.raises(PhotographError, match="gone"):
-        list(Newest(Paced(1, threading.Semaphore(0), PhotographError("gone"))).frames(Stop()))
+    with pytest.raises(PhotoError, match="gone"):
+        list(
+            LatestFrameSource(Paced(1, threading.Semaphore(0), PhotoError("gone"))).frames(
+                StopRequest()
+            )
+        )
 
 
 def test_the_newest_of_an_endless_source_ends_when_asked() -> None:
-    device, stop = FakeDevice([[EYE] * 100_000]), Stop()
-    for frame in Newest(camera(device, [])).frames(stop):
+    device, stop = FakeDevice([[EYE] * 100_000]), StopRequest()
+    for frame in LatestFrameSource(camera(device, [])).frames(stop):
         if frame.number:
             stop.ask()
     assert device.opened[0].released
@@ -170,7 +174,7 @@ def test_the_newest_of_an_endless_source_ends_when_asked() -> None:
 
 def test_one_line_a_minute() -> None:
     said, time = list[str](), [0.0]
-    tell = OnceAMinute(said.append, clock=lambda: time[0])
+    tell = RateLimitedMessage(said.append, clock=lambda: time[0])
     for second in range(121):
         time[0] = float(second)
         tell("away")
@@ -223,23 +227,25 @@ def test_a_picture_without_an_end_does_not_fill_the_memory() -> None:
     ],
 )
 def test_one_photograph_on_standard_input_is_one(data: bytes) -> None:
-    source = standard_input(Stop(), now(), io.BytesIO(data))
-    assert isinstance(source, OnePhotograph)
-    assert [frame.load() for frame in source.frames(Stop())] == [data]
+    source = standard_input(StopRequest(), timestamp_now(), io.BytesIO(data))
+    assert isinstance(source, StdinPhotograph)
+    assert [frame.load() for frame in source.frames(StopRequest())] == [data]
 
 
 def test_a_photograph_that_brings_its_preview_is_no_stream() -> None:
     photograph = jpeg(3)[:2] + b"\xff\xe2\0\x06MPF\0" + jpeg(3)[2:] + jpeg(3, 8)
-    assert isinstance(standard_input(Stop(), now(), io.BytesIO(photograph)), OnePhotograph)
+    assert isinstance(
+        standard_input(StopRequest(), timestamp_now(), io.BytesIO(photograph)), StdinPhotograph
+    )
 
 
 def test_a_stream_is_told_while_it_goes_on() -> None:
     ours, theirs = os.pipe()
     os.write(theirs, jpeg(1) + jpeg(2))
-    stop = Stop()
+    stop = StopRequest()
     with open(ours, "rb") as stream:  # noqa: PTH123
-        source = standard_input(stop, now(), stream)
-        assert isinstance(source, Mjpeg)
+        source = standard_input(stop, timestamp_now(), stream)
+        assert isinstance(source, StdinMjpeg)
         frames = source.frames(stop)
         assert [next(frames).load() for _ in range(2)] == [jpeg(1), jpeg(2)]
         os.write(theirs, jpeg(3))
@@ -252,17 +258,17 @@ def watched(folder: Path, said: list[str], patience_s: float = 30.0) -> WatchedF
     return WatchedFolder(folder, folder / "out", said.append, look_s=0.01, patience_s=patience_s)
 
 
-def at_the_next_look(stop: Stop, *steps: Callable[[], object]) -> None:
+def at_the_next_look(stop: StopRequest, *steps: Callable[[], object]) -> None:
     """Do the steps one after the other, with some looks between them, then end the watching."""
     for step in steps:
-        Stop().pause(0.15)
+        StopRequest().pause(0.15)
         step()
-    Stop().pause(0.15)
+    StopRequest().pause(0.15)
     stop.ask()
 
 
 def watch(folder: Path, *steps: Callable[[], object], patience_s: float = 30.0) -> list[str]:
-    stop, said = Stop(), list[str]()
+    stop, said = StopRequest(), list[str]()
     thread = threading.Thread(target=at_the_next_look, args=(stop, *steps))
     thread.start()
     names = [Path(frame.name).name for frame in watched(folder, said, patience_s).frames(stop)]
@@ -297,11 +303,11 @@ def test_a_changed_photograph_is_taken_again_and_others_are_not(tmp_path: Path) 
 def test_the_second_photograph_of_one_result_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(EYE))
     (tmp_path / "a.jpg").write_bytes(jpeg(5))
-    stop = Stop()
+    stop = StopRequest()
     frames = watched(tmp_path, []).frames(stop)
     first, second = next(frames), next(frames)
     first.load()
-    with pytest.raises(PhotographError, match="rename"):
+    with pytest.raises(PhotoError, match="rename"):
         second.load()
 
 
@@ -316,6 +322,6 @@ def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
 def test_repeats_are_counted_and_end_with_the_next_picture() -> None:
     chance = np.random.default_rng(0)
     pictures = [chance.integers(0, 255, (90, 120, 3), dtype=np.uint8) for _ in range(3)]
-    repeats = Repeats()
+    repeats = FrozenFrameDetector()
     assert [repeats.of(pictures[n]) for n in (0, 0, 0, 1, 2, 2)] == [0, 1, 2, 0, 0, 1]
     assert repeats.of(pictures[2][:50]) == 0

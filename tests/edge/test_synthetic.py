@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgeseg.commands.draw import draw as draw_command
 from edgeseg.datasets import open_data
 from edgeseg.errors import UsageError
-from edgeseg.synthetic import Drawn, draw
+from edgeseg.synthetic import SyntheticPhoto, generate_photo
 from edgeseg.synthetic.noise import generator
 from edgeseg.synthetic.scene import compose
 from edgeseg.synthetic.vessel_tree import Tree, grow
@@ -24,8 +24,8 @@ SEEDS = range(6)
 
 
 @pytest.fixture(scope="module")
-def drawings() -> list[Drawn]:
-    return [draw(seed, 512) for seed in SEEDS]
+def drawings() -> list[SyntheticPhoto]:
+    return [generate_photo(seed, 512) for seed in SEEDS]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def trees() -> list[Tree]:
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**63), size=st.integers(64, 700))
 def test_any_seed_and_size_give_a_whole_drawing(seed: int, size: int) -> None:
-    drawn = draw(seed, size)
+    drawn = generate_photo(seed, size)
     assert drawn.photo.shape == (size, size, 3)
     assert drawn.truth.shape == drawn.fov.shape == (size, size)
     assert drawn.photo.dtype == drawn.truth.dtype == drawn.fov.dtype == np.uint8
@@ -51,47 +51,49 @@ def test_any_seed_and_size_give_a_whole_drawing(seed: int, size: int) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    first, second = draw(7, 300), draw(7, 300)
-    for field in dataclasses.fields(Drawn):
+    first, second = generate_photo(7, 300), generate_photo(7, 300)
+    for field in dataclasses.fields(SyntheticPhoto):
         assert getattr(first, field.name).tobytes() == getattr(second, field.name).tobytes()
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_threads() -> None:
-    usual, threads = draw(8, 600), cv2.getNumThreads()
+    usual, threads = generate_photo(8, 600), cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)
-        single = draw(8, 600)
+        single = generate_photo(8, 600)
     finally:
         cv2.setNumThreads(threads)
     assert np.array_equal(usual.photo, single.photo)
     assert np.array_equal(usual.truth, single.truth)
 
 
-def test_seeds_differ(drawings: list[Drawn]) -> None:
+def test_seeds_differ(drawings: list[SyntheticPhoto]) -> None:
     assert len({drawn.photo.tobytes() for drawn in drawings}) == len(drawings)
     assert len({drawn.truth.tobytes() for drawn in drawings}) == len(drawings)
 
 
 def test_a_seed_is_the_same_eye_at_every_size() -> None:
-    small, large = draw(3, 384), draw(3, 768)
+    small, large = generate_photo(3, 384), generate_photo(3, 768)
     shrunk = cv2.resize(large.truth, (384, 384), interpolation=cv2.INTER_AREA) > 127
     both = (small.truth > 0) & shrunk
     assert 2 * both.sum() / ((small.truth > 0).sum() + shrunk.sum()) > 0.8
 
 
-def test_vessels_cover_as_much_as_in_real_photographs(drawings: list[Drawn]) -> None:
+def test_vessels_cover_as_much_as_in_real_photographs(drawings: list[SyntheticPhoto]) -> None:
     # 7 to 13 % in DRIVE, CHASE_DB1, HRF and FIVES.
     for drawn in drawings:
         assert 0.07 < (drawn.truth > 0).sum() / (drawn.fov > 0).sum() < 0.14
 
 
-def test_vessels_are_darker_in_green_than_what_lies_beside_them(drawings: list[Drawn]) -> None:
+def test_vessels_are_darker_in_green_than_what_lies_beside_them(
+    drawings: list[SyntheticPhoto],
+) -> None:
     # 0.12 to 0.23 in DRIVE, CHASE_DB1, HRF and FIVES.
     for drawn in drawings:
         assert 0.10 < _contrast(drawn) < 0.30
 
 
-def test_outside_the_field_of_view_it_is_black(drawings: list[Drawn]) -> None:
+def test_outside_the_field_of_view_it_is_black(drawings: list[SyntheticPhoto]) -> None:
     for drawn in drawings:
         away = cv2.dilate(drawn.fov, np.ones((9, 9), np.uint8)) == 0
         assert drawn.photo[away].mean() < 5
@@ -130,7 +132,7 @@ def test_no_vessel_crosses_the_fovea() -> None:
 @pytest.mark.parametrize(("seed", "size"), [(-1, 512), (0, 63), (0, 4097)])
 def test_a_wrong_seed_or_size_is_refused(seed: int, size: int) -> None:
     with pytest.raises(UsageError, match="cannot draw"):
-        draw(seed, size)
+        generate_photo(seed, size)
 
 
 def test_the_command_writes_what_draw_returns(tmp_path: Path) -> None:
@@ -152,7 +154,7 @@ def test_with_the_truth_the_folder_is_a_data_set(tmp_path: Path) -> None:
         draw_command, ["-o", str(tmp_path), "--seed", "5", "--size", "128", "--truth"]
     )
     (pair,) = open_data(f"pairs:{tmp_path}", "test").pairs
-    loaded, drawn = pair.load(), draw(5, 128)
+    loaded, drawn = pair.load(), generate_photo(5, 128)
     assert np.array_equal(loaded.photo, drawn.photo)
     assert np.array_equal(loaded.truth, drawn.truth)
     assert loaded.fov is not None and np.array_equal(loaded.fov, drawn.fov)
@@ -163,7 +165,7 @@ def test_without_truth_the_command_writes_the_photograph_alone(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["fundus_0.png"]
 
 
-def _contrast(drawn: Drawn) -> float:
+def _contrast(drawn: SyntheticPhoto) -> float:
     """How much darker vessels are than the mean of the background around them, in green, 0 to 1."""
     green = drawn.photo[:, :, 1].astype(np.float32)
     inside = cv2.erode(drawn.fov, np.ones((15, 15), np.uint8)) > 0

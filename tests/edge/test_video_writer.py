@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import edgeseg.run.results.overlay_video as video_module
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.run.results.overlay_video import overlay_video
-from edgeseg.system.files import remove_left_over
+from edgeseg.system.files import remove_stale_temporaries
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -29,7 +29,7 @@ def test_it_appears_when_it_is_closed_and_no_other_run_removes_it_before(tmp_pat
     with overlay_video(tmp_path, "eye", 25.0, live=False) as video:
         for _ in range(5):
             video.write(PICTURE, START)
-        remove_left_over(tmp_path)
+        remove_stale_temporaries(tmp_path)
         (temporary,) = tmp_path.iterdir()
         assert temporary.name.startswith(".edgeseg-")
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
@@ -57,7 +57,7 @@ def test_a_full_disk_is_noticed_while_there_is_room_to_close_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        pytest.raises(SurroundingsError, match="disk is full"),
+        pytest.raises(SystemSetupError, match="disk is full"),
         overlay_video(tmp_path, "eye", 25.0, False) as video,
     ):
         for _ in range(3):
@@ -81,7 +81,7 @@ def test_a_frame_that_compresses_badly_leaves_room_too(
 
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     with (
-        pytest.raises(SurroundingsError, match="disk is full"),
+        pytest.raises(SystemSetupError, match="disk is full"),
         overlay_video(tmp_path, "eye", 25.0, False) as video,
     ):
         while kept < 20:
@@ -103,7 +103,7 @@ def test_a_video_that_cannot_be_begun(
     )
     monkeypatch.setattr(video_module, "_writer", cannot)
     with (
-        pytest.raises(SurroundingsError, match=message),
+        pytest.raises(SystemSetupError, match=message),
         overlay_video(tmp_path, "eye", 25.0, live=False),
     ):
         pass
@@ -127,7 +127,7 @@ def test_pictures_of_another_size_and_of_odd_sizes(tmp_path: Path) -> None:
 def test_what_cannot_be_read_back_is_an_error_and_goes(tmp_path: Path) -> None:
     """As after a full disk: OpenCV writes what it can, and does not tell."""
     with (
-        pytest.raises(SurroundingsError, match="written whole"),
+        pytest.raises(SystemSetupError, match="written whole"),
         overlay_video(tmp_path, "eye", 25.0, False) as video,
     ):
         for _ in range(3):

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg_export.onnx_graph.channels_last import channels_last
-from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 from edgeseg_export.precision.fp16 import to_half_compute
-from edgeseg_train.network.resunet import Architecture, build
+from edgeseg_train.network.resunet import Architecture, build_network
 
 
 class Shuffled(nn.Module):
@@ -34,10 +34,10 @@ class Shuffled(nn.Module):
 
 
 def graph_of(
-    network: nn.Module, how: Preprocessing | None = None, dynamic: bool = False
+    network: nn.Module, how: PreprocessingConfig | None = None, dynamic: bool = False
 ) -> onnx.ModelProto:
-    how = how or Preprocessing(size=32)
-    return to_onnx(PhotoToProbability(network.eval(), how), how.size, dynamic=dynamic)
+    how = how or PreprocessingConfig(size=32)
+    return trace_to_onnx(PhotoToProbability(network.eval(), how), how.size, dynamic=dynamic)
 
 
 def probability(model: onnx.ModelProto, size: int = 32) -> npt.NDArray[np.float32]:
@@ -60,8 +60,10 @@ def test_a_network_of_ours_stays_the_same_function(
     stem: Literal[2, 4], skip: Literal["add", "concat"]
 ) -> None:
     torch.manual_seed(stem)
-    how = Preprocessing(size=32, std=(0.5, 1, 0.25))
-    model = graph_of(build(Architecture("net", (8, 12), 16, stem=stem, size=32, skip=skip)), how)
+    how = PreprocessingConfig(size=32, std=(0.5, 1, 0.25))
+    model = graph_of(
+        build_network(Architecture("net", (8, 12), 16, stem=stem, size=32, skip=skip)), how
+    )
     changed = channels_last(model)
     assert kinds(model)["DepthToSpace"] == 3
     assert kinds(changed)["DepthToSpace"] == kinds(changed)["Mul"] == 0
@@ -79,7 +81,7 @@ def test_a_network_of_ours_stays_the_same_function(
 
 
 def test_the_graph_that_it_is_given_stays() -> None:
-    model = graph_of(build(Architecture("net", (8,), 8, stem=4, size=32)))
+    model = graph_of(build_network(Architecture("net", (8,), 8, stem=4, size=32)))
     before = model.SerializeToString(deterministic=True)
     channels_last(model)
     assert model.SerializeToString(deterministic=True) == before
@@ -127,15 +129,15 @@ def test_what_has_another_form_stays(network: nn.Module) -> None:
 def test_a_mean_stays_in_front_of_the_first_convolution() -> None:
     """The convolution pads with 0, which is the mean only after it was subtracted."""
     torch.manual_seed(3)
-    how = Preprocessing(size=32, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5))
-    model = graph_of(build(Architecture("net", (8,), 8, stem=4, size=32)), how)
+    how = PreprocessingConfig(size=32, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5))
+    model = graph_of(build_network(Architecture("net", (8,), 8, stem=4, size=32)), how)
     changed = channels_last(model)
     assert kinds(changed)["Mul"] == kinds(model)["Mul"] == 1
     assert np.allclose(probability(changed), probability(model), atol=1e-5)
 
 
 def test_a_free_size_stays() -> None:
-    model = graph_of(build(Architecture("net", (8,), 8, stem=4, size=32)), dynamic=True)
+    model = graph_of(build_network(Architecture("net", (8,), 8, stem=4, size=32)), dynamic=True)
     changed = channels_last(model)
     assert kinds(changed) == kinds(model)
     assert np.array_equal(probability(changed, 64), probability(model, 64))

@@ -20,30 +20,35 @@ from edgeseg.datasets import open_data
 from edgeseg.errors import ModelError
 from edgeseg.evaluation.result import Check
 from edgeseg.models.card import Licence, read_card
-from edgeseg.preprocessing.config import Preprocessing, preset
-from edgeseg.runtimes.base import load as load_runtime
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command, publish
-from edgeseg_export.model_card import card_of
+from edgeseg_export.model_card import make_card
 from edgeseg_export.onnx_graph import simplify
-from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 from edgeseg_export.source import of_checkpoint
 from edgeseg_export.verify import checks
 from edgeseg_export.verify.parity import in_torch, measure
-from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize, save
-from edgeseg_train.checkpoint import load as load_checkpoint
-from edgeseg_train.network.complexity import gmac, parameters
-from edgeseg_train.network.resunet import Architecture, ResUNet, build, named
+from edgeseg_train.checkpoint import (
+    Checkpoint,
+    TrainingData,
+    WorkingSize,
+    load_checkpoint,
+    save_checkpoint,
+)
+from edgeseg_train.network.complexity import count_gmac, count_parameters
+from edgeseg_train.network.resunet import Architecture, ResUNet, architecture_by_name, build_network
 
-REFERENCE = preset("reference", 64)
+REFERENCE = preprocessing_preset("reference", 64)
 SIZES = (WorkingSize("default", 64, 0.4), WorkingSize("detail", 96, 0.45))
 
 
 def trained(
-    how: Preprocessing = REFERENCE, sizes: tuple[WorkingSize, ...] = SIZES[:1]
+    how: PreprocessingConfig = REFERENCE, sizes: tuple[WorkingSize, ...] = SIZES[:1]
 ) -> Checkpoint:
     """A tiny checkpoint with random weights, its batch statistics not those of a fresh network."""
     torch.manual_seed(0)
-    network = build(named("tiny"))
+    network = build_network(architecture_by_name("tiny"))
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -52,7 +57,9 @@ def trained(
                 module.weight.normal_(1, 0.1)
     data = (TrainingData("hrf", 24, "CC BY 4.0"), TrainingData("synthetic", 3, "drawn"))
     evidence = {"default": {"mean": 0.71234, "hrf": 0.812345}, "detail": {"mean": 0.8, "hrf": 0.83}}
-    return Checkpoint(named("tiny"), network.state_dict(), how, sizes, data, evidence)
+    return Checkpoint(
+        architecture_by_name("tiny"), network.state_dict(), how, sizes, data, evidence
+    )
 
 
 def run(*arguments: str | Path) -> Result:
@@ -87,8 +94,8 @@ def no_simplifier(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Checkpoints and, in `out/`, their model files: `whole` simplified; `net` of two working sizes, not simplified."""
     folder = tmp_path_factory.mktemp("convert")
-    save(trained(), folder / "whole.pt")
-    save(trained(sizes=SIZES), folder / "net.pt")
+    save_checkpoint(trained(), folder / "whole.pt")
+    save_checkpoint(trained(sizes=SIZES), folder / "net.pt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "DRAWN", "synthetic:1")
         results = [run(folder / "whole.pt", "-o", folder / "out")]
@@ -126,8 +133,8 @@ def test_the_card_says_what_the_checkpoint_says(
     )
     assert card.preprocessing == replace(checkpoint.preprocessing, size=size.size)
     assert card.threshold == size.threshold
-    assert card.parameters == parameters(checkpoint.network())
-    assert card.gmac == pytest.approx(gmac(checkpoint.network(), size.size), abs=1e-3)
+    assert card.parameters == count_parameters(checkpoint.network())
+    assert card.gmac == pytest.approx(count_gmac(checkpoint.network(), size.size), abs=1e-3)
     assert card.training_data == (Licence("hrf", 24, "CC BY 4.0"), Licence("synthetic", 3, "drawn"))
     assert card.evidence == {
         "hrf/validation/native": round(checkpoint.evidence[size.name]["hrf"], 4)
@@ -174,7 +181,7 @@ def as_reference(
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(tmp_path: Path) -> None:
-    save(trained(), tmp_path / "net.pt")
+    save_checkpoint(trained(), tmp_path / "net.pt")
     for folder in ("one", "other"):
         assert run(tmp_path / "net.pt", "-o", tmp_path / folder, "--no-simplify").exit_code == 0
     assert (tmp_path / "one/net.fp32.onnx").read_bytes() == (
@@ -183,7 +190,7 @@ def test_the_same_checkpoint_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_killed_simplifier_is_told_of(tmp_path: Path, no_simplifier: None) -> None:
-    save(trained(), tmp_path / "net.pt")
+    save_checkpoint(trained(), tmp_path / "net.pt")
     result = run(tmp_path / "net.pt")
     assert result.exit_code == 0, result.output
     assert "onnxsim ended with -9" in " ".join(result.output.replace("│", " ").split())
@@ -235,7 +242,7 @@ def test_a_precision_that_fails_is_not_published_and_its_older_file_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(checks.LIMITS, "fp16w", replace(checks.LIMITS["fp16w"], bytes=0.1))
-    save(trained(), tmp_path / "net.pt")
+    save_checkpoint(trained(), tmp_path / "net.pt")
     (tmp_path / "out").mkdir()
     for precision in ("fp32", "fp16w", "int8"):
         (tmp_path / "out" / f"net.{precision}.onnx").write_text("an earlier one")
@@ -252,13 +259,13 @@ def test_a_precision_that_fails_is_not_published_and_its_older_file_goes(
 
 
 def test_parity_notices_another_network(tmp_path: Path) -> None:
-    how = preset("edge", 64)
+    how = preprocessing_preset("edge", 64)
     one, other = trained(how).network(), trained(how).network()
     with torch.no_grad():
         other.output[0].bias.add_(0.01)  # type: ignore[index]
-    card = card_of(of_checkpoint(trained(how)), SIZES[0], "net", "0")
+    card = make_card(of_checkpoint(trained(how)), SIZES[0], "net", "0")
     file = tmp_path / "one.onnx"
-    file.write_bytes(publish.with_card(to_onnx(PhotoToProbability(one, how), 64), card))
+    file.write_bytes(publish.add_card(trace_to_onnx(PhotoToProbability(one, how), 64), card))
     assert all(compared(file, one, how, tmp_path))
     (different,) = [check for check in compared(file, other, how, tmp_path) if not check]
     assert different.name == "difference"
@@ -274,7 +281,7 @@ def test_parity_notices_another_network(tmp_path: Path) -> None:
     assert not checks.check_card(file, card._replace(threshold=0.1))
 
 
-def compared(file: Path, network: ResUNet, how: Preprocessing, scratch: Path) -> list[Check]:
+def compared(file: Path, network: ResUNet, how: PreprocessingConfig, scratch: Path) -> list[Check]:
     data_sets = [open_data("synthetic:1", "test")]
     truth = in_torch(PhotoToProbability(network, how), how, 0.5, data_sets, False, scratch)
     return list(
@@ -295,17 +302,22 @@ def test_exit_codes_of_what_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    save(trained(), tmp_path / "net.pt")
+    save_checkpoint(trained(), tmp_path / "net.pt")
     (tmp_path / "file").touch()
     assert run(tmp_path / "net.pt", "-o", tmp_path / "file" / "out").exit_code == 7
 
 
 @pytest.mark.parametrize(
-    "how", [preset("edge", 64), preset("reference", 64), Preprocessing(64, std=(0.5, 2, 1))]
+    "how",
+    [
+        preprocessing_preset("edge", 64),
+        preprocessing_preset("reference", 64),
+        PreprocessingConfig(64, std=(0.5, 2, 1)),
+    ],
 )
-def test_the_graph_takes_a_photograph_as_it_is(how: Preprocessing) -> None:
+def test_the_graph_takes_a_photograph_as_it_is(how: PreprocessingConfig) -> None:
     torch.manual_seed(0)
-    network = build(Architecture("x", (4, 8), 8, 1, 1, "transposed", 0.1, 64)).eval()
+    network = build_network(Architecture("x", (4, 8), 8, 1, 1, "transposed", 0.1, 64)).eval()
     photo = torch.randint(0, 256, (1, 32, 32, 3), dtype=torch.uint8)
     pixels = (
         photo.permute(0, 3, 1, 2) / 255 - torch.tensor(how.mean).view(3, 1, 1)
@@ -318,5 +330,10 @@ def test_the_graph_takes_a_photograph_as_it_is(how: Preprocessing) -> None:
 
 def test_a_size_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match="70x70") as error:
-        to_onnx(PhotoToProbability(build(named("tiny")), preset("edge", 70)), 70)
+        trace_to_onnx(
+            PhotoToProbability(
+                build_network(architecture_by_name("tiny")), preprocessing_preset("edge", 70)
+            ),
+            70,
+        )
     assert "\n" not in str(error.value)

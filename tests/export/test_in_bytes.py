@@ -12,33 +12,36 @@ import onnxruntime
 import pytest
 import torch
 
-from edgeseg.field_of_view.detect import find
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.field_of_view.detect import detect_fov
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import preprocess
-from edgeseg.synthetic import draw
+from edgeseg.synthetic import generate_photo
 from edgeseg_export.onnx_graph.channels_last import channels_last
-from edgeseg_export.onnx_graph.trace import PhotoToProbability, to_onnx
+from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 from edgeseg_export.precision import int8
 from edgeseg_export.precision.calibration import ranges
-from edgeseg_export.precision.qdq_cleanup import in_bytes, photograph_range
-from edgeseg_train.network.resunet import Architecture, build
+from edgeseg_export.precision.qdq_cleanup import photograph_range, remove_redundant_qdq
+from edgeseg_train.network.resunet import Architecture, build_network
 
 SIZE = 64
 
 
 def quantised(
-    how: Preprocessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: PreprocessingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> onnx.ModelProto:
     """A small network of ours, as the quantiser leaves it."""
-    monkeypatch.setattr(int8, "in_bytes", lambda model: model)
+    monkeypatch.setattr(int8, "remove_redundant_qdq", lambda model: model)
     torch.manual_seed(1)
-    network = build(Architecture("net", (8, 16), 16, stem=4, size=SIZE, skip="add"))
+    network = build_network(Architecture("net", (8, 16), 16, stem=4, size=SIZE, skip="add"))
     graph = tmp_path / "graph.onnx"
     onnx.save(
-        channels_last(to_onnx(PhotoToProbability(network.eval(), how), SIZE), scaled=False), graph
+        channels_last(trace_to_onnx(PhotoToProbability(network.eval(), how), SIZE), scaled=False),
+        graph,
     )
-    photo = draw(3, 256).photo
-    return int8.to_int8(graph, ranges(graph, [preprocess(photo, find(photo), how)], "percentile"))
+    photo = generate_photo(3, 256).photo
+    return int8.to_int8(
+        graph, ranges(graph, [preprocess(photo, detect_fov(photo), how)], "percentile")
+    )
 
 
 def probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
@@ -60,9 +63,9 @@ def kinds(model: onnx.ModelProto) -> Counter[str]:
 def test_bytes_are_moved_and_no_bit_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = quantised(Preprocessing(SIZE), tmp_path, monkeypatch)
+    model = quantised(PreprocessingConfig(SIZE), tmp_path, monkeypatch)
     before = model.SerializeToString(deterministic=True)
-    changed = in_bytes(model)
+    changed = remove_redundant_qdq(model)
     assert model.SerializeToString(deterministic=True) == before
     onnx.checker.check_model(changed, full_check=True)
     assert np.ptp(probability(model)) > 0
@@ -80,16 +83,16 @@ def test_bytes_are_moved_and_no_bit_changes(
 @pytest.mark.parametrize(
     ("how", "kept"),
     [
-        (Preprocessing(SIZE, std=(0.5, 1, 0.25)), 1),
-        (Preprocessing(SIZE, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5)), 0),
+        (PreprocessingConfig(SIZE, std=(0.5, 1, 0.25)), 1),
+        (PreprocessingConfig(SIZE, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5)), 0),
     ],
     ids=["channels differ", "a mean"],
 )
 def test_what_changes_the_photographs_bytes_stays(
-    how: Preprocessing, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: PreprocessingConfig, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = quantised(how, tmp_path, monkeypatch)
-    changed = in_bytes(model)
+    changed = remove_redundant_qdq(model)
     assert kinds(changed)["Cast"] == kinds(changed)["Mul"] == kept
     assert np.array_equal(probability(changed), probability(model))
 
@@ -97,12 +100,14 @@ def test_what_changes_the_photographs_bytes_stays(
 def test_the_range_of_a_photograph_is_known_whatever_was_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quantised(Preprocessing(SIZE, std=(0.5, 0.5, 0.5)), tmp_path, monkeypatch)
+    quantised(PreprocessingConfig(SIZE, std=(0.5, 0.5, 0.5)), tmp_path, monkeypatch)
     graph, photo = tmp_path / "graph.onnx", np.zeros((1, SIZE, SIZE, 3), np.uint8)
     known = photograph_range(onnx.load(graph))
     assert known is not None
     assert known[1] == pytest.approx(2)
-    dark = preprocess(photo[0], find(draw(3, SIZE).photo), Preprocessing(SIZE))
+    dark = preprocess(
+        photo[0], detect_fov(generate_photo(3, SIZE).photo), PreprocessingConfig(SIZE)
+    )
     for method in ("min-max", "percentile"):
         lowest, highest = ranges(graph, [dark], method)[known[0]].range_value
         assert (lowest, highest) == (0, pytest.approx(2))
@@ -132,7 +137,7 @@ def pair(
 
 
 def test_a_pair_that_does_nothing_is_taken_away() -> None:
-    changed = in_bytes(pair(np.array(0.5, np.float32), np.array(0, np.uint8)))
+    changed = remove_redundant_qdq(pair(np.array(0.5, np.float32), np.array(0, np.uint8)))
     assert kinds(changed) == {"Transpose": 1}
     onnx.checker.check_model(changed, full_check=True)
 
@@ -147,4 +152,4 @@ def test_a_pair_that_does_nothing_is_taken_away() -> None:
     ids=["another scale", "another zero", "a scale a row"],
 )
 def test_a_pair_that_changes_values_stays(model: onnx.ModelProto) -> None:
-    assert kinds(in_bytes(model)) == kinds(model)
+    assert kinds(remove_redundant_qdq(model)) == kinds(model)

@@ -18,15 +18,20 @@ from torch import nn
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
 from edgeseg.models.card import read_card
-from edgeseg.preprocessing.config import preset
-from edgeseg.runtimes.base import load as load_runtime
+from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command
 from edgeseg_export.precision import calibration, int8
-from edgeseg_export.precision.build import Exported, Order, export
-from edgeseg_export.source import Source
+from edgeseg_export.precision.build import Exported, ExportOptions, export
+from edgeseg_export.source import SourceNetwork
 from edgeseg_export.verify.checks import initializer_bytes
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
-from edgeseg_train.network.resunet import ARCHITECTURES, ResUNet, build, named
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    ResUNet,
+    architecture_by_name,
+    build_network,
+)
 
 Export = Callable[[str, int], Exported]
 
@@ -40,7 +45,7 @@ def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
 def random_network(name: str) -> ResUNet:
     """Random weights; its logits are spread over both sides of 0, as a trained network's are."""
     torch.manual_seed(0)
-    network = build(named(name))
+    network = build_network(architecture_by_name(name))
     network.eval()
     head = network.output if isinstance(network.output, nn.Conv2d) else network.output[0]  # type: ignore[index]
     assert isinstance(head, nn.Conv2d)
@@ -57,8 +62,10 @@ def random_network(name: str) -> ResUNet:
 def exported(tmp_path: Path) -> Export:
     def make(name: str, size: int) -> Exported:
         working = WorkingSize("default", size)
-        source = Source(random_network(name), name, preset("edge", size), (working,))
-        order = Order(("int8",), (), False, simplified=False)
+        source = SourceNetwork(
+            random_network(name), name, preprocessing_preset("edge", size), (working,)
+        )
+        order = ExportOptions(("int8",), (), False, simplified=False)
         return export(source, working, name, order, tmp_path)
 
     return make
@@ -81,7 +88,7 @@ def test_the_logits_point_where_fp32s_do(
 ) -> None:
     monkeypatch.setattr(int8, "MOST_FLOAT_WEIGHTS", 0)
     one = exported(name, 128)
-    check_against_fp32(int8.quantise(one, ()).model, one.file, 128, tmp_path / "int8.onnx")
+    check_against_fp32(int8.quantize_int8(one, ()).model, one.file, 128, tmp_path / "int8.onnx")
 
 
 def test_the_logits_of_the_published_network(exported: Export, tmp_path: Path) -> None:
@@ -95,7 +102,11 @@ def test_the_logits_of_the_published_network(exported: Export, tmp_path: Path) -
 def check_against_fp32(model: onnx.ModelProto, fp32: Path, size: int, file: Path) -> None:
     onnx.save(model, file)
     onnx.checker.check_model(str(file), full_check=True)
-    seen = calibration.open_calibration((), preset("edge", size)).judged[0].prepared.tensor
+    seen = (
+        calibration.open_calibration((), preprocessing_preset("edge", size))
+        .judged[0]
+        .prepared.tensor
+    )
     ours, theirs = logits(file, size, seen), logits(fp32, size, seen)
     assert ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)) >= 0.99
     assert initializer_bytes(model) <= 0.3 * initializer_bytes(onnx.load(fp32))
@@ -142,7 +153,7 @@ def test_a_layer_that_costs_dice_stays_in_float(
     monkeypatch.setattr(int8, "MOST_FLOAT_LAYERS", 1)
     monkeypatch.setattr(int8, "ENOUGH_FLIPS", 0)
     one = exported("tiny", 64)
-    made = int8.quantise(one, ())
+    made = int8.quantize_int8(one, ())
     (left,) = (check for check in made.checks if check.name == "left in float")
     assert left.value == 1
     float_weights = [
@@ -154,11 +165,18 @@ def test_a_layer_that_costs_dice_stays_in_float(
 
 
 def test_what_the_command_says_and_writes(tmp_path: Path) -> None:
-    how = preset("edge", 64)
+    how = preprocessing_preset("edge", 64)
     size = WorkingSize("default", 64, 0.5)
     evidence = {"default": {"hrf": 0.8}}
-    save(
-        Checkpoint(named("tiny"), random_network("tiny").state_dict(), how, (size,), (), evidence),
+    save_checkpoint(
+        Checkpoint(
+            architecture_by_name("tiny"),
+            random_network("tiny").state_dict(),
+            how,
+            (size,),
+            (),
+            evidence,
+        ),
         tmp_path / "net.pt",
     )
     arguments = [

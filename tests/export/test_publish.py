@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.errors import SurroundingsError
-from edgeseg.preprocessing.config import preset
+from edgeseg.errors import SystemSetupError
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_export import publish
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
-from edgeseg_train.network.resunet import build, named
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
+from edgeseg_train.network.resunet import architecture_by_name, build_network
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,11 @@ from edgeseg_train.network.resunet import build, named
 def test_a_conversion_that_is_stopped_leaves_what_was_there(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    tiny, size = named("tiny"), WorkingSize("default", 64)
-    save(
-        Checkpoint(tiny, build(tiny).state_dict(), preset("edge", 64), (size,), ()),
+    tiny, size = architecture_by_name("tiny"), WorkingSize("default", 64)
+    save_checkpoint(
+        Checkpoint(
+            tiny, build_network(tiny).state_dict(), preprocessing_preset("edge", 64), (size,), ()
+        ),
         tmp_path / "net.pt",
     )
     out, scratch = tmp_path / "out", tmp_path / "scratch"
@@ -65,9 +67,11 @@ def test_files_are_published_together_or_not_at_all(
     (tmp_path / "b.onnx").mkdir()
     made = tmp_path_factory.mktemp("scratch") / "made"
     made.write_bytes(b"model")
-    with pytest.raises(SurroundingsError):
-        publish.publish({tmp_path / "a.onnx": made, tmp_path / "none" / "b.onnx": made})
+    with pytest.raises(SystemSetupError):
+        publish.publish_files({tmp_path / "a.onnx": made, tmp_path / "none" / "b.onnx": made})
     assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
     (tmp_path / "old.onnx").touch()
-    publish.publish({tmp_path / "a.onnx": made, tmp_path / "c.onnx": made}, [tmp_path / "old.onnx"])
+    publish.publish_files(
+        {tmp_path / "a.onnx": made, tmp_path / "c.onnx": made}, [tmp_path / "old.onnx"]
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx", "c.onnx"]

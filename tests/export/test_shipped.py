@@ -13,18 +13,18 @@ from click.testing import CliRunner
 from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.datasets import open_data
-from edgeseg.evaluation.metrics import count
+from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.evaluation.protocols import evaluate
-from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.card import read_card
-from edgeseg.runtimes.base import load as load_runtime
-from edgeseg.synthetic import draw
+from edgeseg.runtimes.base import load_runtime
+from edgeseg.synthetic import generate_photo
 from edgeseg_export import command
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.publish import sha256
 from edgeseg_export.verify.checks import check_bytes, check_dice, check_measured, initializer_bytes
 from edgeseg_export.verify.parity import in_torch, measure
-from edgeseg_train.checkpoint import load as load_checkpoint
+from edgeseg_train.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "lean.pt"
 
@@ -34,7 +34,9 @@ EXACT = ("fp32", "fp16", "fp16w")
 
 
 def shipped(*precisions: str) -> set[str]:
-    return {file.name for file in FOLDER.glob("*.onnx") if read_card(file).precision in precisions}
+    return {
+        file.name for file in MODEL_FOLDER.glob("*.onnx") if read_card(file).precision in precisions
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +55,18 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_shipped_file_is_made_from_the_checkpoint(converted: Path) -> None:
     ours = shipped(*EXACT)
     assert ours <= {file.name for file in converted.glob("*.onnx")}
-    assert {f"{stem}.fp32.onnx" for stem in SHIPPED.values()} <= ours
+    assert {f"{stem}.fp32.onnx" for stem in SHIPPED_MODELS.values()} <= ours
     for name in ours:
-        here, there = (onnx.load(folder / name).graph for folder in (FOLDER, converted))
+        here, there = (onnx.load(folder / name).graph for folder in (MODEL_FOLDER, converted))
         assert {t.name: t.raw_data for t in here.initializer} == {
             t.name: t.raw_data for t in there.initializer
         }
         # A shipped card also holds the Dice of photographs that are not given here.
-        card, again = read_card(FOLDER / name), read_card(converted / name)
+        card, again = read_card(MODEL_FOLDER / name), read_card(converted / name)
         assert again.evidence.items() <= card.evidence.items()
         assert card._replace(evidence=again.evidence) == again
     for name in shipped(*EXACT, "int8"):
-        assert read_card(FOLDER / name).checkpoint_sha256 == sha256(CHECKPOINT)
+        assert read_card(MODEL_FOLDER / name).checkpoint_sha256 == sha256(CHECKPOINT)
 
 
 def int8_files() -> list[str]:
@@ -75,17 +77,17 @@ def int8_files() -> list[str]:
 def test_int8_is_within_what_convert_allows(name: str, tmp_path: Path) -> None:
     if name == "none":
         pytest.skip("no INT8 file is shipped")
-    checkpoint, card = load_checkpoint(CHECKPOINT), read_card(FOLDER / name)
+    checkpoint, card = load_checkpoint(CHECKPOINT), read_card(MODEL_FOLDER / name)
     data = open_data(_photographs(), "test")
     data_sets = (replace(data, pairs=data.pairs[:3]),)
     network = PhotoToProbability(checkpoint.network(), card.preprocessing)
     truth = in_torch(network, card.preprocessing, card.threshold, data_sets, True, tmp_path)
-    runtime = load_runtime(FOLDER / name, card.preprocessing.size, "onnxruntime", 1)
+    runtime = load_runtime(MODEL_FOLDER / name, card.preprocessing.size, "onnxruntime", 1)
     measured = measure(runtime, truth)
     (own,), (torch,) = measured.data_sets, truth.scores
     checks = [*check_measured("int8", measured), check_dice("int8", own, torch)]
-    whole = initializer_bytes(onnx.load(FOLDER / name.replace("int8", "fp32")))
-    checks.append(check_bytes("int8", initializer_bytes(onnx.load(FOLDER / name)), whole))
+    whole = initializer_bytes(onnx.load(MODEL_FOLDER / name.replace("int8", "fp32")))
+    checks.append(check_bytes("int8", initializer_bytes(onnx.load(MODEL_FOLDER / name)), whole))
     assert [check for check in checks if not check] == []
 
 
@@ -96,15 +98,17 @@ def _photographs() -> str:
 
 
 def test_no_shipped_weights_carry_data_for_research_only() -> None:
-    for stem in SHIPPED.values():
-        trained_on = {data.name for data in read_card(FOLDER / f"{stem}.fp32.onnx").training_data}
+    for stem in SHIPPED_MODELS.values():
+        trained_on = {
+            data.name for data in read_card(MODEL_FOLDER / f"{stem}.fp32.onnx").training_data
+        }
         assert trained_on <= {"chasedb1", "hrf", "fives", "synthetic"}
 
 
 def test_it_finds_the_vessels_of_a_drawn_photograph() -> None:
-    drawn = draw(3, 768)
+    drawn = generate_photo(3, 768)
     found = Segmenter().segment(drawn.photo)
-    assert count(found.mask, drawn.truth, drawn.fov).dice > 0.75
+    assert count_pixels(found.mask, drawn.truth, drawn.fov).dice > 0.75
 
 
 def test_drive_with_a_hundredth_of_the_reference_systems_work(data_root: Path) -> None:

@@ -14,18 +14,18 @@ import pytest
 
 from edgeseg import Segmenter
 from edgeseg.datasets import open_data
-from edgeseg.device.cpu import features
+from edgeseg.device.cpu import cpu_features
 from edgeseg.evaluation.protocols import evaluate
-from edgeseg.models import FOLDER
+from edgeseg.models import MODEL_FOLDER
 from edgeseg.models.card import read_card
-from edgeseg.models.catalog import EIGHT_BIT
+from edgeseg.models.catalog import INT8_FEATURES
 from edgeseg_export.publish import sha256
 
-CARD = FOLDER / "README.md"
+CARD = MODEL_FOLDER / "README.md"
 ROW = re.compile(
     r"^\| `(?P<name>\S+\.onnx)` \| (?P<bytes>[\d,]+) \| `(?P<sha256>[0-9a-f]{64})` \| (?P<dice>.+) \|$"
 )
-FILES = tuple(sorted(file.name for file in FOLDER.glob("*.onnx")))
+FILES = tuple(sorted(file.name for file in MODEL_FOLDER.glob("*.onnx")))
 WITHIN = 0.001
 
 
@@ -64,7 +64,7 @@ def _two(cells: str) -> tuple[float, float]:
 def dice(name: str, data: str) -> float:
     """Mean Dice of the first four photographs in ONNX Runtime."""
     photographs = open_data(data, "test")
-    segmenter = Segmenter(FOLDER / name, runtime="onnxruntime", threads=1)
+    segmenter = Segmenter(MODEL_FOLDER / name, runtime="onnxruntime", threads=1)
     mean = evaluate(segmenter, replace(photographs, pairs=photographs.pairs[:4]), "native").mean
     assert mean is not None
     return mean.dice
@@ -78,7 +78,7 @@ def written() -> None:
     drive = f"drive:{Path(os.environ['EDGESEG_DATA']) / 'DRIVE'}"
     text = CARD.read_text(encoding="utf-8")
     for name in FILES:
-        file = FOLDER / name
+        file = MODEL_FOLDER / name
         row = Row(
             name, file.stat().st_size, sha256(file), dice(name, "synthetic:4"), dice(name, drive)
         )
@@ -93,8 +93,8 @@ def test_the_card_lists_every_file() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_size_and_hash(name: str) -> None:
     assert (rows()[name].size, rows()[name].sha256) == (
-        (FOLDER / name).stat().st_size,
-        sha256(FOLDER / name),
+        (MODEL_FOLDER / name).stat().st_size,
+        sha256(MODEL_FOLDER / name),
     )
 
 
@@ -113,7 +113,10 @@ def test_dice_of_drive(name: str, data_root: Path) -> None:
 
 
 def _skip_other_arithmetic(name: str) -> None:
-    if read_card(FOLDER / name).precision == "int8" and not features() & EIGHT_BIT.keys():
+    if (
+        read_card(MODEL_FOLDER / name).precision == "int8"
+        and not cpu_features() & INT8_FEATURES.keys()
+    ):
         pytest.skip(
             "this CPU has neither AVX2 nor dot product: ONNX Runtime has other INT8 kernels there"
         )

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from edgeseg.cli import cli
 from edgeseg.errors import UsageError
 from edgeseg.models.card import read_card
-from edgeseg.preprocessing.config import preset
-from edgeseg.runtimes.base import load as load_runtime
+from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command
-from edgeseg_export.output_spec import Reading
-from edgeseg_train.network.resunet import build, named
+from edgeseg_export.output_spec import OutputSpec
+from edgeseg_train.network.resunet import architecture_by_name, build_network
 
 FACTORY = """
 import torch
@@ -57,7 +57,7 @@ def one_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def weights(name: str = "tiny") -> dict[str, Tensor]:
     torch.manual_seed(0)
-    return build(named(name)).state_dict()
+    return build_network(architecture_by_name(name)).state_dict()
 
 
 @pytest.mark.parametrize("wrapped", ["state_dict", "model_state_dict", ""])
@@ -73,7 +73,7 @@ def test_a_bare_state_dict_of_the_family(tmp_path: Path, wrapped: str, prefix: s
     assert (card.architecture, card.threshold, card.preprocessing) == (
         "tiny",
         0.5,
-        preset("reference", 64),
+        preprocessing_preset("reference", 64),
     )
 
 
@@ -209,8 +209,8 @@ def test_checkpoints_that_are_refused(tmp_path: Path, kind: str, said: str) -> N
 
 
 def test_the_text_of_an_output() -> None:
-    assert Reading.parse("probability") == Reading(0, "probability")
-    assert Reading.parse("3:logit") == Reading(3, "logit")
+    assert OutputSpec.parse("probability") == OutputSpec(0, "probability")
+    assert OutputSpec.parse("3:logit") == OutputSpec(3, "logit")
     for text in ("", "-1:logit", "logit:1", "1:"):
         with pytest.raises(UsageError):
-            Reading.parse(text)
+            OutputSpec.parse(text)

@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.models.card import read_card
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_export import command
 from edgeseg_export.verify import checks
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save
-from edgeseg_train.network.resunet import ARCHITECTURES, build, named
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
+from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,12 @@ def test_the_probability_of_random_weights(
         "fp16",
         "fp16w",
     ):  # any rounding turns pixels over where the weights are random
-        monkeypatch.setitem(checks.LIMITS, precision, checks.Limits(0.51, 5e-3, None, 1e-3))
+        monkeypatch.setitem(checks.LIMITS, precision, checks.ParityLimits(0.51, 5e-3, None, 1e-3))
     torch.manual_seed(0)
-    torch.save({"model_state_dict": build(named(name)).state_dict()}, tmp_path / "net.pth")
+    torch.save(
+        {"model_state_dict": build_network(architecture_by_name(name)).state_dict()},
+        tmp_path / "net.pth",
+    )
     fed = ("--arch", name, "--preprocessing", "reference", "--size", "64")
     result = run(tmp_path / "net.pth", *fed, "--no-simplify", "--json")
     (tmp_path / "net.pth").unlink()
@@ -61,8 +64,13 @@ def test_the_probability_of_random_weights(
 def checkpoint(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     size = WorkingSize("default", 64)
-    weights = build(named("tiny")).state_dict()
-    save(Checkpoint(named("tiny"), weights, preset("edge", 64), (size,), ()), tmp_path / "n.pt")
+    weights = build_network(architecture_by_name("tiny")).state_dict()
+    save_checkpoint(
+        Checkpoint(
+            architecture_by_name("tiny"), weights, preprocessing_preset("edge", 64), (size,), ()
+        ),
+        tmp_path / "n.pt",
+    )
     return tmp_path / "n.pt"
 
 

@@ -19,13 +19,13 @@ from edgeseg_train.data.augmentation import (
     NO_AUGMENTATION,
     Augmentation,
     Colour,
+    CropPlacement,
     Draws,
     Move,
-    Place,
     identity_grid,
-    take,
+    sample_crops,
 )
-from edgeseg_train.data.photo_store import Batch, Example, Photographs
+from edgeseg_train.data.photo_store import Batch, Example, PhotoStore
 
 ALL = Augmentation()
 EVERY = Augmentation(
@@ -70,14 +70,16 @@ def random_photos(*shape: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).random(shape, np.float32))
 
 
-ONE = Photographs.of([[example()]])
+ONE = PhotoStore.of([[example()]])
 
 
 def take_one(
     x: float, y: float, size: int, how: Augmentation, seed: int, count: int = COUNT
 ) -> Batch:
     """The same place of the one photograph several times."""
-    return take(ONE, [Place(0, 0, (x, y))] * count, size, how, np.random.default_rng(seed))
+    return sample_crops(
+        ONE, [CropPlacement(0, 0, (x, y))] * count, size, how, np.random.default_rng(seed)
+    )
 
 
 def only_move(move: Move) -> Augmentation:
@@ -127,12 +129,14 @@ def test_without_augmentation_crops_are_crops() -> None:
     """Of two photographs, one of them at two sizes, in one batch."""
     examples = [[example(), example(150)], [noise(90)]]
     places = [
-        Place(0, 0, (90, 110)),
-        Place(1, 0, (40, 50)),
-        Place(0, 1, (70, 62)),
-        Place(0, 0, (50, 60), framed=True),
+        CropPlacement(0, 0, (90, 110)),
+        CropPlacement(1, 0, (40, 50)),
+        CropPlacement(0, 1, (70, 62)),
+        CropPlacement(0, 0, (50, 60), framed=True),
     ]
-    got = take(Photographs.of(examples), places, SIDE, NO_AUGMENTATION, np.random.default_rng(0))
+    got = sample_crops(
+        PhotoStore.of(examples), places, SIDE, NO_AUGMENTATION, np.random.default_rng(0)
+    )
     for place, photo, truth, inside in zip(places, got.photo, got.truth, got.inside, strict=True):
         whole = examples[place.photograph][place.size]
         rows, columns = (slice(int(c) - 32, int(c) + 33) for c in reversed(place.centre))
@@ -197,12 +201,12 @@ def test_a_seed_is_a_batch() -> None:
 
 
 def test_crops_of_a_batch_are_augmented_independently() -> None:
-    photographs, places = Photographs.of([[noise()]]), [Place(0, 0, (80, 120))] * COUNT
+    photographs, places = PhotoStore.of([[noise()]]), [CropPlacement(0, 0, (80, 120))] * COUNT
     alone = [only_colour(colour) for colour, _ in ALL.colours]
     alone += [only_move(move) for move, _ in ALL.moves if move not in augmentation.FLIPS]
     alone += [replace(NO_AUGMENTATION, cameras=EVERY.cameras)]
     for how in (EVERY, *alone):
-        assert differ(take(photographs, places, SIDE, how, np.random.default_rng(0)).photo)
+        assert differ(sample_crops(photographs, places, SIDE, how, np.random.default_rng(0)).photo)
 
 
 def test_a_chance_is_each_crops_own() -> None:
@@ -233,9 +237,9 @@ def test_a_crop_is_not_changed_by_its_neighbour(colour: Colour) -> None:
 def test_framed_crops_keep_whole_pixels_while_others_move() -> None:
     """Both flips happen to all of them."""
     whole = noise()
-    places = [Place(0, 0, (90, 110), framed=k % 3 == 0) for k in range(COUNT)]
+    places = [CropPlacement(0, 0, (90, 110), framed=k % 3 == 0) for k in range(COUNT)]
     moves = replace(NO_AUGMENTATION, moves=EVERY.moves)
-    got = take(Photographs.of([[whole]]), places, SIDE, moves, np.random.default_rng(0))
+    got = sample_crops(PhotoStore.of([[whole]]), places, SIDE, moves, np.random.default_rng(0))
     turned = whole.photo[110 + 32 : 110 - 33 : -1, 90 + 32 : 90 - 33 : -1]
     for place, photo in zip(places, got.photo, strict=True):
         assert np.allclose(hwc(photo) * 255, turned, atol=1e-3) == place.framed
@@ -254,8 +258,8 @@ def test_coverage_keeps_what_half_of_a_pixel_would_lose() -> None:
         whole.photo, (whole.truth // 4).astype(np.uint8), whole.inside
     )  # a quarter of each pixel is vessel
     for coverage in (False, True):
-        place, rng = Place(0, 0, (90, 110)), np.random.default_rng(0)
-        got = take(Photographs.of([[thin]]), [place], SIDE, NO_AUGMENTATION, rng, coverage)
+        place, rng = CropPlacement(0, 0, (90, 110)), np.random.default_rng(0)
+        got = sample_crops(PhotoStore.of([[thin]]), [place], SIDE, NO_AUGMENTATION, rng, coverage)
         assert got.truth.max() == pytest.approx(63 * LEVEL if coverage else 0)
         assert set(got.inside.flatten().tolist()) <= {0.0, 1.0}
 

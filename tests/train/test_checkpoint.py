@@ -15,17 +15,17 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_train.checkpoint import (
     Checkpoint,
     TrainingData,
     WorkingSize,
     check_fit,
-    load,
+    load_checkpoint,
     read_tensors,
-    save,
+    save_checkpoint,
 )
-from edgeseg_train.network.resunet import build, named
+from edgeseg_train.network.resunet import architecture_by_name, build_network
 
 Plain = dict[str, object]
 
@@ -35,9 +35,9 @@ def trained() -> Checkpoint:
     """A checkpoint with random weights in which everything is filled."""
     torch.manual_seed(0)
     return Checkpoint(
-        architecture=named("tiny"),
-        weights=build(named("tiny")).state_dict(),
-        preprocessing=preset("edge", 128),
+        architecture=architecture_by_name("tiny"),
+        weights=build_network(architecture_by_name("tiny")).state_dict(),
+        preprocessing=preprocessing_preset("edge", 128),
         sizes=(WorkingSize("default", 128, 0.4), WorkingSize("detail", 256, 0.45)),
         training_data=(
             TrainingData("hrf", 24, "CC BY 4.0"),
@@ -49,13 +49,13 @@ def trained() -> Checkpoint:
 
 @pytest.fixture
 def file(tmp_path: Path, trained: Checkpoint) -> Path:
-    save(trained, tmp_path / "net.pt")
+    save_checkpoint(trained, tmp_path / "net.pt")
     return tmp_path / "net.pt"
 
 
 def refused(file: Path, said: str = "") -> None:
     with pytest.raises(ModelError) as error:
-        load(file)
+        load_checkpoint(file)
     message = str(error.value)
     assert message.startswith(str(file))
     assert message.isprintable(), message
@@ -64,7 +64,7 @@ def refused(file: Path, said: str = "") -> None:
 
 
 def test_all_comes_back(file: Path, trained: Checkpoint) -> None:
-    back = load(file)
+    back = load_checkpoint(file)
     assert replace(back, weights={}) == replace(trained, weights={})
     assert list(back.weights) == list(trained.weights)
     assert all(torch.equal(back.weights[name], weight) for name, weight in trained.weights.items())
@@ -73,8 +73,8 @@ def test_all_comes_back(file: Path, trained: Checkpoint) -> None:
 def test_the_network_computes_the_same(file: Path, trained: Checkpoint) -> None:
     photo = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(load(file).network()(photo), trained.network()(photo))
-    assert not load(file).network().training
+        assert torch.equal(load_checkpoint(file).network()(photo), trained.network()(photo))
+    assert not load_checkpoint(file).network().training
 
 
 def test_a_network_of_a_checkpoint_is_its_own(trained: Checkpoint) -> None:
@@ -89,13 +89,13 @@ def test_half_precision_weights_compute_in_fp32(tmp_path: Path, trained: Checkpo
         name: weight.half() if weight.is_floating_point() else weight
         for name, weight in trained.weights.items()
     }
-    save(replace(trained, weights=half), tmp_path / "half.pt")
-    network = load(tmp_path / "half.pt").network()
+    save_checkpoint(replace(trained, weights=half), tmp_path / "half.pt")
+    network = load_checkpoint(tmp_path / "half.pt").network()
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
 
 
 def test_saving_replaces_whole_files_only(file: Path, trained: Checkpoint) -> None:
-    save(trained, file)
+    save_checkpoint(trained, file)
     assert [path.name for path in file.parent.iterdir()] == ["net.pt"]
 
 
@@ -133,7 +133,7 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path, raw: bool) -> None:
 
 
 def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
-    torch.save(build(named("tiny")), tmp_path / "x.pt")
+    torch.save(build_network(architecture_by_name("tiny")), tmp_path / "x.pt")
     refused(tmp_path / "x.pt", "state_dict()")
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_refused_or_loads(file: Path) -> None:
         damaged[where] = rng.integers(256, size=len(where))
         file.write_bytes(damaged.tobytes())
         try:
-            load(file).network()
+            load_checkpoint(file).network()
         except EdgesegError as error:
             assert isinstance(error, ModelError)
             assert "\n" not in str(error)
@@ -272,7 +272,10 @@ def test_a_wrong_record_is_refused(
 
 
 def test_weights_of_another_member_are_refused(tmp_path: Path, trained: Checkpoint) -> None:
-    save(replace(trained, architecture=replace(named("compact"), name="odd")), tmp_path / "x.pt")
+    save_checkpoint(
+        replace(trained, architecture=replace(architecture_by_name("compact"), name="odd")),
+        tmp_path / "x.pt",
+    )
     refused(tmp_path / "x.pt", "do not fit 'odd'")
 
 

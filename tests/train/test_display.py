@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.errors import SurroundingsError
-from edgeseg_train.reporting.log import Point, read_log, write_log
-from edgeseg_train.reporting.progress import Display, tensorboard
+from edgeseg.errors import SystemSetupError
+from edgeseg_train.reporting.log import LogEntry, read_log, write_log
+from edgeseg_train.reporting.progress import ProgressDisplay, tensorboard
 
-POINT = Point(40, 2.5, 61.0, 1e-3, 0.31, 0.62, 0.45, 0.35, 0.71, 0.55, 0.4)
+POINT = LogEntry(40, 2.5, 61.0, 1e-3, 0.31, 0.62, 0.45, 0.35, 0.71, 0.55, 0.4)
 
 
 def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with Display() as display:
+    with ProgressDisplay() as display:
         display.show(POINT, 0.25)
     out, said = capsys.readouterr()
     assert out == ""
@@ -54,12 +54,12 @@ def test_a_full_disk_is_told_in_one_line(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writer.SummaryWriter, "__init__" if at_once else "flush", full)
-    with pytest.raises(SurroundingsError, match="No space left"):
+    with pytest.raises(SystemSetupError, match="No space left"):
         tensorboard(tmp_path)(POINT)
 
 
 def test_the_log_goes_on_where_the_checkpoint_was(tmp_path: Path) -> None:
-    later = Point(80, 5.0, 99.0, 1e-4, 0.2, 0.7, 0.54)
+    later = LogEntry(80, 5.0, 99.0, 1e-4, 0.2, 0.7, 0.54)
     write_log([POINT, later], tmp_path / "log.csv")
     assert read_log(tmp_path / "log.csv", 80) == [POINT, later]
     assert read_log(tmp_path / "log.csv", 79) == [POINT]

@@ -19,16 +19,22 @@ import torch
 
 from edgeseg.errors import EdgesegError, ModelError
 from edgeseg.imaging.photo import encode_png
-from edgeseg.preprocessing.config import preset
-from edgeseg.synthetic import draw
-from edgeseg_train.checkpoint import TrainingData, WorkingSize, load, read_tensors, save
-from edgeseg_train.config import Plan
+from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg.synthetic import generate_photo
+from edgeseg_train.checkpoint import (
+    TrainingData,
+    WorkingSize,
+    load_checkpoint,
+    read_tensors,
+    save_checkpoint,
+)
+from edgeseg_train.config import TrainConfig
 from edgeseg_train.data.augmentation import Augmentation
-from edgeseg_train.data.crop_sampler import Crops
-from edgeseg_train.data.photo_store import Example, Photographs
-from edgeseg_train.network.resunet import named
-from edgeseg_train.training.compute import Arithmetic
-from edgeseg_train.training.trainer import Run, read_state
+from edgeseg_train.data.crop_sampler import CropSampler
+from edgeseg_train.data.photo_store import Example, PhotoStore
+from edgeseg_train.network.resunet import architecture_by_name
+from edgeseg_train.training.compute import ComputeMode
+from edgeseg_train.training.trainer import Trainer, read_state
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> str:
     for part in ("images", "masks"):
         (folder / part).mkdir()
     for seed in range(5):
-        drawn = draw(seed, 160)
+        drawn = generate_photo(seed, 160)
         (folder / "images" / f"{seed}.png").write_bytes(encode_png(drawn.photo))
         (folder / "masks" / f"{seed}.png").write_bytes(encode_png(drawn.truth))
     return f"pairs:{folder}"
@@ -93,22 +99,22 @@ def test_a_run_starts_from_another_runs_weights_and_keeps_what_they_were_trained
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     subprocess.run(command(pairs, first, "--epochs", "2"), check=True, capture_output=True)
-    begun = load(first / "best.pt")
+    begun = load_checkpoint(first / "best.pt")
     other = replace(begun, training_data=(TrainingData("drive", 20, "for research use"),))
-    save(other, first / "of_drive.pt")
+    save_checkpoint(other, first / "of_drive.pt")
     gentle = ["--start", str(first / "of_drive.pt"), "--epochs", "1", "--learning-rate", "1e-9"]
     gentle_command = [
         part for part in command(pairs, second, *gentle) if part not in ("--arch", "tiny")
     ]
     subprocess.run(gentle_command, check=True, capture_output=True)
-    ended = load(second / "best.pt")
+    ended = load_checkpoint(second / "best.pt")
     learned = {name for name, _ in ended.network().named_parameters()}
     assert all(
         torch.allclose(ended.weights[name], begun.weights[name], atol=1e-5) for name in learned
     )
     assert [data.name for data in ended.training_data] == ["drive", "pairs"]
     subprocess.run([*gentle_command, "--resume"], check=True, capture_output=True)
-    again = load(second / "best.pt")  # of a finished run nothing is mixed a second time
+    again = load_checkpoint(second / "best.pt")  # of a finished run nothing is mixed a second time
     assert all(torch.equal(again.weights[name], ended.weights[name]) for name in ended.weights)
     assert ended.training_data[0].licence == "for research use"
     wrong = subprocess.run(
@@ -144,7 +150,7 @@ def test_killed_at_random_and_resumed_ends_with_the_same_weights(
         break
     ours, theirs = weights(torn), weights(whole)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    best, undisturbed = load(torn / "best.pt"), load(whole / "best.pt")
+    best, undisturbed = load_checkpoint(torn / "best.pt"), load_checkpoint(whole / "best.pt")
     assert best.sizes == undisturbed.sizes
     assert all(torch.equal(best.weights[name], undisturbed.weights[name]) for name in best.weights)
     assert not list(torn.glob(".*"))
@@ -182,7 +188,7 @@ def test_two_processes_through_torchrun(pairs: str, tmp_path: Path) -> None:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    assert load(tmp_path / "run" / "best.pt").architecture.name == "tiny"
+    assert load_checkpoint(tmp_path / "run" / "best.pt").architecture.name == "tiny"
     state = read_state(tmp_path / "run")
     assert state is not None and state["step"] == 2 * round(4 * 8 / 4)
 
@@ -194,7 +200,7 @@ def test_what_a_finished_run_leaves(pairs: str, tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    trained = load(out / "best.pt")
+    trained = load_checkpoint(out / "best.pt")
     assert [size.name for size in trained.sizes] == ["default", "detail"]
     assert all(0 < size.threshold < 1 for size in trained.sizes)
     assert set(trained.evidence) == {"default", "detail"}
@@ -222,15 +228,17 @@ def test_a_run_is_not_overwritten_nor_mixed_with_another(pairs: str, tmp_path: P
 def test_minutes_count_all_sittings(tmp_path: Path) -> None:
     """What came before the first step too; what follows the last is set aside."""
     working = (WorkingSize("default", 64), WorkingSize("detail", 128))
-    plan = Plan(named("tiny"), preset("edge", 64), working, (64,), minutes=2)
+    plan = TrainConfig(
+        architecture_by_name("tiny"), preprocessing_preset("edge", 64), working, (64,), minutes=2
+    )
     example = Example(
         *(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64)))
     )
-    crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
+    crops = CropSampler(PhotoStore.of([[example]]), 32, 1, 0, Augmentation())
 
-    def sitting(already: float) -> Run:
-        cpu, how = torch.device("cpu"), Arithmetic()
-        return Run(plan, tmp_path, (), crops, (), cpu, how, started=time.monotonic() - already)
+    def sitting(already: float) -> Trainer:
+        cpu, how = torch.device("cpu"), ComputeMode()
+        return Trainer(plan, tmp_path, (), crops, (), cpu, how, started=time.monotonic() - already)
 
     sitting(30)._save()
     state = read_state(tmp_path)
@@ -245,13 +253,19 @@ def test_minutes_count_all_sittings(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_knows_the_weights_that_it_started_from(tmp_path: Path) -> None:
-    plan = Plan(named("tiny"), preset("edge", 64), (WorkingSize("default", 64),), (64,), minutes=2)
+    plan = TrainConfig(
+        architecture_by_name("tiny"),
+        preprocessing_preset("edge", 64),
+        (WorkingSize("default", 64),),
+        (64,),
+        minutes=2,
+    )
     example = Example(
         *(np.full(shape, 255, np.uint8) for shape in ((64, 64, 3), (64, 64), (64, 64)))
     )
-    crops = Crops(Photographs.of([[example]]), 32, 1, 0, Augmentation())
+    crops = CropSampler(PhotoStore.of([[example]]), 32, 1, 0, Augmentation())
     first, second = (
-        Run(plan, tmp_path, (), crops, (), torch.device("cpu"), Arithmetic()) for _ in range(2)
+        Trainer(plan, tmp_path, (), crops, (), torch.device("cpu"), ComputeMode()) for _ in range(2)
     )
     begun = first.checkpoint()
     first.start_from(begun)
@@ -273,7 +287,9 @@ def test_damaged_state_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    plan = Plan(named("tiny"), preset("edge", 128), (), (128,), epochs=1)
+    plan = TrainConfig(
+        architecture_by_name("tiny"), preprocessing_preset("edge", 128), (), (128,), epochs=1
+    )
     rates = [plan.rate_at(progress / 100) for progress in range(101)]
     assert max(rates) == pytest.approx(plan.learning_rate, rel=1e-3)
     assert rates[0] < 0.01 * plan.learning_rate and rates[-1] == pytest.approx(

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
-from edgeseg.datasets.synthetic_pairs import DrawnPair
+from edgeseg.datasets.synthetic_pairs import SyntheticPair
 from edgeseg_train.data import augmentation
 from edgeseg_train.data.low_resolution import COARSE_WIDTH, ReducedPair, at_low_resolution
 
-DRAWN = DataSet("drawn", "validation", (DrawnPair("one", "validation", 3),))
+DRAWN = DataSet("drawn", "validation", (SyntheticPair("one", "validation", 3),))
 
 
 def test_a_reduced_pair_is_smaller_and_its_vessels_are_marked_wider() -> None:
@@ -26,7 +26,7 @@ def test_a_reduced_pair_is_smaller_and_its_vessels_are_marked_wider() -> None:
 
 
 def test_a_pair_of_few_pixels_stays_as_it_is() -> None:
-    pair = DrawnPair("small", "validation", 3, 400)
+    pair = SyntheticPair("small", "validation", 3, 400)
     whole, same = pair.load(), ReducedPair(pair).load()
     assert (ReducedPair(pair).name, ReducedPair(pair).split) == ("small", "validation")
     np.testing.assert_array_equal(whole.photo, same.photo)

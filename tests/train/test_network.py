@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.errors import ModelError
-from edgeseg_train.network.complexity import gmac, parameters
-from edgeseg_train.network.resunet import ARCHITECTURES, Architecture, ResUNet, build, named
+from edgeseg_train.network.complexity import count_gmac, count_parameters
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    Architecture,
+    ResUNet,
+    architecture_by_name,
+    build_network,
+)
 
 COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
 
@@ -19,7 +25,7 @@ COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
 def shapes_only(name: str) -> ResUNet:
     """A member without memory for its weights."""
     with torch.device("meta"):
-        return build(named(name))
+        return build_network(architecture_by_name(name))
 
 
 def published_names() -> set[str]:
@@ -70,14 +76,16 @@ def test_the_published_system_to_the_letter() -> None:
 
 def test_the_published_system_costs_what_is_said_of_it() -> None:
     network = shapes_only("resunet-deeper")
-    assert parameters(network) == pytest.approx(63.9e6, rel=1e-3)
-    assert gmac(network, 512) == pytest.approx(389, rel=1e-3)
+    assert count_parameters(network) == pytest.approx(63.9e6, rel=1e-3)
+    assert count_gmac(network, 512) == pytest.approx(389, rel=1e-3)
 
 
 def test_the_published_way_of_computing() -> None:
     """A small sibling against the description, written down again in plain functions."""
     torch.manual_seed(0)
-    network = build(Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)).eval()
+    network = build_network(
+        Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)
+    ).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1, 0.2)
@@ -140,10 +148,10 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
 def test_compact_members_cost_a_fiftieth_of_the_reference(
     name: str, millions: float, giga: float
 ) -> None:
-    network, member = shapes_only(name), named(name)
-    assert parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
-    assert gmac(network, member.size) == pytest.approx(giga, rel=0.01)
-    assert gmac(network, member.size) <= 389 / 50
+    network, member = shapes_only(name), architecture_by_name(name)
+    assert count_parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
+    assert count_gmac(network, member.size) == pytest.approx(giga, rel=0.01)
+    assert count_gmac(network, member.size) <= 389 / 50
 
 
 def test_every_compact_member_is_tested_above() -> None:
@@ -152,8 +160,8 @@ def test_every_compact_member_is_tested_above() -> None:
 
 @pytest.mark.parametrize("name", COMPACT)
 def test_compact_members_give_a_logit_a_pixel(name: str) -> None:
-    member = named(name)
-    network = build(member).eval()
+    member = architecture_by_name(name)
+    network = build_network(member).eval()
     height, width = 2 * member.multiple, 3 * member.multiple
     with torch.inference_mode():
         logits = network(torch.rand(2, 3, height, width))
@@ -164,7 +172,7 @@ def test_compact_members_give_a_logit_a_pixel(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
-    network, member = shapes_only(name), named(name)
+    network, member = shapes_only(name), architecture_by_name(name)
     assert member.size % member.multiple == 0
     side = member.multiple
     with torch.inference_mode():
@@ -180,8 +188,8 @@ def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMPACT)
 def test_every_weight_learns(name: str) -> None:
-    network = build(named(name)).train()
-    side = named(name).multiple * 2
+    network = build_network(architecture_by_name(name)).train()
+    side = architecture_by_name(name).multiple * 2
     network(torch.rand(2, 3, side, side)).square().mean().backward()
     gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
     assert [key for key, slope in gradients.items() if slope is None or not slope.any()] == []
@@ -204,7 +212,7 @@ def test_a_transposed_convolution_is_a_shuffle() -> None:
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(ModelError, match="compact"):
-        named("resnet")
+        architecture_by_name("resnet")
 
 
 @pytest.mark.parametrize(
@@ -244,12 +252,12 @@ def test_a_senseless_architecture_is_refused(changes: dict[str, object]) -> None
     ],
 )
 def test_multiply_accumulates_by_hand(layer: nn.Module, macs: int) -> None:
-    assert gmac(layer, 32) * 1e9 == pytest.approx(macs)
+    assert count_gmac(layer, 32) * 1e9 == pytest.approx(macs)
 
 
 def test_counting_leaves_the_network_alone() -> None:
-    network = build(named("tiny")).train()
+    network = build_network(architecture_by_name("tiny")).train()
     before = {key: weight.clone() for key, weight in network.state_dict().items()}
-    gmac(network, 64)
+    count_gmac(network, 64)
     assert network.training
     assert all(torch.equal(weight, before[key]) for key, weight in network.state_dict().items())

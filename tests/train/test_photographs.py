@@ -10,11 +10,11 @@ from torch import Tensor
 
 from edgeseg.datasets import open_data
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import preset
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_train.data.photo_store import (
     Batch,
     Example,
-    Photographs,
+    PhotoStore,
     fits,
     load_example,
     load_photographs,
@@ -63,7 +63,7 @@ def check_same(found: Batch, example: Example) -> None:
 
 
 def test_at_whole_pixels_an_example_is_itself(examples: list[list[Example]]) -> None:
-    photographs = Photographs.of(examples)
+    photographs = PhotoStore.of(examples)
     assert (len(photographs), photographs.sides) == (2, SIDES)
     for photograph, size in EXAMPLES:
         example = examples[photograph][size]
@@ -80,7 +80,7 @@ def test_between_pixels_a_batch_of_several_sides_is_read_as_opencv_reads_each(
         np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
     )
     places = (places / 64).astype(np.float32)
-    found = Photographs.of(examples).at(EXAMPLES, torch.from_numpy(places))
+    found = PhotoStore.of(examples).at(EXAMPLES, torch.from_numpy(places))
     assert found.photo.shape == (3, 3, height, width)
     assert found.truth.shape == found.inside.shape == (3, 1, height, width)
     assert {part.dtype for part in (found.photo, found.truth, found.inside)} == {torch.float32}
@@ -105,7 +105,7 @@ def test_beyond_the_edges_nothing_is_seen(examples: list[list[Example]]) -> None
     full = [
         [Example(e.photo, e.truth, np.full_like(e.inside, 255)) for e in own] for own in examples
     ]
-    photographs = Photographs.of(full)
+    photographs = PhotoStore.of(full)
     for photograph, size in EXAMPLES:
         side = SIDES[photograph][size]
         edge = torch.tensor([-1e6, -0.51, -0.49, 0, side - 1, side - 0.51, side - 0.49, 1e6])
@@ -125,7 +125,7 @@ def test_beyond_the_edges_nothing_is_seen(examples: list[list[Example]]) -> None
 
 
 def test_a_pixel_is_inside_or_not(examples: list[list[Example]]) -> None:
-    photographs = Photographs.of(examples)
+    photographs = PhotoStore.of(examples)
     for photograph, size in EXAMPLES:
         inside = examples[photograph][size].inside > 0
         found = [
@@ -136,7 +136,7 @@ def test_a_pixel_is_inside_or_not(examples: list[list[Example]]) -> None:
 
 
 def test_photographs_stay_where_they_are_read(examples: list[list[Example]]) -> None:
-    photographs = Photographs.of(examples)
+    photographs = PhotoStore.of(examples)
     photographs.move_to(torch.device("cpu"))
     assert (
         photographs.device
@@ -151,7 +151,7 @@ def test_photographs_may_take_half_of_what_a_gpu_has_free() -> None:
 
 
 def test_photographs_are_loaded_at_every_size() -> None:
-    pairs, how = open_data("synthetic:2", "train").pairs, preset("edge", 640)
+    pairs, how = open_data("synthetic:2", "train").pairs, preprocessing_preset("edge", 640)
     photographs = load_photographs(pairs, how, (64, 96))
     assert photographs.sides == ((64, 96),) * 2
     for number, pair in enumerate(pairs):
@@ -164,7 +164,7 @@ def test_photographs_are_loaded_at_every_size() -> None:
 
 def test_no_vessel_is_lost_however_small_the_working_size() -> None:
     pair = open_data("synthetic:1", "train").pairs[0]
-    example, truth = load_example(pair, preset("edge"), 128), pair.load().truth
+    example, truth = load_example(pair, preprocessing_preset("edge"), 128), pair.load().truth
     assert example.truth.mean() * 128**2 == pytest.approx(
         truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15
     )

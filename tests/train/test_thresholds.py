@@ -10,25 +10,29 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
-from edgeseg.datasets.synthetic_pairs import DrawnPair
-from edgeseg.preprocessing.config import preset
+from edgeseg.datasets.synthetic_pairs import SyntheticPair
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
-from edgeseg_train.network.resunet import build, named
-from edgeseg_train.validation.model_selection import WAYS, choose_best, on_the_way
-from edgeseg_train.validation.validate import hold
+from edgeseg_train.network.resunet import architecture_by_name, build_network
+from edgeseg_train.validation.model_selection import (
+    INTERPOLATION_WEIGHTS,
+    interpolate_weights,
+    select_best,
+)
+from edgeseg_train.validation.validate import cache_pairs
 
-DRAWN = DataSet("drawn", "validation", (DrawnPair("one", "validation", 3),))
-HOW, TINY = preset("edge", 96), named("tiny")
+DRAWN = DataSet("drawn", "validation", (SyntheticPair("one", "validation", 3),))
+HOW, TINY = preprocessing_preset("edge", 96), architecture_by_name("tiny")
 
 
 def checkpoint(seed: int) -> Checkpoint:
     torch.manual_seed(seed)
     sizes = (WorkingSize("default", 96), WorkingSize("detail", 128))
-    return Checkpoint(TINY, build(TINY).state_dict(), HOW, sizes, ())
+    return Checkpoint(TINY, build_network(TINY).state_dict(), HOW, sizes, ())
 
 
 def chosen(trained: Checkpoint, start: Mapping[str, Tensor] | None) -> Checkpoint:
-    return choose_best(trained, start, [DRAWN], hold([DRAWN], HOW, 96))
+    return select_best(trained, start, [DRAWN], cache_pairs([DRAWN], HOW, 96))
 
 
 def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
@@ -56,10 +60,10 @@ def test_of_the_way_from_other_weights_the_best_is_kept(capsys: pytest.CaptureFi
     means = {
         int(share) / 100: (float(default) + float(detail)) / 2 for share, default, detail in told
     }
-    assert list(means) == list(WAYS)
+    assert list(means) == list(INTERPOLATION_WEIGHTS)
     assert len(set(means.values())) > 1
     winner = max(means, key=means.__getitem__)
-    assert same(best.weights, on_the_way(trained, start, winner).weights)
+    assert same(best.weights, interpolate_weights(trained, start, winner).weights)
     assert sum(found["mean"] for found in best.evidence.values()) / 2 == pytest.approx(
         means[winner], abs=1e-4
     )
@@ -67,8 +71,8 @@ def test_of_the_way_from_other_weights_the_best_is_kept(capsys: pytest.CaptureFi
 
 def test_the_way_leads_from_the_one_to_the_other() -> None:
     trained, start = checkpoint(1), checkpoint(2).weights
-    assert same(on_the_way(trained, start, 0).weights, start)
-    assert same(on_the_way(trained, start, 1).weights, trained.weights)
-    half = on_the_way(trained, start, 0.5).weights
+    assert same(interpolate_weights(trained, start, 0).weights, start)
+    assert same(interpolate_weights(trained, start, 1).weights, trained.weights)
+    half = interpolate_weights(trained, start, 0.5).weights
     name = "output.0.weight"
     assert torch.allclose(half[name], (start[name] + trained.weights[name]) / 2)

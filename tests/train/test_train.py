@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.imaging.photo import encode_png, read
-from edgeseg.synthetic import draw
+from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.synthetic import generate_photo
 
 
 def train(*arguments: str | Path) -> Result:
@@ -21,7 +21,7 @@ def lay_out(folder: Path, seeds: range, size: int) -> str:
     for part in ("images", "masks", "fov"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for seed in seeds:
-        drawn = draw(seed, size)
+        drawn = generate_photo(seed, size)
         for part, picture in (("images", drawn.photo), ("masks", drawn.truth), ("fov", drawn.fov)):
             (folder / part / f"{seed:03}.png").write_bytes(encode_png(picture))
     return f"pairs:{folder}"
@@ -53,7 +53,7 @@ def test_the_contact_sheet(tmp_path: Path) -> None:
         sheet,
     )
     assert done.exit_code == 0, done.output
-    height, width, _ = read(sheet).shape
+    height, width, _ = read_photo(sheet).shape
     assert (height, width) == (
         15 * 64,
         7 * 64,
@@ -127,7 +127,7 @@ def test_bad_data_is_named_before_a_step_is_made(tmp_path: Path) -> None:
     (tmp_path / "data" / "masks" / "001.png").unlink()
     done = train("--data", data, "--out", tmp_path / "out", "--epochs", "1")
     assert done.exit_code == 7 and "001.png" in done.stderr and "mask" in done.stderr
-    (tmp_path / "data" / "masks" / "001.png").write_bytes(encode_png(draw(1, 80).truth))
+    (tmp_path / "data" / "masks" / "001.png").write_bytes(encode_png(generate_photo(1, 80).truth))
     done = train("--data", data, "--out", tmp_path / "out", "--epochs", "1")
     assert done.exit_code == 7 and "80x80" in done.stderr and "96x96" in done.stderr
 

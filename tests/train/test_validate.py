@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgeseg.datasets import DataSet, Loaded, Pair, Split
-from edgeseg.evaluation.metrics import count
-from edgeseg.postprocess import to_frame
-from edgeseg.preprocessing.config import Preprocessing, preset
-from edgeseg.synthetic import draw
-from edgeseg_train.validation.validate import Held, hold, normalise, validate
+from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
+from edgeseg.evaluation.metrics import count_pixels
+from edgeseg.postprocess import resize_to_photo
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg.synthetic import generate_photo
+from edgeseg_train.validation.validate import CachedPair, cache_pairs, normalise, validate
 
-HOW = Preprocessing(160)
+HOW = PreprocessingConfig(160)
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class DrawnAt:
     published: bool
     split: Split = "validation"
 
-    def load(self) -> Loaded:
-        drawn = draw(self.seed, 256)
-        return Loaded(drawn.photo, drawn.truth, drawn.fov if self.published else None)
+    def load(self) -> LoadedPair:
+        drawn = generate_photo(self.seed, 256)
+        return LoadedPair(drawn.photo, drawn.truth, drawn.fov if self.published else None)
 
 
 def data_set(name: str, seeds: Sequence[int], published: bool) -> DataSet:
@@ -41,9 +41,11 @@ def data_set(name: str, seeds: Sequence[int], published: bool) -> DataSet:
 
 
 @pytest.fixture(scope="module")
-def held() -> tuple[Held, ...]:
+def held() -> tuple[CachedPair, ...]:
     """One photograph of a set with published fields of view, two of one without."""
-    return hold([data_set("with", [1], True), data_set("without", [2, 3], False)], HOW, HOW.size)
+    return cache_pairs(
+        [data_set("with", [1], True), data_set("without", [2, 3], False)], HOW, HOW.size
+    )
 
 
 class Darkness(nn.Module):
@@ -54,16 +56,16 @@ class Darkness(nn.Module):
         return torch.from_numpy((cv2.GaussianBlur(green, (0, 0), 5) - green) * 60 - 1)[None, None]
 
 
-def dice(item: Held, threshold: float) -> float:
+def dice(item: CachedPair, threshold: float) -> float:
     """By the device's own steps."""
     photo = torch.from_numpy(item.ready.tensor).permute(0, 3, 1, 2).float() / 255
     probability = Darkness()(photo)[0, 0].sigmoid().numpy()
-    frame = to_frame(probability, item.ready.placement, item.found_fov)
+    frame = resize_to_photo(probability, item.ready.placement, item.found_fov)
     mask = np.where(frame >= threshold, np.uint8(255), np.uint8(0))
-    return count(mask, item.truth, item.counted).dice
+    return count_pixels(mask, item.truth, item.counted).dice
 
 
-def test_dice_is_the_mean_over_sets_of_means_over_photographs(held: tuple[Held, ...]) -> None:
+def test_dice_is_the_mean_over_sets_of_means_over_photographs(held: tuple[CachedPair, ...]) -> None:
     got = validate(Darkness(), held, HOW, torch.device("cpu"))
     scores = [dice(item, got.threshold) for item in held]
     assert got.per_set == pytest.approx({"with": scores[0], "without": (scores[1] + scores[2]) / 2})
@@ -73,7 +75,7 @@ def test_dice_is_the_mean_over_sets_of_means_over_photographs(held: tuple[Held, 
     assert got.iou == pytest.approx((iou[0] + (iou[1] + iou[2]) / 2) / 2)
 
 
-def test_no_other_threshold_is_better(held: tuple[Held, ...]) -> None:
+def test_no_other_threshold_is_better(held: tuple[CachedPair, ...]) -> None:
     got = validate(Darkness(), held, HOW, torch.device("cpu"))
     assert 0 < got.threshold < 1
     for other in np.linspace(0.02, 0.98, 13):
@@ -81,7 +83,7 @@ def test_no_other_threshold_is_better(held: tuple[Held, ...]) -> None:
         assert (scores[0] + (scores[1] + scores[2]) / 2) / 2 <= got.dice + 1e-9
 
 
-def test_holding_keeps_published_fields_of_view_only(held: tuple[Held, ...]) -> None:
+def test_holding_keeps_published_fields_of_view_only(held: tuple[CachedPair, ...]) -> None:
     assert [item.counted is not None for item in held] == [True, False, False]
     assert all(
         item.found_fov.any() and item.ready.tensor.shape == (1, 160, 160, 3) for item in held
@@ -89,11 +91,11 @@ def test_holding_keeps_published_fields_of_view_only(held: tuple[Held, ...]) -> 
 
 
 def test_photographs_are_held_at_the_size_asked_for() -> None:
-    (item,) = hold([data_set("with", [1], True)], HOW, 96)
+    (item,) = cache_pairs([data_set("with", [1], True)], HOW, 96)
     assert item.ready.inside.shape == (96, 96)
 
 
 def test_normalising_is_what_the_record_says() -> None:
-    how = replace(preset("reference"), mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 2.0))
+    how = replace(preprocessing_preset("reference"), mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 2.0))
     got = normalise(torch.ones(2, 3, 4, 5), how)
     assert got[0, :, 0, 0].tolist() == [1.0, 3.0, 0.5]

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import ModelError, one_line
-from edgeseg.preprocessing.config import SIZE_RANGE, Preprocessing
+from edgeseg.preprocessing.config import SIZE_RANGE, PreprocessingConfig
 from edgeseg.system.files import write_atomically
-from edgeseg_train.network.resunet import Architecture, ResUNet, build
+from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
 
 FORMAT = 1
 
@@ -80,7 +80,7 @@ class Checkpoint:
 
     architecture: Architecture
     weights: Mapping[str, Tensor]
-    preprocessing: Preprocessing
+    preprocessing: PreprocessingConfig
     sizes: tuple[WorkingSize, ...]
     training_data: tuple[TrainingData, ...]
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -92,12 +92,12 @@ class Checkpoint:
             ModelError: the weights do not fit the architecture.
         """
         check_fit(self.architecture, self.weights)
-        network = build(self.architecture)
+        network = build_network(self.architecture)
         network.load_state_dict(dict(self.weights))
         return network.eval()
 
 
-def save(checkpoint: Checkpoint, file: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
     """Write it whole or not at all."""
     plain = {
         "format": FORMAT,
@@ -113,7 +113,7 @@ def save(checkpoint: Checkpoint, file: Path) -> None:
     write_tensors(plain, file)
 
 
-def load(file: Path) -> Checkpoint:
+def load_checkpoint(file: Path) -> Checkpoint:
     """Read one of our checkpoints.
 
     Raises:
@@ -146,7 +146,9 @@ def _from_plain(plain: Mapping[str, object]) -> Checkpoint:
     return Checkpoint(
         architecture=member,
         weights=weights,
-        preprocessing=Preprocessing.from_dict(cast("Mapping[str, object]", plain["preprocessing"])),
+        preprocessing=PreprocessingConfig.from_dict(
+            cast("Mapping[str, object]", plain["preprocessing"])
+        ),
         sizes=_sizes(cast("list[dict[str, object]]", plain["sizes"]), member),
         training_data=tuple(
             TrainingData(**d)  # type: ignore[arg-type]
@@ -178,7 +180,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
         ModelError: a weight is missing, of another shape, or not known there.
     """
     with torch.device("meta"):
-        wanted = build(architecture).state_dict()
+        wanted = build_network(architecture).state_dict()
     for name in sorted(wanted.keys() | weights.keys()):
         have, want = (tuple(w[name].shape) if name in w else "none" for w in (weights, wanted))
         if have != want:

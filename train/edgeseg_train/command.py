@@ -14,26 +14,37 @@ import cv2
 import torch
 
 from edgeseg.cli import STARTED
-from edgeseg.commands.options import number
+from edgeseg.commands.options import reject_nan
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
-from edgeseg.errors import ModelError, SurroundingsError, UsageError
-from edgeseg.preprocessing.config import preset
-from edgeseg.system.files import make_folder, remove_left_over
+from edgeseg.errors import ModelError, SystemSetupError, UsageError
+from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg.system.files import make_folder, remove_stale_temporaries
 from edgeseg.system.signals import stop_by_signals
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load, save
-from edgeseg_train.config import Plan
-from edgeseg_train.data.crop_sampler import Crops
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
+from edgeseg_train.config import TrainConfig
+from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import load_example, load_photographs
-from edgeseg_train.network.complexity import gmac, parameters
-from edgeseg_train.network.resunet import ARCHITECTURES, Architecture, build, named
-from edgeseg_train.reporting.log import Point, write_log
+from edgeseg_train.network.complexity import count_gmac, count_parameters
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    Architecture,
+    architecture_by_name,
+    build_network,
+)
+from edgeseg_train.reporting.log import LogEntry, write_log
 from edgeseg_train.reporting.plots import draw_contact_sheet, draw_curves
-from edgeseg_train.reporting.progress import Display, tensorboard
-from edgeseg_train.training.compute import ARITHMETICS, Arithmetic, Process, fastest, join_processes
+from edgeseg_train.reporting.progress import ProgressDisplay, tensorboard
+from edgeseg_train.training.compute import (
+    COMPUTE_MODES,
+    ComputeMode,
+    DistributedContext,
+    fastest_compute_mode,
+    join_processes,
+)
 from edgeseg_train.training.losses import LossWeights
-from edgeseg_train.training.trainer import BEST, LAST, LOG, Run, arithmetic_of, read_state
-from edgeseg_train.validation.model_selection import choose_best
-from edgeseg_train.validation.validate import hold
+from edgeseg_train.training.trainer import BEST, LAST, LOG, Trainer, arithmetic_of, read_state
+from edgeseg_train.validation.model_selection import select_best
+from edgeseg_train.validation.validate import cache_pairs
 
 PLOT_SECONDS = 1.0
 """For `curves.png` and the last files, of a run of fixed minutes."""
@@ -46,11 +57,11 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
     for member in ARCHITECTURES.values():
-        network = build(member)
-        own = f"{gmac(network, member.size):7.2f} GMAC at its own {member.size}"
-        millions = parameters(network) / 1e6
+        network = build_network(member)
+        own = f"{count_gmac(network, member.size):7.2f} GMAC at its own {member.size}"
+        millions = count_parameters(network) / 1e6
         click.echo(
-            f"{member.name:16} {millions:6.2f} M parameters  {gmac(network, 512):7.2f} GMAC at 512  {own}"
+            f"{member.name:16} {millions:6.2f} M parameters  {count_gmac(network, 512):7.2f} GMAC at 512  {own}"
         )
     ctx.exit()
 
@@ -71,12 +82,12 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
               help="Working size in pixels; several with names.  [default: the architecture's own]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=number, metavar="M",
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan, metavar="M",
               help="Length of the run, all sittings together.")  # fmt: skip
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
-@click.option("--arithmetic", type=click.Choice(["auto", *ARITHMETICS]), default="auto", show_default=True,
+@click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto", show_default=True,
               help="auto measures a few steps; name one to repeat a run bit for bit.")  # fmt: skip
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
               help="Side of a training crop in pixels.")  # fmt: skip
@@ -88,7 +99,7 @@ def _list(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     metavar="N",
     help="Crops a step.",
 )
-@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=number, default=3e-3,
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan, default=3e-3,
               show_default=True, help="AdamW's, at its peak; with --start give about a third of this.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss's terms.")  # fmt: skip
@@ -123,7 +134,7 @@ def train(
     Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
     """
     started = click.get_current_context().meta.get(STARTED, time.monotonic())
-    begun = load(start) if start is not None else None
+    begun = load_checkpoint(start) if start is not None else None
     member = _member(arch, begun)
     if sheet is not None:
         _draw_sheet(
@@ -149,8 +160,8 @@ def train(
 
 def _member(arch: str | None, begun: Checkpoint | None) -> Architecture:
     if begun is None:
-        return named(arch or "lean")
-    if arch is not None and named(arch) != begun.architecture:
+        return architecture_by_name(arch or "lean")
+    if arch is not None and architecture_by_name(arch) != begun.architecture:
         raise UsageError(
             f"--arch {arch}: --start holds a '{begun.architecture.name}'; leave --arch out"
         )
@@ -167,7 +178,7 @@ def _plan(
     learning_rate: float,
     loss: tuple[float, float, float],
     seed: int,
-) -> Plan:
+) -> TrainConfig:
     if (epochs is None) == (minutes is None):
         raise UsageError("give the run a length: either --epochs N or --minutes M")
     if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
@@ -184,9 +195,9 @@ def _plan(
     first, step = working[0].size, member.multiple
     scaled = {max(crop, round(first * scale / step) * step) for scale in CROP_SCALES}
     scaled |= {max(crop, size.size) for size in working}
-    return Plan(
+    return TrainConfig(
         member,
-        preset("edge", first),
+        preprocessing_preset("edge", first),
         working,
         tuple(sorted(scaled)),
         epochs=epochs,
@@ -216,19 +227,17 @@ def _working_size(text: str, member: Architecture) -> WorkingSize:
 
 def _device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise SurroundingsError(
-            "--device cuda: PyTorch finds no CUDA device here; use --device cpu"
-        )
+        raise SystemSetupError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return wanted
 
 
-def _prepare_folder(out: Path, resume: bool, resumed: bool, process: Process) -> None:
+def _prepare_folder(out: Path, resume: bool, resumed: bool, process: DistributedContext) -> None:
     """Neither overwrite a run that someone may want, nor mix two."""
     if not process.leads:
         return
-    remove_left_over(out)
+    remove_stale_temporaries(out)
     if resumed:
         return
     if resume:
@@ -251,15 +260,15 @@ def _opened(specs: tuple[str, ...], split: SplitChoice, quiet: bool) -> list[Dat
 
 
 def _ready(
-    plan: Plan,
+    plan: TrainConfig,
     out: Path,
     specs: tuple[str, ...],
     device: torch.device,
     wanted: str,
-    process: Process,
+    process: DistributedContext,
     started: float,
     state: Mapping[str, object] | None,
-) -> tuple[Run, list[DataSet]]:
+) -> tuple[Trainer, list[DataSet]]:
     """Load the photographs, see how this machine computes best, and go back to where an earlier sitting was."""
     cv2.setNumThreads(1)  # photographs are loaded and judged one a thread
     # Every step has the same shapes; of two sittings of fixed epochs both must compute alike.
@@ -270,7 +279,7 @@ def _ready(
     photographs = load_photographs(pairs, plan.preprocessing, plan.photograph_sizes)
     photographs.move_to(device)
     share = plan.batch // process.world
-    crops = Crops(
+    crops = CropSampler(
         photographs,
         plan.crop,
         share,
@@ -281,15 +290,15 @@ def _ready(
         plan.coverage,
     )
     before = time.monotonic()
-    held = hold(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
+    held = cache_pairs(validation, plan.preprocessing, plan.sizes[0].size) if process.leads else ()
     holding = time.monotonic() - before
     arithmetic = _arithmetic(wanted, plan, share, device, process, state)
     if process.leads:
-        how = next(name for name, known in ARITHMETICS.items() if known == arithmetic)
+        how = next(name for name, known in COMPUTE_MODES.items() if known == arithmetic)
         click.echo(
             f"{len(pairs)} photographs, {len(held)} for validation; {device.type}, {how}", err=True
         )
-    run = Run(plan, out, training, crops, held, device, arithmetic, process, started)
+    run = Trainer(plan, out, training, crops, held, device, arithmetic, process, started)
     run.closing_seconds = (len(plan.sizes) - 1) * holding + PLOT_SECONDS
     if state is not None:
         run.resume(state)
@@ -298,28 +307,28 @@ def _ready(
 
 def _arithmetic(
     wanted: str,
-    plan: Plan,
+    plan: TrainConfig,
     share: int,
     device: torch.device,
-    process: Process,
+    process: DistributedContext,
     state: Mapping[str, object] | None,
-) -> Arithmetic:
-    if wanted in ARITHMETICS:
-        return ARITHMETICS[wanted]
+) -> ComputeMode:
+    if wanted in COMPUTE_MODES:
+        return COMPUTE_MODES[wanted]
     if state is not None:
         return arithmetic_of(state)
     if (
         process.world > 1
     ):  # all must compute alike, and what one of them measures is not true of the others
-        return Arithmetic()
-    return fastest(plan.architecture, plan.crop, share, device)
+        return ComputeMode()
+    return fastest_compute_mode(plan.architecture, plan.crop, share, device)
 
 
-def _train(run: Run, validation: list[DataSet], process: Process) -> None:
-    with stop_by_signals() as stop, Display() as display:
+def _train(run: Trainer, validation: list[DataSet], process: DistributedContext) -> None:
+    with stop_by_signals() as stop, ProgressDisplay() as display:
         events = tensorboard(run.out) if process.leads else lambda point: None
 
-        def tell(point: Point, progress: float) -> None:
+        def tell(point: LogEntry, progress: float) -> None:
             if process.leads:
                 display.show(point, progress)
                 events(point)
@@ -335,12 +344,12 @@ def _train(run: Run, validation: list[DataSet], process: Process) -> None:
     if not done:
         click.echo(f"stopped and saved in {run.out / LAST}; go on with --resume", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
-    final = choose_best(run.trained(), run.start, validation, run.held, run.device)
-    save(final, run.out / BEST)
+    final = select_best(run.trained(), run.start, validation, run.held, run.device)
+    save_checkpoint(final, run.out / BEST)
     click.echo(os.fspath(run.out / BEST))
 
 
-def _draw_sheet(specs: tuple[str, ...], plan: Plan, file: Path) -> None:
+def _draw_sheet(specs: tuple[str, ...], plan: TrainConfig, file: Path) -> None:
     pair = _opened(specs, "train", True)[0].pairs[0]
     whole = load_example(pair, plan.preprocessing, plan.sizes[0].size)
     draw_contact_sheet(whole, file, plan.augmentation, plan.crop, plan.seed)

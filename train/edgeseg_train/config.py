@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg_train.checkpoint import WorkingSize
 from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
@@ -13,7 +13,7 @@ from edgeseg_train.training.losses import LossWeights
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """A run, before it starts.
 
     Attributes:
@@ -38,7 +38,7 @@ class Plan:
     """
 
     architecture: Architecture
-    preprocessing: Preprocessing
+    preprocessing: PreprocessingConfig
     sizes: tuple[WorkingSize, ...]
     photograph_sizes: tuple[int, ...]
     epochs: int | None = None

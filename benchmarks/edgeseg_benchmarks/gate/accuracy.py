@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence
-from edgeseg_benchmarks.gate.verdict import Limits, Verdict, at_most
-from edgeseg_benchmarks.record.row import Row
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores
+from edgeseg_benchmarks.gate.verdict import GateLimits, MetricComparison, at_most
+from edgeseg_benchmarks.record.row import BenchRow
 
 Names = tuple[str, str]
 """A data set's name and split."""
 
 
 def compare_accuracy(
-    before: Row, now: Row, limits: Limits, left_out: Collection[Names] = frozenset()
-) -> Iterator[Verdict]:
+    before: BenchRow, now: BenchRow, limits: GateLimits, left_out: Collection[Names] = frozenset()
+) -> Iterator[MetricComparison]:
     """Every data set of both rows.
 
     Args:
@@ -27,11 +27,11 @@ def compare_accuracy(
     row, there = str(before.key), _by_names(now)
     names_before = _by_names(before).keys()
     if not names_before:
-        yield Verdict(
+        yield MetricComparison(
             row, "Dice", "incomparable", change="the baseline has none; make it with --data"
         )
     elif not names_before & there.keys() and names_before <= set(left_out):
-        yield Verdict(
+        yield MetricComparison(
             row, "Dice", "incomparable", change="no photographs at hand; give --data NAME:DIR"
         )
         return
@@ -41,36 +41,38 @@ def compare_accuracy(
             yield from _compare(row, data_set, there[names], limits)
         elif names in left_out:
             change = f"no photographs at hand; give --data {data_set.name}:DIR"
-            yield Verdict(row, _what(data_set), "not compared", change=change)
+            yield MetricComparison(row, _what(data_set), "not compared", change=change)
         else:
             told = ", ".join(" ".join(each) for each in there) or "none"
-            yield Verdict(
+            yield MetricComparison(
                 row,
                 _what(data_set),
                 "incomparable",
                 change=f"other data: the current bench has {told}",
             )
     for names in (names for names in there if names not in names_before):
-        yield Verdict(
+        yield MetricComparison(
             row, f"Dice {' '.join(names)}", "not compared", change="the baseline has no such data"
         )
 
 
-def _by_names(row: Row) -> Mapping[Names, DataSetEvidence]:
+def _by_names(row: BenchRow) -> Mapping[Names, DataSetScores]:
     return {(data_set.name, data_set.split): data_set for data_set in row.data_sets}
 
 
-def _what(data_set: DataSetEvidence) -> str:
+def _what(data_set: DataSetScores) -> str:
     return f"Dice {data_set.name} {data_set.split} ({len(data_set.photographs)})"
 
 
 def _compare(
-    row: str, before: DataSetEvidence, now: DataSetEvidence, limits: Limits
-) -> Iterator[Verdict]:
+    row: str, before: DataSetScores, now: DataSetScores, limits: GateLimits
+) -> Iterator[MetricComparison]:
     old, new = _by_name(before), _by_name(now)
     if old.keys() != new.keys():
         some = ", ".join(sorted(old.keys() ^ new.keys())[:5])
-        yield Verdict(row, _what(before), "incomparable", change=f"other photographs: {some}")
+        yield MetricComparison(
+            row, _what(before), "incomparable", change=f"other photographs: {some}"
+        )
         return
     lost = [
         name
@@ -79,7 +81,7 @@ def _compare(
     ]
     for name in lost:
         what = f"Dice {before.name} {name}"
-        yield Verdict(
+        yield MetricComparison(
             row, what, "worse", f"{_dice(old[name]):.4f}", "none", f"not scored: {new[name].status}"
         )
     drops = {
@@ -91,7 +93,7 @@ def _compare(
         yield _mean(row, before, drops, limits)
         yield _worst(row, before, drops, limits)
     elif not lost:
-        yield Verdict(
+        yield MetricComparison(
             row, _what(before), "incomparable", change="no photograph of the baseline is scored"
         )
 
@@ -100,14 +102,14 @@ Drops = Mapping[str, tuple[float, float]]
 """Dice before and now, by photograph."""
 
 
-def _mean(row: str, data_set: DataSetEvidence, drops: Drops, limits: Limits) -> Verdict:
+def _mean(row: str, data_set: DataSetScores, drops: Drops, limits: GateLimits) -> MetricComparison:
     """Over the photographs that both could score."""
     before, now = (math.fsum(pair[k] for pair in drops.values()) / len(drops) for k in (0, 1))
     words = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limits.dice_drop:+.4f}")
     return at_most(row, _what(data_set), before - now, limits.dice_drop, words)
 
 
-def _worst(row: str, data_set: DataSetEvidence, drops: Drops, limits: Limits) -> Verdict:
+def _worst(row: str, data_set: DataSetScores, drops: Drops, limits: GateLimits) -> MetricComparison:
     """The photograph that lost most; NaN counts as most."""
     worst = max(drops, key=lambda name: _loss(*drops[name]))
     before, now = drops[worst]
@@ -124,9 +126,9 @@ def _loss(before: float, now: float) -> float:
     return math.inf if math.isnan(before - now) else before - now
 
 
-def _by_name(data_set: DataSetEvidence) -> Mapping[str, PhotographEvidence]:
+def _by_name(data_set: DataSetScores) -> Mapping[str, PhotographScores]:
     return {photograph.name: photograph for photograph in data_set.photographs}
 
 
-def _dice(photograph: PhotographEvidence) -> float:
+def _dice(photograph: PhotographScores) -> float:
     return math.nan if photograph.scores is None else photograph.scores.dice

@@ -9,17 +9,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from edgeseg.commands.options import number
-from edgeseg.console import show
-from edgeseg.errors import CheckError, IncomparableError, SurroundingsError, UsageError
+from edgeseg.commands.options import reject_nan
+from edgeseg.console import print_table
+from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.gate.judge import judge
-from edgeseg_benchmarks.gate.remeasure import Wanted, measure, wanted
+from edgeseg_benchmarks.gate.remeasure import RemeasureOptions, measure, wanted
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.gate.verdict import Judgement, Limits, Verdict
-from edgeseg_benchmarks.record.bench import Bench, read_bench
+from edgeseg_benchmarks.gate.verdict import GateLimits, GateResult, MetricComparison
+from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 
-DEFAULTS = Limits()
+DEFAULTS = GateLimits()
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -47,17 +47,17 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
 @click.command()
 @click.argument("baseline", type=_FILE, metavar="BASELINE.json")
 @click.argument("current", type=_FILE, metavar="[CURRENT.json]", required=False)
-@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=number, default=DEFAULTS.dice_drop,
+@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=reject_nan, default=DEFAULTS.dice_drop,
               show_default=True, metavar="X", help="Largest drop of a data set's mean Dice.")  # fmt: skip
-@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=number,
+@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=reject_nan,
               default=DEFAULTS.photograph_drop, show_default=True, metavar="X",
               help="Largest drop of one photograph's Dice.")  # fmt: skip
 @click.option("--max-size-growth", type=Share(), default=DEFAULTS.size_growth, show_default="2%", metavar="P%",
               help="Largest growth of a model file.")  # fmt: skip
-@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=number, metavar="R",
+@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=reject_nan, metavar="R",
               help="Largest growth of a row's time over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
-@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=number, metavar="R",
+@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=reject_nan, metavar="R",
               help="Largest growth of a row's memory over the first row's, as a factor.  "
                    "[default: not judged]")  # fmt: skip
 @click.option("--data", "specs", multiple=True, metavar="NAME:DIR",
@@ -83,7 +83,7 @@ def gate(
     Exit code 4 where something got worse (a model that no longer loads too), 5 where the two cannot be compared. Time
     and memory are compared only as ratios to the first row of the same run, and judged only where a limit is given.
     """
-    limits = Limits(
+    limits = GateLimits(
         max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
     )
     check_folders(summary)
@@ -97,29 +97,29 @@ def gate(
         )
     else:
         judgement = judge(before, read_bench(current), limits)
-    show(to_tables(judgement))
+    print_table(to_tables(judgement))
     _summarise(judgement, summary)
     _close(judgement)
 
 
-def _measured(order: Wanted, limits: Limits) -> Bench:
+def _measured(order: RemeasureOptions, limits: GateLimits) -> BenchRecord:
     """Progress goes to standard error, and only to a terminal."""
     console = Console(stderr=True)
     with console.status("measuring") as status:
         return measure(order, limits.latency_ratio is not None, status.update)
 
 
-def _summarise(judgement: Judgement, file: Path | None) -> None:
+def _summarise(judgement: GateResult, file: Path | None) -> None:
     """Where the gate is closed, a summary that cannot be written is told, but does not hide why it closed."""
     try:
         write_summaries(judgement, file)
-    except SurroundingsError as error:
+    except SystemSetupError as error:
         if judgement:
             raise
         click.echo(f"edgeseg: {error}", err=True)
 
 
-def _close(judgement: Judgement) -> None:
+def _close(judgement: GateResult) -> None:
     """Exit code 4 or 5 where the gate closes; what got worse outweighs what cannot be compared."""
     worse, incomparable = judgement.of("worse"), judgement.of("incomparable")
     if worse:
@@ -130,7 +130,7 @@ def _close(judgement: Judgement) -> None:
         )
 
 
-def _told(verdicts: Sequence[Verdict], most: int = 3) -> str:
+def _told(verdicts: Sequence[MetricComparison], most: int = 3) -> str:
     """The first ones; the table has all."""
     more = len(verdicts) - most
     return "; ".join([*map(str, verdicts[:most]), *([f"and {more} more"] if more > 0 else [])])

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgeseg_benchmarks.gate.verdict import Limits, Verdict, at_most
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.gate.verdict import GateLimits, MetricComparison, at_most
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
 
 
-def compare_size(before: Row, now: Row, limits: Limits) -> Verdict:
+def compare_size(before: BenchRow, now: BenchRow, limits: GateLimits) -> MetricComparison:
     """The files' bytes."""
     row, what = str(before.key), "file size"
     if not before.file_bytes or not now.file_bytes:
-        return Verdict(row, what, "incomparable", change="one of the two benches does not tell it")
+        return MetricComparison(
+            row, what, "incomparable", change="one of the two benches does not tell it"
+        )
     growth = now.file_bytes / before.file_bytes - 1
     words = (
         f"{before.file_bytes / 1e6:.3f} MB",
@@ -27,14 +29,17 @@ def compare_size(before: Row, now: Row, limits: Limits) -> Verdict:
     return at_most(row, what, growth, limits.size_growth, words)
 
 
-def first_measured(bench: Bench) -> Row | None:
+def first_measured(bench: BenchRecord) -> BenchRow | None:
     """The row that the others' ratios are against."""
     return next((row for row in bench.rows if row.ok), None)
 
 
 def compare_ratios(
-    before: Row, now: Row, firsts: tuple[Row | None, Row | None], limits: Limits
-) -> Iterator[Verdict]:
+    before: BenchRow,
+    now: BenchRow,
+    firsts: tuple[BenchRow | None, BenchRow | None],
+    limits: GateLimits,
+) -> Iterator[MetricComparison]:
     """Time and memory, where the row is not the one that ratios are against.
 
     Args:
@@ -50,7 +55,7 @@ def compare_ratios(
     if first_before.key != first_now.key:
         if limits.latency_ratio is not None or limits.memory_ratio is not None:
             change = f"ratios are over {first_before.key} in the baseline, over {first_now.key} now"
-            yield Verdict(row, "time and memory", "incomparable", change=change)
+            yield MetricComparison(row, "time and memory", "incomparable", change=change)
         return
     times = (
         (f"network time {against}", before.ratio_to_first, now.ratio_to_first),
@@ -66,7 +71,7 @@ def compare_ratios(
     yield from _compare(row, f"memory {against}", old, new, limits.memory_ratio)
 
 
-def _memory(row: Row, first: Row) -> float | None:
+def _memory(row: BenchRow, first: BenchRow) -> float | None:
     return (
         row.peak_rss_bytes / first.peak_rss_bytes
         if row.peak_rss_bytes and first.peak_rss_bytes
@@ -76,11 +81,11 @@ def _memory(row: Row, first: Row) -> float | None:
 
 def _compare(
     row: str, what: str, old: float | None, new: float | None, limit: float | None
-) -> Iterator[Verdict]:
+) -> Iterator[MetricComparison]:
     """Nothing where nobody asks for it and it is not there."""
     if not old or not new:
         if limit is not None:
-            yield Verdict(
+            yield MetricComparison(
                 row, what, "incomparable", change="one of the two benches does not tell it"
             )
         return

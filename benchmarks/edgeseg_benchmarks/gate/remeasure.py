@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from edgeseg.device import cpu, versions
+from edgeseg.device import cpu, installed_versions
 from edgeseg.errors import IncomparableError, ModelError, UsageError
-from edgeseg.models import SHIPPED
+from edgeseg.models import SHIPPED_MODELS
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import find_model
+from edgeseg.models.catalog import resolve_model
 from edgeseg_benchmarks.gate.accuracy import Names
 from edgeseg_benchmarks.gate.judge import excuse
-from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.row import RowKey
-from edgeseg_benchmarks.rows import Order, candidates, row_name, told_by_name
+from edgeseg_benchmarks.rows import BenchOptions, candidates, row_name, told_by_name
 
 DRAWN = "synthetic"
 FEW_ROUNDS = 3
@@ -24,7 +24,7 @@ FEW_ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemeasureOptions:
     """What to measure.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wanted:
     left_out: frozenset[Names]
 
 
-def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wanted:
+def wanted(baseline: BenchRecord, models: Sequence[str], data: Sequence[str]) -> RemeasureOptions:
     """What the current bench must hold, so that it can be compared.
 
     Args:
@@ -52,11 +52,11 @@ def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wante
         UsageError: a model of the baseline is neither shipped nor given, or a data set is not in the baseline.
         ModelError: a file that was given is not there.
     """
-    have, features = versions(), cpu.features()
+    have, features = installed_versions(), cpu.cpu_features()
     keys = tuple(row.key for row in baseline.rows if not excuse(row.key, have, features))
     given = _by_name(models)
     names = dict.fromkeys(key.model for key in keys)
-    missing = [name for name in names if name not in given and name not in SHIPPED]
+    missing = [name for name in names if name not in given and name not in SHIPPED_MODELS]
     if missing:
         told = f"; given: {', '.join(given)}" if given else ""
         raise UsageError(
@@ -70,10 +70,10 @@ def wanted(baseline: Bench, models: Sequence[str], data: Sequence[str]) -> Wante
     specs = _with_drawn(baseline, data)
     at_hand = {spec.partition(":")[0] for spec in specs}
     left_out = frozenset(each for each in _data_sets(baseline) if each[0] not in at_hand)
-    return Wanted(keys, {name: given.get(name, name) for name in names}, specs, left_out)
+    return RemeasureOptions(keys, {name: given.get(name, name) for name in names}, specs, left_out)
 
 
-def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
+def measure(order: RemeasureOptions, timed: bool, note: Callable[[str], None]) -> BenchRecord:
     """Run the bench.
 
     Args:
@@ -87,7 +87,7 @@ def measure(order: Wanted, timed: bool, note: Callable[[str], None]) -> Bench:
     from edgeseg_benchmarks.runner import run_bench
 
     precisions = {key.precision for key in order.keys}
-    bench = Order(
+    bench = BenchOptions(
         models=tuple(order.models.values()),
         precisions=tuple(precision for precision in get_args(Precision) if precision in precisions),
         runtimes=tuple(dict.fromkeys(key.runtime for key in order.keys)),
@@ -127,14 +127,14 @@ def _name(model: str) -> str:
         ModelError: there is no such file, or nothing tells which row a damaged one is.
     """
     try:
-        return find_model(model, "auto", cpu.features()).name
+        return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:
         if told_by_name(model) is None or not Path(model).is_file():
             raise
         return row_name(model)
 
 
-def _data_sets(baseline: Bench) -> dict[Names, int]:
+def _data_sets(baseline: BenchRecord) -> dict[Names, int]:
     """Of all rows: how many photographs, by name and split."""
     return {
         (each.name, each.split): len(each.photographs)
@@ -143,7 +143,7 @@ def _data_sets(baseline: Bench) -> dict[Names, int]:
     }
 
 
-def _with_drawn(baseline: Bench, data: Sequence[str]) -> tuple[str, ...]:
+def _with_drawn(baseline: BenchRecord, data: Sequence[str]) -> tuple[str, ...]:
     """The user's, and as many drawn photographs as the baseline has."""
     known = _data_sets(baseline)
     names = [name for name, _ in known]

@@ -12,10 +12,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import narrow_table, printable
-from edgeseg.errors import SurroundingsError
+from edgeseg.console import narrow_table, safe_text
+from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
-from edgeseg_benchmarks.gate.verdict import Judgement, Outcome, Verdict
+from edgeseg_benchmarks.gate.verdict import GateResult, MetricComparison, Outcome
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """Where GitHub Actions names the file that is shown beside a run."""
@@ -36,21 +36,21 @@ MARKS: dict[Outcome, str] = {
 }
 
 
-def headline(judgement: Judgement) -> str:
+def headline(judgement: GateResult) -> str:
     """`passed: 12 held, 3 not compared`."""
     counts = {outcome: len(judgement.of(outcome)) for outcome in STYLES}
     told = ", ".join(f"{number} {outcome}" for outcome, number in counts.items() if number)
     return f"{'passed' if judgement else 'closed'}: {told or 'nothing could be compared'}"
 
 
-def to_tables(judgement: Judgement) -> Group:
+def to_tables(judgement: GateResult) -> Group:
     """For a terminal: a table for each row of the baseline."""
     rows = dict.fromkeys(verdict.row for verdict in judgement.verdicts)
     tables = (part for row in rows for part in (_table(row, judgement), Text()))
     return Group(*tables, Text(f"gate {headline(judgement)}", style="bold"))
 
 
-def _table(row: str, judgement: Judgement) -> Table:
+def _table(row: str, judgement: GateResult) -> Table:
     table = narrow_table(row)
     table.add_column("what", overflow="fold")
     for heading in ("baseline", "now"):
@@ -59,11 +59,11 @@ def _table(row: str, judgement: Judgement) -> Table:
     table.add_column("", no_wrap=True)
     for verdict in (verdict for verdict in judgement.verdicts if verdict.row == row):
         cells = (verdict.what, verdict.before, verdict.now, verdict.change)
-        table.add_row(*map(printable, cells), verdict.outcome, style=STYLES[verdict.outcome])
+        table.add_row(*map(safe_text, cells), verdict.outcome, style=STYLES[verdict.outcome])
     return table
 
 
-def to_markdown(judgement: Judgement) -> str:
+def to_markdown(judgement: GateResult) -> str:
     """For a pull request; what closed the gate comes first."""
     lines = [f"## edgeseg gate {headline(judgement)}", ""]
     bad = [verdict for verdict in judgement.verdicts if not verdict]
@@ -80,7 +80,7 @@ def to_markdown(judgement: Judgement) -> str:
 
 
 def write_summaries(
-    judgement: Judgement, file: Path | None, environment: Mapping[str, str] = os.environ
+    judgement: GateResult, file: Path | None, environment: Mapping[str, str] = os.environ
 ) -> None:
     """To `file`, and to the step summary of GitHub Actions where it names one.
 
@@ -98,16 +98,16 @@ def write_summaries(
             ) as stream:  # earlier steps wrote theirs there
                 stream.write(text)
         except OSError as error:
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"${STEP_SUMMARY} {step}: cannot be written ({error.strerror})"
             ) from error
 
 
-def _line(verdict: Verdict) -> str:
+def _line(verdict: MetricComparison) -> str:
     return f"| {' | '.join(_cells(verdict))} | {MARKS[verdict.outcome]} |"
 
 
-def _cells(verdict: Verdict) -> Iterator[str]:
+def _cells(verdict: MetricComparison) -> Iterator[str]:
     yield from map(
         _escaped, (verdict.row, verdict.what, verdict.before, verdict.now, verdict.change)
     )
@@ -115,5 +115,5 @@ def _cells(verdict: Verdict) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Text from a file: no Markdown, no HTML and no new cell comes of it."""
-    plain = html.escape(str(printable(text)), quote=False)
+    plain = html.escape(str(safe_text(text)), quote=False)
     return re.sub(r"([\\`*_\[\]|~#!])", lambda letter: f"&#{ord(letter[0])};", plain)

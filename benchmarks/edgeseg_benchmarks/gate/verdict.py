@@ -15,7 +15,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Limits:
+class GateLimits:
     """The largest changes for the worse.
 
     Attributes:
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MetricComparison:
     """One thing that was compared.
 
     Attributes:
@@ -62,20 +62,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class GateResult:
     """Everything that was compared; true where the gate opens."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[MetricComparison, ...]
 
     def __bool__(self) -> bool:
         return all(self.verdicts) and bool(self.of("held"))
 
-    def of(self, outcome: Outcome) -> Sequence[Verdict]:
+    def of(self, outcome: Outcome) -> Sequence[MetricComparison]:
         """Those verdicts, in order."""
         return [verdict for verdict in self.verdicts if verdict.outcome == outcome]
 
 
-def at_most(row: str, what: str, change: float, limit: float | None, words: Words) -> Verdict:
+def at_most(
+    row: str, what: str, change: float, limit: float | None, words: Words
+) -> MetricComparison:
     """Held up to the limit, which NaN never is; not judged where there is none.
 
     Args:
@@ -86,9 +88,9 @@ def at_most(row: str, what: str, change: float, limit: float | None, words: Word
         words: before, now and the change.
     """
     if limit is None:
-        return Verdict(row, what, "not judged", *words)
+        return MetricComparison(row, what, "not judged", *words)
     held = change <= limit + ROUNDING
-    return Verdict(row, what, "held" if held else "worse", *words)
+    return MetricComparison(row, what, "held" if held else "worse", *words)
 
 
 Words: TypeAlias = tuple[str, str, str]

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeseg.device import Device
-from edgeseg.errors import IncomparableError, SurroundingsError, one_line
+from edgeseg.device import DeviceInfo
+from edgeseg.errors import IncomparableError, SystemSetupError, one_line
 from edgeseg.fields import Fields
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.record.row import BenchRow
 
 LARGEST_FILE = 64 << 20
 """Bytes of a bench's JSON file; no bench comes near."""
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchRecord:
     """One run of `edgeseg bench`.
 
     Attributes:
@@ -32,16 +32,16 @@ class Bench:
         bounds: of the first model, what it costs against yardsticks; empty where they were not measured.
     """
 
-    device: Device
+    device: DeviceInfo
     versions: Mapping[str, str]
-    rows: tuple[Row, ...]
+    rows: tuple[BenchRow, ...]
     photographs: str = ""
     rounds: int = 0
     peaks: Mapping[int, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
 
-    def dice_drops(self, row: Row) -> dict[str, float]:
+    def dice_drops(self, row: BenchRow) -> dict[str, float]:
         """How far each data set's mean Dice lies below the same model's FP32 row; nothing for that row itself.
 
         The FP32 row is ONNX Runtime's where there is one; data sets are known by `NAME SPLIT`.
@@ -75,14 +75,14 @@ class Bench:
         }
 
     @classmethod
-    def from_dict(cls, values: object) -> Bench:
+    def from_dict(cls, values: object) -> BenchRecord:
         """From untrusted plain values, as `to_dict` gives them; `device` and what follows `rows` may be left out.
 
         Raises:
             ValueError: a key is missing, or a value makes no sense; the message names the place.
         """
         fields = Fields(values)
-        rows = tuple(Row.from_fields(each) for each in fields.each("rows"))
+        rows = tuple(BenchRow.from_fields(each) for each in fields.each("rows"))
         if not rows:
             raise ValueError("rows: there is none")
         twice = next(
@@ -92,7 +92,7 @@ class Bench:
             raise ValueError(f"rows: {twice} comes twice")
         versions, peaks = fields.inner("versions"), fields.optional_inner("peak_gflops")
         return cls(
-            device=Device.from_dict(fields.inner("device")),
+            device=DeviceInfo.from_dict(fields.inner("device")),
             versions={name: versions.text(name) for name in versions.names()},
             rows=rows,
             photographs=fields.text("photographs", ""),
@@ -105,7 +105,7 @@ class Bench:
         )
 
 
-def read_bench(file: Path) -> Bench:
+def read_bench(file: Path) -> BenchRecord:
     """The JSON file of a bench, whoever wrote it.
 
     Raises:
@@ -119,10 +119,10 @@ def read_bench(file: Path) -> Bench:
             data = stream.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise IncomparableError(f"{file}: over {LARGEST_FILE >> 20} MiB, too large for a bench")
-        return Bench.from_dict(json.loads(data.decode()))
+        return BenchRecord.from_dict(json.loads(data.decode()))
     except OSError as error:
         reason = error.strerror or one_line(error)
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: cannot be read ({reason}); make it with `edgeseg bench --json`"
         ) from error
     except (ValueError, RecursionError) as error:
@@ -132,7 +132,7 @@ def read_bench(file: Path) -> Bench:
         ) from error
 
 
-def _dice(row: Row) -> dict[str, float]:
+def _dice(row: BenchRow) -> dict[str, float]:
     return {f"{d.name} {d.split}": d.mean.dice for d in row.data_sets if d.mean is not None}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import get_args
 
-from edgeseg.evaluation.scores import OK, DataSetEvidence
+from edgeseg.evaluation.scores import OK, DataSetScores
 from edgeseg.fields import Fields
 from edgeseg.models.card import Precision
 
@@ -57,7 +57,7 @@ class RowKey:
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """What one row cost. A figure is None where it could not be measured, and all are where `status` is not `ok`.
 
     Attributes:
@@ -91,7 +91,7 @@ class Row:
     peak_rss_bytes: int | None = None
     gmac: float | None = None
     ratio_to_first: float | None = None
-    data_sets: tuple[DataSetEvidence, ...] = ()
+    data_sets: tuple[DataSetScores, ...] = ()
     status: str = OK
     end_to_end_ratio_to_first: float | None = None
     gflops: float | None = None
@@ -142,7 +142,7 @@ class Row:
         }
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> Row:
+    def from_fields(cls, fields: Fields) -> BenchRow:
         """From what `to_dict` gives; only the keys up to `status` are needed.
 
         Raises:
@@ -195,7 +195,7 @@ def _kernels(fields: Fields) -> dict[str, int]:
     return {} if inner is None else {kind: inner.whole(kind) for kind in inner.names()}
 
 
-def _data_sets(fields: Fields) -> tuple[DataSetEvidence, ...]:
+def _data_sets(fields: Fields) -> tuple[DataSetScores, ...]:
     if not fields.has("data_sets"):
         return ()
-    return tuple(DataSetEvidence.from_fields(each) for each in fields.each("data_sets"))
+    return tuple(DataSetScores.from_fields(each) for each in fields.each("data_sets"))

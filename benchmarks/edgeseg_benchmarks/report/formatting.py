@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from edgeseg.evaluation.scores import OK
-from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import Latency, Row
+from edgeseg_benchmarks.record.row import BenchRow, Latency
 
 STAGES = {
     "decode": "decode",
@@ -33,12 +33,12 @@ def latencies(latency: Latency | None) -> list[str]:
     return [f"{name} {value}" for name, value in percentiles(latency).items()]
 
 
-def stage_lines(row: Row) -> list[str]:
+def stage_lines(row: BenchRow) -> list[str]:
     """Median of each stage."""
     return [f"{STAGES.get(name, name)} {ms(value)}" for name, value in row.stages_ms.items()]
 
 
-def costs(row: Row) -> dict[str, str]:
+def costs(row: BenchRow) -> dict[str, str]:
     """File, memory, cold start, arithmetic: each with its unit, by the words that follow it."""
     told = {
         "file": None if row.file_bytes is None else f"{row.file_bytes / 1e6:.2f} MB",
@@ -51,17 +51,17 @@ def costs(row: Row) -> dict[str, str]:
     return {words: figure for words, figure in told.items() if figure is not None}
 
 
-def cost_lines(row: Row) -> list[str]:
+def cost_lines(row: BenchRow) -> list[str]:
     """`3.93 MB file` and so on, then the kernels."""
     return [*(f"{figure} {words}" for words, figure in costs(row).items()), *kernel_lines(row)]
 
 
-def kernel_lines(row: Row) -> list[str]:
+def kernel_lines(row: BenchRow) -> list[str]:
     """`25 conv float32`: how many convolutions ran in which data type."""
     return [f"{count} conv {kind}" for kind, count in row.kernels.items()]
 
 
-def dice(bench: Bench, row: Row) -> dict[str, list[str]]:
+def dice(bench: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
     """Of each data set the mean Dice, and how far it dropped under FP32's where there is that to compare with."""
     drops, told = bench.dice_drops(row), {}
     for data_set in row.data_sets:
@@ -72,7 +72,7 @@ def dice(bench: Bench, row: Row) -> dict[str, list[str]]:
     return told
 
 
-def dice_lines(bench: Bench, row: Row) -> list[str]:
+def dice_lines(bench: BenchRecord, row: BenchRow) -> list[str]:
     """`drive test 0.7882`, `drop 0.0004`."""
     return [
         line
@@ -105,7 +105,7 @@ def bound_line(bound: Bound) -> str:
     return f"{bound.name}: {found}{on}; aim at most {aim}: {'' if bound.reached else 'not '}reached"
 
 
-def bound_lines(bench: Bench) -> list[str]:
+def bound_lines(bench: BenchRecord) -> list[str]:
     """A heading that names the model, then a line for each; nothing where they were not measured."""
     if not bench.bounds:
         return []

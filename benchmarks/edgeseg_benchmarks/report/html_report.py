@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from edgeseg_benchmarks.record.bench import Bench
+from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.report import html_table
 from edgeseg_benchmarks.report.formatting import bound_lines
-from edgeseg_benchmarks.report.plots import pictures
+from edgeseg_benchmarks.report.plots import draw_plots
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 90rem; padding: 1rem; color: #222 }
@@ -23,7 +23,7 @@ dd { margin: 0; overflow-wrap: anywhere }
 """
 
 
-def page(bench: Bench) -> str:
+def render_page(bench: BenchRecord) -> str:
     """The page: warnings, table, bounds, pictures, device."""
     title = f"edgeseg bench on {bench.device.name}"
     body = "\n".join(
@@ -45,7 +45,7 @@ def page(bench: Bench) -> str:
     )
 
 
-def _bounds(bench: Bench) -> str:
+def _bounds(bench: BenchRecord) -> str:
     heading, *lines = bound_lines(bench) or [""]
     entries = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return (
@@ -55,16 +55,16 @@ def _bounds(bench: Bench) -> str:
     )
 
 
-def _pictures(bench: Bench) -> str:
+def _pictures(bench: BenchRecord) -> str:
     figures = "\n".join(
         f'<figure><img alt="{escape(caption)}" src="data:image/svg+xml;base64,{base64.b64encode(data).decode()}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
-        for caption, data in pictures(bench, "svg").values()
+        for caption, data in draw_plots(bench, "svg").values()
     )
     return f'<h2>Pictures</h2>\n<div class="pictures">{figures}</div>' if figures else ""
 
 
-def _device(bench: Bench) -> str:
+def _device(bench: BenchRecord) -> str:
     device = bench.device
     facts = {
         "board": device.board,

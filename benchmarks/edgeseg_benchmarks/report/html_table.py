@@ -8,8 +8,8 @@ from functools import partial
 from html import escape
 from itertools import groupby
 
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, costs, dice, ms, percentiles, ratio_text
 
 STYLE = """
@@ -42,10 +42,10 @@ class Column:
 
     group: str
     heading: str
-    cell: Callable[[Row], Sequence[str]]
+    cell: Callable[[BenchRow], Sequence[str]]
 
 
-def table(bench: Bench) -> str:
+def table(bench: BenchRecord) -> str:
     """HTML; wider than a phone, it scrolls inside of its frame while the rows' names stand still."""
     columns = list(_columns(bench))
     rows = "\n".join(_row(row, columns) for row in bench.rows)
@@ -55,7 +55,7 @@ def table(bench: Bench) -> str:
     )
 
 
-def _columns(bench: Bench) -> Iterator[Column]:
+def _columns(bench: BenchRecord) -> Iterator[Column]:
     for name in PERCENTILES:
         yield Column("network alone, ms", name, partial(_network, name))
     for name in PERCENTILES:
@@ -71,40 +71,40 @@ def _columns(bench: Bench) -> Iterator[Column]:
         yield Column("Dice", name, partial(_dice, bench, name))
 
 
-def _network(name: str, row: Row) -> list[str]:
+def _network(name: str, row: BenchRow) -> list[str]:
     ratio = [ratio_text(row.ratio_to_first)] if name == MEDIAN else []
     return [percentiles(row.network_ms).get(name, ""), *ratio]
 
 
-def _end_to_end(name: str, row: Row) -> list[str]:
+def _end_to_end(name: str, row: BenchRow) -> list[str]:
     ratio = [ratio_text(row.end_to_end_ratio_to_first)] if name == MEDIAN else []
     return [percentiles(row.end_to_end_ms).get(name, ""), *ratio]
 
 
-def _speed(row: Row) -> list[str]:
+def _speed(row: BenchRow) -> list[str]:
     return ["" if row.frames_per_second is None else f"{row.frames_per_second:.2f}"]
 
 
-def _stage(stage: str, row: Row) -> list[str]:
+def _stage(stage: str, row: BenchRow) -> list[str]:
     return [ms(row.stages_ms[stage]) if stage in row.stages_ms else ""]
 
 
-def _cost(words: str, row: Row) -> list[str]:
+def _cost(words: str, row: BenchRow) -> list[str]:
     return [costs(row).get(words, "")]
 
 
-def _arithmetic(row: Row) -> list[str]:
+def _arithmetic(row: BenchRow) -> list[str]:
     told = costs(row)
     return [told.get("GFLOP/s", ""), told.get("of peak", "")]
 
 
-def _kernels(row: Row) -> list[str]:
+def _kernels(row: BenchRow) -> list[str]:
     """`float32`, and below it how many convolutions."""
     lines = [part for kind, number in row.kernels.items() for part in (kind, f"{number} conv")]
     return lines or [""]
 
 
-def _dice(bench: Bench, name: str, row: Row) -> list[str]:
+def _dice(bench: BenchRecord, name: str, row: BenchRow) -> list[str]:
     return dice(bench, row).get(name, [""])
 
 
@@ -128,7 +128,7 @@ def _edge(columns: Sequence[Column], k: int) -> str:
     return ' class="first"' if not k or columns[k].group != columns[k - 1].group else ""
 
 
-def _row(row: Row, columns: Sequence[Column]) -> str:
+def _row(row: BenchRow, columns: Sequence[Column]) -> str:
     """A `tbody`; what a row must say of itself stands below its figures, in a line of its own."""
     lines = [_figures(row, columns)]
     if row.remarks:
@@ -138,7 +138,7 @@ def _row(row: Row, columns: Sequence[Column]) -> str:
     return f"<tbody><tr>{about}{'</tr><tr>'.join(lines)}</tr></tbody>"
 
 
-def _figures(row: Row, columns: Sequence[Column]) -> str:
+def _figures(row: BenchRow, columns: Sequence[Column]) -> str:
     if not row.ok:
         return f'<td class="failed" colspan="{len(columns)}">FAILED: {escape(row.status)}</td>'
     return "".join(
@@ -151,7 +151,7 @@ def _cell(lines: Sequence[str]) -> str:
     return escape(first) + "".join(f"<small>{escape(line)}</small>" for line in others if line)
 
 
-def _about(row: Row) -> Iterator[str]:
+def _about(row: BenchRow) -> Iterator[str]:
     threads = f"{row.key.threads}&nbsp;thread{'' if row.key.threads == 1 else 's'}"
     size = "" if row.size_px is None else f", {row.size_px}&nbsp;px"
     yield f"<b>{escape(row.key.model)} {escape(row.key.precision)}</b>"

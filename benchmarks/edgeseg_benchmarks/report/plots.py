@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, ms
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
@@ -32,9 +32,9 @@ STYLE: Any = {
 }  # fmt: skip
 
 
-def pictures(bench: Bench, kind: Literal["png", "svg"]) -> dict[str, tuple[str, bytes]]:
+def draw_plots(bench: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, tuple[str, bytes]]:
     """Name -> caption and file of each picture that the record has figures for."""
-    drawn: dict[str, tuple[str, Callable[[Bench], Figure]]] = {
+    drawn: dict[str, tuple[str, Callable[[BenchRecord], Figure]]] = {
         "latency_dice": (
             "Network latency against Dice; the area is the file's size",
             _latency_dice,
@@ -60,7 +60,7 @@ def _saved(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     return buffer.getvalue()
 
 
-def label(row: Row, bench: Bench) -> str:
+def label(row: BenchRow, bench: BenchRecord) -> str:
     """Short, but it tells all in which rows differ; a long name of a model is cut."""
     keys = [r.key for r in bench.rows]
     parts = [_plain(row.key.model, LONGEST_NAME), row.key.precision]
@@ -69,7 +69,7 @@ def label(row: Row, bench: Bench) -> str:
     return " ".join(parts)
 
 
-def _latency_dice(bench: Bench) -> Figure:
+def _latency_dice(bench: BenchRecord) -> Figure:
     """Dice is the mean over the data sets; a colour is a precision, a shape what it ran in, a word the model."""
     figure = Figure(figsize=(4.6, 4.1), layout="constrained")
     axes: Axes = figure.subplots()
@@ -116,12 +116,12 @@ def _latency_dice(bench: Bench) -> Figure:
 class Point(NamedTuple):
     """A row where it stands."""
 
-    row: Row
+    row: BenchRow
     ms: float
     dice: float
 
 
-def _ran_in(row: Row, bench: Bench) -> str:
+def _ran_in(row: BenchRow, bench: BenchRecord) -> str:
     """The runtime, with its threads where they differ."""
     several = len({each.key.threads for each in bench.rows}) > 1
     return f"{row.key.runtime}, {row.key.threads} thr." if several else row.key.runtime
@@ -152,12 +152,12 @@ def _plain(text: str, most: int) -> str:
     return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")
 
 
-def _dice(row: Row) -> float | None:
+def _dice(row: BenchRow) -> float | None:
     means = [data_set.mean.dice for data_set in row.data_sets if data_set.mean is not None]
     return sum(means) / len(means) if means else None
 
 
-def _stages(bench: Bench) -> Figure:
+def _stages(bench: BenchRecord) -> Figure:
     """A bar a row, its name above it; one that takes far longer than the next is cut off and told in figures."""
     rows = [row for row in bench.rows if row.stages_ms]
     figure = Figure(figsize=(4.6, 1.4 + 0.37 * len(rows)), layout="constrained")

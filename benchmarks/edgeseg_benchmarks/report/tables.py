@@ -13,9 +13,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import printable
-from edgeseg_benchmarks.record.bench import Bench
-from edgeseg_benchmarks.record.row import Row
+from edgeseg.console import safe_text
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     bound_lines,
@@ -30,24 +30,24 @@ WORDS, GAP = 16, 3
 """Letters that a column of words has at least, and that lie between two columns."""
 
 
-def to_table(bench: Bench) -> Group:
+def to_table(bench: BenchRecord) -> Group:
     """For a terminal: the table, the bounds, what it was measured on, and what makes it doubtful."""
-    bounds = [Text(), *map(printable, bound_lines(bench))] if bench.bounds else []
-    return Group(_Figures(bench), *bounds, Text(), *map(printable, _notes(bench)))
+    bounds = [Text(), *map(safe_text, bound_lines(bench))] if bench.bounds else []
+    return Group(_Figures(bench), *bounds, Text(), *map(safe_text, _notes(bench)))
 
 
 @dataclass(frozen=True)
 class _Figures:
     """A line a row where the console is wide enough, else a row's figures below each other: none is ever cut off."""
 
-    bench: Bench
+    bench: BenchRecord
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = _wide(self.bench)
         yield wide if _width(wide) <= options.max_width else _narrow(self.bench)
 
 
-def _headings(bench: Bench) -> list[str]:
+def _headings(bench: BenchRecord) -> list[str]:
     return [
         "network ms",
         "end to end ms",
@@ -57,7 +57,7 @@ def _headings(bench: Bench) -> list[str]:
     ]
 
 
-def _wide(bench: Bench) -> Table:
+def _wide(bench: BenchRecord) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True, title_justify="left"
     )
@@ -83,7 +83,7 @@ def _width(table: Table) -> int:
     return sum(columns) + GAP * (len(columns) - 1)
 
 
-def _narrow(bench: Bench) -> Table:
+def _narrow(bench: BenchRecord) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -93,24 +93,24 @@ def _narrow(bench: Bench) -> Table:
         table.add_row("row", _row_cell(row))
         for heading, lines in zip(_headings(bench), _cells(bench, row), strict=True):
             if lines and row.ok:
-                table.add_row(heading, printable(", ".join(filter(None, lines))))
+                table.add_row(heading, safe_text(", ".join(filter(None, lines))))
     return table
 
 
-def _row_cell(row: Row) -> Text:
+def _row_cell(row: BenchRow) -> Text:
     threads = f"{row.key.threads} thread{'' if row.key.threads == 1 else 's'}"
     size = "" if row.size_px is None else f", {row.size_px} px"
     cell = _lines([f"{row.key.model} {row.key.precision}", f"{row.key.runtime}, {threads}{size}"])
     if row.taken_by_auto:
         cell.append("\ntaken by auto here", "green")
     if not row.ok:
-        cell.append_text(Text("\nFAILED: ", "red") + printable(row.status))
+        cell.append_text(Text("\nFAILED: ", "red") + safe_text(row.status))
     for remark in row.remarks:
-        cell.append_text(Text("\n") + Text(printable(remark).plain, "yellow"))
+        cell.append_text(Text("\n") + Text(safe_text(remark).plain, "yellow"))
     return cell
 
 
-def _cells(bench: Bench, row: Row) -> list[list[str]]:
+def _cells(bench: BenchRecord, row: BenchRow) -> list[list[str]]:
     """Under the headings; a data set's Dice only where the record has one."""
     if not row.ok:
         return [["-"] for _ in _headings(bench)]
@@ -126,10 +126,10 @@ def _cells(bench: Bench, row: Row) -> list[list[str]]:
 
 
 def _lines(lines: Sequence[str]) -> Text:
-    return Text("\n").join(printable(line) for line in lines if line)
+    return Text("\n").join(safe_text(line) for line in lines if line)
 
 
-def _notes(bench: Bench) -> Iterator[str]:
+def _notes(bench: BenchRecord) -> Iterator[str]:
     device = bench.device
     memory = f"{device.memory_bytes / 2**30:.1f} GiB"
     yield f"on {device.name}, {device.usable_cores} of {device.cores} cores, {memory}, {device.os}"
@@ -141,7 +141,7 @@ def _notes(bench: Bench) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in bench.warnings)
 
 
-def to_csv(bench: Bench) -> str:
+def to_csv(bench: BenchRecord) -> str:
     """One line a row, figures at full precision, empty where there is none."""
     rows = [_flat(bench, row) for row in bench.rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -152,7 +152,7 @@ def to_csv(bench: Bench) -> str:
     return stream.getvalue()
 
 
-def _flat(bench: Bench, row: Row) -> dict[str, object]:
+def _flat(bench: BenchRecord, row: BenchRow) -> dict[str, object]:
     told = row.to_dict()
     flat: dict[str, object] = {
         key: told[key] for key in ("model", "precision", "runtime", "threads", "status")

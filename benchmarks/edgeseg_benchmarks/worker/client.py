@@ -68,7 +68,7 @@ def die_with_parent() -> None:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-class Process:
+class WorkerProcess:
     """A worker (`edgeseg_benchmarks.worker.row_worker`), asked over pipes.
 
     Args:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from edgeseg_benchmarks.rows import Candidate
+from edgeseg_benchmarks.rows import RowSpec
 from edgeseg_benchmarks.worker.affinity import pinned
 from edgeseg_benchmarks.worker.client import python
-from edgeseg_benchmarks.worker.subprocess_timing import spend
+from edgeseg_benchmarks.worker.subprocess_timing import time_command
 
 SLOW_MS = 5000
 """From here on once is enough."""
 
 
-def cold_start(candidate: Candidate, photograph: Path, timeout_s: float) -> float:
+def cold_start(candidate: RowSpec, photograph: Path, timeout_s: float) -> float:
     """Milliseconds until `edgeseg run` prints a line, once the mask is written; the overlay is not.
 
     Raises:
@@ -30,10 +30,10 @@ def cold_start(candidate: Candidate, photograph: Path, timeout_s: float) -> floa
             "--no-overlay",
         ]
         with pinned(candidate.key.threads):
-            return spend([*command, *run_options(candidate)], timeout_s).first_line_ms
+            return time_command([*command, *run_options(candidate)], timeout_s).first_line_ms
 
 
-def run_options(candidate: Candidate) -> list[str]:
+def run_options(candidate: RowSpec) -> list[str]:
     """Of `edgeseg run`, so that it computes as the row does."""
     key = candidate.key
     return ["--model", str(candidate.file), "--runtime", key.runtime, "--threads", str(key.threads)]

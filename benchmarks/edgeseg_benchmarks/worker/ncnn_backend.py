@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import ModelError, SurroundingsError
+from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.arrays import Probability
 
 CONVERSION_TIMEOUT_S = 600
@@ -28,7 +28,7 @@ class Ncnn:
         try:
             import ncnn
         except ImportError as error:
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"ncnn is not available ({error}); pip install --no-deps ncnn pnnx"
             ) from error
         self._ncnn: Any = ncnn
@@ -73,7 +73,7 @@ def convert(file: Path, size: int, folder: Path) -> None:
     """
     place = find_spec("pnnx")
     if place is None or place.origin is None:
-        raise SurroundingsError(
+        raise SystemSetupError(
             "ncnn needs pnnx to read model files; pip install --no-deps ncnn pnnx"
         )
     shutil.copyfile(file, folder / "model.onnx")

@@ -23,7 +23,7 @@ from edgeseg_benchmarks.worker.client import die_with_parent
 Answer = dict[str, object]
 
 
-class Row:
+class MeasuredRow:
     """A loaded model, and the photograph that it is timed on."""
 
     def __init__(self, file: str, runtime: str, threads: int, photographs: list[str]) -> None:
@@ -47,10 +47,10 @@ class Row:
 
     def _tensor(self) -> Any:  # noqa: ANN401
         from edgeseg.field_of_view.detect import field_of_view
-        from edgeseg.imaging.photo import decode
+        from edgeseg.imaging.photo import decode_photo
         from edgeseg.preprocessing.prepare import preprocess
 
-        how, photo = self.segmenter.card.preprocessing, decode(self.photographs[0])
+        how, photo = self.segmenter.card.preprocessing, decode_photo(self.photographs[0])
         return preprocess(photo, field_of_view(photo, how.fov, "photograph"), how).tensor
 
     def answer(self, what: str, request: Mapping[str, Any]) -> Answer:
@@ -133,7 +133,7 @@ class Worker:
     """Answers one request after the other."""
 
     def __init__(self) -> None:
-        self.row: Row | None = None
+        self.row: MeasuredRow | None = None
 
     def answer(self, request: Mapping[str, Any]) -> Answer:
         """What was asked for, or `error`."""
@@ -150,7 +150,7 @@ class Worker:
         what = request["do"]
         if what == "load":
             pin(request["threads"])
-            self.row = Row(
+            self.row = MeasuredRow(
                 request["file"], request["runtime"], request["threads"], request["photographs"]
             )
             return self.row.facts()
@@ -158,10 +158,10 @@ class Worker:
             pin(request["threads"])
             return matrix_product(request["side"])
         if what == "kernels":
-            from edgeseg.runtimes.onnx_profile import kernels
+            from edgeseg.runtimes.onnx_profile import kernel_types
 
             pin(request["threads"])
-            return {"kernels": kernels(Path(request["file"]), request["threads"])}
+            return {"kernels": kernel_types(Path(request["file"]), request["threads"])}
         if what == "frame":
             from edgeseg_benchmarks.yardsticks import Pace, frame
 

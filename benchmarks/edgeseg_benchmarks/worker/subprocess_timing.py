@@ -13,7 +13,7 @@ from edgeseg_benchmarks.worker.client import RowError, environment
 
 
 @dataclass(frozen=True)
-class Spent:
+class CommandTiming:
     """What a command took, and what it said.
 
     Attributes:
@@ -27,7 +27,9 @@ class Spent:
     printed: str
 
 
-def spend(command: Sequence[str], timeout_s: float, name: str = "edgeseg run") -> Spent:
+def time_command(
+    command: Sequence[str], timeout_s: float, name: str = "edgeseg run"
+) -> CommandTiming:
     """Run a command to its end.
 
     Args:
@@ -65,4 +67,4 @@ def spend(command: Sequence[str], timeout_s: float, name: str = "edgeseg run") -
             raise RowError(
                 f"`{name}` failed: {''.join(filter(str.isprintable, ''.join(lines)))[:300]}"
             )
-    return Spent(first * 1e3, whole * 1e3, (line + rest).decode(errors="replace"))
+    return CommandTiming(first * 1e3, whole * 1e3, (line + rest).decode(errors="replace"))

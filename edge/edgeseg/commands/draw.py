@@ -49,7 +49,7 @@ def _pictures(seed: int, size: int, truth: bool) -> list[tuple[str, bytes]]:
     """PNG files of one drawing, each with its folder; with the truth, as `pairs` has them."""
     # OpenCV is heavy: `edgeseg draw --help` does without.
     from edgeseg.imaging.photo import encode_png
-    from edgeseg.synthetic import draw as draw_fundus
+    from edgeseg.synthetic import generate_photo as draw_fundus
 
     drawn = draw_fundus(seed, size)
     if not truth:

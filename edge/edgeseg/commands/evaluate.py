@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from edgeseg.datasets import DataSet, SplitChoice
-    from edgeseg.evaluation.protocols import Comparison, Watch
+    from edgeseg.evaluation.protocols import Comparison, OnPhotograph
     from edgeseg.evaluation.result import EvaluationProtocol
-    from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence
+    from edgeseg.evaluation.scores import DataSetScores, PhotographScores
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
     from edgeseg.segmenter import Segmenter
@@ -60,9 +60,9 @@ def evaluate(
 
     A photograph that cannot be segmented is reported and counted, and the rest goes on (exit code 3).
     """
-    from edgeseg.console import show
-    from edgeseg.evaluation.protocols import threshold_of
-    from edgeseg.evaluation.result import Evidence
+    from edgeseg.console import print_table
+    from edgeseg.evaluation.protocols import evaluation_threshold
+    from edgeseg.evaluation.result import EvaluationResult
     from edgeseg.segmenter import Segmenter
     from edgeseg.system.files import make_folder
 
@@ -77,18 +77,18 @@ def evaluate(
     if figures is not None:
         _check_collisions(data_sets)
         make_folder(figures)
-    evidence = Evidence(
+    evidence = EvaluationResult(
         model=segmenter.file.name if segmenter else "second-observer",
         precision=segmenter.card.precision if segmenter else "",
         runtime=segmenter.runtime.name if segmenter else "",
         protocol=protocol,
-        threshold=threshold_of(segmenter, protocol),
+        threshold=evaluation_threshold(segmenter, protocol),
         data_sets=tuple(_evaluate_all(data_sets, segmenter, protocol, figures)),
     )
     if as_json:
         click.echo(json.dumps(evidence.to_dict(), indent=2, allow_nan=False))
     else:
-        show(evidence.to_tables())
+        print_table(evidence.to_tables())
     _tell_failures(evidence.data_sets)
 
 
@@ -135,7 +135,7 @@ def _evaluate_all(
     segmenter: Segmenter | None,
     protocol: EvaluationProtocol,
     figures: Path | None,
-) -> list[DataSetEvidence]:
+) -> list[DataSetScores]:
     """One after the other; progress goes to standard error, and only to a terminal."""
     from rich.console import Console
     from rich.progress import Progress
@@ -152,16 +152,16 @@ def _evaluate_all(
         ]
 
 
-def _watch(data_set: DataSet, bar: Progress, figures: Path | None) -> Watch:
-    from edgeseg.console import printable
+def _watch(data_set: DataSet, bar: Progress, figures: Path | None) -> OnPhotograph:
+    from edgeseg.console import safe_text
 
     task = bar.add_task(data_set.name, total=len(data_set.pairs))
 
-    def note(photograph: PhotographEvidence, comparison: Comparison | None) -> None:
+    def note(photograph: PhotographScores, comparison: Comparison | None) -> None:
         if comparison is None:
             failure = f"edgeseg: {data_set.name} {photograph.name}: {photograph.status}"
             bar.console.print(
-                printable(failure), soft_wrap=True
+                safe_text(failure), soft_wrap=True
             )  # above the bar, where there is one
         elif figures is not None:
             _draw(comparison, figures / _figure_name(data_set.name, photograph.name))
@@ -174,15 +174,15 @@ def _draw(comparison: Comparison, file: Path) -> None:
     """Photograph on the left, prediction over truth on the right."""
     import numpy as np
 
-    from edgeseg.imaging.overlay import difference
+    from edgeseg.imaging.overlay import draw_error_map
     from edgeseg.imaging.photo import encode_png
     from edgeseg.system.files import write_atomically
 
-    vessels = difference(comparison.found, comparison.truth, comparison.counted)
+    vessels = draw_error_map(comparison.found, comparison.truth, comparison.counted)
     write_atomically(file, encode_png(np.hstack([comparison.photo, vessels])))
 
 
-def _tell_failures(data_sets: Sequence[DataSetEvidence]) -> None:
+def _tell_failures(data_sets: Sequence[DataSetScores]) -> None:
     """Exit code 3 where a photograph could not be scored: its data set's mean is without it."""
     failed = sum(data_set.failed for data_set in data_sets)
     if failed:

@@ -27,9 +27,9 @@ def info(file: str, as_json: bool) -> None:
     Of a shipped name, the file that `edgeseg run` would take on this machine.
     """
     from edgeseg.device import cpu
-    from edgeseg.models.catalog import find_model
+    from edgeseg.models.catalog import resolve_model
 
-    model = find_model(file, "auto", cpu.features())
+    model = resolve_model(file, "auto", cpu.cpu_features())
     if as_json:
         click.echo(json.dumps(_to_dict(model), indent=2, allow_nan=False))
     else:
@@ -47,18 +47,18 @@ def _to_dict(model: ModelFile) -> dict[str, object]:
 def _print(model: ModelFile) -> None:
     from rich.table import Table
 
-    from edgeseg.console import printable, show
+    from edgeseg.console import print_table, safe_text
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row(
         "file",
-        printable(f"{model.path} ({model.path.stat().st_size / 1e6:.2f} MB; {model.reason})"),
+        safe_text(f"{model.path} ({model.path.stat().st_size / 1e6:.2f} MB; {model.reason})"),
     )
     for heading, text in _rows(model.card):
-        table.add_row(heading, printable(text))
-    show(table)
+        table.add_row(heading, safe_text(text))
+    print_table(table)
 
 
 def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
 
 
-def number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     """Refuses NaN, which lies in every range of click's."""
     if value is not None and math.isnan(value):
         raise click.BadParameter("'nan' is no number", ctx, param)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.inputs import Part
-    from edgeseg.run.runner import Run
+    from edgeseg.run.runner import Runner
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
-    from edgeseg.system.signals import Stop
+    from edgeseg.system.signals import StopRequest
 
 FOLDER = Path("vessels")
 
@@ -104,17 +104,17 @@ def run(
 
             network = Network(model, precision, runtime, threads, threshold, provider)
             from edgeseg._version import __version__
-            from edgeseg.run.runner import Run, sources_of
-            from edgeseg.run.stages import Maker, Wanted
+            from edgeseg.run.runner import Runner, sources_of
+            from edgeseg.run.stages import Maker, RunOptions
             from edgeseg.segmenter import Segmenter
-            from edgeseg.system.files import make_folder, remove_left_over
+            from edgeseg.system.files import make_folder, remove_stale_temporaries
 
         @cache
         def ready() -> None:
             """The model is loaded, and the folder made: not for a model that is refused."""
             network.loaded()
             make_folder(output)
-            remove_left_over(output)
+            remove_stale_temporaries(output)
 
         sources = sources_of(inputs, camera, watch, output, newest, stop)
         parts: tuple[Part, ...] = (
@@ -122,8 +122,8 @@ def run(
             *_asked("overlay", overlay),
             *_asked("probability", probability),
         )
-        wanted = Wanted(output, parts, resume, skip_ungradable)
-        task = Run(
+        wanted = RunOptions(output, parts, resume, skip_ungradable)
+        task = Runner(
             Maker.of(Segmenter.over(network), __version__),
             wanted,
             ready,
@@ -135,7 +135,7 @@ def run(
         try:
             failed, total = _all(task, sources, stop)
         finally:
-            remove_left_over(output)
+            remove_stale_temporaries(output)
     if stop.asked:
         sys.exit(130 if stop.signal == signal.SIGINT else 0)
     if failed:
@@ -147,7 +147,7 @@ def _asked(part: Part, wanted: bool) -> tuple[Part, ...]:
     return (part,) if wanted else ()
 
 
-def _all(task: Run, sources: Iterator[Source], stop: Stop) -> tuple[int, int]:
+def _all(task: Runner, sources: Iterator[Source], stop: StopRequest) -> tuple[int, int]:
     """Each source in turn -> how many inputs failed, of how many."""
     failed = total = 0
     for source in sources:

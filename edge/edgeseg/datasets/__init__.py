@@ -6,14 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseg.datasets.pair import FilePair, Loaded, Pair, Split, SplitChoice, second_observers
+from edgeseg.datasets.pair import (
+    FilePair,
+    LoadedPair,
+    Pair,
+    Split,
+    SplitChoice,
+    second_observer_mask,
+)
 from edgeseg.datasets.published import read_chasedb1, read_drive, read_fives, read_hrf, read_stare
 from edgeseg.datasets.synthetic_pairs import read_synthetic
 from edgeseg.datasets.user_pairs import read_pairs
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import SystemSetupError, UsageError
 
 __all__ = [
-    "LICENCES", "READERS", "DataSet", "Loaded", "Pair", "Split", "SplitChoice", "open_data", "second_observers",
+    "LICENCES", "READERS", "DataSet", "LoadedPair", "Pair", "Split", "SplitChoice", "open_data", "second_observer_mask",
     "split_of",
 ]  # fmt: skip
 
@@ -74,7 +81,7 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
     else:
         folder = _without_tilde(Path(place))
         if not folder.is_dir():
-            raise SurroundingsError(f"{spec}: there is no folder {place}")
+            raise SystemSetupError(f"{spec}: there is no folder {place}")
         pairs = _read(name, folder)
     chosen, notice = split_of(pairs, split)
     if not chosen:
@@ -84,7 +91,7 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
             if there
             else "add some: its only photograph is set aside for validation"
         )
-        raise SurroundingsError(f"{spec}: no photographs of the split '{split}'; {why}")
+        raise SystemSetupError(f"{spec}: no photographs of the split '{split}'; {why}")
     # Only what is asked for: a download of DRIVE without the test set's masks still trains.
     for pair in chosen:
         if isinstance(pair, FilePair):
@@ -96,7 +103,7 @@ def _read(name: str, folder: Path) -> list[FilePair]:
     try:
         return READERS[name](folder)
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{error.filename or folder}: cannot be read ({error.strerror})"
         ) from error
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read, read_mask
+from edgeseg.imaging.photo import read_mask, read_photo
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedPair:
     """A pair in memory.
 
     Attributes:
@@ -42,7 +42,7 @@ class Pair(Protocol):
         """The part it belongs to; None where its data set does not say."""
         ...
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedPair:
         """The pair in memory."""
         ...
 
@@ -66,11 +66,11 @@ class FilePair:
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
-                raise SurroundingsError(
+                raise SystemSetupError(
                     f"{self.photo_file}: its mask {file} is missing; put it there or remove the pair"
                 )
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedPair:
         """The pair in memory.
 
         Raises:
@@ -78,22 +78,22 @@ class FilePair:
             SurroundingsError: a mask's size is not the photograph's, no vessel is marked, or the field of view
                 is empty.
         """
-        photo = read(self.photo_file)
+        photo = read_photo(self.photo_file)
         truth = _read_mask_for(photo, self.truth_file)
         if not truth.any():
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair"
             )
         fov = None if self.fov_file is None else _read_mask_for(photo, self.fov_file)
         if fov is not None and not fov.any():
             # Nothing would be counted, and every score be a perfect 1.
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"{self.fov_file}: the field of view is empty (all black); mend or remove it"
             )
-        return Loaded(photo, truth, fov)
+        return LoadedPair(photo, truth, fov)
 
 
-def second_observers(pair: Pair, photo: Photo) -> Mask:
+def second_observer_mask(pair: Pair, photo: Photo) -> Mask:
     """The vessels of a second human observer, (H, W) uint8 {0, 255}.
 
     Raises:
@@ -102,7 +102,7 @@ def second_observers(pair: Pair, photo: Photo) -> Mask:
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"no mask of a second observer ({file or 'published for drive, stare and chasedb1'})"
         )
     return _read_mask_for(photo, file)
@@ -112,7 +112,7 @@ def _read_mask_for(photo: Photo, file: Path) -> Mask:
     mask = read_mask(file)
     if mask.shape != photo.shape[:2]:
         have, want = (f"{shape[1]}x{shape[0]}" for shape in (mask.shape, photo.shape[:2]))
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: the mask is {have} pixels, its photograph {want}; both must be of one size"
         )
     return mask

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from edgeseg.datasets.pair import FilePair, Split
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 
 _ANY = "[!.]*"
 """Not what a Mac leaves beside the files on a memory stick (`._NAME`)."""
@@ -140,5 +140,5 @@ def _either(*files: Path) -> Path:
 
 def _whole(pairs: list[FilePair], folder: Path, layout: str) -> list[FilePair]:
     if not pairs:
-        raise SurroundingsError(f"{folder}: no photographs found; expected the layout of {layout}")
+        raise SystemSetupError(f"{folder}: no photographs found; expected the layout of {layout}")
     return pairs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgeseg.device.health import troubles
-from edgeseg.device.info import Device, describe
-from edgeseg.device.versions import versions
+from edgeseg.device.health import device_warnings
+from edgeseg.device.info import DeviceInfo, describe_device
+from edgeseg.device.versions import installed_versions
 
-__all__ = ["Device", "describe", "troubles", "versions"]
+__all__ = ["DeviceInfo", "describe_device", "device_warnings", "installed_versions"]

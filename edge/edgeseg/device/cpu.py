@@ -33,7 +33,7 @@ ARM_CORES: Mapping[str, str] = {
 """Part numbers in /proc/cpuinfo of cores that ARM designed: those of the boards and servers that people have."""
 
 
-def features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     """Flags that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...); empty where the system does not tell."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()
@@ -54,13 +54,13 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def telling(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+def performance_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     """Of its features, those in `TELLING`."""
-    have = features(cpuinfo)
+    have = cpu_features(cpuinfo)
     return tuple(feature for feature in TELLING if feature in have)
 
 
-def model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Its name, as x86 tells it; ARM tells who designed the core and which it is."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edgeseg.device.info import Device
+from edgeseg.device.info import DeviceInfo
 
 BUSY = 0.5
 """Load average from which something else computes; an idle board shows 0.0 to 0.2."""
 
 
-def troubles(device: Device) -> tuple[str, ...]:
+def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
     """Each a sentence, with its remedy where there is one."""
     found = []
     if device.bits == 32:

@@ -16,7 +16,7 @@ from edgeseg.fields import Fields
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceInfo:
     """The device at hand; it is not named, and no address or serial number is read.
 
     Attributes:
@@ -61,7 +61,7 @@ class Device:
         }
 
     @classmethod
-    def from_dict(cls, values: Fields) -> Device:
+    def from_dict(cls, values: Fields) -> DeviceInfo:
         """From what `to_dict` gives; what is missing stays unknown.
 
         Raises:
@@ -84,21 +84,21 @@ class Device:
         )
 
 
-def describe(root: Path = Path("/")) -> Device:
+def describe_device(root: Path = Path("/")) -> DeviceInfo:
     """The device at hand.
 
     Args:
         root: of the file system; another one for tests.
     """
     heat = read_throttling(root)
-    return Device(
+    return DeviceInfo(
         board=_board(root),
-        cpu=cpu.model(root / "proc/cpuinfo"),
+        cpu=cpu.cpu_model(root / "proc/cpuinfo"),
         machine=platform.machine(),
         bits=struct.calcsize("P") * 8,
         cores=os.cpu_count() or 0,
         usable_cores=cpu.usable_cores(),
-        features=cpu.telling(root / "proc/cpuinfo"),
+        features=cpu.performance_features(root / "proc/cpuinfo"),
         memory_bytes=psutil.virtual_memory().total,
         os=_system(root),
         governor=heat.governor,

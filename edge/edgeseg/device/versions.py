@@ -20,7 +20,7 @@ PACKAGES = (
 """By the names under which they are installed; none is loaded to ask."""
 
 
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """edgeseg, Python, and each of `PACKAGES` that is installed."""
     found = {"edgeseg": __version__, "python": platform.python_version()}
     for package in PACKAGES:

@@ -15,7 +15,7 @@ BINS = 4096
 
 
 @dataclass(frozen=True)
-class Counts:
+class PixelCounts:
     """Pixels by what was found and what is there."""
 
     true_positive: int
@@ -59,7 +59,7 @@ class Counts:
         return self.true_positive + self.false_positive + self.false_negative + self.true_negative
 
 
-def count(found: Mask, truth: Mask, inside: Mask | None = None) -> Counts:
+def count_pixels(found: Mask, truth: Mask, inside: Mask | None = None) -> PixelCounts:
     """Compare two masks (H, W) uint8 {0, 255}, over the whole frame or where `inside` is not 0."""
     if inside is not None:
         found, truth = (
@@ -68,11 +68,11 @@ def count(found: Mask, truth: Mask, inside: Mask | None = None) -> Counts:
     total = truth.size if inside is None else cv2.countNonZero(inside)
     both = cv2.countNonZero(cv2.bitwise_and(found, truth))
     of_found, of_truth = cv2.countNonZero(found), cv2.countNonZero(truth)
-    return Counts(both, of_found - both, of_truth - both, total - of_found - of_truth + both)
+    return PixelCounts(both, of_found - both, of_truth - both, total - of_found - of_truth + both)
 
 
 @dataclass(frozen=True)
-class Curve:
+class ThresholdCurve:
     """Vessel and background pixels of a photograph by probability: (BINS,) int64 each, rising probability."""
 
     vessel: npt.NDArray[np.int64]
@@ -95,13 +95,15 @@ class Curve:
         return np.where(whole == 0, 1.0, 2 * found_vessel / np.maximum(whole, 1))
 
 
-def curve(probability: Probability, truth: Mask, inside: Mask | None = None) -> Curve:
+def threshold_curve(
+    probability: Probability, truth: Mask, inside: Mask | None = None
+) -> ThresholdCurve:
     """Probability (H, W) float32 against truth (H, W) {0, 255}, whole frame or where `inside` is not 0."""
     bins = np.minimum((probability * BINS).astype(np.int32), BINS - 1)
     where = slice(None) if inside is None else inside != 0
     bins, vessel = bins[where].ravel(), (truth != 0)[where].ravel()
     both = np.bincount(bins + BINS * vessel, minlength=2 * BINS).astype(np.int64)
-    return Curve(both[BINS:], both[:BINS])
+    return ThresholdCurve(both[BINS:], both[:BINS])
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -25,14 +25,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.datasets import DataSet, Loaded, Pair, second_observers
-from edgeseg.errors import PhotographError, SurroundingsError
-from edgeseg.evaluation.metrics import count, curve
+from edgeseg.datasets import DataSet, LoadedPair, Pair, second_observer_mask
+from edgeseg.errors import PhotoError, SystemSetupError
+from edgeseg.evaluation.metrics import count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.segmenter import Segmenter
 
 Kind = TypeVar("Kind", np.uint8, np.float32)
@@ -61,11 +61,11 @@ class Comparison:
 
     def scores(self) -> Scores:
         """All of them, from this one comparison."""
-        counts = count(self.found, self.truth, self.counted)
+        counts = count_pixels(self.found, self.truth, self.counted)
         auc = (
             math.nan
             if self.probability is None
-            else curve(self.probability, self.truth, self.counted).auc
+            else threshold_curve(self.probability, self.truth, self.counted).auc
         )
         return Scores(
             dice=counts.dice,
@@ -77,7 +77,7 @@ class Comparison:
         )
 
 
-Watch = Callable[[PhotographEvidence, "Comparison | None"], None]
+OnPhotograph = Callable[[PhotographScores, "Comparison | None"], None]
 """Told of each photograph when it is done; of one that could not be scored there is no comparison."""
 
 
@@ -85,8 +85,8 @@ def evaluate(
     segmenter: Segmenter | None,
     data_set: DataSet,
     protocol: EvaluationProtocol,
-    watch: Watch | None = None,
-) -> DataSetEvidence:
+    watch: OnPhotograph | None = None,
+) -> DataSetScores:
     """Score every photograph of a data set; of one that cannot be scored the reason is recorded, and the rest goes on.
 
     Args:
@@ -104,10 +104,10 @@ def evaluate(
         photographs.append(evidence)
         if watch is not None:
             watch(evidence, comparison)
-    return DataSetEvidence(data_set.name, data_set.split, tuple(photographs))
+    return DataSetScores(data_set.name, data_set.split, tuple(photographs))
 
 
-def threshold_of(segmenter: Segmenter | None, protocol: EvaluationProtocol) -> float:
+def evaluation_threshold(segmenter: Segmenter | None, protocol: EvaluationProtocol) -> float:
     """Probability from which a pixel counts as vessel."""
     return (
         segmenter.threshold
@@ -116,8 +116,8 @@ def threshold_of(segmenter: Segmenter | None, protocol: EvaluationProtocol) -> f
     )
 
 
-def compare(
-    segmenter: Segmenter, loaded: Loaded, protocol: EvaluationProtocol, name: str
+def compare_with_manual(
+    segmenter: Segmenter, loaded: LoadedPair, protocol: EvaluationProtocol, name: str
 ) -> Comparison:
     """Segment one photograph, and lay the result and the manual mask over each other.
 
@@ -132,7 +132,7 @@ def compare(
     )
 
 
-def compare_observers(loaded: Loaded, second: Mask, protocol: EvaluationProtocol) -> Comparison:
+def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
     """Lay a second observer's vessels (H, W) {0, 255} over the first's, as a model's that saw the same photograph."""
     if protocol == "native":
         return Comparison(loaded.photo, None, second, loaded.truth, loaded.fov)
@@ -141,7 +141,7 @@ def compare_observers(loaded: Loaded, second: Mask, protocol: EvaluationProtocol
 
 
 def _stretched_comparison(
-    loaded: Loaded, probability: Probability, protocol: EvaluationProtocol
+    loaded: LoadedPair, probability: Probability, protocol: EvaluationProtocol
 ) -> Comparison:
     """Probability (512, 512) over the stretched photograph, compared with the stretched mask."""
     if protocol == "reference-aligned":
@@ -154,16 +154,18 @@ def _stretched_comparison(
 
 def _judge(
     segmenter: Segmenter | None, pair: Pair, protocol: EvaluationProtocol
-) -> tuple[PhotographEvidence, Comparison | None]:
+) -> tuple[PhotographScores, Comparison | None]:
     try:
         loaded = pair.load()
         if segmenter is None:
-            comparison = compare_observers(loaded, second_observers(pair, loaded.photo), protocol)
+            comparison = compare_observers(
+                loaded, second_observer_mask(pair, loaded.photo), protocol
+            )
         else:
-            comparison = compare(segmenter, loaded, protocol, pair.name)
-    except (PhotographError, SurroundingsError) as error:
-        return PhotographEvidence(pair.name, None, str(error)), None
-    return PhotographEvidence(pair.name, comparison.scores()), comparison
+            comparison = compare_with_manual(segmenter, loaded, protocol, pair.name)
+    except (PhotoError, SystemSetupError) as error:
+        return PhotographScores(pair.name, None, str(error)), None
+    return PhotographScores(pair.name, comparison.scores()), comparison
 
 
 def _in_reference_frame(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
@@ -182,7 +184,7 @@ def _in_reference_frame(segmenter: Segmenter, photo: Photo, name: str) -> Probab
     return segmenter.segment(_stretched(photo), name, stretched).probability
 
 
-def _stretches_by_itself(how: Preprocessing) -> bool:
+def _stretches_by_itself(how: PreprocessingConfig) -> bool:
     return (how.crop, how.fit, how.size) == ("frame", "stretch", REFERENCE_SIZE)
 
 

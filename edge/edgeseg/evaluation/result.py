@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import narrow_table, printable
-from edgeseg.evaluation.scores import HEADINGS, DataSetEvidence, Scores, figures
+from edgeseg.console import narrow_table, safe_text
+from edgeseg.evaluation.scores import HEADINGS, DataSetScores, Scores, format_scores
 
 EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-aligned"]
 
@@ -55,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvaluationResult:
     """What is known of a model.
 
     Attributes:
@@ -75,7 +75,7 @@ class Evidence:
     runtime: str
     protocol: EvaluationProtocol
     threshold: float
-    data_sets: tuple[DataSetEvidence, ...]
+    data_sets: tuple[DataSetScores, ...]
     file: str = ""
     file_bytes: int = 0
     checks: tuple[Check, ...] = ()
@@ -124,7 +124,7 @@ class Evidence:
             numbers = (
                 "" if number is None else f"{number:.2g}" for number in (check.value, check.limit)
             )
-            table.add_row(check.name, *numbers, "yes" if check else "NO", printable(check.note))
+            table.add_row(check.name, *numbers, "yes" if check else "NO", safe_text(check.note))
         return table
 
     def _mean_table(self) -> Table:
@@ -137,15 +137,15 @@ class Evidence:
             whole = len(data_set.photographs)
             count = f"{len(data_set.scored)} of {whole}" if data_set.failed else str(whole)
             table.add_row(
-                printable(f"{data_set.name} {data_set.split} ({count})"), *_cells(data_set.mean)
+                safe_text(f"{data_set.name} {data_set.split} ({count})"), *_cells(data_set.mean)
             )
         return table
 
 
-def _photograph_table(data_set: DataSetEvidence) -> Table:
+def _photograph_table(data_set: DataSetScores) -> Table:
     table = _score_table(f"{data_set.name} {data_set.split}", "photograph")
     for photograph in data_set.photographs:
-        table.add_row(printable(photograph.name), *_cells(photograph.scores))
+        table.add_row(safe_text(photograph.name), *_cells(photograph.scores))
     return table
 
 
@@ -158,4 +158,4 @@ def _score_table(title: str, first_column: str) -> Table:
 
 
 def _cells(scores: Scores | None) -> list[str]:
-    return ["-" if value is None else f"{value:.4f}" for value in figures(scores).values()]
+    return ["-" if value is None else f"{value:.4f}" for value in format_scores(scores).values()]

@@ -53,7 +53,7 @@ HEADINGS = {
 
 
 @dataclass(frozen=True)
-class PhotographEvidence:
+class PhotographScores:
     """One photograph's scores.
 
     Attributes:
@@ -68,10 +68,10 @@ class PhotographEvidence:
 
     def to_dict(self) -> dict[str, object]:
         """As in JSON; figures are null where there are none."""
-        return {"name": self.name, **figures(self.scores), "status": self.status}
+        return {"name": self.name, **format_scores(self.scores), "status": self.status}
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> PhotographEvidence:
+    def from_fields(cls, fields: Fields) -> PhotographScores:
         """From what `to_dict` gives.
 
         Raises:
@@ -84,7 +84,7 @@ class PhotographEvidence:
 
 
 @dataclass(frozen=True)
-class DataSetEvidence:
+class DataSetScores:
     """A data set's photographs and their mean.
 
     Attributes:
@@ -95,7 +95,7 @@ class DataSetEvidence:
 
     name: str
     split: str
-    photographs: tuple[PhotographEvidence, ...]
+    photographs: tuple[PhotographScores, ...]
 
     @property
     def scored(self) -> tuple[Scores, ...]:
@@ -131,19 +131,19 @@ class DataSetEvidence:
             "split": self.split,
             "scored": len(self.scored),
             "failed": self.failed,
-            **{f"{score}_mean": value for score, value in figures(self.mean).items()},
+            **{f"{score}_mean": value for score, value in format_scores(self.mean).items()},
             "photographs": [photograph.to_dict() for photograph in self.photographs],
         }
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> DataSetEvidence:
+    def from_fields(cls, fields: Fields) -> DataSetScores:
         """From what `to_dict` gives.
 
         Raises:
             ValueError: a photograph makes no sense or comes twice, or `dice_mean` is not the mean; the message says so.
         """
         photographs = tuple(
-            PhotographEvidence.from_fields(each) for each in fields.each("photographs")
+            PhotographScores.from_fields(each) for each in fields.each("photographs")
         )
         if len({photograph.name for photograph in photographs}) < len(photographs):
             raise ValueError(f"{fields.place('photographs')}: a photograph comes twice")
@@ -159,7 +159,7 @@ class DataSetEvidence:
         return evidence
 
 
-def figures(scores: Scores | None) -> dict[str, float | None]:
+def format_scores(scores: Scores | None) -> dict[str, float | None]:
     """As in JSON: each score by its name, None where there are none."""
     return dict.fromkeys(HEADINGS) if scores is None else asdict(scores)
 

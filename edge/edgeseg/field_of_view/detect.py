@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding, thumbnail
-from edgeseg.field_of_view.ellipse import Rim
+from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.imaging.arrays import Box, Mask, Photo
 from edgeseg.preprocessing.config import FovMethod
 
@@ -31,17 +31,17 @@ class FieldOfView:
 
     mask: Mask
     box: Box
-    rim: Rim | None = None
+    rim: FovEllipse | None = None
 
 
 def field_of_view(photo: Photo, method: FovMethod, name: str = "photograph") -> FieldOfView:
     """Photograph (H, W, 3) uint8 RGB -> its field of view by the named method."""
     if method == "found":
-        return find(photo, name)
-    return grey10(photo, name) if method == "grey10" else whole(photo)
+        return detect_fov(photo, name)
+    return grey10(photo, name) if method == "grey10" else whole_frame(photo)
 
 
-def whole(photo: Photo) -> FieldOfView:
+def whole_frame(photo: Photo) -> FieldOfView:
     """The whole frame, whatever it shows."""
     return _from_mask(np.full(photo.shape[:2], 255, np.uint8))
 
@@ -56,29 +56,33 @@ def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
     """
     region = thresholding.largest_region(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY) > 10)
     if region is None:
-        raise PhotographError(f"{name}: holds no fundus, nothing in it is brighter than grey 10.")
+        raise PhotoError(f"{name}: holds no fundus, nothing in it is brighter than grey 10.")
     return _from_mask(region)
 
 
-def find(photo: Photo, name: str = "photograph") -> FieldOfView:
+def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
     """Photograph (H, W, 3) uint8 RGB -> field of view.
 
     Raises:
         PhotographError: The frame clearly holds no fundus.
     """
-    small = thumbnail.take(photo)
-    rejection.refuse_empty(small, name)
-    tried = thresholding.split_at_all(small)
-    best = thresholding.best(tried, small)
+    small = thumbnail.make_thumbnail(photo)
+    rejection.reject_blank(small, name)
+    tried = thresholding.threshold_candidates(small)
+    best = thresholding.best_candidate(tried, small)
     if best and best.rim:
-        cuts = thresholding.cuts_of(best.rim, tried, small)
-        mask = render.drawn(best.rim, cuts, best.region, small, photo.shape)
+        cuts = thresholding.straight_edges_of(best.rim, tried, small)
+        mask = render.render_ellipse(best.rim, cuts, best.region, small, photo.shape)
         return _from_mask(mask, best.rim.grown(0.5).scaled(small.factor, small.shift))
-    region = thresholding.ragged(tried, small)
-    rejection.refuse_unlike(small, region, name)
-    return whole(photo) if region is None else _from_mask(render.enlarged(region, photo.shape))
+    region = thresholding.irregular_region(tried, small)
+    rejection.reject_non_fundus(small, region, name)
+    return (
+        whole_frame(photo)
+        if region is None
+        else _from_mask(render.enlarge_region(region, photo.shape))
+    )
 
 
-def _from_mask(mask: Mask, rim: Rim | None = None) -> FieldOfView:
+def _from_mask(mask: Mask, rim: FovEllipse | None = None) -> FieldOfView:
     left, top, width, height = cv2.boundingRect(mask)
     return FieldOfView(mask, Box(left, top, width, height), rim)

@@ -32,7 +32,7 @@ _FLATTEST = 0.5  # height to width or width to height; 3:2 stretched to a square
 _ARC = 0.8  # of the directions must be outline before the rim's shape is told from it; from less it is kept
 
 
-class Rim(NamedTuple):
+class FovEllipse(NamedTuple):
     """An upright ellipse, pixels."""
 
     x: float
@@ -61,9 +61,9 @@ class Rim(NamedTuple):
             [self.x + self.across * np.cos(angle), self.y + self.down * np.sin(angle)]
         )
 
-    def grown(self, pixels: float) -> Rim:
+    def grown(self, pixels: float) -> FovEllipse:
         """The rim so many pixels further out."""
-        return Rim(self.x, self.y, self.across + pixels, self.down + pixels)
+        return FovEllipse(self.x, self.y, self.across + pixels, self.down + pixels)
 
     def directions(self, points: Points) -> npt.NDArray[np.bool_]:
         """(180,) bool: in which of the DIRECTIONS there is a point."""
@@ -71,9 +71,9 @@ class Rim(NamedTuple):
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
 
-    def scaled(self, factor: float, shift: float) -> Rim:
+    def scaled(self, factor: float, shift: float) -> FovEllipse:
         """The same rim where a point p lies at p * factor + shift."""
-        return Rim(
+        return FovEllipse(
             self.x * factor + shift,
             self.y * factor + shift,
             self.across * factor,
@@ -81,7 +81,7 @@ class Rim(NamedTuple):
         )
 
 
-def fit(outline: Points, smallest: float, largest: float) -> Rim | None:
+def fit_ellipse(outline: Points, smallest: float, largest: float) -> FovEllipse | None:
     """The rim that most outline points lie on: consensus, then least squares over the points that lie on the winner.
 
     Args:
@@ -100,7 +100,7 @@ def fit(outline: Points, smallest: float, largest: float) -> Rim | None:
     return best
 
 
-def _through(points: Points, guess: Rim) -> Rim:
+def _through(points: Points, guess: FovEllipse) -> FovEllipse:
     """Least-squares rim through points near the guess; keeps the guess's shape where they cover too little of it."""
     if len(points) < 10:
         return guess
@@ -119,12 +119,12 @@ def _through(points: Points, guess: Rim) -> Rim:
     # a x^2 + b y^2 + c x + d y = 1, completed to squares
     rest = 1 + c * c / (4 * a) + d * d / (4 * b)
     x, y = guess.x - guess.across * c / (2 * a), guess.y - guess.down * d / (2 * b)
-    return Rim(
+    return FovEllipse(
         float(x), float(y), guess.across * math.sqrt(rest / a), guess.down * math.sqrt(rest / b)
     )
 
 
-def within(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Which points lie in the frame and not at its very edge, which cuts everything straight."""
     limit = np.array([shape[1] - 3, shape[0] - 3])
     return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
@@ -132,7 +132,7 @@ def within(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
 
 def _vote(
     rims: Floats, outline: Points, smallest: float, largest: float
-) -> tuple[Rim | None, float]:
+) -> tuple[FovEllipse | None, float]:
     """Of rims (N, 4) x, y, across, down the one that most of the outline lies on, and the share that does."""
     across, down = rims[:, 2], rims[:, 3]
     shorter, longer = np.minimum(across, down), np.maximum(across, down)
@@ -145,7 +145,7 @@ def _vote(
     off = (np.sqrt(((u - x) / across) ** 2 + ((v - y) / down) ** 2) - 1) * np.sqrt(across * down)
     votes = (np.abs(off) < TOLERANCE).mean(axis=1)
     best = int(votes.argmax())
-    return Rim(*rims[best].tolist()), float(votes[best])
+    return FovEllipse(*rims[best].tolist()), float(votes[best])
 
 
 def _circles(chosen: Floats) -> Floats:

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotographError
-from edgeseg.field_of_view.thumbnail import Sample
+from edgeseg.errors import PhotoError
+from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask, Photo
 
 
-def refuse_empty(sample: Sample, name: str) -> None:
+def reject_blank(sample: Thumbnail, name: str) -> None:
     """Refuse a frame that shows nothing."""
     low, high = _first_and_last_percent(_blocks(sample.colour))
     if high.max() < 10:
-        raise PhotographError(f"{name}: holds no fundus, the frame is black.")
+        raise PhotoError(f"{name}: holds no fundus, the frame is black.")
     if (high - low).max() < 6:
-        raise PhotographError(f"{name}: holds no fundus, the frame is uniform.")
+        raise PhotoError(f"{name}: holds no fundus, the frame is uniform.")
 
 
 def _first_and_last_percent(
@@ -33,7 +33,7 @@ def _first_and_last_percent(
     return low, high
 
 
-def refuse_unlike(sample: Sample, region: Mask | None, name: str) -> None:
+def reject_non_fundus(sample: Thumbnail, region: Mask | None, name: str) -> None:
     """Refuse what is neither round nor as smooth and warm as a retina.
 
     In the middle of the shared photographs roughness (mean Laplacian on 64x64 cells) is at most 0.14 of the light and
@@ -46,11 +46,11 @@ def refuse_unlike(sample: Sample, region: Mask | None, name: str) -> None:
     light = cells.mean(axis=2)
     rough = float(np.abs(cv2.Laplacian(light, cv2.CV_32F)).mean())
     if rough > 0.25 * light.mean() or rough > max(1.05 * light.std(), 0.02 * light.mean()):
-        raise PhotographError(f"{name}: holds no fundus, neither a round field nor a smooth one.")
+        raise PhotoError(f"{name}: holds no fundus, neither a round field nor a smooth one.")
     if np.median(cells, axis=(0, 1)).min() > 225:
-        raise PhotographError(f"{name}: holds no fundus, the frame is white.")
+        raise PhotoError(f"{name}: holds no fundus, the frame is white.")
     if (cells[:, :, 2] > cells[:, :, 0] + 10).mean() > 0.3:
-        raise PhotographError(f"{name}: holds no fundus, much of the frame is blue.")
+        raise PhotoError(f"{name}: holds no fundus, much of the frame is blue.")
 
 
 def _blocks(colour: Photo) -> Photo:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edgeseg.field_of_view.ellipse import Points, Rim
-from edgeseg.field_of_view.straight_edges import Cut
-from edgeseg.field_of_view.thumbnail import Sample
+from edgeseg.field_of_view.ellipse import FovEllipse, Points
+from edgeseg.field_of_view.straight_edges import StraightEdge
+from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
 
 _FRACTION = 4  # binary digits below the pixel
 
 
-def drawn(rim: Rim, cuts: list[Cut], region: Mask, sample: Sample, shape: tuple[int, ...]) -> Mask:
+def render_ellipse(
+    rim: FovEllipse,
+    cuts: list[StraightEdge],
+    region: Mask,
+    sample: Thumbnail,
+    shape: tuple[int, ...],
+) -> Mask:
     """Rim and cuts, and the region's tabs beyond the rim, on the sample -> (H, W) mask."""
     mask = np.zeros(shape[:2], np.uint8)
     # The outline's pixel centres lie half a sample pixel inside; OpenCV draws half a pixel more than the polygon.
@@ -26,14 +32,14 @@ def drawn(rim: Rim, cuts: list[Cut], region: Mask, sample: Sample, shape: tuple[
     return mask
 
 
-def enlarged(region: Mask, shape: tuple[int, ...]) -> Mask:
+def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
     """Region of the sample -> (H, W) mask."""
     return np.asarray(
         cv2.resize(region, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), np.uint8
     )
 
 
-def _tabs(rim: Rim, region: Mask) -> list[Points]:
+def _tabs(rim: FovEllipse, region: Mask) -> list[Points]:
     """Outlines of the small tabs by which cameras mark a picture's upper side: they show retina too."""
     beyond = region.copy()
     _fill(beyond, rim.at(np.arange(0.0, 360.0, 2.0)), 0)
@@ -45,7 +51,7 @@ def _tabs(rim: Rim, region: Mask) -> list[Points]:
     return [outline for outline in outlines if _is_tab(outline, rim)]
 
 
-def _is_tab(outline: Points, rim: Rim) -> bool:
+def _is_tab(outline: Points, rim: FovEllipse) -> bool:
     size, off = np.ptp(outline, axis=0).max(), rim.off(outline)
     return bool(size < 0.25 * rim.radius and 0.02 * rim.radius < off.max() < 0.15 * rim.radius)
 

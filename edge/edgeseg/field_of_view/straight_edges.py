@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, Points, Rim
+from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, FovEllipse, Points
 from edgeseg.field_of_view.percentile import median
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
@@ -17,7 +17,7 @@ _SUPPORT = 0.75  # of the chord must be outline
 _ABOUT = 0.15  # as well supported
 
 
-class Cut(NamedTuple):
+class StraightEdge(NamedTuple):
     """A straight cut: what lies further than `distance` pixels from the rim's centre, along (x, y), is not seen.
 
     `half` is half the length of the chord that it makes, `support` the share of the chord that is outline.
@@ -29,12 +29,12 @@ class Cut(NamedTuple):
     half: float
     support: float
 
-    def chord(self, rim: Rim, further: float) -> Points:
+    def chord(self, rim: FovEllipse, further: float) -> Points:
         """Points (N, 2) along the middle of the cut, one a pixel, so many pixels further out."""
         along = np.arange(-0.8 * self.half, 0.8 * self.half)[:, None] * (-self.y, self.x)
         return (rim.x, rim.y) + (self.distance + further) * np.array([self.x, self.y]) + along
 
-    def beyond(self, rim: Rim) -> Points:
+    def beyond(self, rim: FovEllipse) -> Points:
         """Corners (4, 2) of a rectangle over all of the rim that lies beyond the cut."""
         out, along = np.array([self.x, self.y]), np.array([-self.y, self.x])
         far = 2 * max(rim.across, rim.down)
@@ -42,12 +42,12 @@ class Cut(NamedTuple):
         return np.array([(rim.x, rim.y) + s * out + t * along for s, t in steps])
 
 
-def fit(outlines: list[Points], rim: Rim) -> list[Cut]:
+def fit_straight_edges(outlines: list[Points], rim: FovEllipse) -> list[StraightEdge]:
     """The cut at the top, bottom, left and right, where there is one.
 
     Of several that are about as well supported, the innermost: glow beyond a cut has a straight end too.
     """
-    cuts: list[Cut] = []
+    cuts: list[StraightEdge] = []
     for side in _SIDES:
         found = [cut for cut in (_fit(outline, rim, side) for outline in outlines) if cut]
         best = max((cut.support for cut in found), default=0.0)
@@ -56,7 +56,7 @@ def fit(outlines: list[Points], rim: Rim) -> list[Cut]:
     return cuts
 
 
-def _fit(outline: Points, rim: Rim, side: tuple[float, float]) -> Cut | None:
+def _fit(outline: Points, rim: FovEllipse, side: tuple[float, float]) -> StraightEdge | None:
     """The line, nearly square to `side`, on which most of the outline that lies inside the rim falls."""
     around = outline - (rim.x, rim.y)
     outward, along = around @ side, around @ (-side[1], side[0])
@@ -74,7 +74,7 @@ def _fit(outline: Points, rim: Rim, side: tuple[float, float]) -> Cut | None:
     length = math.hypot(1.0, slope)
     x, y = (side[0] + slope * side[1]) / length, (side[1] - slope * side[0]) / length
     # A region's outermost pixel centres lie half a pixel inside its edge.
-    return Cut(x, y, (height + 0.5) / length, half, support)
+    return StraightEdge(x, y, (height + 0.5) / length, half, support)
 
 
 def _line(along: Floats, outward: Floats) -> tuple[float, float]:

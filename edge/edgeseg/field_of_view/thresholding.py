@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from edgeseg.field_of_view import ellipse as rims
 from edgeseg.field_of_view import straight_edges
-from edgeseg.field_of_view.ellipse import Points, Rim
+from edgeseg.field_of_view.ellipse import FovEllipse, Points
 from edgeseg.field_of_view.percentile import median
-from edgeseg.field_of_view.straight_edges import Cut
-from edgeseg.field_of_view.thumbnail import Sample
+from edgeseg.field_of_view.straight_edges import StraightEdge
+from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
 
 Contour: TypeAlias = npt.NDArray[np.int32]
@@ -31,7 +31,7 @@ _SHARP = 0.4  # of the light at the rim, at least, is gone just outside; vignett
 _SET_OFF = 0.5  # of the light inside a ragged edge, at least, is gone just outside
 
 
-class Split(NamedTuple):
+class FovCandidate(NamedTuple):
     """The largest region above one level, its outline within the frame, and the rim that fits it.
 
     `hits` (180,) tells in which directions the outline lies on the rim, `followed` is their share of the visible ones,
@@ -40,15 +40,15 @@ class Split(NamedTuple):
 
     region: Mask
     outline: Points
-    rim: Rim | None
+    rim: FovEllipse | None
     hits: npt.NDArray[np.bool_]
     followed: float = 0.0
     following: float = 0.0
 
 
-def split_at_all(sample: Sample) -> list[Split]:
+def threshold_candidates(sample: Thumbnail) -> list[FovCandidate]:
     """The sample split at each level; the rest is spared once a rim is followed nearly all the way round."""
-    splits: list[Split] = []
+    splits: list[FovCandidate] = []
     if sample.dark > _BLACK * sample.bright:
         return splits
     for share in _SHARES if sample.factor >= 1 else _SHARES_ENLARGED:
@@ -59,7 +59,7 @@ def split_at_all(sample: Sample) -> list[Split]:
     return splits
 
 
-def _split_at(level: Mask, threshold: float) -> Split | None:
+def _split_at(level: Mask, threshold: float) -> FovCandidate | None:
     opened = cv2.morphologyEx(
         (level > threshold).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)
     )
@@ -68,13 +68,13 @@ def _split_at(level: Mask, threshold: float) -> Split | None:
         return None
     region, outline = _filled(contour, level.shape), _within(contour, level.shape)
     shorter, longer = sorted(level.shape)
-    rim = rims.fit(outline, 0.15 * shorter, 1.5 * longer) if len(outline) > 30 else None
+    rim = rims.fit_ellipse(outline, 0.15 * shorter, 1.5 * longer) if len(outline) > 30 else None
     if rim is None:
-        return Split(region, outline, None, np.zeros(180, bool))
-    visible = rims.within(rim.at(rims.DIRECTIONS), level.shape)
+        return FovCandidate(region, outline, None, np.zeros(180, bool))
+    visible = rims.points_inside_frame(rim.at(rims.DIRECTIONS), level.shape)
     near = rim.near(outline)
     hits = rim.directions(near) & visible
-    return Split(
+    return FovCandidate(
         region, outline, rim, hits, hits.sum() / max(visible.sum(), 20), len(near) / len(outline)
     )
 
@@ -99,36 +99,38 @@ def _filled(contour: Contour, shape: tuple[int, ...]) -> Mask:
 def _within(contour: Contour, shape: tuple[int, ...]) -> Points:
     """The contour in order, without what the frame's edge cut."""
     points = contour[:, 0, :].astype(np.float64)
-    return points[rims.within(points, shape)]
+    return points[rims.points_inside_frame(points, shape)]
 
 
-def best(splits: list[Split], sample: Sample) -> Split | None:
+def best_candidate(splits: list[FovCandidate], sample: Thumbnail) -> FovCandidate | None:
     """The split whose rim is followed furthest and is one; an earlier one that is nearly as good comes first."""
     good = [split for split in splits if split.followed > _FOLLOWED and _has_rim(split, sample)]
     most = max((split.hits.sum() for split in good), default=0)
     return next((split for split in good if split.hits.sum() > 0.95 * most), None)
 
 
-def _has_rim(split: Split, sample: Sample) -> bool:
+def _has_rim(split: FovCandidate, sample: Thumbnail) -> bool:
     if split.rim is None:
         return False
     at, reach = rims.DIRECTIONS[split.hits], _reach(split.rim)
     return _ends(sample, split.rim.grown(-reach).at(at), split.rim.grown(reach).at(at))
 
 
-def cuts_of(rim: Rim, splits: list[Split], sample: Sample) -> list[Cut]:
+def straight_edges_of(
+    rim: FovEllipse, splits: list[FovCandidate], sample: Thumbnail
+) -> list[StraightEdge]:
     """The straight cuts of a rim at which the light ends."""
-    cuts = straight_edges.fit([split.outline for split in splits], rim)
+    cuts = straight_edges.fit_straight_edges([split.outline for split in splits], rim)
     reach = _reach(rim)
     return [cut for cut in cuts if _ends(sample, cut.chord(rim, -reach), cut.chord(rim, reach))]
 
 
-def _reach(rim: Rim) -> float:
+def _reach(rim: FovEllipse) -> float:
     """How far inside and outside the rim to compare the light, pixels."""
     return max(3.0, 0.02 * rim.radius)
 
 
-def _ends(sample: Sample, inner: Points, outer: Points) -> bool:
+def _ends(sample: Thumbnail, inner: Points, outer: Points) -> bool:
     """Whether the light ends between, as at a camera's stop, instead of fading, as in a frame without background."""
     inside, outside = _levels(sample.level, inner), _levels(sample.level, outer)
     return median((inside - outside) / np.maximum(inside - sample.dark, 1)) > _SHARP
@@ -141,7 +143,7 @@ def _levels(level: Mask, points: Points) -> npt.NDArray[np.float64]:
     )
 
 
-def ragged(splits: list[Split], sample: Sample) -> Mask | None:
+def irregular_region(splits: list[FovCandidate], sample: Thumbnail) -> Mask | None:
     """The hull of a field that is not round; None where no background is set off."""
     region = next(
         (s.region for s in splits if (s.region > 0).mean() > 0.1 and _is_set_off(s.region, sample)),
@@ -153,7 +155,7 @@ def ragged(splits: list[Split], sample: Sample) -> Mask | None:
     return np.asarray(cv2.fillConvexPoly(np.zeros_like(region), hull, 255), np.uint8)
 
 
-def _is_set_off(region: Mask, sample: Sample) -> bool:
+def _is_set_off(region: Mask, sample: Thumbnail) -> bool:
     """Whether most of the light inside the region's edge is gone just outside it."""
     step = np.ones((7, 7), np.uint8)
     inner, outer = cv2.erode(region, step, borderValue=255), cv2.dilate(region, step)

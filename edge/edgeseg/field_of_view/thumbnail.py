@@ -16,7 +16,7 @@ _NARROW = 16  # pixels of the shorter side, at least, likewise
 _SMALL = 256  # a smaller photograph is enlarged, lest the smoothing eat it
 
 
-class Sample(NamedTuple):
+class Thumbnail(NamedTuple):
     """A small version: colour, brightest channel without specks, and its level on background and retina.
 
     Its point p lies at p * factor + shift of the photograph.
@@ -30,13 +30,13 @@ class Sample(NamedTuple):
     bright: float
 
 
-def take(photo: Photo) -> Sample:
+def make_thumbnail(photo: Photo) -> Thumbnail:
     """Photograph (H, W, 3) uint8 RGB -> its sample."""
     (red, green, blue), factor, shift = _reduced(photo)
     level = np.asarray(cv2.medianBlur(np.maximum(np.maximum(red, green), blue), 5), np.uint8)
     dark = percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10)
     colour = np.asarray(cv2.merge([red, green, blue]), np.uint8)
-    return Sample(colour, level, factor, shift, dark, _bright(level, dark))
+    return Thumbnail(colour, level, factor, shift, dark, _bright(level, dark))
 
 
 def _bright(level: Mask, dark: float) -> float:

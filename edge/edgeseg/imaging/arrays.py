@@ -42,12 +42,12 @@ class Box(NamedTuple):
         return slice(self.left, self.left + self.width)
 
 
-def is_large(frame: tuple[int, ...]) -> bool:
+def is_large_image(frame: tuple[int, ...]) -> bool:
     """Whether copies of so many pixels (height, width) weigh on a board's memory, so that slower ways are taken."""
     return frame[0] * frame[1] > 2048 * 2048
 
 
-def bands(height: int) -> Iterator[slice]:
+def row_bands(height: int) -> Iterator[slice]:
     """Rows from the top, some at a time: few calls, and few enough rows for a cache."""
     for top in range(0, height, _ROWS):
         yield slice(top, min(top + _ROWS, height))

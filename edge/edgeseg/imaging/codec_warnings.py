@@ -27,7 +27,7 @@ _FROM_CODEC = re.compile(
 )
 
 
-def listen(decode: Callable[[], _Result]) -> tuple[_Result, str]:
+def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     """Run a decoder with standard error caught -> its result and what the codecs printed.
 
     What other threads print meanwhile is passed on afterwards. One decoder at a time listens, so that a
@@ -41,7 +41,7 @@ def listen(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     return result, b"".join(ours).decode("utf-8", "replace")
 
 
-def silence() -> None:
+def silence_opencv() -> None:
     """Keep OpenCV from printing, outside of `listen`: a camera that is away would have it print at every try."""
     _LOGGING.setLogLevel(0)
 

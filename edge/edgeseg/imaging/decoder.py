@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.imaging.codec_warnings import listen
-from edgeseg.imaging.file_headers import ImageHeader, read_beginning, read_header
-from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
+from edgeseg.imaging.codec_warnings import capture_codec_warnings
+from edgeseg.imaging.file_headers import ImageHeader, peek_header, read_header
+from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 
 MAX_PIXELS = 100_000_000
 """Fundus cameras take 0.3 to 50 megapixels."""
@@ -45,7 +45,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         check_size(header.width, header.height)
         image = _eight_bits(_three_channels(_samples(data, header)), header.maximum)
     except MemoryError as error:
-        raise BrokenImageError("too large for the memory that is free") from error
+        raise InvalidImageError("too large for the memory that is free") from error
     for top in range(
         0, len(image), _BAND
     ):  # in place OpenCV copies first, which would be the whole photograph
@@ -61,10 +61,10 @@ def check_size(width: int, height: int) -> None:
         BrokenImageError: Either of them.
     """
     if width < 1 or height < 1:
-        raise BrokenImageError("it holds no pixels")
+        raise InvalidImageError("it holds no pixels")
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
-        raise BrokenImageError(
+        raise InvalidImageError(
             f"{width} x {height} pixels are more than {limit} megapixels; make it smaller"
         )
 
@@ -72,7 +72,7 @@ def check_size(width: int, height: int) -> None:
 def _unpacked(data: bytes) -> bytes:
     """Unpack gzip, but no more of it than the picture that it begins with can need."""
     if not data:
-        raise BrokenImageError("the file is empty")
+        raise InvalidImageError("the file is empty")
     if not data.startswith(_GZIP):
         return data
     try:
@@ -80,14 +80,14 @@ def _unpacked(data: bytes) -> bytes:
         unpacker = zlib.decompressobj(_GZIP_WINDOW)
         unpacked = unpacker.decompress(data, limit)
     except zlib.error as error:
-        raise BrokenImageError(f"gzip: {DAMAGED}") from error
+        raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof:
-        raise BrokenImageError(f"gzip: it unpacks to more than a photograph, or {CUT_OFF}")
+        raise InvalidImageError(f"gzip: it unpacks to more than a photograph, or {CUT_OFF}")
     return unpacked
 
 
 def _unpacked_limit(beginning: bytes) -> int:
-    header = read_beginning(beginning)
+    header = peek_header(beginning)
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
@@ -102,17 +102,17 @@ def _samples(data: bytes, header: ImageHeader) -> _Samples:
         data += b"\n"  # For OpenCV a plain-text picture must end with white space.
     # Unchanged keeps alpha, but ignores the orientation; the other way round without it.
     flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    image, messages = listen(lambda: _imdecode(data, flags))
+    image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
     kind = f"a kind of {header.format.upper()} that cannot be read; {SAVE_AS}"
     if image is None:
-        raise BrokenImageError(f"the file is damaged, or {kind}")
+        raise InvalidImageError(f"the file is damaged, or {kind}")
     if _says_damage(messages, data, header):
-        raise BrokenImageError(DAMAGED)
+        raise InvalidImageError(DAMAGED)
     if {*image.shape[:2]} != {header.width, header.height} or image.dtype.name not in {
         "uint8",
         "uint16",
     }:
-        raise BrokenImageError(kind)
+        raise InvalidImageError(kind)
     return image
 
 

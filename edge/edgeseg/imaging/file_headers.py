@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
-from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
+from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.tiff import TiffDirectory
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "tiff", "gif", "bmp", "pnm"]
@@ -57,10 +57,10 @@ def read_header(data: bytes) -> ImageHeader:
     try:
         return _reader(data)(data, True)
     except (struct.error, IndexError) as error:
-        raise BrokenImageError(CUT_OFF) from error
+        raise InvalidImageError(CUT_OFF) from error
 
 
-def read_beginning(beginning: bytes) -> ImageHeader | None:
+def peek_header(beginning: bytes) -> ImageHeader | None:
     """First bytes of an image file -> what it says of itself; None where that stands further on.
 
     Raises:
@@ -76,7 +76,7 @@ def _reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     for signature, reader in _READERS:
         if data.startswith(signature):
             return reader
-    raise BrokenImageError(
+    raise InvalidImageError(
         "not a PNG, JPEG, TIFF, BMP, GIF, PPM or PGM image; save it as one of these"
     )
 
@@ -92,7 +92,7 @@ def _png(data: bytes, whole: bool) -> ImageHeader:
             critical
             and zlib.crc32(memoryview(data)[position + 4 : position + 8 + length]) != checksum
         ):
-            raise BrokenImageError(f"a PNG checksum does not match: {DAMAGED}")
+            raise InvalidImageError(f"a PNG checksum does not match: {DAMAGED}")
         alpha |= kind == b"tRNS"
         turned |= kind == b"eXIf"
         position += 12 + length
@@ -112,7 +112,7 @@ def _jpeg(data: bytes, whole: bool) -> ImageHeader:
                 return ImageHeader("jpeg", width, height)
         scans += marker == 0xDA
         if scans > _MAX_JPEG_SCANS:
-            raise BrokenImageError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans; {SAVE_AS}")
+            raise InvalidImageError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans; {SAVE_AS}")
         position += struct.unpack_from(">H", data, position)[0]
     if found is None or not scans:
         raise IndexError
@@ -127,10 +127,10 @@ def _gif(data: bytes, whole: bool) -> ImageHeader:
         position = _after_sub_blocks(data, position + 2)
     if whole:
         if data[position] != 0x2C:
-            raise BrokenImageError(f"a GIF without an image: {DAMAGED}")
+            raise InvalidImageError(f"a GIF without an image: {DAMAGED}")
         left, top, columns, rows, packed = struct.unpack_from("<HHHHB", data, position + 1)
         if left + columns > width or top + rows > height:
-            raise BrokenImageError(f"a GIF image larger than its frame: {DAMAGED}")
+            raise InvalidImageError(f"a GIF image larger than its frame: {DAMAGED}")
         _after_sub_blocks(data, position + 11 + _palette_bytes(packed))
     return ImageHeader("gif", width, height, alpha=True)
 
@@ -154,7 +154,7 @@ def _bmp(data: bytes, whole: bool) -> ImageHeader:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     uncompressed = compression in {0, 3}
     if whole and uncompressed and offset + (width * bits + 31) // 32 * 4 * abs(height) > len(data):
-        raise BrokenImageError(CUT_OFF)
+        raise InvalidImageError(CUT_OFF)
     return ImageHeader("bmp", width, abs(height), alpha=bits == 32)
 
 
@@ -162,17 +162,17 @@ def _pnm(data: bytes, whole: bool) -> ImageHeader:
     beginning = data[:_MAX_PNM_HEADER]
     found = _PNM.match(beginning)
     if found is None:
-        raise BrokenImageError(f"a PPM or PGM without a size: {DAMAGED}")
+        raise InvalidImageError(f"a PPM or PGM without a size: {DAMAGED}")
     kind, width, height = (int(group) for group in found.groups())
     maximum, start = 1, found.end() + 1
     if kind not in {1, 4}:
         stated = _PNM_MAXIMUM.match(beginning, found.end())
         if stated is None or not 0 < int(stated[1]) < 65536:
-            raise BrokenImageError(f"a PPM or PGM without a size: {DAMAGED}")
+            raise InvalidImageError(f"a PPM or PGM without a size: {DAMAGED}")
         maximum, start = int(stated[1]), stated.end()
     row = {4: (width + 7) // 8, 5: width, 6: width * 3}.get(kind, 0) * (2 if maximum > 255 else 1)
     if whole and start + row * height > len(data):
-        raise BrokenImageError(CUT_OFF)
+        raise InvalidImageError(CUT_OFF)
     return ImageHeader("pnm", width, height, maximum=None if kind in {1, 4} else maximum)
 
 

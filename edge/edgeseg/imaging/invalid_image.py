@@ -7,5 +7,5 @@ DAMAGED = "the file is damaged; copy it again from where it comes from"
 SAVE_AS = "save it as PNG with 8 bits a channel"
 
 
-class BrokenImageError(ValueError):
+class InvalidImageError(ValueError):
     """A file that cannot be decoded faithfully; the message is the reason, without the file's name."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edgeseg.imaging.arrays import Mask, Photo, bands
+from edgeseg.imaging.arrays import Mask, Photo, row_bands
 
 VESSEL = (64, 255, 128)
 """Green stands out on a retina, for the colour-blind too: it differs from it in brightness as well."""
@@ -18,7 +18,7 @@ MISSED = (64, 160, 255)
 """White, red and blue: told apart by the colour-blind, and in print."""
 
 
-def overlay(
+def draw_overlay(
     photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
 ) -> Photo:
     """Photograph (H, W, 3) uint8 RGB with the mask's pixels (H, W) tinted."""
@@ -36,7 +36,7 @@ def overlay_bands(
     """The same, some rows at a time from the top, for what needs no second photograph in memory."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - opacity, np.full_like(levels, colour), opacity, 0)
-    for rows in bands(len(photo)):
+    for rows in row_bands(len(photo)):
         tinted: Photo = photo[rows].copy()
         cv2.copyTo(
             cv2.LUT(tinted, mixed), mask[rows], tinted
@@ -44,7 +44,7 @@ def overlay_bands(
         yield tinted
 
 
-def difference(found: Mask, truth: Mask, inside: Mask | None = None) -> Photo:
+def draw_error_map(found: Mask, truth: Mask, inside: Mask | None = None) -> Photo:
     """Prediction over truth (H, W, 3) uint8 RGB: found white, false red, missed blue, on black.
 
     Args:

@@ -18,11 +18,11 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Mask, Photo, bands
+from edgeseg.imaging.arrays import Mask, Photo, row_bands
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, check_size, decode_rgb
-from edgeseg.imaging.invalid_image import BrokenImageError
+from edgeseg.imaging.invalid_image import InvalidImageError
 
 _PLAIN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
 PHOTOGRAPH_SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
@@ -37,22 +37,22 @@ def is_photograph(path: Path) -> bool:
     return path.name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
-def stem_of(path: Path) -> str:
+def photo_stem(path: Path) -> str:
     """A file's name without what a photograph's ends with: `im0001` of `im0001.ppm.gz`."""
     endings = [suffix for suffix in PHOTOGRAPH_SUFFIXES if path.name.lower().endswith(suffix)]
     return (path.name[: -len(max(endings, key=len))] if endings else path.stem) or path.name
 
 
-def read(path: Path) -> Photo:
+def read_photo(path: Path) -> Photo:
     """Photograph file -> (H, W, 3) uint8 RGB.
 
     Raises:
         PhotographError: As `read_bytes` and `decode`.
     """
-    return decode(read_bytes(path), str(path))
+    return decode_photo(read_photo_bytes(path), str(path))
 
 
-def decode(data: bytes, name: str = "photograph") -> Photo:
+def decode_photo(data: bytes, name: str = "photograph") -> Photo:
     """Bytes of a photograph file -> (H, W, 3) uint8 RGB, contiguous.
 
     Args:
@@ -65,13 +65,13 @@ def decode(data: bytes, name: str = "photograph") -> Photo:
     """
     try:
         return decode_rgb(data)
-    except BrokenImageError as error:
-        raise PhotographError(f"{name}: {error}") from error
+    except InvalidImageError as error:
+        raise PhotoError(f"{name}: {error}") from error
 
 
 def read_mask(path: Path) -> Mask:
     """Mask file -> (H, W) uint8, 0 or 255; as `decode_mask`."""
-    return decode_mask(read_bytes(path), str(path))
+    return decode_mask(read_photo_bytes(path), str(path))
 
 
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
@@ -83,13 +83,13 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     Raises:
         PhotographError: As `decode`.
     """
-    grey = decode(data, name).max(axis=2)
+    grey = decode_photo(data, name).max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
     mask: Mask = np.where(grey > threshold, np.uint8(255), np.uint8(0))
     return mask
 
 
-def read_bytes(path: Path) -> bytes:
+def read_photo_bytes(path: Path) -> bytes:
     """File -> its bytes.
 
     Raises:
@@ -97,12 +97,12 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return read_stream(file, str(path))
+            return read_photo_stream(file, str(path))
     except OSError as error:
-        raise PhotographError(f"{path}: cannot be read ({error.strerror})") from error
+        raise PhotoError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def read_stream(stream: BinaryIO, name: str) -> bytes:
+def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
     """Open file or pipe -> its bytes, as long as they are not too many for a photograph.
 
     Raises:
@@ -113,7 +113,7 @@ def read_stream(stream: BinaryIO, name: str) -> bytes:
         blocks.append(block)
         left -= len(block)
         if left < 0:
-            raise PhotographError(
+            raise PhotoError(
                 f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph"
             )
     return b"".join(blocks)
@@ -135,11 +135,13 @@ def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
             f"a PNG holds (H, W) or (H, W, 3) of uint8 or uint16, not {array.shape} {array.dtype}"
         )
     file = io.BytesIO()
-    png.write(file, (array.shape[0], array.shape[1]), (array[rows] for rows in bands(len(array))))
+    png.write_png(
+        file, (array.shape[0], array.shape[1]), (array[rows] for rows in row_bands(len(array)))
+    )
     return file.getvalue()
 
 
-def as_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
+def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
     """A caller's array -> (H, W, 3) uint8 RGB, contiguous; the same memory where it already is so.
 
     Raises:
@@ -156,11 +158,11 @@ def as_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
             if isinstance(array, np.ndarray)
             else type(array).__name__
         )
-        raise PhotographError(
+        raise PhotoError(
             f"{name}: a photograph is an array (H, W, 3) of uint8 in RGB order, not {found}"
         )
     try:
         check_size(array.shape[1], array.shape[0])
-    except BrokenImageError as error:
-        raise PhotographError(f"{name}: {error}") from error
+    except InvalidImageError as error:
+        raise PhotoError(f"{name}: {error}") from error
     return np.ascontiguousarray(array)

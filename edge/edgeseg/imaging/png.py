@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.system.background import Meanwhile
+from edgeseg.system.background import BackgroundTask
 
 Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """(N, W, 3) RGB or (N, W) grey."""
@@ -36,7 +36,7 @@ _LEVEL, _MEMORY = (
 )  # of zlib; with runs only, as OpenCV's own: a retina's noise repeats nothing else
 
 
-def write(
+def write_png(
     file: BinaryIO,
     size: tuple[int, int],
     bands: Iterable[Rows],
@@ -69,7 +69,7 @@ def _packed(
     threads: int,
 ) -> Iterator[tuple[memoryview, bytes]]:
     """Each band, filtered, and what it becomes; the file's beginning is written when the first one has come."""
-    waiting: deque[tuple[memoryview, Meanwhile[bytes]]] = deque()
+    waiting: deque[tuple[memoryview, BackgroundTask[bytes]]] = deque()
     for number, band in enumerate(bands):
         if number == 0:
             file.write(SIGNATURE + _header(size, band))
@@ -83,7 +83,7 @@ def _packed(
             first, packing = waiting.popleft()
             yield first, packing.result()
         if beside:
-            waiting.append((raw, Meanwhile(partial(_deflated, raw))))
+            waiting.append((raw, BackgroundTask(partial(_deflated, raw))))
         else:
             yield raw, _deflated(raw)
     for first, packing in waiting:
@@ -98,10 +98,10 @@ def _deflated(raw: memoryview) -> bytes:
 
 def text_chunk(key: str, value: str) -> bytes:
     """A tEXt chunk."""
-    return chunk(b"tEXt", f"{key}\0{value}".encode("latin-1"))
+    return make_chunk(b"tEXt", f"{key}\0{value}".encode("latin-1"))
 
 
-def chunk(name: bytes, data: bytes) -> bytes:
+def make_chunk(name: bytes, data: bytes) -> bytes:
     """Length, name, data and checksum."""
     return (
         struct.pack(">I", len(data))
@@ -113,14 +113,14 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 def _header(size: tuple[int, int], band: Rows) -> bytes:
     colour = _GREY if band.ndim == 2 else _RGB
-    return chunk(
+    return make_chunk(
         b"IHDR", struct.pack(">IIBBBBB", size[1], size[0], 8 * band.itemsize, colour, 0, 0, 0)
     )
 
 
 def _write(file: BinaryIO, packed: bytes) -> None:
     if packed:
-        file.write(chunk(b"IDAT", packed))
+        file.write(make_chunk(b"IDAT", packed))
 
 
 def _filtered(band: Rows) -> memoryview:

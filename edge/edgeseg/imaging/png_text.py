@@ -5,13 +5,13 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from edgeseg.imaging.png import END, SIGNATURE, chunk
+from edgeseg.imaging.png import END, SIGNATURE, make_chunk
 
 _HEADER_END = 33  # signature 8; IHDR: length 4, name 4, data 13, checksum 4
 _BEGINNING = 4096  # bytes that hold all texts that this project writes
 
 
-def read_text(path: Path, whole: bool = True) -> dict[str, str]:
+def read_png_text(path: Path, whole: bool = True) -> dict[str, str]:
     """The texts at the beginning of a PNG file; none where there is no such file.
 
     Args:
@@ -35,7 +35,7 @@ def _texts(beginning: bytes) -> list[tuple[str, str]]:
     while beginning[position + 4 : position + 8] == b"tEXt":
         (length,) = struct.unpack_from(">I", beginning, position)
         data = beginning[position + 8 : position + 8 + length]
-        if beginning[position : position + 12 + length] != chunk(b"tEXt", data):
+        if beginning[position : position + 12 + length] != make_chunk(b"tEXt", data):
             break
         key, _, value = data.decode("latin-1").partition("\0")
         found.append((key, value))

@@ -6,7 +6,7 @@ import math
 import struct
 from typing import NamedTuple
 
-from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, BrokenImageError
+from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 
 _MAX_VALUES = (
     1 << 17
@@ -96,13 +96,15 @@ class TiffDirectory(NamedTuple):
         """
         bits, wide = self._value(_BITS, 1), self._value(_BITS, 1) > 8
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
-            raise BrokenImageError(
+            raise InvalidImageError(
                 f"a TIFF whose samples are not whole numbers of 8 or 16 bits; {SAVE_AS}"
             )
         if wide and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
-            raise BrokenImageError(f"a 16-bit TIFF whose colours lie in separate planes; {SAVE_AS}")
+            raise InvalidImageError(
+                f"a 16-bit TIFF whose colours lie in separate planes; {SAVE_AS}"
+            )
         if wide and self._value(_PHOTOMETRIC, 1) == 0:
-            raise BrokenImageError(f"a 16-bit TIFF whose zero means white; {SAVE_AS}")
+            raise InvalidImageError(f"a 16-bit TIFF whose zero means white; {SAVE_AS}")
         self._check_pixels(file_bytes)
 
     def _check_pixels(self, file_bytes: int) -> None:
@@ -117,15 +119,15 @@ class TiffDirectory(NamedTuple):
         )
         planes = self._value(_SAMPLES, 1) if self._value(_PLANES, 1) == 2 else 1
         if columns < 1 or rows < 1 or columns * rows > 4 * max(width * height, 1 << 20):
-            raise BrokenImageError(f"a TIFF whose strips or tiles make no sense: {DAMAGED}")
+            raise InvalidImageError(f"a TIFF whose strips or tiles make no sense: {DAMAGED}")
         pieces = math.ceil(width / columns) * math.ceil(height / rows) * planes
         if min(len(offsets), len(counts)) < pieces:
-            raise BrokenImageError(f"a TIFF without some of its strips or tiles: {DAMAGED}")
+            raise InvalidImageError(f"a TIFF without some of its strips or tiles: {DAMAGED}")
         if any(start + size > file_bytes for start, size in zip(offsets, counts, strict=False)):
-            raise BrokenImageError(CUT_OFF)
+            raise InvalidImageError(CUT_OFF)
         plain = self._value(_COMPRESSION, 1) == 1 and self._value(_PHOTOMETRIC, 1) != _SUBSAMPLED
         if (
             plain
             and sum(counts) < width * height * self._value(_SAMPLES, 1) * self._value(_BITS, 1) // 8
         ):
-            raise BrokenImageError(CUT_OFF)
+            raise InvalidImageError(CUT_OFF)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+MODEL_FOLDER = Path(__file__).parent
 
-SHIPPED = {"default": "lean", "detail": "lean-detail"}
+SHIPPED_MODELS = {"default": "lean", "detail": "lean-detail"}
 """What users call a shipped model -> its files' name without `.PRECISION.onnx`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from edgeseg.errors import ModelError
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 
 Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
 
@@ -65,7 +65,7 @@ class ModelCard(NamedTuple):
     gmac: float | None
     precision: Precision
     compute: str
-    preprocessing: Preprocessing
+    preprocessing: PreprocessingConfig
     threshold: float
     training_data: tuple[Licence, ...]
     evidence: Mapping[str, float] = {}
@@ -134,7 +134,7 @@ class ModelCard(NamedTuple):
             gmac=None if gmac is None else _finite(gmac),
             precision=cast("Precision", precision),
             compute=_text(entries["compute"]),
-            preprocessing=Preprocessing.from_dict(json.loads(entries["preprocessing"])),
+            preprocessing=PreprocessingConfig.from_dict(json.loads(entries["preprocessing"])),
             threshold=threshold,
             training_data=tuple(
                 Licence(_text(d["name"]), int(d["photographs"]), _text(d["licence"]))

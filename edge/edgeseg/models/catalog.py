@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from edgeseg.errors import ModelError
-from edgeseg.models import FOLDER, SHIPPED
+from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.card import ModelCard, Precision, read_card
 
 PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 
-LARGEST_DICE_DROP = 0.005
+MAX_DICE_DROP = 0.005
 """That `edgeseg convert` allows INT8, and that `auto` accepts."""
 
-MOST_FLIPPED: Mapping[Precision, float] = {"fp32": 1e-3, "fp16": 1e-3, "fp16w": 1e-3, "int8": 1e-2}
+MAX_MASK_CHANGE: Mapping[Precision, float] = {
+    "fp32": 1e-3,
+    "fp16": 1e-3,
+    "fp16w": 1e-3,
+    "int8": 1e-2,
+}
 """Share of pixels whose mask may differ from FP32's in ONNX Runtime: FP32's too, which OpenVINO computes in BF16."""
 
-EIGHT_BIT = {
+INT8_FEATURES = {
     "avx512_vnni": "VNNI",
     "avx_vnni": "VNNI",
     "amx_int8": "AMX",
@@ -49,12 +54,14 @@ class ModelFile(NamedTuple):
         """As reports call it: the shipped name (`default`), else the file's name without `.PRECISION.onnx`."""
         stem = _base(self.path).name.removesuffix(".onnx")
         shipped = (
-            {file: name for name, file in SHIPPED.items()} if self.path.parent == FOLDER else {}
+            {file: name for name, file in SHIPPED_MODELS.items()}
+            if self.path.parent == MODEL_FOLDER
+            else {}
         )
         return shipped.get(stem, stem)
 
 
-def find_model(
+def resolve_model(
     model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]
 ) -> ModelFile:
     """The file to load.
@@ -76,7 +83,7 @@ def find_model(
         files = _files(model)
         if precision == "auto":
             cards = _of_one_checkpoint({p: read_card(file) for p, file in files.items()})
-            chosen, reason = choose(cards, features)
+            chosen, reason = choose_precision(cards, features)
             return ModelFile(files[chosen], cards[chosen], reason)
         if precision not in files:
             base = next(iter(files.values()))
@@ -88,7 +95,7 @@ def find_model(
         )
 
 
-def offers(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
+def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
     """What `auto` chooses from: a file that is named is alone, else those of one checkpoint that lie side by side.
 
     Raises:
@@ -119,7 +126,11 @@ def _refusing(model: str | os.PathLike[str]) -> Iterator[None]:
 
 def _files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
     """Those of a name, by precision."""
-    base = FOLDER / SHIPPED[str(model)] if str(model) in SHIPPED else _base(Path(model))
+    base = (
+        MODEL_FOLDER / SHIPPED_MODELS[str(model)]
+        if str(model) in SHIPPED_MODELS
+        else _base(Path(model))
+    )
     files = {
         p: file
         for p in get_args(Precision)
@@ -129,7 +140,7 @@ def _files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
         raise ModelError(f"{model}: is no .onnx file; `edgeseg convert` makes one of a checkpoint")
     if not files:
         raise ModelError(
-            f"{model}: there is no such model; give a model file or a shipped name ({', '.join(SHIPPED)})"
+            f"{model}: there is no such model; give a model file or a shipped name ({', '.join(SHIPPED_MODELS)})"
         )
     return files
 
@@ -144,12 +155,12 @@ def _literally(file: Path, precision: PrecisionChoice) -> ModelFile:
     return ModelFile(file, card, "this file was asked for")
 
 
-def choose(
+def choose_precision(
     cards: Mapping[Precision, ModelCard], features: Collection[str]
 ) -> tuple[Precision, str]:
     """The rule of `auto`, and the reason in words."""
-    able = next((EIGHT_BIT[feature] for feature in EIGHT_BIT if feature in features), None)
-    if able and proven(cards):
+    able = next((INT8_FEATURES[feature] for feature in INT8_FEATURES if feature in features), None)
+    if able and int8_is_validated(cards):
         return "int8", f"the CPU has {able}, and INT8's Dice is proven on real photographs"
     if "fp16" in cards and {"fphp", "asimdhp"} <= set(features):
         return "fp16", "the CPU computes in half precision"
@@ -164,7 +175,7 @@ def choose(
     return first, f"{first} is the first of what is there; there is no fp32 file"
 
 
-def proven(cards: Mapping[Precision, ModelCard]) -> bool:
+def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
     """INT8's card holds the Dice of real test photographs, nowhere more than the bound below its float sibling's.
 
     Without a float file beside it there is nothing to compare with.
@@ -179,7 +190,7 @@ def proven(cards: Mapping[Precision, ModelCard]) -> bool:
     }
     # Half a digit more than the bound: both figures are rounded in the cards.
     return bool(own) and all(
-        floats[0][key] - dice <= LARGEST_DICE_DROP + 1e-6 for key, dice in own.items()
+        floats[0][key] - dice <= MAX_DICE_DROP + 1e-6 for key, dice in own.items()
     )
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.models import tuning_cache_file
-from edgeseg.models.catalog import ModelFile, PrecisionChoice, find_model, offers
-from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve
+from edgeseg.models.catalog import ModelFile, PrecisionChoice, available_precisions, resolve_model
+from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
 
 
-class Plan(NamedTuple):
+class ModelSelection(NamedTuple):
     """A file, a runtime, and a number of threads.
 
     Attributes:
@@ -27,13 +27,13 @@ class Plan(NamedTuple):
     tuned: bool = False
 
 
-def make_plan(
+def select_model(
     model: str | os.PathLike[str],
     precision: PrecisionChoice = "auto",
     runtime: RuntimeChoice = "auto",
     threads: int | None = None,
     provider: ProviderChoice | None = None,
-) -> Plan:
+) -> ModelSelection:
     """What `Segmenter` loads; its arguments. A tuned choice is taken whole, so only where none of the rest is named.
 
     Raises:
@@ -44,22 +44,22 @@ def make_plan(
         tuned = _tuned(model)
         if tuned is not None:
             return tuned
-    file = find_model(model, precision, cpu.features())
-    return Plan(file, resolve(runtime, provider), threads or cpu.usable_cores())
+    file = resolve_model(model, precision, cpu.cpu_features())
+    return ModelSelection(file, resolve_runtime(runtime, provider), threads or cpu.usable_cores())
 
 
-def _tuned(model: str | os.PathLike[str]) -> Plan | None:
-    place = tuning_cache_file.place()
-    if place is None or not tuning_cache_file.is_there(place):
+def _tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
+    place = tuning_cache_file.cache_path()
+    if place is None or not tuning_cache_file.cache_exists(place):
         return None
     from edgeseg.models import tuning_cache  # noqa: PLC0415
 
-    offered = offers(model)
-    choice = tuning_cache.find(place, {p: file.card for p, file in offered.items()})
+    offered = available_precisions(model)
+    choice = tuning_cache.find_tuned_setup(place, {p: file.card for p, file in offered.items()})
     if choice is None:
         return None
     reason = f"measured here by `edgeseg doctor --tune` ({place})"
-    return Plan(
+    return ModelSelection(
         offered[choice.precision]._replace(reason=reason),
         choice.runtime,
         choice.threads,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import cast, get_args
 
 from edgeseg.device import cpu
-from edgeseg.errors import SurroundingsError, one_line
+from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.fields import Fields
 from edgeseg.models.card import ModelCard, Precision
-from edgeseg.runtimes.base import RuntimeName, installed
+from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg.system.files import write_atomically
 
 SCHEMA = "edgeseg/choices/1"
@@ -25,7 +25,7 @@ DECIDING = ("edgeseg", "onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 @dataclass(frozen=True)
-class Key:
+class TuningKey:
     """What a choice holds for.
 
     Attributes:
@@ -47,18 +47,18 @@ class Key:
     versions: Mapping[str, str]
 
     @classmethod
-    def here(cls, cards: Mapping[Precision, ModelCard]) -> Key:
+    def here(cls, cards: Mapping[Precision, ModelCard]) -> TuningKey:
         """Of a model, by its files' cards, on this device."""
-        from edgeseg.device.versions import versions  # noqa: PLC0415 - only where there is a file of choices
+        from edgeseg.device.versions import installed_versions  # noqa: PLC0415 - only where there is a file of choices
 
-        first, have = next(iter(cards.values())), versions()
+        first, have = next(iter(cards.values())), installed_versions()
         return cls(
             first.checkpoint_sha256, first.preprocessing.size, tuple(p for p in get_args(Precision) if p in cards),
-            cpu.model(), cpu.telling(), cpu.usable_cores(), {p: have[p] for p in DECIDING if p in have},
+            cpu.cpu_model(), cpu.performance_features(), cpu.usable_cores(), {p: have[p] for p in DECIDING if p in have},
         )  # fmt: skip
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> Key:
+    def from_fields(cls, fields: Fields) -> TuningKey:
         """From JSON."""
         versions = fields.inner("versions")
         return cls(
@@ -75,7 +75,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Measured:
+class CandidateTiming:
     """A candidate.
 
     Attributes:
@@ -99,7 +99,7 @@ class Measured:
     failure: str = ""
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> Measured:
+    def from_fields(cls, fields: Fields) -> CandidateTiming:
         """From JSON."""
         return cls(
             runtime=_runtime(fields.text("runtime"), fields.place("runtime")),
@@ -114,26 +114,26 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TunedSetup:
     """What to take for a key, and all that was measured."""
 
-    key: Key
+    key: TuningKey
     runtime: RuntimeName
     precision: Precision
     threads: int
-    measured: tuple[Measured, ...] = ()
+    measured: tuple[CandidateTiming, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """As in JSON."""
         return asdict(self)
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> Choice:
+    def from_fields(cls, fields: Fields) -> TunedSetup:
         """From JSON."""
-        taken = Measured.from_fields(fields)
-        measured = tuple(Measured.from_fields(each) for each in fields.each("measured"))
+        taken = CandidateTiming.from_fields(fields)
+        measured = tuple(CandidateTiming.from_fields(each) for each in fields.each("measured"))
         return cls(
-            Key.from_fields(fields.inner("key")),
+            TuningKey.from_fields(fields.inner("key")),
             taken.runtime,
             taken.precision,
             taken.threads,
@@ -141,21 +141,23 @@ class Choice:
         )
 
 
-def find(file: Path, cards: Mapping[Precision, ModelCard]) -> Choice | None:
+def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedSetup | None:
     """The choice for a model on this device; None where none fits. A damaged file is told of, and holds none."""
     try:
-        found = read(file)
-    except SurroundingsError as error:
+        found = read_tuned_setups(file)
+    except SystemSetupError as error:
         import logging  # noqa: PLC0415
 
         logging.getLogger("edgeseg").warning("edgeseg: %s; going on without it", error)
         return None
-    key = Key.here(cards) if found else None
+    key = TuningKey.here(cards) if found else None
     fits = (choice for choice in found if choice.key == key)
-    return next((c for c in fits if c.precision in cards and c.runtime in installed()), None)
+    return next(
+        (c for c in fits if c.precision in cards and c.runtime in installed_runtimes()), None
+    )
 
 
-def read(file: Path) -> tuple[Choice, ...]:
+def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
     """All choices in a file.
 
     Raises:
@@ -169,33 +171,37 @@ def read(file: Path) -> tuple[Choice, ...]:
         told = Fields(json.loads(data))
         if told.text("schema") != SCHEMA:
             raise ValueError(f"schema: expected {SCHEMA}")
-        return tuple(Choice.from_fields(each) for each in told.each("choices"))
+        return tuple(TunedSetup.from_fields(each) for each in told.each("choices"))
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: cannot be read ({error.strerror}); make it readable, or name another"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: holds no choices of `edgeseg doctor --tune` ({one_line(error)}); delete it, or name another file"
         ) from error
 
 
-def save(file: Path, choice: Choice) -> None:
+def save_tuned_setup(file: Path, choice: TunedSetup) -> None:
     """Put a choice into a file, in the place of an older one for the same model on the same device; others stay.
 
     Raises:
         SurroundingsError: it cannot be written, or holds something else.
     """
-    kept = [old for old in (read(file) if file.exists() else ()) if not _same(old.key, choice.key)]
+    kept = [
+        old
+        for old in (read_tuned_setups(file) if file.exists() else ())
+        if not _same(old.key, choice.key)
+    ]
     write_atomically(file, _to_json([*kept, choice]))
 
 
-def _same(one: Key, other: Key) -> bool:
+def _same(one: TuningKey, other: TuningKey) -> bool:
     """Up to the versions: what was measured with older ones is of no more use."""
     return replace(one, versions={}) == replace(other, versions={})
 
 
-def _to_json(entries: Sequence[Choice]) -> bytes:
+def _to_json(entries: Sequence[TunedSetup]) -> bytes:
     told = {"schema": SCHEMA, "choices": [choice.to_dict() for choice in entries]}
     return (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()
 

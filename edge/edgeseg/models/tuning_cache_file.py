@@ -9,7 +9,7 @@ VARIABLE = "EDGESEG_CHOICES"
 """Of the environment: names the file; empty for none."""
 
 
-def place() -> Path | None:
+def cache_path() -> Path | None:
     """The file: `EDGESEG_CHOICES`, else in the user's configuration folder; None where there is none."""
     named = os.environ.get(VARIABLE)
     if named is not None:
@@ -20,7 +20,7 @@ def place() -> Path | None:
     return folder / "edgeseg" / "choices.json" if folder.is_absolute() else None
 
 
-def is_there(file: Path) -> bool:
+def cache_exists(file: Path) -> bool:
     """Or may not be looked at, which `find` tells; a service may be kept from its user's home, without a word."""
     try:
         return file.exists()

@@ -24,7 +24,7 @@ SIZE_RANGE = (32, 8192)
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class PreprocessingConfig:
     """How a photograph becomes the network's input. Keys, values and defaults: DESIGN.md of the project.
 
     Attributes:
@@ -74,7 +74,7 @@ class Preprocessing:
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> Preprocessing:
+    def from_dict(cls, values: Mapping[str, object]) -> PreprocessingConfig:
         """Record from untrusted plain values.
 
         Raises:
@@ -129,14 +129,14 @@ def _checked(key: str, value: object) -> object:
     return int(number)
 
 
-def preset(name: PresetName, size: int | None = None) -> Preprocessing:
+def preprocessing_preset(name: PresetName, size: int | None = None) -> PreprocessingConfig:
     """A named preset: `edge` (working size 640 unless given) or `reference` (ResUNet-Deeper's, 512).
 
     Source of `reference`: how the published ResUNet-Deeper was trained, with ImageNet's mean and deviation.
     """
     if name == "edge":
-        return Preprocessing(size=size or 640, contrast="clahe")
-    return Preprocessing(
+        return PreprocessingConfig(size=size or 640, contrast="clahe")
+    return PreprocessingConfig(
         size=size or 512,
         fov="grey10",
         crop="frame",

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.imaging.arrays import Box, Mask, Photo, is_large
-from edgeseg.preprocessing.config import Fit, Preprocessing
-from edgeseg.preprocessing.resize import Means, likely_window, means, shrunk
-from edgeseg.system.background import Meanwhile
+from edgeseg.imaging.arrays import Box, Mask, Photo, is_large_image
+from edgeseg.preprocessing.config import Fit, PreprocessingConfig
+from edgeseg.preprocessing.resize import Means, likely_window, means, resize_area
+from edgeseg.system.background import BackgroundTask
 
-Begun: TypeAlias = Meanwhile[Means]
+Begun: TypeAlias = BackgroundTask[Means]
 
 
 class Placement(NamedTuple):
@@ -51,7 +51,9 @@ class Prepared(NamedTuple):
     placement: Placement
 
 
-def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Placement:
+def compute_placement(
+    frame: tuple[int, int], fov: FieldOfView, how: PreprocessingConfig
+) -> Placement:
     """Where a photograph of `frame` (height, width) with this field of view goes in the working square."""
     height, width = frame
     source = fov.box if how.crop == "fov" else Box(0, 0, width, height)
@@ -64,17 +66,17 @@ def place(frame: tuple[int, int], fov: FieldOfView, how: Preprocessing) -> Place
     return Placement(frame, source, target, how.size)
 
 
-def begin(photo: Photo, how: Preprocessing) -> Begun | None:
+def begin(photo: Photo, how: PreprocessingConfig) -> Begun | None:
     """What of `preprocess` can be computed before the field of view is known, in a thread; None where nothing can."""
     equalised_first = how.contrast == "clahe" and how.contrast_at == "before"
     window = likely_window(photo.shape, how.size)
-    if window in (None, 1) or is_large(photo.shape) or how.fit != "pad" or equalised_first:
+    if window in (None, 1) or is_large_image(photo.shape) or how.fit != "pad" or equalised_first:
         return None
-    return Meanwhile(partial(means, photo, window))
+    return BackgroundTask(partial(means, photo, window))
 
 
 def preprocess(
-    photo: Photo, fov: FieldOfView, how: Preprocessing, begun: Begun | None = None
+    photo: Photo, fov: FieldOfView, how: PreprocessingConfig, begun: Begun | None = None
 ) -> Prepared:
     """Photograph (H, W, 3) uint8 RGB and its field of view -> the network's input.
 
@@ -84,27 +86,29 @@ def preprocess(
         how: the model's record.
         begun: what `begin` gave of this photograph and record; it changes nothing but the time, and serves once.
     """
-    placement = place(photo.shape[:2], fov, how)
+    placement = compute_placement(photo.shape[:2], fov, how)
     if how.contrast == "clahe" and how.contrast_at == "before":
-        photo = fill_outside(equalise(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
+        photo = fill_outside(apply_clahe(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
     ahead = begun.take() if begun else None
-    square = to_square(photo, placement, how.fit, 0 if how.fill == "keep" else how.fill, ahead)
-    inside = field_to_square(fov.mask, placement)
+    square = resize_to_input(
+        photo, placement, how.fit, 0 if how.fill == "keep" else how.fill, ahead
+    )
+    inside = resize_fov_to_input(fov.mask, placement)
     if how.contrast == "clahe" and how.contrast_at == "after":
-        square = equalise(square, how.clip_limit, how.tiles)
+        square = apply_clahe(square, how.clip_limit, how.tiles)
     if not (how.contrast == "clahe" and how.contrast_at == "before"):
         square = fill_outside(square, inside, how.fill)
     return Prepared(square[None], inside, placement)
 
 
-def to_square(
+def resize_to_input(
     photo: Photo, placement: Placement, fit: Fit, around: int = 0, ahead: Means | None = None
 ) -> Photo:
     """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), the grey level `around` about it."""
     source, target = placement.source, placement.target
     shrinks = target.width <= source.width and target.height <= source.height
     if fit == "pad" and shrinks:
-        resized = shrunk(photo, source, target.width, target.height, ahead)
+        resized = resize_area(photo, source, target.width, target.height, ahead)
     else:
         part = photo[source.rows, source.columns]
         resized = np.asarray(
@@ -118,7 +122,7 @@ def to_square(
     return square
 
 
-def field_to_square(mask: Mask, placement: Placement) -> Mask:
+def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     """Field of view (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where its middle is.
 
     A tenth of the time of `mask_to_square`, which what is small needs; of a field it differs by a pixel of the rim here
@@ -126,7 +130,7 @@ def field_to_square(mask: Mask, placement: Placement) -> Mask:
     """
     source, target = placement.source, placement.target
     if target.width > source.width:
-        return mask_to_square(mask, placement)
+        return resize_mask_to_input(mask, placement)
     square: Mask = np.zeros((placement.size, placement.size), np.uint8)
     square[target.rows, target.columns] = cv2.resize(
         mask[source.rows, source.columns],
@@ -136,13 +140,15 @@ def field_to_square(mask: Mask, placement: Placement) -> Mask:
     return square
 
 
-def mask_to_square(mask: Mask, placement: Placement) -> Mask:
+def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
     """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
-    square: Mask = np.where(coverage_to_square(mask, placement) > 127, np.uint8(255), np.uint8(0))
+    square: Mask = np.where(
+        resize_coverage_to_input(mask, placement) > 127, np.uint8(255), np.uint8(0)
+    )
     return square
 
 
-def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
+def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
     """Mask (H, W) {0, 255} -> (size, size) uint8: the share of a pixel's area that is set, 255 for all of it."""
     source, target = placement.source, placement.target
     part = mask[source.rows, source.columns]
@@ -154,7 +160,7 @@ def coverage_to_square(mask: Mask, placement: Placement) -> Mask:
     return square
 
 
-def equalise(photo: Photo, clip_limit: float, tiles: int) -> Photo:
+def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
     """CLAHE on each of R, G and B of (H, W, 3) uint8, as the reference system equalised."""
     clahe = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles))
     return cv2.merge([clahe.apply(channel) for channel in cv2.split(photo)]).astype(

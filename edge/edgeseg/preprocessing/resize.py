@@ -49,7 +49,9 @@ def means(photo: Photo, window: int) -> Means:
     return Means(window, np.asarray(blurred, np.uint8))
 
 
-def shrunk(photo: Photo, box: Box, width: int, height: int, ahead: Means | None = None) -> Photo:
+def resize_area(
+    photo: Photo, box: Box, width: int, height: int, ahead: Means | None = None
+) -> Photo:
     """The photograph's part in the box, in averages of areas -> (height, width, 3) uint8; both at most the box's.
 
     Args:

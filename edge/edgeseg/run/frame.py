@@ -10,13 +10,13 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
 """An image file's bytes, or a decoded frame (H, W, 3) uint8 RGB."""
 
 
-def now() -> datetime:
+def timestamp_now() -> datetime:
     """The time in UTC."""
     return datetime.now(timezone.utc)
 
@@ -42,7 +42,7 @@ class Frame:
     number: int | None = None
     position_s: float | None = None
     dropped: int = 0
-    time: datetime = field(default_factory=now)
+    time: datetime = field(default_factory=timestamp_now)
     repeats: int | None = None
 
     @property
@@ -79,7 +79,7 @@ class Source(Protocol):
         """Frames a second of an overlay video; None for photographs, which have none."""
         ...
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """The frames, in order, until there are no more or `stop` asks to end.
 
         Raises:

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from edgeseg.errors import SurroundingsError, UsageError
-from edgeseg.imaging.photo import is_photograph, read_bytes, read_stream, stem_of
+from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.imaging.photo import is_photograph, photo_stem, read_photo_bytes, read_photo_stream
 
 Part: TypeAlias = Literal["vessels", "overlay", "probability"]
 """What is written of a photograph: `STEM_vessels.png` and so on."""
@@ -72,11 +72,13 @@ class Input(NamedTuple):
             PhotographError: It cannot be read, or is too large for a photograph.
         """
         return (
-            read_stream(sys.stdin.buffer, self.name) if self.path is None else read_bytes(self.path)
+            read_photo_stream(sys.stdin.buffer, self.name)
+            if self.path is None
+            else read_photo_bytes(self.path)
         )
 
 
-def gather(inputs: Sequence[str]) -> list[Input]:
+def collect_inputs(inputs: Sequence[str]) -> list[Input]:
     """Files, folders and "-" -> photographs, in the order of the inputs, each of them once.
 
     Raises:
@@ -151,9 +153,7 @@ def _photographs_in(folder: Path) -> list[Input]:
     try:
         found = photographs_in(folder)
     except OSError as error:
-        raise SurroundingsError(
-            f"{path_text(folder)}: cannot be read ({error.strerror})"
-        ) from error
+        raise SystemSetupError(f"{path_text(folder)}: cannot be read ({error.strerror})") from error
     if not found:
         raise UsageError(
             f"{path_text(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
@@ -182,7 +182,7 @@ def _is_result(path: Path) -> bool:
 
 
 def _source(path: Path) -> Input:
-    return Input(path_text(path), stem_of(path), path)
+    return Input(path_text(path), photo_stem(path), path)
 
 
 def path_text(path: Path) -> str:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 F = TypeVar("F")
 D = TypeVar("D")
@@ -46,18 +46,18 @@ class Pipeline(Generic[F, D, S, R]):
         self.decode, self.segment, self.write = decode, segment, write
         self.ahead, self.writers = ahead, writers
 
-    def run(self, frames: Iterable[F], stop: Stop) -> Iterator[R]:
+    def run(self, frames: Iterable[F], stop: StopRequest) -> Iterator[R]:
         """The frames' results, in the frames' order; once `stop` asks, of those that are already segmented."""
         decoded: Iterator[D | None]
         decoded = (
-            _Closing(frames, self.decode, self.ahead, stop)
+            _DecodeAhead(frames, self.decode, self.ahead, stop)
             if self.ahead
             else map(self.decode, frames)
         )
         try:
             yield from self._written(decoded) if self.writers else self._one_by_one(decoded)
         finally:
-            if isinstance(decoded, _Closing):
+            if isinstance(decoded, _DecodeAhead):
                 decoded.close()
 
     def _one_by_one(self, decoded: Iterator[D | None]) -> Iterator[R]:
@@ -95,11 +95,11 @@ def _next(items: Iterator[D | None]) -> tuple[D | None] | Exception | None:
         return error
 
 
-class _Closing(Iterator["D | None"]):
+class _DecodeAhead(Iterator["D | None"]):
     """Decoded frames from a thread that can be told to end; None where none came for a moment."""
 
     def __init__(
-        self, frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: Stop
+        self, frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: StopRequest
     ) -> None:
         self._queue: queue.Queue[tuple[D] | BaseException | None] = queue.Queue(ahead)
         self._stop, self._closed, self._ended = stop, False, False

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeseg.device import cpu
-from edgeseg.errors import PhotographError
-from edgeseg.run.frame import Frame, Source, now
-from edgeseg.run.inputs import check_collisions, gather, own_results
+from edgeseg.errors import PhotoError
+from edgeseg.run.frame import Frame, Source, timestamp_now
+from edgeseg.run.inputs import check_collisions, collect_inputs, own_results
 from edgeseg.run.pipeline import Pipeline
-from edgeseg.run.results.frame_result import Record
-from edgeseg.run.results.reporter import Teller, say
+from edgeseg.run.results.frame_result import FrameResult
+from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.sources.photographs import Photographs
-from edgeseg.run.stages import Decoded, Judged, Maker, Stages, Wanted
-from edgeseg.system.signals import Stop
+from edgeseg.run.stages import DecodedFrame, Maker, RunOptions, SegmentedFrame, Stages
+from edgeseg.system.signals import StopRequest
 
 if TYPE_CHECKING:
     from edgeseg.run.results.overlay_video import OverlayVideo
@@ -32,7 +32,7 @@ def sources_of(
     watch: Path | None,
     output: Path,
     newest: bool,
-    stop: Stop,
+    stop: StopRequest,
 ) -> Iterator[Source]:
     """What the command line names, checked, -> the sources: photographs first, what never ends last.
 
@@ -40,9 +40,9 @@ def sources_of(
         UsageError: An input does not exist, or two would write the same file.
         SurroundingsError: A folder may not be read.
     """
-    named = gather(inputs) if inputs else []
+    named = collect_inputs(inputs) if inputs else []
     if skipped := own_results(inputs):
-        say(f"left out, a result of an earlier run: {', '.join(map(str, skipped))}")
+        print_message(f"left out, a result of an earlier run: {', '.join(map(str, skipped))}")
     check_collisions(named, output)
     files = [one for one in named if one.path is not None and not one.is_video]
     videos = [
@@ -62,7 +62,7 @@ def _opened(
     camera: str | None,
     watch: Path | None,
     output: Path,
-    stop: Stop,
+    stop: StopRequest,
 ) -> Iterator[Source]:
     """Each source when its turn comes; what only some need is loaded then."""
     if photographs.inputs:
@@ -75,24 +75,24 @@ def _opened(
         yield _standard_input(newest, stop)
     if camera is not None:
         from edgeseg.run.sources.camera import Camera  # noqa: PLC0415
-        from edgeseg.run.sources.latest_frame import Newest  # noqa: PLC0415
+        from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
 
-        yield Newest(Camera(camera, say, now()))
+        yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
     if watch is not None:
         from edgeseg.run.sources.watched_folder import WatchedFolder  # noqa: PLC0415
 
-        yield WatchedFolder(watch, output, say)
+        yield WatchedFolder(watch, output, print_message)
 
 
-def _standard_input(newest: bool, stop: Stop) -> Source:
-    from edgeseg.run.sources.latest_frame import Newest  # noqa: PLC0415
+def _standard_input(newest: bool, stop: StopRequest) -> Source:
+    from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
     from edgeseg.run.sources.stdin import standard_input  # noqa: PLC0415
 
-    source = standard_input(stop, now())
-    return Newest(source) if newest and source.fps is not None else source
+    source = standard_input(stop, timestamp_now())
+    return LatestFrameSource(source) if newest and source.fps is not None else source
 
 
-class Run(NamedTuple):
+class Runner(NamedTuple):
     """What all sources of a run share.
 
     Attributes:
@@ -106,14 +106,16 @@ class Run(NamedTuple):
     """
 
     maker: Maker
-    wanted: Wanted
+    wanted: RunOptions
     ready: Callable[[], None]
     video: bool
     frames: bool
     as_json: bool
     measure: bool
 
-    def one(self, source: Source, stop: Stop, advance: Callable[[], None]) -> tuple[int, int]:
+    def one(
+        self, source: Source, stop: StopRequest, advance: Callable[[], None]
+    ) -> tuple[int, int]:
         """Segment all that a source delivers -> how many inputs failed, of how many.
 
         Raises:
@@ -122,7 +124,7 @@ class Run(NamedTuple):
         if source.total != 1:  # one photograph is looked at meanwhile
             self.ready()
         stream = source.fps is not None
-        teller = Teller(source.name, stream, self.as_json)
+        teller = Reporter(source.name, stream, self.as_json)
         broken = 0
         with ExitStack() as stack:
             video = (
@@ -138,16 +140,16 @@ class Run(NamedTuple):
                     if measured is not None:
                         measured.add(record)
                     advance()
-            except PhotographError as error:
+            except PhotoError as error:
                 broken = 1
                 teller.tell(
-                    Record(
+                    FrameResult(
                         Frame(source.name, source.stem, bytes), self.maker.made, error=str(error)
                     )
                 )
         teller.end()
         if measured is not None:
-            say(measured.line())
+            print_message(measured.line())
         if stream:
             return max(broken, int(not teller.counts.pictures and teller.counts.failed > 0)), 1
         return teller.counts.failed, source.total or teller.counts.pictures + teller.counts.failed
@@ -186,10 +188,10 @@ class Run(NamedTuple):
         return 1 if source.fps is not None else min(_MOST_WRITERS, cpu.usable_cores())
 
     def _records(
-        self, source: Source, stages: Stages, writers: int, stop: Stop
-    ) -> Iterator[Record]:
+        self, source: Source, stages: Stages, writers: int, stop: StopRequest
+    ) -> Iterator[FrameResult]:
         ahead = 0 if source.live or source.total == 1 else _AHEAD
-        pipeline: Pipeline[Frame, Decoded | Record, Judged | Record, Record] = Pipeline(
-            stages.decode, stages.segment, stages.write, ahead, writers
-        )
+        pipeline: Pipeline[
+            Frame, DecodedFrame | FrameResult, SegmentedFrame | FrameResult, FrameResult
+        ] = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)
         return pipeline.run(source.frames(stop), stop)

@@ -11,47 +11,47 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotographError
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view, find
+from edgeseg.errors import PhotoError
+from edgeseg.field_of_view.detect import FieldOfView, detect_fov, field_of_view
 from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Photo, bands
-from edgeseg.imaging.overlay import overlay, overlay_bands
-from edgeseg.imaging.photo import as_photo, decode
-from edgeseg.quality import NO_FUNDUS, Quality, quality
+from edgeseg.imaging.arrays import Photo, row_bands
+from edgeseg.imaging.overlay import draw_overlay, overlay_bands
+from edgeseg.imaging.photo import decode_photo, validate_photo
+from edgeseg.quality import NO_FUNDUS, FrameQuality, assess_quality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.results import provenance
-from edgeseg.run.results.frame_result import Made, Record, Skipped
+from edgeseg.run.results.frame_result import FrameResult, ModelInfo, Skipped
 from edgeseg.segmenter import Segmentation, Segmenter
-from edgeseg.system.background import Meanwhile
-from edgeseg.system.files import atomically
+from edgeseg.system.background import BackgroundTask
+from edgeseg.system.files import open_atomically
 
 if TYPE_CHECKING:
     from edgeseg.run.results.overlay_video import OverlayVideo
-    from edgeseg.run.sources.frozen_frames import Repeats
+    from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 
 
-class Decoded(NamedTuple):
+class DecodedFrame(NamedTuple):
     """A decoded frame, with the marks that its results will carry."""
 
     frame: Frame
     photo: Photo
-    marks: provenance.Marks | None
+    marks: provenance.Provenance | None
     timings: Mapping[str, float]
 
 
-class Judged(NamedTuple):
+class SegmentedFrame(NamedTuple):
     """A frame that is ready to be written; `segmentation` is None where it was not worth it."""
 
-    decoded: Decoded
-    quality: Quality
+    decoded: DecodedFrame
+    quality: FrameQuality
     repeats: int
     timings: Mapping[str, float]
     segmentation: Segmentation | None = None
     skipped: Skipped | None = None
 
 
-class Wanted(NamedTuple):
+class RunOptions(NamedTuple):
     """What is to be written, and of which frames.
 
     Attributes:
@@ -81,7 +81,7 @@ class Maker(NamedTuple):
     """
 
     segmenter: Segmenter
-    made: Made
+    made: ModelInfo
     hashes: Callable[[], tuple[str, str]]
 
     @classmethod
@@ -93,24 +93,24 @@ class Maker(NamedTuple):
             version: Of this program: another one may give other masks.
         """
         card, runtime = segmenter.card, segmenter.runtime_name
-        made = Made(segmenter.file.name, card.precision, runtime, segmenter.threshold)
+        made = ModelInfo(segmenter.file.name, card.precision, runtime, segmenter.threshold)
         options: dict[str, str | float] = {
             "threshold": segmenter.threshold,
             "runtime": runtime,
             "version": version,
         }
-        hashes = Meanwhile(
+        hashes = BackgroundTask(
             lambda: (provenance.of_file(segmenter.file.path), provenance.of_options(options))
         )
         return cls(segmenter, made, hashes.result)
 
-    def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> provenance.Marks:
+    def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> provenance.Provenance:
         """Of what is made of a photograph's file, or of a stream's frame (H, W, 3).
 
         Raises:
             ModelError: The model file cannot be read any more.
         """
-        return provenance.Marks(provenance.of_photograph(photograph), *self.hashes())
+        return provenance.Provenance(provenance.of_photograph(photograph), *self.hashes())
 
 
 class Stages:
@@ -129,7 +129,7 @@ class Stages:
     def __init__(
         self,
         maker: Maker,
-        wanted: Wanted,
+        wanted: RunOptions,
         ready: Callable[[], None],
         video: OverlayVideo | None = None,
         packers: int = 1,
@@ -138,83 +138,87 @@ class Stages:
         self.video, self.packers = video, packers
 
     @cached_property
-    def _seen(self) -> Repeats:
-        from edgeseg.run.sources.frozen_frames import Repeats  # noqa: PLC0415 - photographs do not repeat
+    def _seen(self) -> FrozenFrameDetector:
+        from edgeseg.run.sources.frozen_frames import FrozenFrameDetector  # noqa: PLC0415 - photographs do not repeat
 
-        return Repeats()
+        return FrozenFrameDetector()
 
-    def decode(self, frame: Frame) -> Decoded | Record:
+    def decode(self, frame: Frame) -> DecodedFrame | FrameResult:
         """Read and decode a frame, unless its results are there already, or what is no result."""
         start = time.perf_counter()
         try:
             payload, files = frame.load(), self.wanted.files(frame)
             _refuse_foreign(files.values(), frame.name)
-            marking = Meanwhile(partial(self.maker.marks, payload)) if files else None
+            marking = BackgroundTask(partial(self.maker.marks, payload)) if files else None
             if self.wanted.resume and marking and marking.result().are_on(files.values()):
-                return Record(frame, self.maker.made, files, skipped="done before")
+                return FrameResult(frame, self.maker.made, files, skipped="done before")
             photo = (
-                decode(payload, frame.name)
+                decode_photo(payload, frame.name)
                 if isinstance(payload, bytes)
-                else as_photo(payload, frame.name)
+                else validate_photo(payload, frame.name)
             )
-        except PhotographError as error:
-            return Record(frame, self.maker.made, error=str(error))
-        return Decoded(
+        except PhotoError as error:
+            return FrameResult(frame, self.maker.made, error=str(error))
+        return DecodedFrame(
             frame, photo, marking.result() if marking else None, {"decode": _ms_since(start)}
         )
 
-    def segment(self, decoded: Decoded | Record) -> Judged | Record:
+    def segment(self, decoded: DecodedFrame | FrameResult) -> SegmentedFrame | FrameResult:
         """Judge a frame, and segment it where it shows a fundus that is good enough."""
-        if isinstance(decoded, Record):
+        if isinstance(decoded, FrameResult):
             return decoded
         frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
         repeats, begun = self._repeats(frame, photo), self.maker.segmenter.begin(photo)
         try:
             fov = field_of_view(photo, self.maker.segmenter.card.preprocessing.fov, frame.name)
-        except PhotographError as error:
+        except PhotoError as error:
             return self._without_fundus(decoded, repeats, error)
         timings = {**decoded.timings, "field_of_view": _ms_since(start)}
         start = time.perf_counter()
         judged = self._judge(photo, fov)
         timings["quality"] = _ms_since(start)
         if self.wanted.skip_ungradable and judged.ungradable:
-            return Judged(decoded, judged, repeats, timings, skipped="ungradable")
+            return SegmentedFrame(decoded, judged, repeats, timings, skipped="ungradable")
         done = self.maker.segmenter.segment(photo, frame.name, fov, begun)
-        return Judged(decoded, judged, repeats, {**done.timings, **timings}, done)
+        return SegmentedFrame(decoded, judged, repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
         return self._seen.of(photo) if frame.repeats is None else frame.repeats
 
-    def _judge(self, photo: Photo, fov: FieldOfView) -> Quality:
+    def _judge(self, photo: Photo, fov: FieldOfView) -> FrameQuality:
         """By the field that is found, also for a network that looks at the whole frame."""
         if self.maker.segmenter.card.preprocessing.fov == "found":
-            return quality(photo, fov)
+            return assess_quality(photo, fov)
         try:
-            return quality(photo, find(photo))
-        except PhotographError:
+            return assess_quality(photo, detect_fov(photo))
+        except PhotoError:
             return NO_FUNDUS
 
     def _without_fundus(
-        self, decoded: Decoded, repeats: int, error: PhotographError
-    ) -> Judged | Record:
+        self, decoded: DecodedFrame, repeats: int, error: PhotoError
+    ) -> SegmentedFrame | FrameResult:
         """An error of a photograph; in a stream the lens is sometimes away from the eye."""
         if decoded.frame.number is None:
             size = (decoded.photo.shape[0], decoded.photo.shape[1])
-            return Record(
-                decoded.frame, self.maker.made, size=size, quality=NO_FUNDUS, error=str(error)
+            return FrameResult(
+                decoded.frame,
+                self.maker.made,
+                size=size,
+                quality=NO_FUNDUS,
+                error=str(error),
             )
-        return Judged(decoded, NO_FUNDUS, repeats, decoded.timings, skipped="no fundus")
+        return SegmentedFrame(decoded, NO_FUNDUS, repeats, decoded.timings, skipped="no fundus")
 
-    def write(self, judged: Judged | Record) -> Record:
+    def write(self, judged: SegmentedFrame | FrameResult) -> FrameResult:
         """Write a frame's pictures, and say what was done.
 
         Raises:
             SurroundingsError: The disk does not take them.
         """
         self.ready()
-        if isinstance(judged, Record):
+        if isinstance(judged, FrameResult):
             return judged
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
         size = judged.decoded.photo.shape
@@ -235,10 +239,11 @@ class Stages:
         if self.video is not None:
             start = time.perf_counter()
             self.video.write(
-                judged.decoded.photo if done is None else overlay(done.photo, done.mask), frame.time
+                judged.decoded.photo if done is None else draw_overlay(done.photo, done.mask),
+                frame.time,
             )
             files["video"], timings["video"] = self.video.path, _ms_since(start)
-        return Record(
+        return FrameResult(
             frame,
             self.maker.made,
             files,
@@ -256,12 +261,12 @@ def _refuse_foreign(files: Iterable[Path], name: str) -> None:
     """A mask that someone drew may bear a result's name."""
     foreign = next(filter(provenance.is_foreign, files), None)
     if foreign is not None:
-        raise PhotographError(
+        raise PhotoError(
             f"{name}: {foreign} is no result of edgeseg; move it, or choose another folder with -o"
         )
 
 
-def _warnings(judged: Judged) -> tuple[str, ...]:
+def _warnings(judged: SegmentedFrame) -> tuple[str, ...]:
     frozen = ("frozen: the same picture as the frame before",) if judged.repeats else ()
     not_worth_it = judged.quality.ungradable and judged.segmentation is not None
     reasons = ", ".join(judged.quality.reasons)
@@ -275,13 +280,13 @@ def _write(
     path: Path,
     size: tuple[int, int],
     rows: Iterator[png.Rows],
-    its_marks: provenance.Marks | None,
+    its_marks: provenance.Provenance | None,
     timings: dict[str, float],
     packers: int,
 ) -> None:
     start = time.perf_counter()
-    with atomically(path) as file:
-        png.write(file, size, rows, its_marks.texts() if its_marks else None, packers)
+    with open_atomically(path) as file:
+        png.write_png(file, size, rows, its_marks.texts() if its_marks else None, packers)
         timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
         start = time.perf_counter()
     timings["write"] = timings.get("write", 0.0) + _ms_since(start)
@@ -289,12 +294,12 @@ def _write(
 
 def _rows(done: Segmentation, part: Part) -> Iterator[png.Rows]:
     if part == "vessels":
-        return (done.mask[rows] for rows in bands(len(done.mask)))
+        return (done.mask[rows] for rows in row_bands(len(done.mask)))
     if part == "overlay":
         return overlay_bands(done.photo, done.mask)
     probability = done.probability
     return (
-        (probability[rows] * 65535).round().astype("uint16") for rows in bands(len(probability))
+        (probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(probability))
     )
 
 

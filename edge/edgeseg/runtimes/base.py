@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Probability
 
 RuntimeName: TypeAlias = Literal["onnxruntime", "openvino"]
@@ -36,7 +36,7 @@ class Runtime(Protocol):
         ...
 
 
-def installed() -> tuple[RuntimeName, ...]:
+def installed_runtimes() -> tuple[RuntimeName, ...]:
     """The runtimes that can be imported, the one that `auto` prefers first; none is loaded to tell.
 
     Whether one works on this device only a trial shows: `edgeseg doctor`.
@@ -44,35 +44,35 @@ def installed() -> tuple[RuntimeName, ...]:
     return tuple(name for name in ("openvino", "onnxruntime") if _is_there(name))
 
 
-def resolve(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
+def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
     """The runtime that a choice stands for: `auto` takes OpenVINO where it is installed, unless a provider is named.
 
     Raises:
         SurroundingsError: It is not installed; the message lists what is.
     """
-    there = installed()
+    there = installed_runtimes()
     if runtime not in get_args(RuntimeChoice):
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"--runtime {runtime}: unknown; there is {', '.join(there) or 'none'}"
         )
     if provider is not None and runtime == "openvino":
-        raise SurroundingsError("--provider is ONNX Runtime's; leave out --runtime openvino")
+        raise SystemSetupError("--provider is ONNX Runtime's; leave out --runtime openvino")
     if runtime == "auto":
         wanted = (
             there if provider is None else tuple(name for name in there if name == "onnxruntime")
         )
         if wanted:
             return wanted[0]
-        raise SurroundingsError("no runtime is installed; pip install onnxruntime")
+        raise SystemSetupError("no runtime is installed; pip install onnxruntime")
     if runtime not in there:
-        told = f"not installed ({remedy(runtime)})"
-        raise SurroundingsError(
+        told = f"not installed ({install_remedy(runtime)})"
+        raise SystemSetupError(
             f"--runtime {runtime}: {told}; there is {', '.join(there) or 'none'}"
         )
     return runtime
 
 
-def remedy(runtime: RuntimeName) -> str:
+def install_remedy(runtime: RuntimeName) -> str:
     """What installs a runtime."""
     return (
         "pip install '.[openvino]' in the clone"
@@ -81,7 +81,7 @@ def remedy(runtime: RuntimeName) -> str:
     )
 
 
-def load(
+def load_runtime(
     file: Path,
     size: int,
     runtime: RuntimeChoice,
@@ -101,10 +101,10 @@ def load(
         ModelError: the file is damaged or is not what its card says.
         SurroundingsError: the runtime or the provider is not available.
     """
-    return loader(file, size, runtime, threads, provider)()
+    return runtime_loader(file, size, runtime, threads, provider)()
 
 
-def loader(
+def runtime_loader(
     file: Path,
     size: int,
     runtime: RuntimeChoice,
@@ -116,7 +116,7 @@ def loader(
     Raises:
         SurroundingsError: the runtime is not available.
     """
-    if resolve(runtime, provider) == "openvino":
+    if resolve_runtime(runtime, provider) == "openvino":
         from edgeseg.runtimes.openvino_backend import OpenVino  # noqa: PLC0415
 
         return lambda: OpenVino(file, size, threads)

@@ -19,7 +19,7 @@ TYPES = {"float": "float32", "float16": "float16", "uint8": "int8", "int8": "int
 """ONNX Runtime's words -> ours; 8 bits are INT8, signed or not."""
 
 
-def kernels(file: Path, threads: int) -> dict[str, int]:
+def kernel_types(file: Path, threads: int) -> dict[str, int]:
     """Convolutions by data type, for one photograph; in a process of its own, as profiling slows a session down."""
     import onnxruntime  # noqa: PLC0415
 

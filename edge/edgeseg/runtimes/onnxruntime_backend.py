@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from edgeseg.errors import ModelError, SurroundingsError, one_line
+from edgeseg.errors import ModelError, SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.runtimes.base import ProviderChoice
 
@@ -54,7 +54,7 @@ class OnnxRuntime:
             raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
         self.compute = self._session.get_providers()[0]
         if self.compute != wanted:
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"--provider {provider}: ONNX Runtime could not set it up here and took {self.compute}"
             )
         self._file = file
@@ -109,7 +109,7 @@ def _offered(provider: ProviderChoice) -> str:
     built = onnxruntime.get_available_providers()
     if PROVIDERS.get(provider) not in built:
         there = ", ".join(name for name, full in PROVIDERS.items() if full in built)
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"--provider {provider}: this ONNX Runtime was built without it; there is {there or 'none'}"
         )
     return PROVIDERS[provider]

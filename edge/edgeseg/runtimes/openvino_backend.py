@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import ModelError, SurroundingsError, one_line
+from edgeseg.errors import ModelError, SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.system.telemetry import turn_telemetry_off
 
@@ -16,7 +16,7 @@ turn_telemetry_off()
 try:
     import openvino
 except Exception as error:  # its libraries may not load on this system
-    raise SurroundingsError(
+    raise SystemSetupError(
         f"--runtime openvino: cannot be loaded ({one_line(error)}); there is onnxruntime"
     ) from error
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from edgeseg.synthetic.generate import LARGEST, SMALLEST, Drawn, draw
+from edgeseg.synthetic.generate import LARGEST, SMALLEST, SyntheticPhoto, generate_photo
 
-__all__ = ["LARGEST", "SMALLEST", "Drawn", "draw"]
+__all__ = ["LARGEST", "SMALLEST", "SyntheticPhoto", "generate_photo"]

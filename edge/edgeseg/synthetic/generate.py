@@ -23,7 +23,7 @@ _SOFT = 512  # all but vessels and noise is soft enough to be painted at this si
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SyntheticPhoto:
     """A drawn photograph with what is true of it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Drawn:
     fov: Mask
 
 
-def draw(seed: int, size: int = 1024) -> Drawn:
+def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
     """Draw a fundus photograph of `size` x `size` pixels.
 
     The same seed gives the same eye at every size; the same seed and size give the same bytes.
@@ -59,7 +59,7 @@ def draw(seed: int, size: int = 1024) -> Drawn:
     fov = field_mask(scene, size)
     photo = expose(*_light(seed, scene, vessels, size), scene, fov, generator(seed, "camera"))
     truth = np.where(fov > 0, vessels.extent, 0).astype(np.uint8)
-    return Drawn(photo=photo, truth=truth, fov=fov)
+    return SyntheticPhoto(photo=photo, truth=truth, fov=fov)
 
 
 def _light(seed: int, scene: Scene, vessels: Vessels, size: int) -> tuple[Light, Field]:

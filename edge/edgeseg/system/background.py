@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Meanwhile(Generic[T]):
+class BackgroundTask(Generic[T]):
     """What `make` gives, made in a thread; for what leaves Python's lock alone, as loading a network does.
 
     `concurrent.futures` would do, but loads `logging` and more: a fiftieth of the time that a whole run takes.

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 
 _TEMPORARY = ".edgeseg-"
 _FORBIDDEN = "no permission to write there; choose another folder"
@@ -37,12 +37,12 @@ def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
     """
-    with atomically(path) as file:
+    with open_atomically(path) as file:
         file.write(data)
 
 
 @contextmanager
-def atomically(path: Path) -> Iterator[BinaryIO]:
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, of which no one ever sees a part, not even after a crash or a power cut.
 
     The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
@@ -53,7 +53,7 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
     Raises:
         SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
     """
-    with named(path):
+    with write_errors_named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
             whole = io.BytesIO()  # there is no taking back what a pipe was given
             yield whole
@@ -74,7 +74,7 @@ def check_folders(*files: Path | None) -> None:
     """
     for file in files:
         if file is not None and not file.absolute().parent.is_dir():
-            raise SurroundingsError(f"{file}: cannot be written; {_REMEDIES[errno.ENOENT]}")
+            raise SystemSetupError(f"{file}: cannot be written; {_REMEDIES[errno.ENOENT]}")
 
 
 def make_folder(path: Path) -> None:
@@ -83,11 +83,11 @@ def make_folder(path: Path) -> None:
     Raises:
         SurroundingsError: It cannot be created.
     """
-    with named(path):
+    with write_errors_named(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
-def remove_left_over(folder: Path) -> None:
+def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files that killed programs left in a folder; those that are being written stay.
 
     Who writes one holds a lock on the file itself, which ends with the program, however that ends. Where the file
@@ -146,7 +146,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def named(path: Path | str) -> Iterator[None]:
+def write_errors_named(path: Path | str) -> Iterator[None]:
     """Turn the system's errors into one line that names the file, and the remedy.
 
     Raises:
@@ -156,4 +156,4 @@ def named(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
-        raise SurroundingsError(f"{path}: cannot be written; {remedy}") from error
+        raise SystemSetupError(f"{path}: cannot be written; {remedy}") from error

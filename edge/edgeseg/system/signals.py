@@ -15,7 +15,7 @@ Say: TypeAlias = Callable[[str], None]
 _STEP_S = 0.1
 
 
-class Stop:
+class StopRequest:
     """Whether the run has been asked to end.
 
     A plain attribute and short sleeps: an Event's lock could be held by the very thread that the signal interrupts.
@@ -41,9 +41,9 @@ class Stop:
 
 
 @contextmanager
-def stop_by_signals() -> Iterator[Stop]:
+def stop_by_signals() -> Iterator[StopRequest]:
     """A Stop that Ctrl-C and SIGTERM ask; a second Ctrl-C interrupts at once."""
-    stop = Stop()
+    stop = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
         if stop.signal == signal.SIGINT == number:
@@ -58,7 +58,7 @@ def stop_by_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-class OnceAMinute:
+class RateLimitedMessage:
     """Says a line of one kind at most once a minute, with how many were kept back."""
 
     def __init__(

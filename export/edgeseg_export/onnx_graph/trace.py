@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, one_line
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg_export.onnx_graph.fold_batchnorm import fold_batch_norms
-from edgeseg_export.output_spec import FIRST_LOGIT, Reading
+from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
 
 OPSET = 17
 """The newest that every ONNX Runtime from 1.18 on, OpenVINO and TensorRT 8.6 (JetPack 6) read."""
@@ -27,7 +27,7 @@ class PhotoToProbability(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, how: Preprocessing, reading: Reading = FIRST_LOGIT
+        self, network: nn.Module, how: PreprocessingConfig, reading: OutputSpec = FIRST_LOGIT
     ) -> None:
         super().__init__()
         self.network = network
@@ -73,7 +73,7 @@ class PhotoToProbability(nn.Module):
         return found.squeeze(1) if len(shape) == 4 else found
 
 
-def to_onnx(
+def trace_to_onnx(
     network: PhotoToProbability, size: int, opset: int = OPSET, dynamic: bool = False
 ) -> onnx.ModelProto:
     """Trace the network at its working size; BatchNorm is folded into the convolutions before it.

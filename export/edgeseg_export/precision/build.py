@@ -11,17 +11,17 @@ import onnx
 from edgeseg.datasets import DataSet
 from edgeseg.device import cpu
 from edgeseg.errors import one_line
-from edgeseg.evaluation.result import Check, Evidence
-from edgeseg.evaluation.scores import DataSetEvidence
+from edgeseg.evaluation.result import Check, EvaluationResult
+from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision
-from edgeseg.runtimes.base import load
-from edgeseg_export.model_card import card_of
+from edgeseg.runtimes.base import load_runtime
+from edgeseg_export.model_card import make_card
 from edgeseg_export.onnx_graph.channels_last import gathered
 from edgeseg_export.onnx_graph.simplify import simplify
-from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, to_onnx
+from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
 from edgeseg_export.precision.fp16 import to_half_compute, to_half_weights
-from edgeseg_export.publish import with_card
-from edgeseg_export.source import Source
+from edgeseg_export.publish import add_card
+from edgeseg_export.source import SourceNetwork
 from edgeseg_export.verify.checks import (
     check_arithmetic,
     check_bytes,
@@ -31,12 +31,12 @@ from edgeseg_export.verify.checks import (
     check_measured,
     initializer_bytes,
 )
-from edgeseg_export.verify.parity import Measured, Truth, in_torch, measure
+from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, in_torch, measure
 from edgeseg_train.checkpoint import WorkingSize
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportOptions:
     """What is to be made of a checkpoint.
 
     Attributes:
@@ -71,7 +71,7 @@ class Exported:
         unsimplified: why it was not simplified, or "".
     """
 
-    source: Source
+    source: SourceNetwork
     size: WorkingSize
     name: str
     network: PhotoToProbability
@@ -80,24 +80,24 @@ class Exported:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class ConvertedGraph:
     """A graph of some precision, and what was found out while it was made."""
 
     model: onnx.ModelProto
     checks: tuple[Check, ...] = ()
 
 
-Maker = Callable[[Exported], Made]
+Maker = Callable[[Exported], ConvertedGraph]
 
 MAKERS: dict[Precision, Maker] = {
-    "fp32": lambda exported: Made(gathered(onnx.load(exported.file))),
-    "fp16": lambda exported: Made(to_half_compute(onnx.load(exported.file))),
-    "fp16w": lambda exported: Made(to_half_weights(gathered(onnx.load(exported.file)))),
+    "fp32": lambda exported: ConvertedGraph(gathered(onnx.load(exported.file))),
+    "fp16": lambda exported: ConvertedGraph(to_half_compute(onnx.load(exported.file))),
+    "fp16w": lambda exported: ConvertedGraph(to_half_weights(gathered(onnx.load(exported.file)))),
 }
 
 
 @dataclass(frozen=True, eq=False)
-class Variant:
+class ExportedFile:
     """A model file, not yet published, and what is known of it.
 
     Attributes:
@@ -107,11 +107,13 @@ class Variant:
     """
 
     file: Path
-    evidence: Evidence
-    measured: Measured | None
+    evidence: EvaluationResult
+    measured: ParityReport | None
 
 
-def export(source: Source, size: WorkingSize, name: str, order: Order, scratch: Path) -> Exported:
+def export(
+    source: SourceNetwork, size: WorkingSize, name: str, order: ExportOptions, scratch: Path
+) -> Exported:
     """Trace and simplify.
 
     Raises:
@@ -119,7 +121,10 @@ def export(source: Source, size: WorkingSize, name: str, order: Order, scratch: 
     """
     source = replace(source, preprocessing=replace(source.preprocessing, size=size.size))
     network = PhotoToProbability(source.network, source.preprocessing, source.reading).eval()
-    model, unsimplified = to_onnx(network, size.size, order.opset, order.dynamic), "not asked for"
+    model, unsimplified = (
+        trace_to_onnx(network, size.size, order.opset, order.dynamic),
+        "not asked for",
+    )
     if order.simplified:
         model, unsimplified = simplify(model)
     file = scratch / f"{name}.graph.onnx"
@@ -127,43 +132,52 @@ def export(source: Source, size: WorkingSize, name: str, order: Order, scratch: 
     return Exported(source, size, name, network, file, unsimplified)
 
 
-def truth_of(exported: Exported, order: Order, scratch: Path) -> Truth:
+def truth_of(exported: Exported, order: ExportOptions, scratch: Path) -> ReferenceOutputs:
     """PyTorch's results in FP32 on the photographs."""
     how, threshold = exported.source.preprocessing, exported.size.threshold
     return in_torch(exported.network, how, threshold, order.data_sets, order.given, scratch)
 
 
 def make(
-    precision: Precision, maker: Maker, exported: Exported, digest: str, truth: Truth, order: Order
-) -> Variant:
+    precision: Precision,
+    maker: Maker,
+    exported: Exported,
+    digest: str,
+    truth: ReferenceOutputs,
+    order: ExportOptions,
+) -> ExportedFile:
     """One precision's file, measured and checked; whatever goes wrong is a check that failed."""
     file = exported.file.with_name(f"{exported.name}.{precision}.onnx")
-    card = card_of(exported.source, exported.size, exported.name, digest, precision, order.dynamic)
+    card = make_card(
+        exported.source, exported.size, exported.name, digest, precision, order.dynamic
+    )
     try:
         made = maker(exported)
-        file.write_bytes(with_card(made.model, card))
-        measured = measure(load(file, exported.size.size, "onnxruntime", cpu.usable_cores()), truth)
+        file.write_bytes(add_card(made.model, card))
+        measured = measure(
+            load_runtime(file, exported.size.size, "onnxruntime", cpu.usable_cores()), truth
+        )
     except MemoryError:
         raise
     except Exception as error:  # a converter's own errors share no base class
         failure = Check("made", None, None, f"{type(error).__name__}: {one_line(error)}", False)
-        return Variant(file, _evidence(file, card, (), (failure,)), None)
+        return ExportedFile(file, _evidence(file, card, (), (failure,)), None)
     if measured.data_sets:
         card = card._replace(evidence={**card.evidence, **_dice(measured.data_sets)})
-        file.write_bytes(with_card(made.model, card))
+        file.write_bytes(add_card(made.model, card))
     checks = _checks(precision, exported, made, file, card, measured, truth, order)
-    return Variant(file, _evidence(file, card, measured.data_sets, checks), measured)
+    return ExportedFile(file, _evidence(file, card, measured.data_sets, checks), measured)
 
 
 def _checks(
     precision: Precision,
     exported: Exported,
-    made: Made,
+    made: ConvertedGraph,
     file: Path,
     card: ModelCard,
-    measured: Measured,
-    truth: Truth,
-    order: Order,
+    measured: ParityReport,
+    truth: ReferenceOutputs,
+    order: ExportOptions,
 ) -> tuple[Check, ...]:
     whole = (
         initializer_bytes(onnx.load(exported.file))
@@ -177,7 +191,7 @@ def _checks(
         check_card(file, card),
         check_bytes(precision, initializer_bytes(made.model), whole),
         *made.checks,
-        *check_arithmetic(precision, cpu.features()),
+        *check_arithmetic(precision, cpu.cpu_features()),
         *check_measured(precision, measured),
         *(
             check_dice(precision, own, torch, order.largest_drop)
@@ -186,16 +200,18 @@ def _checks(
     )
 
 
-def torch_evidence(exported: Exported, truth: Truth) -> Evidence:
+def torch_evidence(exported: Exported, truth: ReferenceOutputs) -> EvaluationResult:
     """What the files are compared with."""
-    return Evidence(exported.name, "fp32", "pytorch", "native", truth.threshold, truth.scores)
+    return EvaluationResult(
+        exported.name, "fp32", "pytorch", "native", truth.threshold, truth.scores
+    )
 
 
 def _evidence(
-    file: Path, card: ModelCard, data_sets: tuple[DataSetEvidence, ...], checks: tuple[Check, ...]
-) -> Evidence:
+    file: Path, card: ModelCard, data_sets: tuple[DataSetScores, ...], checks: tuple[Check, ...]
+) -> EvaluationResult:
     size = file.stat().st_size if file.is_file() else 0
-    return Evidence(
+    return EvaluationResult(
         card.name,
         card.precision,
         "onnxruntime",
@@ -208,7 +224,7 @@ def _evidence(
     )
 
 
-def _dice(data_sets: tuple[DataSetEvidence, ...]) -> dict[str, float]:
+def _dice(data_sets: tuple[DataSetScores, ...]) -> dict[str, float]:
     """As in a card: mean Dice by `DATA/SPLIT/native`."""
     return {
         f"{d.name}/{d.split}/native": round(d.mean.dice, 6) for d in data_sets if d.mean is not None

@@ -18,10 +18,10 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_c
 
 from edgeseg.datasets import DataSet, Pair, open_data
 from edgeseg.imaging.arrays import Mask
-from edgeseg.preprocessing.config import Preprocessing
-from edgeseg.preprocessing.prepare import Prepared, mask_to_square
+from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.preprocessing.prepare import Prepared, resize_mask_to_input
 from edgeseg_export.precision.qdq_cleanup import photograph_range
-from edgeseg_export.verify.parity import see
+from edgeseg_export.verify.parity import prepare_pair
 
 Method: TypeAlias = Literal["min-max", "entropy", "percentile"]
 
@@ -43,7 +43,7 @@ FOR_RANGES, FOR_CHOICES = 12, 8
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CalibrationCheck:
     """A validation photograph as the network sees it, and its vessels (size, size) uint8 {0, 255}."""
 
     prepared: Prepared
@@ -61,11 +61,11 @@ class Calibration:
     """
 
     fed: tuple[Prepared, ...]
-    judged: tuple[Judged, ...]
+    judged: tuple[CalibrationCheck, ...]
     where: str
 
 
-def open_calibration(specs: Sequence[str], how: Preprocessing) -> Calibration:
+def open_calibration(specs: Sequence[str], how: PreprocessingConfig) -> Calibration:
     """Training and validation photographs of some data sets, drawn ones where none is given.
 
     Raises:
@@ -75,7 +75,7 @@ def open_calibration(specs: Sequence[str], how: Preprocessing) -> Calibration:
     fed = _spread([open_data(spec, "train") for spec in specs or (DRAWN,)], FOR_RANGES)
     judged = _spread([open_data(spec, "validation") for spec in specs or (DRAWN,)], FOR_CHOICES)
     return Calibration(
-        tuple(see(pair, how).prepared for pair in fed),
+        tuple(prepare_pair(pair, how).prepared for pair in fed),
         tuple(_judged(pair, how) for pair in judged),
         ", ".join(spec.partition(":")[0] for spec in specs) or "drawn photographs",
     )
@@ -91,9 +91,11 @@ def _spread(data_sets: Sequence[DataSet], most: int) -> list[Pair]:
     ]
 
 
-def _judged(pair: Pair, how: Preprocessing) -> Judged:
-    seen = see(pair, how)
-    return Judged(seen.prepared, mask_to_square(seen.loaded.truth, seen.prepared.placement))
+def _judged(pair: Pair, how: PreprocessingConfig) -> CalibrationCheck:
+    seen = prepare_pair(pair, how)
+    return CalibrationCheck(
+        seen.prepared, resize_mask_to_input(seen.loaded.truth, seen.prepared.placement)
+    )
 
 
 class _Calibrator(Protocol):

@@ -23,23 +23,23 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
 
 from edgeseg.device import cpu
-from edgeseg.evaluation.metrics import count
+from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.evaluation.result import Check
 from edgeseg.imaging.arrays import Mask, Probability
-from edgeseg.runtimes.base import load
+from edgeseg.runtimes.base import load_runtime
 from edgeseg_export.onnx_graph.channels_last import channels_last
 from edgeseg_export.onnx_graph.trace import in_order
-from edgeseg_export.precision.build import Exported, Made
+from edgeseg_export.precision.build import ConvertedGraph, Exported
 from edgeseg_export.precision.calibration import (
     METHODS,
     QUANTISED,
     Calibration,
-    Judged,
+    CalibrationCheck,
     Method,
     open_calibration,
     ranges,
 )
-from edgeseg_export.precision.qdq_cleanup import in_bytes
+from edgeseg_export.precision.qdq_cleanup import remove_redundant_qdq
 
 ENOUGH_DICE, ENOUGH_FLIPS = 0.001, 0.005
 """A drop of validation Dice, and a share of flipped pixels, at which no layer needs to stay in float: a fifth and half
@@ -86,7 +86,7 @@ class Trial:
     graph: Path
     size: int
     threshold: float
-    judged: tuple[Judged, ...]
+    judged: tuple[CalibrationCheck, ...]
     expected: tuple[Mask, ...]
 
     def cost(self, model: onnx.ModelProto) -> Cost:
@@ -96,10 +96,10 @@ class Trial:
         found = masks(file, self.size, self.threshold, self.judged)
         pairs = list(zip(found, self.expected, self.judged, strict=True))
         insides = [judged.prepared.inside for judged in self.judged]
-        counts = [count(one, other, judged.prepared.inside) for one, other, judged in pairs]
+        counts = [count_pixels(one, other, judged.prepared.inside) for one, other, judged in pairs]
         drops = [
-            count(other, j.truth, j.prepared.inside).dice
-            - count(one, j.truth, j.prepared.inside).dice
+            count_pixels(other, j.truth, j.prepared.inside).dice
+            - count_pixels(one, j.truth, j.prepared.inside).dice
             for one, other, j in pairs
         ]
         flipped = [
@@ -111,7 +111,7 @@ class Trial:
         )
 
 
-def quantise(exported: Exported, specs: Sequence[str]) -> Made:
+def quantize_int8(exported: Exported, specs: Sequence[str]) -> ConvertedGraph:
     """INT8 graph: the best calibration, and the layers that cost Dice left in float."""
     calibration = open_calibration(specs, exported.source.preprocessing)
     trial = _trial(exported, calibration.judged)
@@ -123,7 +123,7 @@ def quantise(exported: Exported, specs: Sequence[str]) -> Made:
         best = min(costs, key=lambda method: costs[method].unlike)
         left, cost = layers_in_float(trial, candidates[best], costs[best])
         model = to_int8(trial.graph, candidates[best], left)
-    return Made(model, _told(calibration, best, costs, left, cost))
+    return ConvertedGraph(model, _told(calibration, best, costs, left, cost))
 
 
 def _told(
@@ -154,7 +154,7 @@ def _told(
     )
 
 
-def _trial(exported: Exported, judged: tuple[Judged, ...]) -> Trial:
+def _trial(exported: Exported, judged: tuple[CalibrationCheck, ...]) -> Trial:
     size, threshold = exported.size.size, exported.size.threshold
     graph = exported.file.with_name(f"{exported.name}.named.onnx")
     model = channels_last(onnx.load(exported.file), scaled=False)
@@ -164,9 +164,11 @@ def _trial(exported: Exported, judged: tuple[Judged, ...]) -> Trial:
     return Trial(graph, size, threshold, judged, masks(graph, size, threshold, judged))
 
 
-def masks(file: Path, size: int, threshold: float, judged: Sequence[Judged]) -> tuple[Mask, ...]:
+def masks(
+    file: Path, size: int, threshold: float, judged: Sequence[CalibrationCheck]
+) -> tuple[Mask, ...]:
     """A file's vessels (size, size) {0, 255} in the field of view."""
-    runtime = load(file, size, "onnxruntime", cpu.usable_cores())
+    runtime = load_runtime(file, size, "onnxruntime", cpu.usable_cores())
     return tuple(
         _mask(runtime.infer(j.prepared.tensor), threshold, j.prepared.inside) for j in judged
     )
@@ -192,7 +194,7 @@ def to_int8(graph: Path, found: TensorsData, in_float: Collection[str] = ()) -> 
         {},
     )
     quantised = quantiser.quantize_model()
-    return in_bytes(in_order(cast("onnx.ModelProto", quantised)))
+    return remove_redundant_qdq(in_order(cast("onnx.ModelProto", quantised)))
 
 
 def layers_in_float(trial: Trial, found: TensorsData, cost: Cost) -> tuple[tuple[str, ...], Cost]:

@@ -17,7 +17,7 @@ from edgeseg_export.onnx_graph.trace import drop_unread, in_order
 MOVING = ("Reshape", "Transpose", "Squeeze")
 
 
-def in_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same function, to the bit."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)

@@ -10,10 +10,10 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.evaluation.result import Check, Evidence
+from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.photo import encode_png
-from edgeseg_export.verify.parity import EDGES, Measured
+from edgeseg_export.verify.parity import EDGES, ParityReport
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 70em; padding: 0 1em; color: #222 }
@@ -28,10 +28,12 @@ svg { width: 100%; max-width: 40em } rect { fill: #4477aa } text { font-size: 11
 
 NUMBER = re.compile(r"-?\d[\d.]*(e[-+]\d+)?|-?inf|nan")
 
-Section = tuple[Evidence, Measured | None]
+Section = tuple[EvaluationResult, ParityReport | None]
 
 
-def page(title: str, sections: Sequence[Section], references: Sequence[Evidence]) -> str:
+def render_report(
+    title: str, sections: Sequence[Section], references: Sequence[EvaluationResult]
+) -> str:
     """The page; loads nothing from anywhere.
 
     Args:
@@ -86,7 +88,7 @@ def _cells(check: Check) -> list[str]:
     return [check.name, *numbers, "yes" if check else "NO", check.note]
 
 
-def _scores(records: Sequence[Evidence]) -> str:
+def _scores(records: Sequence[EvaluationResult]) -> str:
     """Dice of each photograph, a column a file."""
     names = [
         (d.name, p.name) for record in records[:1] for d in record.data_sets for p in d.photographs
@@ -104,7 +106,7 @@ def _scores(records: Sequence[Evidence]) -> str:
     return f"<h2>Dice</h2>\n{_table(['photograph', *headings], rows)}"
 
 
-def _dice_of(record: Evidence) -> dict[tuple[str, str], float]:
+def _dice_of(record: EvaluationResult) -> dict[tuple[str, str], float]:
     return {
         (data_set.name, photograph.name): photograph.scores.dice
         for data_set in record.data_sets
@@ -156,7 +158,7 @@ def _bar(k: int, pixels: int, share: float) -> str:
     )
 
 
-def _worst(precision: str, measured: Measured) -> str:
+def _worst(precision: str, measured: ParityReport) -> str:
     worst = measured.worst
     difference = np.abs(worst.found - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0

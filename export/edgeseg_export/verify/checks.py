@@ -11,14 +11,14 @@ import onnx
 
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg.evaluation.result import Check
-from edgeseg.evaluation.scores import DataSetEvidence
+from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision, read_card
-from edgeseg.models.catalog import LARGEST_DICE_DROP, MOST_FLIPPED
-from edgeseg_export.verify.parity import Measured
+from edgeseg.models.catalog import MAX_DICE_DROP, MAX_MASK_CHANGE
+from edgeseg_export.verify.parity import ParityReport
 
 
 @dataclass(frozen=True)
-class Limits:
+class ParityLimits:
     """The largest values that pass; None where there is no limit.
 
     Attributes:
@@ -34,11 +34,11 @@ class Limits:
     dice_drop: float
 
 
-LIMITS: dict[Precision, Limits] = {
-    "fp32": Limits(None, 1e-4, None, 1e-4),
-    "fp16": Limits(0.51, None, MOST_FLIPPED["fp16"], 1e-3),
-    "fp16w": Limits(0.51, None, MOST_FLIPPED["fp16w"], 1e-3),
-    "int8": Limits(0.30, None, MOST_FLIPPED["int8"], LARGEST_DICE_DROP),
+LIMITS: dict[Precision, ParityLimits] = {
+    "fp32": ParityLimits(None, 1e-4, None, 1e-4),
+    "fp16": ParityLimits(0.51, None, MAX_MASK_CHANGE["fp16"], 1e-3),
+    "fp16w": ParityLimits(0.51, None, MAX_MASK_CHANGE["fp16w"], 1e-3),
+    "int8": ParityLimits(0.30, None, MAX_MASK_CHANGE["int8"], MAX_DICE_DROP),
 }
 
 
@@ -78,7 +78,7 @@ def check_bytes(precision: Precision, own: int, of_fp32: int) -> Check:
     )
 
 
-def check_measured(precision: Precision, measured: Measured) -> Iterator[Check]:
+def check_measured(precision: Precision, measured: ParityReport) -> Iterator[Check]:
     """Finite, close, and the same mask."""
     count, limits = len(measured.differences), LIMITS[precision]
     largest = max(measured.differences)
@@ -103,8 +103,8 @@ def check_measured(precision: Precision, measured: Measured) -> Iterator[Check]:
 
 def check_dice(
     precision: Precision,
-    own: DataSetEvidence,
-    torch: DataSetEvidence,
+    own: DataSetScores,
+    torch: DataSetScores,
     largest_drop: float | None = None,
 ) -> Check:
     """A data set's mean Dice against the PyTorch network's."""

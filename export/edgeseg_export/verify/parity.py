@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgeseg.datasets import DataSet, Loaded, Pair, Split
+from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 from edgeseg.evaluation.protocols import Comparison
-from edgeseg.evaluation.scores import DataSetEvidence, PhotographEvidence, Scores
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Mask, Probability
-from edgeseg.postprocess import to_frame, to_mask
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.postprocess import resize_to_photo, threshold_at_photo_size
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import Prepared, preprocess
 from edgeseg.runtimes.base import Runtime
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
@@ -28,14 +28,14 @@ EDGES = np.array([0, *10.0 ** np.arange(-7, 1), np.inf])
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class HeldPair:
     """A pair that stays in memory: drawing it anew for every file would take longer than all else."""
 
     name: str
     split: Split | None
-    loaded: Loaded
+    loaded: LoadedPair
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedPair:
         """As it is."""
         return self.loaded
 
@@ -43,32 +43,33 @@ class Held:
 def hold(data_set: DataSet) -> DataSet:
     """The same few photographs, loaded once."""
     return replace(
-        data_set, pairs=tuple(Held(pair.name, pair.split, pair.load()) for pair in data_set.pairs)
+        data_set,
+        pairs=tuple(HeldPair(pair.name, pair.split, pair.load()) for pair in data_set.pairs),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class PreparedPair:
     """A photograph as the network sees it, and the way back to its own size."""
 
-    loaded: Loaded
+    loaded: LoadedPair
     fov: FieldOfView
     prepared: Prepared
 
     def mask(self, working: Probability, threshold: float) -> Mask:
         """(size, size) -> vessels (H, W) {0, 255} at the photograph's own size."""
-        return to_mask(working, self.prepared.placement, self.fov.mask, threshold)
+        return threshold_at_photo_size(working, self.prepared.placement, self.fov.mask, threshold)
 
     def scores(self, working: Probability, threshold: float) -> Scores:
         """By the `native` protocol, as `edgeseg evaluate` scores."""
-        frame = to_frame(working, self.prepared.placement, self.fov.mask)
+        frame = resize_to_photo(working, self.prepared.placement, self.fov.mask)
         found = self.mask(working, threshold)
         return Comparison(
             self.loaded.photo, frame, found, self.loaded.truth, self.loaded.fov
         ).scores()
 
 
-def see(pair: Pair, how: Preprocessing) -> Seen:
+def prepare_pair(pair: Pair, how: PreprocessingConfig) -> PreparedPair:
     """Load one photograph, find its field of view, prepare it.
 
     Raises:
@@ -76,11 +77,11 @@ def see(pair: Pair, how: Preprocessing) -> Seen:
     """
     loaded = pair.load()
     fov = field_of_view(loaded.photo, how.fov, pair.name)
-    return Seen(loaded, fov, preprocess(loaded.photo, fov, how))
+    return PreparedPair(loaded, fov, preprocess(loaded.photo, fov, how))
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class ReferenceOutputs:
     """What the PyTorch network found; its probabilities wait on the disk, a file a photograph.
 
     Attributes:
@@ -92,43 +93,43 @@ class Truth:
         scores: of the PyTorch network.
     """
 
-    how: Preprocessing
+    how: PreprocessingConfig
     threshold: float
     data_sets: tuple[DataSet, ...]
     scored: bool
     files: tuple[Path, ...]
-    scores: tuple[DataSetEvidence, ...]
+    scores: tuple[DataSetScores, ...]
 
-    def photographs(self) -> Iterator[tuple[str, str, Seen, Probability]]:
+    def photographs(self) -> Iterator[tuple[str, str, PreparedPair, Probability]]:
         """Data set, name, photograph, and what the PyTorch network found; one at a time."""
         files = iter(self.files)
         for data_set in self.data_sets:
             for pair in data_set.pairs:
-                yield data_set.name, pair.name, see(pair, self.how), np.load(next(files))
+                yield data_set.name, pair.name, prepare_pair(pair, self.how), np.load(next(files))
 
 
 def in_torch(
     network: PhotoToProbability,
-    how: Preprocessing,
+    how: PreprocessingConfig,
     threshold: float,
     data_sets: Sequence[DataSet],
     scored: bool,
     scratch: Path,
-) -> Truth:
+) -> ReferenceOutputs:
     """Compute every photograph once with PyTorch in FP32."""
     files, scores = [], []
     for data_set in data_sets:
         evidence = []
         for pair in data_set.pairs:
-            seen = see(pair, how)
+            seen = prepare_pair(pair, how)
             probability = _infer(network, seen.prepared)
             file = scratch / f"{secrets.token_hex(8)}.npy"
             np.save(file, probability)
             files.append(file)
             if scored:
-                evidence.append(PhotographEvidence(pair.name, seen.scores(probability, threshold)))
-        scores.append(DataSetEvidence(data_set.name, data_set.split, tuple(evidence)))
-    return Truth(
+                evidence.append(PhotographScores(pair.name, seen.scores(probability, threshold)))
+        scores.append(DataSetScores(data_set.name, data_set.split, tuple(evidence)))
+    return ReferenceOutputs(
         how, threshold, tuple(data_sets), scored, tuple(files), tuple(scores) if scored else ()
     )
 
@@ -149,7 +150,7 @@ class Worst:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class ParityReport:
     """A file against PyTorch over all photographs.
 
     Attributes:
@@ -164,10 +165,10 @@ class Measured:
     flipped: tuple[float, ...]
     histogram: npt.NDArray[np.int64]
     worst: Worst
-    data_sets: tuple[DataSetEvidence, ...]
+    data_sets: tuple[DataSetScores, ...]
 
 
-def measure(runtime: Runtime, truth: Truth) -> Measured:
+def measure(runtime: Runtime, truth: ReferenceOutputs) -> ParityReport:
     """Run a loaded file on the photographs.
 
     Raises:
@@ -176,16 +177,14 @@ def measure(runtime: Runtime, truth: Truth) -> Measured:
     differences: list[float] = []
     flipped: list[float] = []
     histogram = np.zeros(len(EDGES) - 1, np.int64)
-    scores: dict[str, list[PhotographEvidence]] = {
-        data_set.name: [] for data_set in truth.data_sets
-    }
+    scores: dict[str, list[PhotographScores]] = {data_set.name: [] for data_set in truth.data_sets}
     most, worst = (-1.0, -1.0), None
     for data_set, name, seen, expected in truth.photographs():
         found = runtime.infer(seen.prepared.tensor)
         difference = np.abs(found - expected)
         largest = float(difference.max()) if np.isfinite(difference).all() else float("inf")
         differences.append(largest)
-        flipped.append(flips(seen, found, expected, truth.threshold))
+        flipped.append(mask_change(seen, found, expected, truth.threshold))
         histogram += np.histogram(np.nan_to_num(difference, nan=np.inf, posinf=2.0), EDGES)[0]
         if worst is None or (flipped[-1], largest) > most:
             most, worst = (
@@ -196,24 +195,26 @@ def measure(runtime: Runtime, truth: Truth) -> Measured:
             sound = np.nan_to_num(
                 np.clip(found, 0, 1)
             )  # INT8's rounding may leave 0 to 1; NaN fails elsewhere
-            scores[data_set].append(PhotographEvidence(name, seen.scores(sound, truth.threshold)))
+            scores[data_set].append(PhotographScores(name, seen.scores(sound, truth.threshold)))
     assert worst is not None  # a data set without photographs is refused when it is opened
     evidence = tuple(
-        DataSetEvidence(d.name, d.split, tuple(scores[d.name]))
+        DataSetScores(d.name, d.split, tuple(scores[d.name]))
         for d in truth.data_sets
         if truth.scored
     )
-    return Measured(tuple(differences), tuple(flipped), histogram, worst, evidence)
+    return ParityReport(tuple(differences), tuple(flipped), histogram, worst, evidence)
 
 
-def _worst(name: str, seen: Seen, expected: Probability, found: Probability) -> Worst:
+def _worst(name: str, seen: PreparedPair, expected: Probability, found: Probability) -> Worst:
     """What people look at: what a network says outside the field of view reaches no mask."""
     inside = seen.prepared.inside != 0
     zero = np.float32(0)
     return Worst(name, np.where(inside, expected, zero), np.where(inside, found, zero))
 
 
-def flips(seen: Seen, one: Probability, other: Probability, threshold: float) -> float:
+def mask_change(
+    seen: PreparedPair, one: Probability, other: Probability, threshold: float
+) -> float:
     """Share of the field of view's pixels, at the photograph's own size, whose mask differs."""
     changed = cv2.bitwise_xor(seen.mask(one, threshold), seen.mask(other, threshold))
     return cv2.countNonZero(changed) / max(1, cv2.countNonZero(seen.fov.mask))

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
 
 from edgeseg_train.data.low_resolution import LEAST_GAIN, MOST_GAIN
-from edgeseg_train.data.photo_store import Batch, Photographs
+from edgeseg_train.data.photo_store import Batch, PhotoStore
 from edgeseg_train.data.resampling import area_averaged, stretched_back
 from edgeseg_train.training.compute import CPU
 
@@ -232,7 +232,7 @@ FLIPS = (horizontal_flip, vertical_flip)
 
 
 @dataclass(frozen=True)
-class Place:
+class CropPlacement:
     """Where a crop lies.
 
     Attributes:
@@ -248,9 +248,9 @@ class Place:
     framed: bool = False
 
 
-def take(
-    photographs: Photographs,
-    places: Sequence[Place],
+def sample_crops(
+    photographs: PhotoStore,
+    places: Sequence[CropPlacement],
     size: int,
     how: Augmentation,
     rng: np.random.Generator,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from edgeseg_train.data.augmentation import Augmentation, Place, take
-from edgeseg_train.data.photo_store import Batch, Photographs
+from edgeseg_train.data.augmentation import Augmentation, CropPlacement, sample_crops
+from edgeseg_train.data.photo_store import Batch, PhotoStore
 
 FRAMED = 0.3
 """Share of crops that lie as they are inside the working square, so that its edge is the crop's where they meet.
@@ -24,7 +24,7 @@ On a device the field of view touches that edge, and a network that never saw th
 
 
 @dataclass(frozen=True)
-class Crops:
+class CropSampler:
     """Endless batches of augmented crops.
 
     Attributes:
@@ -40,7 +40,7 @@ class Crops:
             not lost; else it is 0 or 1.
     """
 
-    photographs: Photographs
+    photographs: PhotoStore
     size: int
     batch: int
     seed: int
@@ -55,7 +55,7 @@ class Crops:
         places = [self._place(photograph, rng) for photograph in self._turns(step)]
         own = places[self.rank * self.batch :][: self.batch]
         rng = np.random.default_rng((self.seed, 2, step, self.rank))
-        return take(self.photographs, own, self.size, self.augmentation, rng, self.coverage)
+        return sample_crops(self.photographs, own, self.size, self.augmentation, rng, self.coverage)
 
     def from_step(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
         """Batches from `step` on, made ahead in threads (PyTorch releases the interpreter's lock)."""
@@ -78,16 +78,16 @@ class Crops:
         turns: list[int] = np.concatenate(orders).tolist()
         return turns[first - rounds.start * count :][:of_a_step]
 
-    def _place(self, photograph: int, rng: np.random.Generator) -> Place:
+    def _place(self, photograph: int, rng: np.random.Generator) -> CropPlacement:
         """The size and the place are drawn."""
         sides = self.photographs.sides[photograph]
         size = int(rng.integers(len(sides)))
         centre = self._centre(photograph, size, rng)
         if rng.random() < FRAMED:
-            return Place(
+            return CropPlacement(
                 photograph, size, _inside_frame(centre, sides[size], self.size), framed=True
             )
-        return Place(photograph, size, centre)
+        return CropPlacement(photograph, size, centre)
 
     def _centre(self, photograph: int, size: int, rng: np.random.Generator) -> tuple[float, float]:
         """A pixel inside the field of view, each equally probable."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edgeseg.datasets import DataSet, Loaded, Pair, Split
+from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 from edgeseg.imaging.arrays import Mask, Photo
 
 # Whoever marks a photograph of few pixels draws whole ones, where a vessel covers a quarter to two fifths of them:
@@ -46,7 +46,7 @@ class ReducedPair:
         """That of the pair."""
         return self.pair.split
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedPair:
         """Load the pair and reduce it."""
         whole = self.pair.load()
         height, width = whole.truth.shape
@@ -60,7 +60,7 @@ class ReducedPair:
             if whole.fov is None
             else cv2.resize(whole.fov, size, interpolation=cv2.INTER_NEAREST)
         )
-        return Loaded(photo, truth, None if fov is None else fov.astype(np.uint8, copy=False))
+        return LoadedPair(photo, truth, None if fov is None else fov.astype(np.uint8, copy=False))
 
 
 def at_low_resolution(data_sets: Iterable[DataSet]) -> list[DataSet]:

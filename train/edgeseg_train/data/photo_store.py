@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgeseg.datasets import Loaded, Pair
+from edgeseg.datasets import LoadedPair, Pair
 from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import Preprocessing
-from edgeseg.preprocessing.prepare import coverage_to_square, preprocess
+from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.preprocessing.prepare import preprocess, resize_coverage_to_input
 from edgeseg_train.training.compute import photograph_threads
 
 PIXEL_BYTES = 4
@@ -48,7 +48,7 @@ class Batch:
     inside: Tensor
 
 
-class Photographs:
+class PhotoStore:
     """Photographs, each at several working sizes; a pair (photograph, size) of numbers names an example.
 
     Attributes:
@@ -73,9 +73,9 @@ class Photographs:
         )
 
     @staticmethod
-    def of(examples: Sequence[Sequence[Example]]) -> Photographs:
+    def of(examples: Sequence[Sequence[Example]]) -> PhotoStore:
         """Those of `examples[photograph][size]`."""
-        photographs = Photographs([[len(example.truth) for example in own] for own in examples])
+        photographs = PhotoStore([[len(example.truth) for example in own] for own in examples])
         for number, own in enumerate(examples):
             photographs.put(number, own)
         return photographs
@@ -158,10 +158,10 @@ def _unpacked(pixels: Tensor, index: Tensor) -> Tensor:
 
 
 def load_photographs(
-    pairs: Sequence[Pair], how: Preprocessing, sizes: Sequence[int]
-) -> Photographs:
+    pairs: Sequence[Pair], how: PreprocessingConfig, sizes: Sequence[int]
+) -> PhotoStore:
     """Every pair at every size, through the one preprocessing. 5 bytes a pixel, photograph and size."""
-    photographs = Photographs([sizes] * len(pairs))
+    photographs = PhotoStore([sizes] * len(pairs))
     with ThreadPoolExecutor(photograph_threads()) as pool:
         filled = pool.map(
             lambda item: photographs.put(item[0], _at_sizes(item[1], how, sizes)), enumerate(pairs)
@@ -170,17 +170,19 @@ def load_photographs(
     return photographs
 
 
-def load_example(pair: Pair, how: Preprocessing, size: int) -> Example:
+def load_example(pair: Pair, how: PreprocessingConfig, size: int) -> Example:
     """One pair at one working size."""
     return _at_sizes(pair, how, (size,))[0]
 
 
-def _at_sizes(pair: Pair, how: Preprocessing, sizes: Sequence[int]) -> tuple[Example, ...]:
+def _at_sizes(pair: Pair, how: PreprocessingConfig, sizes: Sequence[int]) -> tuple[Example, ...]:
     loaded = pair.load()
     fov = field_of_view(loaded.photo, how.fov, pair.name)
     return tuple(_example(loaded, fov, replace(how, size=size)) for size in sizes)
 
 
-def _example(loaded: Loaded, fov: FieldOfView, how: Preprocessing) -> Example:
+def _example(loaded: LoadedPair, fov: FieldOfView, how: PreprocessingConfig) -> Example:
     ready = preprocess(loaded.photo, fov, how)
-    return Example(ready.tensor[0], coverage_to_square(loaded.truth, ready.placement), ready.inside)
+    return Example(
+        ready.tensor[0], resize_coverage_to_input(loaded.truth, ready.placement), ready.inside
+    )

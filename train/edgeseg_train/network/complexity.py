@@ -9,12 +9,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def parameters(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     """Number of trainable values."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def gmac(network: nn.Module, size: int) -> float:
+def count_gmac(network: nn.Module, size: int) -> float:
     """Multiply-accumulates of one `size` x `size` photograph, in thousand millions; convolutions and matrix products.
 
     Counted on the `meta` device: shapes are followed, nothing is computed.

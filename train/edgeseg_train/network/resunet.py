@@ -87,12 +87,12 @@ ARCHITECTURES = {
 }
 
 
-def build(architecture: Architecture) -> ResUNet:
+def build_network(architecture: Architecture) -> ResUNet:
     """The network with fresh weights."""
     return ResUNet(architecture)
 
 
-def named(name: str) -> Architecture:
+def architecture_by_name(name: str) -> Architecture:
     """A member by name.
 
     Raises:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
 
 
 @dataclass(frozen=True)
-class Point:
+class LogEntry:
     """A moment of a run. Training figures are means since the moment before; None where nothing was validated.
 
     Attributes:
@@ -43,17 +43,17 @@ class Point:
     threshold: float | None = None
 
 
-def write_log(points: Sequence[Point], file: Path) -> None:
+def write_log(points: Sequence[LogEntry], file: Path) -> None:
     """`log.csv`, whole."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Point)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(LogEntry)], lineterminator="\n")
     writer.writeheader()
     for point in points:
         writer.writerow({key: _shown(value) for key, value in asdict(point).items()})
     write_atomically(file, text.getvalue().encode())
 
 
-def read_log(file: Path, up_to_step: int) -> list[Point]:
+def read_log(file: Path, up_to_step: int) -> list[LogEntry]:
     """The points of an earlier sitting, as far as its checkpoint had come.
 
     Raises:
@@ -65,18 +65,18 @@ def read_log(file: Path, up_to_step: int) -> list[Point]:
         rows = list(csv.DictReader(file.read_text().splitlines()))
         points = [_point(row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: not a log of `edgeseg train` ({error}); move it away"
         ) from error
     return [point for point in points if point.step <= up_to_step]
 
 
-def _point(row: dict[str, str]) -> Point:
+def _point(row: dict[str, str]) -> LogEntry:
     values = {key: float(value) if value else None for key, value in row.items()}
     step = values.pop("step")
-    if step is None or set(values) | {"step"} != {field.name for field in fields(Point)}:
+    if step is None or set(values) | {"step"} != {field.name for field in fields(LogEntry)}:
         raise ValueError("unknown columns")
-    return Point(step=int(step), **values)  # type: ignore[arg-type]
+    return LogEntry(step=int(step), **values)  # type: ignore[arg-type]
 
 
 def _shown(value: float | None) -> str:

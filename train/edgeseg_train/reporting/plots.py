@@ -15,17 +15,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.overlay import overlay
+from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import encode_png
 from edgeseg.system.files import write_atomically
-from edgeseg_train.data.augmentation import NO_AUGMENTATION, Augmentation, Place, take
-from edgeseg_train.data.photo_store import Example, Photographs
-from edgeseg_train.reporting.log import Point
+from edgeseg_train.data.augmentation import (
+    NO_AUGMENTATION,
+    Augmentation,
+    CropPlacement,
+    sample_crops,
+)
+from edgeseg_train.data.photo_store import Example, PhotoStore
+from edgeseg_train.reporting.log import LogEntry
 
 TRAINING, VALIDATION = "#4c72b0", "#dd8452"
 
 
-def draw_curves(points: Sequence[Point], file: Path) -> None:
+def draw_curves(points: Sequence[LogEntry], file: Path) -> None:
     """Loss, Dice and IoU of training crops and validation photographs over epochs, as a PNG."""
     mpl.use("agg")
     figure = Figure(figsize=(13, 4), layout="constrained")
@@ -37,7 +42,7 @@ def draw_curves(points: Sequence[Point], file: Path) -> None:
     write_atomically(file, buffer.getvalue())
 
 
-def _panel(axes: Axes, points: Sequence[Point], name: str) -> None:
+def _panel(axes: Axes, points: Sequence[LogEntry], name: str) -> None:
     epochs = [point.epoch for point in points]
     axes.plot(
         epochs, [getattr(point, name) for point in points], color=TRAINING, label="training crops"
@@ -84,8 +89,8 @@ def draw_contact_sheet(
         for colour, _ in how.colours
     ]
     rows += [("all together", how)]
-    place = Place(0, 0, (len(whole.inside) * 0.4, len(whole.inside) * 0.5))
-    photographs = Photographs.of([[whole]])
+    place = CropPlacement(0, 0, (len(whole.inside) * 0.4, len(whole.inside) * 0.5))
+    photographs = PhotoStore.of([[whole]])
     sheet = [
         _row(photographs, place, label.replace("_", " "), alone, crop, seed)
         for label, alone in rows
@@ -94,8 +99,8 @@ def draw_contact_sheet(
 
 
 def _row(
-    photographs: Photographs,
-    place: Place,
+    photographs: PhotoStore,
+    place: CropPlacement,
     label: str,
     how: Augmentation,
     crop: int,
@@ -108,10 +113,10 @@ def _row(
     )
     cells = [title]
     for column in range(columns):
-        batch = take(photographs, [place], crop, how, np.random.default_rng((seed, column)))
+        batch = sample_crops(photographs, [place], crop, how, np.random.default_rng((seed, column)))
         photo, truth = (
             (part[0].movedim(0, -1) * 255).round().to(torch.uint8).numpy()
             for part in (batch.photo, batch.truth)
         )
-        cells.append(overlay(photo, truth[..., 0], opacity=0.45) if column % 2 else photo)
+        cells.append(draw_overlay(photo, truth[..., 0], opacity=0.45) if column % 2 else photo)
     return np.hstack(cells)

@@ -13,8 +13,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from edgeseg.errors import SurroundingsError
-from edgeseg_train.reporting.log import Point
+from edgeseg.errors import SystemSetupError
+from edgeseg_train.reporting.log import LogEntry
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -23,7 +23,7 @@ PLAIN_EACH = 20.0
 """Seconds between lines where there is no terminal."""
 
 
-class Display:
+class ProgressDisplay:
     """Tells of a run; use it as a context."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Display:
         self._task: TaskID = self._bar.add_task("starting", total=1.0)
         self._said, self._best = 0.0, 0.0
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> ProgressDisplay:
         self._bar.start()
         return self
 
@@ -50,7 +50,7 @@ class Display:
     ) -> None:
         self._bar.stop()
 
-    def show(self, point: Point, progress: float) -> None:
+    def show(self, point: LogEntry, progress: float) -> None:
         """A point of the run, and how much of it is done, 0 to 1."""
         self._best = max(self._best, point.validation_dice or 0.0)
         now, since = _parts(point, progress, self._best)
@@ -64,7 +64,7 @@ class Display:
             self._said = time.monotonic()
 
 
-def _parts(point: Point, progress: float, best: float) -> tuple[str, str]:
+def _parts(point: LogEntry, progress: float, best: float) -> tuple[str, str]:
     """Training, and what validation and the clock say."""
     left = point.seconds * (1 - progress) / progress if progress > 0.005 else None
     parts = [
@@ -82,7 +82,7 @@ def _minutes(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def tensorboard(folder: Path) -> Callable[[Point], None]:
+def tensorboard(folder: Path) -> Callable[[LogEntry], None]:
     """Writes events into `folder` where TensorBoard is installed, else nothing.
 
     Raises:
@@ -95,7 +95,7 @@ def tensorboard(folder: Path) -> Callable[[Point], None]:
     with _told(folder):
         writer = SummaryWriter(str(folder))
 
-    def write(point: Point) -> None:
+    def write(point: LogEntry) -> None:
         with _told(folder):
             _write(writer, point)
 
@@ -108,12 +108,12 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{folder}: TensorBoard's events cannot be written ({error.strerror})"
         ) from error
 
 
-def _write(writer: SummaryWriter, point: Point) -> None:
+def _write(writer: SummaryWriter, point: LogEntry) -> None:
     for name, value in (
         ("training/loss", point.loss),
         ("training/Dice", point.dice),

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from edgeseg.device.cpu import features, usable_cores
-from edgeseg_train.network.complexity import gmac
-from edgeseg_train.network.resunet import Architecture, ResUNet, build
+from edgeseg.device.cpu import cpu_features, usable_cores
+from edgeseg_train.network.complexity import count_gmac
+from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
 
 CPU = torch.device("cpu")
 
@@ -31,7 +31,7 @@ CLEARLY = 0.9
 
 
 @dataclass(frozen=True)
-class Arithmetic:
+class ComputeMode:
     """How to compute a step.
 
     Attributes:
@@ -57,17 +57,17 @@ class Arithmetic:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)
 
 
-ARITHMETICS = {
-    "float32": Arithmetic(),
-    "float32-nhwc": Arithmetic(channels_last=True),
-    "bfloat16": Arithmetic(bfloat16=True),
-    "bfloat16-nhwc": Arithmetic(bfloat16=True, channels_last=True),
+COMPUTE_MODES = {
+    "float32": ComputeMode(),
+    "float32-nhwc": ComputeMode(channels_last=True),
+    "bfloat16": ComputeMode(bfloat16=True),
+    "bfloat16-nhwc": ComputeMode(bfloat16=True, channels_last=True),
 }
 """What `--arithmetic` calls them; NHWC is the order of axes that PyTorch calls channels last."""
 
 
 @dataclass(frozen=True)
-class Process:
+class DistributedContext:
     """This process among those that torchrun started: its rank of `world`."""
 
     rank: int = 0
@@ -84,22 +84,26 @@ def photograph_threads() -> int:
     return max(1, min(MOST_THREADS, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
-def join_processes(device: str) -> Process:
+def join_processes(device: str) -> DistributedContext:
     """Join the group that torchrun describes in the environment; a plain start is a group of one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Process()
+        return DistributedContext()
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
-    return Process(distributed.get_rank(), distributed.get_world_size())
+    return DistributedContext(distributed.get_rank(), distributed.get_world_size())
 
 
-def fastest(architecture: Architecture, crop: int, batch: int, device: torch.device) -> Arithmetic:
+def fastest_compute_mode(
+    architecture: Architecture, crop: int, batch: int, device: torch.device
+) -> ComputeMode:
     """Try a few steps of each; anything but the plain arithmetic must pay clearly, so that noise does not choose."""
-    candidates = [how for how in ARITHMETICS.values() if not how.bfloat16 or _has_bfloat16(device)]
-    share = min(batch, max(1, round(TRIAL_GMAC / gmac(build(architecture), crop))))
+    candidates = [
+        how for how in COMPUTE_MODES.values() if not how.bfloat16 or _has_bfloat16(device)
+    ]
+    share = min(batch, max(1, round(TRIAL_GMAC / count_gmac(build_network(architecture), crop))))
     seconds = _race(architecture, (share, 3, crop, crop), device, candidates)
-    best, plain = min(seconds, key=seconds.__getitem__), Arithmetic()
+    best, plain = min(seconds, key=seconds.__getitem__), ComputeMode()
     return best if seconds[best] < CLEARLY * seconds[plain] else plain
 
 
@@ -107,15 +111,15 @@ def _has_bfloat16(device: torch.device) -> bool:
     """A CPU without the instructions emulates them, twenty times slower: not even worth a try."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & features())
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & cpu_features())
 
 
 def _race(
     architecture: Architecture,
     shape: tuple[int, int, int, int],
     device: torch.device,
-    candidates: Sequence[Arithmetic],
-) -> dict[Arithmetic, float]:
+    candidates: Sequence[ComputeMode],
+) -> dict[ComputeMode, float]:
     """Each candidate's fastest training step; they take turns, so that what else the machine does harms all alike."""
     steps = {how: _step(architecture, shape, device, how) for how in candidates}
     started = time.perf_counter()
@@ -127,7 +131,7 @@ def _race(
     return {how: min(round_[how] for round_ in rounds) for how in candidates}
 
 
-def _round(steps: Mapping[Arithmetic, Callable[[], None]]) -> dict[Arithmetic, float]:
+def _round(steps: Mapping[ComputeMode, Callable[[], None]]) -> dict[ComputeMode, float]:
     return {how: _timed(step) for how, step in steps.items()}
 
 
@@ -135,9 +139,9 @@ def _step(
     architecture: Architecture,
     shape: tuple[int, int, int, int],
     device: torch.device,
-    how: Arithmetic,
+    how: ComputeMode,
 ) -> Callable[[], None]:
-    network = how.placed(build(architecture), device)
+    network = how.placed(build_network(architecture), device)
     photo = torch.zeros(shape, device=device).contiguous(memory_format=how.memory_format)
 
     def step() -> None:

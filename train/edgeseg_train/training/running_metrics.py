@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-class Tally:
+class RunningMetrics:
     """Sums that stay on the device until they are asked for, so that a GPU is not waited for at each step."""
 
     def __init__(self) -> None:

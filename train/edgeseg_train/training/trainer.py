@@ -22,17 +22,23 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError
-from edgeseg_train.checkpoint import Checkpoint, TrainingData, read_tensors, save, write_tensors
-from edgeseg_train.config import Plan
-from edgeseg_train.data.crop_sampler import Crops
+from edgeseg_train.checkpoint import (
+    Checkpoint,
+    TrainingData,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
+from edgeseg_train.config import TrainConfig
+from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Batch
-from edgeseg_train.network.resunet import build
-from edgeseg_train.reporting.log import Point, read_log, write_log
-from edgeseg_train.training.compute import Arithmetic, Process
+from edgeseg_train.network.resunet import build_network
+from edgeseg_train.reporting.log import LogEntry, read_log, write_log
+from edgeseg_train.training.compute import ComputeMode, DistributedContext
 from edgeseg_train.training.losses import total_loss
-from edgeseg_train.training.running_metrics import Tally
-from edgeseg_train.validation.model_selection import WAYS
-from edgeseg_train.validation.validate import Held, Validation, normalise, validate
+from edgeseg_train.training.running_metrics import RunningMetrics
+from edgeseg_train.validation.model_selection import INTERPOLATION_WEIGHTS
+from edgeseg_train.validation.validate import CachedPair, ValidationScores, normalise, validate
 
 FIRST_SAVE, SAVE_EACH, POINT_EACH = 8.0, 30.0, 5.0
 """Seconds after the first step; between saves of `last.pt`; between points of the log."""
@@ -43,31 +49,31 @@ VALIDATIONS = 50
 BEST, LAST, LOG = "best.pt", "last.pt", "log.csv"
 
 
-class Run:
+class Trainer:
     """One run: its state, and the steps that change it."""
 
     def __init__(
         self,
-        plan: Plan,
+        plan: TrainConfig,
         out: Path,
         training: Sequence[DataSet],
-        crops: Crops,
-        held: Sequence[Held],
+        crops: CropSampler,
+        held: Sequence[CachedPair],
         device: torch.device,
-        arithmetic: Arithmetic,
-        process: Process = Process(),
+        arithmetic: ComputeMode,
+        process: DistributedContext = DistributedContext(),
         started: float | None = None,
     ) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.out, self.training, self.crops, self.held = plan, out, training, crops, held
         self.device, self.arithmetic, self.process = device, arithmetic, process
-        self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[Point](), 0.0
+        self.step, self.best, self.points, self.validation_seconds = 0, -1.0, list[LogEntry](), 0.0
         self.start: Mapping[str, Tensor] | None = None
         self._best_weights: Mapping[str, Tensor] = {}
         self._before: tuple[TrainingData, ...] = ()
         self.closing_seconds = 0.0  # that the caller needs after the last step, beside validating
         self._started, self._earlier = time.monotonic() if started is None else started, 0.0
-        self.network = arithmetic.placed(build(plan.architecture), device)
+        self.network = arithmetic.placed(build_network(plan.architecture), device)
         self.averaged = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
@@ -98,12 +104,12 @@ class Run:
         if self.plan.epochs is not None:
             return self.step / (self.plan.epochs * self.steps_each)
         first = self.plan.sizes[0].size
-        candidates = 1 if self.start is None else len(WAYS)
+        candidates = 1 if self.start is None else len(INTERPOLATION_WEIGHTS)
         validations = 2 + 2 * candidates * sum((size.size / first) ** 2 for size in self.plan.sizes)
         at_the_end = validations * self.validation_seconds + self.closing_seconds
         return self.seconds / max(60 * cast("float", self.plan.minutes) - at_the_end, 1.0)
 
-    def go(self, tell: Callable[[Point, float], None], stop: Callable[[], bool]) -> bool:
+    def go(self, tell: Callable[[LogEntry, float], None], stop: Callable[[], bool]) -> bool:
         """Train to the end of the plan; leaves `best.pt`, `last.pt` and `log.csv`.
 
         Args:
@@ -114,7 +120,7 @@ class Run:
             Whether the end of the plan was reached.
         """
         saved = validated = told = time.monotonic()
-        save_after, tally = FIRST_SAVE, Tally()
+        save_after, tally = FIRST_SAVE, RunningMetrics()
         progress, ended = self._agree(self.progress, False)
         for batch in self.crops.from_step(self.step) if progress < 1 else ():
             rate = self.plan.rate_at(progress)
@@ -127,7 +133,7 @@ class Run:
                 validated = time.monotonic()
             if verdict or now - told > POINT_EACH or finished:
                 tell(self._point(rate, tally, verdict), progress)
-                tally, told = Tally(), now
+                tally, told = RunningMetrics(), now
             if verdict or finished or now - saved > save_after:
                 self._save()
                 saved, save_after = time.monotonic(), SAVE_EACH
@@ -143,7 +149,7 @@ class Run:
         distributed.broadcast(said, 0)
         return float(said[0]), bool(said[1])
 
-    def _step(self, batch: Batch, rate: float, tally: Tally) -> None:
+    def _step(self, batch: Batch, rate: float, tally: RunningMetrics) -> None:
         torch.manual_seed(
             (self.plan.seed * 1_000_003 + self.step) * 64 + self.process.rank
         )  # dropout
@@ -188,7 +194,7 @@ class Run:
             return self.step % (self.steps_each * max(1, self.plan.epochs // VALIDATIONS)) == 0
         return since > max(12 * self.validation_seconds, 12.0)
 
-    def _validate(self) -> Validation:
+    def _validate(self) -> ValidationScores:
         started = time.monotonic()
         verdict = validate(self.averaged, self.held, self.plan.preprocessing, self.device)
         self.validation_seconds = time.monotonic() - started
@@ -197,12 +203,14 @@ class Run:
             self._best_weights = {
                 name: w.detach().cpu().clone() for name, w in self.averaged.state_dict().items()
             }
-            save(self.checkpoint(verdict), self.out / BEST)
+            save_checkpoint(self.checkpoint(verdict), self.out / BEST)
         return verdict
 
-    def _point(self, rate: float, tally: Tally, verdict: Validation | None) -> Point:
+    def _point(
+        self, rate: float, tally: RunningMetrics, verdict: ValidationScores | None
+    ) -> LogEntry:
         dice = tally.dice
-        point = Point(
+        point = LogEntry(
             self.step,
             self.step / self.steps_each,
             self.seconds,
@@ -222,7 +230,7 @@ class Run:
         self.points.append(point)
         return point
 
-    def checkpoint(self, verdict: Validation | None = None) -> Checkpoint:
+    def checkpoint(self, verdict: ValidationScores | None = None) -> Checkpoint:
         """The averaged weights; the first working size with the threshold that validation found."""
         first, *others = self.plan.sizes
         if verdict:
@@ -255,7 +263,7 @@ class Run:
         if not self.process.leads:
             return
         if not (self.out / BEST).exists():
-            save(self.checkpoint(), self.out / BEST)
+            save_checkpoint(self.checkpoint(), self.out / BEST)
         write_log(self.points, self.out / LOG)
         state: dict[str, object] = {
             "plan": _identity(self.plan, self.crops),
@@ -329,12 +337,12 @@ def read_state(out: Path) -> dict[str, object] | None:
     return state
 
 
-def arithmetic_of(state: Mapping[str, object]) -> Arithmetic:
+def arithmetic_of(state: Mapping[str, object]) -> ComputeMode:
     """How the earlier sitting computed: another way would round differently."""
-    return Arithmetic(**cast("dict[str, bool]", state["arithmetic"]))
+    return ComputeMode(**cast("dict[str, bool]", state["arithmetic"]))
 
 
-def _identity(plan: Plan, crops: Crops) -> dict[str, object]:
+def _identity(plan: TrainConfig, crops: CropSampler) -> dict[str, object]:
     """What must not change between two sittings of a run."""
     plain = {"architecture": plan.architecture.to_dict(), "loss": asdict(plan.loss)}
     names = (

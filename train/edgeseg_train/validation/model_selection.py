@@ -14,9 +14,9 @@ from edgeseg.datasets import DataSet
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.data.low_resolution import at_low_resolution
 from edgeseg_train.training.compute import CPU
-from edgeseg_train.validation.validate import Held, hold, validate
+from edgeseg_train.validation.validate import CachedPair, cache_pairs, validate
 
-WAYS = (1.0, 0.75, 0.5, 0.25, 0.0)
+INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the way from the weights of `--start` to the trained ones; a run may make nothing better than it had.
 
 The mean of both generalises to cameras that neither saw, and often does better on all (Wortsman et al. 2022, "Robust
@@ -24,11 +24,11 @@ fine-tuning of zero-shot models").
 """
 
 
-def choose_best(
+def select_best(
     trained: Checkpoint,
     start: Mapping[str, Tensor] | None,
     validation: list[DataSet],
-    first: Sequence[Held],
+    first: Sequence[CachedPair],
     device: torch.device = CPU,
 ) -> Checkpoint:
     """The checkpoint with its thresholds; where it started from other weights, the best on the way from them.
@@ -45,14 +45,17 @@ def choose_best(
         best = choose_thresholds(trained, held, device)
     else:
         found = [
-            choose_thresholds(on_the_way(trained, start, share), held, device) for share in WAYS
+            choose_thresholds(interpolate_weights(trained, start, share), held, device)
+            for share in INTERPOLATION_WEIGHTS
         ]
-        for share, candidate in zip(WAYS, found, strict=True):
+        for share, candidate in zip(INTERPOLATION_WEIGHTS, found, strict=True):
             dice = ", ".join(
                 f"{name} {seen['mean']:.4f}" for name, seen in candidate.evidence.items()
             )
             click.echo(f"{share:.0%} of the way from --start: validation Dice {dice}", err=True)
-        kept, best = max(zip(WAYS, found, strict=True), key=lambda way: _mean(way[1]))
+        kept, best = max(
+            zip(INTERPOLATION_WEIGHTS, found, strict=True), key=lambda way: _mean(way[1])
+        )
         click.echo(
             f"kept: {kept:.0%} of the way" if kept else "kept: those of --start; none was better",
             err=True,
@@ -62,7 +65,9 @@ def choose_best(
     return best
 
 
-def on_the_way(trained: Checkpoint, start: Mapping[str, Tensor], share: float) -> Checkpoint:
+def interpolate_weights(
+    trained: Checkpoint, start: Mapping[str, Tensor], share: float
+) -> Checkpoint:
     """The checkpoint with weights at `share` (0 to 1) of the way from `start`."""
     weights = {name: torch.lerp(start[name], w, share) if w.is_floating_point() else w
                for name, w in trained.weights.items()}  # fmt: skip
@@ -70,7 +75,7 @@ def on_the_way(trained: Checkpoint, start: Mapping[str, Tensor], share: float) -
 
 
 def choose_thresholds(
-    checkpoint: Checkpoint, held: Sequence[Sequence[Held]], device: torch.device = CPU
+    checkpoint: Checkpoint, held: Sequence[Sequence[CachedPair]], device: torch.device = CPU
 ) -> Checkpoint:
     """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights.
 
@@ -89,17 +94,17 @@ def choose_thresholds(
 
 
 def _held(
-    checkpoint: Checkpoint, validation: list[DataSet], first: Sequence[Held]
-) -> list[Sequence[Held]]:
+    checkpoint: Checkpoint, validation: list[DataSet], first: Sequence[CachedPair]
+) -> list[Sequence[CachedPair]]:
     """Each photograph as it is and as from a camera of few pixels, whose observers mark more.
 
     A threshold that serves only the first misses thin vessels with such cameras.
     """
     how, others = checkpoint.preprocessing, checkpoint.sizes[1:]
-    as_they_are = [first, *(hold(validation, how, size.size) for size in others)]
+    as_they_are = [first, *(cache_pairs(validation, how, size.size) for size in others)]
     coarse = at_low_resolution(validation)
     return [
-        (*plain, *hold(coarse, how, size.size))
+        (*plain, *cache_pairs(coarse, how, size.size))
         for plain, size in zip(as_they_are, checkpoint.sizes, strict=True)
     ]
 

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.datasets import DataSet, Pair
-from edgeseg.evaluation.metrics import BINS, Curve, curve
+from edgeseg.evaluation.metrics import BINS, ThresholdCurve, threshold_curve
 from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.arrays import Mask, Probability
-from edgeseg.postprocess import to_frame
-from edgeseg.preprocessing.config import Preprocessing
-from edgeseg.preprocessing.prepare import Prepared, coverage_to_square, preprocess
+from edgeseg.postprocess import resize_to_photo
+from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.preprocessing.prepare import Prepared, preprocess, resize_coverage_to_input
 from edgeseg_train.training.compute import photograph_threads
 from edgeseg_train.training.losses import total_loss
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class CachedPair:
     """A validation photograph, ready at one working size.
 
     Attributes:
@@ -43,7 +43,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Validation:
+class ValidationScores:
     """Dice of a network on validation photographs, at one threshold.
 
     Attributes:
@@ -61,7 +61,9 @@ class Validation:
     per_set: dict[str, float]
 
 
-def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[Held, ...]:
+def cache_pairs(
+    data_sets: Sequence[DataSet], how: PreprocessingConfig, size: int
+) -> tuple[CachedPair, ...]:
     """Load validation photographs once."""
     how = replace(how, size=size)
     pairs = [(data_set.name, pair) for data_set in data_sets for pair in data_set.pairs]
@@ -69,22 +71,22 @@ def hold(data_sets: Sequence[DataSet], how: Preprocessing, size: int) -> tuple[H
         return tuple(pool.map(lambda item: _held(item[0], item[1], how), pairs))
 
 
-def _held(data_set: str, pair: Pair, how: Preprocessing) -> Held:
+def _held(data_set: str, pair: Pair, how: PreprocessingConfig) -> CachedPair:
     loaded = pair.load()
     fov = field_of_view(loaded.photo, how.fov, pair.name)
     ready = preprocess(loaded.photo, fov, how)
-    small = coverage_to_square(loaded.truth, ready.placement)
-    return Held(data_set, ready, small, loaded.truth, fov.mask, loaded.fov)
+    small = resize_coverage_to_input(loaded.truth, ready.placement)
+    return CachedPair(data_set, ready, small, loaded.truth, fov.mask, loaded.fov)
 
 
 def validate(
-    network: nn.Module, held: Sequence[Held], how: Preprocessing, device: torch.device
-) -> Validation:
+    network: nn.Module, held: Sequence[CachedPair], how: PreprocessingConfig, device: torch.device
+) -> ValidationScores:
     """Native protocol of `edgeseg evaluate`, at the threshold that serves these photographs best.
 
     Every data set counts the same, so that a set of many photographs does not choose the threshold alone.
     """
-    curves: dict[str, list[Curve]] = {}
+    curves: dict[str, list[ThresholdCurve]] = {}
     with ThreadPoolExecutor(
         photograph_threads()
     ) as pool:  # a GPU is done long before its photographs are counted
@@ -102,32 +104,34 @@ def validate(
     best = int(mean.argmax())
     per_set = {name: float(dice[best]) for name, dice in by_threshold.items()}
     iou = [np.mean([_iou(c.dice_at()[best]) for c in own]) for own in curves.values()]
-    return Validation(
+    return ValidationScores(
         best / BINS, float(mean[best]), float(np.mean(iou)), float(np.mean(losses)), per_set
     )
 
 
 @torch.inference_mode()
-def _logits(network: nn.Module, item: Held, how: Preprocessing, device: torch.device) -> Tensor:
+def _logits(
+    network: nn.Module, item: CachedPair, how: PreprocessingConfig, device: torch.device
+) -> Tensor:
     """(1, 1, size, size) float32, on the CPU."""
     photo = torch.from_numpy(item.ready.tensor).to(device).permute(0, 3, 1, 2).float() / 255
     logits: Tensor = network(normalise(photo, how))
     return logits.float().cpu()
 
 
-def _loss(logits: Tensor, item: Held) -> float:
+def _loss(logits: Tensor, item: CachedPair) -> float:
     truth, inside = (
         torch.from_numpy(m)[None, None].float() / 255 for m in (item.small_truth, item.ready.inside)
     )
     return float(total_loss(logits, truth, inside))
 
 
-def _curve(probability: Probability, item: Held) -> Curve:
-    at_own_size = to_frame(probability, item.ready.placement, item.found_fov)
-    return curve(at_own_size, item.truth, item.counted)
+def _curve(probability: Probability, item: CachedPair) -> ThresholdCurve:
+    at_own_size = resize_to_photo(probability, item.ready.placement, item.found_fov)
+    return threshold_curve(at_own_size, item.truth, item.counted)
 
 
-def normalise(photo: Tensor, how: Preprocessing) -> Tensor:
+def normalise(photo: Tensor, how: PreprocessingConfig) -> Tensor:
     """(N, 3, H, W) of 0 to 1 -> (photo - mean) / std, per channel."""
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1).to(photo.device, non_blocking=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import SystemSetupError, UsageError
 
 if TYPE_CHECKING:
     from edgeseg.commands.bundle.wheels import Platform, Target
@@ -66,7 +66,7 @@ def _check_empty(folder: Path) -> None:
                 f"{folder}: is not empty; name a new folder, so that no older wheel stays in it"
             )
     except OSError as error:
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{folder}: cannot be read ({error.strerror}); choose another folder"
         ) from error
 

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
@@ -118,7 +118,7 @@ def _pip(*arguments: str) -> None:
         reasons = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
         if done.returncode == _CRASHED or not reasons:
             reasons = lines[-1:]
-        raise SurroundingsError(f"pip {arguments[0]} failed: {' '.join(reasons)}")
+        raise SystemSetupError(f"pip {arguments[0]} failed: {' '.join(reasons)}")
 
 
 def install_script(target: Target, wheel: Path) -> bytes:

@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.device import cpu
-from edgeseg.errors import EdgesegError, SurroundingsError, one_line
+from edgeseg.errors import EdgesegError, SystemSetupError, one_line
 from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import read_card
-from edgeseg.preprocessing.config import Preprocessing
+from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import preprocess
-from edgeseg.runtimes.base import RuntimeChoice, load
-from edgeseg.synthetic import draw
+from edgeseg.runtimes.base import RuntimeChoice, load_runtime
+from edgeseg.synthetic import generate_photo
 
 SEED, SIDE = 29, 768
 
@@ -47,16 +47,16 @@ def main(arguments: list[str]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def _photo(how: Preprocessing) -> npt.NDArray[np.uint8]:
+def _photo(how: PreprocessingConfig) -> npt.NDArray[np.uint8]:
     """(1, size, size, 3) uint8: a drawn fundus, as noise would lie at the threshold everywhere."""
-    drawn = draw(SEED, SIDE).photo
+    drawn = generate_photo(SEED, SIDE).photo
     return preprocess(drawn, field_of_view(drawn, how.fov, "drawing"), how).tensor
 
 
 def _runtime(
     name: str, model: Path, photo: npt.NDArray[np.uint8]
 ) -> tuple[dict[str, object], Probability]:
-    runtime = load(model, photo.shape[1], cast("RuntimeChoice", name), cpu.usable_cores())
+    runtime = load_runtime(model, photo.shape[1], cast("RuntimeChoice", name), cpu.usable_cores())
     return {"name": runtime.name}, runtime.infer(photo)
 
 
@@ -80,7 +80,7 @@ def _provider(
         options.profile_file_prefix = os.path.join(scratch, "profile")  # noqa: PTH118 - the API takes text
         session = onnxruntime.InferenceSession(str(model), options, providers=[name])
         if name not in session.get_providers():
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"cannot be set up here; ONNX Runtime took {', '.join(session.get_providers())}"
             )
         (probability,) = session.run(["probability"], {"photo": photo})
@@ -88,7 +88,7 @@ def _provider(
             json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         )
     if not ran[name]:
-        raise SurroundingsError("computes no part of the model; all of it ran on the CPU")
+        raise SystemSetupError("computes no part of the model; all of it ran on the CPU")
     return {"nodes": ran[name], "of": ran.total()}, np.asarray(probability, np.float32)[0]
 
 

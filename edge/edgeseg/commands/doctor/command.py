@@ -13,10 +13,10 @@ import click
 from edgeseg.commands.doctor.tuning import IN_THE_USUAL_PLACE, Tuned, rows, tune
 
 if TYPE_CHECKING:
-    from edgeseg.commands.doctor.runtime_checks import Trial
-    from edgeseg.device import Device
+    from edgeseg.commands.doctor.runtime_checks import RuntimeCheck
+    from edgeseg.device import DeviceInfo
     from edgeseg.models.catalog import ModelFile
-    from edgeseg.models.selection import Plan
+    from edgeseg.models.selection import ModelSelection
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Examination:
         tuned: what was measured, where that was asked for.
     """
 
-    device: Device
+    device: DeviceInfo
     versions: dict[str, str]
-    plan: Plan
-    runtimes: Sequence[Trial]
-    providers: Sequence[Trial]
+    plan: ModelSelection
+    runtimes: Sequence[RuntimeCheck]
+    providers: Sequence[RuntimeCheck]
     warnings: Sequence[str]
     tuned: Tuned | None = None
 
@@ -47,7 +47,7 @@ class Examination:
         return self.plan.file
 
     @property
-    def runtime(self) -> Trial | None:
+    def runtime(self) -> RuntimeCheck | None:
         """The runtime that `run` would take; None where that does not work."""
         return next(
             (trial for trial in self.runtimes if trial and trial.name == self.plan.runtime), None
@@ -107,27 +107,33 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _examine(model: str, tuned: Tuned | None) -> Examination:
-    from edgeseg.commands.doctor.runtime_checks import Trial, try_providers, try_runtimes
-    from edgeseg.device import describe, troubles, versions
-    from edgeseg.models.selection import make_plan
-    from edgeseg.runtimes.base import RuntimeName, installed, remedy
+    from edgeseg.commands.doctor.runtime_checks import RuntimeCheck, check_providers, check_runtimes
+    from edgeseg.device import describe_device, device_warnings, installed_versions
+    from edgeseg.models.selection import select_model
+    from edgeseg.runtimes.base import RuntimeName, install_remedy, installed_runtimes
 
-    device = describe()  # before the trials, which load the machine
-    plan = make_plan(model)
-    names, there = get_args(RuntimeName), installed()
+    device = describe_device()  # before the trials, which load the machine
+    plan = select_model(model)
+    names, there = get_args(RuntimeName), installed_runtimes()
     absent = [
-        Trial(name, False, f"not installed ({remedy(name)})", False)
+        RuntimeCheck(name, False, f"not installed ({install_remedy(name)})", False)
         for name in names
         if name not in there
     ]
-    runtimes = [*try_runtimes([name for name in names if name in there], plan.file.path), *absent]
-    warnings = (*troubles(device), *_broken(plan, runtimes))
+    runtimes = [*check_runtimes([name for name in names if name in there], plan.file.path), *absent]
+    warnings = (*device_warnings(device), *_broken(plan, runtimes))
     return Examination(
-        device, versions(), plan, runtimes, try_providers(plan.file.path), warnings, tuned
+        device,
+        installed_versions(),
+        plan,
+        runtimes,
+        check_providers(plan.file.path),
+        warnings,
+        tuned,
     )
 
 
-def _broken(plan: Plan, runtimes: Sequence[Trial]) -> Iterator[str]:
+def _broken(plan: ModelSelection, runtimes: Sequence[RuntimeCheck]) -> Iterator[str]:
     """What `run` takes does not work, but another does."""
     works = [trial.name for trial in runtimes if trial]
     if works and plan.runtime not in works:
@@ -137,17 +143,17 @@ def _broken(plan: Plan, runtimes: Sequence[Trial]) -> Iterator[str]:
 def _print(examination: Examination) -> None:
     from rich.table import Table
 
-    from edgeseg.console import printable, show
+    from edgeseg.console import print_table, safe_text
 
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for heading, text in (*_device_rows(examination.device), *_software_rows(examination)):
-        table.add_row(heading, printable(text))
-    show(table)
+        table.add_row(heading, safe_text(text))
+    print_table(table)
 
 
-def _device_rows(device: Device) -> Iterator[tuple[str, str]]:
+def _device_rows(device: DeviceInfo) -> Iterator[tuple[str, str]]:
     if device.board:
         yield "board", device.board
     usable = (
@@ -178,9 +184,9 @@ def _half(features: Sequence[str]) -> str:
 
 
 def _eight_bit(features: Sequence[str]) -> str:
-    from edgeseg.models.catalog import EIGHT_BIT
+    from edgeseg.models.catalog import INT8_FEATURES
 
-    have = dict.fromkeys(word for feature, word in EIGHT_BIT.items() if feature in features)
+    have = dict.fromkeys(word for feature, word in INT8_FEATURES.items() if feature in features)
     return (
         f"yes ({', '.join(have)}): 8-bit products come faster than FP32 ones"
         if have
@@ -206,7 +212,7 @@ def _software_rows(examination: Examination) -> Iterator[tuple[str, str]]:
         yield "WARNING", warning
 
 
-def _taken(runtime: Trial | None, examination: Examination) -> str:
+def _taken(runtime: RuntimeCheck | None, examination: Examination) -> str:
     plan = examination.plan
     if runtime is None:
         return (
@@ -224,7 +230,7 @@ def _taken(runtime: Trial | None, examination: Examination) -> str:
     return f"{runtime.name} with {plan.threads} thread{'' if plan.threads == 1 else 's'}: {why}"
 
 
-def _said(trial: Trial, needed: bool) -> str:
+def _said(trial: RuntimeCheck, needed: bool) -> str:
     """In capitals where `run` wants it: every wheel of ONNX Runtime lists providers that no board has."""
     if not trial.installed:
         return trial.note

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeseg.errors import SurroundingsError, one_line
+from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard, read_card
 
@@ -31,7 +31,7 @@ CPU_PROVIDER = "CPUExecutionProvider"
 
 
 @dataclass(frozen=True)
-class Trial:
+class RuntimeCheck:
     """What came of one runtime or provider.
 
     Attributes:
@@ -54,24 +54,24 @@ class Trial:
         return asdict(self)
 
 
-def try_runtimes(names: Iterable[str], model: Path) -> list[Trial]:
+def check_runtimes(names: Iterable[str], model: Path) -> list[RuntimeCheck]:
     """Compute `model` in each runtime."""
     return list(_try_all("runtime", names, model.resolve()))
 
 
-def try_providers(model: Path) -> list[Trial]:
+def check_providers(model: Path) -> list[RuntimeCheck]:
     """Compute `model` on each execution provider that ONNX Runtime lists, the CPU first."""
     try:
         listed = _ask("list").get("providers", [])
-    except SurroundingsError as error:
-        return [Trial(CPU_PROVIDER, False, str(error))]
+    except SystemSetupError as error:
+        return [RuntimeCheck(CPU_PROVIDER, False, str(error))]
     names = [str(name) for name in listed] if isinstance(listed, list) else []
     return list(
         _try_all("provider", sorted(names, key=lambda name: name != CPU_PROVIDER), model.resolve())
     )
 
 
-def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[Trial]:
+def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[RuntimeCheck]:
     first: Probability | None = None
     card = read_card(model)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
@@ -80,8 +80,8 @@ def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[Trial]:
             try:
                 answer = _ask(kind, name, str(model), str(output))
                 probability: Probability = np.load(output, allow_pickle=False)
-            except (SurroundingsError, OSError, ValueError) as error:
-                yield Trial(name, False, one_line(error))
+            except (SystemSetupError, OSError, ValueError) as error:
+                yield RuntimeCheck(name, False, one_line(error))
                 continue
             first = probability if first is None else first
             wrong = _difference(probability, first, card)
@@ -90,7 +90,7 @@ def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[Trial]:
                 if "nodes" in answer
                 else ""
             )
-            yield Trial(name, not wrong, wrong or f"computed the model{nodes}")
+            yield RuntimeCheck(name, not wrong, wrong or f"computed the model{nodes}")
 
 
 def _difference(probability: Probability, first: Probability, card: ModelCard) -> str:
@@ -117,9 +117,9 @@ def _ask(*arguments: str) -> dict[str, object]:
             capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise SurroundingsError(f"was not done after {PATIENCE_S} s") from error
+        raise SystemSetupError(f"was not done after {PATIENCE_S} s") from error
     if done.returncode:
-        raise SurroundingsError(_reason(done.returncode, done.stderr))
+        raise SystemSetupError(_reason(done.returncode, done.stderr))
     answer: object = json.loads(done.stdout.strip().rpartition("\n")[2] or "{}")
     return answer if isinstance(answer, dict) else {}
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeseg.errors import SurroundingsError, UsageError
+from edgeseg.errors import SystemSetupError, UsageError
 
 if TYPE_CHECKING:
-    from edgeseg.models.tuning_cache import Choice, Measured
+    from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup
 
 IN_THE_USUAL_PLACE = "\0"
 """Value of `--tune` without a file: no file bears this name."""
@@ -23,7 +23,7 @@ IN_THE_USUAL_PLACE = "\0"
 class Tuned:
     """A choice, the file that holds it, and whether `auto` will look there."""
 
-    choice: Choice
+    choice: TunedSetup
     file: Path
     looked_at: bool
 
@@ -45,7 +45,7 @@ def tune(model: str, named: str) -> Tuned:
     from edgeseg.models import tuning_cache, tuning_cache_file
     from edgeseg.system.files import make_folder
 
-    usual = tuning_cache_file.place()
+    usual = tuning_cache_file.cache_path()
     file = usual if named == IN_THE_USUAL_PLACE else Path(named)
     if file is None:
         raise UsageError(
@@ -54,18 +54,18 @@ def tune(model: str, named: str) -> Tuned:
     if file == usual:
         make_folder(file.absolute().parent)
     elif not file.absolute().parent.is_dir():
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{file}: cannot be written; its folder does not exist; create it first"
         )
     if file.exists():
-        tuning_cache.read(file)
+        tuning_cache.read_tuned_setups(file)
     # On a floor above this one, so it is named, not imported; both come in one wheel.
-    measure: Callable[[str, Callable[[str], None]], Choice] = importlib.import_module(
+    measure: Callable[[str, Callable[[str], None]], TunedSetup] = importlib.import_module(
         "edgeseg_benchmarks.tune"
     ).tune
     with _progress() as note:
         choice = measure(model, note)
-    tuning_cache.save(file, choice)
+    tuning_cache.save_tuned_setup(file, choice)
     return Tuned(choice, file, usual is not None and file.absolute() == usual.absolute())
 
 
@@ -84,7 +84,7 @@ def rows(tuned: Tuned) -> Iterator[tuple[str, str]]:
     yield "choice written to", f"{tuned.file}{hint}"
 
 
-def _said(each: Measured, choice: Choice) -> str:
+def _said(each: CandidateTiming, choice: TunedSetup) -> str:
     threads = f"{each.threads} thread{'' if each.threads == 1 else 's'}"
     if each.failure or each.network_ms is None or each.ratio is None:
         return f"{threads}: NOT TO BE TAKEN: {each.failure}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-from edgeseg.quality import Quality
+from edgeseg.quality import FrameQuality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 
@@ -18,7 +18,7 @@ SCHEMA = Path(__file__).with_name("run.schema.json")
 """JSON schema (draft 7) of one line."""
 
 
-class Made(NamedTuple):
+class ModelInfo(NamedTuple):
     """What makes the masks of a run."""
 
     model: str
@@ -27,7 +27,7 @@ class Made(NamedTuple):
     threshold: float
 
 
-class Record(NamedTuple):
+class FrameResult(NamedTuple):
     """The result of one frame.
 
     Attributes:
@@ -45,10 +45,10 @@ class Record(NamedTuple):
     """
 
     frame: Frame
-    made: Made
+    made: ModelInfo
     files: Mapping[str, Path] = MappingProxyType({})
     size: tuple[int, int] | None = None
-    quality: Quality | None = None
+    quality: FrameQuality | None = None
     vessel_density: float | None = None
     timings: Mapping[str, float] = MappingProxyType({})
     repeats: int = 0

@@ -14,11 +14,11 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edgeseg.errors import SurroundingsError
+from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.codec_warnings import silence
+from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.run.inputs import OVERLAY_VIDEO_SUFFIXES
-from edgeseg.system.files import commit, named, temporary_beside
+from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _LARGEST = 4096  # pixels of a side
@@ -80,11 +80,11 @@ class OverlayVideo:
         Raises:
             SurroundingsError: The disk is nearly full.
         """
-        with named(self.path):
+        with write_errors_named(self.path):
             disk = shutil.disk_usage(self.path.parent)
         one_more = max(disk.total * _SPARE_SHARE, self._size[0] * self._size[1] + _INDEX_BYTES)
         if disk.free < min(_SPARE_BYTES, disk.total * _MOST_SHARE, one_more):
-            raise SurroundingsError(f"{self.path}: the disk is full; free some space")
+            raise SystemSetupError(f"{self.path}: the disk is full; free some space")
 
     def _open(self, picture: Photo) -> None:
         scale = min(1.0, _LARGEST / max(picture.shape[:2]))
@@ -93,14 +93,14 @@ class OverlayVideo:
         self._size = width, height
         self.writer = _writer(self.temporary, self.fps, self._size)
         if self.writer is None:
-            raise SurroundingsError(
+            raise SystemSetupError(
                 f"{self.path}: OpenCV cannot write this video here; give --no-overlay"
             )
 
 
 def _writer(file: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter | None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    silence()
+    silence_opencv()
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*_CODECS[file.suffix]), fps, size)
     return writer if writer.isOpened() else None
 
@@ -108,14 +108,17 @@ def _writer(file: Path, fps: float, size: tuple[int, int]) -> cv2.VideoWriter | 
 def _suffix(folder: Path) -> str:
     """The first kind of video that OpenCV can write here."""
     for suffix in OVERLAY_VIDEO_SUFFIXES:
-        with named(folder), temporary_beside(folder / "probe", suffix) as (temporary, _):
+        with (
+            write_errors_named(folder),
+            temporary_beside(folder / "probe", suffix) as (temporary, _),
+        ):
             writer = _writer(temporary, 10.0, (64, 64))
             if writer is not None:
                 writer.release()
             temporary.unlink(missing_ok=True)  # OpenCV removes what it could not begin
         if writer is not None:
             return suffix
-    raise SurroundingsError("OpenCV can write no video here; give --no-overlay")
+    raise SystemSetupError("OpenCV can write no video here; give --no-overlay")
 
 
 @contextmanager
@@ -129,13 +132,13 @@ def overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[O
     suffix = _suffix(folder)
     path = folder / f"{stem}_overlay{suffix}"
     with ExitStack() as stack:
-        with named(path):
+        with write_errors_named(path):
             temporary, file = stack.enter_context(temporary_beside(path, suffix))
         video = OverlayVideo(path, temporary, fps, live)
         try:
             yield video
         finally:
-            with named(path):
+            with write_errors_named(path):
                 _close(video, file)
 
 
@@ -146,7 +149,7 @@ def _close(video: OverlayVideo, file: BinaryIO) -> None:
     video.writer.release()
     if not _is_whole(video):
         video.temporary.unlink(missing_ok=True)
-        raise SurroundingsError(
+        raise SystemSetupError(
             f"{video.path}: could not be written whole and is not kept; is the disk full? free some space, "
             "choose another folder with -o, or give --no-overlay"
         )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError
-from edgeseg.imaging.png_text import read_text
+from edgeseg.imaging.png_text import read_png_text
 
 if TYPE_CHECKING:
     import hashlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PREFIX = "edgeseg:"
 
 
-class Marks(NamedTuple):
+class Provenance(NamedTuple):
     """SHA-256, in hexadecimal digits, of what one result was made from."""
 
     photograph: str
@@ -41,7 +41,7 @@ class Marks(NamedTuple):
     def are_on(self, files: Iterable[Path]) -> bool:
         """Whether each of the files is a whole PNG that carries these marks."""
         wanted = self.texts().items()
-        return all(wanted <= read_text(file).items() for file in files)
+        return all(wanted <= read_png_text(file).items() for file in files)
 
 
 def is_foreign(file: Path) -> bool:
@@ -53,7 +53,7 @@ def is_foreign(file: Path) -> bool:
         OSError
     ):  # writing will say it: a name that is too long, a folder that may not be entered
         return False
-    return not any(key.startswith(_PREFIX) for key in read_text(file, whole=False))
+    return not any(key.startswith(_PREFIX) for key in read_png_text(file, whole=False))
 
 
 def of_photograph(data: bytes | npt.NDArray[np.uint8]) -> str:

@@ -8,19 +8,19 @@ from collections.abc import Callable
 
 import click
 
-from edgeseg.run.results.frame_result import Record
-from edgeseg.system.files import named
-from edgeseg.system.signals import OnceAMinute
+from edgeseg.run.results.frame_result import FrameResult
+from edgeseg.system.files import write_errors_named
+from edgeseg.system.signals import RateLimitedMessage
 
 _EVERY_S = 60.0
 
 
-def say(line: str) -> None:
+def print_message(line: str) -> None:
     """One line on standard error."""
     click.echo(f"edgeseg: {line}", err=True)
 
 
-def put(line: str) -> None:
+def print_result(line: str) -> None:
     """One line on standard output.
 
     Raises:
@@ -31,18 +31,18 @@ def put(line: str) -> None:
     except BrokenPipeError:
         raise  # whoever read has seen enough: click ends the run
     except OSError:
-        with named("standard output"):
+        with write_errors_named("standard output"):
             raise
 
 
-class Counts:
+class FrameCounts:
     """Of one source's frames."""
 
     def __init__(self) -> None:
         self.segmented = self.failed = self.done_before = 0
         self.no_fundus = self.ungradable = self.repeated = self.dropped = 0
 
-    def add(self, record: Record) -> None:
+    def add(self, record: FrameResult) -> None:
         """Count one more."""
         self.segmented += record.error is None and record.skipped is None
         self.failed += record.error is not None
@@ -73,7 +73,7 @@ class Counts:
         return ", ".join(f"{count} {word}" for word, count in words.items() if count) or "no frame"
 
 
-class Teller:
+class Reporter:
     """Tells the results of one source as they come.
 
     Args:
@@ -87,30 +87,30 @@ class Teller:
         self, name: str, stream: bool, as_json: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name, self.stream, self.as_json, self.clock = name, stream, as_json, clock
-        self.counts = Counts()
-        self._damaged = OnceAMinute(say, clock=clock)
+        self.counts = FrameCounts()
+        self._damaged = RateLimitedMessage(print_message, clock=clock)
         self._last = clock()
 
-    def tell(self, record: Record) -> None:
+    def tell(self, record: FrameResult) -> None:
         """Tell one result."""
         self.counts.add(record)
         if record.error is not None:
-            (self._damaged if self.stream else say)(record.error)
+            (self._damaged if self.stream else print_message)(record.error)
         if self.as_json:
-            put(json.dumps(record.to_dict()))
+            print_result(json.dumps(record.to_dict()))
         elif self.stream:
             self._every_minute()
         elif record.error is None and record.skipped != "done before":
-            put(record.line())
+            print_result(record.line())
 
     def _every_minute(self) -> None:
         if self.clock() - self._last >= _EVERY_S:
             self._last = self.clock()
-            put(f"{self.name}  {self.counts.line()}")
+            print_result(f"{self.name}  {self.counts.line()}")
 
     def end(self) -> None:
         """Tell what there was, where not every frame was told."""
         if self.stream and not self.as_json:
-            put(f"{self.name}  {self.counts.line()}")
+            print_result(f"{self.name}  {self.counts.line()}")
         elif self.counts.done_before:
-            say(f"{self.counts.done_before} photographs were done before")
+            print_message(f"{self.counts.done_before} photographs were done before")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from edgeseg.run.results.frame_result import Record
+from edgeseg.run.results.frame_result import FrameResult
 
 _SEGMENT = ("field_of_view", "quality", "preprocess", "infer", "postprocess")
 _WRITE = ("encode", "write", "video")
@@ -29,7 +29,7 @@ class Throughput:
     _wall: float = field(default_factory=time.perf_counter)
     _busy: float = field(default_factory=time.process_time)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: FrameResult) -> None:
         """Count a frame that was segmented."""
         if record.vessel_density is None:
             return

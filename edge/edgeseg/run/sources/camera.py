@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from edgeseg.run.frame import Frame, now
+from edgeseg.run.frame import Frame, timestamp_now
 from edgeseg.run.sources.video import Capture, Picture, open_capture
-from edgeseg.system.signals import OnceAMinute, Say, Stop
+from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
 
 _FPS = 10.0
 _PATIENCE = 20  # empty reads in a row; some drivers stutter
@@ -52,9 +52,9 @@ class Camera:
     def _base(self) -> str:
         return "camera" + "".join(c if c.isalnum() else "-" for c in self.which)
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Pictures for ever."""
-        tell, number, away = OnceAMinute(self.say), 0, False
+        tell, number, away = RateLimitedMessage(self.say), 0, False
         while not stop.asked:
             capture = self._opened()
             for image in [] if capture is None else self._pictures(capture, stop):
@@ -62,7 +62,7 @@ class Camera:
                     self.say(f"{self.name}: there again")
                     away = False
                 number += 1
-                time = now()
+                time = timestamp_now()
                 yield Frame(
                     self.name, f"{self._base}_{stamp(time)}_{number:06}", image, number, time=time
                 )
@@ -79,7 +79,7 @@ class Camera:
         capture.release()
         return None
 
-    def _pictures(self, capture: Capture, stop: Stop) -> Iterator[Picture]:
+    def _pictures(self, capture: Capture, stop: StopRequest) -> Iterator[Picture]:
         """What it delivers, until it has delivered nothing several times in a row."""
         failures = 0
         try:

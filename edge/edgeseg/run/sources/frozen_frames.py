@@ -39,7 +39,7 @@ ones too."""
 
 
 @dataclass
-class Repeats:
+class FrozenFrameDetector:
     """Counts how often the last picture of a stream came again, where nothing was encoded once more."""
 
     count: int = 0

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edgeseg.run.frame import Frame, Source
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 _LOOK_S = 0.1
 _GOODBYE_S = 2.0  # for a driver that hangs in reading
 
 
 @dataclass(frozen=True)
-class Newest:
+class LatestFrameSource:
     """A source whose frames are taken as they come, in a thread of its own, and of which only the newest waits."""
 
     source: Source
@@ -36,9 +36,9 @@ class Newest:
         """The source's."""
         return self.source.fps
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """The newest frame each time that one is asked for."""
-        slot, ending = _Slot(), Stop()
+        slot, ending = _Slot(), StopRequest()
         taker = threading.Thread(
             target=slot.fill, args=(self.source, ending), daemon=True, name=f"read {self.name}"
         )
@@ -72,7 +72,7 @@ class _Slot:
         with self._changed:
             return not self._filled and self._frame is None
 
-    def fill(self, source: Source, ending: Stop) -> None:
+    def fill(self, source: Source, ending: StopRequest) -> None:
         """Take all frames as they come."""
         try:
             for frame in source.frames(ending):

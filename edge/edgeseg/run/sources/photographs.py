@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
@@ -24,7 +24,7 @@ class Photographs:
         """How many there are."""
         return len(self.inputs)
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Each of them in turn; read when it is loaded."""
         for photograph in self.inputs:
             if stop.asked:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
-from edgeseg.imaging.file_headers import read_beginning
-from edgeseg.imaging.invalid_image import BrokenImageError
+from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
-from edgeseg.run.frame import Frame, now
+from edgeseg.run.frame import Frame, timestamp_now
 from edgeseg.run.sources.camera import stamp
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 NAME, STEM = "standard input", "stdin"
 _BLOCK = 1 << 18
@@ -32,7 +32,7 @@ _FPS = 10.0
 
 
 @dataclass(frozen=True)
-class Mjpeg:
+class StdinMjpeg:
     """A stream of JPEGs whose beginning has been read.
 
     Attributes:
@@ -52,12 +52,12 @@ class Mjpeg:
         """What the name of its overlay video begins with."""
         return f"{STEM}_{stamp(self.started)}"
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Each JPEG."""
         for number, jpeg in enumerate(self.jpegs, 1):
             if stop.asked:
                 return
-            time = now()
+            time = timestamp_now()
             yield Frame(NAME, f"{STEM}_{stamp(time)}_{number:06}", _Bytes(jpeg), number, time=time)
 
 
@@ -70,7 +70,7 @@ class _Bytes:
 
 
 @dataclass(frozen=True)
-class OnePhotograph:
+class StdinPhotograph:
     """A photograph that came on standard input."""
 
     data: bytes
@@ -80,15 +80,15 @@ class OnePhotograph:
     live: bool = False
     fps: None = None
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """That one."""
         if not stop.asked:
             yield Frame(NAME, STEM, _Bytes(self.data))
 
 
 def standard_input(
-    stop: Stop, started: datetime, stream: BinaryIO | None = None
-) -> Mjpeg | OnePhotograph:
+    stop: StopRequest, started: datetime, stream: BinaryIO | None = None
+) -> StdinMjpeg | StdinPhotograph:
     """Read as much as tells what comes.
 
     Raises:
@@ -96,7 +96,7 @@ def standard_input(
     """
     if stream is None:
         if sys.stdin is None:
-            raise PhotographError(f"{NAME}: is closed; name a photograph instead of -")
+            raise PhotoError(f"{NAME}: is closed; name a photograph instead of -")
         stream = sys.stdin.buffer
     blocks, splitter = _blocks(stream, stop), JpegSplitter()
     beginning, jpegs = bytearray(), list[bytes]()
@@ -106,8 +106,8 @@ def standard_input(
             break
         jpegs += splitter.feed(block)
         if jpegs and (len(jpegs) > 1 or splitter.rest.startswith(BEGINNING)):
-            return Mjpeg(_jpegs(jpegs, splitter, blocks), started)
-    return OnePhotograph(_whole(bytes(beginning), blocks))
+            return StdinMjpeg(_jpegs(jpegs, splitter, blocks), started)
+    return StdinPhotograph(_whole(bytes(beginning), blocks))
 
 
 def _is_photograph(beginning: bytes) -> bool:
@@ -115,8 +115,8 @@ def _is_photograph(beginning: bytes) -> bool:
     if beginning.startswith(BEGINNING):
         return _MULTI_PICTURE in beginning
     try:
-        return beginning.startswith(_GZIP) or read_beginning(beginning) is not None
-    except BrokenImageError:
+        return beginning.startswith(_GZIP) or peek_header(beginning) is not None
+    except InvalidImageError:
         return False
 
 
@@ -134,20 +134,20 @@ def _whole(beginning: bytes, blocks: Iterator[bytes]) -> bytes:
         parts.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:
-            raise PhotographError(
+            raise PhotoError(
                 f"{NAME}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph"
             )
     return b"".join(parts)
 
 
-def _blocks(stream: BinaryIO, stop: Stop) -> Iterator[bytes]:
+def _blocks(stream: BinaryIO, stop: StopRequest) -> Iterator[bytes]:
     """Blocks as they come, until the end of the stream or of the run."""
     read = _reader(stream, stop)
     while not stop.asked and (block := read()):
         yield block
 
 
-def _reader(stream: BinaryIO, stop: Stop) -> Callable[[], bytes]:
+def _reader(stream: BinaryIO, stop: StopRequest) -> Callable[[], bytes]:
     try:
         handle = stream.fileno()
     except (OSError, io.UnsupportedOperation):  # not a file of the system: a test's

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotographError
-from edgeseg.imaging.codec_warnings import silence
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.imaging.decoder import check_size
-from edgeseg.imaging.invalid_image import BrokenImageError
+from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.sources.frozen_frames import counted
-from edgeseg.system.signals import Stop
+from edgeseg.system.signals import StopRequest
 
 _USUAL_FPS = 25.0
 _MISSING = 0.02  # of the frames: containers without an index estimate their number
@@ -36,7 +36,7 @@ class Capture(Protocol):
 def open_capture(what: str | int) -> Capture:
     """Open a video file or a camera, without what OpenCV and FFmpeg print while they try."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    silence()
+    silence_opencv()
     return cv2.VideoCapture(what)  # type: ignore[return-value]  # OpenCV's stubs promise an image where none comes
 
 
@@ -74,7 +74,7 @@ class Video:
         finally:
             capture.release()
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Every frame.
 
         Raises:
@@ -93,13 +93,13 @@ class Video:
         finally:
             capture.release()
         if not stop.asked and (not number or number < (1 - _MISSING) * stated - 1):
-            raise PhotographError(
+            raise PhotoError(
                 f"{self.name}: {number} of {stated:.0f} frames could be read; the file is damaged or cut off"
             )
 
     def _check(self, capture: Capture) -> None:
         if not capture.isOpened():
-            raise PhotographError(
+            raise PhotoError(
                 f"{self.name}: not a video that OpenCV reads, or cut off; save it as MP4 or AVI"
             )
         size = (
@@ -108,11 +108,11 @@ class Video:
         )
         try:
             check_size(*size)
-        except BrokenImageError as error:
-            raise PhotographError(f"{self.name}: {error}") from error
+        except InvalidImageError as error:
+            raise PhotoError(f"{self.name}: {error}") from error
 
 
-def _pictures(capture: Capture, stop: Stop) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
+def _pictures(capture: Capture, stop: StopRequest) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
     """All pictures, each with the letter for how the codec made it."""
     while not stop.asked:
         came, image = capture.read()
@@ -135,5 +135,5 @@ class Picture:
         """
         image = self.image
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise PhotographError(f"no picture: {image.shape} {image.dtype} came instead of one")
+            raise PhotoError(f"no picture: {image.shape} {image.dtype} came instead of one")
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

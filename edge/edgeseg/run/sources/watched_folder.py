@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from edgeseg.errors import PhotographError
+from edgeseg.errors import PhotoError
 from edgeseg.imaging.file_headers import read_header
-from edgeseg.imaging.invalid_image import BrokenImageError
-from edgeseg.imaging.photo import read_bytes
+from edgeseg.imaging.invalid_image import InvalidImageError
+from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input, photographs_in, result_name
-from edgeseg.system.signals import OnceAMinute, Say, Stop
+from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
 
 _State: TypeAlias = "tuple[int, int, int]"
 """Size, time of change in nanoseconds, inode."""
@@ -55,9 +55,9 @@ class WatchedFolder:
         """What messages call it."""
         return str(self.folder)
 
-    def frames(self, stop: Stop) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Photographs for ever."""
-        tell = OnceAMinute(self.say)
+        tell = RateLimitedMessage(self.say)
         while not stop.asked:
             try:
                 present = {
@@ -101,7 +101,7 @@ class WatchedFolder:
         """Of two photographs whose results would have the same name, the one that came later."""
 
         def refuse() -> bytes:
-            raise PhotographError(
+            raise PhotoError(
                 f"{photograph.name}: its results in {self.output} would have the names of those of {first}; rename it"
             )
 
@@ -125,9 +125,9 @@ def _state(path: Path) -> _State | None:
 def _loaded(path: Path, at_any_rate: bool) -> Callable[[], bytes] | None:
     """What loads a photograph; None while it is not whole."""
     try:
-        data = read_bytes(path)
-    except PhotographError:
-        return (lambda: read_bytes(path)) if at_any_rate else None
+        data = read_photo_bytes(path)
+    except PhotoError:
+        return (lambda: read_photo_bytes(path)) if at_any_rate else None
     return (lambda: data) if at_any_rate or _is_whole(data) else None
 
 
@@ -140,6 +140,6 @@ def _is_whole(data: bytes) -> bool:
                 data = unpacker.unconsumed_tail
             return unpacker.eof
         read_header(data)
-    except (BrokenImageError, zlib.error):
+    except (InvalidImageError, zlib.error):
         return False
     return True

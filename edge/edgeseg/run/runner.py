@@ -86,9 +86,9 @@ def _opened(
 
 def _standard_input(newest: bool, stop: StopRequest) -> Source:
     from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-    from edgeseg.run.sources.stdin import standard_input  # noqa: PLC0415
+    from edgeseg.run.sources.stdin import open_stdin  # noqa: PLC0415
 
-    source = standard_input(stop, timestamp_now())
+    source = open_stdin(stop, timestamp_now())
     return LatestFrameSource(source) if newest and source.fps is not None else source
 
 
@@ -158,11 +158,11 @@ class Runner(NamedTuple):
         return Throughput(cpu.usable_cores(), writers)
 
     def _overlay_video(self, source: Source, fps: float) -> AbstractContextManager[OverlayVideo]:
-        from edgeseg.run.results.overlay_video import overlay_video  # noqa: PLC0415
+        from edgeseg.run.results.overlay_video import open_overlay_video  # noqa: PLC0415
         from edgeseg.run.sources.video import Video  # noqa: PLC0415
 
         # A video file is written as it was; what comes when it comes is shown until the next came.
-        return overlay_video(
+        return open_overlay_video(
             self.wanted.folder, source.stem, fps, live=not isinstance(source, Video)
         )
 

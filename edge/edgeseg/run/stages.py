@@ -136,7 +136,7 @@ class Stages:
 
     @cached_property
     def _seen(self) -> FrozenFrameDetector:
-        from edgeseg.run.sources.frozen_frames import FrozenFrameDetector  # noqa: PLC0415 - photographs do not repeat
+        from edgeseg.run.sources.frozen_frames import FrozenFrameDetector  # noqa: PLC0415 - only live sources repeat
 
         return FrozenFrameDetector()
 
@@ -180,9 +180,7 @@ class Stages:
         return SegmentedFrame(decoded, judged, repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:
-        if frame.number is None:
-            return 0
-        return self._seen.of(photo) if frame.repeats is None else frame.repeats
+        return self._seen.count_repeats(photo) if frame.live else 0
 
     def _without_fundus(
         self, decoded: DecodedFrame, repeats: int, error: PhotoError
@@ -211,7 +209,7 @@ class Stages:
         size = judged.decoded.photo.shape
         files: dict[str, Path] = {}
         if self.video is not None:
-            self.video.check_room()
+            self.video.check_free_space()
         if done is not None:
             for part in self.wanted.parts:
                 files[part] = file = output_file(frame.stem, self.wanted.folder, part)

@@ -62,8 +62,9 @@ class Camera:
                     self.say(f"{self.name}: available again")
                     has_warned = False
                 number += 1
-                load = partial(convert_to_rgb, image, self.name)
-                yield live_frame(self.name, self._base, load, number)
+                yield live_frame(
+                    self.name, self._base, partial(convert_to_rgb, image, self.name), number
+                )
             if stop.asked:
                 return
             problem = "disconnected" if number else "cannot be opened"

@@ -80,5 +80,6 @@ class _FrameSlot:
             if self._frame is None or stop.asked:
                 return None
             frame = replace(self._frame, dropped=self._dropped)
-            self._frame, self._dropped = None, 0
+            self._frame = None
+            self._dropped = 0
             return frame

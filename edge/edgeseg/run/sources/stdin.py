@@ -63,7 +63,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
         PhotoError: Standard input is closed, or it is not a stream and too large for a photograph.
     """
     if sys.stdin is None:
-        raise PhotoError(f"{STDIN_NAME}: closed. Name a photograph instead of -.")
+        raise PhotoError(f"{STDIN_NAME}: closed. Name a photograph instead of -.", "unreadable")
     blocks = _read_blocks(sys.stdin.buffer, stop)
     splitter = JpegSplitter()
     beginning = bytearray()
@@ -96,7 +96,8 @@ def _read_rest(data: bytearray, blocks: Iterator[bytes]) -> bytes:
         data += block
         if len(data) > MAX_FILE_BYTES:
             raise PhotoError(
-                f"{STDIN_NAME}: too large for a photograph (more than {MAX_FILE_BYTES >> 20} MiB)"
+                f"{STDIN_NAME}: too large for a photograph (more than {MAX_FILE_BYTES >> 20} MiB)",
+                code="too_large",
             )
     return bytes(data)
 

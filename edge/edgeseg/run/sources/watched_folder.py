@@ -104,7 +104,8 @@ class WatchedFolder:
     def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
         raise PhotoError(
             f"{photograph.name}: its results in {self.output} would have the names of those of "
-            f"{owner}. Rename it."
+            f"{owner}. Rename it.",
+            code="name_collision",
         )
 
     def _forget_missing(self, present: set[Path | None]) -> None:

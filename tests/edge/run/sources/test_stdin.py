@@ -58,8 +58,9 @@ def test_open_stdin_returns_photograph_when_jpeg_contains_preview(
 
 def test_open_stdin_fails_when_photograph_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeseg.run.sources.stdin.MAX_FILE_BYTES", 1000)
-    with pytest.raises(PhotoError, match="standard input"):
+    with pytest.raises(PhotoError, match="standard input") as caught:
         open_bytes(monkeypatch, encode_png(np.zeros((300, 300, 3), np.uint8)) + bytes(1 << 20))
+    assert caught.value.code == "too_large"
 
 
 def test_open_stdin_fails_when_standard_input_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,8 +88,9 @@ def test_watched_folder_rejects_second_photograph_of_same_result(tmp_path: Path)
     first = next(frames)
     second = next(frames)
     first.load()
-    with pytest.raises(PhotoError, match=r"a\.png: .*a\.jpg"):
+    with pytest.raises(PhotoError, match=r"a\.png: .*a\.jpg") as caught:
         second.load()
+    assert caught.value.code == "name_collision"
 
 
 def test_watched_folder_waits_when_folder_disappears(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import encode_png
-from edgeseg.run.results.frame_result import SCHEMA
+from edgeseg.run.results.columns import json_schema
 from edgeseg.synthetic import generate_photo
 
 Scene = tuple[str, Photo]
@@ -50,7 +50,7 @@ def scenes(eyes: list[Photo]) -> list[Scene]:
         scenes.append(("blurred", np.asarray(blurred, np.uint8)))
     noise = np.random.default_rng(0)
     for _ in range(3):
-        scenes.append(("no fundus", noise.integers(0, 4, eyes[0].shape, np.uint8)))
+        scenes.append(("no_fundus", noise.integers(0, 4, eyes[0].shape, np.uint8)))
     return scenes
 
 
@@ -89,8 +89,7 @@ def compile_schema() -> Callable[[object], object]:
     fastjsonschema = pytest.importorskip(
         "fastjsonschema", reason="validation requires fastjsonschema (extra 'dev')"
     )
-    schema = json.loads(SCHEMA.read_text())
-    return cast("Callable[[object], object]", fastjsonschema.compile(schema))
+    return cast("Callable[[object], object]", fastjsonschema.compile(json_schema()))
 
 
 def parse_lines(result: Result) -> list[dict[str, object]]:
@@ -105,6 +104,7 @@ def parse_lines(result: Result) -> list[dict[str, object]]:
 def classify(line: dict[str, object]) -> str:
     """Return what a JSON line reports of a frame, in the words of the scenes."""
     if line.get("repeats"):
+        assert "frozen_frame" in cast("list[str]", line["warnings"])
         return "frozen"
     quality = cast("dict[str, object]", line["quality"])
     return ",".join(cast("list[str]", quality["reasons"])) or "good"
@@ -126,10 +126,11 @@ def test_run_of_video_reports_quality_of_each_frame(
     lines = parse_lines(result)
     expected = [name.replace("frozen", "good") for name, _ in scenes]
     assert [classify(line) for line in lines] == expected
+    assert not any("repeats" in line or "dropped" in line for line in lines)
     assert [line["frame"] for line in lines] == list(range(1, len(scenes) + 1))
     assert lines[12]["position_s"] == 1.0
     (overlay,) = (tmp_path / "out").iterdir()
-    assert lines[0]["video"] == str(overlay)
+    assert cast("dict[str, str]", lines[0]["files"])["video"] == str(overlay)
     capture = cv2.VideoCapture(str(overlay))
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == len(scenes)
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12)
@@ -154,7 +155,7 @@ def test_run_of_mjpeg_stream_continues_after_damaged_frame(
     jpegs[1] = jpegs[1][: len(jpegs[1]) // 2]
     result = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=b"".join(jpegs))
     assert result.exit_code == 0, result.output
-    assert ["error" in line for line in parse_lines(result)] == [False, True, False, False]
+    assert [line["status"] for line in parse_lines(result)] == ["ok", "failed", "ok", "ok"]
     assert result.stderr.count("frame 2") == 1
 
 
@@ -166,9 +167,9 @@ def test_run_of_video_writes_and_resumes_frames(
     arguments = (video, "-o", tmp_path / "out", "--no-overlay", "--frames", "--resume", "--json")
     first = parse_lines(run(tiny_model, *arguments))
     assert file_names(tmp_path / "out") == {f"clip_{n:06}_vessels.png" for n in range(1, 5)}
-    assert not any("skipped" in line for line in first)
+    assert not any("reused" in line for line in first)
     second = parse_lines(run(tiny_model, *arguments))
-    assert [line["skipped"] for line in second] == ["done before"] * 4
+    assert [line["reused"] for line in second] == [True] * 4
 
 
 def test_run_continues_after_file_that_is_not_a_video(
@@ -179,8 +180,11 @@ def test_run_continues_after_file_that_is_not_a_video(
     inputs = (tmp_path / "broken.mp4", tmp_path / "eye.png")
     result = run(tiny_model, *inputs, "-o", tmp_path / "out", "--json")
     assert result.exit_code == 3
-    assert ["error" in line for line in parse_lines(result)] == [False, True]
+    lines = parse_lines(result)
+    assert [line["status"] for line in lines] == ["ok", "failed"]
+    assert lines[1]["reasons"] == ["unreadable_source"]
     assert "broken.mp4" in result.stderr
+    assert "1 of 2" in result.stderr
     assert file_names(tmp_path / "out") == {"eye_vessels.png", "eye_overlay.png"}
 
 
@@ -196,6 +200,7 @@ def test_run_reports_and_skips_ungradable_photographs(
     assert [quality["ungradable"] for quality in qualities] == [True, False]
     result = run(tiny_model, folder, "-o", tmp_path / "some", "--skip-ungradable")
     assert result.exit_code == 0
+    assert "1 skipped" in result.stderr
     assert "dark" in result.stdout
     assert file_names(tmp_path / "some") == {"good_vessels.png", "good_overlay.png"}
 
@@ -214,8 +219,8 @@ def test_run_of_mjpeg_stream_closes_video_on_signal(
         process.send_signal(number)  # while it waits for the rest of the stream
         count = 1 + len(process.stdout.readlines())
         assert process.wait(timeout=60) == code
-    assert [str(file) for file in tmp_path.iterdir()] == [first["video"]]
-    assert cv2.VideoCapture(first["video"]).get(cv2.CAP_PROP_FRAME_COUNT) >= count
+    assert [str(file) for file in tmp_path.iterdir()] == [first["files"]["video"]]
+    assert cv2.VideoCapture(first["files"]["video"]).get(cv2.CAP_PROP_FRAME_COUNT) >= count
 
 
 @pytest.mark.slow
@@ -235,7 +240,7 @@ def test_run_of_watched_folder_segments_and_resumes(
         (folder / "b.png").write_bytes(data)
         second = json.loads(process.stdout.readline())
         assert second["source"] == str(folder / "b.png")
-        assert "error" not in second
+        assert second["status"] == "ok"
         process.terminate()
         assert process.wait(timeout=60) == 0
     with start(tiny_model, *arguments) as process:
@@ -243,6 +248,6 @@ def test_run_of_watched_folder_segments_and_resumes(
         lines = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.terminate()
         assert process.wait(timeout=60) == 0
-    assert [line["skipped"] for line in lines] == ["done before"] * 2
+    assert [line["reused"] for line in lines] == [True] * 2
     expected = {"a_vessels.png", "a_overlay.png", "b_vessels.png", "b_overlay.png"}
     assert file_names(tmp_path / "out") == expected

@@ -49,9 +49,10 @@ def facts_table(*facts: tuple[str, str]) -> Table:
 
 def safe_text(text: str) -> Text:
     """Return untrusted text for a terminal, without markup and control characters."""
-    return Text(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    )
+    letters = []
+    for letter in text:
+        letters.append(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}")
+    return Text("".join(letters))
 
 
 def print_json(value: object) -> None:

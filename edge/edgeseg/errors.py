@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+PhotoErrorCode: TypeAlias = Literal[
+    "no_fundus",
+    "undecodable",
+    "too_large",
+    "unreadable",
+    "name_collision",
+    "not_overwritten",
+    "unreadable_source",
+]
+"""Why a photograph failed; the result record lists what each code means."""
+
 
 class EdgesegError(Exception):
     """Error that the user can fix; its message names the file, the problem and the remedy."""
@@ -12,7 +25,10 @@ class EdgesegError(Exception):
 def one_line(error: BaseException, longest: int = 300) -> str:
     """Return an exception's text as one printable line of at most `longest` characters."""
     text = " ".join(str(error).split())[:longest]
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    letters = []
+    for letter in text:
+        letters.append(letter if letter.isprintable() else "?")
+    return "".join(letters)
 
 
 class UsageError(EdgesegError):
@@ -22,9 +38,18 @@ class UsageError(EdgesegError):
 
 
 class PhotoError(EdgesegError):
-    """A photograph cannot be read or shows no fundus."""
+    """A photograph cannot be read or shows no retina.
+
+    Args:
+        message: what is wrong, with which file, and what to do.
+        code: the same as a word for programs.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, code: PhotoErrorCode = "undecodable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CheckError(EdgesegError):

@@ -98,17 +98,17 @@ class ModelCard(NamedTuple):
         if entries.get(PREFIX + "format") != str(FORMAT):
             raise ModelError(
                 f"{file}: edgeseg.* metadata is missing or has an unsupported format "
-                f"(supported: {FORMAT}). Create the file with `edgeseg convert`"
+                f"(supported: {FORMAT}). Create the file with `edgeseg convert`."
             )
         try:
             return _parse_card(entries)
         except KeyError as error:
             raise ModelError(
-                f"{file}: metadata entry {error} is missing. Convert the model again"
+                f"{file}: metadata entry {error} is missing. Convert the model again."
             ) from error
         except (ValueError, RecursionError, ModelError) as error:
             raise ModelError(
-                f"{file}: invalid metadata: {one_line(error)}. Convert the model again"
+                f"{file}: invalid metadata: {one_line(error)}. Convert the model again."
             ) from error
 
 
@@ -164,9 +164,9 @@ def read_card(file: Path) -> ModelCard:
         with file.open("rb") as stream:
             entries = read_metadata(stream)
     except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({error.strerror})") from error
+        raise ModelError(f"{file}: cannot be read ({error.strerror}). Check the path.") from error
     except ValueError as error:
         raise ModelError(
-            f"{file}: not an ONNX file ({error}). Create a model file with `edgeseg convert`"
+            f"{file}: not an ONNX file ({error}). Create a model file with `edgeseg convert`."
         ) from error
     return ModelCard.from_metadata(entries, str(file))

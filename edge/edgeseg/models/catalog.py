@@ -65,12 +65,13 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
         files = {p: path for p, path in paths.items() if path.is_file()}
     except (OSError, ValueError) as error:  # no access to the folder; an empty or a too long name
         raise ModelError(
-            f"{model}: invalid model name ({one_line(error, 80)}). Give a model file or a shipped name"
+            f"{model}: invalid model name ({one_line(error, 80)}). "
+            "Give a model file or a shipped name."
         ) from error
     if not files:
         raise ModelError(
             f"{model}: no such model. Give an .onnx file (`edgeseg convert` creates it from a "
-            f"checkpoint) or a shipped name ({', '.join(SHIPPED_MODELS)})"
+            f"checkpoint) or a shipped name ({', '.join(SHIPPED_MODELS)})."
         )
     return files
 

@@ -136,7 +136,7 @@ def resolve_model(
         if precision not in ("auto", card.precision):
             raise ModelError(
                 f"{path}: its precision is {card.precision}, not {precision}. "
-                "Omit --precision or give another file"
+                "Omit --precision or give another file."
             )
         return ModelFile(path, card, "this file was requested")
     if precision == "auto":
@@ -148,7 +148,7 @@ def resolve_model(
     if precision not in paths:
         raise ModelError(
             f"{model}: no {precision} file found (available: {', '.join(paths)}). "
-            "Choose another --precision"
+            "Choose another --precision."
         )
     return ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
 

@@ -62,14 +62,15 @@ class TuningKey(msgspec.Struct, frozen=True):
 
         card = next(iter(cards.values()))
         installed = installed_versions()
+        packages = [name for name in VERSIONED_PACKAGES if name in installed]
         return cls(
             checkpoint_sha256=card.checkpoint_sha256,
             size=card.preprocessing.size,
-            precisions=tuple(p for p in get_args(Precision) if p in cards),
+            precisions=tuple(sorted(cards, key=get_args(Precision).index)),
             cpu=cpu.cpu_model(),
             features=cpu.performance_features(),
             cores=cpu.usable_cores(),
-            versions={name: installed[name] for name in VERSIONED_PACKAGES if name in installed},
+            versions={name: installed[name] for name in packages},
         )
 
 
@@ -133,7 +134,8 @@ def cache_path() -> Path | None:
         return Path(path) if path else None
     folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     if not folder.is_absolute():  # the XDG standard ignores relative paths
-        folder = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111 - Path.expanduser raises without a home
+        # Unlike Path.expanduser, it does not raise without a home folder.
+        folder = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111
     return folder / "edgeseg" / "choices.json" if folder.is_absolute() else None
 
 
@@ -165,7 +167,7 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
     except (OSError, ValueError, RecursionError) as error:
         raise SystemSetupError(
             f"{file}: not a readable tuning cache of `edgeseg doctor --tune` ({one_line(error)}). "
-            "Delete it or name another file"
+            "Delete it or name another file."
         ) from error
 
 

@@ -83,7 +83,7 @@ def check_tensors(file: Path, size: int, tensors: Sequence[TensorSpec]) -> None:
     if len(tensors) != len(expected) or not all(map(_matches, tensors, expected)):
         raise ModelError(
             f"{file}: inputs and outputs are {list(map(tuple, tensors))}, expected "
-            f"{list(map(tuple, expected))}. Create the file with `edgeseg convert`"
+            f"{list(map(tuple, expected))}. Create the file with `edgeseg convert`."
         )
 
 
@@ -111,7 +111,7 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
     if batch.shape != photo.shape[:3]:
         raise ModelError(
             f"{file}: output shape is {batch.shape}, expected {photo.shape[:3]}. "
-            "Convert the model again"
+            "Convert the model again."
         )
     probability: Probability = batch[0]
     return probability

@@ -102,5 +102,7 @@ def _resolve_provider(provider: ProviderChoice) -> str:
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations
     """Describe an input or output of the session; its shape has names for dynamic sides."""
-    shape = tuple(side if isinstance(side, int) else DYNAMIC for side in node.shape)
-    return TensorSpec(node.name, _DTYPES.get(node.type, node.type), shape)
+    shape = []
+    for side in node.shape:
+        shape.append(side if isinstance(side, int) else DYNAMIC)
+    return TensorSpec(node.name, _DTYPES.get(node.type, node.type), tuple(shape))

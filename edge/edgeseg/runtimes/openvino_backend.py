@@ -19,7 +19,7 @@ try:
     import openvino
 except Exception as error:  # its libraries may not load on this system
     raise SystemSetupError(
-        f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime"
+        f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime."
     ) from error
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
@@ -73,6 +73,8 @@ class OpenVino:
 
 
 def _tensor_spec(port: Any) -> TensorSpec:  # noqa: ANN401 - OpenVINO has no type annotations
-    shape = tuple(side.get_length() if side.is_static else DYNAMIC for side in port.partial_shape)
+    shape = []
+    for side in port.partial_shape:
+        shape.append(side.get_length() if side.is_static else DYNAMIC)
     dtype = port.element_type.get_type_name()
-    return TensorSpec(port.any_name, _DTYPES.get(dtype, dtype), shape)
+    return TensorSpec(port.any_name, _DTYPES.get(dtype, dtype), tuple(shape))

@@ -92,8 +92,8 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     """Diagnose this device: runtimes, providers, and the model `run` would use.
 
     Each runtime and execution provider runs the model in a process of its own. The exit code is 7
-    if no runtime works. Nothing is timed without --tune, which stores its result in FILE, by default
-    edgeseg/choices.json in the user's configuration folder.
+    if no runtime works. Nothing is timed without --tune, which stores its result in FILE, by
+    default edgeseg/choices.json in the user's configuration folder.
     """
     from edgeseg.console import facts_table, print_json, print_table
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import click
+import msgspec
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -36,3 +39,12 @@ def safe_text(text: str) -> Text:
     return Text(
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     )
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON to standard output."""
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:  # a file name that is not valid UTF-8: escape it
+        text = json.dumps(value, indent=2)
+    click.echo(text)

@@ -32,7 +32,7 @@ from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import FovMethod
 
-Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
+Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
 
 MIN_FOCUS = 0.23
 MIN_BRIGHTNESS = 60.0
@@ -72,7 +72,7 @@ class FrameQuality(NamedTuple):
     def reasons(self) -> tuple[Reason, ...]:
         """Reasons why the field is ungradable; empty if it is gradable."""
         if self.focus is None or self.brightness is None:
-            return ("no fundus",)
+            return ("no_fundus",)
         checks: dict[Reason, bool] = {
             "blurred": self.focus < MIN_FOCUS,
             "dark": self.brightness < MIN_BRIGHTNESS,

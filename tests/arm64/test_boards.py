@@ -178,7 +178,7 @@ def test_guide_lines_diagnose_update_and_remove(
     doctor = f"{guide('doctor').rstrip()} --model {fp32[0]}"
     output = board.run_shell(doctor, "pi5", board.home)
     assert "Cortex-A76" in output
-    assert re.search(r"runtime onnxruntime +works: computed the model", output)
+    assert re.search(r"onnxruntime\b.*\bworks\b", output)
     packages = board.home / "edgeseg" / "lib"
     readme = next(packages.glob("python*/site-packages/edgeseg/models/README.md"))
     content = readme.read_bytes()

@@ -91,18 +91,23 @@ def evaluate(
         _check_figure_names(data_sets)
         make_folder(figures)
     result = EvaluationResult(
-        model=segmenter.file.name if segmenter else "second-observer",
-        precision=segmenter.card.precision if segmenter else "",
-        runtime=segmenter.runtime.name if segmenter else "",
-        protocol=protocol,
-        threshold=evaluation_threshold(segmenter, protocol),
-        data_sets=_evaluate_all(data_sets, segmenter, protocol, figures),
+        *_identify(segmenter),
+        protocol,
+        evaluation_threshold(segmenter, protocol),
+        _evaluate_all(data_sets, segmenter, protocol, figures),
     )
     if as_json:
         print_json(result.to_dict())
     else:
         print_table(result.to_tables())
     _report_failures(result.data_sets)
+
+
+def _identify(segmenter: Segmenter | None) -> tuple[str, str, str]:
+    """Return model, precision and runtime of the result."""
+    if segmenter is None:
+        return "second-observer", "", ""
+    return segmenter.file.name, segmenter.card.precision, segmenter.runtime_name
 
 
 def _reject_model_options() -> None:

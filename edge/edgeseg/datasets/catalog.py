@@ -86,8 +86,8 @@ def _read_spec(spec: str) -> tuple[str, Sequence[Pair]]:
     """Return the name of a data set and all its pairs."""
     name, _, location = spec.partition(":")
     if not location or name not in (*READERS, "synthetic"):
-        known = [f"{reader}:DIR" for reader in READERS]
-        raise UsageError(f"{spec}: unknown data set. Use {', '.join(known)} or synthetic:N.")
+        readers = ":DIR, ".join(READERS)
+        raise UsageError(f"{spec}: unknown data set. Use {readers}:DIR or synthetic:N.")
     if name == "synthetic":
         return name, read_synthetic(location)
     folder = _expand_home(Path(location))

@@ -54,7 +54,7 @@ class FilePair:
         photo_file: photograph.
         truth_file: vessel mask of the first observer.
         fov_file: published field of view; None if none is published.
-        second_file: vessel mask of a second human observer; None if none is published.
+        second_file: vessel mask of a second human observer, which need not exist.
     """
 
     name: str

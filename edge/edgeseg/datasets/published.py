@@ -21,7 +21,10 @@ FIVES_TRAIN_COUNT = 600
 
 
 def read_drive(folder: Path) -> list[FilePair]:
-    """Read DRIVE (Staal et al. 2004): `training/` is train, `test/` is test."""
+    """Read DRIVE (Staal et al. 2004): `training/` is train, `test/` is test.
+
+    Only the test set has a second observer.
+    """
     pairs: list[FilePair] = []
     parts: tuple[tuple[str, Split], ...] = (("training", "train"), ("test", "test"))
     for part, split in parts:
@@ -30,8 +33,7 @@ def read_drive(folder: Path) -> list[FilePair]:
             truth = folder / part / "1st_manual" / f"{number}_manual1.gif"
             fov = folder / part / "mask" / f"{photo.stem}_mask.gif"
             second = folder / part / "2nd_manual" / f"{number}_manual2.gif"
-            published = second if split == "test" else None
-            pairs.append(FilePair(photo.stem, split, photo, truth, fov, published))
+            pairs.append(FilePair(photo.stem, split, photo, truth, fov, second))
     return _require_pairs(
         pairs, folder, "DRIVE: training/ and test/ with images/*.tif, 1st_manual/*.gif, mask/*.gif"
     )

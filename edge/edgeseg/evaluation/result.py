@@ -162,10 +162,9 @@ def _score_table(title: str, first_column: str) -> Table:
     return table
 
 
-def _format_number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2g}"
-
-
 def _format_scores(scores: Scores | None) -> list[str]:
-    values = scores_by_name(scores).values()
-    return ["-" if value is None else f"{value:.4f}" for value in values]
+    return [_format_number(value, ".4f", "-") for value in scores_by_name(scores).values()]
+
+
+def _format_number(value: float | None, spec: str = ".2g", missing: str = "") -> str:
+    return missing if value is None else format(value, spec)

@@ -208,8 +208,8 @@ def _report_failures(data_sets: Sequence[DataSetScores]) -> None:
     if failed:
         count = sum(len(data_set.photographs) for data_set in data_sets)
         click.echo(
-            f"edgeseg: {failed} of {count} photographs could not be scored and are excluded "
-            "from the means",
+            f"edgeseg: {failed} of {count} photographs could not be scored "
+            "(excluded from the means)",
             err=True,
         )
         sys.exit(3)

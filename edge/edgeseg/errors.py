@@ -48,3 +48,15 @@ class SystemSetupError(EdgesegError):
     """Data set in a wrong layout, disk full, extra missing, runtime or provider not available."""
 
     exit_code = 7
+
+
+CUT_OFF = "the file is cut off. Copy it again from its source."
+DAMAGED = "the file is damaged. Copy it again from its source."
+SAVE_AS = "Save it as PNG with 8 bits per channel."
+
+
+class InvalidImageError(ValueError):
+    """An image file cannot be decoded faithfully. The message gives the reason, not the file name.
+
+    `edgeseg.imaging.photo` adds the file name and raises a `PhotoError`.
+    """

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError
-from edgeseg.imaging.png_text import read_png_text
+from edgeseg.imaging.png import read_png_text
 
 if TYPE_CHECKING:
     import hashlib
@@ -53,7 +53,7 @@ def is_foreign(file: Path) -> bool:
         OSError
     ):  # writing will say it: a name that is too long, a folder that may not be entered
         return False
-    return not any(key.startswith(_PREFIX) for key in read_png_text(file, whole=False))
+    return not any(key.startswith(_PREFIX) for key in read_png_text(file, require_complete=False))
 
 
 def of_photograph(data: bytes | npt.NDArray[np.uint8]) -> str:

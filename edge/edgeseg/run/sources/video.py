@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.codec_warnings import silence_opencv
-from edgeseg.imaging.decoder import check_size
-from edgeseg.imaging.invalid_image import InvalidImageError
+from edgeseg.imaging.file_headers import check_size
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.sources.frozen_frames import counted
 from edgeseg.system.signals import StopRequest

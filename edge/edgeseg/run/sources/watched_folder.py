@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.file_headers import read_header
-from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input, photographs_in, result_name

@@ -7,14 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edgeseg.commands.options import model_options
-from edgeseg.process import loading
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -99,22 +97,11 @@ def run(
         "OPENBLAS_NUM_THREADS", "1"
     )  # NumPy's threads would spin, and have nothing to do here
     with stop_by_signals() as stop:
-        with loading():
-            from edgeseg.network import Network
-
-            network = Network(model, precision, runtime, threads, threshold, provider)
-            from edgeseg._version import __version__
-            from edgeseg.run.runner import Runner, sources_of
-            from edgeseg.run.stages import Maker, RunOptions
-            from edgeseg.segmenter import Segmenter
-            from edgeseg.system.files import make_folder, remove_stale_temporaries
-
-        @cache
-        def ready() -> None:
-            """The model is loaded, and the folder made: not for a model that is refused."""
-            network.loaded()
-            make_folder(output)
-            remove_stale_temporaries(output)
+        from edgeseg._version import __version__
+        from edgeseg.run.runner import Runner, sources_of
+        from edgeseg.run.stages import Maker, RunOptions
+        from edgeseg.segmenter import Segmenter
+        from edgeseg.system.files import make_folder, remove_stale_temporaries
 
         sources = sources_of(inputs, camera, watch, output, newest, stop)
         parts: tuple[Part, ...] = (
@@ -122,11 +109,13 @@ def run(
             *_asked("overlay", overlay),
             *_asked("probability", probability),
         )
+        segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
+        make_folder(output)
+        remove_stale_temporaries(output)
         wanted = RunOptions(output, parts, resume, skip_ungradable)
         task = Runner(
-            Maker.of(Segmenter.over(network), __version__),
+            Maker.of(segmenter, __version__),
             wanted,
-            ready,
             overlay,
             frames,
             as_json,

@@ -100,14 +100,12 @@ class Runner(NamedTuple):
         wanted: What to write of photographs.
         video: Whether a stream gets an overlay video.
         frames: Whether a stream's frames get what photographs get.
-        ready: Called before anything is written or told, any number of times: waits for the model.
         as_json: One JSON object for each frame.
         measure: Say at the end how fast it was.
     """
 
     maker: Maker
     wanted: RunOptions
-    ready: Callable[[], None]
     video: bool
     frames: bool
     as_json: bool
@@ -121,8 +119,6 @@ class Runner(NamedTuple):
         Raises:
             SurroundingsError: The disk does not take the results; what is written stays.
         """
-        if source.total != 1:  # one photograph is looked at meanwhile
-            self.ready()
         stream = source.fps is not None
         teller = Reporter(source.name, stream, self.as_json)
         broken = 0
@@ -179,7 +175,7 @@ class Runner(NamedTuple):
             )
         # Where writing has threads of its own, each packs alone.
         packers = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
-        return Stages(self.maker, wanted, self.ready, video, packers)
+        return Stages(self.maker, wanted, video, packers)
 
     def _writers(self, source: Source) -> int:
         """One photograph needs no threads, what is live is told at once; a video takes its frames in their order."""

@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import PhotoError
-from edgeseg.field_of_view.detect import FieldOfView, detect_fov, field_of_view
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
 from edgeseg.imaging.overlay import draw_overlay, overlay_bands
 from edgeseg.imaging.photo import decode_photo, validate_photo
-from edgeseg.quality import NO_FUNDUS, FrameQuality, assess_quality
+from edgeseg.quality import NO_FUNDUS, FrameQuality, assess_for_model
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.results import provenance
@@ -121,7 +120,6 @@ class Stages:
     Args:
         maker: The model.
         wanted: What to write.
-        ready: Called before anything is written or told.
         video: Of a stream's overlays.
         packers: Threads that pack a picture.
     """
@@ -130,11 +128,10 @@ class Stages:
         self,
         maker: Maker,
         wanted: RunOptions,
-        ready: Callable[[], None],
         video: OverlayVideo | None = None,
         packers: int = 1,
     ) -> None:
-        self.maker, self.wanted, self.ready = maker, wanted, ready
+        self.maker, self.wanted = maker, wanted
         self.video, self.packers = video, packers
 
     @cached_property
@@ -168,33 +165,24 @@ class Stages:
         if isinstance(decoded, FrameResult):
             return decoded
         frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
-        repeats, begun = self._repeats(frame, photo), self.maker.segmenter.begin(photo)
+        repeats, segmenter = self._repeats(frame, photo), self.maker.segmenter
         try:
-            fov = field_of_view(photo, self.maker.segmenter.card.preprocessing.fov, frame.name)
+            fov = segmenter.detect_fields(photo, frame.name)[0]
         except PhotoError as error:
             return self._without_fundus(decoded, repeats, error)
         timings = {**decoded.timings, "field_of_view": _ms_since(start)}
         start = time.perf_counter()
-        judged = self._judge(photo, fov)
+        judged = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
         timings["quality"] = _ms_since(start)
         if self.wanted.skip_ungradable and judged.ungradable:
             return SegmentedFrame(decoded, judged, repeats, timings, skipped="ungradable")
-        done = self.maker.segmenter.segment(photo, frame.name, fov, begun)
+        done = segmenter.segment(photo, frame.name, fov)
         return SegmentedFrame(decoded, judged, repeats, {**done.timings, **timings}, done)
 
     def _repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
         return self._seen.of(photo) if frame.repeats is None else frame.repeats
-
-    def _judge(self, photo: Photo, fov: FieldOfView) -> FrameQuality:
-        """By the field that is found, also for a network that looks at the whole frame."""
-        if self.maker.segmenter.card.preprocessing.fov == "found":
-            return assess_quality(photo, fov)
-        try:
-            return assess_quality(photo, detect_fov(photo))
-        except PhotoError:
-            return NO_FUNDUS
 
     def _without_fundus(
         self, decoded: DecodedFrame, repeats: int, error: PhotoError
@@ -217,7 +205,6 @@ class Stages:
         Raises:
             SurroundingsError: The disk does not take them.
         """
-        self.ready()
         if isinstance(judged, FrameResult):
             return judged
         done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import LoadedPair, Pair
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import preprocess, resize_coverage_to_input
+from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
 from edgeseg_train.training.compute import photograph_threads
 
 PIXEL_BYTES = 4
@@ -177,12 +177,12 @@ def load_example(pair: Pair, how: PreprocessingConfig, size: int) -> Example:
 
 def _at_sizes(pair: Pair, how: PreprocessingConfig, sizes: Sequence[int]) -> tuple[Example, ...]:
     loaded = pair.load()
-    fov = field_of_view(loaded.photo, how.fov, pair.name)
+    fov = largest_field(detect_fields(loaded.photo, how, pair.name))
     return tuple(_example(loaded, fov, replace(how, size=size)) for size in sizes)
 
 
 def _example(loaded: LoadedPair, fov: FieldOfView, how: PreprocessingConfig) -> Example:
-    ready = preprocess(loaded.photo, fov, how)
+    ready = prepare(loaded.photo, how, fov=fov)
     return Example(
         ready.tensor[0], resize_coverage_to_input(loaded.truth, ready.placement), ready.inside
     )

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from edgeseg.datasets import DataSet, Pair
 from edgeseg.evaluation.metrics import BINS, ThresholdCurve, threshold_curve
-from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.arrays import Mask, Probability
 from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import Prepared, preprocess, resize_coverage_to_input
+from edgeseg.preprocessing.prepare import Prepared, prepare, resize_coverage_to_input
 from edgeseg_train.training.compute import photograph_threads
 from edgeseg_train.training.losses import total_loss
 
@@ -73,10 +72,9 @@ def cache_pairs(
 
 def _held(data_set: str, pair: Pair, how: PreprocessingConfig) -> CachedPair:
     loaded = pair.load()
-    fov = field_of_view(loaded.photo, how.fov, pair.name)
-    ready = preprocess(loaded.photo, fov, how)
+    ready = prepare(loaded.photo, how, pair.name)
     small = resize_coverage_to_input(loaded.truth, ready.placement)
-    return CachedPair(data_set, ready, small, loaded.truth, fov.mask, loaded.fov)
+    return CachedPair(data_set, ready, small, loaded.truth, ready.fov.mask, loaded.fov)
 
 
 def validate(

@@ -77,8 +77,5 @@ DAMAGED = "the file is damaged. Copy it again from its source."
 SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 
-class InvalidImageError(ValueError):
-    """An image file cannot be decoded faithfully. The message gives the reason, not the file name.
-
-    `edgeseg.imaging.photo` adds the file name and raises a `PhotoError`.
-    """
+class InvalidImageError(PhotoError):
+    """An image file cannot be decoded faithfully. The message does not name the file yet."""

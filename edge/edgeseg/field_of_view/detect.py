@@ -88,7 +88,9 @@ def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
     """
     region = thresholding.largest_region(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY) > 10)
     if region is None:
-        raise PhotoError(f"{name}: no fundus found: no pixel is brighter than grey 10.")
+        raise PhotoError(
+            f"{name}: no fundus found: no pixel is brighter than grey 10.", "no_fundus"
+        )
     return _from_mask(region)
 
 

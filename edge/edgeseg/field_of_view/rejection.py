@@ -23,9 +23,13 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     """
     low, high = _percentiles_1_and_99(_block_means(thumbnail.colour))
     if high.max() < 10:
-        raise PhotoError(f"{name}: no fundus found: the frame is black.")
+        raise _no_fundus(name, "the frame is black")
     if (high - low).max() < 6:
-        raise PhotoError(f"{name}: no fundus found: the frame is uniform.")
+        raise _no_fundus(name, "the frame is uniform")
+
+
+def _no_fundus(name: str, reason: str) -> PhotoError:
+    return PhotoError(f"{name}: no fundus found: {reason}.", "no_fundus")
 
 
 def _percentiles_1_and_99(
@@ -64,11 +68,11 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
     grey = cells.mean(axis=2)
     roughness = float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
     if roughness > 0.25 * grey.mean() or roughness > max(1.05 * grey.std(), 0.02 * grey.mean()):
-        raise PhotoError(f"{name}: no fundus found: the image is neither round nor smooth.")
+        raise _no_fundus(name, "the image is neither round nor smooth")
     if np.median(cells, axis=(0, 1)).min() > 225:
-        raise PhotoError(f"{name}: no fundus found: the frame is white.")
+        raise _no_fundus(name, "the frame is white")
     if (cells[:, :, 2] > cells[:, :, 0] + 10).mean() > 0.3:
-        raise PhotoError(f"{name}: no fundus found: large parts of the frame are blue.")
+        raise _no_fundus(name, "large parts of the frame are blue")
 
 
 def _block_means(colour: Photo) -> Photo:

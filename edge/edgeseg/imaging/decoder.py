@@ -48,7 +48,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         check_size(header.width, header.height)
         image = _to_uint8(_to_bgr(_decode_samples(data, header)), header.maximum)
     except MemoryError as error:
-        raise InvalidImageError("not enough free memory to decode the image") from error
+        raise InvalidImageError("not enough free memory for the image", "too_large") from error
     # For an in-place conversion, OpenCV copies its input: here a band instead of the whole image.
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]
@@ -70,7 +70,7 @@ def _unpack_gzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof:
-        raise InvalidImageError(f"gzip: the content is larger than a photograph, or {CUT_OFF}")
+        raise InvalidImageError(f"gzip: larger than a photograph, or {CUT_OFF}", "too_large")
     return unpacked
 
 

@@ -93,7 +93,8 @@ def check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
         raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size."
+            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size.",
+            "too_large",
         )
 
 

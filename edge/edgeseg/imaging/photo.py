@@ -75,7 +75,7 @@ def decode_photo(data: bytes, name: str = "photograph") -> Photo:
     try:
         return decode_rgb(data)
     except InvalidImageError as error:
-        raise PhotoError(f"{name}: {error}") from error
+        raise PhotoError(f"{name}: {error}", error.code) from error
 
 
 def read_mask(path: Path) -> Mask:
@@ -122,7 +122,7 @@ def read_photo_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return read_photo_stream(file, str(path))
     except OSError as error:
-        raise PhotoError(f"{path}: cannot be read ({error.strerror})") from error
+        raise PhotoError(f"{path}: cannot be read ({error.strerror})", "unreadable") from error
 
 
 def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
@@ -140,8 +140,9 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:
+            limit = MAX_FILE_BYTES >> 20
             raise PhotoError(
-                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph"
+                f"{name}: more than {limit} MiB, too large for a photograph", "too_large"
             )
     return b"".join(blocks)
 
@@ -192,5 +193,5 @@ def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
     try:
         check_size(width, height)
     except InvalidImageError as error:
-        raise PhotoError(f"{name}: {error}") from error
+        raise PhotoError(f"{name}: {error}", error.code) from error
     return np.ascontiguousarray(array)

@@ -79,6 +79,7 @@ def test_detect_fov_frame_without_fundus_raises(frame: Callable[[], Photo]) -> N
     with pytest.raises(PhotoError, match=r"^visit\.png: no fundus found: .*\.$") as caught:
         detect_fov(frame(), "visit.png")
     assert "\n" not in str(caught.value)
+    assert caught.value.code == "no_fundus"
 
 
 @settings(max_examples=60, deadline=None)

@@ -27,7 +27,8 @@ from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.run.sources.latest_frame import LatestFrameSource
 from edgeseg.run.sources.stdin import StdinMjpeg, StdinPhotograph, standard_input
 from edgeseg.run.sources.watched_folder import WatchedFolder
-from edgeseg.system.signals import RateLimitedMessage, StopRequest
+from edgeseg.system.rate_limit import RateLimitedMessage
+from edgeseg.system.signals import StopRequest
 
 EYE = np.full((48, 64, 3), 90, np.uint8)
 Image = npt.NDArray[np.uint8] | None

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from edgeseg.run.frame import Frame, timestamp_now
 from edgeseg.run.sources.video import Capture, Picture, open_capture
-from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
+from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
+from edgeseg.system.signals import StopRequest
 
 _FPS = 10.0
 _PATIENCE = 20  # empty reads in a row; some drivers stutter
@@ -29,7 +30,7 @@ class Camera:
     """
 
     which: str
-    say: Say
+    say: MessageCallback
     started: datetime
     open: Callable[[str | int], Capture] = open_capture
     retry_s: float = 1.0

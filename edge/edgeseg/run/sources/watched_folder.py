@@ -18,7 +18,8 @@ from edgeseg.imaging.file_headers import read_header
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input, photographs_in, result_name
-from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
+from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
+from edgeseg.system.signals import StopRequest
 
 _State: TypeAlias = "tuple[int, int, int]"
 """Size, time of change in nanoseconds, inode."""
@@ -38,7 +39,7 @@ class WatchedFolder:
 
     folder: Path
     output: Path
-    say: Say
+    say: MessageCallback
     look_s: float = 0.5
     patience_s: float = 30.0
     stem: str = "photographs"

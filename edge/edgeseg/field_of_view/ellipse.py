@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+# (N, 2) float64, x and y in pixels. Pixel centres have integer coordinates.
 Points: TypeAlias = npt.NDArray[np.float64]
-"""(N, 2) float64, x and y in pixels. Pixel centres have integer coordinates."""
 
-TOLERANCE = 1.5
-"""Maximum distance of an inlier, in pixels."""
-DIRECTIONS = np.arange(1.0, 360, 2)
-"""Directions in which an ellipse is checked, in degrees."""
+TOLERANCE = 1.5  # maximum distance of an inlier, in pixels
+DIRECTIONS = np.arange(1.0, 360, 2)  # directions in which an ellipse is checked, in degrees
 
 # 256 samples of four outline points, evenly distributed by a Kronecker sequence (powers of the root
 # of x^5 = x + 1; Roberts 2018). Without random numbers, the result is the same with every NumPy.
@@ -52,12 +50,13 @@ class FovEllipse(NamedTuple):
         """Radius of the circle with the same area, in pixels."""
         return math.sqrt(self.radius_x * self.radius_y)
 
-    def _to_unit_circle(self, points: Points) -> Points:
+    def to_unit_circle(self, points: Points) -> Points:
+        """Return the points after the mapping of the ellipse to the unit circle."""
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
         """Return the distance of each point in pixels, positive outside; exact for a circle."""
-        unit = self._to_unit_circle(points)
+        unit = self.to_unit_circle(points)
         return np.asarray((np.hypot(unit[:, 0], unit[:, 1]) - 1) * self.radius)
 
     def inliers(self, points: Points, tolerance: float = TOLERANCE) -> Points:
@@ -77,7 +76,7 @@ class FovEllipse(NamedTuple):
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
         """Return in which of the DIRECTIONS there is a point, (180,) bool."""
-        unit = self._to_unit_circle(points)
+        unit = self.to_unit_circle(points)
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
 
@@ -125,15 +124,12 @@ def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
     """Fit to nearby points by least squares; keep the axis ratio if they cover too little."""
     if len(points) < 10:
         return ellipse
-    x, y = ((points - (ellipse.x, ellipse.y)) / (ellipse.radius_x, ellipse.radius_y)).T
-    ones = np.ones(len(x))
-    if ellipse.covered_directions(points).mean() > _MIN_SHAPE_COVERAGE:
-        system = np.column_stack([x * x, y * y, x, y])
-        a, b, c, d = np.linalg.lstsq(system, ones, rcond=None)[0]
-    else:
-        system = np.column_stack([x * x + y * y, x, y])
-        a, c, d = np.linalg.lstsq(system, ones, rcond=None)[0]
-        b = a
+    x, y = ellipse.to_unit_circle(points).T
+    refine_shape = ellipse.covered_directions(points).mean() > _MIN_SHAPE_COVERAGE
+    squares = [x * x, y * y] if refine_shape else [x * x + y * y]
+    system = np.column_stack([*squares, x, y])
+    *square_factors, c, d = np.linalg.lstsq(system, np.ones(len(x)), rcond=None)[0]
+    a, b = square_factors[0], square_factors[-1]
     if min(a, b) <= 0:
         return ellipse
     # Complete a x^2 + b y^2 + c x + d y = 1 to squares.

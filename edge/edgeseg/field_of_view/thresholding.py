@@ -20,8 +20,7 @@ from edgeseg.field_of_view.straight_edges import StraightEdge, fit_straight_edge
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
 
-Contour: TypeAlias = npt.NDArray[np.int32]
-"""(N, 1, 2), x and y in pixels, as OpenCV returns it."""
+Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as OpenCV returns it
 
 _MAX_BACKGROUND = 0.4  # share of the retina's brightness
 _CLEARLY_ROUND = 0.95  # coverage and inlier share from which no further level is tried

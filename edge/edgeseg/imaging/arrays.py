@@ -11,16 +11,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Photo: TypeAlias = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB."""
+Photo: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3) uint8 RGB
 
-Mask: TypeAlias = npt.NDArray[np.uint8]
-"""(H, W) uint8, 0 or 255."""
+Mask: TypeAlias = npt.NDArray[np.uint8]  # (H, W) uint8, 0 or 255
 
-Probability: TypeAlias = npt.NDArray[np.float32]
-"""(H, W) float32, 0 to 1."""
+Probability: TypeAlias = npt.NDArray[np.float32]  # (H, W) float32, 0 to 1
 
-_LARGE_IMAGE_PIXELS = 2048 * 2048
 _BAND_ROWS = 128  # few calls per image, and a band that fits into the cache
 
 
@@ -51,7 +47,7 @@ def is_large_image(shape: tuple[int, ...]) -> bool:
     Args:
         shape: height and width of the image in pixels; further axes are ignored.
     """
-    return shape[0] * shape[1] > _LARGE_IMAGE_PIXELS
+    return shape[0] * shape[1] > 2048 * 2048
 
 
 def row_bands(height: int) -> Iterator[slice]:

@@ -14,8 +14,7 @@ from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import ImageHeader, check_size, peek_header, read_header
 
-MAX_FILE_BYTES = 256 << 20
-"""Largest photograph file, before and after gzip is unpacked."""
+MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM of 16 bits needs 18

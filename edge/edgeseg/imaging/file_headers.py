@@ -21,8 +21,7 @@ from edgeseg.imaging.jpeg_markers import (
 )
 from edgeseg.imaging.tiff import TiffDirectory
 
-MAX_PIXELS = 100_000_000
-"""Upper limit for a photograph. Fundus cameras have 0.3 to 50 megapixels."""
+MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "tiff", "gif", "bmp", "pnm"]
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BEGINNING = b"\xff\xd8\xff"
+# Largest JPEG in a stream. A longer one without an end marker is dropped.
 MAX_FRAME_BYTES = 64 << 20
-"""Largest JPEG in a stream. A longer one without an end marker is dropped."""
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-_TEMPORARY = 0x01  # a marker without a segment
 # Neither a zero byte inside a scan nor a restart marker (0xD0 to 0xD7) starts a segment.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -40,8 +39,8 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]
-        length = 0 if code == _TEMPORARY else int.from_bytes(data[end : end + 2], "big")
-        position = end + length
+        has_segment = code != 0x01
+        position = end + has_segment * int.from_bytes(data[end : end + 2], "big")
         yield JpegMarker(code, match.start(), end, position)
 
 

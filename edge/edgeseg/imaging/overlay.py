@@ -9,13 +9,11 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask, Photo, row_bands
 
+# Green. It differs from the retina in hue and brightness, so colour-blind people see it too.
 VESSEL = (64, 255, 128)
-"""Green. It differs from the retina in hue and brightness, so colour-blind people see it too."""
 
-FOUND = (255, 255, 255)
-FALSE = (255, 64, 64)
-MISSED = (64, 160, 255)
-"""White, red and blue. They remain distinct for colour-blind people and in print."""
+# White, red and blue. They remain distinct for colour-blind people and in print.
+FOUND, FALSE, MISSED = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 
 
 def draw_overlay(

@@ -25,11 +25,11 @@ from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
 from edgeseg.imaging.file_headers import check_size
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
+# Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
-"""Suffixes of photograph files in lower case, with the dot."""
 
+# A mask pixel is set if it is brighter. DRIVE's second observer wrote 3 and 253, not 0 and 255.
 MASK_THRESHOLD = 127
-"""A mask pixel is set if it is brighter. DRIVE's second observer wrote 3 and 253, not 0 and 255."""
 
 
 def is_photograph(path: Path) -> bool:

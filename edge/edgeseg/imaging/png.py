@@ -19,8 +19,7 @@ import numpy.typing as npt
 
 from edgeseg.system.background import BackgroundTask
 
-Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""(N, W, 3) RGB or (N, W) grey."""
+Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (N, W, 3) RGB or (N, W) grey
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"

@@ -15,8 +15,7 @@ from edgeseg.synthetic.scene import Grid, Scene, Vector, compose_scene
 from edgeseg.synthetic.vessel_masks import VesselMasks, draw_vessels
 from edgeseg.synthetic.vessel_tree import grow_vessels
 
-SMALLEST, LARGEST = 64, 4096
-"""Range of sides in pixels; the appearance was judged from 256 to 2048."""
+SMALLEST, LARGEST = 64, 4096  # range of sides in pixels; the appearance was judged from 256 to 2048
 
 _SOFT_SIZE = (
     512  # everything except vessels and noise is smooth: rendered at this side and enlarged

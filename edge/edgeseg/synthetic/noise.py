@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+# (H, W) float32. A random field has mean 0 and standard deviation 1, approximately.
 Field: TypeAlias = npt.NDArray[np.float32]
-"""(H, W) float32. A random field has mean 0 and standard deviation 1, approximately."""
 
 Stream = Literal["scene", "tree", "retina", "lamp", "camera"]
 _STREAMS: dict[Stream, int] = {"scene": 0, "tree": 1, "retina": 2, "lamp": 3, "camera": 4}

@@ -10,11 +10,9 @@ from edgeseg.synthetic.noise import Field, noise_field, noise_grid, sample_field
 from edgeseg.synthetic.scene import Grid, Scene
 from edgeseg.synthetic.vessel_masks import VesselMasks
 
-Light = npt.NDArray[np.float32]
-"""(3, S, S) float32 R, G and B planes, about 0 to 255, not clipped."""
+Light = npt.NDArray[np.float32]  # (3, S, S) float32 R, G and B planes, about 0 to 255, not clipped
 
-Colour = npt.NDArray[np.float32]
-"""(3,) float32 RGB."""
+Colour = npt.NDArray[np.float32]  # (3,) float32 RGB
 
 # Absorption of red, green and blue light by blood, measured on the wide vessels of published
 # photographs: exp(-x) is 0.95, 0.75 and 0.82 relative to the background.

@@ -17,8 +17,7 @@ _COLOURS = (
     (195, 70, 41), (207, 86, 41), (182, 56, 24), (128, 78, 24), (161, 83, 27),
 )  # fmt: skip
 
-Vector = npt.NDArray[np.float64]
-"""(2,) or (3,) float64."""
+Vector = npt.NDArray[np.float64]  # (2,) or (3,) float64
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,11 @@ import numpy.typing as npt
 from edgeseg.synthetic.noise import noise_grid, sample_vectors
 from edgeseg.synthetic.scene import Scene
 
-Points = npt.NDArray[np.float64]
-"""(N, 2) float64 in scene coordinates."""
+Points = npt.NDArray[np.float64]  # (N, 2) float64 in scene coordinates
 _Indices = npt.NDArray[np.int64]
 
-SEGMENT = 0.016
-"""Length of a segment in radii of the field of view."""
-BEYOND = 1.06
-"""Largest distance of an attractor from the centre: vessels continue beyond the edge."""
+SEGMENT = 0.016  # length of a segment in radii of the field of view
+BEYOND = 1.06  # largest distance of an attractor from the centre: vessels continue beyond the edge
 
 _TURNING_COST = 1.4  # a branch leaves at acos(1.4 / 2.4), about 54 degrees, before smoothing
 _INERTIA = 1.1

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-MessageCallback: TypeAlias = Callable[[str], None]
-"""Function that shows one line to the user."""
+MessageCallback: TypeAlias = Callable[[str], None]  # function that shows one line to the user
 
 
 class RateLimitedMessage:

@@ -27,10 +27,28 @@ _DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decode
 
 
 class InputCounts(NamedTuple):
-    """How many inputs of a source failed, and how many there were."""
+    """Counts over the inputs of a run; a stream is one input.
 
-    failed: int
-    total: int
+    Attributes:
+        failed: inputs that could not be processed, streams with failed frames included.
+        total: all inputs.
+        bugs: frames that failed by an unexpected exception.
+        unfinished: photographs that a request to end left out.
+    """
+
+    failed: int = 0
+    total: int = 0
+    bugs: int = 0
+    unfinished: int = 0
+
+    def plus(self, other: InputCounts) -> InputCounts:
+        """Return the sums."""
+        return InputCounts(
+            self.failed + other.failed,
+            self.total + other.total,
+            self.bugs + other.bugs,
+            self.unfinished + other.unfinished,
+        )
 
 
 class Runner:
@@ -82,19 +100,20 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            nothing_decoded = counts.failed > 0 and counts.decoded == 0
-            return InputCounts(max(source_failed, int(nothing_decoded)), 1)
-        return InputCounts(counts.failed, source.total or counts.total)
+            failed = source_failed or counts.failed > 0
+            return InputCounts(int(failed), 1, counts.bugs)
+        total = source.total or counts.total
+        return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:
             return None
-        from edgeseg.run.results.overlay_video import overlay_video  # noqa: PLC0415
+        from edgeseg.run.results.overlay_video import open_overlay_video  # noqa: PLC0415
         from edgeseg.run.sources.video import Video  # noqa: PLC0415
 
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
-        video = overlay_video(self.options.output, source.stem, source.fps, live=live)
+        video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)
         return stack.enter_context(video)
 
     def _records(

@@ -43,6 +43,7 @@ class FrameCounts:
         self.segmented = 0
         self.skipped = 0
         self.failed = 0
+        self.bugs = 0
         self.reused = 0
         self.ungradable = 0
         self.no_fundus = 0
@@ -53,6 +54,7 @@ class FrameCounts:
         """Count the frame that has these records."""
         first = records[0]
         statuses = {record.status for record in records}
+        self.bugs += "internal_error" in first.reasons
         if first.reused is True:
             self.reused += 1
         elif "ok" in statuses:

@@ -80,7 +80,7 @@ class Runner:
         reporter = Reporter(source.name, is_stream, self.options.as_json)
         writers = _writer_threads(source)
         throughput = Throughput(cpu.usable_cores(), writers)
-        source_failed = 0
+        source_failed = False
         with ExitStack() as stack:
             video = self._open_overlay_video(source, stack)
             try:
@@ -89,7 +89,7 @@ class Runner:
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:
-                source_failed = 1
+                source_failed = True
                 frame = Frame(source.name, source.stem, bytes)
                 failed = RecordBuilder(self.segmenter).failed(
                     frame, "unreadable_source", str(error)
@@ -100,8 +100,8 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            failed = source_failed or counts.failed > 0
-            return InputCounts(int(failed), 1, counts.bugs)
+            has_failed = source_failed or counts.failed > 0
+            return InputCounts(int(has_failed), 1, counts.bugs)
         total = source.total or counts.total
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 

@@ -19,7 +19,7 @@ from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.imaging.photo import decode_photo, encode_png, read_mask, read_photo
 from edgeseg.run import stages
 from edgeseg.synthetic import generate_photo
 

@@ -118,7 +118,8 @@ def test_a_full_disk_under_what_is_printed_is_one_line(
         )
     assert done.returncode == 7
     assert done.stderr.splitlines() == [
-        "edgeseg: standard output: cannot be written; the disk is full; free some space, or choose another disk"
+        "edgeseg: standard output: cannot be written (the disk is full). "
+        "Free some space or choose another disk."
     ]
 
 

@@ -1,15 +1,11 @@
-"""How the command's process ends, and work in a thread of its own."""
+"""How the command's process ends."""
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
-import weakref
 
 import pytest
-
-from edgeseg.system.background import BackgroundTask
 
 ENDING = "import atexit, sys\nfrom edgeseg import process\n"
 
@@ -35,22 +31,3 @@ def test_a_thread_and_a_message_end_the_ordinary_way() -> None:
 
 def test_output_that_nobody_reads_ends_the_ordinary_way() -> None:
     assert end("sys.stdout.close(); process.end(0); sys.exit(5)")[0] == 5
-
-
-def test_what_is_made_meanwhile_is_given_each_time_and_so_is_its_error() -> None:
-    made = BackgroundTask(lambda: [1])
-    assert made.result() is made.result() and made.result() == [1]
-    broken = BackgroundTask(lambda: 1 // 0)
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError):
-            broken.result()
-
-
-def test_what_was_taken_is_kept_no_longer() -> None:
-    class Large:
-        """What can be weakly referred to."""
-
-    made: BackgroundTask[Large] = BackgroundTask(Large)
-    taken = weakref.ref(made.take())
-    gc.collect()
-    assert taken() is None

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
-from edgeseg.system.signals import RateLimitedMessage
+from edgeseg.system.rate_limit import RateLimitedMessage
 
 _STREAM_INTERVAL_S = 60.0
 

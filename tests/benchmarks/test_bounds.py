@@ -66,7 +66,7 @@ def test_one_that_fails_says_why_and_the_others_go_on(
 
     monkeypatch.setattr(yardsticks, "memory", fail)
     frame, start, memory, usage = bounds(replace(candidate, file=Path("nowhere.onnx")), drawn, 60)
-    assert "there is no such model" in frame.status
+    assert "no such model" in frame.status
     assert "`edgeseg run` failed" in start.status
     assert (memory.status, memory.value, memory.reached) == ("no memory", None, False)
     assert usage.status == "ok"

@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_stopped_for_that(baseline: Path, tmp_path
     assert done.exit_code == 4, done.output
     assert (
         "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr
-        and "is no ONNX model" in done.stderr
+        and "not an ONNX file" in done.stderr
     )
     assert "WORSE" in summary.read_text()
     assert gate(baseline, "--model", tmp_path / "nowhere.fp32.onnx").exit_code == 6

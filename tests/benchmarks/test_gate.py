@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
 from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 from edgeseg_benchmarks.record.bound import Bound

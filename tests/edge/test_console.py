@@ -1,4 +1,4 @@
-"""Printing to a terminal and to a pipe."""
+"""Printing of tables and JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import print_json, print_table, safe_text
+from edgeseg.console import facts_table, plural, print_json, print_table, safe_text
 
 
 @given(st.text())
@@ -18,11 +18,10 @@ def test_safe_text_is_printable_and_keeps_printable_text(text: str) -> None:
     shown = safe_text(text).plain
     assert shown.isprintable()
     assert len(shown) == len(text)
-    if text.isprintable():
-        assert shown == text
+    assert not text.isprintable() or shown == text
 
 
-def test_print_table_in_a_pipe_keeps_long_lines_and_strips_trailing_blanks(
+def test_print_table_into_pipe_wraps_no_line_and_has_no_trailing_blanks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     table = Table.grid(padding=(0, 2))
@@ -33,9 +32,18 @@ def test_print_table_in_a_pipe_keeps_long_lines_and_strips_trailing_blanks(
     assert capsys.readouterr().out == f"file  {path}\nname  lean\nbelow\n"
 
 
-@pytest.mark.parametrize("name", ["eye", "œil", "invalid\udcff"])
-def test_print_json_prints_any_file_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"name": name, "dice": 0.1 + 0.2})
-    output = capsys.readouterr().out
-    assert json.loads(output) == {"name": name, "dice": 0.1 + 0.2}
-    assert output.startswith('{\n  "name"')
+def test_facts_table_prints_control_characters_and_markup_literally(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(facts_table(("name", "[red]eye\x1b[2J")))
+    assert capsys.readouterr().out == "name  [red]eye\N{REPLACEMENT CHARACTER}[2J\n"
+
+
+@pytest.mark.parametrize("name", ["auge.png", "œil.png", "\udcff.png"])
+def test_print_json_accepts_any_file_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"source": name, "dice": 0.1})
+    assert json.loads(capsys.readouterr().out) == {"source": name, "dice": 0.1}
+
+
+def test_plural_of_one_and_many() -> None:
+    assert (plural(1, "thread"), plural(2, "thread")) == ("1 thread", "2 threads")

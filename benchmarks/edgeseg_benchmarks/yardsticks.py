@@ -124,15 +124,13 @@ def frame(
     pin(threads)
     import cv2
 
-    from edgeseg.field_of_view.detect import field_of_view
     from edgeseg.imaging.photo import read_photo
     from edgeseg.postprocess import ResizeBuffer, threshold_at_photo_size
-    from edgeseg.preprocessing.prepare import preprocess
     from edgeseg.segmenter import Segmenter
 
     cv2.setNumThreads(threads)
     photo, segmenter = read_photo(photograph), Segmenter(model, runtime=runtime, threads=threads)
-    how, found = segmenter.card.preprocessing, segmenter.segment(photo)
+    found = segmenter.segment(photo).inferred[0]
     box, target, scratch = found.fov.box, found.placement.target, ResizeBuffer()
 
     def resize() -> object:
@@ -140,11 +138,9 @@ def frame(
         return cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_AREA)
 
     def rest() -> object:
-        begun = segmenter.begin(photo)
-        fov = field_of_view(photo, how.fov)
-        placement = preprocess(photo, fov, how, begun).placement
+        ready = segmenter.prepare(photo)
         return threshold_at_photo_size(
-            found.working, placement, fov.mask, segmenter.threshold, scratch
+            found.probability, ready.placement, ready.fov.mask, segmenter.threshold, scratch
         )
 
     return _in_turns(FRAME, _timed(rest), _timed(resize), pace)

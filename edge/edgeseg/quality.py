@@ -23,12 +23,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.errors import PhotoError
+from edgeseg.field_of_view.detect import FieldOfView, detect_fov
 from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside_frame
 from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.preprocessing.config import FovMethod
 
-Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
+Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
 
 LEAST_FOCUS = 0.23
 LEAST_BRIGHTNESS = 60.0
@@ -67,7 +69,7 @@ class FrameQuality(NamedTuple):
     def reasons(self) -> tuple[Reason, ...]:
         """Why it is ungradable; none where it is gradable."""
         if self.focus is None or self.brightness is None:
-            return ("no fundus",)
+            return ("no_fundus",)
         found: dict[Reason, bool] = {
             "blurred": self.focus < LEAST_FOCUS,
             "dark": self.brightness < LEAST_BRIGHTNESS,
@@ -95,6 +97,22 @@ class FrameQuality(NamedTuple):
 
 NO_FUNDUS = FrameQuality(None, None, 0.0, None)
 """Of a frame in which no field of view was found."""
+
+
+def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:
+    """Assess a field of view; for a network that sees the whole frame, the field that it shows.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        fov: field of view by the model's method.
+        method: the model's method.
+    """
+    if method == "found":
+        return assess_quality(photo, fov)
+    try:
+        return assess_quality(photo, detect_fov(photo))
+    except PhotoError:
+        return NO_FUNDUS
 
 
 def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:

@@ -1,59 +1,59 @@
-"""Photograph in, vessels out."""
+"""Photograph to vessel mask: detect the fields of view, prepare, infer, threshold."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import time
-from dataclasses import dataclass
-from functools import cached_property
+import threading
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError, UsageError
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
+from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
-from edgeseg.network import Network
+from edgeseg.models.selection import select_model
 from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
-from edgeseg.preprocessing.prepare import Begun, Placement, begin, preprocess
-from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice
+from edgeseg.preprocessing.prepare import Placement, Prepared, prepare
+from edgeseg.quality import FrameQuality, assess_for_model
+from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, load_runtime
+from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.stage_timer import StageTimer
 
-PhotoLike = npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes
-"""An RGB uint8 array (H, W, 3), a path, or an image file's bytes."""
+if TYPE_CHECKING:
+    from edgeseg.run.results.record import ResultRecord
 
-_ROUNDING = 0.01  # INT8's step is 1/255
+PhotoLike: TypeAlias = "npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes"
+"""An RGB uint8 array (H, W, 3), a path, or the bytes of an image file."""
+
+_ROUNDING = 0.01  # one step of an INT8 output is 1/255
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
-    """The vessels of one photograph.
+class FieldResult:
+    """Vessels of one field of view.
 
     Attributes:
-        photo: (H, W, 3) uint8 RGB, as decoded.
-        mask: (H, W) uint8 {0, 255}, at the photograph's own size.
-        fov: the field of view, its mask (H, W) and its box.
-        timings: milliseconds a stage: decode, field_of_view, preprocess, infer, postprocess.
-        threshold: probability from which a pixel is vessel.
-        working: (size, size) float32, the probability as the network gave it.
-        placement: how the working square lies in the photograph.
+        fov: field of view in the photograph.
+        placement: mapping between the network input and the photograph.
+        probability: (size, size) float32, 0 to 1, at the working size.
+        mask: (H, W) uint8 {0, 255}, the vessels of this field.
+        quality: image quality of this field; None if it was not assessed.
     """
 
-    photo: Photo
-    mask: Mask
-    fov: FieldOfView
-    timings: dict[str, float]
-    threshold: float
-    working: Probability
+    fov: FieldOfView = field(repr=False)
     placement: Placement
-
-    @cached_property
-    def probability(self) -> Probability:
-        """(H, W) float32, 0 to 1, at the photograph's own size; 0 outside the field of view. Made when asked for."""
-        return resize_to_photo(self.working, self.placement, self.fov.mask)
+    probability: Probability = field(repr=False)
+    mask: Mask = field(repr=False)
+    quality: FrameQuality | None = None
 
     @cached_property
     def vessel_density(self) -> float:
@@ -61,149 +61,292 @@ class Segmentation:
         return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
 
 
-class Segmenter:
-    """One loaded model; segments any number of photographs, one after the other, never two at once.
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Vessels of one photograph.
 
-    Where neither precision, runtime, threads nor provider is named, what `edgeseg doctor --tune` measured for this
-    model on this CPU is taken, if it was measured.
+    Attributes:
+        photo: (H, W, 3) uint8 RGB, as decoded.
+        mask: (H, W) uint8 {0, 255}, the vessels of all fields of view.
+        inferred: results per field of view, from left to right, then from top to bottom.
+        timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
+        segmenter: model that made it.
+    """
+
+    photo: Photo = field(repr=False)
+    mask: Mask = field(repr=False)
+    inferred: tuple[FieldResult, ...]
+    timings: dict[str, float]
+    segmenter: Segmenter = field(repr=False)
+
+    @cached_property
+    def fields(self) -> tuple[FieldResult, ...]:
+        """Results per field of view, with their quality, which is assessed when first asked for."""
+        method = self.segmenter.card.preprocessing.fov
+        assessed: list[FieldResult] = []
+        for result in self.inferred:
+            quality = result.quality or assess_for_model(self.photo, result.fov, method)
+            assessed.append(replace(result, quality=quality))
+        return tuple(assessed)
+
+    @cached_property
+    def probability(self) -> Probability:
+        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed when first asked for."""
+        maps = [
+            resize_to_photo(result.probability, result.placement, result.fov.mask)
+            for result in self.inferred
+        ]
+        return reduce(np.maximum, maps)
+
+    @property
+    def fov(self) -> FieldOfView:
+        """The largest field of view."""
+        return self.inferred[self._largest].fov
+
+    @property
+    def quality(self) -> FrameQuality:
+        """Image quality of the largest field of view."""
+        quality = self.fields[self._largest].quality
+        assert quality is not None
+        return quality
+
+    @property
+    def vessel_density(self) -> float:
+        """Vessel density of the largest field of view, 0 to 1."""
+        return self.inferred[self._largest].vessel_density
+
+    @property
+    def threshold(self) -> float:
+        """Vessel probability threshold that the mask was made with."""
+        return self.segmenter.threshold
+
+    def overlay(self) -> Photo:
+        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
+        return draw_overlay(self.photo, self.mask)
+
+    def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
+        """Write `STEM_vessels.png` and `STEM_overlay.png`.
+
+        Args:
+            directory: folder for the files; created if it does not exist.
+            stem: beginning of the file names.
+
+        Returns:
+            Paths of the mask and of the overlay.
+
+        Raises:
+            SystemSetupError: The files cannot be written.
+        """
+        folder = Path(directory)
+        make_folder(folder)
+        mask = folder / f"{stem}_vessels.png"
+        overlay = folder / f"{stem}_overlay.png"
+        write_atomically(mask, encode_png(self.mask))
+        write_atomically(overlay, encode_png(self.overlay()))
+        return mask, overlay
+
+    def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:
+        """Return one result record per field of view, as `edgeseg run --json` prints them.
+
+        Args:
+            source: path or name of the photograph.
+        """
+        from edgeseg.run.frame import Frame  # noqa: PLC0415 - `edgeseg.run` imports this module
+        from edgeseg.run.results.record_builder import RecordBuilder, with_files  # noqa: PLC0415
+
+        builder = RecordBuilder(self.segmenter)
+        frame = Frame(source, Path(source).stem, bytes)
+        records: list[ResultRecord] = []
+        for index, result in enumerate(self.fields, 1):
+            record = builder.segmented(frame, result, index, len(self.fields))
+            records.append(with_files(record, {}, self.timings))
+        return tuple(records)
+
+    @cached_property
+    def _largest(self) -> int:
+        areas = [cv2.countNonZero(result.fov.mask) for result in self.inferred]
+        return areas.index(max(areas))
+
+
+class Segmenter:
+    """One loaded model that segments any number of photographs.
+
+    Without precision, runtime, threads and provider, the setup that `edgeseg doctor --tune` measured
+    for this model on this CPU is used, if there is one.
 
     Args:
-        model: a shipped name (`default`) or a model file.
-        precision: `auto`, or the precision whose file is to be loaded.
-        runtime: `auto` (OpenVINO where it is installed), `onnxruntime` or `openvino`.
-        threads: to compute with; None takes every core that the process may use.
-        threshold: probability from which a pixel is vessel; None takes the model's own.
-        provider: ONNX Runtime's (`cpu`, `cuda`, `tensorrt`); None is the CPU.
+        model: shipped name (`default`, `detail`) or model file.
+        precision: precision of the file to load, or `auto`.
+        runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if it is installed), or a loaded runtime.
+        threads: number of CPU threads; by default every core that the process may use.
+        threshold: vessel probability threshold; by default the model's own.
+        provider: execution provider of ONNX Runtime (`cpu`, `cuda`, `tensorrt`); by default the CPU.
+
+    Attributes:
+        file: selected model file.
+        card: metadata of the model file.
+        runtime: loaded network.
+        runtime_name: name of the runtime.
+        provider: execution provider of ONNX Runtime; None for other runtimes.
+        threads: number of CPU threads.
+        threshold: vessel probability threshold.
 
     Raises:
-        ModelError: there is no such model, or it was refused.
-        SurroundingsError: the runtime is not available.
-        UsageError: `threads` or `threshold` make no sense.
+        ModelError: The model does not exist or was rejected.
+        SystemSetupError: The runtime or the provider is not available.
+        UsageError: `threads` or `threshold` is out of range.
     """
 
     def __init__(
         self,
         model: str | os.PathLike[str] = "default",
         precision: PrecisionChoice = "auto",
-        runtime: RuntimeChoice = "auto",
+        runtime: RuntimeChoice | Runtime = "auto",
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
     ) -> None:
-        self._take(Network(model, precision, runtime, threads, threshold, provider))
-        self.runtime = self._network.loaded()
-
-    @classmethod
-    def over(cls, network: Network) -> Segmenter:
-        """One whose network is being loaded: `runtime` or the first photograph waits, and raises what is wrong."""
-        segmenter = cls.__new__(cls)
-        segmenter._take(network)
-        return segmenter
-
-    def _take(self, network: Network) -> None:
-        self._network = network
-        self._runtime: Runtime | None = None
-        self._scratch = ResizeBuffer()
-        self.file, self.card, self.threads = network.file, network.card, network.threads
-        self.runtime_name, self.threshold = network.runtime_name, network.threshold
-
-    @property
-    def runtime(self) -> Runtime:
-        """The loaded network.
-
-        Raises:
-            ModelError: it was refused.
-            SurroundingsError: the provider is not available.
-        """
-        if self._runtime is None:
-            self._runtime = self._network.loaded()
-        return self._runtime
-
-    @runtime.setter
-    def runtime(self, other: Runtime) -> None:
-        self._runtime = other
-
-    def begin(self, photo: Photo) -> Begun | None:
-        """Compute on another core what needs no field of view, for `segment`; None where there is nothing, or no core.
-
-        Args:
-            photo: an RGB uint8 array (H, W, 3).
-        """
-        return begin(photo, self.card.preprocessing) if self.threads > 1 else None
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads = {threads}: must be at least 1")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
+        selection = select_model(model, precision, runtime_choice, threads, provider)
+        self.file = selection.file
+        self.card = selection.file.card
+        self.threads = selection.threads
+        self.threshold = self.card.threshold if threshold is None else threshold
+        if isinstance(runtime, str):
+            size = self.card.preprocessing.size
+            runtime = load_runtime(self.file.path, size, selection.runtime, self.threads, provider)
+        self.runtime: Runtime = runtime
+        self.runtime_name = runtime.name
+        if provider is None and self.runtime_name == "onnxruntime":
+            provider = "cpu"
+        self.provider = provider
+        self._buffers = threading.local()
 
     def segment(
-        self,
-        photo: PhotoLike,
-        name: str = "photograph",
-        fov: FieldOfView | None = None,
-        begun: Begun | None = None,
+        self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Segmentation:
-        """Find the vessels.
+        """Segment the vessels in every field of view.
 
         Args:
-            photo: an RGB uint8 array (H, W, 3), a path, or an image file's bytes.
-            name: for error messages, where `photo` is no path.
-            fov: its field of view, mask (H, W), where it is known; else it is found as the model's card says.
-            begun: what `begin` gave of this photograph before its field of view was known; it serves once.
+            photo: RGB uint8 array (H, W, 3), a path, or the bytes of an image file.
+            name: photograph's name for error messages, unless `photo` is a path.
+            fov: the only field of view to segment, its mask (H, W); by default all detected ones.
 
         Raises:
-            PhotographError: it cannot be read, or holds no fundus.
-            UsageError: `fov` is of another size than the photograph.
+            PhotoError: The photograph cannot be read or shows no retina.
+            UsageError: `fov` has another size than the photograph.
         """
-        watch = _Watch()
+        timer = StageTimer()
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
-        pixels = _decoded(photo, name)
-        watch.lap("decode")
-        how = self.card.preprocessing
-        if fov is None:
-            begun = begun or self.begin(pixels)
-            fov = field_of_view(pixels, how.fov, name)
-        else:
-            fov = _fitting(fov, pixels, name)
-        watch.lap("field_of_view")
-        ready = preprocess(pixels, fov, how, begun)
-        watch.lap("preprocess")
-        working = self.runtime.infer(ready.tensor)
-        if not (
-            working.min() >= -_ROUNDING and working.max() <= 1 + _ROUNDING
-        ):  # so written, NaN fails too
-            raise ModelError(
-                f"{self.file.path}: gave NaN, or more than 0 to 1, for {name}; the model file is damaged"
+        with timer.stage("decode"):
+            pixels = _decode(photo, name)
+        with timer.stage("field_of_view"):
+            fovs = (fov,) if fov is not None else self.detect_fields(pixels, name)
+        inferred: list[FieldResult] = []
+        for one_fov in fovs:
+            with timer.stage("preprocess"):
+                prepared = self.prepare(pixels, name, one_fov)
+            inferred.append(self.infer(prepared, timer=timer, name=name))
+        mask = join_masks(tuple(inferred))
+        return Segmentation(pixels, mask, tuple(inferred), timer.ms, self)
+
+    def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
+        """Detect the fields of view of (H, W, 3) uint8 RGB by the model's method.
+
+        Raises:
+            PhotoError: No retina was found.
+        """
+        return detect_fields(photo, self.card.preprocessing, name)
+
+    def prepare(
+        self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
+    ) -> Prepared:
+        """Make the network input from one field of view, by default the largest.
+
+        Raises:
+            PhotoError: The photograph cannot be read or shows no retina.
+            UsageError: `fov` has another size than the photograph.
+        """
+        pixels = _decode(photo, name)
+        if fov is not None and fov.mask.shape != pixels.shape[:2]:
+            fov_size = f"{fov.mask.shape[1]}x{fov.mask.shape[0]}"
+            photo_size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+            raise UsageError(
+                f"{name}: the field of view is {fov_size}, the photograph {photo_size}"
             )
-        watch.lap("infer")
-        mask = threshold_at_photo_size(
-            working, ready.placement, fov.mask, self.threshold, self._scratch
-        )
-        watch.lap("postprocess")
-        return Segmentation(pixels, mask, fov, watch.laps, self.threshold, working, ready.placement)
+        return prepare(pixels, self.card.preprocessing, name, fov)
+
+    def infer(
+        self,
+        prepared: Prepared,
+        quality: FrameQuality | None = None,
+        timer: StageTimer | None = None,
+        name: str = "photograph",
+    ) -> FieldResult:
+        """Compute the vessels of one prepared field of view.
+
+        Args:
+            prepared: network input from `prepare`.
+            quality: quality to store in the result.
+            timer: timer that gets the stages `infer` and `postprocess`.
+            name: photograph's name, for error messages.
+
+        Raises:
+            ModelError: The network returned values outside 0 to 1.
+        """
+        timer = timer or StageTimer()
+        with timer.stage("infer"):
+            probability = self.runtime.infer(prepared.tensor)
+            in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
+            if not in_range:  # NaN is not in range either
+                raise ModelError(
+                    f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
+                    "the model file is damaged"
+                )
+        with timer.stage("postprocess"):
+            mask = threshold_at_photo_size(
+                probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer()
+            )
+        return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """SHA-256 of the model file, in hexadecimal.
+
+        Raises:
+            ModelError: The file cannot be read any more.
+        """
+        try:
+            return hashlib.sha256(self.file.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"{self.file.path}: cannot be read ({error.strerror})") from error
+
+    def _buffer(self) -> ResizeBuffer:
+        """Return this thread's buffer: a shared one would mix the masks of two threads."""
+        buffer: ResizeBuffer | None = getattr(self._buffers, "value", None)
+        if buffer is None:
+            buffer = self._buffers.value = ResizeBuffer()
+        return buffer
 
 
-def _decoded(photo: PhotoLike, name: str) -> Photo:
+def join_masks(results: tuple[FieldResult, ...]) -> Mask:
+    """Return one (H, W) uint8 {0, 255} mask with the vessels of all fields of view."""
+    if len(results) == 1:
+        return results[0].mask
+    joined: Mask = results[0].mask.copy()
+    for result in results[1:]:
+        cv2.bitwise_or(joined, result.mask, joined)
+    return joined
+
+
+def _decode(photo: PhotoLike, name: str) -> Photo:
     if isinstance(photo, bytes):
         return decode_photo(photo, name)
     if isinstance(photo, (str, os.PathLike)):
         return read_photo(Path(photo))
     return validate_photo(photo, name)
-
-
-def _fitting(fov: FieldOfView, photo: Photo, name: str) -> FieldOfView:
-    if fov.mask.shape != photo.shape[:2]:
-        have, want = (f"{shape[1]}x{shape[0]}" for shape in (fov.mask.shape, photo.shape[:2]))
-        raise UsageError(
-            f"{name}: the field of view is {have} pixels, the photograph {want}; give one of its size"
-        )
-    return fov
-
-
-class _Watch:
-    """Milliseconds between laps."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[stage] = (now - self._last) * 1e3
-        self._last = now

@@ -22,9 +22,8 @@ from edgeseg import Segmenter
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu
 from edgeseg.evaluation.metrics import count_pixels as compare
-from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.photo import read_photo
-from edgeseg.preprocessing.prepare import preprocess
+from edgeseg.preprocessing.prepare import prepare
 
 FIRST_MARK = 0x7FFFF000  # as in insn_count.c
 
@@ -67,7 +66,7 @@ def count_pixels(runs: int, models: list[Path], photograph: Path) -> dict[str, o
     for number, model in enumerate(models):
         segmenter = Segmenter(model, threads=1)
         how = segmenter.card.preprocessing
-        tensor = preprocess(photo, field_of_view(photo, how.fov, photograph.name), how).tensor
+        tensor = prepare(photo, how, photograph.name).tensor
         segmenter.runtime.infer(tensor)
         mark(2 * number)
         for _ in range(runs):

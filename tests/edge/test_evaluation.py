@@ -196,7 +196,7 @@ def test_reference_leaves_the_stretching_to_a_model_that_stretches_itself(
     result = itself.segment(loaded.photo)
     probability = probability_of(compare_with_manual(itself, loaded, "reference", "eye"))
     inside = cv2.resize(result.fov.mask, (512, 512), interpolation=cv2.INTER_NEAREST) != 0
-    assert (probability[inside] == result.working[inside]).all()
+    assert (probability[inside] == result.inferred[0].probability[inside]).all()
     assert not probability[~inside].any()
 
 

@@ -15,7 +15,7 @@ from edgeseg import synthetic
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import detect as fov_of
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import FovMethod
+from edgeseg.preprocessing.config import FovMethod, PreprocessingConfig
 
 ORANGE = (180, 90, 40)
 
@@ -246,14 +246,14 @@ def test_the_photograph_is_not_touched() -> None:
     photo, _ = disc()
     before = photo.copy()
     for method in ("found", "grey10", "none"):
-        fov_of.field_of_view(photo, method)
+        fov_of.detect_fields(photo, PreprocessingConfig(64, fov=method))[0]
     assert (photo == before).all()
 
 
 @pytest.mark.parametrize("method", ["found", "grey10", "none"])
 def test_the_box_is_tight(method: FovMethod) -> None:
     photo, _ = disc()
-    found = fov_of.field_of_view(photo, method)
+    found = fov_of.detect_fields(photo, PreprocessingConfig(64, fov=method))[0]
     rows, columns = np.nonzero(found.mask)
     assert (found.box.top, found.box.left) == (rows.min(), columns.min())
     assert (found.box.height, found.box.width) == (np.ptp(rows) + 1, np.ptp(columns) + 1)
@@ -262,7 +262,7 @@ def test_the_box_is_tight(method: FovMethod) -> None:
 
 
 def test_none_is_the_whole_frame_even_of_nothing() -> None:
-    found = fov_of.field_of_view(np.zeros((30, 40, 3), np.uint8), "none")
+    found = fov_of.whole_frame(np.zeros((30, 40, 3), np.uint8))
     assert (found.mask == 255).all()
     assert (found.box.width, found.box.height) == (40, 30)
 

@@ -12,7 +12,7 @@ from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Mask, Probability
 from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import Placement, preprocess
+from edgeseg.preprocessing.prepare import Placement, prepare
 
 
 @st.composite
@@ -116,7 +116,7 @@ def test_what_went_in_comes_back_where_it_was(how: PreprocessingConfig) -> None:
     photo[150:156, 90:190] = 255
     mask: Mask = np.zeros((240, 320), np.uint8)
     mask[20:220, 70:280] = 255
-    ready = preprocess(photo, FieldOfView(mask, Box(70, 20, 210, 200)), how)
+    ready = prepare(photo, how, fov=FieldOfView(mask, Box(70, 20, 210, 200)))
     working: Probability = (ready.tensor[0, ..., 1] / 255).astype(np.float32)
     back, truth = (
         threshold_at_photo_size(working, ready.placement, mask, 0.5) > 0,

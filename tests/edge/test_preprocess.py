@@ -16,7 +16,7 @@ from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_pres
 from edgeseg.preprocessing.prepare import (
     apply_clahe,
     compute_placement,
-    preprocess,
+    prepare,
     resize_coverage_to_input,
     resize_fov_to_input,
     resize_mask_to_input,
@@ -77,7 +77,7 @@ def test_any_record_feeds_any_photograph(
     photo = noise(seed, height, width)
     before = photo.copy()
     fov = disc_in(height, width, Box(width // 4, height // 4, (width + 1) // 2, (height + 1) // 2))
-    ready = preprocess(photo, fov, how)
+    ready = prepare(photo, how, fov=fov)
     assert ready.tensor.shape == (1, how.size, how.size, 3)
     assert ready.tensor.dtype == np.uint8
     assert ready.inside.shape == (how.size, how.size)
@@ -88,7 +88,7 @@ def test_any_record_feeds_any_photograph(
 def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
     fov = disc_in(300, 400, box)
-    ready = preprocess(photo, fov, preprocessing_preset("edge", 96))
+    ready = prepare(photo, preprocessing_preset("edge", 96), fov=fov)
     square = np.zeros((96, 96, 3), np.uint8)
     square[8:88] = cv2.resize(photo[40:240, 60:300], (96, 80), interpolation=cv2.INTER_AREA)
     clahe = cv2.createCLAHE(2.0, (8, 8))
@@ -100,7 +100,7 @@ def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
 
 def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
     photo, fov = noise(2, 150, 200), disc_in(150, 200, Box(20, 10, 150, 130))
-    ready = preprocess(photo, fov, preprocessing_preset("reference", 64))
+    ready = prepare(photo, preprocessing_preset("reference", 64), fov=fov)
     clahe = cv2.createCLAHE(2.0, (8, 8))
     equal = np.stack([clahe.apply(np.ascontiguousarray(photo[..., c])) for c in range(3)], axis=-1)
     black = np.where(fov.mask[..., None] > 0, equal, np.uint8(0))
@@ -115,7 +115,7 @@ def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) 
     values = {"size": 64, "contrast": contrast, "contrast_at": contrast_at, "fill": 77}
     how = PreprocessingConfig.from_dict(values)
     fov = disc_in(80, 120, Box(10, 10, 100, 60))
-    ready = preprocess(noise(3, 80, 120), fov, how)
+    ready = prepare(noise(3, 80, 120), how, fov=fov)
     # Resizing may mix fill and retina in a pixel at the rim, where it comes last.
     outside = cv2.dilate(ready.inside, np.ones((5, 5), np.uint8)) == 0
     assert outside.any()
@@ -124,7 +124,7 @@ def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) 
 
 def test_fill_keep_leaves_the_surround() -> None:
     photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
-    ready = preprocess(photo, fov, PreprocessingConfig(64, crop="frame", fill="keep"))
+    ready = prepare(photo, PreprocessingConfig(64, crop="frame", fill="keep"), fov=fov)
     assert np.array_equal(ready.tensor[0], photo)
 
 
@@ -141,15 +141,15 @@ def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
         PreprocessingConfig(50, fit="stretch"),
     ):
         assert np.array_equal(
-            preprocess(photo, fov, how).tensor, preprocess(larger, moved, how).tensor
+            prepare(photo, how, fov=fov).tensor, prepare(larger, how, fov=moved).tensor
         )
 
 
 def test_contrast_none_ignores_where_it_would_be() -> None:
     photo, fov = noise(7, 70, 90), disc_in(70, 90, Box(5, 5, 60, 60))
     how = PreprocessingConfig(48)
-    before = preprocess(photo, fov, replace(how, contrast_at="before"))
-    assert np.array_equal(before.tensor, preprocess(photo, fov, how).tensor)
+    before = prepare(photo, replace(how, contrast_at="before"), fov=fov)
+    assert np.array_equal(before.tensor, prepare(photo, how, fov=fov).tensor)
 
 
 def test_equalise_treats_each_channel_alone() -> None:

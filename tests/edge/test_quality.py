@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotoError
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.field_of_view.detect import FieldOfView, detect_fov, whole_frame
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.photo import read_photo
 from edgeseg.quality import NO_FUNDUS, assess_quality
@@ -45,7 +45,7 @@ def reduced(photo: Photo) -> Photo:
 
 def reasons(photo: Photo) -> tuple[str, ...]:
     try:
-        return assess_quality(photo, field_of_view(photo, "found")).reasons
+        return assess_quality(photo, detect_fov(photo)).reasons
     except PhotoError:
         return NO_FUNDUS.reasons
 
@@ -100,7 +100,7 @@ def check(files: list[Path]) -> None:
     marked = dict.fromkeys(SPOILT, 0)
     for file in files:
         photo = reduced(read_photo(file))
-        fov = field_of_view(photo, "found")
+        fov = detect_fov(photo)
         assert reasons(photo) == (), f"{file} is no worse than the others"
         for name, spoil in SPOILT.items():
             marked[name] += bool(reasons(spoil(photo, fov)))
@@ -120,7 +120,7 @@ def test_so_is_every_photograph(data_root: Path, request: pytest.FixtureRequest)
 @pytest.mark.parametrize("seed", range(3))
 def test_drawn_photographs_likewise(seed: int) -> None:
     photo = generate_photo(seed, 500).photo
-    fov = field_of_view(photo, "found")
+    fov = detect_fov(photo)
     assert reasons(photo) == ()
     said = {name: reasons(spoil(photo, fov)) for name, spoil in SPOILT.items()}
     assert "blurred" in said["blurred"] and "dark" in said["darkened"]
@@ -137,7 +137,7 @@ def test_the_figures_hardly_depend_on_the_photograph_s_size(scale: float) -> Non
     other = np.asarray(
         cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
     )
-    first, second = (assess_quality(p, field_of_view(p, "found")) for p in (photo, other))
+    first, second = (assess_quality(p, detect_fov(p)) for p in (photo, other))
     assert first.focus == pytest.approx(second.focus, rel=0.15)
     assert first.brightness == pytest.approx(second.brightness, rel=0.03)
     assert first.retina == pytest.approx(second.retina, abs=0.02)
@@ -151,7 +151,7 @@ def test_noise_in_an_empty_or_wholly_unsharp_field_is_no_focus(
 ) -> None:
     """The finest detail is the sensor's own there."""
     photo = generate_photo(1, 500).photo
-    fov = field_of_view(photo, "found")
+    fov = detect_fov(photo)
     inside = fov.mask[:, :, None] > 0
     smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))
     if share_of_field < math.inf:
@@ -180,10 +180,10 @@ def test_a_lid_over_half_of_the_field_counts() -> None:
     drawn = generate_photo(5, 500)
     photo = drawn.photo.copy()
     photo[: photo.shape[0] // 2] = 0
-    assert "cropped" in assess_quality(photo, field_of_view(drawn.photo, "found")).reasons
+    assert "cropped" in assess_quality(photo, detect_fov(drawn.photo)).reasons
 
 
 def test_any_field_of_view_has_a_quality() -> None:
     for shape in ((1, 1), (2, 90), (300, 1), (64, 64)):
         photo = np.full((*shape, 3), 80, np.uint8)
-        assert assess_quality(photo, field_of_view(photo, "none")).ungradable
+        assert assess_quality(photo, whole_frame(photo)).ungradable

@@ -101,9 +101,9 @@ def test_openvino_agrees_with_onnx_runtime(tiny_model: Path) -> None:
     one, other = first.segment(photo), second.segment(photo)
     assert second.runtime.name == "openvino" and second.runtime.compute
     # BF16 where the CPU multiplies it in hardware: eight binary digits.
-    assert np.abs(one.working - other.working).max() < 0.05
+    assert np.abs(one.inferred[0].probability - other.inferred[0].probability).max() < 0.05
     again = second.segment(generate_photo(4, 300).photo)
-    assert not np.shares_memory(again.working, other.working)
+    assert not np.shares_memory(again.inferred[0].probability, other.inferred[0].probability)
 
 
 @NEEDS_OPENVINO

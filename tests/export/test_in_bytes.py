@@ -14,7 +14,7 @@ import torch
 
 from edgeseg.field_of_view.detect import detect_fov
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import preprocess
+from edgeseg.preprocessing.prepare import prepare
 from edgeseg.synthetic import generate_photo
 from edgeseg_export.onnx_graph.channels_last import channels_last
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
@@ -39,9 +39,7 @@ def quantised(
         graph,
     )
     photo = generate_photo(3, 256).photo
-    return int8.to_int8(
-        graph, ranges(graph, [preprocess(photo, detect_fov(photo), how)], "percentile")
-    )
+    return int8.to_int8(graph, ranges(graph, [prepare(photo, how)], "percentile"))
 
 
 def probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
@@ -105,9 +103,8 @@ def test_the_range_of_a_photograph_is_known_whatever_was_seen(
     known = photograph_range(onnx.load(graph))
     assert known is not None
     assert known[1] == pytest.approx(2)
-    dark = preprocess(
-        photo[0], detect_fov(generate_photo(3, SIZE).photo), PreprocessingConfig(SIZE)
-    )
+    fov = detect_fov(generate_photo(3, SIZE).photo)
+    dark = prepare(photo[0], PreprocessingConfig(SIZE), fov=fov)
     for method in ("min-max", "percentile"):
         lowest, highest = ranges(graph, [dark], method)[known[0]].range_value
         assert (lowest, highest) == (0, pytest.approx(2))

@@ -31,6 +31,7 @@ def write_pairs(folder: Path, seeds: range, size: int) -> str:
     return f"pairs:{folder}"
 
 
+@pytest.mark.slow
 def test_train_list_prints_complexity_of_each_architecture() -> None:
     result = train("--list")
     assert result.exit_code == 0

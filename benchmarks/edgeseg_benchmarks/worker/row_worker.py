@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 
 import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
-from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, PEER
+from edgeseg_benchmarks.rows import PEER
 from edgeseg_benchmarks.worker.affinity import pin
 from edgeseg_benchmarks.worker.client import die_with_parent
 
@@ -29,29 +29,23 @@ class MeasuredRow:
     def __init__(self, file: str, runtime: str, threads: int, photographs: list[str]) -> None:
         import cv2
 
-        from edgeseg.runtimes.base import RuntimeChoice
+        from edgeseg.runtimes.base import Runtime, RuntimeChoice
         from edgeseg.segmenter import Segmenter
 
         cv2.setNumThreads(threads)
-        known = DEFAULT_RUNTIME if runtime == PEER else runtime
-        self.segmenter = Segmenter(file, runtime=cast("RuntimeChoice", known), threads=threads)
+        chosen: RuntimeChoice | Runtime = cast("RuntimeChoice", runtime)
         if runtime == PEER:
+            from edgeseg.models.card import read_card
             from edgeseg_benchmarks.worker.ncnn_backend import Ncnn
 
-            self.segmenter.runtime = Ncnn(
-                Path(file), self.segmenter.card.preprocessing.size, threads
-            )
+            chosen = Ncnn(Path(file), read_card(Path(file)).preprocessing.size, threads)
+        self.segmenter = Segmenter(file, runtime=chosen, threads=threads)
         self.photographs = [Path(photograph).read_bytes() for photograph in photographs]
         self.tensor = self._tensor()
         self.turns = 0
 
     def _tensor(self) -> Any:  # noqa: ANN401
-        from edgeseg.field_of_view.detect import field_of_view
-        from edgeseg.imaging.photo import decode_photo
-        from edgeseg.preprocessing.prepare import preprocess
-
-        how, photo = self.segmenter.card.preprocessing, decode_photo(self.photographs[0])
-        return preprocess(photo, field_of_view(photo, how.fov, "photograph"), how).tensor
+        return self.segmenter.prepare(self.photographs[0]).tensor
 
     def answer(self, what: str, request: Mapping[str, Any]) -> Answer:
         """To a question about this row."""

@@ -30,7 +30,7 @@ from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.evaluation.metrics import count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.segmenter import Segmenter
@@ -175,11 +175,11 @@ def _in_reference_frame(segmenter: Segmenter, photo: Photo, name: str) -> Probab
     that is looked for is none.
     """
     how = segmenter.card.preprocessing
-    fov = field_of_view(photo, how.fov, name)
+    fov = largest_field(detect_fields(photo, how, name))
     stretched = _stretched_fov(fov)
     if _stretches_by_itself(how):
         # Stretching first would only move its contrast step behind the resizing, which is not how it was trained.
-        working = segmenter.segment(photo, name, fov).working
+        working = segmenter.infer(segmenter.prepare(photo, name, fov)).probability
         return np.where(stretched.mask != 0, working, np.float32(0))
     return segmenter.segment(_stretched(photo), name, stretched).probability
 

@@ -6,6 +6,7 @@ keep the one that is followed best, find where the camera cut it straight, draw 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,7 @@ from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding, thumbnail
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.imaging.arrays import Box, Mask, Photo
-from edgeseg.preprocessing.config import FovMethod
+from edgeseg.preprocessing.config import PreprocessingConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,32 @@ class FieldOfView:
     rim: FovEllipse | None = None
 
 
-def field_of_view(photo: Photo, method: FovMethod, name: str = "photograph") -> FieldOfView:
-    """Photograph (H, W, 3) uint8 RGB -> its field of view by the named method."""
-    if method == "found":
-        return detect_fov(photo, name)
-    return grey10(photo, name) if method == "grey10" else whole_frame(photo)
+def detect_fields(
+    photo: Photo, config: PreprocessingConfig, name: str = "photograph"
+) -> tuple[FieldOfView, ...]:
+    """Detect the fields of view by the method that the model's preprocessing names.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        config: preprocessing of the model.
+        name: photograph's name, for error messages.
+
+    Returns:
+        At least one field of view, from left to right, then from top to bottom.
+
+    Raises:
+        PhotoError: No retina was found.
+    """
+    if config.fov == "found":
+        return (detect_fov(photo, name),)
+    if config.fov == "grey10":
+        return (grey10(photo, name),)
+    return (whole_frame(photo),)
+
+
+def largest_field(fields: Sequence[FieldOfView]) -> FieldOfView:
+    """Return the field of view whose mask has the most pixels."""
+    return max(fields, key=lambda fov: cv2.countNonZero(fov.mask))
 
 
 def whole_frame(photo: Photo) -> FieldOfView:

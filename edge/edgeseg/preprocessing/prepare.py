@@ -1,34 +1,30 @@
-"""Photograph and field of view -> what the network sees. The one preprocessing of training, export and device.
+"""Photograph to network input: the one recipe of training, export and device.
 
-How it is done is data: `edgeseg.preprocessing.config`.
+`edgeseg.preprocessing.config` holds the settings.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.field_of_view.detect import FieldOfView
-from edgeseg.imaging.arrays import Box, Mask, Photo, is_large_image
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
+from edgeseg.imaging.arrays import Box, Mask, Photo
 from edgeseg.preprocessing.config import Fit, PreprocessingConfig
-from edgeseg.preprocessing.resize import Means, likely_window, means, resize_area
-from edgeseg.system.background import BackgroundTask
-
-Begun: TypeAlias = BackgroundTask[Means]
+from edgeseg.preprocessing.resize import resize_area
 
 
 class Placement(NamedTuple):
-    """Where in the network's square which part of the photograph lies: the way there and the way back.
+    """Mapping between the photograph and the network input (crop, scale, padding).
 
     Attributes:
-        frame: the photograph's (height, width) in pixels.
-        source: the part of the photograph that was taken.
-        target: where in the working square it went.
-        size: the square's side in pixels.
+        frame: (height, width) of the photograph in pixels.
+        source: crop of the photograph.
+        target: part of the network input that shows the crop.
+        size: side of the network input in pixels.
     """
 
     frame: tuple[int, int]
@@ -38,138 +34,190 @@ class Placement(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The network's input and the way back.
+    """Network input made from one field of view.
 
     Attributes:
-        tensor: (1, size, size, 3) uint8 RGB, before mean and deviation (those are in the graph).
+        fov: field of view that was prepared.
+        tensor: (1, size, size, 3) uint8 RGB; mean and standard deviation are part of the graph.
         inside: (size, size) uint8 {0, 255}, the field of view at the working size.
-        placement: where the pixels came from.
+        placement: mapping back to the photograph.
     """
 
+    fov: FieldOfView
     tensor: npt.NDArray[np.uint8]
     inside: Mask
     placement: Placement
 
 
-def compute_placement(
-    frame: tuple[int, int], fov: FieldOfView, how: PreprocessingConfig
-) -> Placement:
-    """Where a photograph of `frame` (height, width) with this field of view goes in the working square."""
-    height, width = frame
-    source = fov.box if how.crop == "fov" else Box(0, 0, width, height)
-    if how.fit == "stretch":
-        return Placement(frame, source, Box(0, 0, how.size, how.size), how.size)
-    scale = how.size / max(source.width, source.height)
-    wide = max(1, round(source.width * scale))
-    high = max(1, round(source.height * scale))
-    target = Box((how.size - wide) // 2, (how.size - high) // 2, wide, high)
-    return Placement(frame, source, target, how.size)
-
-
-def begin(photo: Photo, how: PreprocessingConfig) -> Begun | None:
-    """What of `preprocess` can be computed before the field of view is known, in a thread; None where nothing can."""
-    equalised_first = how.contrast == "clahe" and how.contrast_at == "before"
-    window = likely_window(photo.shape, how.size)
-    if window in (None, 1) or is_large_image(photo.shape) or how.fit != "pad" or equalised_first:
-        return None
-    return BackgroundTask(partial(means, photo, window))
-
-
-def preprocess(
-    photo: Photo, fov: FieldOfView, how: PreprocessingConfig, begun: Begun | None = None
+def prepare(
+    photo: Photo,
+    config: PreprocessingConfig,
+    name: str = "photograph",
+    fov: FieldOfView | None = None,
 ) -> Prepared:
-    """Photograph (H, W, 3) uint8 RGB and its field of view -> the network's input.
+    """Crop, resize, equalise and mask one field of view.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        fov: its field of view, mask (H, W) uint8 {0, 255}.
-        how: the model's record.
-        begun: what `begin` gave of this photograph and record; it changes nothing but the time, and serves once.
+        config: preprocessing of the model.
+        name: photograph's name, for error messages.
+        fov: field of view of this photograph; without it the largest detected one.
+
+    Raises:
+        PhotoError: No field of view was found.
     """
-    placement = compute_placement(photo.shape[:2], fov, how)
-    if how.contrast == "clahe" and how.contrast_at == "before":
-        photo = fill_outside(apply_clahe(photo, how.clip_limit, how.tiles), fov.mask, how.fill)
-    ahead = begun.take() if begun else None
-    square = resize_to_input(
-        photo, placement, how.fit, 0 if how.fill == "keep" else how.fill, ahead
-    )
+    if fov is None:
+        fov = largest_field(detect_fields(photo, config, name))
+    placement = compute_placement(photo.shape[:2], fov, config)
     inside = resize_fov_to_input(fov.mask, placement)
-    if how.contrast == "clahe" and how.contrast_at == "after":
-        square = apply_clahe(square, how.clip_limit, how.tiles)
-    if not (how.contrast == "clahe" and how.contrast_at == "before"):
-        square = fill_outside(square, inside, how.fill)
-    return Prepared(square[None], inside, placement)
+    equalises_first = config.contrast == "clahe" and config.contrast_at == "before"
+    if equalises_first:
+        equalised = apply_clahe(photo, config.clip_limit, config.tiles)
+        photo = fill_outside(equalised, fov.mask, config.fill)
+    padding = 0 if config.fill == "keep" else config.fill
+    pixels = resize_to_input(photo, placement, config.fit, padding)
+    if not equalises_first:
+        if config.contrast == "clahe":
+            pixels = apply_clahe(pixels, config.clip_limit, config.tiles)
+        pixels = fill_outside(pixels, inside, config.fill)
+    return Prepared(fov, pixels[None], inside, placement)
 
 
-def resize_to_input(
-    photo: Photo, placement: Placement, fit: Fit, around: int = 0, ahead: Means | None = None
-) -> Photo:
-    """Photograph (H, W, 3) uint8 -> its part at the working size (size, size, 3), the grey level `around` about it."""
-    source, target = placement.source, placement.target
+def compute_placement(
+    frame: tuple[int, int], fov: FieldOfView, config: PreprocessingConfig
+) -> Placement:
+    """Compute where a field of view goes in the network input.
+
+    Args:
+        frame: (height, width) of the photograph in pixels.
+        fov: field of view of the photograph.
+        config: preprocessing of the model.
+    """
+    height, width = frame
+    source = fov.box if config.crop == "fov" else Box(0, 0, width, height)
+    size = config.size
+    if config.fit == "stretch":
+        return Placement(frame, source, Box(0, 0, size, size), size)
+    scale = size / max(source.width, source.height)
+    target_width = max(1, round(source.width * scale))
+    target_height = max(1, round(source.height * scale))
+    left = (size - target_width) // 2
+    top = (size - target_height) // 2
+    return Placement(frame, source, Box(left, top, target_width, target_height), size)
+
+
+def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int = 0) -> Photo:
+    """Resize the crop of a photograph to the working size.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        placement: crop and target.
+        fit: `pad` averages areas when it shrinks; `stretch` is always linear.
+        padding: grey level around the target, 0 to 255.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    source = placement.source
+    target = placement.target
     shrinks = target.width <= source.width and target.height <= source.height
     if fit == "pad" and shrinks:
-        resized = resize_area(photo, source, target.width, target.height, ahead)
+        resized = resize_area(photo, source, target.width, target.height)
     else:
-        part = photo[source.rows, source.columns]
-        resized = np.asarray(
-            cv2.resize(part, (target.width, target.height), interpolation=cv2.INTER_LINEAR),
-            np.uint8,
-        )
+        crop = photo[source.rows, source.columns]
+        shape = (target.width, target.height)
+        resized = np.asarray(cv2.resize(crop, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
     if (target.width, target.height) == (placement.size, placement.size):
         return resized
-    square: Photo = np.full((placement.size, placement.size, 3), around, np.uint8)
-    square[target.rows, target.columns] = resized
-    return square
+    padded: Photo = np.full((placement.size, placement.size, 3), padding, np.uint8)
+    padded[target.rows, target.columns] = resized
+    return padded
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Field of view (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where its middle is.
+    """Resize a field of view to the working size: a pixel is set if its centre is.
 
-    A tenth of the time of `mask_to_square`, which what is small needs; of a field it differs by a pixel of the rim here
-    and there. What is enlarged goes that way too, lest its rim be as stepped as the photograph's.
+    Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
+    rim. A mask that is enlarged takes the other way, which gives a smoother rim.
+
+    Args:
+        mask: (H, W) uint8 {0, 255}.
+        placement: crop and target.
+
+    Returns:
+        (size, size) uint8 {0, 255}.
     """
-    source, target = placement.source, placement.target
+    source = placement.source
+    target = placement.target
     if target.width > source.width:
         return resize_mask_to_input(mask, placement)
-    square: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    square[target.rows, target.columns] = cv2.resize(
-        mask[source.rows, source.columns],
-        (target.width, target.height),
-        interpolation=cv2.INTER_NEAREST_EXACT,
+    crop = mask[source.rows, source.columns]
+    shape = (target.width, target.height)
+    resized: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    resized[target.rows, target.columns] = cv2.resize(
+        crop, shape, interpolation=cv2.INTER_NEAREST_EXACT
     )
-    return square
+    return resized
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Mask (H, W) {0, 255} -> (size, size) {0, 255}: a pixel is set where at least half of its area is."""
-    square: Mask = np.where(
-        resize_coverage_to_input(mask, placement) > 127, np.uint8(255), np.uint8(0)
-    )
-    return square
+    """Resize a mask to the working size: a pixel is set if at least half of its area is.
+
+    Args:
+        mask: (H, W) uint8 {0, 255}.
+        placement: crop and target.
+
+    Returns:
+        (size, size) uint8 {0, 255}.
+    """
+    covered = resize_coverage_to_input(mask, placement) > 127
+    resized: Mask = np.where(covered, np.uint8(255), np.uint8(0))
+    return resized
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Mask (H, W) {0, 255} -> (size, size) uint8: the share of a pixel's area that is set, 255 for all of it."""
-    source, target = placement.source, placement.target
-    part = mask[source.rows, source.columns]
+    """Resize a mask to the working size as the share of each pixel's area that is set.
+
+    Args:
+        mask: (H, W) uint8 {0, 255}.
+        placement: crop and target.
+
+    Returns:
+        (size, size) uint8, 255 for a pixel that is set completely.
+    """
+    source = placement.source
+    target = placement.target
+    crop = mask[source.rows, source.columns]
     shrinks = target.width <= source.width and target.height <= source.height
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(part, (target.width, target.height), interpolation=how)
-    square: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    square[target.rows, target.columns] = resized
-    return square
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    coverage: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    coverage[target.rows, target.columns] = cv2.resize(
+        crop, (target.width, target.height), interpolation=interpolation
+    )
+    return coverage
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
-    """CLAHE on each of R, G and B of (H, W, 3) uint8, as the reference system equalised."""
+    """Equalise R, G and B separately by CLAHE, as the reference system does.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        clip_limit: OpenCV's clip limit.
+        tiles: number of tiles along each axis.
+    """
     clahe = cv2.createCLAHE(clipLimit=clip_limit, tileGridSize=(tiles, tiles))
-    return cv2.merge([clahe.apply(channel) for channel in cv2.split(photo)]).astype(
-        np.uint8, copy=False
-    )
+    channels = [clahe.apply(channel) for channel in cv2.split(photo)]
+    return cv2.merge(channels).astype(np.uint8, copy=False)
 
 
 def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Photo:
-    """(H, W, 3) uint8 with the grey level `fill` wherever `inside` (H, W) is 0."""
+    """Set the pixels outside the field of view to one grey level.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        inside: (H, W) uint8, 0 outside.
+        fill: grey level, 0 to 255; `keep` returns the photograph as it is.
+    """
     if fill == "keep":
         return photo
     if fill == 0:

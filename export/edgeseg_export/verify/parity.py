@@ -15,11 +15,10 @@ import torch
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 from edgeseg.evaluation.protocols import Comparison
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
 from edgeseg.imaging.arrays import Mask, Probability
 from edgeseg.postprocess import resize_to_photo, threshold_at_photo_size
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import Prepared, preprocess
+from edgeseg.preprocessing.prepare import Prepared, prepare
 from edgeseg.runtimes.base import Runtime
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 
@@ -53,16 +52,17 @@ class PreparedPair:
     """A photograph as the network sees it, and the way back to its own size."""
 
     loaded: LoadedPair
-    fov: FieldOfView
     prepared: Prepared
 
     def mask(self, working: Probability, threshold: float) -> Mask:
         """(size, size) -> vessels (H, W) {0, 255} at the photograph's own size."""
-        return threshold_at_photo_size(working, self.prepared.placement, self.fov.mask, threshold)
+        return threshold_at_photo_size(
+            working, self.prepared.placement, self.prepared.fov.mask, threshold
+        )
 
     def scores(self, working: Probability, threshold: float) -> Scores:
         """By the `native` protocol, as `edgeseg evaluate` scores."""
-        frame = resize_to_photo(working, self.prepared.placement, self.fov.mask)
+        frame = resize_to_photo(working, self.prepared.placement, self.prepared.fov.mask)
         found = self.mask(working, threshold)
         return Comparison(
             self.loaded.photo, frame, found, self.loaded.truth, self.loaded.fov
@@ -76,8 +76,7 @@ def prepare_pair(pair: Pair, how: PreprocessingConfig) -> PreparedPair:
         PhotographError: it cannot be read, or holds no fundus.
     """
     loaded = pair.load()
-    fov = field_of_view(loaded.photo, how.fov, pair.name)
-    return PreparedPair(loaded, fov, preprocess(loaded.photo, fov, how))
+    return PreparedPair(loaded, prepare(loaded.photo, how, pair.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,4 +216,4 @@ def mask_change(
 ) -> float:
     """Share of the field of view's pixels, at the photograph's own size, whose mask differs."""
     changed = cv2.bitwise_xor(seen.mask(one, threshold), seen.mask(other, threshold))
-    return cv2.countNonZero(changed) / max(1, cv2.countNonZero(seen.fov.mask))
+    return cv2.countNonZero(changed) / max(1, cv2.countNonZero(seen.prepared.fov.mask))

@@ -150,6 +150,7 @@ def test_fits_in_memory_allows_half_of_free_memory() -> None:
     assert fits_in_memory(10, 21) and not fits_in_memory(10, 20) and not fits_in_memory(10, 0)
 
 
+@pytest.mark.slow
 def test_load_photographs_loads_every_size() -> None:
     pairs, config = open_data("synthetic:2", "train").pairs, preprocessing_preset("edge", 640)
     photographs = load_photographs(pairs, config, (64, 96))

@@ -39,6 +39,7 @@ def weights_equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> boo
     return all(torch.allclose(one[name].float(), other[name].float(), atol=1e-6) for name in one)
 
 
+@pytest.mark.slow
 def test_select_best_without_start_scores_original_and_low_resolution(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -54,6 +55,7 @@ def test_select_best_without_start_scores_original_and_low_resolution(
         assert f"{size.name} ({size.size} pixels): threshold {size.threshold:.3f}" in output
 
 
+@pytest.mark.slow
 def test_select_best_with_start_keeps_best_interpolation(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

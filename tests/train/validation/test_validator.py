@@ -62,7 +62,7 @@ def dice(pair: CachedPair, threshold: float) -> float:
     """Compute Dice with the steps of the device."""
     photo = torch.from_numpy(pair.prepared.tensor).permute(0, 3, 1, 2).float() / 255
     probability = DarkVesselNetwork()(photo)[0, 0].sigmoid().numpy()
-    frame = resize_to_photo(probability, pair.prepared.placement, pair.detected_fov)
+    frame = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
     mask = np.where(frame >= threshold, np.uint8(255), np.uint8(0))
     return count_pixels(mask, pair.truth, pair.published_fov).dice
 
@@ -94,7 +94,7 @@ def test_cache_pairs_keeps_published_fields_of_view_only(
 ) -> None:
     assert [pair.published_fov is not None for pair in cached_pairs] == [True, False, False]
     assert all(
-        pair.detected_fov.any() and pair.prepared.tensor.shape == (1, 160, 160, 3)
+        pair.prepared.fov.mask.any() and pair.prepared.tensor.shape == (1, 160, 160, 3)
         for pair in cached_pairs
     )
 

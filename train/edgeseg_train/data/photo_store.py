@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import LoadedPair, Pair
-from edgeseg.field_of_view.detect import FieldOfView, field_of_view
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import preprocess, resize_coverage_to_input
+from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
 from edgeseg_train.training.distributed import count_photo_threads
 
 # Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
@@ -41,6 +41,11 @@ class Example:
     photo: Photo
     truth: Mask
     inside: Mask
+
+    @property
+    def side(self) -> int:
+        """Side of the example in pixels."""
+        return len(self.truth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,10 @@ class PhotoStore:
     @staticmethod
     def from_examples(examples: Sequence[Sequence[Example]]) -> PhotoStore:
         """Create a store that contains `examples[photograph][size]`."""
-        photographs = PhotoStore([_get_sides(own_examples) for own_examples in examples])
+        sides = []
+        for own_examples in examples:
+            sides.append([example.side for example in own_examples])
+        photographs = PhotoStore(sides)
         for index, own_examples in enumerate(examples):
             photographs.write(index, own_examples)
         return photographs
@@ -93,9 +101,8 @@ class PhotoStore:
     def write(self, photograph: int, examples: Sequence[Example]) -> None:
         """Store one photograph at every size."""
         for start, example in zip(self._starts[photograph], examples, strict=True):
-            side = len(example.truth)
-            own = slice(start, start + side * side)
-            pixels = self._pixels[own].reshape(side, side, PIXEL_BYTES)
+            own = slice(start, start + example.side**2)
+            pixels = self._pixels[own].reshape(example.side, example.side, PIXEL_BYTES)
             pixels[..., :3] = example.photo
             pixels[..., 3] = example.truth
             self._inside[own] = example.inside.ravel()
@@ -161,10 +168,6 @@ class PhotoStore:
         return torch.lerp(left, right, weight)
 
 
-def _get_sides(examples: Sequence[Example]) -> list[int]:
-    return [len(example.truth) for example in examples]
-
-
 def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
     """Return whether photographs leave a GPU enough memory for training."""
     return required_bytes < GPU_MEMORY_SHARE * free_bytes
@@ -206,11 +209,11 @@ def _load_at_sizes(
     pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
 ) -> tuple[Example, ...]:
     loaded = pair.load()
-    fov = field_of_view(loaded.photo, config.fov, pair.name)
+    fov = largest_field(detect_fields(loaded.photo, config, pair.name))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)
 
 
 def _make_example(loaded: LoadedPair, fov: FieldOfView, config: PreprocessingConfig) -> Example:
-    prepared = preprocess(loaded.photo, fov, config)
+    prepared = prepare(loaded.photo, config, fov=fov)
     truth = resize_coverage_to_input(loaded.truth, prepared.placement)
     return Example(prepared.tensor[0], truth, prepared.inside)

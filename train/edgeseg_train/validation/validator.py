@@ -13,11 +13,10 @@ from torch import Tensor, nn
 
 from edgeseg.datasets import DataSet, Pair
 from edgeseg.evaluation.metrics import BINS, ThresholdCurve, threshold_curve
-from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.arrays import Mask, Probability
 from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import Prepared, preprocess, resize_coverage_to_input
+from edgeseg.preprocessing.prepare import Prepared, prepare, resize_coverage_to_input
 from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.distributed import count_photo_threads
 from edgeseg_train.training.losses import total_loss
@@ -29,11 +28,10 @@ class CachedPair:
 
     Attributes:
         data_set: name of the data set.
-        prepared: network input and its position in the photograph.
+        prepared: network input, its position in the photograph and the detected field of view.
         small_truth: (size, size) uint8, vessel share of each pixel at the working size, for the
             loss.
         truth: (H, W) uint8 {0, 255} at the photograph's own size.
-        detected_fov: (H, W) uint8 {0, 255}, field of view detected by preprocessing.
         published_fov: (H, W) uint8 {0, 255}, field of view in which pixels are scored; None for
             the whole frame.
     """
@@ -42,7 +40,6 @@ class CachedPair:
     prepared: Prepared
     small_truth: Mask
     truth: Mask
-    detected_fov: Mask
     published_fov: Mask | None
 
 
@@ -87,10 +84,9 @@ def cache_pairs(
 
 def _cache_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> CachedPair:
     loaded = pair.load()
-    fov = field_of_view(loaded.photo, config.fov, pair.name)
-    prepared = preprocess(loaded.photo, fov, config)
+    prepared = prepare(loaded.photo, config, pair.name)
     small_truth = resize_coverage_to_input(loaded.truth, prepared.placement)
-    return CachedPair(data_set, prepared, small_truth, loaded.truth, fov.mask, loaded.fov)
+    return CachedPair(data_set, prepared, small_truth, loaded.truth, loaded.fov)
 
 
 def validate_network(
@@ -156,5 +152,5 @@ def _mean_iou(dice: npt.NDArray[np.float64]) -> float:
 
 
 def _compute_curve(probability: Probability, pair: CachedPair) -> ThresholdCurve:
-    resized = resize_to_photo(probability, pair.prepared.placement, pair.detected_fov)
+    resized = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
     return threshold_curve(resized, pair.truth, pair.published_fov)

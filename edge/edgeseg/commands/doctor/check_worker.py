@@ -22,11 +22,10 @@ import numpy.typing as npt
 
 from edgeseg.device import cpu
 from edgeseg.errors import EdgesegError, SystemSetupError, one_line
-from edgeseg.field_of_view.detect import field_of_view
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import preprocess
+from edgeseg.preprocessing.prepare import prepare
 from edgeseg.runtimes.base import RuntimeChoice, load_runtime
 from edgeseg.synthetic import generate_photo
 
@@ -50,7 +49,7 @@ def main(arguments: list[str]) -> None:
 def _photo(how: PreprocessingConfig) -> npt.NDArray[np.uint8]:
     """(1, size, size, 3) uint8: a drawn fundus, as noise would lie at the threshold everywhere."""
     drawn = generate_photo(SEED, SIDE).photo
-    return preprocess(drawn, field_of_view(drawn, how.fov, "drawing"), how).tensor
+    return prepare(drawn, how, "synthetic photograph").tensor
 
 
 def _runtime(

@@ -1,0 +1,44 @@
+"""Time the stages of a photograph's path."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, TypeAlias, get_args
+
+Stage: TypeAlias = Literal[
+    "decode",
+    "field_of_view",
+    "quality",
+    "preprocess",
+    "infer",
+    "postprocess",
+    "encode",
+    "write",
+    "video",
+]
+"""Stages in the order of a photograph's path. `write` moves an encoded file into place."""
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+class StageTimer:
+    """Add up the milliseconds that each stage takes.
+
+    Attributes:
+        ms: milliseconds per stage, in the order in which the stages first ran.
+    """
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Add the time that the block takes to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed_ms = (time.perf_counter() - start) * 1e3
+            self.ms[name] = self.ms.get(name, 0.0) + elapsed_ms

@@ -109,7 +109,7 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
     """Write a checkpoint atomically."""
-    plain = {
+    contents = {
         "format": FORMAT,
         "architecture": checkpoint.architecture.to_dict(),
         "weights": {
@@ -120,7 +120,7 @@ def save_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
         "training_data": list(msgspec.to_builtins(checkpoint.training_data)),
         "evidence": msgspec.to_builtins(checkpoint.evidence),
     }
-    write_tensors(plain, file)
+    write_tensors(contents, file)
 
 
 def load_checkpoint(file: Path) -> Checkpoint:

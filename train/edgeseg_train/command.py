@@ -272,7 +272,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
 
 
 def _draw_sheet(specs: tuple[str, ...], config: TrainConfig, file: Path) -> None:
-    data_sets = open_data_sets(specs, "train", show_notices=False)
-    example = load_example(data_sets[0].pairs[0], config.preprocessing, config.sizes[0].size)
+    pair = open_data_sets(specs, "train", show_notices=False)[0].pairs[0]
+    example = load_example(pair, config.preprocessing, config.sizes[0].size)
     draw_contact_sheet(example, file, config.augmentation, config.crop, config.seed)
     click.echo(os.fspath(file))

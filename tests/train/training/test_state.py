@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from edgeseg.errors import ModelError
-from edgeseg_train.training.state import check_same_config, load_state
+from edgeseg_train.training.compute import ComputeMode
+from edgeseg_train.training.state import SavedState, load_state
 
 
 def test_load_state_without_file_returns_none(tmp_path: Path) -> None:
@@ -24,7 +25,21 @@ def test_load_state_of_damaged_file_is_rejected(tmp_path: Path) -> None:
         load_state(tmp_path)
 
 
-def test_check_same_config_names_the_difference() -> None:
-    check_same_config({"seed": 0}, {"seed": 0}, Path("last.pt"))
+def test_check_config_with_different_option_is_rejected() -> None:
+    state = SavedState(
+        config={"seed": 0},
+        step=3,
+        seconds=1.0,
+        best_dice=-1.0,
+        validation_seconds=0.0,
+        compute_mode=ComputeMode(),
+        earlier_data=[],
+        start_weights={},
+        best_weights={},
+        network={},
+        averaged={},
+        optimizer={},
+    )
+    state.check_config({"seed": 0}, Path("last.pt"))
     with pytest.raises(ModelError, match="seed was 0, is 5"):
-        check_same_config({"seed": 0}, {"seed": 5}, Path("last.pt"))
+        state.check_config({"seed": 5}, Path("last.pt"))

@@ -127,8 +127,8 @@ class PhotoStore:
 
     def is_inside(self, photograph: int, size: int, x: int, y: int) -> bool:
         """Return whether a pixel of an example is in the field of view."""
-        index = self._starts[photograph][size] + y * self.sides[photograph][size] + x
-        return bool(self._inside[index])
+        side = self.sides[photograph][size]
+        return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
         """Read examples at any positions; photograph and truth by linear interpolation.
@@ -175,8 +175,8 @@ def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
 
 def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
     """Read packed pixels (total,) int32 at (N, H, W) and return (N, 4, H, W) float32."""
-    packed = pixels.index_select(0, index.flatten())
-    channels = packed.view(torch.uint8).view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
+    packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
+    channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
     return channels.to(torch.float32, memory_format=torch.contiguous_format)
 
 

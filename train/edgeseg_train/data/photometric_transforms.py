@@ -82,8 +82,7 @@ def gaussian_blur(photo: Tensor, random: RandomSource) -> Tensor:
 
 def illumination(photo: Tensor, random: RandomSource) -> Tensor:
     """Multiply by uneven light (about 25 %) and a gain of 0.85 to 1.15 for each channel."""
-    coarse = random.normal(0.25, len(photo), 1, 4, 4).exp()
-    light = upsample_smoothly(coarse, photo.shape[2:])
+    light = upsample_smoothly(random.normal(0.25, len(photo), 1, 4, 4).exp(), photo.shape[2:])
     return (photo * light * random.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
 
 
@@ -102,15 +101,12 @@ def low_resolution(photo: Tensor, truth: Tensor, random: RandomSource) -> tuple[
     Returns:
         Photographs and truth of the same shapes.
     """
-    count = len(photo)
-    side = photo.shape[-1]
+    count, side = len(photo), photo.shape[-1]
     sides = np.rint(side / random.rng.uniform(1.2, 3.0, count)).astype(np.int64)
     small = shrink_batch(torch.cat([photo, truth], dim=1), sides)
     small_photo, coverage = torch.split(small, [3, 1], dim=1)
     noise = random.normal(1, *small_photo.shape) * random.uniform(0, 6 / 255, count, 1, 1, 1)
-    noisy = (small_photo + noise).clamp(0, 1)
     gain = random.uniform(MIN_VESSEL_GAIN, MAX_VESSEL_GAIN, count, 1, 1, 1)
-    annotated = (coverage * gain).clamp(max=1)
-    enlarged = enlarge_batch(torch.cat([noisy, annotated], dim=1), sides, side)
-    enlarged_photo, enlarged_truth = torch.split(enlarged, [3, 1], dim=1)
-    return enlarged_photo, enlarged_truth
+    degraded = [(small_photo + noise).clamp(0, 1), (coverage * gain).clamp(max=1)]
+    enlarged = enlarge_batch(torch.cat(degraded, dim=1), sides, side)
+    return enlarged[:, :3], enlarged[:, 3:]

@@ -29,8 +29,8 @@ def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
     edges = edges.clamp(max=side)
     scale = (new_sides / side)[:, None, None]
     for _ in range(2):
-        sums = pad(images.cumsum(dim=-2), (0, 0, 1, 0))
-        images = (_interpolate_rows(sums, edges).diff(dim=-2) * scale).mT
+        sums = _interpolate_rows(pad(images.cumsum(dim=-2), (0, 0, 1, 0)), edges)
+        images = (sums.diff(dim=-2) * scale).mT
     return images
 
 

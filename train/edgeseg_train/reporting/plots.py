@@ -81,7 +81,7 @@ def draw_contact_sheet(
         crop: side of a crop in pixels.
         seed: seed of the random numbers.
     """
-    rows = {"as it is": NO_AUGMENTATION}
+    rows = {"original": NO_AUGMENTATION}
     for kind in ("geometric", "camera", "colour"):
         for transform, _ in getattr(augmentation, kind):
             rows[transform.__name__] = replace(NO_AUGMENTATION, **{kind: ((transform, 1.0),)})

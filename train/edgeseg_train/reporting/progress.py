@@ -72,8 +72,7 @@ class ProgressDisplay:
             return
         now = time.monotonic()
         if entry.validation_dice is not None or now - self._last_line > PLAIN_LINE_SECONDS:
-            line = f"{min(progress, 1):4.0%}  {training}  {validation}"
-            click.echo(line.rstrip(), err=True)
+            click.echo(f"{min(progress, 1):4.0%}  {training}  {validation}".rstrip(), err=True)
             self._last_line = now
 
 
@@ -85,8 +84,7 @@ def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> st
     if best_dice > 0:
         parts.append(f"best {best_dice:.4f}")
     if MIN_PROGRESS < progress < 1:
-        remaining = entry.seconds * (1 - progress) / progress
-        parts.append(f"{_format_duration(remaining)} left")
+        parts.append(f"{_format_duration(entry.seconds * (1 - progress) / progress)} left")
     return "  ".join(parts)
 
 

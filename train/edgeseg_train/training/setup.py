@@ -115,8 +115,9 @@ def prepare_trainer(
         config.coverage,
     )
     loading_started = time.monotonic()
-    main_sets = validation if process.is_main else ()
-    validation_pairs = cache_pairs(main_sets, config.preprocessing, config.sizes[0].size)
+    if not process.is_main:
+        validation = ()
+    validation_pairs = cache_pairs(validation, config.preprocessing, config.sizes[0].size)
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:

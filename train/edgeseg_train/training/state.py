@@ -54,6 +54,23 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
     averaged: dict[str, Tensor]
     optimizer: dict[str, object]
 
+    def check_config(self, current: dict[str, object], file: Path) -> None:
+        """Check that the state belongs to a run with the current options (`describe_config`).
+
+        Raises:
+            ModelError: an option differs; the message contains its name.
+        """
+        differences = [
+            f"{key} was {self.config.get(key)}, is {value}"
+            for key, value in current.items()
+            if self.config.get(key) != value
+        ]
+        if differences:
+            raise ModelError(
+                f"{file}: belongs to a different run ({', '.join(differences)}). "
+                "Resume it with its own options, or choose another --out."
+            )
+
     def save(self, folder: Path) -> None:
         """Write `last.pt` atomically."""
         plain = {
@@ -101,21 +118,3 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
         "coverage": config.coverage,
         "photographs": photographs,
     }
-
-
-def check_same_config(saved: dict[str, object], current: dict[str, object], file: Path) -> None:
-    """Check that a saved state belongs to the current run.
-
-    Raises:
-        ModelError: an option differs; the message names it.
-    """
-    differences = [
-        f"{key} was {saved.get(key)}, is {value}"
-        for key, value in current.items()
-        if saved.get(key) != value
-    ]
-    if differences:
-        raise ModelError(
-            f"{file}: belongs to a different run ({', '.join(differences)}). "
-            "Resume it with its own options, or choose another --out."
-        )

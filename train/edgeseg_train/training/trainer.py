@@ -35,14 +35,7 @@ from edgeseg_train.training.distributed import DistributedContext
 from edgeseg_train.training.losses import total_loss
 from edgeseg_train.training.running_metrics import RunningMetrics
 from edgeseg_train.training.schedule import RunSchedule
-from edgeseg_train.training.state import (
-    BEST,
-    LAST,
-    LOG,
-    SavedState,
-    check_same_config,
-    describe_config,
-)
+from edgeseg_train.training.state import BEST, LAST, LOG, SavedState, describe_config
 from edgeseg_train.validation.model_selection import INTERPOLATION_WEIGHTS
 from edgeseg_train.validation.validator import CachedPair, ValidationScores, validate_network
 
@@ -289,7 +282,7 @@ class Trainer:
             ModelError: the state belongs to a different run.
         """
         current = describe_config(self.config, len(self.crops.photographs))
-        check_same_config(state.config, current, self.out / LAST)
+        state.check_config(current, self.out / LAST)
         self.step = state.step
         self.best_dice = state.best_dice
         self.schedule.validation_seconds = state.validation_seconds

@@ -133,8 +133,7 @@ def _compute_logits(
     network: nn.Module, pair: CachedPair, config: PreprocessingConfig, device: torch.device
 ) -> Tensor:
     """Return logits (1, 1, size, size) float32 on the CPU."""
-    tensor = torch.from_numpy(pair.prepared.tensor).to(device)
-    photo = tensor.permute(0, 3, 1, 2).float() / 255
+    photo = torch.from_numpy(pair.prepared.tensor).to(device).permute(0, 3, 1, 2).float() / 255
     logits: Tensor = network(normalise_photo(photo, config))
     return logits.float().cpu()
 

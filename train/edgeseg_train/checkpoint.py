@@ -246,8 +246,8 @@ def read_tensors(file: Path) -> dict[str, object]:
             plain = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{file}: damaged, or contains pickled code, which is not executed. "
-            "Save the network's state_dict() instead."
+            f"{file}: damaged, or contains pickled code, which is never executed; "
+            "save its state_dict() instead"
         ) from error
     except Exception as error:  # damaged files raise many types
         # PyTorch's message continues with advice that does not apply here.

@@ -107,7 +107,7 @@ def architecture_by_name(name: str) -> Architecture:
     """
     if name not in ARCHITECTURES:
         raise ModelError(
-            f"unknown architecture '{name}'. Choose one of {', '.join(ARCHITECTURES)}."
+            f"architecture '{name}' is unknown. Choose one of {', '.join(ARCHITECTURES)}."
         )
     return ARCHITECTURES[name]
 

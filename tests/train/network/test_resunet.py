@@ -1,8 +1,9 @@
-"""The family: the published system to the letter, and the compact members."""
+"""Architectures: the published network and the compact ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.errors import ModelError
+from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg_train.network.complexity import count_gmac, count_parameters
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
@@ -17,19 +19,20 @@ from edgeseg_train.network.resunet import (
     ResUNet,
     architecture_by_name,
     build_network,
+    normalise_photo,
 )
 
 COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
 
 
 def shapes_only(name: str) -> ResUNet:
-    """A member without memory for its weights."""
+    """Return a network without memory for its weights."""
     with torch.device("meta"):
         return build_network(architecture_by_name(name))
 
 
 def published_names() -> set[str]:
-    """Every entry of the published state dict, from its description."""
+    """Return the keys of the published state dict, from its description."""
     norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
     names = {
         "input_layer.0.weight",
@@ -61,7 +64,7 @@ def published_names() -> set[str]:
     }
 
 
-def test_the_published_system_to_the_letter() -> None:
+def test_resunet_deeper_has_published_weights() -> None:
     network = shapes_only("resunet-deeper")
     weights = network.state_dict()
     assert set(weights) == published_names()
@@ -74,14 +77,14 @@ def test_the_published_system_to_the_letter() -> None:
     assert isinstance(network.dropout, nn.Dropout2d)
 
 
-def test_the_published_system_costs_what_is_said_of_it() -> None:
+def test_resunet_deeper_has_published_complexity() -> None:
     network = shapes_only("resunet-deeper")
     assert count_parameters(network) == pytest.approx(63.9e6, rel=1e-3)
     assert count_gmac(network, 512) == pytest.approx(389, rel=1e-3)
 
 
-def test_the_published_way_of_computing() -> None:
-    """A small sibling against the description, written down again in plain functions."""
+def test_resunet_forward_pass_matches_description() -> None:
+    """Compare a small network with the description, implemented in plain functions."""
     torch.manual_seed(0)
     network = build_network(
         Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)
@@ -97,7 +100,7 @@ def test_the_published_way_of_computing() -> None:
 
 
 def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
-    """The reference system's forward pass, from its description."""
+    """Compute the forward pass of the reference system, from its description."""
 
     def norm(name: str, x: Tensor) -> Tensor:
         mean, var, scale, shift = (
@@ -145,24 +148,24 @@ def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
         ("compact-wide", 1.71, 7.55),
     ],
 )
-def test_compact_members_cost_a_fiftieth_of_the_reference(
+def test_compact_architecture_has_at_most_a_fiftieth_of_the_gmacs(
     name: str, millions: float, giga: float
 ) -> None:
-    network, member = shapes_only(name), architecture_by_name(name)
+    network, architecture = shapes_only(name), architecture_by_name(name)
     assert count_parameters(network) / 1e6 == pytest.approx(millions, rel=0.02)
-    assert count_gmac(network, member.size) == pytest.approx(giga, rel=0.01)
-    assert count_gmac(network, member.size) <= 389 / 50
+    assert count_gmac(network, architecture.size) == pytest.approx(giga, rel=0.01)
+    assert count_gmac(network, architecture.size) <= 389 / 50
 
 
-def test_every_compact_member_is_tested_above() -> None:
+def test_compact_architectures_are_all_tested() -> None:
     assert COMPACT == ["tiny", "compact", "lean", "compact-fine", "compact-wide"]
 
 
 @pytest.mark.parametrize("name", COMPACT)
-def test_compact_members_give_a_logit_a_pixel(name: str) -> None:
-    member = architecture_by_name(name)
-    network = build_network(member).eval()
-    height, width = 2 * member.multiple, 3 * member.multiple
+def test_compact_architecture_returns_one_logit_per_pixel(name: str) -> None:
+    architecture = architecture_by_name(name)
+    network = build_network(architecture).eval()
+    height, width = 2 * architecture.multiple, 3 * architecture.multiple
     with torch.inference_mode():
         logits = network(torch.rand(2, 3, height, width))
     assert logits.shape == (2, 1, height, width)
@@ -171,10 +174,10 @@ def test_compact_members_give_a_logit_a_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
-    network, member = shapes_only(name), architecture_by_name(name)
-    assert member.size % member.multiple == 0
-    side = member.multiple
+def test_network_accepts_only_multiples(name: str) -> None:
+    network, architecture = shapes_only(name), architecture_by_name(name)
+    assert architecture.size % architecture.multiple == 0
+    side = architecture.multiple
     with torch.inference_mode():
         assert network.eval()(torch.zeros(1, 3, side, side, device="meta")).shape == (
             1,
@@ -187,16 +190,18 @@ def test_sizes_are_multiples_that_the_network_takes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPACT)
-def test_every_weight_learns(name: str) -> None:
+def test_backward_gives_every_weight_a_gradient(name: str) -> None:
     network = build_network(architecture_by_name(name)).train()
     side = architecture_by_name(name).multiple * 2
     network(torch.rand(2, 3, side, side)).square().mean().backward()
     gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
-    assert [key for key, slope in gradients.items() if slope is None or not slope.any()] == []
+    assert [
+        key for key, gradient in gradients.items() if gradient is None or not gradient.any()
+    ] == []
 
 
-def test_a_transposed_convolution_is_a_shuffle() -> None:
-    """What the compact members take instead of the published upsampling can compute the same."""
+def test_pixel_shuffle_matches_transposed_convolution() -> None:
+    """The upsampling of the compact networks can compute the published one."""
     transposed = nn.ConvTranspose2d(6, 4, 2, stride=2)
     shuffle = nn.Sequential(nn.Conv2d(6, 16, 1), nn.PixelShuffle(2))
     convolution = shuffle[0]
@@ -210,7 +215,7 @@ def test_a_transposed_convolution_is_a_shuffle() -> None:
         assert torch.allclose(shuffle(x), transposed(x), atol=1e-5)
 
 
-def test_an_unknown_name_lists_what_there_is() -> None:
+def test_architecture_by_name_with_unknown_name_lists_names() -> None:
     with pytest.raises(ModelError, match="compact"):
         architecture_by_name("resnet")
 
@@ -233,31 +238,13 @@ def test_an_unknown_name_lists_what_there_is() -> None:
         {"size": 0},
     ],
 )
-def test_a_senseless_architecture_is_refused(changes: dict[str, object]) -> None:
+def test_architecture_with_invalid_value_is_rejected(changes: dict[str, object]) -> None:
     plain: dict[str, object] = {"name": "x", "widths": (8, 16), "bridge": 16}
     with pytest.raises(ModelError, match="architecture"):
         Architecture(**(plain | changes))  # type: ignore[arg-type]
 
 
-# Cost
-
-
-@pytest.mark.parametrize(
-    ("layer", "macs"),
-    [
-        (nn.Conv2d(3, 16, 3, padding=1), 32 * 32 * 16 * 3 * 9),
-        (nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False), 16 * 16 * 16 * 3 * 9),
-        (nn.ConvTranspose2d(3, 8, 2, stride=2), 32 * 32 * 3 * 8 * 4),
-        (nn.MaxPool2d(2), 0),
-    ],
-)
-def test_multiply_accumulates_by_hand(layer: nn.Module, macs: int) -> None:
-    assert count_gmac(layer, 32) * 1e9 == pytest.approx(macs)
-
-
-def test_counting_leaves_the_network_alone() -> None:
-    network = build_network(architecture_by_name("tiny")).train()
-    before = {key: weight.clone() for key, weight in network.state_dict().items()}
-    count_gmac(network, 64)
-    assert network.training
-    assert all(torch.equal(weight, before[key]) for key, weight in network.state_dict().items())
+def test_normalise_photo_subtracts_mean_and_divides_by_std() -> None:
+    config = replace(preprocessing_preset("reference"), mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 2.0))
+    normalised = normalise_photo(torch.ones(2, 3, 4, 5), config)
+    assert normalised[0, :, 0, 0].tolist() == [1.0, 3.0, 0.5]

@@ -51,7 +51,7 @@ def make_model(
     from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.publish import add_card
-    from edgeseg_export.source import of_checkpoint
+    from edgeseg_export.source import source_from_checkpoint
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network
 
@@ -67,7 +67,9 @@ def make_model(
         # Without onnxsim and the checks of `edgeseg convert`, which have tests of their own: a second, not ten.
         model = trace_to_onnx(PhotoToProbability(network, how), how.size)
         file = tmp_path_factory.mktemp("models") / f"{name}.fp32.onnx"
-        file.write_bytes(add_card(model, make_card(of_checkpoint(trained), size, name, "0" * 64)))
+        file.write_bytes(
+            add_card(model, make_card(source_from_checkpoint(trained), size, name, "0" * 64))
+        )
         return file
 
     return make

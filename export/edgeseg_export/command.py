@@ -22,7 +22,7 @@ from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg_export.onnx_graph.trace import OPSET
-from edgeseg_export.precision.build import ExportedFile, build_file, make_reference_result
+from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import file_sha256, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
@@ -156,8 +156,10 @@ def convert(
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
     with _scratch_folder() as scratch:
-        stem = checkpoint.stem
-        graphs = [export_fp32(source, working, stem, options, scratch) for working in source.sizes]
+        graphs = [
+            export_fp32(source, working_size, checkpoint.stem, options, scratch)
+            for working_size in source.sizes
+        ]
         make_folder(folder)
         for graph in graphs:
             reference, graph_files = _convert_graph(graph, digest, options)
@@ -167,8 +169,7 @@ def convert(
         failed = [folder / file.file.name for file in files if not file.result.passed]
         publish_files(passed, failed)
     if html is not None:
-        sections = [(file.result, file.parity) for file in files]
-        page = render_report(f"Conversion of {checkpoint.name}", sections, references)
+        page = render_report(f"Conversion of {checkpoint.name}", files, references)
         write_atomically(html, page.encode())
     if as_json:
         _print_json(digest, references, files)
@@ -178,7 +179,6 @@ def convert(
 
 
 def _parse_precisions(names: str) -> tuple[Precision, ...]:
-    """Parse `fp32,fp16` to the precisions of the files, without duplicates."""
     unknown = [name for name in names.split(",") if name not in PRECISIONS]
     if unknown:
         raise UsageError(
@@ -243,18 +243,19 @@ def _convert_graph(
         graph.file.parent,
     )
     files = [build_file(name, graph, digest, reference, options) for name in options.precisions]
-    return make_reference_result(graph, reference), files
+    result = EvaluationResult(
+        graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
+    )
+    return result, files
 
 
 def _print_json(
     digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
 ) -> None:
     """Print the output of `edgeseg convert --json`, a contract with other programs."""
-    output = {
-        "checkpoint_sha256": digest,
-        "references": [reference.to_dict() for reference in references],
-        "files": [file.result.to_dict() for file in files],
-    }
+    output: dict[str, object] = {"checkpoint_sha256": digest}
+    output["references"] = [reference.to_dict() for reference in references]
+    output["files"] = [file.result.to_dict() for file in files]
     click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
 
 

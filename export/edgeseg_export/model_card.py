@@ -40,6 +40,7 @@ def make_card(
     licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
     dice = dict(source.evidence.get(size.name, {})) if precision == "fp32" else {}
     dice.pop("mean", None)
+    evidence = {f"{data}/validation/native": round(value, 4) for data, value in dice.items()}
     return ModelCard(
         name=name,
         architecture=source.architecture,
@@ -50,6 +51,6 @@ def make_card(
         preprocessing=replace(source.preprocessing, size=size.size),
         threshold=size.threshold,
         training_data=tuple(licences),
-        evidence={f"{key}/validation/native": round(value, 4) for key, value in dice.items()},
+        evidence=evidence,
         checkpoint_sha256=checkpoint_sha256,
     )

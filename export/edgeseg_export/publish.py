@@ -6,18 +6,18 @@ import hashlib
 import os
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 
 import onnx
 
 from edgeseg.models.card import ModelCard
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
-from edgeseg_export.onnx_graph.graph import copy_model
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:
     """Return the bytes of a model file without metadata; equal models give equal bytes."""
-    bare = copy_model(model)
+    bare = deepcopy(model)
     bare.producer_name = "edgeseg"
     bare.producer_version = ""
     bare.doc_string = ""
@@ -70,8 +70,4 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
 
 def file_sha256(file: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -64,8 +64,7 @@ def _import_file(file: Path) -> object:
     """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`)."""
     name = file.stem if file.stem not in sys.modules else f"edgeseg_arch_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # as an import does: a dataclass looks up its own module there
     spec.loader.exec_module(module)

@@ -14,13 +14,14 @@ their own and are faster with DepthToSpace.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Literal, TypeAlias
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeseg_export.onnx_graph.graph import OnnxGraph, copy_model, read_attribute
+from edgeseg_export.onnx_graph.graph import OnnxGraph, read_attribute
 
 Rewrite: TypeAlias = Callable[[OnnxGraph, onnx.NodeProto], object]
 Step: TypeAlias = tuple[Literal["Reshape", "Transpose"], tuple[int, ...]]
@@ -61,7 +62,7 @@ def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) ->
 
 
 def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.ModelProto:
-    rewritten = copy_model(model)
+    rewritten = deepcopy(model)
     graph = OnnxGraph(rewritten)
     for node in list(graph.proto.node):
         if node.op_type in rewrites:
@@ -119,7 +120,8 @@ def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | N
     blocks = graph.shapes.get(transpose.input[0], ())
     if len(blocks) != 6 or not all(blocks) or photo in graph.producers:
         return None
-    if _permutation(transpose) != UNSHUFFLE or _permutation(first) != TO_FIRST[1]:
+    unshuffle: tuple[int, ...] = tuple(read_attribute(transpose, "perm", ()))
+    if unshuffle != UNSHUFFLE or tuple(read_attribute(first, "perm", ())) != TO_FIRST[1]:
         return None
     n, channels, h, block, w, _ = blocks
     kernel = graph.read_weight(node.input[1])
@@ -153,7 +155,3 @@ def _insert_steps(
             node = helper.make_node(op_type, [source, shape.name], [result], name)
         nodes.insert(position + number, node)
         source = result
-
-
-def _permutation(node: onnx.NodeProto) -> tuple[int, ...]:
-    return tuple(read_attribute(node, "perm", ()))

@@ -1,8 +1,8 @@
-"""Read and edit ONNX graphs: copy, index, match, reorder."""
+"""Read and edit ONNX graphs: index, match, sort."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeVar, cast
@@ -24,7 +24,6 @@ class OnnxGraph:
         proto: the graph; every edit changes it in place.
         weights: initializers by name.
         producers: producing node of each value.
-        readers: number of node inputs and graph outputs that read each value.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -32,10 +31,11 @@ class OnnxGraph:
         self.proto = model.graph
         self.weights = {weight.name: weight for weight in self.proto.initializer}
         self.producers: dict[str, onnx.NodeProto] = {}
-        self.readers = Counter(output.name for output in self.proto.output)
+        self._readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in self.proto.node:
             self.producers.update(dict.fromkeys(node.output, node))
-            self.readers.update(node.input)
+            for name in node.input:
+                self._readers[name].append(node)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -55,9 +55,15 @@ class OnnxGraph:
         tensor = numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
         self.weights[name].CopyFrom(tensor)
 
+    def get_only_reader(self, name: str) -> onnx.NodeProto | None:
+        """Return the only node that reads a value; None if there are other readers or none."""
+        readers = self._readers[name]
+        is_output = any(output.name == name for output in self.proto.output)
+        return readers[0] if len(readers) == 1 and not is_output else None
+
     def are_private_weights(self, names: Iterable[str]) -> bool:
         """Return whether each name is a weight that exactly one node reads."""
-        return all(name in self.weights and self.readers[name] == 1 for name in names)
+        return all(name in self.weights and self.get_only_reader(name) for name in names)
 
     def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
         """Return the nodes that lead to a value, last node first.
@@ -73,7 +79,7 @@ class OnnxGraph:
         chain: list[onnx.NodeProto] = []
         for op_type in op_types:
             node = self.producers.get(name)
-            if node is None or node.op_type != op_type or self.readers[name] != 1:
+            if node is None or node.op_type != op_type or not self.get_only_reader(name):
                 return []
             chain.append(node)
             name = node.input[0]
@@ -89,13 +95,6 @@ class OnnxGraph:
         read = {name for node in self.proto.node for name in node.input}
         for name in self.weights.keys() - read:
             self.proto.initializer.remove(self.weights.pop(name))
-
-
-def copy_model(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a deep copy."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    return copy
 
 
 def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from edgeseg.device import cpu
 from edgeseg.errors import one_line
 from edgeseg.evaluation.result import Check, EvaluationResult
@@ -29,11 +31,11 @@ from edgeseg_export.verify.checks import (
 )
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 
-# Converter of each precision: FP32 graph and calibration data sets -> graph.
+# Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
 CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]] = {
-    "fp32": lambda graph, _: ConvertedGraph(gather_input_blocks(graph.load())),
-    "fp16": lambda graph, _: ConvertedGraph(to_half_compute(graph.load())),
-    "fp16w": lambda graph, _: ConvertedGraph(to_half_weights(gather_input_blocks(graph.load()))),
+    "fp32": lambda graph, _: (gather_input_blocks(onnx.load(graph.file)), [graph.simplified]),
+    "fp16": lambda graph, _: (to_half_compute(onnx.load(graph.file)), []),
+    "fp16w": lambda graph, _: (to_half_weights(gather_input_blocks(onnx.load(graph.file))), []),
     "int8": convert_to_int8,
 }
 
@@ -77,10 +79,12 @@ def build_file(
         graph.source, graph.size, graph.name, checkpoint_sha256, precision, options.dynamic
     )
     try:
-        converted = CONVERTERS[precision](graph, options.calibration)
-        file.write_bytes(serialize_graph(converted.model))
+        model, conversion_checks = CONVERTERS[precision](graph, options.calibration)
+        file.write_bytes(serialize_graph(model))
         parity = measure_parity(_load(file, graph), reference)
-        card = card._replace(evidence={**card.evidence, **_mean_dice(parity.scores)})
+        means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
+        dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
+        card = card._replace(evidence={**card.evidence, **dice})
         with file.open("ab") as stream:
             stream.write(serialize_card(card))
         _load(file, graph)  # the complete file, as a device loads it
@@ -89,9 +93,16 @@ def build_file(
     except Exception as error:  # the converters' errors share no base class
         failure = Check("made", None, None, f"{type(error).__name__}: {one_line(error)}", False)
         return ExportedFile(file, _make_result(file, card, (), [failure]), None)
-    checks = _check_file(file, card, graph, converted)
-    checks += check_arithmetic(precision, cpu.cpu_features())
-    checks += check_parity(precision, parity)
+    weight_bytes = count_weight_bytes(model)
+    fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
+    checks = [
+        check_graph(file),
+        check_card(file, card),
+        check_bytes(precision, weight_bytes, fp32_bytes),
+        *conversion_checks,
+        *check_arithmetic(precision, cpu.cpu_features()),
+        *check_parity(precision, parity),
+    ]
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
@@ -99,28 +110,6 @@ def build_file(
 
 def _load(file: Path, graph: Fp32Graph) -> Runtime:
     return load_runtime(file, graph.size.size, "onnxruntime", cpu.usable_cores())
-
-
-def _check_file(
-    file: Path, card: ModelCard, graph: Fp32Graph, converted: ConvertedGraph
-) -> list[Check]:
-    weight_bytes = count_weight_bytes(converted.model)
-    fp32_bytes = graph.weight_bytes
-    checks = [check_graph(file)]
-    if card.precision == "fp32":
-        checks.append(Check("simplified", None, None, graph.simplification, True))
-        fp32_bytes = weight_bytes
-    checks.append(check_card(file, card))
-    checks.append(check_bytes(card.precision, weight_bytes, fp32_bytes))
-    checks.extend(converted.checks)
-    return checks
-
-
-def make_reference_result(graph: Fp32Graph, reference: ReferenceOutputs) -> EvaluationResult:
-    """Return the scores of PyTorch, with which the files are compared."""
-    return EvaluationResult(
-        graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
-    )
 
 
 def _make_result(
@@ -137,12 +126,3 @@ def _make_result(
         file.stat().st_size if file.is_file() else 0,
         tuple(checks),
     )
-
-
-def _mean_dice(scores: Sequence[DataSetScores]) -> dict[str, float]:
-    """Return the mean Dice of each data set by its key in the metadata."""
-    dice = {}
-    for result in scores:
-        if result.mean is not None:
-            dice[f"{result.name}/{result.split}/native"] = round(result.mean.dice, 6)
-    return dice

@@ -16,11 +16,11 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_calibrator
 
-from edgeseg.datasets import DataSet, Pair, open_data
+from edgeseg.datasets import DataSet, Pair, Split, open_data
 from edgeseg.imaging.arrays import Mask
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_mask_to_input
-from edgeseg_export.precision.qdq_cleanup import get_input_range
+from edgeseg_export.precision.qdq_cleanup import find_input_maximum
 
 Method: TypeAlias = Literal["min-max", "entropy", "percentile"]
 Tensor: TypeAlias = npt.NDArray[np.uint8]  # (1, size, size, 3) RGB, network input
@@ -42,15 +42,10 @@ QUANTIZED_OPERATORS = (
 # Photographs without `--calibrate`.
 DEFAULT_DATA = "synthetic:6"
 
-# Largest numbers of photographs: ranges converge early, and each layer is tried on all
-# validation photographs.
-MAX_CALIBRATION = 12
-MAX_VALIDATION = 8
-
 
 @dataclass(frozen=True, eq=False)
-class ValidationPhoto:
-    """A validation photograph at the working size.
+class CalibrationPhoto:
+    """A photograph at the working size.
 
     Attributes:
         tensor: (1, size, size, 3) uint8 RGB, network input.
@@ -63,56 +58,38 @@ class ValidationPhoto:
     truth: Mask
 
 
-@dataclass(frozen=True, eq=False)
-class CalibrationSet:
-    """Photographs for the quantization of a network.
-
-    Attributes:
-        calibration: network inputs of the training split, for the ranges.
-        validation: photographs of the validation split, to select method and layers.
-        description: names of the data sets.
-    """
-
-    calibration: tuple[Tensor, ...]
-    validation: tuple[ValidationPhoto, ...]
-    description: str
-
-
-def open_calibration(specs: Sequence[str], config: PreprocessingConfig) -> CalibrationSet:
-    """Load and prepare training and validation photographs.
+def load_photos(
+    specs: Sequence[str], split: Split, limit: int, config: PreprocessingConfig
+) -> list[CalibrationPhoto]:
+    """Load and prepare photographs, equally many of each data set.
 
     Args:
         specs: data sets as `NAME:DIR`; synthetic photographs if empty.
+        split: part of the data sets.
+        limit: largest number of photographs.
         config: preprocessing at the working size.
 
     Raises:
-        SystemSetupError: a data set does not have these splits.
+        SystemSetupError: a data set does not have this split.
         PhotoError: a photograph cannot be read.
     """
-    names = [spec.partition(":")[0] for spec in specs]
-    specs = specs or [DEFAULT_DATA]
-    training = select_evenly([open_data(spec, "train") for spec in specs], MAX_CALIBRATION)
-    validation = select_evenly([open_data(spec, "validation") for spec in specs], MAX_VALIDATION)
-    tensors = tuple(_prepare(pair, config).tensor for pair in training)
-    photos = tuple(_prepare(pair, config) for pair in validation)
-    return CalibrationSet(tensors, photos, ", ".join(names) or "synthetic photographs")
+    photos = []
+    for pair in select_evenly([open_data(spec, split) for spec in specs or [DEFAULT_DATA]], limit):
+        loaded = pair.load()
+        prepared = prepare(loaded.photo, config, pair.name)
+        truth = resize_mask_to_input(loaded.truth, prepared.placement)
+        photos.append(CalibrationPhoto(prepared.tensor, prepared.inside, truth))
+    return photos
 
 
 def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
-    """Select equally many pairs per data set, evenly spaced: neighbors often are one patient's."""
+    """Select pairs at even distances: neighbors often are photographs of one patient."""
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
         last = len(data_set.pairs) - 1
         pairs += [data_set.pairs[int(k)] for k in np.linspace(0, last, min(share, last + 1))]
     return pairs
-
-
-def _prepare(pair: Pair, config: PreprocessingConfig) -> ValidationPhoto:
-    loaded = pair.load()
-    prepared = prepare(loaded.photo, config, pair.name)
-    truth = resize_mask_to_input(loaded.truth, prepared.placement)
-    return ValidationPhoto(prepared.tensor, prepared.inside, truth)
 
 
 def compute_ranges(graph: Path, tensors: Sequence[Tensor], method: Method) -> TensorsData:
@@ -133,9 +110,7 @@ def compute_ranges(graph: Path, tensors: Sequence[Tensor], method: Method) -> Te
         for tensor in tensors:
             calibrator.collect_data(_SinglePhotoReader(tensor))
         ranges: TensorsData = calibrator.compute_data()
-    input_range = get_input_range(onnx.load(graph))
-    if input_range is not None:
-        name, highest = input_range
+    for name, highest in find_input_maximum(onnx.load(graph)).items():
         ranges[name] = TensorData(lowest=np.float32(0), highest=np.float32(highest))
     return ranges
 
@@ -147,5 +122,4 @@ class _SinglePhotoReader(CalibrationDataReader):  # type: ignore[misc]  # publis
         self._waiting = [{"photo": photo}]
 
     def get_next(self) -> dict[str, Tensor] | None:
-        """Return the photograph at the first call, then None."""
         return self._waiting.pop() if self._waiting else None

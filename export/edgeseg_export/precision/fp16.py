@@ -9,6 +9,7 @@ the file: half the size at the speed of FP32.
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxconverter_common import float16
 
 from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
-from edgeseg_export.onnx_graph.graph import copy_model, read_attribute, sort_nodes
+from edgeseg_export.onnx_graph.graph import read_attribute, sort_nodes
 
 # Smaller tensors (a scale, a mean) stay FP32: they would lose digits and save nothing.
 MIN_VALUES = 16
@@ -38,13 +39,14 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
     fp32_casts = {node.name for node in model.graph.node if _is_fp32_cast(node)}
     for node in half.graph.node:
         if node.name in fp32_casts:
-            _set_cast_type(node, TensorProto.FLOAT16)
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("to", TensorProto.FLOAT16))
     return sort_nodes(half)
 
 
 def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the `fp16w` variant of an FP32 model: half-precision weights, each with a cast."""
-    half = copy_model(model)
+    half = deepcopy(model)
     nodes = []
     for weight in half.graph.initializer:
         name = weight.name
@@ -63,12 +65,6 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _is_fp32_cast(node: onnx.NodeProto) -> bool:
     return node.op_type == "Cast" and read_attribute(node, "to", 0) == TensorProto.FLOAT
-
-
-def _set_cast_type(cast: onnx.NodeProto, data_type: int) -> None:
-    for attribute in cast.attribute:
-        if attribute.name == "to":
-            attribute.i = data_type
 
 
 def _round_to_half(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:

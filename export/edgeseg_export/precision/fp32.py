@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import onnx
 
@@ -15,6 +16,9 @@ from edgeseg_export.onnx_graph.simplify import simplify
 from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
+
+# A graph converted to a precision, and results of the conversion itself.
+ConvertedGraph: TypeAlias = tuple[onnx.ModelProto, list[Check]]
 
 DEFAULT_SIZE = "default"
 
@@ -55,7 +59,7 @@ class Fp32Graph:
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplification: `by onnxsim`, or the reason why the graph is not simplified.
+        simplified: whether onnxsim simplified the graph, or why not, as a check that passes.
     """
 
     source: SourceNetwork
@@ -64,24 +68,7 @@ class Fp32Graph:
     network: PhotoToProbability
     file: Path
     weight_bytes: int
-    simplification: str
-
-    def load(self) -> onnx.ModelProto:
-        """Return a new copy of the graph."""
-        return onnx.load(self.file)
-
-
-@dataclass(frozen=True, eq=False)
-class ConvertedGraph:
-    """A graph converted to a precision.
-
-    Attributes:
-        model: the graph.
-        checks: results of the conversion itself.
-    """
-
-    model: onnx.ModelProto
-    checks: tuple[Check, ...] = ()
+    simplified: Check
 
 
 def export_fp32(
@@ -103,11 +90,10 @@ def export_fp32(
     source = replace(source, preprocessing=replace(source.preprocessing, size=size.size))
     network = PhotoToProbability(source.network, source.preprocessing, source.output).eval()
     model = trace_to_onnx(network, size.size, options.opset, options.dynamic)
-    simplification = "not requested"
+    problem = "not requested"
     if options.simplified:
         model, problem = simplify(model)
-        simplification = problem or "by onnxsim"
+    simplified = Check("simplified", None, None, problem or "by onnxsim", True)
     file = scratch / f"{name}.graph.onnx"
     onnx.save(model, file)
-    weight_bytes = count_weight_bytes(model)
-    return Fp32Graph(source, size, name, network, file, weight_bytes, simplification)
+    return Fp32Graph(source, size, name, network, file, count_weight_bytes(model), simplified)

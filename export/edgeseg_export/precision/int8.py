@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -28,10 +28,9 @@ from edgeseg_export.onnx_graph.graph import sort_nodes
 from edgeseg_export.precision.calibration import (
     METHODS,
     QUANTIZED_OPERATORS,
-    CalibrationSet,
     Method,
     compute_ranges,
-    open_calibration,
+    load_photos,
 )
 from edgeseg_export.precision.fp32 import ConvertedGraph, Fp32Graph
 from edgeseg_export.precision.int8_trial import (
@@ -40,6 +39,11 @@ from edgeseg_export.precision.int8_trial import (
     prepare_trial,
 )
 from edgeseg_export.precision.qdq_cleanup import remove_redundant_qdq
+
+# Largest numbers of photographs: ranges converge early, and each layer is tried on all
+# validation photographs.
+MAX_TRAINING = 12
+MAX_VALIDATION = 8
 
 # Largest number of layers that stay in float, and their largest share of the weights: the limit
 # of the file's size is 0.30 of FP32's.
@@ -56,13 +60,15 @@ def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
         graph: FP32 graph.
         specs: calibration data sets as `NAME:DIR`; synthetic photographs if empty.
     """
-    data = open_calibration(specs, graph.source.preprocessing)
-    trial = prepare_trial(graph, data.validation)
+    config = graph.source.preprocessing
+    tensors = [photo.tensor for photo in load_photos(specs, "train", MAX_TRAINING, config)]
+    validation = load_photos(specs, "validation", MAX_VALIDATION, config)
+    trial = prepare_trial(graph, validation)
     ranges: dict[Method, TensorsData] = {}
     costs: dict[Method, QuantizationCost] = {}
     with _no_warnings():
         for method in METHODS:
-            ranges[method] = compute_ranges(trial.graph, data.calibration, method)
+            ranges[method] = compute_ranges(trial.graph, tensors, method)
             costs[method] = trial.measure_cost(quantize(trial.graph, ranges[method]))
         best = min(costs, key=lambda method: costs[method].dissimilarity)
         float_layers, cost = select_float_layers(trial, ranges[best], costs[best])
@@ -70,19 +76,16 @@ def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
     layers_note = (
         f"{', '.join(float_layers) or 'none'}; Dice drop on validation {cost.dice_drop:.4f}"
     )
-    layers_check = Check("left in float", len(float_layers), None, layers_note, True)
-    return ConvertedGraph(model, (_report_calibration(data, best, costs), layers_check))
-
-
-def _report_calibration(
-    data: CalibrationSet, best: Method, costs: Mapping[Method, QuantizationCost]
-) -> Check:
     tried = ", ".join(f"{method} {cost.dissimilarity:.4f}" for method, cost in costs.items())
-    note = (
-        f"{best}; 1 - Dice between INT8's and FP32's masks: {tried} ({data.description}: "
-        f"{len(data.calibration)} for calibration, {len(data.validation)} for selection)"
+    data = ", ".join(spec.partition(":")[0] for spec in specs) or "synthetic photographs"
+    method_note = (
+        f"{best}; 1 - Dice between INT8's and FP32's masks: {tried} "
+        f"({data}: {len(tensors)} for calibration, {len(validation)} for selection)"
     )
-    return Check("calibration", costs[best].dissimilarity, None, note, True)
+    return model, [
+        Check("calibration", costs[best].dissimilarity, None, method_note, True),
+        Check("left in float", len(float_layers), None, layers_note, True),
+    ]
 
 
 def quantize(

@@ -15,7 +15,7 @@ from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.imaging.arrays import Mask
 from edgeseg.runtimes.base import load_runtime
 from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
-from edgeseg_export.precision.calibration import ValidationPhoto
+from edgeseg_export.precision.calibration import CalibrationPhoto
 from edgeseg_export.precision.fp32 import Fp32Graph
 
 # Costs at which no layer needs to stay in float: a fifth and half of the limits of the checks.
@@ -58,7 +58,7 @@ class QuantizationTrial:
     graph: Path
     size: int
     threshold: float
-    photos: tuple[ValidationPhoto, ...]
+    photos: Sequence[CalibrationPhoto]
     expected: tuple[Mask, ...]
 
     def measure_cost(self, model: onnx.ModelProto) -> QuantizationCost:
@@ -79,12 +79,12 @@ class QuantizationTrial:
         )
 
 
-def prepare_trial(graph: Fp32Graph, photos: tuple[ValidationPhoto, ...]) -> QuantizationTrial:
+def prepare_trial(graph: Fp32Graph, photos: Sequence[CalibrationPhoto]) -> QuantizationTrial:
     """Write the graph with channels last and named nodes, and compute its masks."""
     size = graph.size.size
     threshold = graph.size.threshold
     file = graph.file.with_name(f"{graph.name}.named.onnx")
-    model = convert_to_channels_last(graph.load(), fold_scale=False)
+    model = convert_to_channels_last(onnx.load(graph.file), fold_scale=False)
     for number, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{number}"
     onnx.save(model, file)
@@ -93,7 +93,7 @@ def prepare_trial(graph: Fp32Graph, photos: tuple[ValidationPhoto, ...]) -> Quan
 
 
 def predict_masks(
-    file: Path, size: int, threshold: float, photos: Sequence[ValidationPhoto]
+    file: Path, size: int, threshold: float, photos: Sequence[CalibrationPhoto]
 ) -> tuple[Mask, ...]:
     """Compute the vessel masks of a file in the field of view.
 

@@ -6,20 +6,20 @@ computes them. Around a node that only moves values they have no effect: it can 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
-from edgeseg_export.onnx_graph.graph import OnnxGraph, copy_model, sort_nodes
+from edgeseg_export.onnx_graph.graph import OnnxGraph, sort_nodes
 
 MOVING_OPERATORS = ("Reshape", "Transpose", "Squeeze")
 
 
 def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a model of the same function, bit for bit, without the redundant pairs."""
-    cleaned = copy_model(model)
+    cleaned = deepcopy(model)
     graph = OnnxGraph(cleaned)
     for node in list(graph.proto.node):
         if node.op_type in MOVING_OPERATORS:
@@ -30,25 +30,25 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
     return sort_nodes(cleaned)
 
 
-def get_input_range(model: onnx.ModelProto) -> tuple[str, float] | None:
+def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
     """Return the name and the largest possible value of the scaled photograph, if there is one.
 
-    The range follows from uint8 input and needs no calibration.
+    The value follows from uint8 input and needs no calibration.
     """
     graph = OnnxGraph(model)
     scaling = _find_input_scaling(graph)
     if scaling is None:
-        return None
-    return scaling.output[0], 255 * float(graph.read_weight(scaling.input[1]).max())
+        return {}
+    return {scaling.output[0]: 255 * float(graph.read_weight(scaling.input[1]).max())}
 
 
 def _remove_qdq_around(graph: OnnxGraph, node: onnx.NodeProto) -> None:
     """Remove the pair around a node that moves values, if both halves have the same scale."""
     before = graph.match_chain(node.input[0], ["DequantizeLinear"])
-    after = next((reader for reader in graph.proto.node if node.output[0] in reader.input), None)
+    after = graph.get_only_reader(node.output[0])
     if not before or after is None or after.op_type != "QuantizeLinear":
         return
-    if graph.readers[node.output[0]] != 1 or not _have_equal_scale(graph, before[0], after):
+    if not _have_equal_scale(graph, before[0], after):
         return
     node.input[0] = before[0].input[0]
     node.output[0] = after.output[0]
@@ -76,16 +76,14 @@ def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
     computes the first convolution in float.
     """
     scaling = _find_input_scaling(graph)
-    if scaling is None or scaling.output[0] != quantize.input[0]:
-        return
-    cast = graph.producers[scaling.input[0]]
-    if graph.readers[scaling.output[0]] != 1 or graph.readers[cast.output[0]] != 1:
+    if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:
         return
     step, zero = map(graph.read_weight, quantize.input[1:3])
     if zero.dtype != np.uint8 or zero != 0:
         return
     if not np.allclose(graph.read_weight(scaling.input[1]), step):
         return
+    cast = graph.producers[scaling.input[0]]
     inputs = [cast.input[0], *quantize.input[1:]]
     name = f"{scaling.name}_bytes"
     node = helper.make_node("DequantizeLinear", inputs, list(scaling.output), name)
@@ -95,20 +93,12 @@ def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
 
 def _find_input_scaling(graph: OnnxGraph) -> onnx.NodeProto | None:
     """Return the node that scales the photograph by a weight after its cast to float."""
-    nodes: Sequence[onnx.NodeProto] = graph.proto.node
-    return next((node for node in nodes if _is_input_scaling(graph, node)), None)
-
-
-def _is_input_scaling(graph: OnnxGraph, node: onnx.NodeProto) -> bool:
-    if node.op_type != "Mul" or node.input[1] not in graph.weights:
-        return False
-    cast = graph.producers.get(node.input[0])
-    return cast is not None and cast.op_type == "Cast" and _is_photo(graph, cast.input[0])
-
-
-def _is_photo(graph: OnnxGraph, name: str) -> bool:
-    """Return whether a value is the uint8 graph input, possibly moved."""
-    while (node := graph.producers.get(name)) is not None and node.op_type in MOVING_OPERATORS:
-        name = node.input[0]
-    inputs = {value.name: value.type.tensor_type.elem_type for value in graph.proto.input}
-    return inputs.get(name) == TensorProto.UINT8
+    node = graph.get_only_reader(graph.proto.input[0].name)
+    while node is not None and node.op_type in MOVING_OPERATORS:
+        node = graph.get_only_reader(node.output[0])
+    if node is None or node.op_type != "Cast":
+        return None
+    scaling = graph.get_only_reader(node.output[0])
+    if scaling is None or scaling.op_type != "Mul" or scaling.input[1] not in graph.weights:
+        return None
+    return scaling

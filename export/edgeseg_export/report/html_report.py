@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,11 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.photo import encode_png
-from edgeseg_export.verify.parity import HISTOGRAM_EDGES, ParityReport, WorstPhotograph
+from edgeseg_export.precision.build import ExportedFile
+from edgeseg_export.verify.parity import HISTOGRAM_EDGES, WorstPhotograph
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-Section: TypeAlias = tuple[EvaluationResult, ParityReport | None]
 
 
 def load_template() -> Template:
@@ -47,23 +46,22 @@ def load_template() -> Template:
 
 
 def render_report(
-    title: str, sections: Sequence[Section], references: Sequence[EvaluationResult]
+    title: str, files: Sequence[ExportedFile], references: Sequence[EvaluationResult]
 ) -> str:
     """Render the report as one self-contained HTML page.
 
     Args:
         title: heading of the page.
-        sections: result of each file, and its comparison with PyTorch (None if the file could not
-            be computed).
+        files: files with their checks, scores and comparison with PyTorch.
         references: scores of PyTorch.
 
     Raises:
         SystemSetupError: jinja2 is not installed.
     """
-    columns = [*references, *(result for result, _ in sections)]
+    columns = [*references, *(file.result for file in files)]
     return load_template().render(
         title=title,
-        sections=sections,
+        files=files,
         list_bars=_list_bars,
         list_pictures=_list_pictures,
         dice_headings=[column.file or f"{column.model} PyTorch" for column in columns],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgeseg.datasets import open_data
 from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_export.precision.calibration import open_calibration, select_evenly
+from edgeseg_export.precision.calibration import load_photos, select_evenly
 
 
 def test_select_evenly_takes_first_and_last_of_each_data_set() -> None:
@@ -14,9 +14,8 @@ def test_select_evenly_takes_first_and_last_of_each_data_set() -> None:
     assert [pair.name for pair in pairs] == names * 2
 
 
-def test_open_calibration_without_data_uses_synthetic_photographs() -> None:
-    data = open_calibration((), preprocessing_preset("edge", 64))
-    assert len(data.calibration) == len(data.validation) == 2
-    assert data.calibration[0].shape == (1, 64, 64, 3)
-    photo = data.validation[0]
-    assert photo.inside.shape == photo.truth.shape == (64, 64)
+def test_load_photos_without_data_uses_synthetic_photographs() -> None:
+    photos = load_photos((), "validation", 8, preprocessing_preset("edge", 64))
+    assert len(photos) == 2
+    assert photos[0].tensor.shape == (1, 64, 64, 3)
+    assert photos[0].inside.shape == photos[0].truth.shape == (64, 64)

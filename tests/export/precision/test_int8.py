@@ -62,9 +62,10 @@ def export_network(tmp_path: Path) -> ExportNetwork:
 
 
 def compute_ranges(graph: Fp32Graph) -> tuple[Path, TensorsData]:
-    data = calibration.open_calibration((), graph.source.preprocessing)
-    trial = int8_trial.prepare_trial(graph, data.validation)
-    return trial.graph, calibration.compute_ranges(trial.graph, data.calibration, "min-max")
+    config = graph.source.preprocessing
+    trial = int8_trial.prepare_trial(graph, calibration.load_photos((), "validation", 8, config))
+    tensors = [photo.tensor for photo in calibration.load_photos((), "train", 12, config)]
+    return trial.graph, calibration.compute_ranges(trial.graph, tensors, "min-max")
 
 
 def compute_logits(file: Path, size: int, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -77,8 +78,8 @@ def compute_logits(file: Path, size: int, photo: npt.NDArray[np.uint8]) -> npt.N
 def check_against_fp32(model: onnx.ModelProto, fp32: Path, size: int, file: Path) -> None:
     onnx.save(model, file)
     onnx.checker.check_model(str(file), full_check=True)
-    data = calibration.open_calibration((), preprocessing_preset("edge", size))
-    photo = data.validation[0].tensor
+    config = preprocessing_preset("edge", size)
+    photo = calibration.load_photos((), "validation", 1, config)[0].tensor
     logits = compute_logits(file, size, photo)
     expected = compute_logits(fp32, size, photo)
     similarity = logits @ expected / (np.linalg.norm(logits) * np.linalg.norm(expected))
@@ -93,8 +94,8 @@ def test_logits_are_similar_to_fp32(
 ) -> None:
     monkeypatch.setattr(int8, "MAX_FLOAT_WEIGHTS", 0)
     graph = export_network(name, 128)
-    converted = int8.convert_to_int8(graph, ())
-    check_against_fp32(converted.model, graph.file, 128, tmp_path / "int8.onnx")
+    model, _ = int8.convert_to_int8(graph, ())
+    check_against_fp32(model, graph.file, 128, tmp_path / "int8.onnx")
 
 
 @pytest.mark.slow
@@ -132,10 +133,10 @@ def test_layer_that_costs_dice_stays_in_float(
     monkeypatch.setattr(int8, "MAX_FLOAT_WEIGHTS", 1)
     monkeypatch.setattr(int8, "MAX_FLOAT_LAYERS", 1)
     monkeypatch.setattr(int8_trial, "ACCEPTED_MASK_CHANGE", 0)
-    converted = int8.convert_to_int8(export_network("tiny", 64), ())
-    (check,) = (check for check in converted.checks if check.name == "left in float")
+    model, checks = int8.convert_to_int8(export_network("tiny", 64), ())
+    (check,) = (check for check in checks if check.name == "left in float")
     assert check.value == 1
-    kernels = [weight for weight in converted.model.graph.initializer if len(weight.dims) == 4]
+    kernels = [weight for weight in model.graph.initializer if len(weight.dims) == 4]
     float_kernels = [weight for weight in kernels if weight.data_type == onnx.TensorProto.FLOAT]
     assert any(np.prod(weight.dims) > 100 for weight in float_kernels)
 

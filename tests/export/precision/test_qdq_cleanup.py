@@ -19,7 +19,7 @@ from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 from edgeseg_export.precision import int8
 from edgeseg_export.precision.calibration import compute_ranges
-from edgeseg_export.precision.qdq_cleanup import get_input_range, remove_redundant_qdq
+from edgeseg_export.precision.qdq_cleanup import find_input_maximum, remove_redundant_qdq
 from edgeseg_train.network.resunet import Architecture, build_network
 
 SIZE = 64
@@ -100,9 +100,7 @@ def test_cleanup_keeps_scaling_that_changes_bytes(
 
 def test_input_range_does_not_depend_on_calibration(tmp_path: Path) -> None:
     graph = write_graph(PreprocessingConfig(SIZE, std=(0.5, 0.5, 0.5)), tmp_path)
-    input_range = get_input_range(onnx.load(graph))
-    assert input_range is not None
-    name, highest = input_range
+    ((name, highest),) = find_input_maximum(onnx.load(graph)).items()
     assert highest == pytest.approx(2)
     dark = np.zeros((1, SIZE, SIZE, 3), np.uint8)
     for method in ("min-max", "percentile"):

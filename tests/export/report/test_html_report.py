@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
+from edgeseg_export.precision.build import ExportedFile
 from edgeseg_export.report.html_report import render_report
 from edgeseg_export.verify.parity import HISTOGRAM_EDGES, ParityReport, WorstPhotograph
 
@@ -31,8 +33,11 @@ def test_report_is_complete_and_self_contained(value: float) -> None:
     worst = WorstPhotograph(f"drive {HOSTILE}", expected, actual)
     histogram = np.arange(len(HISTOGRAM_EDGES) - 1, dtype=np.int64) * 1000
     parity = ParityReport((0.25,), (0.1,), histogram, worst, ())
-    sections = [(make_result("net.fp16.onnx"), parity), (make_result("net.int8.onnx", False), None)]
-    html = render_report("net", sections, [make_result("")])
+    files = [
+        ExportedFile(Path("net.fp16.onnx"), make_result("net.fp16.onnx"), parity),
+        ExportedFile(Path("net.int8.onnx"), make_result("net.int8.onnx", False), None),
+    ]
+    html = render_report("net", files, [make_result("")])
     assert html.count("data:image/png;base64,") == 3
     assert html.count("<rect") == len(histogram)
     assert html.count('class="failed"') == 2

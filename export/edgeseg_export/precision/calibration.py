@@ -23,7 +23,7 @@ from edgeseg.preprocessing.prepare import prepare, resize_mask_to_input
 from edgeseg_export.precision.qdq_cleanup import find_input_maximum
 
 Method: TypeAlias = Literal["min-max", "entropy", "percentile"]
-Tensor: TypeAlias = npt.NDArray[np.uint8]  # (1, size, size, 3) RGB, network input
+NetworkInput: TypeAlias = npt.NDArray[np.uint8]  # (1, size, size, 3) RGB
 
 METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "min-max": (CalibrationMethod.MinMax, {}),
@@ -53,7 +53,7 @@ class CalibrationPhoto:
         truth: (size, size) uint8 {0, 255}, manual vessel mask.
     """
 
-    tensor: Tensor
+    tensor: NetworkInput
     inside: Mask
     truth: Mask
 
@@ -83,7 +83,7 @@ def load_photos(
 
 
 def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
-    """Select pairs at even distances: neighbors often are photographs of one patient."""
+    """Select pairs at even distances: neighbours often are photographs of one patient."""
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
@@ -92,7 +92,7 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
     return pairs
 
 
-def compute_ranges(graph: Path, tensors: Sequence[Tensor], method: Method) -> TensorsData:
+def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
     """Compute the range of each tensor of a graph by one method.
 
     Photographs are passed one by one: ONNX Runtime's calibrators keep every intermediate result of
@@ -118,8 +118,8 @@ def compute_ranges(graph: Path, tensors: Sequence[Tensor], method: Method) -> Te
 class _SinglePhotoReader(CalibrationDataReader):  # type: ignore[misc]  # published without types
     """Calibration data of a single photograph."""
 
-    def __init__(self, photo: Tensor) -> None:
+    def __init__(self, photo: NetworkInput) -> None:
         self._waiting = [{"photo": photo}]
 
-    def get_next(self) -> dict[str, Tensor] | None:
+    def get_next(self) -> dict[str, NetworkInput] | None:
         return self._waiting.pop() if self._waiting else None

@@ -36,7 +36,8 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         half = float16.convert_float_to_float16(model, keep_io_types=True)
     # The converter keeps an existing cast of the photograph to FP32, but its readers are FP16 now.
-    fp32_casts = {node.name for node in model.graph.node if _is_fp32_cast(node)}
+    nodes = model.graph.node
+    fp32_casts = {node.name for node in nodes if read_attribute(node, "to", 0) == TensorProto.FLOAT}
     for node in half.graph.node:
         if node.name in fp32_casts:
             del node.attribute[:]
@@ -53,18 +54,14 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims, dtype=int) >= MIN_VALUES:
             values = _round_to_half(numpy_helper.to_array(weight))
             weight.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
-            cast = helper.make_node(
-                "Cast", [weight.name], [name], f"{name}.cast", to=TensorProto.FLOAT
+            inputs = [weight.name]
+            nodes.append(
+                helper.make_node("Cast", inputs, [name], f"{name}.cast", to=TensorProto.FLOAT)
             )
-            nodes.append(cast)
     nodes.extend(half.graph.node)
     del half.graph.node[:]
     half.graph.node.extend(nodes)
     return half
-
-
-def _is_fp32_cast(node: onnx.NodeProto) -> bool:
-    return node.op_type == "Cast" and read_attribute(node, "to", 0) == TensorProto.FLOAT
 
 
 def _round_to_half(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:

@@ -59,7 +59,7 @@ class Fp32Graph:
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: whether onnxsim simplified the graph, or why not, as a check that passes.
+        simplified: check that reports if onnxsim simplified the graph, or why not; always passes.
     """
 
     source: SourceNetwork

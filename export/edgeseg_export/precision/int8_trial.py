@@ -39,7 +39,7 @@ class QuantizationCost:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether no layer needs to stay in float."""
+        """True if no layer needs to stay in float."""
         return self.dice_drop <= ACCEPTED_DICE_DROP and self.mask_change <= ACCEPTED_MASK_CHANGE
 
 

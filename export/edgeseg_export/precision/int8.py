@@ -130,11 +130,11 @@ def select_float_layers(
     selected: tuple[str, ...] = ()
     candidates = _find_small_layers(onnx.load(trial.graph))
     while not cost.is_accepted and len(selected) < MAX_FLOAT_LAYERS:
-        costs = {}
-        for layer in candidates:
-            if layer not in selected:
-                model = quantize(trial.graph, ranges, (*selected, layer))
-                costs[layer] = trial.measure_cost(model)
+        costs = {
+            layer: trial.measure_cost(quantize(trial.graph, ranges, (*selected, layer)))
+            for layer in candidates
+            if layer not in selected
+        }
         best = min(costs, key=lambda layer: costs[layer].dissimilarity, default=None)
         if best is None or costs[best].dissimilarity >= cost.dissimilarity:
             break

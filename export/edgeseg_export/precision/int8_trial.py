@@ -101,8 +101,5 @@ def predict_masks(
         One (size, size) uint8 {0, 255} per photograph.
     """
     runtime = load_runtime(file, size, "onnxruntime", cpu.usable_cores())
-    masks: list[Mask] = []
-    for photo in photos:
-        vessels = (runtime.infer(photo.tensor) >= threshold) & (photo.inside != 0)
-        masks.append(np.where(vessels, np.uint8(255), np.uint8(0)))
-    return tuple(masks)
+    vessels = [(runtime.infer(p.tensor) >= threshold) & (p.inside != 0) for p in photos]
+    return tuple(np.where(mask, np.uint8(255), np.uint8(0)) for mask in vessels)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import get_args
 
 import numpy as np
+from msgspec.structs import replace
 
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import (
-    MAX_MASK_CHANGE,
-    ModelFile,
-    available_precisions,
-    choose_precision,
-    int8_is_validated,
-)
+from edgeseg.models.catalog import ModelFile, available_precisions
+from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
 from edgeseg_benchmarks.remarks import NOISE
@@ -87,7 +83,7 @@ def tune(model: str, note: Note = lambda _: None) -> TunedSetup:
     rule = Spot(resolve_runtime("auto"), choose_precision(cards, cpu.cpu_features())[0], cores)
     best = fastest(measured, rule)
     return TunedSetup(
-        TuningKey.here(cards), best.runtime, best.precision, best.threads, tuple(measured)
+        TuningKey.for_this_device(cards), best.runtime, best.precision, best.threads, tuple(measured)
     )
 
 

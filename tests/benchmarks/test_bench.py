@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.runtimes.onnx_profile import count, kernel_types
+from edgeseg.runtimes.onnx_profile import kernel_types
 from edgeseg_benchmarks import runner
 from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 from edgeseg_benchmarks.record.row import BenchRow
@@ -117,24 +117,6 @@ def test_which_kernels_ran_is_told(record: BenchRecord, in_half: Path) -> None:
         assert set(half.kernels) == {"float32"}  # an x86-64 CPU computes half precision in FP32
         assert any("no half-precision kernel" in remark for remark in half.remarks)
     assert kernel_types(in_half / "tiny.fp32.onnx", 1) == _of(record, "tiny", "fp32").kernels
-
-
-def test_a_profiles_convolutions_are_counted_once_by_what_they_took() -> None:
-    def event(name: str, operator: str, kind: str) -> dict[str, object]:
-        return {
-            "name": name,
-            "args": {"op_name": operator, "input_type_shape": [{kind: [1]}, {"float": [1]}]},
-        }
-
-    events = [
-        event("a", "Conv", "float16"),
-        event("a", "Conv", "float16"),
-        event("b", "QLinearConv", "uint8"),
-    ]
-    assert count([*events, event("c", "Relu", "float"), {"name": "session"}]) == {
-        "float16": 1,
-        "int8": 1,
-    }
 
 
 @pytest.mark.usefixtures("quick_bounds")

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
 from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
 from edgeseg_benchmarks.record.bound import Bound
@@ -147,7 +147,7 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
         runner, "run_bench", lambda *_: pytest.fail("measured, and then nowhere to write it")
     )
     done = gate(baseline, "--model", SHIPPED_FILE, "--summary", tmp_path / "nowhere" / "summary.md")
-    assert done.exit_code == 7 and "create it first" in done.stderr
+    assert done.exit_code == 7 and "Create it first" in done.stderr
 
 
 def test_of_two_files_of_one_name_none_is_passed_over(

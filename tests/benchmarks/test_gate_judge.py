@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +29,9 @@ def data_set(
     dice: Sequence[float | None] = DICE, name: str = "drive", first: int = 1
 ) -> DataSetScores:
     photographs = (
-        PhotographScores(f"{k:02}", None, "it holds no fundus")
+        PhotographScores(f"{k:02}", status="it holds no fundus")
         if value is None
-        else PhotographScores(f"{k:02}", Scores(value, 0.6, 0.95, 0.7, 0.98, 0.97))
+        else PhotographScores.from_scores(f"{k:02}", Scores(value, 0.6, 0.95, 0.7, 0.98, 0.97))
         for k, value in enumerate(dice, first)
     )
     return DataSetScores(name, "test", tuple(photographs))
@@ -174,7 +175,7 @@ def test_a_limit_that_nothing_can_be_held_to_is_told(
         (row(data_sets=()), "other data: the current bench has none"),
         (row(data_sets=(data_set(name="stare"),)), "other data: the current bench has stare test"),
         (
-            row(data_sets=(replace(data_set(), split="train"),)),
+            row(data_sets=(msgspec.structs.replace(data_set(), split="train"),)),
             "other data: the current bench has drive train",
         ),
         (row(data_sets=(data_set(first=2),)), "other photographs: 01, 04"),

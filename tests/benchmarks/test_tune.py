@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import SystemSetupError
-from edgeseg.models import tuning_cache, tuning_cache_file
+from edgeseg.models import tuning_cache
 from edgeseg.models.card import Precision
 from edgeseg.models.tuning_cache import CandidateTiming
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
@@ -49,7 +49,7 @@ def test_of_equally_fast_ones_the_rules_then_the_more_exact_then_fewer_threads()
 
 
 def test_what_failed_is_not_taken_however_fast() -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     wrong = replace(figure(0.1, "int8"), flipped=0.02)
     assert fastest([judged(wrong), figure(1.0)], RULE) == figure(1.0)
@@ -70,7 +70,7 @@ def test_what_failed_is_not_taken_however_fast() -> None:
 def test_as_many_pixels_may_flip_as_convert_allows(
     precision: Precision, flipped: float, passes: bool
 ) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     assert (judged(replace(figure(1.0, precision), flipped=flipped)).failure == "") == passes
 
@@ -109,7 +109,7 @@ def test_a_choice_is_written_and_honoured(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.delenv(tuning_cache_file.VARIABLE)
+    monkeypatch.delenv(tuning_cache.VARIABLE)
     done = doctor("--model", str(tiny_model), "--tune", "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
@@ -138,7 +138,7 @@ def test_a_named_file_is_written_and_the_table_says_who_reads_it(
     monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 1)
     done = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
     assert done.exit_code == 0, done.output
-    assert "chosen" in done.stdout and tuning_cache_file.VARIABLE in done.stdout
+    assert "selected" in done.stdout and tuning_cache.VARIABLE in done.stdout
     assert tuning_cache.read_tuned_setups(tmp_path / "mine.json")
 
 

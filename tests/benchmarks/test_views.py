@@ -36,7 +36,7 @@ BOUNDS = (
 
 def _row(precision: str, ms: float = 30.0, dice: float = 0.8, model: str = "default") -> BenchRow:
     scores = Scores(dice, 0.7, 0.9, 0.8, 0.9, None)
-    data_sets = (DataSetScores("drive", "test", (PhotographScores("01", scores),)),)
+    data_sets = (DataSetScores("drive", "test", (PhotographScores.from_scores("01", scores),)),)
     time = Latency(ms, ms + 1, ms + 2, ms - 1)
     return BenchRow(
         RowKey(model, precision, "onnxruntime", 2), 896, 4_050_000, time, time, STAGES, 612.0, 236_000_000, 7.3,

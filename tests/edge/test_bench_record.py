@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,8 +28,8 @@ CONTRACT = (
 
 def _drive(dice: float) -> tuple[DataSetScores, ...]:
     photographs = (
-        PhotographScores("01", replace(GOOD, dice=dice)),
-        PhotographScores("02", None, "02: cut off"),
+        PhotographScores.from_scores("01", msgspec.structs.replace(GOOD, dice=dice)),
+        PhotographScores("02", status="02: cut off"),
     )
     return (DataSetScores("drive", "test", photographs),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from edgeseg.models.catalog import INT8_FEATURES
+from edgeseg.models.selection import INT8_FEATURES
 from edgeseg_benchmarks.gate.accuracy import Names, compare_accuracy
 from edgeseg_benchmarks.gate.cost import compare_ratios, compare_size, first_measured
 from edgeseg_benchmarks.gate.verdict import GateLimits, GateResult, MetricComparison

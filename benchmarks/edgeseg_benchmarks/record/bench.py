@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
 from edgeseg.fields import Fields
@@ -92,7 +94,7 @@ class BenchRecord:
             raise ValueError(f"rows: {twice} comes twice")
         versions, peaks = fields.inner("versions"), fields.optional_inner("peak_gflops")
         return cls(
-            device=DeviceInfo.from_dict(fields.inner("device")),
+            device=msgspec.convert(fields.value("device"), DeviceInfo),
             versions={name: versions.text(name) for name in versions.names()},
             rows=rows,
             photographs=fields.text("photographs", ""),

@@ -109,6 +109,6 @@ def _list_dice(columns: Sequence[EvaluationResult]) -> dict[str, dict[int, float
         for data_set in column.data_sets:
             for photograph in data_set.photographs:
                 row = rows.setdefault(f"{data_set.name} {photograph.name}", {})
-                if photograph.scores is not None:
-                    row[number] = photograph.scores.dice
+                if photograph.dice is not None:
+                    row[number] = photograph.dice
     return rows

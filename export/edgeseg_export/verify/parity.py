@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -110,8 +110,8 @@ def compute_reference(
             pairs.append(pair)
             files.append(file)
             if scored:
-                photograph = PhotographScores(pair.name, pair.score(probability, threshold))
-                photographs.append(photograph)
+                pair_scores = pair.score(probability, threshold)
+                photographs.append(PhotographScores.from_scores(pair.name, pair_scores))
         if scored:
             scores.append(DataSetScores(data_set.name, data_set.split, tuple(photographs)))
     return ReferenceOutputs(threshold, tuple(pairs), tuple(files), tuple(scores))
@@ -145,10 +145,10 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
         if reference.scores:
             # Rounding in INT8 may exceed 0 to 1; NaN fails another check.
             valid = np.nan_to_num(np.clip(actual, 0, 1))
-            photograph = PhotographScores(pair.name, pair.score(valid, reference.threshold))
-            scores[pair.data_set].append(photograph)
+            valid_scores = pair.score(valid, reference.threshold)
+            scores[pair.data_set].append(PhotographScores.from_scores(pair.name, valid_scores))
     assert worst is not None  # opening a data set without photographs raises an error
-    results = [replace(r, photographs=tuple(scores[r.name])) for r in reference.scores]
+    results = [DataSetScores(r.name, r.split, tuple(scores[r.name])) for r in reference.scores]
     return ParityReport(tuple(differences), tuple(changes), histogram, worst, tuple(results))
 
 

@@ -50,7 +50,7 @@ test:
 # The gate's baseline: every shipped file in ONNX Runtime. Its times only serve as ratios, so few rounds do.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
-	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --no-bounds --data synthetic:4 \
+	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
 	    --data "drive:$${EDGESEG_DATA:?names the folder that holds DRIVE and STARE}/DRIVE" \
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json

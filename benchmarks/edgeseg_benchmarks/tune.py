@@ -1,13 +1,12 @@
-"""`edgeseg doctor --tune`: which runtime, precision and number of threads is fastest here, of those that agree."""
+"""`edgeseg doctor --tune`: find the fastest setup of a model whose masks agree with FP32."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
@@ -23,221 +22,189 @@ from edgeseg.models.catalog import (
 )
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
-from edgeseg_benchmarks.remarks import NOISE
-from edgeseg_benchmarks.runner import Note, drawn_photograph
-from edgeseg_benchmarks.statistics import ratio
+from edgeseg_benchmarks.options import ShowProgress
+from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.remarks import EQUAL_RATIO
+from edgeseg_benchmarks.runner import write_photograph
+from edgeseg_benchmarks.statistics import median_ratio
 from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
+from edgeseg_benchmarks.worker.row_worker import ModelFacts
 
-YARDSTICK: RuntimeName = "onnxruntime"
-PATIENCE_S = 600.0
-WARMUP, FEWEST_ROUNDS, MOST_ROUNDS, SECONDS_A_CANDIDATE = 2, 5, 20, 4.0
-UNPROVEN = "its card holds no Dice on real photographs that is as good as its float file's: convert it with --data"
+TIMEOUT_S = 600.0
+WARMUP = 2
+MIN_ROUNDS = 5
+MAX_ROUNDS = 20
+SECONDS_PER_CANDIDATE = 4.0
+NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
 
 
-@dataclass(frozen=True)
-class Spot:
-    """A candidate."""
+class Setup(NamedTuple):
+    """A runtime, a precision and a number of threads."""
 
     runtime: RuntimeName
     precision: Precision
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.precision} in {self.runtime}, {self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.precision} in {self.runtime}, {format_threads(self.threads)}"
 
 
-def tune(model: str, note: Note = lambda _: None) -> TunedSetup:
-    """Measure the candidates, and choose.
+def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
+    """Measure every setup of a model and select one.
 
     Args:
-        model: a shipped name or a file.
-        note: told what is going on, in a few words each time.
+        model: shipped name or model file.
+        show: called with the current step.
 
     Raises:
         ModelError: there is no such model.
-        SurroundingsError: the yardstick, FP32 in ONNX Runtime with every core, cannot be computed.
+        SystemSetupError: the baseline, FP32 in ONNX Runtime with every core, fails.
     """
-    offered, cores = available_precisions(model), cpu.usable_cores()
-    cards = {precision: file.card for precision, file in offered.items()}
-    yardstick = Spot(YARDSTICK, next(iter(offered)), cores)
-    able = {
-        p: file
-        for p, file in offered.items()
-        if p != "int8" or len(offered) == 1 or int8_is_validated(cards)
-    }
-    measured = [
-        CandidateTiming(runtime, p, cores, failure=UNPROVEN)
-        for p in offered
-        if p not in able
-        for runtime in installed_runtimes()
-    ]
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        bench = _Bench(
-            able,
-            drawn_photograph(Path(scratch) / "fundus.png", note),
-            Path(scratch),
-            yardstick,
-            note,
-        )
-        # One number of threads after the other: a small board has no memory for all the processes at once.
-        for threads in numbers_of_threads(cores):
-            measured += bench.compare(
-                [Spot(runtime, p, threads) for p in able for runtime in installed_runtimes()]
-            )
-    rule = Spot(resolve_runtime("auto"), choose_precision(cards, cpu.cpu_features())[0], cores)
-    best = fastest(measured, rule)
-    return TunedSetup(
-        TuningKey.here(cards), best.runtime, best.precision, best.threads, tuple(measured)
-    )
+    files = available_precisions(model)
+    cards = {precision: file.card for precision, file in files.items()}
+    cores = cpu.usable_cores()
+    rule = Setup(resolve_runtime("auto"), choose_precision(cards, cpu.cpu_features())[0], cores)
+    timings: list[CandidateTiming] = []
+    if "int8" in files and len(files) > 1 and not int8_is_validated(cards):
+        del files["int8"]
+        for runtime in installed_runtimes():
+            timings.append(CandidateTiming(runtime, "int8", cores, failure=NOT_VALIDATED))
+    baseline = Setup("onnxruntime", next(iter(files)), cores)
+    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+        photograph = write_photograph(Path(folder) / "fundus.png", show)
+        # One number of threads at a time: a small board has no memory for all processes at once.
+        for threads in thread_counts(cores):
+            setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
+            timings += _time_setups(baseline, setups, files, photograph, show)
+    best = select_fastest(timings, rule)
+    key = TuningKey.here(cards)
+    return TunedSetup(key, best.runtime, best.precision, best.threads, tuple(timings))
 
 
-def numbers_of_threads(cores: int) -> tuple[int, ...]:
-    """Every core, half of them, and so on down to one."""
-    return (cores, *numbers_of_threads(cores // 2)) if cores > 1 else (1,)
+def thread_counts(cores: int) -> tuple[int, ...]:
+    """Return every core, half of them, and so on down to one."""
+    return (cores, *thread_counts(cores // 2)) if cores > 1 else (1,)
 
 
-def fastest(measured: Sequence[CandidateTiming], rule: Spot) -> CandidateTiming:
-    """The fastest that agrees; of those that are equally fast what the pure rule takes, else the more exact file.
+def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> CandidateTiming:
+    """Select the fastest candidate that did not fail.
+
+    Of equally fast ones: the setup of the rule, else higher precision, then fewer threads.
+
+    Args:
+        timings: the candidates.
+        rule: what `auto` selects without tuning.
 
     Raises:
-        SurroundingsError: none works.
+        SystemSetupError: all candidates failed.
     """
-    able = [(each.ratio, each) for each in measured if not each.failure and each.ratio is not None]
-    if not able:
-        raise SystemSetupError(
-            "no candidate can compute the model here: `edgeseg doctor` tells why"
-        )
-    limit = min(ratio for ratio, _ in able) * NOISE
+    ratios = {k: each.ratio for k, each in enumerate(timings) if each.ratio and not each.failure}
+    if not ratios:
+        raise SystemSetupError("no setup works on this device. Run `edgeseg doctor` for details.")
+    limit = min(ratios.values()) * EQUAL_RATIO
 
-    def order(pair: tuple[float, CandidateTiming]) -> tuple[bool, int, int, float]:
-        time, each = pair
-        differs = (each.runtime, each.precision, each.threads) != (
-            rule.runtime,
-            rule.precision,
-            rule.threads,
-        )
-        return differs, get_args(Precision).index(each.precision), each.threads, time
+    def order(k: int) -> tuple[bool, int, int, float]:
+        entry = timings[k]
+        setup = Setup(entry.runtime, entry.precision, entry.threads)
+        exactness = get_args(Precision).index(entry.precision)
+        return setup != rule, exactness, entry.threads, ratios[k]
 
-    return min((pair for pair in able if pair[0] <= limit), key=order)[1]
+    return timings[min((k for k in ratios if ratios[k] <= limit), key=order)]
 
 
-def judged(measured: CandidateTiming) -> CandidateTiming:
-    """With its failure, where too many pixels differ from the yardstick's."""
-    most = MAX_MASK_CHANGE[measured.precision]
-    if measured.failure or measured.flipped is None or measured.flipped <= most:
-        return measured
-    said = f"its mask differs from the yardstick's in {measured.flipped:.2%} of the field of view, at most {most:.1%} may"
-    return replace(measured, failure=said)
+def mask_failure(precision: Precision, change: float) -> str:
+    """Return why a mask is too different from the baseline's; "" if it is not.
+
+    Args:
+        precision: precision of the candidate.
+        change: share of the field of view's pixels that differ.
+    """
+    limit = MAX_MASK_CHANGE[precision]
+    if change <= limit:
+        return ""
+    return f"{change:.2%} of mask pixels differ from the baseline, limit {limit:.1%}"
 
 
-class _Bench:
-    """What the candidates are measured with."""
-
-    def __init__(
-        self,
-        files: Mapping[Precision, ModelFile],
-        photograph: Path,
-        scratch: Path,
-        yardstick: Spot,
-        note: Note,
-    ) -> None:
-        self.files, self.photograph, self.scratch = files, photograph, scratch
-        self.yardstick, self.note = yardstick, note
-        self.expected: Path | None = None
-
-    def compare(self, spots: Sequence[Spot]) -> Iterator[CandidateTiming]:
-        """Candidates against the yardstick, in turns; each in a process of its own."""
-        first = _Running(self.yardstick, self)
-        running = [first]
-        try:
-            if first.failure:
-                raise SystemSetupError(
-                    f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
-                )
-            self.expected = first.mask
-            running += [_Running(spot, self) for spot in spots if spot != self.yardstick]
-            self._take_turns(running)
-            if first.failure:
-                raise SystemSetupError(
-                    f"the yardstick, {self.yardstick}, cannot be computed: {first.failure}"
-                )
-            return iter([each.measured(first) for each in running if each.spot in spots])
-        finally:
-            for each in running:
-                each.close()
-
-    def _take_turns(self, running: Sequence[_Running]) -> None:
-        """A B C A B C: where the clock drifts, it drifts for all."""
-        for _ in range(WARMUP):
-            for each in running:
-                each.turn()
-        slowest = max((each.times[-1] for each in running if each.times), default=1.0)
-        rounds = max(
-            FEWEST_ROUNDS,
-            min(MOST_ROUNDS, int(SECONDS_A_CANDIDATE * 1e3 / (2 * max(slowest, 1e-3)))),
-        )
-        for each in running:
-            each.times.clear()
-        for number in range(rounds):
-            self.note(f"round {number + 1} of {rounds}")
-            for each in running:
-                each.turn()
+def mask_change(mask: Path, expected: Path) -> float:
+    """Return the share of the field of view's pixels that differ between two files of a worker."""
+    vessels, fov = np.load(mask, allow_pickle=False)
+    expected_vessels, _ = np.load(expected, allow_pickle=False)
+    changed = int(np.count_nonzero(vessels != expected_vessels))
+    return changed / max(1, int(np.count_nonzero(fov)))
 
 
-class _Running:
-    """A candidate's process, and what was measured so far."""
+def _time_setups(
+    baseline: Setup,
+    setups: Sequence[Setup],
+    files: Mapping[Precision, ModelFile],
+    photograph: Path,
+    show: ShowProgress,
+) -> list[CandidateTiming]:
+    """Time setups against the baseline, in turns, each in its own process."""
+    candidates: dict[Setup, _Candidate] = {}
+    try:
+        for setup in dict.fromkeys((baseline, *setups)):
+            show(f"loading {setup}")
+            candidates[setup] = _Candidate(setup, files[setup.precision].path, photograph)
+        _time_rounds(list(candidates.values()), show)
+        first = candidates[baseline]
+        if first.failure:
+            raise SystemSetupError(f"the baseline ({baseline}) failed: {first.failure}")
+        return [candidates[setup].result(first) for setup in setups]
+    finally:
+        for candidate in candidates.values():
+            candidate.process.close()
 
-    def __init__(self, spot: Spot, bench: _Bench) -> None:
-        self.spot, self.failure, self.compute = spot, "", ""
-        self.flipped: float | None = None
+
+def _time_rounds(candidates: Sequence[_Candidate], show: ShowProgress) -> None:
+    """Time the candidates in turn (A B C A B C): a drifting clock drifts for all of them."""
+    rounds = MAX_ROUNDS
+    for number in range(-WARMUP, MAX_ROUNDS):
+        if number == 0:
+            slowest_ms = max(max(candidate.times, default=1.0) for candidate in candidates)
+            fitting = int(SECONDS_PER_CANDIDATE * 1e3 / (2 * slowest_ms))
+            rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, fitting))
+            for candidate in candidates:
+                candidate.times.clear()
+        if number >= rounds:
+            break
+        show(f"round {number + 1} of {rounds}")
+        for candidate in candidates:
+            candidate.time_round()
+
+
+class _Candidate:
+    """A setup's process and its measurements so far."""
+
+    def __init__(self, setup: Setup, file: Path, photograph: Path) -> None:
+        self.setup = setup
+        self.failure = self.compute = ""
         self.times: list[float] = []
-        self.mask = bench.scratch / f"{spot.runtime}.{spot.precision}.{spot.threads}.npy"
-        self._process = WorkerProcess(PATIENCE_S)
-        bench.note(f"loading {spot}")
+        self.mask = photograph.with_name(f"{setup}.npy")
+        self.process = WorkerProcess(TIMEOUT_S)
+        arguments = {**setup._asdict(), "file": str(file), "photograph": str(photograph)}
+        arguments.pop("precision")
         try:
-            self._process.ask(self._load(bench))
-            self.compute = self._process.ask({"do": "mask", "output": str(self.mask)}).text(
-                "compute"
-            )
-            self.flipped = flips(self.mask, bench.expected or self.mask)
-        except (RowError, ValueError, OSError) as error:
-            self.failure = str(error)
-
-    def _load(self, bench: _Bench) -> dict[str, object]:
-        file, photographs = str(bench.files[self.spot.precision].path), [str(bench.photograph)]
-        return {"do": "load", **asdict(self.spot), "file": file, "photographs": photographs}
-
-    def turn(self) -> None:
-        """One timed frame, unless it failed before."""
-        if self.failure:
-            return
-        try:
-            self.times.append(self._process.ask({"do": "network"}).number("network"))
+            self.process.call("load", ModelFacts, arguments)
+            self.compute = self.process.call("write_mask", str, {"output": str(self.mask)})
         except (RowError, ValueError) as error:
             self.failure = str(error)
 
-    def measured(self, first: _Running) -> CandidateTiming:
-        """Its figures."""
-        spot = self.spot
-        found = CandidateTiming(
-            spot.runtime, spot.precision, spot.threads, self.compute, failure=self.failure
-        )
+    def time_round(self) -> None:
+        """Time one frame, unless the candidate failed before."""
+        if not self.failure:
+            try:
+                self.times.append(self.process.call("time_network", float))
+            except (RowError, ValueError) as error:
+                self.failure = str(error)
+
+    def result(self, baseline: _Candidate) -> CandidateTiming:
+        """Return the measurements."""
         if self.failure:
-            return found
-        against = ratio(self.times, first.times)
-        return judged(
-            replace(found, flipped=self.flipped, network_ms=median(self.times), ratio=against)
+            return CandidateTiming(*self.setup, self.compute, failure=self.failure)
+        ratio = median_ratio(self.times, baseline.times)
+        change = mask_change(self.mask, baseline.mask)
+        failure = mask_failure(self.setup.precision, change)
+        return CandidateTiming(
+            *self.setup, self.compute, median(self.times), ratio, change, failure
         )
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.close()
-
-
-def flips(mask: Path, expected: Path) -> float:
-    """Share of the field of view's pixels that differ, of two files that a worker wrote."""
-    (one, fov), (other, _) = (
-        np.load(mask, allow_pickle=False),
-        np.load(expected, allow_pickle=False),
-    )
-    return int(np.count_nonzero(one != other)) / max(1, int(np.count_nonzero(fov)))

@@ -1,28 +1,30 @@
-# The README's two commands. They need Python and make, install nothing outside this folder, and start afresh each time.
-#   make demo                      draw a photograph, find its vessels (no torch)
-#   make test                      the whole suite (torch included)
-#   make demo PYTHON=python3.12    with another Python
-#   make baseline                  measure the shipped models anew: benchmarks/baseline.json, after `make test`
+# The README's two commands. They need Python and make, install nothing outside this folder, and
+# use a new virtual environment each time.
+#   make demo                      install the device package and segment a synthetic photograph
+#   make test                      install everything and run the tests, except ARM64
+#   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
+#   make baseline                  measure the shipped models into benchmarks/baseline.json, after `make test`
+#   make demo PYTHON=python3.12    use another Python
 PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
 
-# Written for any Python, so that an old one can read it and say so.
+# Valid in any Python version, so that an old one reports what is wrong.
 define CHECK_PYTHON
 import sys
 version = "%d.%d" % sys.version_info[:2]
 if sys.version_info < (3, 10):
-    sys.exit("edgeseg needs Python 3.10 or newer; $(PYTHON) is %s. Name another: make $(MAKECMDGOALS) PYTHON=python3.11" % version)
+    sys.exit("edgeseg needs Python 3.10 or newer; $(PYTHON) is %s. Choose another: make $(MAKECMDGOALS) PYTHON=python3.11" % version)
 try:
     import ensurepip, venv
 except ImportError:
-    sys.exit("$(PYTHON) cannot make virtual environments. This installs what it lacks:\n"
+    sys.exit("$(PYTHON) cannot create virtual environments. Install the missing package:\n"
              "    sudo apt-get install -y python%s-venv" % version)
 endef
 export CHECK_PYTHON
 
-# $(call fresh,FOLDER,WHAT): a new virtual environment that holds WHAT; the versions are those that CI tries.
-# In the environment, not as -c, because only so do they also reach the build of our own wheel.
+# $(call fresh,FOLDER,WHAT): a new virtual environment with WHAT, in the versions that CI uses. The constraints
+# are environment variables and not -c, because only so do they also apply to building our own wheel.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
@@ -30,7 +32,7 @@ define fresh
 	    $(1)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2)
 endef
 
-.PHONY: help demo test baseline
+.PHONY: help demo test test-arm64 baseline
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,12 +47,15 @@ demo:
 
 test:
 	$(call fresh,.venv-test,-e '.[dev]')
-	$(TEST)/python -m pytest $(PYTEST_ARGS)
+	$(TEST)/python -m pytest -m "not arm64" -n auto --dist loadfile $(PYTEST_ARGS)
 
-# The gate's baseline: every shipped file in ONNX Runtime. Its times only serve as ratios, so few rounds do.
+test-arm64:
+	$(TEST)/python -m pytest -m arm64 $(PYTEST_ARGS)
+
+# Baseline of the gate: every shipped file in ONNX Runtime. Its latencies only serve as ratios, so few rounds do.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
-	    --data "drive:$${EDGESEG_DATA:?names the folder that holds DRIVE and STARE}/DRIVE" \
+	    --data "drive:$${EDGESEG_DATA:?name the folder that contains DRIVE and STARE}/DRIVE" \
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json

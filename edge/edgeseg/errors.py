@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+PhotoErrorCode: TypeAlias = Literal[
+    "no_fundus",
+    "undecodable",
+    "too_large",
+    "unreadable",
+    "name_collision",
+    "not_overwritten",
+    "unreadable_source",
+]
+"""Why a photograph failed; the result record lists what each code means."""
+
 
 class EdgesegError(Exception):
     """Something the user can mend: says what was wrong, with which file, and what to do."""
@@ -21,9 +34,18 @@ class UsageError(EdgesegError):
 
 
 class PhotoError(EdgesegError):
-    """A photograph cannot be read or holds no fundus."""
+    """A photograph cannot be read or shows no retina.
+
+    Args:
+        message: what is wrong, with which file, and what to do.
+        code: the same as a word for programs.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, code: PhotoErrorCode = "undecodable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CheckError(EdgesegError):

@@ -30,7 +30,7 @@ from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import FovMethod
 
-Reason: TypeAlias = Literal["no fundus", "blurred", "dark", "small", "cropped"]
+Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
 
 LEAST_FOCUS = 0.23
 LEAST_BRIGHTNESS = 60.0
@@ -69,7 +69,7 @@ class FrameQuality(NamedTuple):
     def reasons(self) -> tuple[Reason, ...]:
         """Why it is ungradable; none where it is gradable."""
         if self.focus is None or self.brightness is None:
-            return ("no fundus",)
+            return ("no_fundus",)
         found: dict[Reason, bool] = {
             "blurred": self.focus < LEAST_FOCUS,
             "dark": self.brightness < LEAST_BRIGHTNESS,

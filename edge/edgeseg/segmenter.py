@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -16,14 +17,19 @@ import numpy.typing as npt
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
+from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.selection import select_model
 from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
 from edgeseg.preprocessing.prepare import Placement, Prepared, prepare
 from edgeseg.quality import FrameQuality, assess_for_model
 from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, load_runtime
+from edgeseg.system.files import make_folder, write_atomically
 from edgeseg.system.stage_timer import StageTimer
+
+if TYPE_CHECKING:
+    from edgeseg.run.results.record import ResultRecord
 
 PhotoLike: TypeAlias = "npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes"
 """An RGB uint8 array (H, W, 3), a path, or the bytes of an image file."""
@@ -114,6 +120,48 @@ class Segmentation:
         """Vessel probability threshold that the mask was made with."""
         return self.segmenter.threshold
 
+    def overlay(self) -> Photo:
+        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
+        return draw_overlay(self.photo, self.mask)
+
+    def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
+        """Write `STEM_vessels.png` and `STEM_overlay.png`.
+
+        Args:
+            directory: folder for the files; created if it does not exist.
+            stem: beginning of the file names.
+
+        Returns:
+            Paths of the mask and of the overlay.
+
+        Raises:
+            SystemSetupError: The files cannot be written.
+        """
+        folder = Path(directory)
+        make_folder(folder)
+        mask = folder / f"{stem}_vessels.png"
+        overlay = folder / f"{stem}_overlay.png"
+        write_atomically(mask, encode_png(self.mask))
+        write_atomically(overlay, encode_png(self.overlay()))
+        return mask, overlay
+
+    def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:
+        """Return one result record per field of view, as `edgeseg run --json` prints them.
+
+        Args:
+            source: path or name of the photograph.
+        """
+        from edgeseg.run.frame import Frame  # noqa: PLC0415 - `edgeseg.run` imports this module
+        from edgeseg.run.results.record_builder import RecordBuilder, with_files  # noqa: PLC0415
+
+        builder = RecordBuilder(self.segmenter)
+        frame = Frame(source, Path(source).stem, bytes)
+        records: list[ResultRecord] = []
+        for index, result in enumerate(self.fields, 1):
+            record = builder.segmented(frame, result, index, len(self.fields))
+            records.append(with_files(record, {}, self.timings))
+        return tuple(records)
+
     @cached_property
     def _largest(self) -> int:
         areas = [cv2.countNonZero(result.fov.mask) for result in self.inferred]
@@ -139,7 +187,7 @@ class Segmenter:
         card: metadata of the model file.
         runtime: loaded network.
         runtime_name: name of the runtime.
-        provider: execution provider as given.
+        provider: execution provider of ONNX Runtime; None for other runtimes.
         threads: number of CPU threads.
         threshold: vessel probability threshold.
 
@@ -168,12 +216,14 @@ class Segmenter:
         self.card = selection.file.card
         self.threads = selection.threads
         self.threshold = self.card.threshold if threshold is None else threshold
-        self.provider = provider
         if isinstance(runtime, str):
             size = self.card.preprocessing.size
             runtime = load_runtime(self.file.path, size, selection.runtime, self.threads, provider)
         self.runtime: Runtime = runtime
         self.runtime_name = runtime.name
+        if provider is None and self.runtime_name == "onnxruntime":
+            provider = "cpu"
+        self.provider = provider
         self._buffers = threading.local()
 
     def segment(
@@ -263,6 +313,18 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer()
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """SHA-256 of the model file, in hexadecimal.
+
+        Raises:
+            ModelError: The file cannot be read any more.
+        """
+        try:
+            return hashlib.sha256(self.file.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"{self.file.path}: cannot be read ({error.strerror})") from error
 
     def _buffer(self) -> ResizeBuffer:
         """Return this thread's buffer: a shared one would mix the masks of two threads."""

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import encode_png
-from edgeseg.run.results.frame_result import SCHEMA
+from edgeseg.run.results.columns import json_schema
 from edgeseg.run.sources.video import Video
 from edgeseg.synthetic import generate_photo
 from edgeseg.system.signals import StopRequest
@@ -43,7 +43,7 @@ def scenes(eyes: list[Photo]) -> list[tuple[str, Photo]]:
         for shift in (0, 5, 9)
     ]
     noise = np.random.default_rng(0)
-    empty = [("no fundus", noise.integers(0, 4, eyes[0].shape, np.uint8)) for _ in range(3)]
+    empty = [("no_fundus", noise.integers(0, 4, eyes[0].shape, np.uint8)) for _ in range(3)]
     frozen = [("frozen", moving[-1][1])] * 4
     return [
         (name, np.asarray(image, np.uint8))
@@ -87,9 +87,7 @@ def schema() -> Callable[[object], object]:
     fastjsonschema = pytest.importorskip(
         "fastjsonschema", reason="validating needs fastjsonschema (extra 'dev')"
     )
-    return cast(
-        "Callable[[object], object]", fastjsonschema.compile(json.loads(SCHEMA.read_text()))
-    )
+    return cast("Callable[[object], object]", fastjsonschema.compile(json_schema()))
 
 
 def kind(line: dict[str, object]) -> str:
@@ -97,9 +95,7 @@ def kind(line: dict[str, object]) -> str:
     judged = cast("dict[str, object]", line["quality"])
     reasons = cast("list[str]", judged["reasons"])
     if line["repeats"]:
-        assert any(
-            str(warning).startswith("frozen") for warning in cast("list[str]", line["warnings"])
-        )
+        assert line["status"] == "skipped" or "frozen_frame" in cast("list[str]", line["warnings"])
         return "frozen"
     return ",".join(reasons) or "good"
 
@@ -107,7 +103,7 @@ def kind(line: dict[str, object]) -> str:
 def told_apart(lines: list[dict[str, object]], scenes: list[tuple[str, Photo]]) -> None:
     # The empty frames' noise is nearly the same in each: they may be told as frozen too.
     for line, (name, _) in zip(lines, scenes, strict=True):
-        assert kind(line) == name or (name == "no fundus" and line["skipped"] == "no fundus")
+        assert kind(line) == name or (name == "no_fundus" and line["reasons"] == ["no_fundus"])
 
 
 @pytest.mark.parametrize(("ending", "codec"), [(".mp4", "mp4v"), (".avi", "MJPG")])
@@ -123,7 +119,7 @@ def test_a_video_s_lines_tell_its_stretches_apart(
     assert [line["frame"] for line in lines] == list(range(1, len(scenes) + 1))
     assert lines[12]["position_s"] == 1.0
     (result,) = (tmp_path / "out").iterdir()
-    assert lines[0]["video"] == str(result)
+    assert cast("dict[str, str]", lines[0]["files"])["video"] == str(result)
     capture = cv2.VideoCapture(str(result))
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == len(scenes)
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12)
@@ -169,7 +165,7 @@ def test_a_damaged_frame_is_told_and_the_stream_goes_on(
     stream = whole[0] + whole[1][: len(whole[1]) // 2] + whole[2] + whole[3]
     done = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=stream)
     assert done.exit_code == 0, done.output
-    assert [("error" in line) for line in lines_of(done)] == [False, True, False, False]
+    assert [line["status"] == "failed" for line in lines_of(done)] == [False, True, False, False]
     assert done.stderr.count("frame 2") == 1
 
 
@@ -181,10 +177,8 @@ def test_frames_and_resume_of_a_video(tiny_model: Path, eyes: list[Photo], tmp_p
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         f"clip_{n:06}_vessels.png" for n in range(1, 5)
     }
-    assert all("skipped" not in line for line in first)
-    assert [line["skipped"] for line in lines_of(run(tiny_model, *arguments))] == [
-        "done before"
-    ] * 4
+    assert all("reused" not in line for line in first)
+    assert [line["reused"] for line in lines_of(run(tiny_model, *arguments))] == [True] * 4
 
 
 def test_what_is_no_video_is_an_error_and_the_rest_goes_on(
@@ -196,7 +190,7 @@ def test_what_is_no_video_is_an_error_and_the_rest_goes_on(
         tiny_model, tmp_path / "broken.mp4", tmp_path / "eye.png", "-o", tmp_path / "out", "--json"
     )
     assert done.exit_code == 3
-    assert ["error" in line for line in lines_of(done)] == [False, True]
+    assert [line["status"] == "failed" for line in lines_of(done)] == [False, True]
     assert "broken.mp4" in done.stderr and "1 of 2" in done.stderr
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
         "eye_vessels.png",
@@ -217,8 +211,8 @@ def test_ungradable_photographs_are_marked_and_can_be_skipped(
         False,
     ]
     done = run(tiny_model, folder, "-o", tmp_path / "some", "--skip-ungradable")
-    assert done.exit_code == 0 and "skipped" not in done.stderr
-    assert "ungradable: dark" in done.stdout
+    assert done.exit_code == 0 and "1 skipped" in done.stderr
+    assert "dark" in done.stdout
     assert {file.name for file in (tmp_path / "some").iterdir()} == {
         "good_vessels.png",
         "good_overlay.png",
@@ -249,8 +243,8 @@ def test_signals_close_a_stream_s_video(
         process.send_signal(number)  # while it waits for more of the stream
         said = 1 + len(process.stdout.readlines())
         assert process.wait(timeout=60) == code
-    assert [str(file) for file in tmp_path.iterdir()] == [first["video"]]
-    assert cv2.VideoCapture(first["video"]).get(cv2.CAP_PROP_FRAME_COUNT) >= said
+    assert [str(file) for file in tmp_path.iterdir()] == [first["files"]["video"]]
+    assert cv2.VideoCapture(first["files"]["video"]).get(cv2.CAP_PROP_FRAME_COUNT) >= said
 
 
 def test_a_watched_folder(tiny_model: Path, eyes: list[Photo], tmp_path: Path) -> None:
@@ -266,7 +260,7 @@ def test_a_watched_folder(tiny_model: Path, eyes: list[Photo], tmp_path: Path) -
         time.sleep(1.5)
         (folder / "b.png").write_bytes(data)
         told = json.loads(process.stdout.readline())
-        assert told["source"] == str(folder / "b.png") and "error" not in told
+        assert told["source"] == str(folder / "b.png") and told["status"] == "ok"
         process.terminate()
         assert process.wait(timeout=60) == 0
     with start(tiny_model, *arguments) as process:
@@ -274,6 +268,6 @@ def test_a_watched_folder(tiny_model: Path, eyes: list[Photo], tmp_path: Path) -
         again = [json.loads(process.stdout.readline()) for _ in range(2)]
         process.terminate()
         assert process.wait(timeout=60) == 0
-    assert [line["skipped"] for line in again] == ["done before"] * 2
+    assert [line["reused"] for line in again] == [True] * 2
     names = {f"{stem}_{part}.png" for stem in "ab" for part in ("vessels", "overlay")}
     assert {file.name for file in (tmp_path / "out").iterdir()} == names

@@ -1,9 +1,12 @@
-"""Photograph in, vessels out: the contract, and model files that do not keep theirs."""
+"""Segmenter: the contract, and model files that violate theirs."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,11 @@ import pytest
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.photo import encode_png, read_mask, read_photo
 from edgeseg.models.card import ModelCard
 from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.quality import assess_quality
+from edgeseg.segmenter import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 
@@ -31,7 +36,7 @@ def segmenter(tiny_model: Path) -> Segmenter:
     return Segmenter(tiny_model, threads=1)
 
 
-def test_a_segmentation_is_at_the_photographs_own_size(
+def test_segment_returns_mask_and_probability_at_photo_size(
     segmenter: Segmenter, drawn: SyntheticPhoto
 ) -> None:
     before = drawn.photo.copy()
@@ -48,7 +53,56 @@ def test_a_segmentation_is_at_the_photographs_own_size(
     assert found.fov.mask.shape == (260, 300)
 
 
-def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
+def test_segmentation_has_one_field_with_quality(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
+    found = segmenter.segment(drawn.photo)
+    (result,) = found.fields
+    assert result.probability.shape == (128, 128)
+    assert result.quality == found.quality == assess_quality(drawn.photo, found.fov)
+    assert result.vessel_density == found.vessel_density
+    assert len(repr(found)) < 1000
+
+
+def test_segmentation_records_describe_photograph_and_model(
+    segmenter: Segmenter, drawn: SyntheticPhoto, tiny_model: Path
+) -> None:
+    (record,) = segmenter.segment(drawn.photo).records("visit/eye.png")
+    assert (record.source, record.frame, record.fov_index) == ("visit/eye.png", 1, 1)
+    assert (record.width, record.height, record.status) == (300, 260, "ok")
+    assert record.model_sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    assert record.provider == "cpu"
+
+
+def test_segmentation_save_writes_mask_and_overlay(
+    segmenter: Segmenter, drawn: SyntheticPhoto, tmp_path: Path
+) -> None:
+    found = segmenter.segment(drawn.photo)
+    mask, overlay = found.save(tmp_path / "new", "eye")
+    assert mask.name == "eye_vessels.png"
+    assert np.array_equal(read_mask(mask), found.mask)
+    assert np.array_equal(read_photo(overlay), found.overlay())
+
+
+def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
+    (result,) = segmenter.segment(drawn.photo).inferred
+    other = replace(result, mask=np.flipud(result.mask))
+    joined = join_masks((result, other))
+    assert np.array_equal(joined > 0, (result.mask > 0) | (other.mask > 0))
+
+
+def test_segmenter_shared_by_threads_gives_each_its_own_mask(segmenter: Segmenter) -> None:
+    photos = [generate_photo(seed, 300).photo for seed in range(4)]
+    expected = [segmenter.segment(photo).mask for photo in photos]
+    with ThreadPoolExecutor(4) as pool:
+        masks = list(pool.map(lambda k: segmenter.segment(photos[k % 4]).mask, range(80)))
+    for number, mask in enumerate(masks):
+        assert np.array_equal(mask, expected[number % 4])
+
+
+def test_segmentation_mask_probability_and_density_agree(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
     found = segmenter.segment(drawn.photo)
     inside = found.fov.mask > 0
     assert found.threshold == 0.5
@@ -61,7 +115,7 @@ def test_the_parts_of_a_segmentation_agree(segmenter: Segmenter, drawn: Syntheti
     assert all(isinstance(lap, float) and lap >= 0 for lap in found.timings.values())
 
 
-def test_path_bytes_and_array_are_one_photograph(
+def test_segment_path_bytes_and_array_give_equal_masks(
     segmenter: Segmenter, drawn: SyntheticPhoto, tmp_path: Path
 ) -> None:
     data, file = encode_png(drawn.photo), tmp_path / "fundus.png"
@@ -71,13 +125,17 @@ def test_path_bytes_and_array_are_one_photograph(
         assert np.array_equal(segmenter.segment(photo).mask, expected)
 
 
-def test_views_and_repeats_give_the_same(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
+def test_segment_non_contiguous_view_gives_equal_probability(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
     bgr = np.ascontiguousarray(drawn.photo[..., ::-1])
     first, second = segmenter.segment(drawn.photo), segmenter.segment(bgr[..., ::-1])
     assert np.array_equal(first.probability, second.probability)
 
 
-def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: SyntheticPhoto) -> None:
+def test_segment_higher_threshold_marks_fewer_pixels(
+    tiny_model: Path, drawn: SyntheticPhoto
+) -> None:
     masks = [
         Segmenter(tiny_model, threads=1, threshold=t).segment(drawn.photo).mask > 0
         for t in (0, 0.5, 1)
@@ -86,12 +144,12 @@ def test_the_threshold_can_be_chosen(tiny_model: Path, drawn: SyntheticPhoto) ->
     assert not (masks[1] & ~masks[0]).any()
 
 
-def test_a_threshold_of_0_fills_the_field_of_view(tiny_model: Path, drawn: SyntheticPhoto) -> None:
+def test_segment_threshold_0_fills_field_of_view(tiny_model: Path, drawn: SyntheticPhoto) -> None:
     found = Segmenter(tiny_model, threads=1, threshold=0).segment(drawn.photo)
     assert np.array_equal(found.mask, found.fov.mask)
 
 
-def test_a_known_field_of_view_is_taken(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
+def test_segment_given_field_of_view_is_used(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     fov = segmenter.segment(drawn.photo).fov
     assert segmenter.segment(drawn.photo, fov=fov).fov is fov
     with pytest.raises(UsageError, match="260"):
@@ -99,24 +157,26 @@ def test_a_known_field_of_view_is_taken(segmenter: Segmenter, drawn: SyntheticPh
 
 
 @pytest.mark.parametrize("name", ["Segmenter", "Segmentation"])
-def test_the_package_offers(name: str) -> None:
+def test_package_exports_class(name: str) -> None:
     assert name in edgeseg.__all__
     assert isinstance(getattr(edgeseg, name), type)
 
 
 @pytest.mark.parametrize("threads", [0, -2])
-def test_threads_must_be_positive(tiny_model: Path, threads: int) -> None:
+def test_segmenter_threads_below_1_raise_usage_error(tiny_model: Path, threads: int) -> None:
     with pytest.raises(UsageError, match="threads"):
         Segmenter(tiny_model, threads=threads)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
-def test_a_threshold_is_a_probability(tiny_model: Path, threshold: float) -> None:
+def test_segmenter_threshold_outside_0_to_1_raises_usage_error(
+    tiny_model: Path, threshold: float
+) -> None:
     with pytest.raises(UsageError, match="threshold"):
         Segmenter(tiny_model, threshold=threshold)
 
 
-def test_an_unknown_runtime_lists_what_there_is(tiny_model: Path) -> None:
+def test_segmenter_unknown_runtime_names_installed_ones(tiny_model: Path) -> None:
     with pytest.raises(SystemSetupError, match="onnxruntime"):
         Segmenter(tiny_model, runtime="tpu")  # type: ignore[arg-type]
 
@@ -134,7 +194,9 @@ def test_an_unknown_runtime_lists_what_there_is(tiny_model: Path) -> None:
     ],
     ids=["empty", "text", "no file", "black", "grey", "float", "no pixels"],
 )
-def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | str) -> None:
+def test_segment_invalid_photograph_raises_one_line_photo_error(
+    segmenter: Segmenter, photo: bytes | str
+) -> None:
     with pytest.raises(PhotoError) as error:
         segmenter.segment(photo, "the third frame")
     assert "\n" not in str(error.value)
@@ -157,7 +219,7 @@ def test_what_is_no_photograph_is_refused(segmenter: Segmenter, photo: bytes | s
     ],
     ids=["plain", "frame", "before"],
 )
-def test_other_ways_to_feed_a_model(
+def test_segment_with_other_preprocessing_gives_mask_at_photo_size(
     make_model: Callable[[str, PreprocessingConfig], Path],
     drawn: SyntheticPhoto,
     how: PreprocessingConfig,
@@ -201,7 +263,7 @@ FLOAT: tuple[str, dict[str, object]] = ("Cast", {"to": 1})
 MEAN: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [3], "keepdims": 0})
 
 
-def refusal(file: Path, photo: SyntheticPhoto) -> str:
+def rejection(file: Path, photo: SyntheticPhoto) -> str:
     with pytest.raises(ModelError) as error:
         Segmenter(file, runtime="onnxruntime", threads=1).segment(photo.photo)
     assert str(file) in str(error.value)
@@ -209,39 +271,39 @@ def refusal(file: Path, photo: SyntheticPhoto) -> str:
     return str(error.value)
 
 
-def test_a_network_that_gives_nan_is_refused(
+def test_segment_network_with_nan_output_raises_model_error(
     tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
 ) -> None:
     file = onnx_file(tmp_path, card, [FLOAT, MEAN, ("Neg", {}), ("Sqrt", {})], 128)
-    assert "NaN" in refusal(file, drawn)
+    assert "NaN" in rejection(file, drawn)
 
 
-def test_a_network_that_gives_no_probability_is_refused(
+def test_segment_network_without_probability_raises_model_error(
     tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
 ) -> None:
-    assert "0 to 1" in refusal(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
+    assert "0 to 1" in rejection(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
 
 
-def test_an_output_of_another_size_is_refused(
+def test_segment_output_of_other_size_raises_model_error(
     tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
 ) -> None:
     turned: tuple[str, dict[str, object]] = ("Transpose", {"perm": [0, 3, 1, 2]})
     smaller: tuple[str, dict[str, object]] = ("AveragePool", {"kernel_shape": [2, 2]})
     mean: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [1], "keepdims": 0})
     file = onnx_file(tmp_path, card, [FLOAT, turned, smaller, mean, ("Sigmoid", {})], "side")
-    assert "(1, 127, 127)" in refusal(file, drawn)
+    assert "(1, 127, 127)" in rejection(file, drawn)
 
 
-def test_a_graph_that_fails_when_it_is_computed_is_refused(
+def test_segment_graph_that_fails_at_run_time_raises_model_error(
     tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
     file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
-    assert "cannot compute it" in refusal(file, drawn)
+    assert "cannot compute it" in rejection(file, drawn)
     assert capfd.readouterr().err == ""
 
 
-def test_a_graph_of_another_size_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+def test_segmenter_graph_of_other_size_raises_model_error(tmp_path: Path, tiny_model: Path) -> None:
     data = tiny_model.read_bytes()
     assert data.count(b'"size": 128') == 1
     (tmp_path / "x.onnx").write_bytes(data.replace(b'"size": 128', b'"size": 256'))
@@ -249,7 +311,7 @@ def test_a_graph_of_another_size_is_refused(tmp_path: Path, tiny_model: Path) ->
         Segmenter(tmp_path / "x.onnx")
 
 
-def test_a_graph_that_does_not_load_is_refused_in_one_line(
+def test_segmenter_graph_that_does_not_load_raises_one_line_error(
     write_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load it") as error:
@@ -258,7 +320,7 @@ def test_a_graph_that_does_not_load_is_refused_in_one_line(
     assert capfd.readouterr().err == ""
 
 
-def test_a_damaged_graph_is_refused_or_computed(
+def test_segmenter_damaged_graph_raises_model_error_or_computes(
     tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
 ) -> None:
     data, rng = tiny_model.read_bytes(), np.random.default_rng(0)
@@ -274,7 +336,7 @@ def test_a_damaged_graph_is_refused_or_computed(
             assert found.mask.shape == (260, 300)
 
 
-def test_a_model_is_found_beside_its_precisions(
+def test_segmenter_finds_model_by_name_and_precision(
     tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
 ) -> None:
     shutil.copy(tiny_model, tmp_path / "mine.fp32.onnx")

@@ -1,193 +1,127 @@
-"""A run: which sources the command line names, and each of them through the pipeline."""
+"""Run each source through the pipeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
-from edgeseg.run.frame import Frame, Source, timestamp_now
-from edgeseg.run.inputs import check_collisions, collect_inputs, own_results
+from edgeseg.run.frame import Frame, Source
+from edgeseg.run.inputs import Part
+from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import Pipeline
-from edgeseg.run.results.frame_result import FrameResult
+from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
-from edgeseg.run.sources.photographs import Photographs
-from edgeseg.run.stages import DecodedFrame, Maker, RunOptions, SegmentedFrame, Stages
+from edgeseg.run.results.throughput import Throughput
+from edgeseg.run.stages import DecodedFrame, Records, SegmentedFrame, Stages
+from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
 
 if TYPE_CHECKING:
     from edgeseg.run.results.overlay_video import OverlayVideo
-    from edgeseg.run.results.throughput import Throughput
 
-_MOST_WRITERS = 4
-_AHEAD = 1  # decoded photographs that wait; a second one is being decoded
-
-
-def sources_of(
-    inputs: Sequence[str],
-    camera: str | None,
-    watch: Path | None,
-    output: Path,
-    newest: bool,
-    stop: StopRequest,
-) -> Iterator[Source]:
-    """What the command line names, checked, -> the sources: photographs first, what never ends last.
-
-    Raises:
-        UsageError: An input does not exist, or two would write the same file.
-        SurroundingsError: A folder may not be read.
-    """
-    named = collect_inputs(inputs) if inputs else []
-    if skipped := own_results(inputs):
-        print_message(f"left out, a result of an earlier run: {', '.join(map(str, skipped))}")
-    check_collisions(named, output)
-    files = [one for one in named if one.path is not None and not one.is_video]
-    videos = [
-        (one.path, one.name, one.stem) for one in named if one.path is not None and one.is_video
-    ]
-    from_stdin = any(one.path is None for one in named)
-    return _opened(
-        Photographs(files), videos, from_stdin and newest, from_stdin, camera, watch, output, stop
-    )
+_MAX_WRITERS = 4
+_DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decoded
 
 
-def _opened(
-    photographs: Photographs,
-    videos: list[tuple[Path, str, str]],
-    newest: bool,
-    from_stdin: bool,
-    camera: str | None,
-    watch: Path | None,
-    output: Path,
-    stop: StopRequest,
-) -> Iterator[Source]:
-    """Each source when its turn comes; what only some need is loaded then."""
-    if photographs.inputs:
-        yield photographs
-    for path, name, stem in videos:
-        from edgeseg.run.sources.video import Video  # noqa: PLC0415
+class InputCounts(NamedTuple):
+    """How many inputs of a source failed, and how many there were."""
 
-        yield Video(path, name, stem)
-    if from_stdin:
-        yield _standard_input(newest, stop)
-    if camera is not None:
-        from edgeseg.run.sources.camera import Camera  # noqa: PLC0415
-        from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-
-        yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
-    if watch is not None:
-        from edgeseg.run.sources.watched_folder import WatchedFolder  # noqa: PLC0415
-
-        yield WatchedFolder(watch, output, print_message)
+    failed: int
+    total: int
 
 
-def _standard_input(newest: bool, stop: StopRequest) -> Source:
-    from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-    from edgeseg.run.sources.stdin import standard_input  # noqa: PLC0415
+class Runner:
+    """Segment the frames of any number of sources with one model.
 
-    source = standard_input(stop, timestamp_now())
-    return LatestFrameSource(source) if newest and source.fps is not None else source
-
-
-class Runner(NamedTuple):
-    """What all sources of a run share.
-
-    Attributes:
-        maker: The loaded model.
-        wanted: What to write of photographs.
-        video: Whether a stream gets an overlay video.
-        frames: Whether a stream's frames get what photographs get.
-        as_json: One JSON object for each frame.
-        measure: Say at the end how fast it was.
+    Args:
+        segmenter: model.
+        options: options of the run.
     """
 
-    maker: Maker
-    wanted: RunOptions
-    video: bool
-    frames: bool
-    as_json: bool
-    measure: bool
+    def __init__(self, segmenter: Segmenter, options: RunOptions) -> None:
+        self.segmenter = segmenter
+        self.options = options
 
-    def one(
+    def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
-    ) -> tuple[int, int]:
-        """Segment all that a source delivers -> how many inputs failed, of how many.
+    ) -> InputCounts:
+        """Segment everything that a source delivers.
+
+        Args:
+            source: source of frames.
+            stop: request to end.
+            advance: called after each frame.
 
         Raises:
-            SurroundingsError: The disk does not take the results; what is written stays.
+            SystemSetupError: The results cannot be written; those that are written stay.
         """
-        stream = source.fps is not None
-        teller = Reporter(source.name, stream, self.as_json)
-        broken = 0
+        is_stream = source.fps is not None
+        reporter = Reporter(source.name, is_stream, self.options.as_json)
+        writers = _writer_threads(source)
+        throughput = Throughput(cpu.usable_cores(), writers)
+        source_failed = 0
         with ExitStack() as stack:
-            video = (
-                stack.enter_context(self._overlay_video(source, source.fps))
-                if source.fps and self.video
-                else None
-            )
-            stages, writers = self._stages(source, video), self._writers(source)
-            measured = self._measured(writers)
+            video = self._open_overlay_video(source, stack)
             try:
-                for record in self._records(source, stages, writers, stop):
-                    teller.tell(record)
-                    if measured is not None:
-                        measured.add(record)
+                for records in self._records(source, video, writers, stop):
+                    reporter.report(records)
+                    throughput.add(records[0])
                     advance()
             except PhotoError as error:
-                broken = 1
-                teller.tell(
-                    FrameResult(
-                        Frame(source.name, source.stem, bytes), self.maker.made, error=str(error)
-                    )
+                source_failed = 1
+                frame = Frame(source.name, source.stem, bytes)
+                failed = RecordBuilder(self.segmenter).failed(
+                    frame, "unreadable_source", str(error)
                 )
-        teller.end()
-        if measured is not None:
-            print_message(measured.line())
-        if stream:
-            return max(broken, int(not teller.counts.pictures and teller.counts.failed > 0)), 1
-        return teller.counts.failed, source.total or teller.counts.pictures + teller.counts.failed
+                reporter.report((failed,))
+        reporter.finish(self.options.output)
+        if self.options.throughput:
+            print_message(throughput.summary())
+        counts = reporter.counts
+        if is_stream:
+            nothing_decoded = counts.failed > 0 and counts.decoded == 0
+            return InputCounts(max(source_failed, int(nothing_decoded)), 1)
+        return InputCounts(counts.failed, source.total or counts.total)
 
-    def _measured(self, writers: int) -> Throughput | None:
-        if not self.measure:
+    def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
+        if source.fps is None or not self.options.overlay:
             return None
-        from edgeseg.run.results.throughput import Throughput  # noqa: PLC0415
-
-        return Throughput(cpu.usable_cores(), writers)
-
-    def _overlay_video(self, source: Source, fps: float) -> AbstractContextManager[OverlayVideo]:
         from edgeseg.run.results.overlay_video import overlay_video  # noqa: PLC0415
         from edgeseg.run.sources.video import Video  # noqa: PLC0415
 
-        # A video file is written as it was; what comes when it comes is shown until the next came.
-        return overlay_video(
-            self.wanted.folder, source.stem, fps, live=not isinstance(source, Video)
-        )
-
-    def _stages(self, source: Source, video: OverlayVideo | None) -> Stages:
-        wanted = self.wanted
-        if source.fps is not None:
-            # A video needs every frame, also one whose pictures are there.
-            wanted = wanted._replace(
-                parts=wanted.parts if self.frames else (), resume=wanted.resume and video is None
-            )
-        # Where writing has threads of its own, each packs alone.
-        packers = 1 if self._writers(source) else min(_MOST_WRITERS, cpu.usable_cores())
-        return Stages(self.maker, wanted, video, packers)
-
-    def _writers(self, source: Source) -> int:
-        """One photograph needs no threads, what is live is told at once; a video takes its frames in their order."""
-        if source.total == 1 or source.live:
-            return 0
-        return 1 if source.fps is not None else min(_MOST_WRITERS, cpu.usable_cores())
+        # A video file keeps its frame rate; a live frame is shown until the next one arrives.
+        live = not isinstance(source, Video)
+        video = overlay_video(self.options.output, source.stem, source.fps, live=live)
+        return stack.enter_context(video)
 
     def _records(
-        self, source: Source, stages: Stages, writers: int, stop: StopRequest
-    ) -> Iterator[FrameResult]:
-        ahead = 0 if source.live or source.total == 1 else _AHEAD
-        pipeline: Pipeline[
-            Frame, DecodedFrame | FrameResult, SegmentedFrame | FrameResult, FrameResult
-        ] = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)
+        self, source: Source, video: OverlayVideo | None, writers: int, stop: StopRequest
+    ) -> Iterator[Records]:
+        is_stream = source.fps is not None
+        parts: tuple[Part, ...] = self.options.parts
+        if is_stream and not self.options.frames:
+            parts = ()
+        resume = self.options.resume and video is None  # an overlay video needs every frame
+        # Several writers encode one picture each; a single one encodes with all threads.
+        encoder_threads = 1 if writers else min(_MAX_WRITERS, cpu.usable_cores())
+        stages = Stages(self.segmenter, self.options, parts, resume, video, encoder_threads)
+        ahead = 0 if source.live or source.total == 1 else _DECODED_AHEAD
+        pipeline: Pipeline[Frame, DecodedFrame | Records, SegmentedFrame | Records, Records]
+        pipeline = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)
         return pipeline.run(source.frames(stop), stop)
+
+
+def _writer_threads(source: Source) -> int:
+    """Return the number of writer threads; 0 writes in the caller's thread.
+
+    A single photograph needs none, live frames are reported at once, and a video needs its frames
+    in order.
+    """
+    if source.total == 1 or source.live:
+        return 0
+    if source.fps is not None:
+        return 1
+    return min(_MAX_WRITERS, cpu.usable_cores())

@@ -1,294 +1,244 @@
-"""One frame's way through a run: decode, judge and segment, write. What `edgeseg.run.pipeline` puts side by side."""
+"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them side by side."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property, partial
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from edgeseg._version import __version__
 from edgeseg.errors import PhotoError
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
 from edgeseg.imaging.overlay import draw_overlay, overlay_bands
 from edgeseg.imaging.photo import decode_photo, validate_photo
-from edgeseg.quality import NO_FUNDUS, FrameQuality, assess_for_model
-from edgeseg.run.frame import Frame
+from edgeseg.quality import assess_for_model
+from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
-from edgeseg.run.results import provenance
-from edgeseg.run.results.frame_result import FrameResult, ModelInfo, Skipped
-from edgeseg.segmenter import Segmentation, Segmenter
-from edgeseg.system.background import BackgroundTask
-from edgeseg.system.files import open_atomically
+from edgeseg.run.options import RunOptions
+from edgeseg.run.results.provenance import (
+    Provenance,
+    hash_options,
+    hash_photo,
+    is_foreign,
+    read_records,
+    record_text,
+)
+from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record_builder import RecordBuilder, with_files
+from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
+from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
+from edgeseg.system.files import write_atomically
+from edgeseg.system.stage_timer import StageTimer
 
 if TYPE_CHECKING:
     from edgeseg.run.results.overlay_video import OverlayVideo
-    from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
+
+Records: TypeAlias = "tuple[ResultRecord, ...]"
+"""Records of one frame: one per field of view, at least one."""
 
 
 class DecodedFrame(NamedTuple):
-    """A decoded frame, with the marks that its results will carry."""
+    """A decoded frame.
+
+    Attributes:
+        frame: the frame.
+        photo: (H, W, 3) uint8 RGB.
+        provenance: digests that its results will carry; None if no picture is written.
+        timer: time per stage.
+    """
 
     frame: Frame
     photo: Photo
-    marks: provenance.Provenance | None
-    timings: Mapping[str, float]
+    provenance: Provenance | None
+    timer: StageTimer
 
 
 class SegmentedFrame(NamedTuple):
-    """A frame that is ready to be written; `segmentation` is None where it was not worth it."""
+    """A frame that is ready to be written.
+
+    Attributes:
+        decoded: the decoded frame.
+        records: its records, without files and times.
+        segmentation: its vessels; None if no field of view was segmented.
+    """
 
     decoded: DecodedFrame
-    quality: FrameQuality
-    repeats: int
-    timings: Mapping[str, float]
-    segmentation: Segmentation | None = None
-    skipped: Skipped | None = None
-
-
-class RunOptions(NamedTuple):
-    """What is to be written, and of which frames.
-
-    Attributes:
-        folder: Where to.
-        parts: The pictures of each frame; none for a stream of which only a video or lines are wanted.
-        resume: Skip frames all of whose pictures carry the marks that this run would write.
-        skip_ungradable: Do not segment frames that are not worth it.
-    """
-
-    folder: Path
-    parts: tuple[Part, ...]
-    resume: bool = False
-    skip_ungradable: bool = False
-
-    def files(self, frame: Frame) -> dict[str, Path]:
-        """The pictures of a frame."""
-        return {part: output_file(frame.stem, self.folder, part) for part in self.parts}
-
-
-class Maker(NamedTuple):
-    """A model and what results say of it.
-
-    Attributes:
-        segmenter: The model; its network may still be loaded.
-        made: As in a record.
-        hashes: Waits for the SHA-256 of the model file, and of what else decides on a mask.
-    """
-
-    segmenter: Segmenter
-    made: ModelInfo
-    hashes: Callable[[], tuple[str, str]]
-
-    @classmethod
-    def of(cls, segmenter: Segmenter, version: str) -> Maker:
-        """The marks of a segmenter's results.
-
-        Args:
-            segmenter: The model; its network may still be loaded.
-            version: Of this program: another one may give other masks.
-        """
-        card, runtime = segmenter.card, segmenter.runtime_name
-        made = ModelInfo(segmenter.file.name, card.precision, runtime, segmenter.threshold)
-        options: dict[str, str | float] = {
-            "threshold": segmenter.threshold,
-            "runtime": runtime,
-            "version": version,
-        }
-        hashes = BackgroundTask(
-            lambda: (provenance.of_file(segmenter.file.path), provenance.of_options(options))
-        )
-        return cls(segmenter, made, hashes.result)
-
-    def marks(self, photograph: bytes | npt.NDArray[np.uint8]) -> provenance.Provenance:
-        """Of what is made of a photograph's file, or of a stream's frame (H, W, 3).
-
-        Raises:
-            ModelError: The model file cannot be read any more.
-        """
-        return provenance.Provenance(provenance.of_photograph(photograph), *self.hashes())
+    records: Records
+    segmentation: Segmentation | None
 
 
 class Stages:
-    """The three stages, for the frames of one source.
+    """The three stages for the frames of one source.
 
-    Each gives a `Record` early where there is nothing more to do; the later ones hand that on.
+    A stage that finishes a frame early returns its records, which later stages pass on.
 
     Args:
-        maker: The model.
-        wanted: What to write.
-        video: Of a stream's overlays.
-        packers: Threads that pack a picture.
+        segmenter: model.
+        options: options of the run.
+        parts: pictures to write for each frame.
+        resume: whether to reuse results of earlier runs.
+        video: overlay video of a stream.
+        encoder_threads: number of threads that encode one picture.
     """
 
     def __init__(
         self,
-        maker: Maker,
-        wanted: RunOptions,
+        segmenter: Segmenter,
+        options: RunOptions,
+        parts: tuple[Part, ...],
+        resume: bool,
         video: OverlayVideo | None = None,
-        packers: int = 1,
+        encoder_threads: int = 1,
     ) -> None:
-        self.maker, self.wanted = maker, wanted
-        self.video, self.packers = video, packers
+        self.segmenter = segmenter
+        self.options = options
+        self.parts = parts
+        self.resume = resume
+        self.video = video
+        self.encoder_threads = encoder_threads
+        self.records = RecordBuilder(segmenter)
+        self._frozen_frames = FrozenFrameDetector()
+        deciding: dict[str, str | float] = {
+            "threshold": segmenter.threshold,
+            "runtime": segmenter.runtime_name,
+            "version": __version__,
+        }
+        self._options_hash = hash_options(deciding)
 
-    @cached_property
-    def _seen(self) -> FrozenFrameDetector:
-        from edgeseg.run.sources.frozen_frames import FrozenFrameDetector  # noqa: PLC0415 - photographs do not repeat
-
-        return FrozenFrameDetector()
-
-    def decode(self, frame: Frame) -> DecodedFrame | FrameResult:
-        """Read and decode a frame, unless its results are there already, or what is no result."""
-        start = time.perf_counter()
+    def decode(self, frame: Frame) -> DecodedFrame | Records:
+        """Read and decode a frame, unless its results exist and are reused."""
+        timer = StageTimer()
         try:
-            payload, files = frame.load(), self.wanted.files(frame)
-            _refuse_foreign(files.values(), frame.name)
-            marking = BackgroundTask(partial(self.maker.marks, payload)) if files else None
-            if self.wanted.resume and marking and marking.result().are_on(files.values()):
-                return FrameResult(frame, self.maker.made, files, skipped="done before")
-            photo = (
-                decode_photo(payload, frame.name)
-                if isinstance(payload, bytes)
-                else validate_photo(payload, frame.name)
-            )
+            with timer.stage("decode"):
+                payload = frame.load()
+                files = self.options.output_files(frame.stem, self.parts)
+                _reject_foreign(files.values(), frame.name)
+                provenance = self._provenance(payload) if files else None
+                if self.resume and provenance is not None:
+                    stored = self._stored_records(frame, files, provenance)
+                    if stored is not None:
+                        return stored
+                if isinstance(payload, bytes):
+                    photo = decode_photo(payload, frame.name)
+                else:
+                    photo = validate_photo(payload, frame.name)
         except PhotoError as error:
-            return FrameResult(frame, self.maker.made, error=str(error))
-        return DecodedFrame(
-            frame, photo, marking.result() if marking else None, {"decode": _ms_since(start)}
-        )
+            return (self.records.failed(frame, error.code, str(error)),)
+        return DecodedFrame(frame, photo, provenance, timer)
 
-    def segment(self, decoded: DecodedFrame | FrameResult) -> SegmentedFrame | FrameResult:
-        """Judge a frame, and segment it where it shows a fundus that is good enough."""
-        if isinstance(decoded, FrameResult):
+    def _provenance(self, payload: Payload) -> Provenance:
+        return Provenance(hash_photo(payload), self.segmenter.model_sha256, self._options_hash)
+
+    def _stored_records(
+        self, frame: Frame, files: dict[str, Path], provenance: Provenance
+    ) -> Records | None:
+        if not provenance.matches(files.values()):
+            return None
+        stored = read_records(files["vessels"])
+        if stored is None:
+            return None
+        reused = [self.records.reused(record, frame) for record in stored]
+        return tuple(with_files(record, files, {}) for record in reused)
+
+    def segment(self, decoded: DecodedFrame | Records) -> SegmentedFrame | Records:
+        """Detect the fields of view, assess their quality, and segment them."""
+        if not isinstance(decoded, DecodedFrame):
             return decoded
-        frame, photo, start = decoded.frame, decoded.photo, time.perf_counter()
-        repeats, segmenter = self._repeats(frame, photo), self.maker.segmenter
+        frame, photo, _, timer = decoded
+        repeats = self._count_repeats(frame, photo)
+        segmenter = self.segmenter
         try:
-            fov = segmenter.detect_fields(photo, frame.name)[0]
+            with timer.stage("field_of_view"):
+                fovs = segmenter.detect_fields(photo, frame.name)
         except PhotoError as error:
-            return self._without_fundus(decoded, repeats, error)
-        timings = {**decoded.timings, "field_of_view": _ms_since(start)}
-        start = time.perf_counter()
-        judged = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
-        timings["quality"] = _ms_since(start)
-        if self.wanted.skip_ungradable and judged.ungradable:
-            return SegmentedFrame(decoded, judged, repeats, timings, skipped="ungradable")
-        done = segmenter.segment(photo, frame.name, fov)
-        return SegmentedFrame(decoded, judged, repeats, {**done.timings, **timings}, done)
+            size = (photo.shape[0], photo.shape[1])
+            record = self.records.without_field(frame, size, str(error), repeats)
+            return SegmentedFrame(decoded, (record,), None)
+        records: list[ResultRecord] = []
+        inferred: list[FieldResult] = []
+        for index, fov in enumerate(fovs, 1):
+            with timer.stage("quality"):
+                quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
+            if self.options.skip_ungradable and quality.ungradable:
+                record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
+                records.append(record)
+                continue
+            with timer.stage("preprocess"):
+                prepared = segmenter.prepare(photo, frame.name, fov)
+            result = segmenter.infer(prepared, quality, timer, frame.name)
+            inferred.append(result)
+            records.append(self.records.segmented(frame, result, index, len(fovs), repeats))
+        if not inferred:
+            return SegmentedFrame(decoded, tuple(records), None)
+        results = tuple(inferred)
+        segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
+        return SegmentedFrame(decoded, tuple(records), segmentation)
 
-    def _repeats(self, frame: Frame, photo: Photo) -> int:
+    def _count_repeats(self, frame: Frame, photo: Photo) -> int:
         if frame.number is None:
             return 0
-        return self._seen.of(photo) if frame.repeats is None else frame.repeats
+        return self._frozen_frames.of(photo) if frame.repeats is None else frame.repeats
 
-    def _without_fundus(
-        self, decoded: DecodedFrame, repeats: int, error: PhotoError
-    ) -> SegmentedFrame | FrameResult:
-        """An error of a photograph; in a stream the lens is sometimes away from the eye."""
-        if decoded.frame.number is None:
-            size = (decoded.photo.shape[0], decoded.photo.shape[1])
-            return FrameResult(
-                decoded.frame,
-                self.maker.made,
-                size=size,
-                quality=NO_FUNDUS,
-                error=str(error),
-            )
-        return SegmentedFrame(decoded, NO_FUNDUS, repeats, decoded.timings, skipped="no fundus")
-
-    def write(self, judged: SegmentedFrame | FrameResult) -> FrameResult:
-        """Write a frame's pictures, and say what was done.
+    def write(self, segmented: SegmentedFrame | Records) -> Records:
+        """Write the pictures of a frame and complete its records.
 
         Raises:
-            SurroundingsError: The disk does not take them.
+            SystemSetupError: The results cannot be written.
         """
-        if isinstance(judged, FrameResult):
-            return judged
-        done, frame, timings = judged.segmentation, judged.decoded.frame, dict(judged.timings)
-        size = judged.decoded.photo.shape
+        if not isinstance(segmented, SegmentedFrame):
+            return segmented
+        (frame, photo, provenance, timer), records, segmentation = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
             self.video.check_room()
-        if done is not None:
-            for part in self.wanted.parts:
-                files[part] = file = output_file(frame.stem, self.wanted.folder, part)
-                _write(
-                    file,
-                    (size[0], size[1]),
-                    _rows(done, part),
-                    judged.decoded.marks,
-                    timings,
-                    self.packers,
-                )
+        if segmentation is not None:
+            texts = {} if provenance is None else provenance.png_texts()
+            for part in self.parts:
+                file = output_file(frame.stem, self.options.output, part)
+                extra = record_text(records) if part == "vessels" else {}
+                self._write_picture(file, segmentation, part, texts | extra, timer)
+                files[part] = file
         if self.video is not None:
-            start = time.perf_counter()
-            self.video.write(
-                judged.decoded.photo if done is None else draw_overlay(done.photo, done.mask),
-                frame.time,
+            with timer.stage("video"):
+                picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
+                self.video.write(picture, frame.time)
+            files["video"] = self.video.path
+        return tuple(with_files(record, files, timer.ms) for record in records)
+
+    def _write_picture(
+        self,
+        file: Path,
+        segmentation: Segmentation,
+        part: Part,
+        texts: dict[str, str],
+        timer: StageTimer,
+    ) -> None:
+        height, width = segmentation.mask.shape
+        encoded = io.BytesIO()
+        with timer.stage("encode"):
+            rows = _picture_rows(segmentation, part)
+            png.write_png(encoded, (height, width), rows, texts, self.encoder_threads)
+        with timer.stage("write"):
+            write_atomically(file, encoded.getvalue())
+
+
+def _reject_foreign(files: Iterable[Path], name: str) -> None:
+    for file in files:
+        if is_foreign(file):
+            raise PhotoError(
+                f"{name}: refusing to overwrite {file}: not written by edgeseg. "
+                "Move it or choose another folder with -o.",
+                code="not_overwritten",
             )
-            files["video"], timings["video"] = self.video.path, _ms_since(start)
-        return FrameResult(
-            frame,
-            self.maker.made,
-            files,
-            (size[0], size[1]),
-            judged.quality,
-            None if done is None else done.vessel_density,
-            timings,
-            judged.repeats,
-            _warnings(judged),
-            judged.skipped,
-        )
 
 
-def _refuse_foreign(files: Iterable[Path], name: str) -> None:
-    """A mask that someone drew may bear a result's name."""
-    foreign = next(filter(provenance.is_foreign, files), None)
-    if foreign is not None:
-        raise PhotoError(
-            f"{name}: {foreign} is no result of edgeseg; move it, or choose another folder with -o"
-        )
-
-
-def _warnings(judged: SegmentedFrame) -> tuple[str, ...]:
-    frozen = ("frozen: the same picture as the frame before",) if judged.repeats else ()
-    not_worth_it = judged.quality.ungradable and judged.segmentation is not None
-    reasons = ", ".join(judged.quality.reasons)
-    return (
-        *frozen,
-        *((f"ungradable, the vessels mean little: {reasons}",) if not_worth_it else ()),
-    )
-
-
-def _write(
-    path: Path,
-    size: tuple[int, int],
-    rows: Iterator[png.Rows],
-    its_marks: provenance.Provenance | None,
-    timings: dict[str, float],
-    packers: int,
-) -> None:
-    start = time.perf_counter()
-    with open_atomically(path) as file:
-        png.write_png(file, size, rows, its_marks.texts() if its_marks else None, packers)
-        timings["encode"] = timings.get("encode", 0.0) + _ms_since(start)
-        start = time.perf_counter()
-    timings["write"] = timings.get("write", 0.0) + _ms_since(start)
-
-
-def _rows(done: Segmentation, part: Part) -> Iterator[png.Rows]:
+def _picture_rows(segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
+    mask = segmentation.mask
     if part == "vessels":
-        return (done.mask[rows] for rows in row_bands(len(done.mask)))
+        return (mask[rows] for rows in row_bands(len(mask)))
     if part == "overlay":
-        return overlay_bands(done.photo, done.mask)
-    probability = done.probability
-    return (
-        (probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(probability))
-    )
-
-
-def _ms_since(start: float) -> float:
-    return (time.perf_counter() - start) * 1e3
+        return overlay_bands(segmentation.photo, mask)
+    probability = segmentation.probability
+    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))

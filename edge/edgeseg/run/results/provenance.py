@@ -1,93 +1,95 @@
-"""What each result says of its making: SHA-256 of photograph, model file and options, in the PNG's own text.
+"""Provenance of a result: hashes and the record, stored in the mask's own PNG text.
 
-`--resume` skips a photograph all of whose results carry the marks that this run would write. There is no state file:
-the results are the state, so what a killed run left is either whole and marked, or not there.
+`--resume` reuses a photograph's results if all of them carry the hashes that this run would write.
+There is no state file: a killed run leaves results that are either complete or missing.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET
 
-from edgeseg.errors import ModelError
 from edgeseg.imaging.png_text import read_png_text
-
-if TYPE_CHECKING:
-    import hashlib
+from edgeseg.run.results.record import ResultRecord
 
 _PREFIX = "edgeseg:"
+_RECORD = f"{_PREFIX}record"
 
 
 class Provenance(NamedTuple):
-    """SHA-256, in hexadecimal digits, of what one result was made from."""
+    """SHA-256 digests, in hexadecimal, of what a result was made from.
+
+    Attributes:
+        photograph: digest of the photograph's file or of the stream's frame.
+        model: digest of the model file.
+        options: digest of everything else that decides on the mask.
+    """
 
     photograph: str
     model: str
     options: str
 
-    def texts(self) -> dict[str, str]:
-        """As they stand in the PNG: `edgeseg:photograph`, `edgeseg:model`, `edgeseg:options`."""
-        return {
-            f"{_PREFIX}photograph": self.photograph,
-            f"{_PREFIX}model": self.model,
-            f"{_PREFIX}options": self.options,
-        }
+    def png_texts(self) -> dict[str, str]:
+        """Return the keys and values to store in a PNG file."""
+        return {_PREFIX + key: value for key, value in self._asdict().items()}
 
-    def are_on(self, files: Iterable[Path]) -> bool:
-        """Whether each of the files is a whole PNG that carries these marks."""
-        wanted = self.texts().items()
-        return all(wanted <= read_png_text(file).items() for file in files)
+    def matches(self, files: Iterable[Path]) -> bool:
+        """Return whether every file is a complete PNG that carries these digests."""
+        expected = self.png_texts().items()
+        return all(expected <= read_png_text(file).items() for file in files)
+
+
+def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
+    """Return the records of a picture as PNG text, without times and paths.
+
+    PNG text is Latin-1, so the UTF-8 bytes are stored as such.
+    """
+    stored = [
+        msgspec.structs.replace(
+            record, source="", files=UNSET, time=UNSET, timings_ms=UNSET, message=UNSET
+        )
+        for record in records
+    ]
+    return {_RECORD: msgspec.json.encode(stored).decode("latin-1")}
+
+
+def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
+    """Read the records that a mask carries; None if it carries none that this version reads."""
+    text = read_png_text(mask).get(_RECORD)
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text.encode("latin-1"), type=tuple[ResultRecord, ...])
+    except (msgspec.MsgspecError, ValueError):
+        return None
 
 
 def is_foreign(file: Path) -> bool:
-    """Whether something is there that no run of `edgeseg` wrote, as a mask drawn by hand; results may be cut off."""
+    """Return whether a file exists that edgeseg did not write; a result may be cut off."""
     try:
         if not file.is_file() or not file.stat().st_size:
             return False
-    except (
-        OSError
-    ):  # writing will say it: a name that is too long, a folder that may not be entered
+    except OSError:  # writing reports it: a name that is too long, a folder without permission
         return False
     return not any(key.startswith(_PREFIX) for key in read_png_text(file, whole=False))
 
 
-def of_photograph(data: bytes | npt.NDArray[np.uint8]) -> str:
-    """A photograph's file, or a stream's decoded frame (H, W, 3) -> its SHA-256."""
+def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
+    """Return the SHA-256 of a photograph's file or of a decoded frame (H, W, 3)."""
     if isinstance(data, bytes):
-        return _sha256(data).hexdigest()
-    digest = _sha256(repr(data.shape).encode())
+        return hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(repr(data.shape).encode())
     digest.update(np.ascontiguousarray(data).data)
     return digest.hexdigest()
 
 
-def of_file(path: Path) -> str:
-    """A model file -> its SHA-256.
-
-    Raises:
-        ModelError: It cannot be read any more.
-    """
-    digest = _sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()
-
-
-def of_options(options: Mapping[str, str | float]) -> str:
-    """What else decides on a result's bytes -> its SHA-256; the order of the keys does not matter."""
-    return _sha256(json.dumps(dict(options), sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(data: bytes = b"") -> hashlib._Hash:
-    """OpenSSL is loaded with the first one, a fiftieth of the time that a run takes, and so in the thread that asks."""
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(data)
+def hash_options(options: Mapping[str, str | float]) -> str:
+    """Return the SHA-256 of what else decides on a mask, in any order of the keys."""
+    return hashlib.sha256(msgspec.json.encode(options, order="sorted")).hexdigest()

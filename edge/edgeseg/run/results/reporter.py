@@ -1,116 +1,174 @@
-"""What a run says: a line or a JSON object for each result, errors on standard error, and the count of it all."""
+"""Print the results of a run: a line or a JSON object per result, errors on standard error."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import click
+from msgspec import UNSET
 
-from edgeseg.run.results.frame_result import FrameResult
+from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
 from edgeseg.system.signals import RateLimitedMessage
 
-_EVERY_S = 60.0
+_STREAM_INTERVAL_S = 60.0
 
 
 def print_message(line: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     click.echo(f"edgeseg: {line}", err=True)
 
 
 def print_result(line: str) -> None:
-    """One line on standard output.
+    """Print one line on standard output.
 
     Raises:
-        SurroundingsError: It cannot be written, as when the disk is full that it goes to.
+        SystemSetupError: It cannot be written, for example because the disk is full.
     """
     try:
         click.echo(line)
     except BrokenPipeError:
-        raise  # whoever read has seen enough: click ends the run
+        raise  # the reader has closed the pipe: click ends the run
     except OSError:
         with write_errors_named("standard output"):
             raise
 
 
 class FrameCounts:
-    """Of one source's frames."""
+    """Count the frames of one source by their outcome."""
 
     def __init__(self) -> None:
-        self.segmented = self.failed = self.done_before = 0
-        self.no_fundus = self.ungradable = self.repeated = self.dropped = 0
+        self.segmented = 0
+        self.skipped = 0
+        self.failed = 0
+        self.reused = 0
+        self.ungradable = 0
+        self.no_fundus = 0
+        self.repeated = 0
+        self.dropped = 0
 
-    def add(self, record: FrameResult) -> None:
-        """Count one more."""
-        self.segmented += record.error is None and record.skipped is None
-        self.failed += record.error is not None
-        self.done_before += record.skipped == "done before"
-        self.no_fundus += record.skipped == "no fundus"
-        self.ungradable += bool(
-            record.quality and record.quality.ungradable and record.skipped != "no fundus"
-        )
-        self.repeated += record.repeats > 0
-        self.dropped += record.frame.dropped
+    def add(self, records: Sequence[ResultRecord]) -> None:
+        """Count the frame that has these records."""
+        first = records[0]
+        statuses = {record.status for record in records}
+        if first.reused is True:
+            self.reused += 1
+        elif "ok" in statuses:
+            self.segmented += 1
+        elif "failed" in statuses:
+            self.failed += 1
+        else:
+            self.skipped += 1
+        self.no_fundus += "no_fundus" in first.reasons and first.status == "skipped"
+        self.ungradable += any(_is_ungradable(record) for record in records)
+        if first.repeats is not UNSET:
+            self.repeated += first.repeats > 0
+        if first.dropped is not UNSET:
+            self.dropped += first.dropped
 
     @property
-    def pictures(self) -> int:
-        """Frames that could be decoded."""
-        return self.segmented + self.done_before + self.no_fundus + self.ungradable
+    def decoded(self) -> int:
+        """Number of frames that could be decoded."""
+        return self.segmented + self.reused + self.skipped
 
-    def line(self) -> str:
-        """For people; what did not happen is left out."""
-        words = {
+    @property
+    def total(self) -> int:
+        """Number of all frames."""
+        return self.decoded + self.failed
+
+    def summary(self) -> str:
+        """Return the counts in one line; zero counts are left out."""
+        counts = {
             "segmented": self.segmented,
-            "ungradable": self.ungradable,
-            "without a fundus": self.no_fundus,
+            "skipped": self.skipped,
+            "failed": self.failed,
+            "already processed": self.reused,
+            "of low quality": self.ungradable,
+            "without a retina": self.no_fundus,
             "repeated": self.repeated,
-            "damaged": self.failed,
             "dropped": self.dropped,
-            "done before": self.done_before,
         }
-        return ", ".join(f"{count} {word}" for word, count in words.items() if count) or "no frame"
+        parts = [f"{count} {words}" for words, count in counts.items() if count]
+        return ", ".join(parts) or "no frames"
+
+
+def _is_ungradable(record: ResultRecord) -> bool:
+    return record.quality is not None and record.quality.ungradable and record.fov_index > 0
 
 
 class Reporter:
-    """Tells the results of one source as they come.
+    """Report the results of one source as they arrive.
 
     Args:
-        name: The source's.
-        stream: Whether frames are told by a line a minute; photographs have one each.
-        as_json: One JSON object for each frame, instead.
-        clock: Seconds.
+        name: name of the source.
+        stream: whether the source is a stream, which gets one line a minute instead of one a frame.
+        as_json: whether to print one JSON object per record instead.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(
         self, name: str, stream: bool, as_json: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.name, self.stream, self.as_json, self.clock = name, stream, as_json, clock
+        self.name = name
+        self.stream = stream
+        self.as_json = as_json
         self.counts = FrameCounts()
-        self._damaged = RateLimitedMessage(print_message, clock=clock)
-        self._last = clock()
+        self._clock = clock
+        self._print_stream_error = RateLimitedMessage(print_message, clock=clock)
+        self._last_summary = clock()
 
-    def tell(self, record: FrameResult) -> None:
-        """Tell one result."""
-        self.counts.add(record)
-        if record.error is not None:
-            (self._damaged if self.stream else print_message)(record.error)
+    def report(self, records: Sequence[ResultRecord]) -> None:
+        """Report the records of one frame."""
+        self.counts.add(records)
+        first = records[0]
+        if first.status == "failed" and first.message is not UNSET:
+            if self.stream:
+                self._print_stream_error(first.message)
+            else:
+                print_message(first.message)
         if self.as_json:
-            print_result(json.dumps(record.to_dict()))
+            for record in records:
+                print_result(encode_record(record))
         elif self.stream:
-            self._every_minute()
-        elif record.error is None and record.skipped != "done before":
-            print_result(record.line())
+            self._print_summary_if_due()
+        elif first.status != "failed" and first.reused is UNSET:
+            print_result(result_line(records))
 
-    def _every_minute(self) -> None:
-        if self.clock() - self._last >= _EVERY_S:
-            self._last = self.clock()
-            print_result(f"{self.name}  {self.counts.line()}")
+    def _print_summary_if_due(self) -> None:
+        if self._clock() - self._last_summary >= _STREAM_INTERVAL_S:
+            self._last_summary = self._clock()
+            print_result(f"{self.name}  {self.counts.summary()}")
 
-    def end(self) -> None:
-        """Tell what there was, where not every frame was told."""
+    def finish(self, output: Path) -> None:
+        """Print the summary of a stream, or of several photographs.
+
+        Args:
+            output: folder of the results.
+        """
         if self.stream and not self.as_json:
-            print_result(f"{self.name}  {self.counts.line()}")
-        elif self.counts.done_before:
-            print_message(f"{self.counts.done_before} photographs were done before")
+            print_result(f"{self.name}  {self.counts.summary()}")
+        elif not self.stream and (self.counts.total > 1 or self.counts.reused):
+            noun = "photograph" if self.counts.total == 1 else "photographs"
+            summary = self.counts.summary()
+            print_message(f"{self.counts.total} {noun}: {summary}; results in {output}")
+
+
+def result_line(records: Sequence[ResultRecord]) -> str:
+    """Return the line for people about one picture: files, time and vessel density."""
+    first = records[0]
+    details: list[str] = []
+    if first.timings_ms is not UNSET:
+        details.append(f"{sum(first.timings_ms.values()):.0f} ms")
+    densities = [record.vessel_density for record in records if record.vessel_density is not None]
+    if densities:
+        details.append("vessel density " + ", ".join(f"{density:.1%}" for density in densities))
+    for record in records:
+        if record.message is not UNSET:
+            details.append(record.message)
+    files = ""
+    if first.files is not UNSET:
+        paths = [first.files.mask, first.files.overlay, first.files.probability]
+        files = " -> " + ", ".join(path for path in paths if path is not UNSET)
+    return f"{first.source}{files}  {'; '.join(details)}"

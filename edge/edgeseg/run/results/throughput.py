@@ -1,54 +1,65 @@
-"""How near a run came to what its machine can do: the stages' own times against the frames a second that came out."""
+"""Throughput of a run, as a fraction of what its stages allow."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-from edgeseg.run.results.frame_result import FrameResult
+from msgspec import UNSET
 
-_SEGMENT = ("field_of_view", "quality", "preprocess", "infer", "postprocess")
-_WRITE = ("encode", "write", "video")
+from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.stage_timer import Stage
+
+_PIPELINE_STEPS: Mapping[str, tuple[Stage, ...]] = {
+    "decode": ("decode",),
+    "segment": ("field_of_view", "quality", "preprocess", "infer", "postprocess"),
+    "write": ("encode", "write", "video"),
+}
 
 
-@dataclass
 class Throughput:
-    """Adds up a run's stages.
+    """Add up the stage times of a run.
 
-    Attributes:
-        cores: That the process may use.
-        writers: Threads that write; the other stages are serial.
+    Args:
+        cores: number of cores that the process may use.
+        writers: number of threads that write; the other steps are serial.
     """
 
-    cores: int
-    writers: int
-    frames: int = 0
-    sums_ms: dict[str, float] = field(
-        default_factory=lambda: {"decode": 0.0, "segment": 0.0, "write": 0.0}
-    )
-    _wall: float = field(default_factory=time.perf_counter)
-    _busy: float = field(default_factory=time.process_time)
+    def __init__(self, cores: int, writers: int) -> None:
+        self.cores = cores
+        self.writers = max(1, writers)
+        self.frames = 0
+        self._sums_ms = dict.fromkeys(_PIPELINE_STEPS, 0.0)
+        self._wall_start = time.perf_counter()
+        self._cpu_start = time.process_time()
 
-    def add(self, record: FrameResult) -> None:
-        """Count a frame that was segmented."""
-        if record.vessel_density is None:
+    def add(self, record: ResultRecord) -> None:
+        """Count a frame, by the first record of it, if it was segmented."""
+        if record.vessel_density is None or record.timings_ms is UNSET:
             return
         self.frames += 1
-        for stage, names in (("decode", ("decode",)), ("segment", _SEGMENT), ("write", _WRITE)):
-            self.sums_ms[stage] += sum(record.timings.get(name, 0.0) for name in names)
+        for step, stages in _PIPELINE_STEPS.items():
+            for stage in stages:
+                self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
-    def line(self) -> str:
-        """Frames a second, and their share of min(slowest serial stage, cores / core-seconds a frame)."""
-        wall, busy = time.perf_counter() - self._wall, time.process_time() - self._busy
+    def summary(self) -> str:
+        """Return frames per second and their share of the pipeline's limit.
+
+        The limit is the slower of the slowest serial step and of all cores at full load.
+        """
+        wall_s = time.perf_counter() - self._wall_start
+        cpu_s = time.process_time() - self._cpu_start
         if not self.frames:
-            return "throughput: no frame"
-        stages = {stage: total / self.frames for stage, total in self.sums_ms.items()}
-        serial = (
-            max(stages["decode"], stages["segment"], stages["write"] / max(1, self.writers)) / 1e3
-        )
-        limit, reached = min(1 / serial, self.cores / (busy / self.frames)), self.frames / wall
-        each = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in stages.items())
+            return "throughput: no frame was segmented"
+        means_ms = {step: total / self.frames for step, total in self._sums_ms.items()}
+        write_ms = means_ms["write"] / self.writers
+        serial_s = max(means_ms["decode"], means_ms["segment"], write_ms) / 1e3
+        core_s = cpu_s / self.frames
+        limit = min(1 / serial_s, self.cores / core_s)
+        reached = self.frames / wall_s
+        steps = ", ".join(f"{step} {ms:.0f} ms" for step, ms in means_ms.items())
         return (
-            f"throughput: {reached:.2f} frames a second, {reached / limit:.2f} of min(1 / {serial * 1e3:.0f} ms, "
-            f"{self.cores} cores / {busy / self.frames:.3f} core-seconds) ({each} in {max(1, self.writers)} threads)"
+            f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the pipeline's limit "
+            f"(slowest step {serial_s * 1e3:.0f} ms, {core_s:.3f} core-seconds per frame on "
+            f"{self.cores} cores; {steps}; writer threads: {self.writers})"
         )

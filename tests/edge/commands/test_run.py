@@ -38,7 +38,7 @@ def run(model: Path, *arguments: str | Path, stdin: bytes | None = None) -> Resu
     )
 
 
-def test_a_folder_gives_masks_and_overlays(
+def test_run_folder_writes_masks_and_overlays(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     done = run(tiny_model, photographs, "-o", tmp_path)
@@ -53,9 +53,7 @@ def test_a_folder_gives_masks_and_overlays(
     )
 
 
-def test_one_photograph_that_threads_pack_is_written_as_it_is(
-    tiny_model: Path, tmp_path: Path
-) -> None:
+def test_run_large_photograph_writes_exact_pixels(tiny_model: Path, tmp_path: Path) -> None:
     photo = generate_photo(
         3, 600
     ).photo  # four bands of 128 rows that threads pack, and a small one
@@ -73,7 +71,7 @@ def test_one_photograph_that_threads_pack_is_written_as_it_is(
     assert written is not None and np.array_equal(written, (found.probability * 65535).round())
 
 
-def test_json_is_all_of_standard_output(
+def test_run_json_is_all_of_standard_output(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
@@ -91,7 +89,8 @@ def test_json_is_all_of_standard_output(
     assert done.exit_code == 3
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(lines) == 4
-    assert [("error" in line) for line in lines] == [False, False, False, True]
+    assert [line["status"] for line in lines] == ["ok", "ok", "ok", "failed"]
+    assert lines[3]["reasons"] == ["undecodable"]
     assert lines[0]["threshold"] == 0.5 and 0 < lines[0]["vessel_density"] < 1
     assert set(lines[0]["timings_ms"]) == {*STAGES, "quality", "encode", "write"}
     assert "broken.png" in done.stderr and "1 of 4" in done.stderr
@@ -99,17 +98,15 @@ def test_json_is_all_of_standard_output(
     assert names == {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "probability")}
 
 
-def test_standard_input(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_run_reads_standard_input(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
     done = run(
         tiny_model, "-", "-o", tmp_path, "--json", stdin=(photographs / "eye0.png").read_bytes()
     )
     assert done.exit_code == 0, done.output
-    assert Path(json.loads(done.stdout)["vessels"]).exists()
+    assert Path(json.loads(done.stdout)["files"]["mask"]).exists()
 
 
-def test_a_second_pass_segments_no_results(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
+def test_run_again_skips_own_results(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
     for seed in range(2):
         (tmp_path / f"{seed}.png").write_bytes((photographs / f"eye{seed}.png").read_bytes())
     assert run(tiny_model, tmp_path, "-o", tmp_path).exit_code == 0
@@ -119,7 +116,7 @@ def test_a_second_pass_segments_no_results(
     assert {file.name for file in tmp_path.iterdir()} == before
 
 
-def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
+def test_run_colliding_names_exit_2_before_writing(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "elsewhere"
@@ -131,7 +128,7 @@ def test_two_inputs_for_one_file_stop_the_run_before_it_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_edgeseg_did_not_write_is_not_overwritten(
+def test_run_does_not_overwrite_foreign_files(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     """A mask that someone drew may lie there, or a link to the photograph itself."""
@@ -141,14 +138,12 @@ def test_what_edgeseg_did_not_write_is_not_overwritten(
     before = drawn.read_bytes(), linked.read_bytes()
     done = run(tiny_model, photographs, "-o", tmp_path)
     assert done.exit_code == 3 and len(done.stdout.splitlines()) == 1
-    assert f"{drawn} is no result of edgeseg; move it" in done.stderr
+    assert f"refusing to overwrite {drawn}" in done.stderr
     assert (drawn.read_bytes(), linked.read_bytes()) == before
     assert not (tmp_path / "eye0_overlay.png").exists()
 
 
-def test_a_result_that_was_cut_off_is_written_anew(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
+def test_run_rewrites_truncated_result(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
     arguments = (photographs / "eye0.png", "-o", tmp_path, "--no-overlay")
     result = tmp_path / "eye0_vessels.png"
     run(tiny_model, *arguments)
@@ -159,7 +154,7 @@ def test_a_result_that_was_cut_off_is_written_anew(
         assert result.read_bytes() == whole
 
 
-def test_a_result_s_name_that_is_too_long_is_one_line(
+def test_run_result_name_too_long_exits_7(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     long = tmp_path / f"{'n' * 250}.png"
@@ -171,7 +166,7 @@ def test_a_result_s_name_that_is_too_long_is_one_line(
 @pytest.mark.parametrize(
     ("closed", "named", "code"), [("2>&-", "", 0), ("<&-", "-", 3), ("<&- >&- 2>&-", "", 0)]
 )
-def test_streams_that_are_closed(
+def test_run_with_closed_standard_streams_has_no_traceback(
     tiny_model: Path, photographs: Path, tmp_path: Path, closed: str, named: str, code: int
 ) -> None:
     words = [sys.executable, "-m", "edgeseg", "run", "--model", tiny_model, "-o", tmp_path]
@@ -182,7 +177,7 @@ def test_streams_that_are_closed(
     assert (tmp_path / "eye0_vessels.png").exists() == (code == 0)
 
 
-def test_a_name_that_is_no_text_is_told_alike_everywhere(
+def test_run_undecodable_file_name_is_printed_with_question_mark(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     try:
@@ -191,7 +186,9 @@ def test_a_name_that_is_no_text_is_told_alike_everywhere(
     except (OSError, ValueError):
         pytest.skip("this file system's names are text")
     told = json.loads(run(tiny_model, odd, "-o", tmp_path, "--json").stdout)
-    assert told["source"].endswith("eye?.png") and told["vessels"].endswith("eye?_vessels.png")
+    assert told["source"].endswith("eye?.png") and told["files"]["mask"].endswith(
+        "eye?_vessels.png"
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,21 +203,21 @@ def test_a_name_that_is_no_text_is_told_alike_everywhere(
         (["--model", "nothing.onnx"], 6),
     ],
 )
-def test_wrong_calls(tiny_model: Path, photographs: Path, arguments: list[str], code: int) -> None:
+def test_run_invalid_arguments_exit_with_code(
+    tiny_model: Path, photographs: Path, arguments: list[str], code: int
+) -> None:
     done = run(tiny_model, *arguments, *([photographs] if code == 6 else []))
     assert done.exit_code == code
     assert "Traceback" not in done.output
 
 
-def test_the_run_measures_itself_when_asked(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
-    done = run(tiny_model, photographs, "-o", tmp_path, "--measure")
+def test_run_throughput_prints_line(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+    done = run(tiny_model, photographs, "-o", tmp_path, "--throughput")
     assert done.exit_code == 0 and "throughput: " in done.stderr and "core-seconds" in done.stderr
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_under_standard_output_is_one_line(
+def test_run_full_disk_at_standard_output_exits_7(
     tiny_model: Path, photographs: Path, tmp_path: Path, unbuffered: str
 ) -> None:
     if not Path("/dev/full").exists():
@@ -245,7 +242,9 @@ def test_a_full_disk_under_standard_output_is_one_line(
     assert len(done.stderr.splitlines()) == 1 and "disk is full" in done.stderr
 
 
-def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_run_invalid_output_folder_exits_2_or_7(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     done = run(tiny_model, photographs, "-o", tmp_path / "file")
     assert done.exit_code == 2 and "is a file" in done.stderr
@@ -253,7 +252,7 @@ def test_a_folder_that_cannot_be_made(tiny_model: Path, photographs: Path, tmp_p
     assert done.exit_code == 7 and "below" in done.stderr
 
 
-def test_sigterm_finishes_the_frame_in_hand(tiny_model: Path, tmp_path: Path) -> None:
+def test_run_sigterm_finishes_current_photograph(tiny_model: Path, tmp_path: Path) -> None:
     photo = encode_png(generate_photo(1, 600).photo)
     folder = tmp_path / "many"
     folder.mkdir()

@@ -62,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_killed_at_random_points_and_resumed_the_folder_is_that_of_an_undisturbed_run(
+def test_resume_after_kills_gives_files_of_undisturbed_run(
     tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     chance, out, reached = random.Random(0), tmp_path / "out", 0
@@ -81,7 +81,7 @@ def test_killed_at_random_points_and_resumed_the_folder_is_that_of_an_undisturbe
     assert contents(out) == undisturbed
 
 
-def test_two_runs_into_one_folder_do_not_harm_each_other(
+def test_two_runs_into_one_folder_give_files_of_one_run(
     tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     runs = [start(tiny_model, photographs, "-o", tmp_path / "out", "--resume") for _ in range(2)]
@@ -89,7 +89,9 @@ def test_two_runs_into_one_folder_do_not_harm_each_other(
     assert contents(tmp_path / "out") == undisturbed
 
 
-def test_only_what_is_done_is_skipped(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_resume_repeats_only_missing_or_changed_results(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(3):
@@ -114,7 +116,9 @@ def test_only_what_is_done_is_skipped(tiny_model: Path, photographs: Path, tmp_p
     assert done_again("--resume", "--threshold", "0.3", "--probability") == 0
 
 
-def test_another_model_does_it_again(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
+def test_resume_with_other_model_repeats_photograph(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.fp32.onnx"
     other.write_bytes(tiny_model.read_bytes() + b"\x72\x00")  # an empty metadata entry
     photograph = photographs / "eye0.png"
@@ -123,7 +127,7 @@ def test_another_model_does_it_again(tiny_model: Path, photographs: Path, tmp_pa
     assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1
 
 
-def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(
+def test_stale_temporaries_are_removed_and_open_ones_stay(
     tmp_path: Path,
 ) -> None:
     left = tmp_path / ".edgeseg-0123456789abcdef.tmp"
@@ -136,16 +140,14 @@ def test_what_a_killed_program_left_is_removed_and_what_is_being_written_stays(
     assert [file.name for file in tmp_path.iterdir()] == [".other.tmp"]
 
 
-def test_a_run_removes_what_a_killed_one_left(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
+def test_run_removes_stale_temporaries(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
     (tmp_path / ".edgeseg-0123456789abcdef.tmp").write_bytes(b"half")
     (tmp_path / ".edgeseg-0123456789abcdef.tmp.mp4").write_bytes(b"half")
     assert run(tiny_model, photographs / "eye0.png", "-o", tmp_path).exit_code == 0
     assert {file.name for file in tmp_path.iterdir()} == {"eye0_vessels.png", "eye0_overlay.png"}
 
 
-def test_the_texts_of_a_png_are_read_back_and_harm_no_reader(tmp_path: Path) -> None:
+def test_png_texts_are_read_back_by_edgeseg_and_pillow(tmp_path: Path) -> None:
     picture = generate_photo(0, 64).photo
     file = tmp_path / "a.png"
     texts = {"edgeseg:photograph": "ab" * 32, "Comment": "größe"}

@@ -1,0 +1,47 @@
+"""Options of a run, as the command line gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseg.run.inputs import Part, output_file
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run writes, and for which frames.
+
+    Attributes:
+        output: folder for the results.
+        overlay: whether to write an overlay of each photograph, and an overlay video of each stream.
+        probability: whether to write the probability of each photograph.
+        frames: whether to write a mask and an overlay for every frame of a stream.
+        resume: whether to reuse results that this run would reproduce.
+        skip_ungradable: whether to leave out fields of view of low quality.
+        as_json: whether to print one JSON object per record.
+        throughput: whether to report the throughput at the end.
+    """
+
+    output: Path
+    overlay: bool = True
+    probability: bool = False
+    frames: bool = False
+    resume: bool = False
+    skip_ungradable: bool = False
+    as_json: bool = False
+    throughput: bool = False
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Pictures to write for a photograph."""
+        parts: list[Part] = ["vessels"]
+        if self.overlay:
+            parts.append("overlay")
+        if self.probability:
+            parts.append("probability")
+        return tuple(parts)
+
+    def output_files(self, stem: str, parts: tuple[Part, ...]) -> dict[str, Path]:
+        """Return the path of each picture of a frame."""
+        return {part: output_file(stem, self.output, part) for part in parts}

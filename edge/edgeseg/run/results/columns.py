@@ -1,0 +1,71 @@
+"""List the columns of the result record, for the JSON schema, tables and the data dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from edgeseg.run.results.record import ResultRecord
+
+
+class Column(NamedTuple):
+    """One column of a table: nested groups are flattened with an underscore.
+
+    Attributes:
+        name: name in tables, such as `quality_focus`.
+        type: JSON type, or the allowed words.
+        unit: unit, or an empty text.
+        definition: definition in one sentence.
+        version: version of the definition.
+    """
+
+    name: str
+    type: str
+    unit: str
+    definition: str
+    version: int
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of one record (draft 2020-12)."""
+    return msgspec.json.schema(ResultRecord)
+
+
+def columns() -> tuple[Column, ...]:
+    """Return every column of the record, in its order."""
+    return tuple(_struct_columns("ResultRecord", "", json_schema()["$defs"]))
+
+
+def _struct_columns(struct: str, prefix: str, definitions: dict[str, Any]) -> Iterator[Column]:
+    for name, schema in definitions[struct]["properties"].items():
+        nested = _nested_struct(schema)
+        if nested is not None:
+            yield from _struct_columns(nested, f"{prefix}{name}_", definitions)
+            continue
+        yield Column(
+            prefix + name,
+            _type_name(schema),
+            schema["unit"],
+            schema["description"],
+            schema["definition_version"],
+        )
+
+
+def _nested_struct(schema: dict[str, Any]) -> str | None:
+    for option in (schema, *schema.get("anyOf", ())):
+        if "$ref" in option:
+            return str(option["$ref"]).rsplit("/", maxsplit=1)[-1]
+    return None
+
+
+def _type_name(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        options = [_type_name(option) for option in schema["anyOf"]]
+        return " or ".join(options)
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema["type"] == "array":
+        return "list of codes"
+    return str(schema["type"])

@@ -1,0 +1,152 @@
+"""The result record: one contract for JSON lines, tables, HTTP answers and Python.
+
+Every column is declared once, here, with its type, unit and definition; `edgeseg.run.results.columns`
+lists them. A key is absent if it was not asked for or cannot apply, and null if its value is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from edgeseg.models.card import Precision
+
+SCHEMA_VERSION = 1
+"""Version of the record. Additions keep it; clients ignore unknown keys."""
+
+Status: TypeAlias = Literal["ok", "skipped", "failed"]
+
+Code: TypeAlias = Literal[
+    "no_fundus",
+    "ungradable",
+    "undecodable",
+    "too_large",
+    "unreadable",
+    "name_collision",
+    "not_overwritten",
+    "unreadable_source",
+    "frozen_frame",
+]
+
+CODES: Mapping[Code, str] = {
+    "no_fundus": "No retina was found in the picture.",
+    "ungradable": "Image quality is too low; `quality.reasons` names what is wrong.",
+    "undecodable": "The file is damaged, cut off, or not an image that edgeseg reads.",
+    "too_large": "The file or the picture exceeds the size limit.",
+    "unreadable": "The file cannot be opened or read.",
+    "name_collision": "Another input already writes results of this name.",
+    "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
+    "unreadable_source": "The video or stream cannot be read, or ended too early.",
+    "frozen_frame": "The frame is identical to the previous one.",
+}
+"""Meaning of each code in `reasons` and `warnings`."""
+
+QualityReason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
+
+
+def column(definition: str, unit: str = "", version: int = 1) -> Meta:
+    """Declare a column: definition, unit, and version of the definition."""
+    return Meta(
+        description=definition, extra_json_schema={"unit": unit, "definition_version": version}
+    )
+
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Positive: TypeAlias = Annotated[int, Meta(ge=1)]
+NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+GreyLevel: TypeAlias = Annotated[float, Meta(ge=0, le=255)]
+
+
+class ResultFiles(Struct, frozen=True, kw_only=True):
+    """Files that were written for a picture; they cover all of its fields of view."""
+
+    mask: Annotated[str | UnsetType, column("Vessel mask, 8-bit PNG, 255 is vessel.")] = UNSET
+    overlay: Annotated[str | UnsetType, column("Photograph with its vessels marked.")] = UNSET
+    probability: Annotated[
+        str | UnsetType, column("Vessel probability, 16-bit PNG, 65535 is 1.")
+    ] = UNSET
+    video: Annotated[
+        str | UnsetType, column("Overlay video of a stream; complete when the run has ended.")
+    ] = UNSET
+
+
+class QualityRecord(Struct, frozen=True, kw_only=True):
+    """Image quality of a field of view; definitions in quality.py."""
+
+    ungradable: Annotated[bool, column("Whether there is a reason not to segment the field.")]
+    reasons: Annotated[tuple[QualityReason, ...], column("Why the field is ungradable.")]
+    focus: Annotated[NonNegative | None, column("Fine detail over coarse detail.")]
+    brightness: Annotated[GreyLevel | None, column("Mean of the brightest channel.", "grey level")]
+    retina: Annotated[Share, column("Share of the picture that is lit retina.")]
+    field: Annotated[
+        Share | None, column("Share of the round field of view that the picture shows.")
+    ]
+
+
+class ResultRecord(Struct, frozen=True, kw_only=True):
+    """Result of one field of view. `source`, `frame` and `fov_index` are its key."""
+
+    source: Annotated[str, column("Path of the file, or name of the device or stream.")]
+    frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    position_s: Annotated[
+        NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
+    ] = UNSET
+    fov_index: Annotated[
+        Count, column("Number of the field of view, from left to right; 0 if none was found.")
+    ]
+    fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
+    fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None
+    fov_y: Annotated[Count | None, column("Top edge of the field's box.", "px")] = None
+    fov_width: Annotated[Positive | None, column("Width of the field's box.", "px")] = None
+    fov_height: Annotated[Positive | None, column("Height of the field's box.", "px")] = None
+    fov_diameter_px: Annotated[
+        NonNegative | None,
+        column(
+            "Diameter of the round field of view; longer side of its box if no rim is seen.", "px"
+        ),
+    ] = None
+    width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
+    height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
+    status: Annotated[Status, column("Outcome.")]
+    reasons: Annotated[tuple[Code, ...], column("Codes: why it was skipped or failed.")] = ()
+    message: Annotated[str | UnsetType, column("One line for people; may change.")] = UNSET
+    warnings: Annotated[tuple[Code, ...], column("Codes: why the result may be unreliable.")] = ()
+    edgeseg_version: Annotated[str, column("Version of edgeseg.")]
+    schema_version: Annotated[Positive, column("Version of this record.")] = SCHEMA_VERSION
+    model: Annotated[str, column("Name of the model.")]
+    model_sha256: Annotated[str, column("SHA-256 of the model file.")]
+    precision: Annotated[Precision, column("Precision of the model file.")]
+    runtime: Annotated[str, column("Runtime that computed the network.")]
+    provider: Annotated[
+        str | None, column("Execution provider of ONNX Runtime; null for other runtimes.")
+    ]
+    threshold: Annotated[Share, column("Vessel probability threshold.")]
+    files: ResultFiles | UnsetType = UNSET
+    quality: QualityRecord | None = None
+    vessel_density: Annotated[
+        Share | None, column("Share of the field of view's pixels that are vessel.")
+    ] = None
+    time: Annotated[
+        str | UnsetType, column("When the picture was taken from its source, UTC, ISO 8601.")
+    ] = UNSET
+    timings_ms: Annotated[
+        dict[str, float] | UnsetType, column("Time per stage, of the whole picture.", "ms")
+    ] = UNSET
+    dropped: Annotated[
+        Count | UnsetType, column("Frames of a live stream that were dropped before this one.")
+    ] = UNSET
+    repeats: Annotated[
+        Count | UnsetType, column("Identical frames of a live stream directly before this one.")
+    ] = UNSET
+    reused: Annotated[
+        bool | UnsetType, column("Whether `--resume` found this result done; only in JSON.")
+    ] = UNSET
+
+
+def encode_record(record: ResultRecord) -> str:
+    """Encode a record as one line of JSON."""
+    return msgspec.json.encode(record).decode()

@@ -1,0 +1,168 @@
+"""Build the records of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edgeseg._version import __version__
+from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.quality import NO_FUNDUS, FrameQuality
+from edgeseg.run.inputs import path_text
+from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
+
+if TYPE_CHECKING:
+    from edgeseg.run.frame import Frame
+    from edgeseg.segmenter import FieldResult, Segmenter
+
+_FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
+
+
+class RecordBuilder:
+    """Build records for one model.
+
+    Args:
+        segmenter: model that makes the results.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._model: dict[str, Any] = {
+            "edgeseg_version": __version__,
+            "model": segmenter.file.name,
+            "model_sha256": segmenter.model_sha256,
+            "precision": segmenter.card.precision,
+            "runtime": segmenter.runtime_name,
+            "provider": segmenter.provider,
+            "threshold": segmenter.threshold,
+        }
+
+    def failed(self, frame: Frame, code: Code, message: str) -> ResultRecord:
+        """Return the record of a picture that could not be decoded."""
+        return self._record(frame, status="failed", reasons=(code,), message=message)
+
+    def without_field(
+        self, frame: Frame, size: tuple[int, int], message: str, repeats: int
+    ) -> ResultRecord:
+        """Return the record of a picture without a retina: failed, but skipped in a stream.
+
+        Args:
+            frame: picture.
+            size: (height, width) of the picture in pixels.
+            message: what is wrong, for people.
+            repeats: identical frames directly before it.
+        """
+        return self._record(
+            frame,
+            repeats=repeats,
+            status="failed" if frame.number is None else "skipped",
+            reasons=("no_fundus",),
+            message=message,
+            quality=_quality_record(NO_FUNDUS),
+            height=size[0],
+            width=size[1],
+        )
+
+    def segmented(
+        self, frame: Frame, result: FieldResult, index: int, count: int, repeats: int = 0
+    ) -> ResultRecord:
+        """Return the record of a field of view that was segmented; its quality was assessed.
+
+        Args:
+            frame: picture.
+            result: vessels of the field.
+            index: number of the field, from 1.
+            count: number of fields in the picture.
+            repeats: identical frames directly before it.
+        """
+        assert result.quality is not None
+        values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
+        warnings: list[Code] = []
+        if result.quality.ungradable:
+            warnings.append("ungradable")
+            values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"
+        if repeats:
+            warnings.append("frozen_frame")
+        values |= _field_values(result.fov, result.quality, index, count)
+        return self._record(frame, repeats, warnings=tuple(warnings), **values)
+
+    def ungradable(
+        self,
+        frame: Frame,
+        fov: FieldOfView,
+        quality: FrameQuality,
+        index: int,
+        count: int,
+        repeats: int = 0,
+    ) -> ResultRecord:
+        """Return the record of a field of view that was skipped for its quality."""
+        values = _field_values(fov, quality, index, count)
+        return self._record(
+            frame,
+            repeats,
+            status="skipped",
+            reasons=("ungradable",),
+            message=_low_quality(quality),
+            **values,
+        )
+
+    def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:
+        """Return a stored record as the result of this run."""
+        return msgspec.structs.replace(record, **_identity(frame), reused=True)
+
+    def _record(self, frame: Frame, repeats: int = 0, **values: Any) -> ResultRecord:  # noqa: ANN401
+        fields: dict[str, Any] = {"fov_index": 0, "fov_count": 0}
+        if frame.number is not None:
+            fields |= {"dropped": frame.dropped, "repeats": repeats}
+        return ResultRecord(**self._model, **_identity(frame), **(fields | values))
+
+
+def _low_quality(quality: FrameQuality) -> str:
+    reasons = ", ".join(reason.replace("_", " ") for reason in quality.reasons)
+    return f"low image quality ({reasons})"
+
+
+def _field_values(
+    fov: FieldOfView, quality: FrameQuality, index: int, count: int
+) -> dict[str, Any]:
+    diameter = max(fov.box.width, fov.box.height) if fov.rim is None else 2 * fov.rim.radius
+    return {
+        "fov_index": index,
+        "fov_count": count,
+        "fov_x": fov.box.left,
+        "fov_y": fov.box.top,
+        "fov_width": fov.box.width,
+        "fov_height": fov.box.height,
+        "fov_diameter_px": round(float(diameter), 1),
+        "height": fov.mask.shape[0],
+        "width": fov.mask.shape[1],
+        "quality": _quality_record(quality),
+    }
+
+
+def with_files(
+    record: ResultRecord, files: Mapping[str, Path], timings_ms: Mapping[str, float]
+) -> ResultRecord:
+    """Return a record with the files of its picture and the time per stage."""
+    rounded = {stage: round(ms, 3) for stage, ms in timings_ms.items()}
+    if not files:
+        return msgspec.structs.replace(record, timings_ms=rounded)
+    paths = {_FILE_KEYS.get(part, part): path_text(file) for part, file in files.items()}
+    return msgspec.structs.replace(record, files=ResultFiles(**paths), timings_ms=rounded)
+
+
+def _identity(frame: Frame) -> dict[str, Any]:
+    identity: dict[str, Any] = {
+        "source": frame.source,
+        "frame": 1 if frame.number is None else frame.number,
+        "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    if frame.position_s is not None:
+        identity["position_s"] = round(frame.position_s, 3)
+    return identity
+
+
+def _quality_record(quality: FrameQuality) -> QualityRecord:
+    return msgspec.convert(quality.to_dict(), QualityRecord)

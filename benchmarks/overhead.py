@@ -28,17 +28,10 @@ from statistics import median
 import click
 
 from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import (
-    RowError,
-    child_environment,
-    python_module,
-    python_statement,
-)
+from edgeseg_benchmarks.worker.client import child_environment, python_module, python_statement
 from edgeseg_benchmarks.worker.subprocess_timing import time_command
 
-IMPORTS = "import numpy, cv2, onnxruntime"
 TIMEOUT_S = 600.0
-
 Measurement = Callable[[], float]
 
 
@@ -49,41 +42,32 @@ Measurement = Callable[[], float]
 def main(photograph: Path, threads: int, rounds: int) -> None:
     """Measure start-up, memory, help and processing with PHOTOGRAPH."""
     pin(threads)
-    imports = python_statement(IMPORTS)
+    imports = python_statement("import numpy, cv2, onnxruntime")
     cli = python_module("edgeseg.__main__")
+    usage, bare = [*cli, "--help"], python_statement("import click")
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
-        costs, baselines = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
-        print_ratio("start-up", costs, baselines, 2.0)
+        turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
+        print_ratio("start-up", turns, 2.0)
         # A peak hardly varies. It is measured while this process is small, before OpenCV is loaded.
-        costs, baselines = take_turns(lambda: peak_bytes(run), lambda: peak_bytes(imports), 3)
-        above = (median(costs) - median(baselines)) / 1e6
-        click.echo(f"memory: {above:.0f} MB above {median(baselines) / 1e6:.0f} MB (bound 200 MB)")
-    usage, bare = [*cli, "--help"], python_statement("import click")
-    costs, baselines = take_turns(lambda: total_ms(usage), lambda: total_ms(bare), rounds)
-    print_ratio("help", costs, baselines, 1.5)
-    costs, baselines = take_turns(*processing_steps(photograph, threads), rounds)
-    print_ratio("processing", costs, baselines, 2.5)
+        turns = take_turns(lambda: peak_mb(run), lambda: peak_mb(imports), 3)
+    above = median(cost - baseline for cost, baseline in turns)
+    click.echo(f"memory: {above:.0f} MB above {turns[0][1]:.0f} MB (bound 200 MB)")
+    turns = take_turns(lambda: total_ms(usage), lambda: total_ms(bare), rounds)
+    print_ratio("help", turns, 1.5)
+    print_ratio("processing", take_turns(*processing_steps(photograph, threads), rounds), 2.5)
 
 
-def take_turns(
-    cost: Measurement, baseline: Measurement, rounds: int
-) -> tuple[list[float], list[float]]:
+def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
     """Measure a cost and its baseline in turns, after one round that does not count."""
-    costs, baselines = [], []
-    for _ in range(rounds + 1):
-        baselines.append(baseline())
-        costs.append(cost())
-    return costs[1:], baselines[1:]
+    return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 
-def print_ratio(
-    name: str, costs: Sequence[float], baselines: Sequence[float], bound: float
-) -> None:
+def print_ratio(name: str, turns: Sequence[tuple[float, float]], bound: float) -> None:
     """Print the median of the rounds' ratios, and the medians in milliseconds."""
-    ratio = median(cost / other for cost, other in zip(costs, baselines, strict=True))
-    times = f"{median(costs):.1f} / {median(baselines):.1f} ms"
-    click.echo(f"{name}: {ratio:.2f} ({times}, bound {bound})")
+    ratio = median(cost / baseline for cost, baseline in turns)
+    costs, baselines = map(median, zip(*turns, strict=True))
+    click.echo(f"{name}: {ratio:.2f} ({costs:.1f} / {baselines:.1f} ms, bound {bound})")
 
 
 def total_ms(command: Sequence[str]) -> float:
@@ -91,18 +75,18 @@ def total_ms(command: Sequence[str]) -> float:
     return time_command(command, TIMEOUT_S, " ".join(command[3:])).total_ms
 
 
-def peak_bytes(command: Sequence[str]) -> float:
+def peak_mb(command: Sequence[str]) -> float:
     """Return the peak resident memory of a command.
 
-    The value includes what this process uses when it starts the command, which is less.
+    It is at least the memory of this process when it starts the command, which is less.
     """
     environment = child_environment()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise RowError(f"exit code {child.returncode}: {' '.join(command)}")
-    return usage.ru_maxrss * 1024.0
+        raise click.ClickException(f"exit code {child.returncode}: {' '.join(command)}")
+    return usage.ru_maxrss / 1e3
 
 
 def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measurement]:

@@ -23,8 +23,8 @@ RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 MAX_THREADS = 1024
+# Models whose failed rows do not change the exit code: the user did not name them.
 IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
-"""Models whose failed rows do not change the exit code: the user did not name them."""
 
 
 class ThreadCounts(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -36,13 +36,13 @@ class ThreadCounts(click.ParamType):  # type: ignore[type-arg]  # generic in the
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         """Convert the option's value or fail."""
-        numbers: list[int] = []
-        for part in str(value).split(","):
-            number = int(part) if part.isdecimal() and len(part) <= 4 else 0
-            if not 1 <= number <= MAX_THREADS:
-                expected = f"expected numbers from 1 to {MAX_THREADS}, separated by commas"
-                self.fail(f"{value!r}: {expected}", param, ctx)
-            numbers.append(number)
+        try:
+            numbers = [int(part) for part in str(value).split(",")]
+        except ValueError:
+            numbers = [0]
+        if not all(1 <= number <= MAX_THREADS for number in numbers):
+            expected = f"expected numbers from 1 to {MAX_THREADS}, separated by commas"
+            self.fail(f"{value!r}: {expected}", param, ctx)
         return tuple(dict.fromkeys(numbers))
 
 
@@ -132,7 +132,9 @@ def bench(
     Without options: the shipped model in FP32 on a synthetic photograph. A failed row contains the
     reason and the other rows continue; the exit code is 6 if its model was given with --model.
     """
+    from edgeseg.console import print_table
     from edgeseg_benchmarks.options import BenchOptions, require_extra
+    from edgeseg_benchmarks.report.tables import to_table
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:
@@ -143,9 +145,12 @@ def bench(
     _check_data(data)
     if every and threads is not None and len(threads) > 1:
         raise UsageError("--all: supports a single number of threads. Give --threads one number.")
+    precisions: list[Precision] = ["fp32"]
+    precisions += ["fp16", "fp16w"] if fp16 else []
+    precisions += ["int8"] if int8 else []
     options = BenchOptions(
         models=tuple(dict.fromkeys(("default", *models))),
-        precisions=_precisions(fp16, int8),
+        precisions=tuple(precisions),
         every=every,
         runtimes=tuple(dict.fromkeys(runtimes)),
         threads=threads or (),
@@ -156,7 +161,7 @@ def bench(
     )
     with show_status() as show:
         record = run_bench(options, show)
-    _print_tables(record)
+    print_table(to_table(record))
     _write_files(record, json_file, csv_file, html, figures)
     _check_failures(record)
 
@@ -174,27 +179,11 @@ def show_status() -> Iterator[ShowProgress]:
         yield status.update
 
 
-def _precisions(fp16: bool, int8: bool) -> tuple[Precision, ...]:
-    precisions: list[Precision] = ["fp32"]
-    if fp16:
-        precisions += ["fp16", "fp16w"]
-    if int8:
-        precisions.append("int8")
-    return tuple(precisions)
-
-
 def _check_data(data: tuple[str, ...]) -> None:
     names = [spec.partition(":")[0] for spec in data]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"--data {name}: given {names.count(name)} times. Give it once.")
-
-
-def _print_tables(record: BenchRecord) -> None:
-    from edgeseg.console import print_table
-    from edgeseg_benchmarks.report.tables import to_table
-
-    print_table(to_table(record))
 
 
 def _write_files(
@@ -207,7 +196,7 @@ def _write_files(
     if json_file is not None:
         write_atomically(json_file, record.to_json())
     if csv_file is not None:
-        from edgeseg_benchmarks.report.csv_table import to_csv
+        from edgeseg_benchmarks.report.tables import to_csv
 
         write_atomically(csv_file, to_csv(record).encode())
     if html is not None:
@@ -218,8 +207,8 @@ def _write_files(
         from edgeseg_benchmarks.report.plots import draw_plots
 
         make_folder(figures)
-        for name, plot in draw_plots(record, "png").items():
-            write_atomically(figures / f"{name}.png", plot.data)
+        for name, data in draw_plots(record, "png").items():
+            write_atomically(figures / f"{name}.png", data)
 
 
 def _check_failures(record: BenchRecord) -> None:
@@ -228,8 +217,7 @@ def _check_failures(record: BenchRecord) -> None:
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")
     if failed:
-        click.echo(
-            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed; see the table", err=True
-        )
+        count = f"{len(failed)} of {len(record.rows)}"
+        click.echo(f"edgeseg: {count} rows failed; see the table", err=True)
     if any(row.model not in IMPLIED_MODELS for row in failed):
         sys.exit(ModelError.exit_code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import get_args
 
 from edgeseg._version import __version__
 from edgeseg.errors import SystemSetupError
@@ -14,6 +13,10 @@ from edgeseg_benchmarks.record.row import BenchRuntime, RowKey
 
 ShowProgress = Callable[[str], None]  # called with a few words about the current step
 DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
+OPTIONAL: dict[BenchRuntime, tuple[str, ...]] = {
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn", "pnnx"),
+}
 NCNN: BenchRuntime = "ncnn"  # measured in FP32 and only here: `edgeseg run` does not support it
 
 
@@ -53,12 +56,8 @@ def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
 
     A runtime that does not work is reported by its row.
     """
-    names: list[BenchRuntime] = []
-    for name in get_args(BenchRuntime):
-        packages = ("ncnn", "pnnx") if name == NCNN else (name,)
-        if all(map(find_spec, packages)):
-            names.append(name)
-    return tuple(names)
+    installed = [name for name, packages in OPTIONAL.items() if all(map(find_spec, packages))]
+    return (DEFAULT_RUNTIME, *installed)
 
 
 def require_extra(extra: str, option: str, *packages: str) -> None:

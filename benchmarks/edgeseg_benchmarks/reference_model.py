@@ -8,22 +8,13 @@ from pathlib import Path
 from edgeseg.device import cpu
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME, BenchOptions, require_extra
+from edgeseg_benchmarks.options import DEFAULT_RUNTIME, BenchOptions
 from edgeseg_benchmarks.record.row import RowKey
 from edgeseg_benchmarks.rows import RowSpec
 
 NAME = "resunet-deeper"
 REMARK = "random weights: only time and memory are meaningful"
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
-
-
-def check_installed() -> None:
-    """Check that the packages that create the files are installed.
-
-    Raises:
-        SystemSetupError: the extra is not installed.
-    """
-    require_extra("export", "--reference", "torch", "onnxconverter_common")
 
 
 def reference_rows(folder: Path, options: BenchOptions) -> list[RowSpec]:

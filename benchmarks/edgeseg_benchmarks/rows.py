@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -79,7 +80,10 @@ def split_file_name(model: str) -> tuple[str, Precision | None]:
 def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
     models = dict.fromkeys((*options.models, *(SHIPPED_MODELS if options.every else ())))
     for model in models:
-        selection = _select_automatically(model)
+        selection = None
+        if not model.endswith(".onnx"):  # a file leaves nothing to select
+            with suppress(EdgesegError):
+                selection = select_model(model)
         for row in _list_files(model, options):
             for runtime in options.runtimes or installed_bench_runtimes():
                 if runtime == NCNN and row.key.precision != "fp32":
@@ -87,16 +91,6 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
                 for threads in options.threads or (cpu.usable_cores(),):
                     key = row.key._replace(runtime=runtime, threads=threads)
                     yield replace(row, key=key, taken_by_auto=_is_selected(row, key, selection))
-
-
-def _select_automatically(model: str) -> ModelSelection | None:
-    """Return what `edgeseg run` selects; None for a file, which leaves nothing to select."""
-    if model.endswith(".onnx"):
-        return None
-    try:
-        return select_model(model)
-    except EdgesegError:
-        return None
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
@@ -126,12 +120,12 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
         files[precision] = _resolve(model, "auto" if precision == named else precision)
     cards = {p: file.card for p, file in files.items() if isinstance(file, ModelFile)}
     halves = {p: card for p, card in cards.items() if p in ("fp16", "fp16w")}
+    best = choose_precision(halves, cpu.cpu_features())[0] if halves else None
     for precision, file in files.items():
         key = RowKey(name, precision, DEFAULT_RUNTIME, 0)
         if isinstance(file, ModelFile):
-            row = RowSpec(key._replace(model=file.name), file.path)
-            best = choose_precision(halves, cpu.cpu_features())[0] if halves else None
-            yield replace(row, remarks=(HALF_PRECISION_REMARK,)) if precision == best else row
+            remarks = (HALF_PRECISION_REMARK,) if precision == best else ()
+            yield RowSpec(key._replace(model=file.name), file.path, remarks=remarks)
             continue
         implied = options.every and isinstance(default, ModelFile)
         implied = implied or (precision == "fp32" and named not in (None, "fp32"))

@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress
+from edgeseg_benchmarks.options import BenchOptions, ShowProgress, require_extra
 from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, format_threads
+from edgeseg_benchmarks.record.row import format_threads
 from edgeseg_benchmarks.remarks import add_remarks
 from edgeseg_benchmarks.rows import select_rows
 from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
@@ -35,7 +36,10 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
         UsageError: the name of a data set is unknown.
         SystemSetupError: a data set or the extra of `--reference` is missing.
     """
-    _check_requirements(options)
+    for data in options.data:
+        open_data(data, "test")  # report errors now, not after minutes
+    if options.reference:
+        require_extra("export", "--reference", "torch", "onnxconverter_common")
     device = describe_device()
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         photograph = write_photograph(Path(folder) / "fundus.png", show)
@@ -44,25 +48,29 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
             show("creating ResUNet-Deeper")
             specs += reference_model.reference_rows(Path(folder), options)
         threads = sorted({spec.key.threads for spec in specs})
-        peaks = {number: PeakRunner(number, options.timeout_s) for number in threads}
+        show("measuring the peak throughput")
+        peaks = {number: measure_peak(number, options.timeout_s) for number in threads}
         rows: list[RowRunner] = []
         try:
             for spec in specs:
                 show(f"loading {spec.key}")
                 rows.append(RowRunner(spec, photograph, options))
-            _time_rounds(rows, list(peaks.values()), show)
+            time_rounds(rows, show)
             _finish_rows(rows, show)
         finally:
-            for runner in (*rows, *peaks.values()):
-                runner.close()  # type: ignore[attr-defined]
+            for row in rows:
+                row.close()
+    # Ratios refer to the first row that did not fail.
+    first = next((row for row in rows if not row.failure), rows[0])
+    results = tuple(row.result(first, peaks[row.spec.key.threads]) for row in rows)
     record = BenchRecord(
         device=device,
         versions=installed_versions(),
-        rows=_collect_rows(rows, peaks),
+        rows=results,
         photographs=f"a synthetic photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels "
         f"(PNG, seed {SEED})",
-        rounds=max(len(row.timings) for row in rows),
-        peak_gflops={number: peak.gflops for number, peak in peaks.items() if peak.gflops},
+        rounds=max(row.rounds for row in rows),
+        peak_gflops=peaks,
         warnings=(*device_warnings(device), *_late_warnings(device.throttling, threads)),
     )
     return add_remarks(record)
@@ -78,59 +86,34 @@ def write_photograph(file: Path, show: ShowProgress) -> Path:
     return file
 
 
-class PeakRunner:
-    """Measures the FP32 throughput of this machine with a large matrix product.
+def measure_peak(threads: int, timeout_s: float) -> float:
+    """Return the FP32 throughput of this machine in 10^9 operations per second.
 
-    Attributes:
-        gflops: 10^9 operations per second of the best round; 0 without enough memory.
+    It is the best of several large matrix products; 0 without enough memory.
     """
-
-    def __init__(self, threads: int, timeout_s: float) -> None:
-        self.gflops = 0.0
-        self._arguments = {"threads": threads, "side": MATRIX_SIDE}
-        self._process = WorkerProcess(timeout_s, threads)
-        self.close = self._process.close
-
-    def time_round(self) -> None:
-        """Time one matrix product."""
-        try:
-            gflops = self._process.call("multiply_matrices", float, self._arguments)
-            self.gflops = max(self.gflops, gflops)
-        except RowError:
-            self.close()
+    process = WorkerProcess(timeout_s, threads)
+    arguments = {"threads": threads, "side": MATRIX_SIDE, "rounds": PEAK_ROUNDS}
+    try:
+        return process.call("measure_peak", float, arguments)
+    except RowError:
+        return 0.0
+    finally:
+        process.close()
 
 
-def _check_requirements(options: BenchOptions) -> None:
-    """Report errors of the data sets now, not after minutes."""
-    from edgeseg.datasets import open_data
-
-    for spec in options.data:
-        open_data(spec, "test")
-    if options.reference:
-        reference_model.check_installed()
-
-
-def _time_rounds(
-    rows: Sequence[RowRunner], peaks: Sequence[PeakRunner], show: ShowProgress
-) -> None:
-    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them.
-
-    The matrix product always takes PEAK_ROUNDS rounds: a single one may be far below the peak.
-    """
+def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> None:
+    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them."""
     rounds = max(row.rounds for row in rows)
-    for number in range(max(rounds, PEAK_ROUNDS)):
-        show(f"round {min(number + 1, rounds)} of {rounds}")
-        for peak in peaks if number < PEAK_ROUNDS else ():
-            peak.time_round()
+    for number in range(rounds):
+        show(f"round {number + 1} of {rounds}")
         for row in rows:
             if number < row.rounds:
                 row.attempt(row.time_round)
-    for row in rows:
-        row.attempt(row.read_memory)
 
 
 def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
-    """Take the measurements that need a process of their own or a long time."""
+    for row in rows:
+        row.attempt(row.read_memory)
     for number in range(COLD_STARTS):
         show(f"cold start {number + 1} of {COLD_STARTS}")
         for row in rows:
@@ -140,12 +123,6 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
         row.attempt(row.count_kernels)
         row.attempt(row.score)
         row.close()
-
-
-def _collect_rows(rows: Sequence[RowRunner], peaks: dict[int, PeakRunner]) -> tuple[BenchRow, ...]:
-    """Return the measurements; ratios refer to the first row that did not fail."""
-    measured = [row for row in rows if not row.failure] or rows
-    return tuple(row.result(measured[0], peaks[row.spec.key.threads].gflops) for row in rows)
 
 
 def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[str]:

@@ -22,19 +22,14 @@ from edgeseg.models.catalog import (
 )
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
-from edgeseg_benchmarks.options import ShowProgress
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.options import BenchOptions, ShowProgress
+from edgeseg_benchmarks.record.row import RowKey, format_threads
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
-from edgeseg_benchmarks.runner import write_photograph
+from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.runner import time_rounds, write_photograph
 from edgeseg_benchmarks.statistics import median_ratio
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
-from edgeseg_benchmarks.worker.row_worker import ModelFacts
+from edgeseg_benchmarks.worker.row_runner import RowRunner
 
-TIMEOUT_S = 600.0
-WARMUP = 2
-MIN_ROUNDS = 5
-MAX_ROUNDS = 20
-SECONDS_PER_CANDIDATE = 4.0
 NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
 
 
@@ -98,18 +93,16 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
     Raises:
         SystemSetupError: all candidates failed.
     """
-    ratios = {k: each.ratio for k, each in enumerate(timings) if each.ratio and not each.failure}
-    if not ratios:
+    valid = {k: each.ratio for k, each in enumerate(timings) if each.ratio and not each.failure}
+    if not valid:
         raise SystemSetupError("no setup works on this device. Run `edgeseg doctor` for details.")
-    limit = min(ratios.values()) * EQUAL_RATIO
-
-    def order(k: int) -> tuple[bool, int, int, float]:
-        entry = timings[k]
-        setup = Setup(entry.runtime, entry.precision, entry.threads)
-        exactness = get_args(Precision).index(entry.precision)
-        return setup != rule, exactness, entry.threads, ratios[k]
-
-    return timings[min((k for k in ratios if ratios[k] <= limit), key=order)]
+    ranks = {}
+    for k, ratio in valid.items():
+        setup = Setup(timings[k].runtime, timings[k].precision, timings[k].threads)
+        exactness = get_args(Precision).index(setup.precision)
+        slow = ratio > min(valid.values()) * EQUAL_RATIO
+        ranks[k] = (slow, setup != rule, exactness, setup.threads, ratio)
+    return timings[min(ranks, key=ranks.__getitem__)]
 
 
 def mask_failure(precision: Precision, change: float) -> str:
@@ -141,70 +134,33 @@ def _time_setups(
     show: ShowProgress,
 ) -> list[CandidateTiming]:
     """Time setups against the baseline, in turns, each in its own process."""
-    candidates: dict[Setup, _Candidate] = {}
+    rows: dict[Setup, RowRunner] = {}
     try:
         for setup in dict.fromkeys((baseline, *setups)):
             show(f"loading {setup}")
-            candidates[setup] = _Candidate(setup, files[setup.precision].path, photograph)
-        _time_rounds(list(candidates.values()), show)
-        first = candidates[baseline]
-        if first.failure:
-            raise SystemSetupError(f"the baseline ({baseline}) failed: {first.failure}")
-        return [candidates[setup].result(first) for setup in setups]
+            key = RowKey("", setup.precision, setup.runtime, setup.threads)
+            spec = RowSpec(key, files[setup.precision].path)
+            rows[setup] = RowRunner(spec, photograph, BenchOptions(), "time_network")
+        time_rounds(list(rows.values()), show)
+        mask = photograph.with_name("baseline.npy")
+        rows[baseline].attempt(lambda: rows[baseline].write_mask(mask))
+        if rows[baseline].failure:
+            raise SystemSetupError(f"the baseline ({baseline}) failed: {rows[baseline].failure}")
+        return [_compare_setup(setup, rows[setup], rows[baseline], mask) for setup in setups]
     finally:
-        for candidate in candidates.values():
-            candidate.process.close()
+        for row in rows.values():
+            row.close()
 
 
-def _time_rounds(candidates: Sequence[_Candidate], show: ShowProgress) -> None:
-    """Time the candidates in turn (A B C A B C): a drifting clock drifts for all of them."""
-    rounds = MAX_ROUNDS
-    for number in range(-WARMUP, MAX_ROUNDS):
-        if number == 0:
-            slowest_ms = max(max(candidate.times, default=1.0) for candidate in candidates)
-            fitting = int(SECONDS_PER_CANDIDATE * 1e3 / (2 * slowest_ms))
-            rounds = max(MIN_ROUNDS, min(MAX_ROUNDS, fitting))
-            for candidate in candidates:
-                candidate.times.clear()
-        if number >= rounds:
-            break
-        show(f"round {number + 1} of {rounds}")
-        for candidate in candidates:
-            candidate.time_round()
-
-
-class _Candidate:
-    """A setup's process and its measurements so far."""
-
-    def __init__(self, setup: Setup, file: Path, photograph: Path) -> None:
-        self.setup = setup
-        self.failure = self.compute = ""
-        self.times: list[float] = []
-        self.mask = photograph.with_name(f"{setup}.npy")
-        self.process = WorkerProcess(TIMEOUT_S)
-        arguments = {**setup._asdict(), "file": str(file), "photograph": str(photograph)}
-        arguments.pop("precision")
-        try:
-            self.process.call("load", ModelFacts, arguments)
-            self.compute = self.process.call("write_mask", str, {"output": str(self.mask)})
-        except (RowError, ValueError) as error:
-            self.failure = str(error)
-
-    def time_round(self) -> None:
-        """Time one frame, unless the candidate failed before."""
-        if not self.failure:
-            try:
-                self.times.append(self.process.call("time_network", float))
-            except (RowError, ValueError) as error:
-                self.failure = str(error)
-
-    def result(self, baseline: _Candidate) -> CandidateTiming:
-        """Return the measurements."""
-        if self.failure:
-            return CandidateTiming(*self.setup, self.compute, failure=self.failure)
-        ratio = median_ratio(self.times, baseline.times)
-        change = mask_change(self.mask, baseline.mask)
-        failure = mask_failure(self.setup.precision, change)
-        return CandidateTiming(
-            *self.setup, self.compute, median(self.times), ratio, change, failure
-        )
+def _compare_setup(
+    setup: Setup, row: RowRunner, baseline: RowRunner, expected: Path
+) -> CandidateTiming:
+    mask = expected.with_name("candidate.npy")
+    row.attempt(lambda: row.write_mask(mask))
+    if row.failure:
+        return CandidateTiming(*setup, row.compute, failure=row.failure)
+    times = row.times("network_ms")
+    ratio = median_ratio(times, baseline.times("network_ms"))
+    change = mask_change(mask, expected)
+    failure = mask_failure(setup.precision, change)
+    return CandidateTiming(*setup, row.compute, median(times), ratio, change, failure)

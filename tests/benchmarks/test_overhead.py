@@ -32,8 +32,8 @@ def test_take_turns_discards_the_first_round(overhead: ModuleType) -> None:
         return float(len(order))
 
     result = overhead.take_turns(lambda: measure("A"), lambda: measure("B"), 3)
-    assert "".join(order) == "BABABABA"
-    assert result == ([4.0, 6.0, 8.0], [3.0, 5.0, 7.0])
+    assert "".join(order) == "ABABABAB"
+    assert result == [(3.0, 4.0), (5.0, 6.0), (7.0, 8.0)]
 
 
 @pytest.mark.slow

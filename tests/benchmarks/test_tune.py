@@ -18,6 +18,7 @@ from edgeseg.models.tuning_cache import CandidateTiming
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg_benchmarks import runner, tune
 from edgeseg_benchmarks.tune import Setup, mask_failure, select_fastest, thread_counts
+from edgeseg_benchmarks.worker import row_runner
 
 RULE = Setup("onnxruntime", "fp32", 4)
 
@@ -91,7 +92,7 @@ def test_mask_change_is_a_share_of_the_field_of_view(tmp_path: Path) -> None:
 @pytest.fixture
 def fast_tune(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
-    monkeypatch.setattr(tune, "MAX_ROUNDS", 5)
+    monkeypatch.setattr(row_runner, "MAX_ROUNDS", 5)
 
 
 def doctor(*arguments: str) -> Result:

@@ -19,7 +19,7 @@ from edgeseg_benchmarks.gate.compare import (
     MetricComparison,
     compare_benches,
 )
-from edgeseg_benchmarks.gate.remeasure import plan_remeasure, remeasure
+from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.record.bench import read_bench
 
@@ -131,10 +131,12 @@ def gate(
     check_folders(summary)
     before = read_bench(baseline)
     if current is None:
-        options = plan_remeasure(before, models, specs)
+        from edgeseg_benchmarks.runner import run_bench
+
+        options, omitted = plan_remeasure(before, models, specs, max_latency_ratio is not None)
         with show_status() as show:
-            now = remeasure(options, max_latency_ratio is not None, show)
-        result = compare_benches(before, now, limits, options.omitted)
+            now = run_bench(options, show)
+        result = compare_benches(before, now, limits, omitted)
     elif specs or models:
         raise UsageError("--data and --model: require a measurement. Leave out CURRENT.json.")
     else:

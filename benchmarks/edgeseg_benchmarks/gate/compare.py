@@ -20,7 +20,6 @@ from edgeseg_benchmarks.record.row import BenchRow, RowKey
 # `incomparable` fails the gate. `skipped` does not apply to this device or this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
 DataSetName: TypeAlias = tuple[str, str]  # name and split
-UNKNOWN = "unknown in one of the benchmarks"
 TOLERANCE = 1e-9  # a change that equals its limit passes in spite of rounding
 
 
@@ -106,21 +105,8 @@ def compare_benches(
         reason = skip_reason(old.key, now.versions, now.device.features)
         if reason:
             comparisons.append(_note(old, "row", "skipped", reason))
-        elif not old.ok:
-            reason = f"the row failed in the baseline: {old.status}"
-            comparisons.append(_note(old, "row", "incomparable", reason))
-        elif new is None:
-            reason = f"missing: the current benchmark has {', '.join(map(str, rows)) or 'none'}"
-            comparisons.append(_note(old, "row", "incomparable", reason))
-        elif not new.ok:
-            failure = MetricComparison(str(old.key), "row", "worse", "ok", "failed", new.status)
-            comparisons.append(failure)
-        elif old.size_px != new.size_px:
-            reason = f"working size: {old.size_px} px in the baseline, {new.size_px} px now"
-            comparisons.append(_note(old, "row", "incomparable", reason))
         else:
-            comparisons += _compare_accuracy(old, new, limits, omitted)
-            comparisons.append(_compare_size(old, new, limits))
+            comparisons += _compare_rows(old, new, now, limits, omitted)
     for new in rows.values():
         comparisons.append(_note(new, "row", "skipped", "the baseline has no such row"))
     comparisons += _compare_all_ratios(before, now, limits)
@@ -145,10 +131,37 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
     return ""
 
 
+def _compare_rows(
+    before: BenchRow,
+    now: BenchRow | None,
+    record: BenchRecord,
+    limits: GateLimits,
+    omitted: Collection[DataSetName],
+) -> Iterator[MetricComparison]:
+    if not before.ok:
+        yield _note(before, "row", "incomparable", f"failed in the baseline: {before.status}")
+    elif now is None:
+        keys = ", ".join(str(row.key) for row in record.rows)
+        yield _note(before, "row", "incomparable", f"missing: the current benchmark has {keys}")
+    elif not now.ok:
+        yield MetricComparison(str(before.key), "row", "worse", "ok", "failed", now.status)
+    elif before.size_px != now.size_px:
+        reason = f"working size: {before.size_px} px in the baseline, {now.size_px} px now"
+        yield _note(before, "row", "incomparable", reason)
+    else:
+        yield from _compare_accuracy(before, now, limits, omitted)
+        growth = (now.file_bytes or 0) / (before.file_bytes or 1) - 1
+        change = f"{growth:+.1%}, limit {limits.size_growth:+.1%}"
+        size, size_now = (f"{(row.file_bytes or 0) / 1e6:.3f} MB" for row in (before, now))
+        outcome = _outcome(growth, limits.size_growth)
+        yield MetricComparison(str(before.key), "file size", outcome, size, size_now, change)
+
+
 def _compare_accuracy(
     before: BenchRow, now: BenchRow, limits: GateLimits, omitted: Collection[DataSetName]
 ) -> Iterator[MetricComparison]:
-    current, known = _data_sets_by_name(now), _data_sets_by_name(before)
+    known = {(data_set.name, data_set.split): data_set for data_set in before.data_sets}
+    current = {(data_set.name, data_set.split): data_set for data_set in now.data_sets}
     missing = known.keys() - current.keys()
     if not known:
         yield _note(before, "Dice", "incomparable", "the baseline has none. Use `bench --data`.")
@@ -158,13 +171,11 @@ def _compare_accuracy(
     for name, data_set in known.items():
         if name in current:
             yield from _compare_data_set(before, data_set, current[name], limits)
-        elif name in omitted:
-            reason = f"no photographs. Use --data {data_set.name}:DIR."
-            yield _note(before, _mean_metric(data_set), "skipped", reason)
-        else:
-            names = ", ".join(map(" ".join, current)) or "none"
-            reason = f"missing: the current benchmark has {names}"
-            yield _note(before, _mean_metric(data_set), "incomparable", reason)
+            continue
+        names = ", ".join(map(" ".join, current)) or "none"
+        outcome: Outcome = "skipped" if name in omitted else "incomparable"
+        reason = f"not given (--data {data_set.name}:DIR); the current benchmark has {names}"
+        yield _note(before, _mean_metric(data_set), outcome, reason)
     for name in current.keys() - known.keys():
         yield _note(before, _mean_metric(current[name]), "skipped", "not in the baseline")
 
@@ -173,32 +184,30 @@ def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
     """Compare the mean over the photographs that both could score, and the worst photograph."""
-    old, new = _dice_by_photograph(before), _dice_by_photograph(now)
+    old = {photograph.name: photograph.scores for photograph in before.photographs}
+    new = {photograph.name: photograph.scores for photograph in now.photographs}
+    metric = _mean_metric(before)
     different = sorted(old.keys() ^ new.keys())
     if different:
         reason = f"other photographs: {', '.join(different[:5])}"
-        yield _note(row, _mean_metric(before), "incomparable", reason)
+        yield _note(row, metric, "incomparable", reason)
         return
-    drops: dict[str, tuple[float, float]] = {}
-    lost = False
-    for name, dice in old.items():
+    dice: dict[str, tuple[float, float]] = {}
+    for name, scores in old.items():
         current = new[name]
-        if dice is not None and current is not None:
-            drops[name] = (dice, current)
-        elif dice is not None:
-            lost = True
-            metric = f"Dice {before.name} {name}"
-            texts = (f"{dice:.4f}", "none", "the photograph could not be scored")
-            yield MetricComparison(str(row.key), metric, "worse", *texts)
-    if drops:
-        means = [math.fsum(values) / len(drops) for values in zip(*drops.values(), strict=True)]
-        yield _compare_dice(row, _mean_metric(before), means[0], means[1], limits.dice_drop)
-        worst = max(drops, key=lambda name: _loss(*drops[name]))
+        if scores is not None and current is not None:
+            dice[name] = (scores.dice, current.dice)
+        elif scores is not None:
+            texts = (f"{scores.dice:.4f}", "none", "the photograph could not be scored")
+            yield MetricComparison(str(row.key), f"Dice {before.name} {name}", "worse", *texts)
+    if dice:
+        means = [math.fsum(values) / len(dice) for values in zip(*dice.values(), strict=True)]
+        yield _compare_dice(row, metric, means[0], means[1], limits.dice_drop)
+        worst = max(dice, key=lambda name: _loss(*dice[name]))
         metric = f"Dice {before.name} worst: {worst}"
-        yield _compare_dice(row, metric, *drops[worst], limits.photograph_drop)
-    elif not lost:
-        reason = "the baseline has no scored photograph"
-        yield _note(row, _mean_metric(before), "incomparable", reason)
+        yield _compare_dice(row, metric, *dice[worst], limits.photograph_drop)
+    elif not before.scored:
+        yield _note(row, metric, "incomparable", "the baseline has no scored photograph")
 
 
 def _compare_dice(
@@ -206,16 +215,6 @@ def _compare_dice(
 ) -> MetricComparison:
     texts = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limit:+.4f}")
     return MetricComparison(str(row.key), metric, _outcome(before - now, limit), *texts)
-
-
-def _compare_size(before: BenchRow, now: BenchRow, limits: GateLimits) -> MetricComparison:
-    if not before.file_bytes or not now.file_bytes:
-        return _note(before, "file size", "incomparable", UNKNOWN)
-    growth = now.file_bytes / before.file_bytes - 1
-    change = f"{growth:+.1%}, limit {limits.size_growth:+.1%}"
-    texts = (f"{before.file_bytes / 1e6:.3f} MB", f"{now.file_bytes / 1e6:.3f} MB", change)
-    outcome = _outcome(growth, limits.size_growth)
-    return MetricComparison(str(before.key), "file size", outcome, *texts)
 
 
 def _compare_all_ratios(
@@ -227,7 +226,7 @@ def _compare_all_ratios(
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"
     if limited and len(old) < 2:
-        reason = "the limit requires a second row in the baseline, to compute a ratio of"
+        reason = "the limit requires a second row in the baseline"
         yield MetricComparison("benchmark", metric, "incomparable", change=reason)
     for row in old[1:] if new else ():
         firsts = old[0], next(iter(new.values()))
@@ -260,7 +259,7 @@ def _compare_ratios(
             texts = (f"x{old:.2f}", f"x{new:.2f}", f"x{new / old:.2f}, {text}")
             yield MetricComparison(str(before.key), metric, _outcome(new / old, limit), *texts)
         elif limit is not None:
-            yield _note(before, metric, "incomparable", UNKNOWN)
+            yield _note(before, metric, "incomparable", "unknown in one of the benchmarks")
 
 
 def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
@@ -282,18 +281,6 @@ def _loss(before: float, now: float) -> float:
 
 def _note(row: BenchRow, metric: str, outcome: Outcome, reason: str) -> MetricComparison:
     return MetricComparison(str(row.key), metric, outcome, change=reason)
-
-
-def _data_sets_by_name(row: BenchRow) -> dict[DataSetName, DataSetScores]:
-    return {(data_set.name, data_set.split): data_set for data_set in row.data_sets}
-
-
-def _dice_by_photograph(data_set: DataSetScores) -> dict[str, float | None]:
-    dice: dict[str, float | None] = {}
-    for photograph in data_set.photographs:
-        scores = photograph.scores
-        dice[photograph.name] = None if scores is None else scores.dice
-    return dice
 
 
 def _mean_metric(data_set: DataSetScores) -> str:

@@ -51,13 +51,10 @@ def to_tables(result: GateResult) -> Group:
 
 def to_markdown(result: GateResult) -> str:
     """Return the failed comparisons, then all of them, folded."""
-    lines = [f"## edgeseg gate {headline(result)}", ""]
     failed = [entry for entry in result.comparisons if not entry]
-    if failed:
-        lines += [*_markdown_table(failed), ""]
-    if result.comparisons:
-        lines.append("<details><summary>all comparisons</summary>\n")
-        lines += [*_markdown_table(result.comparisons), "\n</details>"]
+    lines = [f"## edgeseg gate {headline(result)}", "", *_markdown_table(failed), ""]
+    lines += ["<details><summary>all comparisons</summary>\n"]
+    lines += [*_markdown_table(result.comparisons), "\n</details>"]
     return "\n".join(lines) + "\n"
 
 
@@ -92,6 +89,8 @@ def write_summaries(
 def _markdown_table(
     comparisons: Sequence[MetricComparison],
 ) -> list[str]:
+    if not comparisons:
+        return []
     lines = ["| row | metric | baseline | now | change | |", "|---|---|---|---|---|---|"]
     for entry in comparisons:
         texts = (entry.row, entry.metric, entry.before, entry.now, entry.change)

@@ -11,7 +11,7 @@ from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.fields import Fields
-from edgeseg_benchmarks.record.row import BenchRow, NonNegative, RowKey
+from edgeseg_benchmarks.record.row import BenchRow, NonNegative
 
 
 class BenchRecord(msgspec.Struct, frozen=True):
@@ -43,29 +43,21 @@ class BenchRecord(msgspec.Struct, frozen=True):
         Returns:
             Drop by data set (`NAME SPLIT`); empty for the FP32 row itself and without an FP32 row.
         """
-        references = [
-            other
-            for other in self.rows
-            if (other.model, other.precision) == (row.model, "fp32") and other.data_sets
-        ]
-        references.sort(key=lambda other: other.runtime != "onnxruntime")
         drops: dict[str, float] = {}
-        if not references or references[0].key == row.key:
+        kin = [other for other in self.rows if other.model == row.model and other.data_sets]
+        kin.sort(key=lambda other: (other.precision != "fp32", other.runtime != "onnxruntime"))
+        if not kin or kin[0].precision != "fp32" or kin[0].key == row.key:
             return drops
         for name, now in row.mean_dice.items():
-            before = references[0].mean_dice.get(name)
+            before = kin[0].mean_dice.get(name)
             if before is not None and now is not None:
                 drops[name] = before - now
         return drops
 
     def to_dict(self) -> dict[str, object]:
         """Return the record as in JSON, at full precision: the gate compares Dice bit by bit."""
-        values: dict[str, object] = msgspec.structs.asdict(self)
-        values["device"] = self.device.to_dict()
-        values["rows"] = [
-            {**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows
-        ]
-        return values
+        rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
+        return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 
     def to_json(self) -> bytes:
         """Return the content of the JSON file."""
@@ -99,13 +91,11 @@ def decode_bench(data: bytes) -> BenchRecord:
         ValueError: a key is missing or has an invalid value; the message contains its path.
     """
     record = msgspec.convert(_with_scores(msgspec.json.decode(data)), BenchRecord, str_keys=True)
-    keys: set[RowKey] = set()
     for row in record.rows:
         if row.ok and None in (row.network_ms, row.file_bytes, row.size_px):
             raise ValueError(f"{row.key}: ok, but network_ms, file_bytes or size_px is null")
-        if row.key in keys:
-            raise ValueError(f"{row.key}: two rows")
-        keys.add(row.key)
+    if len({row.key for row in record.rows}) < len(record.rows):
+        raise ValueError("two rows of the same model, precision, runtime and threads")
     return record
 
 

@@ -14,7 +14,6 @@ from edgeseg.models.card import Precision
 BenchRuntime: TypeAlias = Literal["onnxruntime", "openvino", "ncnn"]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
-Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -79,9 +78,9 @@ class BenchRow(msgspec.Struct, frozen=True):
     model: str
     precision: Precision
     runtime: BenchRuntime
-    threads: Positive
-    size_px: Positive | None = None
-    file_bytes: Positive | None = None
+    threads: Annotated[int, Meta(ge=1)]
+    size_px: Count | None = None
+    file_bytes: Count | None = None
     network_ms: Latency | None = None
     end_to_end_ms: Latency | None = None
     stages_ms: dict[str, NonNegative] | None = None
@@ -126,10 +125,9 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """Return the row as in JSON, without `dice_drop`, which depends on other rows."""
-        values: dict[str, object] = msgspec.to_builtins(msgspec.structs.replace(self, data_sets=()))
-        values["data_sets"] = [data_set.to_dict() for data_set in self.data_sets]
-        values["frames_per_second"] = self.frames_per_second
-        return values
+        data_sets = [data_set.to_dict() for data_set in self.data_sets]
+        derived = {"data_sets": data_sets, "frames_per_second": self.frames_per_second}
+        return {**msgspec.structs.asdict(self), **derived}
 
 
 def format_threads(threads: int) -> str:

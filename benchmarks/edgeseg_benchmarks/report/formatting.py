@@ -35,8 +35,7 @@ def format_ms(value: float) -> str:
 def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
     """Return `p50 41.2` and so on, then the ratio to the first row."""
     values = {} if latency is None else asdict(latency)
-    lines = [f"{name} {format_ms(value)}" for name, value in values.items()]
-    return [*lines, format_ratio(ratio)]
+    return [*(f"{name} {format_ms(value)}" for name, value in values.items()), format_ratio(ratio)]
 
 
 def format_stages(row: BenchRow) -> list[str]:
@@ -58,8 +57,7 @@ def cost_values(row: BenchRow) -> dict[str, str]:
 def format_costs(row: BenchRow) -> list[str]:
     """Return `3.93 MB file` and so on, then the kernels, such as `25 conv float32`."""
     lines = [f"{value} {name}" for name, value in cost_values(row).items()]
-    lines += [f"{count} conv {kind}" for kind, count in (row.kernels or {}).items()]
-    return lines
+    return lines + [f"{count} conv {kind}" for kind, count in (row.kernels or {}).items()]
 
 
 def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from itertools import cycle
 from statistics import fmean
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -22,6 +22,10 @@ from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 PRECISION_COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "fp16w": "#ccbb44", "int8": "#228833"}
 MARKERS = "osD^vPX*"
+CAPTIONS = {
+    "latency_dice": "Network latency and Dice. The area of a point is the size of the file.",
+    "stages": "Median of each stage, from file to mask. Very long bars are cut off.",
+}
 MAX_BAR = 3  # a bar longer than this multiple of the median is cut off
 INK = "#222222"
 STYLE: Any = {
@@ -46,27 +50,7 @@ MODEL_NAME: Any = {
 }
 
 
-class Plot(NamedTuple):
-    """A plot: its caption and the content of its file."""
-
-    caption: str
-    data: bytes
-
-
-class Point(NamedTuple):
-    """A row in the plot of latency against Dice."""
-
-    ms: float
-    dice: float
-    row: BenchRow
-
-    @property
-    def runtime(self) -> str:
-        """Name of the runtime, with the number of threads."""
-        return f"{self.row.runtime}, {self.row.threads} thr."
-
-
-def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, Plot]:
+def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, bytes]:
     """Draw the plots that the record has measurements for.
 
     Args:
@@ -74,16 +58,14 @@ def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, Pl
         kind: file format.
 
     Returns:
-        File name without suffix -> plot.
+        Name in `CAPTIONS` -> content of the file.
     """
-    plots: dict[str, Plot] = {}
+    plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):
         if any(row.data_sets for row in record.rows):
-            caption = "Network latency and Dice. The area of a point is the size of the file."
-            plots["latency_dice"] = Plot(caption, _encode(plot_latency_dice(record), kind))
+            plots["latency_dice"] = _encode(plot_latency_dice(record), kind)
         if any(row.stages_ms for row in record.rows):
-            caption = "Median of each stage, from file to mask. Very long bars are cut off."
-            plots["stages"] = Plot(caption, _encode(plot_stages(record), kind))
+            plots["stages"] = _encode(plot_stages(record), kind)
     return plots
 
 
@@ -92,22 +74,22 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
     figure = Figure(figsize=(4.6, 4.1), layout="constrained")
     axes: Axes = figure.subplots()
     points = _points(record)
-    runtimes = dict.fromkeys(point.runtime for point in points)
+    runtimes = dict.fromkeys(_runtime_label(row) for _, _, row in points)
     markers = dict(zip(runtimes, cycle(MARKERS)))
-    largest = max((point.row.file_bytes or 1 for point in points), default=1)
+    largest = max((row.file_bytes or 1 for _, _, row in points), default=1)
     legend: dict[str, Any] = {}
-    for point in points:
-        colour, marker = PRECISION_COLOURS[point.row.precision], markers[point.runtime]
-        legend[point.row.precision] = {"color": colour, "marker": "o"}
-        legend[point.runtime] = {"color": "#888888", "marker": marker}
-        look: Any = {"c": colour, "marker": marker}
-        area = 30 + 500 * (point.row.file_bytes or 0) / largest
-        axes.scatter(point.ms, point.dice, area, alpha=0.45, lw=0, **look)
-        axes.scatter(point.ms, point.dice, 7, lw=0, **look)
-    best = {point.row.model: point for point in sorted(points, key=lambda point: point.dice)}
-    for model, point in best.items() if len(best) > 1 else ():
-        axes.annotate(_plain(model, 28), (point.ms, point.dice), **MODEL_NAME)
-    _scale_time_axis(axes, [point.ms for point in points])
+    best: dict[str, tuple[float, float]] = {}
+    for ms, dice, row in sorted(points, key=lambda point: point[1]):
+        colour, marker = PRECISION_COLOURS[row.precision], markers[_runtime_label(row)]
+        legend[row.precision] = {"color": colour, "marker": "o"}
+        legend[_runtime_label(row)] = {"color": "#888888", "marker": marker}
+        best[row.model] = (ms, dice)
+        area = 30 + 500 * (row.file_bytes or 0) / largest
+        axes.scatter(ms, dice, area, c=colour, marker=marker, alpha=0.45, lw=0)
+        axes.scatter(ms, dice, 7, c=colour, marker=marker, lw=0)
+    for model, position in best.items() if len(best) > 1 else ():
+        axes.annotate(_plain(model, 28), position, **MODEL_NAME)
+    _scale_time_axis(axes, [ms for ms, _, _ in points])
     names: dict[str, None] = {}
     for row in record.rows:
         names |= dict.fromkeys(row.mean_dice)
@@ -147,13 +129,18 @@ def _encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     return buffer.getvalue()
 
 
-def _points(record: BenchRecord) -> list[Point]:
+def _points(record: BenchRecord) -> list[tuple[float, float, BenchRow]]:
+    """Return latency in milliseconds, mean Dice, and row."""
     points = []
     for row in record.rows:
         dice = [mean for mean in row.mean_dice.values() if mean is not None]
         if row.network_ms is not None and dice:
-            points.append(Point(row.network_ms.p50, fmean(dice), row))
+            points.append((row.network_ms.p50, fmean(dice), row))
     return points
+
+
+def _runtime_label(row: BenchRow) -> str:
+    return f"{row.runtime}, {row.threads} thr."
 
 
 def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:

@@ -1,9 +1,12 @@
-"""The record as a table for the terminal."""
+"""The record as a table for the terminal and as CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderResult
@@ -12,8 +15,9 @@ from rich.text import Text
 
 from edgeseg.console import safe_text
 from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, format_threads
+from edgeseg_benchmarks.record.row import BenchRow, Latency, format_threads
 from edgeseg_benchmarks.report.formatting import (
+    STAGES,
     dice_values,
     format_costs,
     format_latency,
@@ -23,6 +27,12 @@ from edgeseg_benchmarks.report.formatting import (
 HEADINGS = ("network ms", "end to end ms", "stages ms", "cost", "Dice")
 WIDE = 120  # from this width in characters on, no measurement has to be wrapped
 SELECTED = "selected by auto"
+CSV_COLUMNS = (
+    *("model", "precision", "runtime", "threads", "status"),
+    *("size_px", "file_bytes", "cold_start_ms", "peak_rss_bytes"),
+    *("frames_per_second", "ratio_to_first", "end_to_end_ratio_to_first"),
+    *("gmac", "gflops", "share_of_peak"),
+)
 
 
 def to_table(record: BenchRecord) -> Group:
@@ -30,8 +40,7 @@ def to_table(record: BenchRecord) -> Group:
     return Group(BenchTable(record), Text(), *map(safe_text, _notes(record)))
 
 
-@dataclass(frozen=True)
-class BenchTable:
+class BenchTable(NamedTuple):
     """One line per row if the console is wide enough, else one line per measurement."""
 
     record: BenchRecord
@@ -42,9 +51,12 @@ class BenchTable:
 
 
 def _wide_table(record: BenchRecord) -> Table:
-    table = Table("row", *HEADINGS, box=box.SIMPLE_HEAD, show_edge=False, show_lines=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, show_lines=True)
+    headings = HEADINGS if any(row.data_sets for row in record.rows) else HEADINGS[:-1]
+    for heading in ("row", *headings):
+        table.add_column(heading, overflow="fold")
     for row in record.rows:
-        cells = _cells(record, row) if row.ok else [["-"]] * len(HEADINGS)
+        cells = _cells(record, row)[: len(headings)]
         table.add_row(_row_cell(row), *map(_join_lines, cells))
     return table
 
@@ -55,9 +67,8 @@ def _narrow_table(record: BenchRecord) -> Table:
     table.add_column(overflow="fold")
     for row in record.rows:
         table.add_row("row", _row_cell(row))
-        cells = _cells(record, row) if row.ok else []
-        for heading, lines in zip(HEADINGS, cells, strict=False):
-            if lines:
+        for heading, lines in zip(HEADINGS, _cells(record, row), strict=True):
+            if any(lines):
                 table.add_row(heading, safe_text(", ".join(filter(None, lines))))
         table.add_row()
     return table
@@ -102,3 +113,32 @@ def _notes(record: BenchRecord) -> Iterator[str]:
         yield f"peak: {peak:.0f} GFLOP/s (FP32 matrix product, {format_threads(threads)})"
     for warning in record.warnings:
         yield f"warning: {warning}"
+
+
+def to_csv(record: BenchRecord) -> str:
+    """Return one line per row, numbers at full precision, empty cells for missing values."""
+    lines = [_flatten_row(record, row) for row in record.rows]
+    columns = dict.fromkeys(chain.from_iterable(lines))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return stream.getvalue()
+
+
+def _flatten_row(record: BenchRecord, row: BenchRow) -> dict[str, object]:
+    values = {name: getattr(row, name) for name in CSV_COLUMNS}
+    for field in Latency.__struct_fields__:
+        values[f"network_{field}_ms"] = getattr(row.network_ms, field, None)
+        values[f"end_to_end_{field}_ms"] = getattr(row.end_to_end_ms, field, None)
+    for stage in STAGES:
+        values[f"{stage}_ms"] = (row.stages_ms or {}).get(stage)
+    kernels = (row.kernels or {}).items()
+    values["kernels"] = " ".join(f"{kind}:{count}" for kind, count in kernels)
+    drops = record.dice_drops(row)
+    for name, mean in row.mean_dice.items():
+        values[f"dice {name}"] = mean
+        values[f"dice_drop {name}"] = drops.get(name)
+    values["taken_by_auto"] = row.taken_by_auto
+    values["remarks"] = "; ".join(row.remarks)
+    return values

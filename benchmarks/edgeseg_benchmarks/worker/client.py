@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,31 +22,15 @@ import edgeseg
 import edgeseg_benchmarks
 
 T = TypeVar("T")
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class RowError(Exception):
     """Why a row failed; the other rows continue."""
 
 
-class Request(msgspec.Struct, frozen=True):
-    """A call of a function of `row_worker.Worker`.
-
-    Attributes:
-        function: name of the function.
-        arguments: its keyword arguments.
-    """
-
-    function: str
-    arguments: dict[str, object]
-
-
 class Reply(msgspec.Struct, frozen=True):
-    """The answer to a request.
-
-    Attributes:
-        value: return value of the function.
-        error: one line, or "".
-    """
+    """The answer of a worker: the return value of the function, or an error in one line."""
 
     value: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""
@@ -64,8 +48,7 @@ def child_environment(threads: int | None = None) -> dict[str, str]:
         paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if threads is not None:
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-            variables[name] = str(threads)
+        variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     return variables
 
 
@@ -90,6 +73,20 @@ def die_with_parent() -> None:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+@contextmanager
+def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
+    """Kill a process if a block takes longer than a limit, or is interrupted."""
+    watchdog = threading.Timer(timeout_s, child.kill)
+    watchdog.start()
+    try:
+        yield
+    except BaseException:  # Ctrl-C may not have reached the child
+        child.kill()
+        raise
+    finally:
+        watchdog.cancel()  # otherwise this process would wait for it at its end
+
+
 class WorkerProcess:
     """A process that executes `edgeseg_benchmarks.worker.row_worker`, controlled over pipes.
 
@@ -101,15 +98,14 @@ class WorkerProcess:
     def __init__(self, timeout_s: float, threads: int | None = None) -> None:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
-        self._child = psutil.Popen(
+        self._child = subprocess.Popen(
             python_module("edgeseg_benchmarks.worker.row_worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=child_environment(threads),
         )
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=self._read_lines, daemon=True).start()
+        self._process = psutil.Process(self._child.pid)
 
     def call(
         self, function: str, reply_type: type[T], arguments: Mapping[str, object] | None = None
@@ -127,20 +123,17 @@ class WorkerProcess:
         Raises:
             RowError: the function failed, the process died, or it took too long.
         """
-        request = msgspec.json.encode(Request(function, dict(arguments or {})))
-        try:
-            self._child.resume()
-            self._child.stdin.write(request + b"\n")
+        assert self._child.stdin is not None and self._child.stdout is not None
+        line = b""
+        start = time.monotonic()
+        with suppress(OSError, ValueError, psutil.Error), time_limit(self._child, self._timeout_s):
+            self._process.resume()
+            self._child.stdin.write(msgspec.json.encode((function, arguments or {})) + b"\n")
             self._child.stdin.flush()
-            line = self._lines.get(timeout=self._timeout_s)
-            self._child.suspend()
-        except queue.Empty:
-            self.close()
-            raise RowError(
-                f"no answer within {self._timeout_s:g} s; the process was stopped"
-            ) from None
-        except (OSError, ValueError, psutil.Error):
-            line = b""
+            line = self._child.stdout.readline()
+            self._process.suspend()
+        if not line and time.monotonic() - start >= self._timeout_s:
+            raise RowError(f"no answer within {self._timeout_s:g} s; the process was stopped")
         if not line:
             raise RowError(self._describe_death())
         reply = msgspec.json.decode(line, type=Reply)
@@ -149,19 +142,10 @@ class WorkerProcess:
         return msgspec.json.decode(reply.value, type=reply_type)
 
     def close(self) -> None:
-        """Kill the process."""
-        with suppress(psutil.Error):
-            self._child.kill()
-        self._child.wait()
-        for stream in (self._child.stdin, self._child.stdout):
-            with suppress(OSError):
-                stream.close()
-
-    def _read_lines(self) -> None:
-        with suppress(ValueError):  # raised if the pipe is closed meanwhile
-            for line in self._child.stdout:
-                self._lines.put(line)
-        self._lines.put(b"")
+        """Kill the process and close its pipes."""
+        self._child.kill()
+        with suppress(OSError, ValueError):
+            self._child.communicate()
 
     def _describe_death(self) -> str:
         code = self._child.wait()

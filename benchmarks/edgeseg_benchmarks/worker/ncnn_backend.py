@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.arrays import Probability
+from edgeseg.models.card import read_card
 
-CONVERSION_TIMEOUT_S = 600
 INSTALL = "Install it with: pip install --no-deps ncnn pnnx"
 HALF_PRECISION_OPTIONS = (
     "use_fp16_packed",
@@ -32,7 +32,6 @@ class Ncnn:
 
     Args:
         file: model file.
-        size: working size in pixels.
         threads: number of CPU threads.
 
     Raises:
@@ -43,7 +42,7 @@ class Ncnn:
     name = "ncnn"
     compute = "float32"
 
-    def __init__(self, file: Path, size: int, threads: int) -> None:
+    def __init__(self, file: Path, threads: int) -> None:
         try:
             import ncnn
         except ImportError as error:
@@ -55,7 +54,7 @@ class Ncnn:
             setattr(self._net.opt, option, False)
         with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
             param, weights = Path(folder) / "model.ncnn.param", Path(folder) / "model.ncnn.bin"
-            convert_with_pnnx(file, size, Path(folder))
+            convert_with_pnnx(file, Path(folder))
             self._input_name = _remove_cast(param)
             if self._net.load_param(str(param)) or self._net.load_model(str(weights)):
                 raise ModelError(f"{file}: ncnn cannot load the output of pnnx")
@@ -78,11 +77,10 @@ class Ncnn:
         code, output = extractor.extract("out0")
         if code:
             raise ModelError(f"ncnn cannot compute the network (code {code})")
-        probability: Probability = np.array(output, np.float32).reshape(photo.shape[1:3])
-        return probability
+        return np.array(output, np.float32).reshape(photo.shape[1:3])
 
 
-def convert_with_pnnx(file: Path, size: int, folder: Path) -> None:
+def convert_with_pnnx(file: Path, folder: Path) -> None:
     """Convert a model file to `model.ncnn.param` and `model.ncnn.bin` in a folder.
 
     Raises:
@@ -93,11 +91,10 @@ def convert_with_pnnx(file: Path, size: int, folder: Path) -> None:
     if package is None or package.origin is None:
         raise SystemSetupError(f"ncnn: requires pnnx to read model files. {INSTALL}")
     shutil.copyfile(file, folder / "model.onnx")
+    size = read_card(file).preprocessing.size
     program = str(Path(package.origin).parent / "pnnx")
     command = [program, "model.onnx", f"inputshape=[1,{size},{size},3]u8", "fp16=0"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, timeout=CONVERSION_TIMEOUT_S, check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
     if done.returncode or not (folder / "model.ncnn.param").is_file():
         raise ModelError(f"{file}: pnnx cannot convert it (exit code {done.returncode})")
 
@@ -110,8 +107,8 @@ def _remove_cast(file: Path) -> str:
     """
     lines = file.read_text().splitlines()
     for k, line in enumerate(lines):
-        words = line.split()
-        if words and words[0] == "Tensor.to":
+        if line.startswith("Tensor.to"):
+            words = line.split()
             lines[k] = " ".join(["Noop", *words[1:6]])
             file.write_text("\n".join(lines) + "\n")
             return words[5]

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
 import msgspec
 
@@ -18,48 +18,32 @@ import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connec
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg_benchmarks.statistics import RoundTiming
 from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import Reply, Request, die_with_parent
-
-if TYPE_CHECKING:
-    from edgeseg.runtimes.base import Runtime, RuntimeChoice
-
-
-class ModelFacts(msgspec.Struct, frozen=True):
-    """What the loaded model and its runtime report.
-
-    Attributes:
-        size_px: working size.
-        gmac: 10^9 multiply-accumulate operations per image.
-        compute: data type or execution provider that the runtime computes in.
-    """
-
-    size_px: int
-    gmac: float | None
-    compute: str
+from edgeseg_benchmarks.worker.client import Reply, die_with_parent
 
 
 class Worker:
     """The functions that a client can call; `load` first, where a model is required."""
 
-    def load(self, file: str, runtime: str, threads: int, photograph: str) -> ModelFacts:
-        """Load a model and the photograph that it is timed on, on pinned cores."""
+    def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
+        """Load a model and the photograph that it is timed on, on pinned cores.
+
+        Returns:
+            Data type or execution provider that the runtime computes in.
+        """
         pin(threads)
         import cv2
 
-        from edgeseg.models.card import read_card
         from edgeseg.segmenter import Segmenter
 
         cv2.setNumThreads(threads)
-        card = read_card(Path(file))
-        loaded = cast("RuntimeChoice | Runtime", runtime)
         if runtime == "ncnn":
             from edgeseg_benchmarks.worker.ncnn_backend import Ncnn
 
-            loaded = Ncnn(Path(file), card.preprocessing.size, threads)
-        self.segmenter = Segmenter(file, runtime=loaded, threads=threads)
+            runtime = Ncnn(Path(file), threads)
+        self.segmenter = Segmenter(file, runtime=runtime, threads=threads)
         self.photograph = Path(photograph).read_bytes()
         self.tensor = self.segmenter.prepare(self.photograph).tensor
-        return ModelFacts(card.preprocessing.size, card.gmac, self.segmenter.runtime.compute)
+        return self.segmenter.runtime.compute
 
     def time_frame(self) -> RoundTiming:
         """Time the network alone, then end to end, after an untimed frame.
@@ -73,18 +57,17 @@ class Worker:
         end_to_end_ms = (time.perf_counter() - start) * 1e3
         return RoundTiming(network_ms, end_to_end_ms, segmentation.timings)
 
-    def time_network(self) -> float:
-        """Return the milliseconds of the network alone, after an untimed run."""
+    def time_network(self) -> RoundTiming:
+        """Time only the network, after an untimed run."""
         self.segmenter.runtime.infer(self.tensor)
-        return self._time_inference()
+        return RoundTiming(self._time_inference(), 0.0, {})
 
-    def write_mask(self, output: str) -> str:
-        """Write mask and field of view, (2, H, W) uint8; return the runtime's `compute`."""
+    def write_mask(self, output: str) -> None:
+        """Write mask and field of view, (2, H, W) uint8."""
         import numpy as np
 
         segmentation = self.segmenter.segment(self.photograph)
         np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
-        return self.segmenter.runtime.compute
 
     def score(self, spec: str) -> dict[str, object]:
         """Score a data set's test split as `edgeseg evaluate` does; returns `DataSetScores`."""
@@ -105,16 +88,21 @@ class Worker:
                 return int(line.split()[1]) * 1024
         return 0
 
-    def multiply_matrices(self, threads: int, side: int) -> float:
-        """Return the 10^9 operations per second of one FP32 matrix product."""
+    def measure_peak(self, threads: int, side: int, rounds: int) -> float:
+        """Return the 10^9 operations per second of an FP32 matrix product, the best of the rounds.
+
+        A single round may be far below the peak.
+        """
         pin(threads)
         import numpy as np
 
         matrix = np.random.default_rng(0).random((side, side), np.float32)
-        matrix @ matrix  # untimed
-        start = time.perf_counter()
-        matrix @ matrix
-        return 2 * side**3 / (time.perf_counter() - start) / 1e9
+        seconds = []
+        for _ in range(rounds + 1):  # the first one is untimed
+            start = time.perf_counter()
+            matrix @ matrix
+            seconds.append(time.perf_counter() - start)
+        return 2 * side**3 / min(seconds[1:]) / 1e9
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
         """Count the convolutions of a model file by data type."""
@@ -131,9 +119,9 @@ class Worker:
 
 def answer(worker: Worker, line: bytes) -> Reply:
     """Call the requested function; errors become a reply, so that the benchmark continues."""
-    request = msgspec.json.decode(line, type=Request)
+    function, arguments = msgspec.json.decode(line)
     try:
-        value = getattr(worker, request.function)(**request.arguments)
+        value = getattr(worker, function)(**arguments)
         return Reply(msgspec.Raw(msgspec.json.encode(value)))
     except EdgesegError as error:
         return Reply(error=one_line(error))

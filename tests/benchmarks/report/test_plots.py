@@ -36,7 +36,7 @@ def test_plots_have_room_for_their_legends(record: BenchRecord, count: int) -> N
 def test_draw_plots_draws_only_what_was_measured(record: BenchRecord) -> None:
     plots = draw_plots(record, "png")
     assert list(plots) == ["latency_dice", "stages"]
-    assert all(plot.data.startswith(b"\x89PNG") for plot in plots.values())
+    assert all(data.startswith(b"\x89PNG") for data in plots.values())
     rows = tuple(replace(row, data_sets=()) for row in record.rows)
     assert list(draw_plots(replace(record, rows=rows), "png")) == ["stages"]
     assert draw_plots(replace(record, rows=record.rows[2:3]), "png") == {}

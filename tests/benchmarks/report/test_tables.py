@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.report.csv_table import to_csv
-from edgeseg_benchmarks.report.tables import to_table
+from edgeseg_benchmarks.report.tables import to_csv, to_table
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 130])

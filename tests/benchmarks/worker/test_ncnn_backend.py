@@ -16,7 +16,7 @@ def test_ncnn_probability_equals_that_of_onnx_runtime(tiny_model: Path) -> None:
         pytest.importorskip(package, reason="requires `pip install --no-deps ncnn pnnx`")
     photo = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), np.uint8)
     expected = load_runtime(tiny_model, 128, "onnxruntime", 1).infer(photo)
-    assert np.abs(Ncnn(tiny_model, 128, 1).infer(photo) - expected).max() < 1e-3
+    assert np.abs(Ncnn(tiny_model, 1).infer(photo) - expected).max() < 1e-3
 
 
 def test_ncnn_without_its_packages_names_how_to_install_them(
@@ -24,7 +24,7 @@ def test_ncnn_without_its_packages_names_how_to_install_them(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ncnn", None)
     with pytest.raises(SystemSetupError, match="pip install --no-deps ncnn pnnx"):
-        Ncnn(tiny_model, 128, 1)
+        Ncnn(tiny_model, 1)
     monkeypatch.setattr("edgeseg_benchmarks.worker.ncnn_backend.find_spec", lambda _: None)
     with pytest.raises(SystemSetupError, match="pip install --no-deps ncnn pnnx"):
-        convert_with_pnnx(tiny_model, 128, tmp_path)
+        convert_with_pnnx(tiny_model, tmp_path)

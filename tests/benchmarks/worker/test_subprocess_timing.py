@@ -18,7 +18,6 @@ def test_time_command_first_line_excludes_what_follows() -> None:
     timing = time_command([sys.executable, "-c", lingers], 60)
     assert timing.first_line_ms <= (time.perf_counter() - start) * 1e3 - 700
     assert timing.total_ms >= timing.first_line_ms + 700
-    assert timing.output == "mask\nbye\n"
 
 
 def test_time_command_that_fails_or_is_slow_raises_an_error() -> None:
@@ -34,7 +33,7 @@ def test_python_statement_imports_nothing_from_the_current_folder(
     (tmp_path / "json.py").write_text("raise SystemExit('wrong module imported')")
     monkeypatch.chdir(tmp_path)
     command = python_statement("import json; print(json.dumps(1))")
-    assert time_command(command, 60).output == "1\n"
+    assert subprocess.check_output(command) == b"1\n"
 
 
 def test_time_command_when_interrupted_leaves_no_process(tmp_path: Path) -> None:

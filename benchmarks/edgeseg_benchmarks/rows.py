@@ -10,10 +10,9 @@ from typing import get_args
 
 from edgeseg.device import cpu
 from edgeseg.errors import EdgesegError, ModelError
-from edgeseg.models import SHIPPED_MODELS
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import ModelFile, choose_precision, resolve_model
-from edgeseg.models.selection import ModelSelection, select_model
+from edgeseg.models.catalog import SHIPPED_MODELS, ModelFile
+from edgeseg.models.selection import ModelSelection, choose_precision, resolve_model, select_model
 from edgeseg_benchmarks.options import (
     DEFAULT_RUNTIME,
     NCNN,

@@ -13,13 +13,8 @@ import numpy as np
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import (
-    MAX_MASK_CHANGE,
-    ModelFile,
-    available_precisions,
-    choose_precision,
-    int8_is_validated,
-)
+from edgeseg.models.catalog import ModelFile, available_precisions
+from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
 from edgeseg_benchmarks.options import BenchOptions, ShowProgress
@@ -72,7 +67,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
             setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
             timings += _time_setups(baseline, setups, files, photograph, show)
     best = select_fastest(timings, rule)
-    key = TuningKey.here(cards)
+    key = TuningKey.for_this_device(cards)
     return TunedSetup(key, best.runtime, best.precision, best.threads, tuple(timings))
 
 

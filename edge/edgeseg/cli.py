@@ -1,12 +1,14 @@
-"""The command `edgeseg`: one table of verbs, each loaded when it is called.
+"""The command `edgeseg`: a table of its commands, each loaded when it is called.
 
-`edgeseg --help` therefore loads neither ONNX Runtime nor OpenCV, and a verb whose extra is missing can say so.
+Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command whose extra is
+missing can name the extra.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
 import time
 from contextlib import suppress
@@ -14,13 +16,18 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from edgeseg import process
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, SystemSetupError
 
 
 class CommandEntry(NamedTuple):
-    """Where a verb lives, the extra that it needs ("" for none), and its line in `edgeseg --help`."""
+    """Entry of the command table.
+
+    Attributes:
+        place: `module:attribute` of the click command.
+        extra: extra that the command requires; "" for none.
+        summary: line in `edgeseg --help`.
+    """
 
     place: str
     extra: str
@@ -28,97 +35,110 @@ class CommandEntry(NamedTuple):
 
 
 COMMANDS = {
-    "run": CommandEntry("edgeseg.commands.run:run", "", "Segment the vessels of photographs."),
+    "run": CommandEntry(
+        "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
+    ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
-    "info": CommandEntry(
-        "edgeseg.commands.info:info", "", "Show what a model file says of itself."
-    ),
+    "info": CommandEntry("edgeseg.commands.info:info", "", "Show a model file's metadata."),
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Look at the device: what works on it, what run would take.",
+        "Diagnose this device: runtimes, providers and selected model.",
     ),
-    "draw": CommandEntry("edgeseg.commands.draw:draw", "", "Draw synthetic fundus photographs."),
+    "draw": CommandEntry(
+        "edgeseg.commands.draw:draw", "", "Generate synthetic fundus photographs."
+    ),
     "bench": CommandEntry(
-        "edgeseg_benchmarks.command:bench", "", "Measure models side by side on this device."
+        "edgeseg_benchmarks.command:bench", "", "Benchmark models on this device."
     ),
     "bundle": CommandEntry(
         "edgeseg.commands.bundle.command:bundle",
         "",
-        "Collect wheels and models for a device without a network.",
+        "Collect wheels and models for an offline device.",
     ),
     "gate": CommandEntry(
-        "edgeseg_benchmarks.gate.command:gate", "", "Compare two benches: did it get worse."
+        "edgeseg_benchmarks.gate.command:gate",
+        "",
+        "Compare two benchmark reports and fail on regressions.",
     ),
     "convert": CommandEntry(
-        "edgeseg_export.command:convert", "export", "Turn a checkpoint into checked ONNX files."
+        "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
     ),
     "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
     ),
 }
 
+TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
+"""`module:attribute` of the function behind `edgeseg doctor --tune`."""
 
 STARTED = "edgeseg.started"
-"""Key in click's `meta`: when the command was called (monotonic seconds), before a verb loaded anything heavy."""
+"""Key in click's `meta`: start of the command in monotonic seconds, before heavy imports."""
+
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a full disk. Writers of files report them with the file, so here they mean printing."""
+
+
+def load_attribute(place: str) -> object:
+    """Import `module:attribute` and return the attribute."""
+    module, attribute = place.split(":")
+    loaded: object = getattr(importlib.import_module(module), attribute)
+    return loaded
 
 
 class LazyCommands(click.Group):
-    """Resolves a verb when it is called."""
+    """Group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the table's order."""
+        """Return the commands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load the verb, or say which extra is missing."""
-        verb = COMMANDS.get(cmd_name)
-        if verb is None:
+        """Load a command, or report the missing extra."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
         try:
-            return _load(cmd_name, verb)
+            return _load_command(cmd_name, entry)
         except EdgesegError as error:
-            _end(ctx, error)
+            _exit_with_error(ctx, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Verbs with their summaries, without loading one."""
+        """Write the commands with their summaries, without loading them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.summary) for name, verb in COMMANDS.items()])
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Print our errors in one line; leave tracebacks to bugs."""
+        """Run a command; print edgeseg's errors in one line and leave tracebacks to bugs."""
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)
         except EdgesegError as error:
-            _end(ctx, error)
+            _exit_with_error(ctx, error)
         except KeyboardInterrupt:
             ctx.exit(130)
-        except (
-            BrokenPipeError
-        ):  # as of a program that SIGPIPE ended; click would say 1, a bug's code
+        except BrokenPipeError:  # as a program ended by SIGPIPE; click's 1 would mean a bug
             ctx.exit(141)
 
 
-def _end(ctx: click.Context, error: EdgesegError) -> NoReturn:
+def _exit_with_error(ctx: click.Context, error: EdgesegError) -> NoReturn:
     click.echo(f"edgeseg: {error}", err=True)
     ctx.exit(error.exit_code)
 
 
-def _load(name: str, verb: CommandEntry) -> click.Command:
-    module, attribute = verb.place.split(":")
+def _load_command(name: str, entry: CommandEntry) -> click.Command:
     try:
-        with process.loading():
-            command: object = getattr(importlib.import_module(module), attribute)
+        command = load_attribute(entry.place)
     except ModuleNotFoundError as error:
-        if not verb.extra or (error.name or "").split(".")[0].startswith("edgeseg"):
+        if not entry.extra or (error.name or "").startswith("edgeseg"):
             raise
+        wheel = f"edgeseg-{__version__}-py3-none-any.whl"
         raise SystemSetupError(
-            f"'edgeseg {name}' needs the extra '{verb.extra}' ({error.name} is not installed); "
-            f"in the clone: pip install '.[{verb.extra}]', "
-            f"with a wheel: pip install 'edgeseg-{__version__}-py3-none-any.whl[{verb.extra}]'"
+            f"'edgeseg {name}' requires the extra '{entry.extra}' ({error.name} is not installed). "
+            f"Install it in the clone with pip install '.[{entry.extra}]', "
+            f"or from the wheel with pip install '{wheel}[{entry.extra}]'."
         ) from error
     assert isinstance(command, click.Command)
     return command
@@ -131,34 +151,36 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Run the command; the process exits with the documented codes."""
+    is_module = sys.argv[0].endswith("__main__.py")
     try:
-        try:
-            cli(
-                prog_name="edgeseg"
-                if not sys.argv[0].endswith("__main__.py")
-                else "python -m edgeseg"
-            )
-        except OSError as error:
-            if error.errno not in _UNWRITABLE:
-                raise
-            sys.exit(_tell_unwritable(error))
-    except SystemExit as done:
-        process.end(done.code)
-        raise
+        cli(prog_name="python -m edgeseg" if is_module else "edgeseg")
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
+        sys.exit(_report_output_error(error))
+    finally:
+        _discard_unwritable_output()
 
 
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Of a file that is to be written the message would have told, so it is what is printed that went nowhere."""
-
-
-def _tell_unwritable(error: OSError) -> int:
+def _report_output_error(error: OSError) -> int:
     from edgeseg.system.files import write_errors_named  # noqa: PLC0415
 
     try:
         with write_errors_named("standard output"):
             raise error
-    except SystemSetupError as told:
+    except SystemSetupError as named:
         with suppress(OSError):
-            click.echo(f"edgeseg: {told}", err=True)
-        return told.exit_code
+            click.echo(f"edgeseg: {named}", err=True)
+        return named.exit_code
+
+
+def _discard_unwritable_output() -> None:
+    """Discard output that cannot be written; otherwise Python retries at exit and returns 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):  # disk full, pipe closed, stream closed
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,38 +1,69 @@
-"""What the tables share that people read."""
+"""Printing of tables and JSON to standard output."""
 
 from __future__ import annotations
 
+import json
+
 import click
+import msgspec
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_ENDLESS = 10_000  # letters a line: no line is broken
+_UNLIMITED_WIDTH = 10_000
 
 
 def print_table(*renderables: RenderableType) -> None:
-    """Print to standard output, one below the other: fitted to a terminal, in a pipe with no line (no path) broken."""
+    """Print renderables below each other, fitted to a terminal.
+
+    In a pipe no line is wrapped, so that no path is broken.
+    """
     console = Console()
     if console.is_terminal:
         console.print(*renderables, sep="\n")
         return
-    wide = Console(width=_ENDLESS, color_system=None)
+    wide = Console(width=_UNLIMITED_WIDTH, color_system=None)
     with wide.capture() as captured:
         wide.print(*renderables, sep="\n")
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def narrow_table(title: str) -> Table:
-    """Narrow enough for 80 letters a line."""
+    """Return an empty table that fits into 80 columns."""
     return Table(
         title=safe_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False, collapse_padding=True,
     )  # fmt: skip
 
 
+def facts_table(*facts: tuple[str, str]) -> Table:
+    """Return a table of headings and untrusted texts."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, text in facts:
+        table.add_row(heading, safe_text(text))
+    return table
+
+
 def safe_text(text: str) -> Text:
-    """Text from a file, to be shown in a terminal: neither markup nor the terminal's control sequences work in it."""
-    return Text(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    )
+    """Return untrusted text for a terminal, without markup and control characters."""
+    letters = []
+    for letter in text:
+        letters.append(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}")
+    return Text("".join(letters))
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON to standard output."""
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:  # a file name that is not valid UTF-8: escape it
+        text = json.dumps(value, indent=2)
+    click.echo(text)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 thread`, `4 threads`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,4 +1,4 @@
-"""One family of errors. The command prints each in one line and exits with its code; a traceback is a bug."""
+"""Errors with exit codes. The command prints them in one line; a traceback is a bug."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ PhotoErrorCode: TypeAlias = Literal[
 
 
 class EdgesegError(Exception):
-    """Something the user can mend: says what was wrong, with which file, and what to do."""
+    """Error that the user can fix; its message names the file, the problem and the remedy."""
 
     exit_code = 1
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """What another library's exception says, on one line and not too long: for a message of ours."""
-    return " ".join(str(error).split())[:longest]
+    """Return an exception's text as one printable line of at most `longest` characters."""
+    text = " ".join(str(error).split())[:longest]
+    letters = []
+    for letter in text:
+        letters.append(letter if letter.isprintable() else "?")
+    return "".join(letters)
 
 
 class UsageError(EdgesegError):
-    """The command was called with arguments that do not fit together."""
+    """Invalid combination of arguments."""
 
     exit_code = 2
 
@@ -55,18 +59,18 @@ class CheckError(EdgesegError):
 
 
 class IncomparableError(EdgesegError):
-    """Two benches measured different things."""
+    """Two benchmark reports measured different things."""
 
     exit_code = 5
 
 
 class ModelError(EdgesegError):
-    """A model file or a checkpoint was refused."""
+    """A model file or a checkpoint was rejected."""
 
     exit_code = 6
 
 
 class SystemSetupError(EdgesegError):
-    """Data set in a wrong layout, disk full, extra missing, runtime or provider not available."""
+    """Wrong data set layout, full disk, missing extra, unavailable runtime or provider."""
 
     exit_code = 7

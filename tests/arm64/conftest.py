@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias, cast
 
 import pytest
 
-from edgeseg.models import SHIPPED_MODELS
+from edgeseg.models.catalog import SHIPPED_MODELS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.card import Precision, read_card
-from edgeseg.models.catalog import choose_precision
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.selection import choose_precision
 
 RECORD = Path(__file__).parents[2] / "benchmarks" / "arm64.json"
 WORTH_IT = 1.5

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import SystemSetupError
-from edgeseg.models import tuning_cache, tuning_cache_file
+from edgeseg.models import tuning_cache
 from edgeseg.models.card import Precision
 from edgeseg.models.tuning_cache import CandidateTiming
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
@@ -105,7 +105,7 @@ def test_tune_writes_a_setup_that_auto_uses(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    monkeypatch.delenv(tuning_cache_file.VARIABLE)
+    monkeypatch.delenv(tuning_cache.VARIABLE)
     result = doctor("--model", str(tiny_model), "--tune", "--json")
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
@@ -132,7 +132,7 @@ def test_tune_with_a_named_file_says_how_to_use_it(
     monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 1)
     result = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
     assert result.exit_code == 0, result.output
-    assert tuning_cache_file.VARIABLE in result.stdout
+    assert tuning_cache.VARIABLE in result.stdout
     assert tuning_cache.read_tuned_setups(tmp_path / "mine.json")
 
 

@@ -1,4 +1,4 @@
-"""The systemd unit: as systemd itself judges it."""
+"""The systemd unit, checked by systemd."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 UNIT = Path(__file__).parents[2] / "deploy" / "edgeseg-watch.service"
 
 pytestmark = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze"
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
 
 
@@ -23,8 +23,8 @@ def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    """With a program that exists here in edgeseg's place."""
+def test_unit_passes_systemd_verify(tmp_path: Path) -> None:
+    """The program is replaced by one that exists here."""
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/opt/edgeseg/bin/edgeseg", sys.executable))
     done = _analyze("verify", "--man=no", str(unit))
@@ -33,15 +33,15 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     assert UNIT.name in _analyze("verify", "--man=no", str(unit)).stderr
 
 
-def test_systemd_calls_it_safe() -> None:
+def test_unit_has_low_exposure_level() -> None:
     done = _analyze("security", "--offline=true", "--no-pager", str(UNIT))
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     if exposure is None:
-        pytest.skip(f"this systemd does not judge a unit file: {done.stderr}")
+        pytest.skip(f"this systemd cannot rate a unit file: {done.stderr}")
     assert float(exposure[1]) <= 1.0
 
 
-def test_it_starts_our_command_as_its_own_user_without_a_network() -> None:
+def test_unit_runs_edgeseg_as_own_user_without_network() -> None:
     lines = UNIT.read_text().splitlines()
     assert (
         "User=edgeseg" in lines

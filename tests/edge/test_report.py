@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from edgeseg.console import print_table, safe_text
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.evaluation.scores import HEADINGS, DataSetScores, PhotographScores, Scores
 
@@ -148,27 +145,8 @@ def test_names_are_no_markup_and_no_terminal_commands() -> None:
     assert "[bold]" in text
 
 
-@given(st.text())
-def test_printable_text_is_printable(text: str) -> None:
-    shown = safe_text(text).plain
-    assert shown.isprintable()
-    assert len(shown) == len(text)
-    assert not text.isprintable() or shown == text
-
-
 def test_a_record_cannot_be_changed() -> None:
     evidence = _evidence(PhotographScores("01", GOOD))
     with pytest.raises(FrozenInstanceError):
         evidence.model = "other"  # type: ignore[misc]
     assert replace(evidence, model="other").to_dict()["model"] == "other"
-
-
-def test_what_is_piped_has_whole_lines_and_no_blanks_at_their_ends(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    table = Table.grid(padding=(0, 2))
-    path = "/a/long/path/of/many/letters" * 20
-    table.add_row("file", path)
-    table.add_row("name", "lean")
-    print_table(table, Text("below"))
-    assert capsys.readouterr().out == f"file  {path}\nname  lean\nbelow\n"

@@ -15,8 +15,8 @@ from edgeseg.cli import cli
 from edgeseg.datasets import open_data
 from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.evaluation.protocols import evaluate
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.card import read_card
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.runtimes.base import load_runtime
 from edgeseg.synthetic import generate_photo
 from edgeseg_export import command

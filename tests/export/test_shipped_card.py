@@ -16,9 +16,9 @@ from edgeseg import Segmenter
 from edgeseg.datasets import open_data
 from edgeseg.device.cpu import cpu_features
 from edgeseg.evaluation.protocols import evaluate
-from edgeseg.models import MODEL_FOLDER
 from edgeseg.models.card import read_card
-from edgeseg.models.catalog import INT8_FEATURES
+from edgeseg.models.catalog import MODEL_FOLDER
+from edgeseg.models.selection import INT8_FEATURES
 from edgeseg_export.publish import sha256
 
 CARD = MODEL_FOLDER / "README.md"

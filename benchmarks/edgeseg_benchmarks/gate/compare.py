@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.models.catalog import INT8_FEATURES
+from edgeseg.models.selection import INT8_FEATURES
 from edgeseg_benchmarks.options import DEFAULT_RUNTIME
 from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.row import BenchRow, RowKey

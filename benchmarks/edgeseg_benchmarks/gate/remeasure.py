@@ -9,9 +9,9 @@ from typing import get_args
 
 from edgeseg.device import cpu, installed_versions
 from edgeseg.errors import IncomparableError, ModelError, UsageError
-from edgeseg.models import SHIPPED_MODELS
 from edgeseg.models.card import Precision
-from edgeseg.models.catalog import resolve_model
+from edgeseg.models.catalog import SHIPPED_MODELS
+from edgeseg.models.selection import resolve_model
 from edgeseg_benchmarks.gate.compare import DataSetName, skip_reason
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record.bench import BenchRecord

@@ -1,16 +1,17 @@
-"""Options that several verbs share: the same words everywhere."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 import click
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
-# Written out, as the vocabularies' own modules load OpenCV; a test holds them equal.
+# Literal copies, because the modules that define these types load OpenCV; a test compares them.
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
@@ -18,38 +19,48 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Refuses NaN, which lies in every range of click's."""
+    """Reject NaN, which click accepts in every range."""
     if value is not None and math.isnan(value):
-        raise click.BadParameter("'nan' is no number", ctx, param)
+        raise click.BadParameter("'nan' is not a number", ctx, param)
     return value
 
 
-def model_options(command: Callable[P, None]) -> Callable[P, None]:
-    """`--model`, `--precision`, `--runtime`, `--provider` and `--threads`, as `Segmenter` takes them."""
+def json_option(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--json`."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON object, and nothing else, to stdout.",
+    )(command)
+
+
+def model_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--model`, `--precision`, `--runtime`, `--provider` and `--threads`."""
     for option in (
         click.option("--threads", type=click.IntRange(1), metavar="N",
-                     help="To compute with.  [default: every core this process may use]"),
+                     help="Number of CPU threads.  [default: all usable cores]"),
         click.option("--provider", type=click.Choice(PROVIDERS),
-                     help="ONNX Runtime's execution provider; tensorrt computes in FP16.  [default: cpu]"),
+                     help="Execution provider of ONNX Runtime.  [default: cpu]"),
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
-                     help="What computes the network."),
-        click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
-                     help="Which of the model's files to load."),
+                     help="Runtime that computes the network."),
+        click.option("--precision", type=click.Choice(PRECISIONS), default="auto",
+                     show_default=True, help="Precision of the model file."),
         click.option("--model", default="default", show_default=True, metavar="NAME|FILE",
-                     help="Shipped model, or a model file."),
+                     help="Shipped model or model file."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def data_options(command: Callable[P, None]) -> Callable[P, None]:
-    """`--data` (repeatable) and `--split`."""
+def data_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--data` (repeatable) and `--split`."""
     for option in (
         click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True,
-                     help="Which part of the data sets."),
+                     help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
-                     help="Photographs with masks; NAME is drive, stare, chasedb1, hrf, fives, or pairs (a folder of "
-                          "your own); or synthetic:N. Give it once for each data set."),
+                     help="Data set: drive, stare, chasedb1, hrf, fives or pairs with its folder, "
+                          "or synthetic:N. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

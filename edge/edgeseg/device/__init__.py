@@ -1,4 +1,4 @@
-"""What is known of the device at hand, as `edgeseg bench` and `edgeseg doctor` tell it."""
+"""Facts about the device for `edgeseg bench` and `edgeseg doctor`."""
 
 from __future__ import annotations
 

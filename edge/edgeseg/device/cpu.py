@@ -1,4 +1,4 @@
-"""What the CPU can do, as Linux names it."""
+"""Features and name of the CPU, from /proc/cpuinfo."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-TELLING = (
-    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
-    "asimd", "fphp", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "neon",
+CPUINFO = Path("/proc/cpuinfo")
+
+PERFORMANCE_FEATURES = (
+    "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile",
+    "amx_int8", "amx_bf16", "asimd", "fphp", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "neon",
 )  # fmt: skip
-"""Of the CPU's features, those that decide how fast a network is, as Linux names them."""
+"""CPU features that influence the speed of a network, as Linux names them."""
 
 ARM_CORES: Mapping[str, str] = {
     "0xd03": "Cortex-A53",
@@ -30,46 +32,51 @@ ARM_CORES: Mapping[str, str] = {
     "0xd49": "Neoverse-N2",
     "0xd4f": "Neoverse-V2",
 }
-"""Part numbers in /proc/cpuinfo of cores that ARM designed: those of the boards and servers that people have."""
+"""Part number in /proc/cpuinfo -> name, for Arm's cores in common boards and servers."""
 
 
-def cpu_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """Flags that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...); empty where the system does not tell."""
-    try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    cores = [
-        set(line.partition(":")[2].split())
-        for line in lines
-        if line.lower().startswith(("flags", "features"))
-    ]
-    return frozenset(set.intersection(*cores)) if cores else frozenset()
+def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
+    """Return the features that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...).
+
+    Args:
+        cpuinfo: file to read, for tests.
+
+    Returns:
+        Feature names of Linux; empty if the system does not provide them.
+    """
+    entries = _read_cpuinfo(cpuinfo)
+    cores = [frozenset(value.split()) for key, value in entries if key in ("flags", "features")]
+    return frozenset.intersection(*cores) if cores else frozenset()
+
+
+def performance_features(cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
+    """Return the CPU's features among `PERFORMANCE_FEATURES`, in that order."""
+    available = cpu_features(cpuinfo)
+    return tuple(feature for feature in PERFORMANCE_FEATURES if feature in available)
+
+
+def cpu_model(cpuinfo: Path = CPUINFO) -> str:
+    """Return the name of the CPU; on Arm the name of the core."""
+    values = dict(_read_cpuinfo(cpuinfo))
+    name = values.get("model name", "")
+    part = values.get("cpu part", "").lower()
+    if not name and part:
+        name = ARM_CORES.get(part, f"ARM core {part}")
+    return "".join(filter(str.isprintable, name)) or platform.processor() or platform.machine()
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def performance_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """Of its features, those in `TELLING`."""
-    have = cpu_features(cpuinfo)
-    return tuple(feature for feature in TELLING if feature in have)
-
-
-def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Its name, as x86 tells it; ARM tells who designed the core and which it is."""
+def _read_cpuinfo(cpuinfo: Path) -> list[tuple[str, str]]:
+    """Return keys in lower case with their values, in the order of the file."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    told = {
-        key.strip().lower(): value.strip()
-        for key, _, value in (line.partition(":") for line in lines)
-    }
-    part = told.get("cpu part", "").lower()
-    name = told.get("model name", "") or ARM_CORES.get(part, f"ARM core {part}" if part else "")
-    return "".join(letter for letter in name if letter.isprintable()) or platform.machine()
+        return []
+    parts = [line.partition(":") for line in lines]
+    return [(key.strip().lower(), value.strip()) for key, _, value in parts]

@@ -1,38 +1,38 @@
-"""Facts about the device; each is empty, 0 or None where the system does not tell."""
+"""Facts about the device: board, CPU, memory, operating system, clock."""
 
 from __future__ import annotations
 
-import os
 import platform
 import struct
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from edgeseg.device import cpu
+from edgeseg.device.sysfs import read_line
 from edgeseg.device.throttling import read_throttling
-from edgeseg.fields import Fields
 
 
-@dataclass(frozen=True)
-class DeviceInfo:
-    """The device at hand; it is not named, and no address or serial number is read.
+class DeviceInfo(msgspec.Struct, frozen=True):
+    """Facts about a device; empty, 0 or None if the system does not provide a value.
+
+    It contains no host name, address or serial number.
 
     Attributes:
-        board: as its device tree says (`Raspberry Pi 5 Model B Rev 1.0`); "" where there is none.
-        cpu: model of the CPU.
-        machine: `x86_64`, `aarch64`, ...
-        bits: of this Python's addresses, 64 or 32.
-        cores: of the machine.
-        usable_cores: that this process may use.
-        features: of the CPU, those in `edgeseg.device.cpu.TELLING`.
-        memory_bytes: of the machine.
+        board: name in the device tree (`Raspberry Pi 5 Model B Rev 1.0`).
+        cpu: name of the CPU.
+        machine: architecture (`x86_64`, `aarch64`, ...).
+        bits: address size of this Python, 64 or 32.
+        cores: number of logical cores.
+        usable_cores: number of cores that the process may use.
+        features: CPU features among `edgeseg.device.cpu.PERFORMANCE_FEATURES`.
+        memory_bytes: total memory in bytes.
         os: distribution and kernel.
-        governor: of the cores' frequency; several separated by commas.
-        temperature_c: of the hottest sensor of the chip.
-        throttling: what slows it down now, in words.
-        load_average: processes that wanted to run, over the last minute.
+        governor: frequency governor of the cores; several are separated by commas.
+        temperature_c: temperature of the hottest sensor in degrees Celsius.
+        throttling: reasons why the CPU is throttled now, in words.
+        load_average: load average of the last minute.
     """
 
     board: str = ""
@@ -51,92 +51,44 @@ class DeviceInfo:
 
     @property
     def name(self) -> str:
-        """The board, else the CPU."""
+        """Name of the board, else of the CPU."""
         return self.board or self.cpu or self.machine
 
     def to_dict(self) -> dict[str, object]:
-        """As in JSON."""
-        return {"name": self.name} | {
-            k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()
-        }
-
-    @classmethod
-    def from_dict(cls, values: Fields) -> DeviceInfo:
-        """From what `to_dict` gives; what is missing stays unknown.
-
-        Raises:
-            ValueError: a value is of the wrong kind; the message names it.
-        """
-        return cls(
-            board=values.text("board", ""),
-            cpu=values.text("cpu", ""),
-            machine=values.text("machine", ""),
-            bits=values.optional_whole("bits") or 64,
-            cores=values.optional_whole("cores") or 0,
-            usable_cores=values.optional_whole("usable_cores") or 0,
-            features=values.texts("features"),
-            memory_bytes=values.optional_whole("memory_bytes") or 0,
-            os=values.text("os", ""),
-            governor=values.text("governor", ""),
-            temperature_c=values.optional_number("temperature_c", -100, 1000),
-            throttling=values.texts("throttling"),
-            load_average=values.optional_number("load_average"),
-        )
+        """Return plain values for JSON, with `name`."""
+        return {"name": self.name, **msgspec.to_builtins(self)}
 
 
 def describe_device(root: Path = Path("/")) -> DeviceInfo:
-    """The device at hand.
+    """Collect the facts about this device.
 
     Args:
-        root: of the file system; another one for tests.
+        root: root of the file system; another one for tests.
     """
-    heat = read_throttling(root)
+    throttling = read_throttling(root)
+    cpuinfo = root / "proc/cpuinfo"
+    device_tree = read_line(root / "proc/device-tree/model")
     return DeviceInfo(
-        board=_board(root),
-        cpu=cpu.cpu_model(root / "proc/cpuinfo"),
+        board=device_tree or read_line(root / "sys/firmware/devicetree/base/model"),
+        cpu=cpu.cpu_model(cpuinfo),
         machine=platform.machine(),
         bits=struct.calcsize("P") * 8,
-        cores=os.cpu_count() or 0,
+        cores=psutil.cpu_count() or 0,
         usable_cores=cpu.usable_cores(),
-        features=cpu.performance_features(root / "proc/cpuinfo"),
+        features=cpu.performance_features(cpuinfo),
         memory_bytes=psutil.virtual_memory().total,
-        os=_system(root),
-        governor=heat.governor,
-        temperature_c=heat.temperature_c,
-        throttling=heat.reasons,
-        load_average=_load_average(),
+        os=_describe_os(),
+        governor=throttling.governor,
+        temperature_c=throttling.temperature_c,
+        throttling=throttling.reasons,
+        load_average=psutil.getloadavg()[0],
     )
 
 
-def read_line(file: Path) -> str:
-    """A small file's text without what a terminal could take for commands; "" where it cannot be read."""
+def _describe_os() -> str:
+    kernel = f"{platform.system()} {platform.release()}"
     try:
-        text = file.read_bytes()[:4096].decode(errors="replace")
+        distribution = platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
-        return ""
-    return "".join(letter for letter in text.strip("\0\n ") if letter.isprintable())
-
-
-def _board(root: Path) -> str:
-    return read_line(root / "proc/device-tree/model") or read_line(
-        root / "sys/firmware/devicetree/base/model"
-    )
-
-
-def _system(root: Path) -> str:
-    try:
-        lines = (root / "etc/os-release").read_text(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    told = dict(line.split("=", 1) for line in lines if "=" in line)
-    name = "".join(
-        letter for letter in told.get("PRETTY_NAME", "").strip("\"'") if letter.isprintable()
-    )
-    return ", ".join(part for part in (name, f"{platform.system()} {platform.release()}") if part)
-
-
-def _load_average() -> float | None:
-    try:
-        return os.getloadavg()[0]
-    except (OSError, AttributeError):  # Windows has none
-        return None
+        return kernel
+    return "".join(filter(str.isprintable, f"{distribution}, {kernel}"))

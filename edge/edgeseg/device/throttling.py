@@ -1,30 +1,31 @@
-"""What holds a device's clock down: its governor, its temperature, and what a Raspberry Pi's firmware says."""
+"""CPU throttling: governor, temperature, and the state of a Raspberry Pi's firmware."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-FIRMWARE = {
-    0: "the supply's voltage is too low",
-    1: "the clock is capped",
+from edgeseg.device.sysfs import list_files, read_celsius, read_line
+
+FIRMWARE_BITS = {
+    0: "under-voltage",
+    1: "frequency capped",
     2: "throttled",
-    3: "the soft temperature limit is reached",
+    3: "soft temperature limit reached",
 }
-"""Bits of `vcgencmd get_throttled` that say what holds now; 16 higher they say what has happened since the start."""
+"""Bits of `vcgencmd get_throttled` for the current state; 16 bits higher: since boot."""
 
 
-@dataclass(frozen=True)
-class Throttling:
-    """The clock's state; "" and None where the system does not tell.
+class Throttling(NamedTuple):
+    """State of the CPU clock; "" and None if the system does not provide a value.
 
     Attributes:
-        governor: of the cores' frequency, several separated by commas.
-        temperature_c: of the hottest sensor.
-        reasons: why the clock is held down now, in words.
+        governor: frequency governor of the cores; several are separated by commas.
+        temperature_c: temperature of the hottest sensor in degrees Celsius.
+        reasons: reasons why the CPU is throttled now, in words.
     """
 
     governor: str
@@ -33,89 +34,61 @@ class Throttling:
 
 
 def read_throttling(root: Path = Path("/")) -> Throttling:
-    """As it is at this moment."""
-    governors = sorted(
-        {
-            _text(file)
-            for file in _found(root, "sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
-        }
-    )
-    zones = list(_found(root, "sys/class/thermal/thermal_zone*"))
-    heats = [heat for zone in zones if (heat := _degrees(zone / "temp")) is not None]
-    reasons = (
-        *_too_hot(zones),
-        *_cooled(root),
-        *(from_firmware(ask_firmware()) if root == Path("/") else ()),
-    )
+    """Read the current state.
+
+    Args:
+        root: root of the file system; another one for tests.
+    """
+    governor_files = list_files(root, "sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
+    governors = {read_line(file) for file in governor_files}
+    zones = list_files(root, "sys/class/thermal/thermal_zone*")
+    temperatures = [read_celsius(zone / "temp") for zone in zones]
+    reasons = [*_hot_zones(zones), *_active_cooling(root)]
+    if root == Path("/"):
+        reasons += parse_firmware_state(query_firmware())
     return Throttling(
-        ",".join(filter(None, governors)), max(heats, default=None), tuple(dict.fromkeys(reasons))
+        governor=",".join(sorted(governors - {""})),
+        temperature_c=max((t for t in temperatures if t is not None), default=None),
+        reasons=tuple(dict.fromkeys(reasons)),
     )
 
 
-def ask_firmware() -> str:
-    """What `vcgencmd get_throttled` prints on a Raspberry Pi; "" elsewhere."""
+def query_firmware() -> str:
+    """Return the output of `vcgencmd get_throttled` on a Raspberry Pi; "" on other devices."""
     program = shutil.which("vcgencmd")
     if program is None:
         return ""
     try:
-        done = subprocess.run(
-            [program, "get_throttled"], capture_output=True, text=True, timeout=2, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return subprocess.check_output([program, "get_throttled"], text=True, timeout=2)
+    except (OSError, ValueError, subprocess.SubprocessError):
         return ""
-    return done.stdout
 
 
-def from_firmware(said: str) -> Iterator[str]:
-    """`throttled=0x50005` -> what holds now, in words."""
+def parse_firmware_state(output: str) -> list[str]:
+    """Return the current reasons in an output like `throttled=0x50005`, in words."""
     try:
-        bits = int(said.partition("=")[2].strip() or "0", 16)
+        bits = int(output.partition("=")[2].strip() or "0", 16)
     except ValueError:
-        return
-    yield from (f"firmware: {words}" for bit, words in FIRMWARE.items() if bits >> bit & 1)
-
-
-def _too_hot(zones: list[Path]) -> Iterator[str]:
-    """Zones at or above the temperature from which the kernel slows the chip down (a `passive` trip point)."""
-    for zone in zones:
-        heat = _degrees(zone / "temp")
-        for kind in sorted(zone.glob("trip_point_*_type")):
-            limit = _degrees(kind.with_name(kind.name.replace("_type", "_temp")))
-            if (
-                _text(kind) == "passive"
-                and heat is not None
-                and limit is not None
-                and 0 < limit <= heat
-            ):
-                yield f"{_text(zone / 'type') or zone.name}: {heat:.0f} °C, slowed down from {limit:.0f} °C on"
-
-
-def _cooled(root: Path) -> Iterator[str]:
-    """Cooling devices that hold the cores' clock down; fans are none of them."""
-    for device in _found(root, "sys/class/thermal/cooling_device*"):
-        kind, state = _text(device / "type"), _text(device / "cur_state")
-        if ("cpufreq" in kind or kind == "Processor") and state.isdecimal() and int(state) > 0:
-            yield f"the kernel holds the clock down against heat ({kind}, step {state})"
-
-
-def _found(root: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(root.glob(pattern))
-    except OSError:
         return []
+    return [f"firmware: {name}" for bit, name in FIRMWARE_BITS.items() if bits >> bit & 1]
 
 
-def _text(file: Path) -> str:
-    try:
-        text = file.read_bytes()[:200].decode(errors="replace").strip()
-    except OSError:
-        return ""
-    return text if text.isprintable() else ""
+def _hot_zones(zones: list[Path]) -> Iterator[str]:
+    """Yield the zones at the temperature of a `passive` trip point, where the kernel throttles."""
+    for zone in zones:
+        temperature = read_celsius(zone / "temp")
+        for type_file in sorted(zone.glob("trip_point_*_type")):
+            limit = read_celsius(type_file.with_name(type_file.name.replace("_type", "_temp")))
+            is_passive = read_line(type_file) == "passive"
+            if temperature and limit and is_passive and 0 < limit <= temperature:
+                name = read_line(zone / "type") or zone.name
+                yield f"{name} is at {temperature:.0f} °C (limit {limit:.0f} °C)"
 
 
-def _degrees(file: Path) -> float | None:
-    """Thousandths of a degree, as the kernel writes them -> degrees Celsius."""
-    try:
-        return int(_text(file)) / 1000
-    except ValueError:
-        return None
+def _active_cooling(root: Path) -> Iterator[str]:
+    """Yield the active cooling devices that lower the CPU clock; fans are not among them."""
+    for device in list_files(root, "sys/class/thermal/cooling_device*"):
+        kind = read_line(device / "type")
+        state = read_line(device / "cur_state")
+        if ("cpufreq" in kind or kind == "Processor") and state.isdecimal() and int(state) > 0:
+            yield f"the kernel lowers the clock against heat ({kind}, step {state})"

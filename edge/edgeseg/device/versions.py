@@ -1,8 +1,9 @@
-"""Versions of what computes."""
+"""Versions of the packages that influence results and timings."""
 
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from edgeseg._version import __version__
@@ -17,15 +18,16 @@ PACKAGES = (
     "torch",
     "onnx",
 )
-"""By the names under which they are installed; none is loaded to ask."""
+"""Names of the packages as pip knows them."""
 
 
 def installed_versions() -> dict[str, str]:
-    """edgeseg, Python, and each of `PACKAGES` that is installed."""
-    found = {"edgeseg": __version__, "python": platform.python_version()}
+    """Return the versions of edgeseg, Python and the installed ones of `PACKAGES`.
+
+    No package is imported.
+    """
+    versions = {"edgeseg": __version__, "python": platform.python_version()}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

@@ -1,41 +1,35 @@
-"""What a model file says of itself: its `metadata_props`, under `edgeseg.*`.
-
-They are read without ONNX Runtime, by walking the file's outermost protobuf fields and jumping over the graph:
-choosing among a model's precisions must not cost a session each.
-"""
+"""Model card: metadata of a model file, stored in `metadata_props` under `edgeseg.*`."""
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from edgeseg.errors import ModelError
+import msgspec
+
+from edgeseg.errors import ModelError, one_line
+from edgeseg.models.onnx_metadata import read_metadata
 from edgeseg.preprocessing.config import PreprocessingConfig
 
 Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
 
+T = TypeVar("T")
+
 FORMAT = 1
 PREFIX = "edgeseg."
-_METADATA_PROPS = 14  # field number in onnx.proto's ModelProto
-_VARINT, _DELIMITED, _FIXED = (
-    0,
-    2,
-    {1: 8, 5: 4},
-)  # protobuf's wire types; the bytes of those of fixed length
-
-# A card takes some kilobytes. Files are untrusted: a made-up one costs no more time and memory than these allow.
-_LARGEST_METADATA = 1 << 20
-_MOST_FIELDS = 10_000
-_LONGEST_TEXT = 1000
+_MAX_TEXT_LENGTH = 1000
 
 
-class Licence(NamedTuple):
-    """A data set that the weights carry."""
+class Licence(msgspec.Struct, frozen=True):
+    """A data set that the network was trained on.
+
+    Attributes:
+        name: name of the data set.
+        photographs: number of its photographs used for training.
+        licence: licence of the data set.
+    """
 
     name: str
     photographs: int
@@ -43,20 +37,20 @@ class Licence(NamedTuple):
 
 
 class ModelCard(NamedTuple):
-    """What a model is, how to feed it, and what is known of it.
+    """Description of a model: what it is, its input, and its measured accuracy.
 
     Attributes:
-        name: of the model (`default`, ...).
-        architecture: member of the family, or where a third party's network came from.
-        parameters: of the network.
-        gmac: multiply-accumulates for one photograph in thousand millions; None at a dynamic size.
+        name: name of the model (`default`, ...).
+        architecture: name of the architecture, or the source of a third-party network.
+        parameters: number of weights.
+        gmac: GMACs per image; None if the input size is dynamic.
         precision: fp32, fp16, fp16w or int8.
-        compute: data type that the convolutions compute in where the device can.
-        preprocessing: how a photograph becomes its input.
-        threshold: probability from which a pixel is vessel.
-        training_data: with licences.
-        evidence: Dice per data set, with the split and the protocol in the key.
-        checkpoint_sha256: of the checkpoint file; equal for a model's precisions.
+        compute: data type of the convolutions where the device supports it.
+        preprocessing: preprocessing from photograph to network input.
+        threshold: vessel probability threshold, 0 to 1.
+        training_data: data sets of the training, with licences.
+        evidence: mean Dice by `DATASET/SPLIT/PROTOCOL`.
+        checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
     """
 
     name: str
@@ -72,168 +66,107 @@ class ModelCard(NamedTuple):
     checkpoint_sha256: str = ""
 
     def to_metadata(self) -> dict[str, str]:
-        """`edgeseg.*` entries: text as it is, everything else as JSON."""
-        return {
-            PREFIX + key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-            for key, value in (self.to_dict() | {"format": FORMAT}).items()
-        }
+        """Return the `edgeseg.*` entries: text as it is, everything else as JSON.
+
+        `json.dumps` stays the writer, so that converted files are reproduced bit for bit.
+        """
+        entries = {}
+        for key, value in (self.to_dict() | {"format": FORMAT}).items():
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            entries[PREFIX + key] = text
+        return entries
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values."""
+        """Return the card as plain values for JSON."""
         return self._asdict() | {
             "preprocessing": self.preprocessing.to_dict(),
-            "training_data": [licence._asdict() for licence in self.training_data],
+            "training_data": msgspec.to_builtins(self.training_data),
             "evidence": dict(self.evidence),
         }
 
     @classmethod
     def from_metadata(cls, entries: Mapping[str, str], file: str) -> ModelCard:
-        """The card in a model file's metadata.
+        """Parse the untrusted metadata of a model file.
+
+        Args:
+            entries: metadata by key, with the prefix `edgeseg.`; other keys are ignored.
+            file: name of the file for error messages.
 
         Raises:
-            ModelError: it lacks the entries, or they make no sense; the message names `file`.
+            ModelError: an entry is missing or invalid.
         """
-        if PREFIX + "format" not in entries:
+        if entries.get(PREFIX + "format") != str(FORMAT):
             raise ModelError(
-                f"{file}: lacks edgeseg.* metadata on how to feed it; make it with `edgeseg convert`"
-            )
-        if entries[PREFIX + "format"] != str(FORMAT):
-            found = entries[PREFIX + "format"][:20]
-            raise ModelError(
-                f"{file}: metadata format {found!r}, this edgeseg reads {FORMAT}; convert it again"
+                f"{file}: edgeseg.* metadata is missing or has an unsupported format "
+                f"(supported: {FORMAT}). Create the file with `edgeseg convert`."
             )
         try:
-            ours = {
-                key.removeprefix(PREFIX): value
-                for key, value in entries.items()
-                if key.startswith(PREFIX)
-            }
-            return cls._parsed(ours)
+            return _parse_card(entries)
         except KeyError as error:
-            raise ModelError(f"{file}: its metadata lacks {error}; convert it again") from error
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            reason = str(error)[:200]
             raise ModelError(
-                f"{file}: its metadata makes no sense ({reason}); convert it again"
+                f"{file}: metadata entry {error} is missing. Convert the model again."
             ) from error
-        except ModelError as error:
-            raise ModelError(f"{file}: {str(error)[:200]}") from error
-
-    @classmethod
-    def _parsed(cls, entries: Mapping[str, str]) -> ModelCard:
-        precision, threshold = entries["precision"], float(entries["threshold"])
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision {precision!r}")
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold {threshold}")
-        gmac = json.loads(entries["gmac"])
-        return cls(
-            name=_text(entries["name"]),
-            architecture=_text(entries["architecture"]),
-            parameters=int(entries["parameters"]),
-            gmac=None if gmac is None else _finite(gmac),
-            precision=cast("Precision", precision),
-            compute=_text(entries["compute"]),
-            preprocessing=PreprocessingConfig.from_dict(json.loads(entries["preprocessing"])),
-            threshold=threshold,
-            training_data=tuple(
-                Licence(_text(d["name"]), int(d["photographs"]), _text(d["licence"]))
-                for d in json.loads(entries["training_data"])
-            ),
-            evidence={_text(k): _finite(v) for k, v in json.loads(entries["evidence"]).items()},
-            checkpoint_sha256=_text(entries["checkpoint_sha256"]),
-        )
+        except (ValueError, RecursionError, ModelError) as error:
+            raise ModelError(
+                f"{file}: invalid metadata: {one_line(error)}. Convert the model again."
+            ) from error
 
 
-def _text(value: object) -> str:
-    """Text that a terminal can be given: no control characters, no lone surrogates."""
-    if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_TEXT:
-        raise ValueError(f"not a line of text: {value!r}")
-    return value
+def _parse_card(entries: Mapping[str, str]) -> ModelCard:
+    gmac = None
+    if entries[PREFIX + "gmac"] != "null":
+        gmac = _decode_entry(entries, "gmac", float)
+    preprocessing = _decode_entry(entries, "preprocessing", dict[str, object])
+    card = ModelCard(
+        name=entries[PREFIX + "name"],
+        architecture=entries[PREFIX + "architecture"],
+        parameters=_decode_entry(entries, "parameters", int),
+        gmac=gmac,
+        precision=msgspec.convert(entries[PREFIX + "precision"], Precision),
+        compute=entries[PREFIX + "compute"],
+        preprocessing=PreprocessingConfig.from_dict(preprocessing),
+        threshold=_decode_entry(entries, "threshold", float),
+        training_data=_decode_entry(entries, "training_data", tuple[Licence, ...]),
+        evidence=_decode_entry(entries, "evidence", dict[str, float]),
+        checkpoint_sha256=entries[PREFIX + "checkpoint_sha256"],
+    )
+    _check_card(card)
+    return card
 
 
-def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"not a number: {value!r}")
-    return float(value)
+def _decode_entry(entries: Mapping[str, str], key: str, kind: type[T]) -> T:
+    text = entries[PREFIX + key]
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
+def _check_card(card: ModelCard) -> None:
+    """Check what the types do not express: the threshold's range, and texts safe for a terminal."""
+    if not 0 <= card.threshold <= 1:
+        raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
+    texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]
+    for data in card.training_data:
+        texts += [data.name, data.licence]
+    for text in texts:
+        if not text.isprintable() or len(text) > _MAX_TEXT_LENGTH:
+            raise ValueError(f"not one line of printable text: {text[:60]!r}")
 
 
 def read_card(file: Path) -> ModelCard:
-    """The card of a model file.
+    """Read the card of a model file.
 
     Raises:
-        ModelError: the file is missing, is no ONNX file, or lacks the card.
+        ModelError: the file is missing, not an ONNX file, or its metadata is missing or invalid.
     """
     try:
-        if not file.is_file():
-            raise ModelError(f"{file}: there is no such model file")
         with file.open("rb") as stream:
-            entries = dict(_metadata(stream))
+            entries = read_metadata(stream)
     except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({error.strerror})") from error
+        raise ModelError(f"{file}: cannot be read ({error.strerror}). Check the path.") from error
     except ValueError as error:
         raise ModelError(
-            f"{file}: is no ONNX model ({error}); make it with `edgeseg convert`"
+            f"{file}: not an ONNX file ({error}). Create a model file with `edgeseg convert`."
         ) from error
     return ModelCard.from_metadata(entries, str(file))
-
-
-def _metadata(stream: BinaryIO) -> Iterator[tuple[str, str]]:
-    left = _LARGEST_METADATA
-    for _, payload in _fields(stream, {_METADATA_PROPS}):
-        left -= len(payload)
-        if left < 0:
-            raise ValueError(f"over {_LARGEST_METADATA >> 20} MiB of metadata")
-        yield _entry(payload)
-
-
-def _entry(payload: bytes) -> tuple[str, str]:
-    """A StringStringEntryProto: key is field 1, value is field 2."""
-    parts = {number: text.decode() for number, text in _fields(io.BytesIO(payload), {1, 2})}
-    return parts.get(1, ""), parts.get(2, "")
-
-
-def _fields(stream: BinaryIO, wanted: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """The length-delimited fields of one protobuf message that are wanted; the others are jumped over unread."""
-    end = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    for _ in range(_MOST_FIELDS):
-        tag = _varint(stream)
-        if tag is None:
-            return
-        number, kind = tag >> 3, tag & 7
-        length = _length(stream, kind)
-        if length > end - stream.tell():
-            raise ValueError("cut short")
-        if kind != _DELIMITED or number not in wanted:
-            stream.seek(length, os.SEEK_CUR)
-        elif length > _LARGEST_METADATA:
-            raise ValueError(f"over {_LARGEST_METADATA >> 20} MiB of metadata")
-        else:
-            yield number, stream.read(length)
-    raise ValueError("not the fields of an ONNX model")
-
-
-def _length(stream: BinaryIO, kind: int) -> int:
-    """Bytes of a field of this wire type from where the stream is; a varint's are read."""
-    if kind in _FIXED:
-        return _FIXED[kind]
-    value = _varint(stream) if kind in (_VARINT, _DELIMITED) else None
-    if value is None:
-        raise ValueError("not a protobuf message")
-    return value if kind == _DELIMITED else 0
-
-
-def _varint(stream: BinaryIO) -> int | None:
-    """Base-128 number; None at the end of the stream."""
-    value = 0
-    for shift in range(0, 64, 7):
-        byte = stream.read(1)
-        if not byte:
-            if shift:
-                raise ValueError("cut short")
-            return None
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise ValueError("not a protobuf message")

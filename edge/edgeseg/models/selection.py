@@ -1,24 +1,68 @@
-"""What a request comes to: the model's file, what computes it, and with how many threads."""
+"""Selection of the model file, the runtime and the number of threads for a request.
+
+`auto` is a pure rule over the CPU's features and the files in one folder. It never measures time,
+so that equal devices give equal masks; only `edgeseg doctor --tune` measures.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from edgeseg.device import cpu
-from edgeseg.models import tuning_cache_file
-from edgeseg.models.catalog import ModelFile, PrecisionChoice, available_precisions, resolve_model
+from edgeseg.errors import ModelError
+from edgeseg.models import tuning_cache
+from edgeseg.models.card import ModelCard, Precision, read_card
+from edgeseg.models.catalog import (
+    ModelFile,
+    PrecisionChoice,
+    available_precisions,
+    list_model_files,
+    strip_precision,
+)
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
+
+MAX_DICE_DROP = 0.005
+"""Largest Dice drop of INT8 that `edgeseg convert` and `auto` accept."""
+
+MAX_MASK_CHANGE: Mapping[Precision, float] = {
+    "fp32": 1e-3,
+    "fp16": 1e-3,
+    "fp16w": 1e-3,
+    "int8": 1e-2,
+}
+"""Largest share of mask pixels that may differ from FP32 in ONNX Runtime.
+
+It applies to FP32, too, because OpenVINO computes FP32 files in BF16 on some CPUs.
+"""
+
+INT8_FEATURES = {
+    "avx512_vnni": "VNNI",
+    "avx_vnni": "VNNI",
+    "amx_int8": "AMX",
+    "asimddp": "dot products",
+    "avx2": "AVX2",
+}
+"""CPU features that make INT8 faster than FP32: name in Linux -> common name.
+
+With AVX2 alone INT8 takes 0.63 to 0.75 of FP32's time, and its results equal those with VNNI: 7-bit
+weights do not saturate.
+"""
+
+FP16_FEATURES = frozenset({"fphp", "asimdhp"})
+"""CPU features with which ONNX Runtime computes FP16 files in half precision."""
 
 
 class ModelSelection(NamedTuple):
-    """A file, a runtime, and a number of threads.
+    """A model file with the runtime and the number of threads to run it.
 
     Attributes:
-        file: with the reason why it was chosen.
-        runtime: that computes it.
-        threads: to compute with.
-        tuned: `edgeseg doctor --tune` measured it, else the pure rule chose.
+        file: model file, with the reason for its selection.
+        runtime: name of the runtime.
+        threads: number of CPU threads.
+        tuned: True if `edgeseg doctor --tune` measured it, False if the rule selected it.
     """
 
     file: ModelFile
@@ -34,34 +78,119 @@ def select_model(
     threads: int | None = None,
     provider: ProviderChoice | None = None,
 ) -> ModelSelection:
-    """What `Segmenter` loads; its arguments. A tuned choice is taken whole, so only where none of the rest is named.
+    """Select what `Segmenter` loads.
+
+    Args:
+        model: shipped name or path of a model file.
+        precision: a precision, or `auto`.
+        runtime: a runtime, or `auto`.
+        threads: number of CPU threads; None means all usable cores.
+        provider: execution provider of ONNX Runtime; None means the CPU.
+
+    A tuned setup is used only if all arguments but `model` have their defaults.
 
     Raises:
-        ModelError: there is no such model or precision.
-        SurroundingsError: the runtime is not installed.
+        ModelError: the model or the precision does not exist.
+        SystemSetupError: the runtime is not installed.
     """
     if (precision, runtime, threads, provider) == ("auto", "auto", None, None):
-        tuned = _tuned(model)
+        tuned = _select_tuned(model)
         if tuned is not None:
             return tuned
     file = resolve_model(model, precision, cpu.cpu_features())
     return ModelSelection(file, resolve_runtime(runtime, provider), threads or cpu.usable_cores())
 
 
-def _tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
-    place = tuning_cache_file.cache_path()
-    if place is None or not tuning_cache_file.cache_exists(place):
+def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
+    cache_file = tuning_cache.cache_path()
+    if cache_file is None or not os.path.exists(cache_file):  # noqa: PTH110 - False without access
         return None
-    from edgeseg.models import tuning_cache  # noqa: PLC0415
-
-    offered = available_precisions(model)
-    choice = tuning_cache.find_tuned_setup(place, {p: file.card for p, file in offered.items()})
-    if choice is None:
+    files = available_precisions(model)
+    cards = {precision: file.card for precision, file in files.items()}
+    setup = tuning_cache.find_tuned_setup(cache_file, cards)
+    if setup is None:
         return None
-    reason = f"measured here by `edgeseg doctor --tune` ({place})"
-    return ModelSelection(
-        offered[choice.precision]._replace(reason=reason),
-        choice.runtime,
-        choice.threads,
-        tuned=True,
+    file = files[setup.precision]._replace(
+        reason=f"measured by `edgeseg doctor --tune` ({cache_file})"
     )
+    return ModelSelection(file, setup.runtime, setup.threads, tuned=True)
+
+
+def resolve_model(
+    model: str | os.PathLike[str], precision: PrecisionChoice, features: Collection[str]
+) -> ModelFile:
+    """Return the model file for a name and a precision.
+
+    Args:
+        model: a shipped name, a model file, or a path without `.PRECISION.onnx`.
+        precision: a precision selects its file; `auto` keeps a given file, else
+            follows the rule.
+        features: CPU features as Linux names them.
+
+    Raises:
+        ModelError: the model or the precision does not exist; the message lists what exists.
+    """
+    path = Path(model)
+    if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
+        card = read_card(path)
+        if precision not in ("auto", card.precision):
+            raise ModelError(
+                f"{path}: its precision is {card.precision}, not {precision}. "
+                "Omit --precision or give another file."
+            )
+        return ModelFile(path, card, "this file was requested")
+    if precision == "auto":
+        files = available_precisions(model)
+        cards = {p: file.card for p, file in files.items()}
+        chosen, reason = choose_precision(cards, features)
+        return files[chosen]._replace(reason=reason)
+    paths = list_model_files(model)
+    if precision not in paths:
+        raise ModelError(
+            f"{model}: no {precision} file found (available: {', '.join(paths)}). "
+            "Choose another --precision."
+        )
+    return ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
+
+
+def choose_precision(
+    cards: Mapping[Precision, ModelCard], features: Collection[str]
+) -> tuple[Precision, str]:
+    """Apply the rule of `auto`.
+
+    Args:
+        cards: cards of the available files by precision; at least one.
+        features: CPU features as Linux names them.
+
+    Returns:
+        The precision, and the reason in words.
+    """
+    int8_support = [name for feature, name in INT8_FEATURES.items() if feature in features]
+    if int8_support and int8_is_validated(cards):
+        return "int8", f"the CPU has {int8_support[0]}, and INT8 is validated on real photographs"
+    if "fp16" in cards and set(features) >= FP16_FEATURES:
+        return "fp16", "the CPU computes in half precision"
+    if "fp32" in cards:
+        reason = "the CPU has no half precision" if "fp16" in cards else "FP32 file of the model"
+        return "fp32", reason
+    if "fp16w" in cards:
+        return "fp16w", "half-precision weights, FP32 compute; no FP32 file found"
+    first = next(iter(cards))
+    return first, f"{first} is the first available precision; no FP32 file found"
+
+
+def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
+    """Return whether INT8's Dice on real test photographs is close enough to its float file's.
+
+    Every data set that both cards contain must be within `MAX_DICE_DROP`, and there must be one.
+    Without a float file there is nothing to compare with.
+    """
+    float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
+    if "int8" not in cards or float_card is None:
+        return False
+    drops = []
+    for key, dice in cards["int8"].evidence.items():  # key: drive/test/native
+        is_real = key.endswith("/native") and not key.startswith("synthetic/")
+        if is_real and key in float_card.evidence:
+            drops.append(float_card.evidence[key] - dice)
+    return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values

@@ -1,218 +1,183 @@
-"""The file of choices: what `edgeseg doctor --tune` measured, which `auto` honours where model, CPU and versions fit.
+"""Tuning cache: setups measured by `edgeseg doctor --tune`, which `auto` uses on the same device.
 
-Reading is all that `auto` does: nothing is measured unless the user asks.
+Reading never measures anything. A setup applies only to the same model, CPU and package versions.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import logging
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec.structs import replace
 
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError, one_line
-from edgeseg.fields import Fields
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg.system.files import write_atomically
 
-SCHEMA = "edgeseg/choices/1"
-LARGEST_BYTES = 10_000_000
-DECIDING = ("edgeseg", "onnxruntime", "onnxruntime-gpu", "openvino")
-"""Packages of which another version may be fastest with something else."""
+VARIABLE = "EDGESEG_CHOICES"
+"""Environment variable with the path of the cache file; empty for none."""
+
+VERSIONED_PACKAGES = ("edgeseg", "onnxruntime", "onnxruntime-gpu", "openvino")
+"""Packages whose version can change which setup is fastest."""
+
+PositiveInt: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class TuningKey:
-    """What a choice holds for.
+class TuningKey(msgspec.Struct, frozen=True):
+    """Conditions under which a setup applies.
 
     Attributes:
-        checkpoint_sha256: of the model.
-        size: side of its input in pixels.
-        precisions: that there was to choose from.
-        cpu: its name.
-        features: of the CPU.
-        cores: that the process could use.
-        versions: of what computes.
+        checkpoint_sha256: SHA-256 of the model's checkpoint.
+        size: side of the network input in pixels.
+        precisions: available precisions.
+        cpu: name of the CPU.
+        features: performance-relevant features of the CPU.
+        cores: number of cores that the process may use.
+        versions: versions of `VERSIONED_PACKAGES`.
     """
 
     checkpoint_sha256: str
-    size: int
+    size: PositiveInt
     precisions: tuple[Precision, ...]
     cpu: str
     features: tuple[str, ...]
-    cores: int
+    cores: PositiveInt
     versions: Mapping[str, str]
 
     @classmethod
-    def here(cls, cards: Mapping[Precision, ModelCard]) -> TuningKey:
-        """Of a model, by its files' cards, on this device."""
-        from edgeseg.device.versions import installed_versions  # noqa: PLC0415 - only where there is a file of choices
+    def for_this_device(cls, cards: Mapping[Precision, ModelCard]) -> TuningKey:
+        """Return the key of a model on this device.
 
-        first, have = next(iter(cards.values())), installed_versions()
-        return cls(
-            first.checkpoint_sha256, first.preprocessing.size, tuple(p for p in get_args(Precision) if p in cards),
-            cpu.cpu_model(), cpu.performance_features(), cpu.usable_cores(), {p: have[p] for p in DECIDING if p in have},
-        )  # fmt: skip
+        Args:
+            cards: cards of the model's files by precision.
+        """
+        # Takes 20 ms to import, and most devices have no tuning cache.
+        from edgeseg.device.versions import installed_versions  # noqa: PLC0415
 
-    @classmethod
-    def from_fields(cls, fields: Fields) -> TuningKey:
-        """From JSON."""
-        versions = fields.inner("versions")
+        card = next(iter(cards.values()))
+        installed = installed_versions()
+        packages = [name for name in VERSIONED_PACKAGES if name in installed]
         return cls(
-            checkpoint_sha256=fields.text("checkpoint_sha256"),
-            size=fields.whole("size", 1),
-            precisions=tuple(
-                _precision(name, fields.place("precisions")) for name in fields.texts("precisions")
-            ),
-            cpu=fields.text("cpu"),
-            features=fields.texts("features"),
-            cores=fields.whole("cores", 1),
-            versions={name: versions.text(name) for name in versions.names()},
+            checkpoint_sha256=card.checkpoint_sha256,
+            size=card.preprocessing.size,
+            precisions=tuple(sorted(cards, key=get_args(Precision).index)),
+            cpu=cpu.cpu_model(),
+            features=cpu.performance_features(),
+            cores=cpu.usable_cores(),
+            versions={name: installed[name] for name in packages},
         )
 
 
-@dataclass(frozen=True)
-class CandidateTiming:
-    """A candidate.
+class CandidateTiming(msgspec.Struct, frozen=True):
+    """Measurement of one candidate.
 
     Attributes:
-        runtime: that computed it.
-        precision: of the file.
-        threads: that it computed with.
-        compute: where and how, as the runtime tells (`bfloat16`).
-        network_ms: median of the network alone; None where it failed.
-        ratio: to FP32 in ONNX Runtime with every core, median of the rounds' ratios; below 1 is faster.
-        flipped: share of the field of view's pixels whose mask differs from that one's.
-        failure: why it is not to be taken, or "".
+        runtime: name of the runtime.
+        precision: precision of the file.
+        threads: number of CPU threads.
+        compute: provider or data type as the runtime reports it (`bfloat16`).
+        network_ms: median latency of the network in ms; None if it failed.
+        ratio: latency divided by that of FP32 in ONNX Runtime with all cores (median over rounds);
+            below 1 is faster.
+        flipped: share of the field of view's mask pixels that differ from that baseline.
+        failure: reason why the candidate is rejected, or "".
     """
 
     runtime: RuntimeName
     precision: Precision
-    threads: int
+    threads: PositiveInt
     compute: str = ""
     network_ms: float | None = None
     ratio: float | None = None
     flipped: float | None = None
     failure: str = ""
 
-    @classmethod
-    def from_fields(cls, fields: Fields) -> CandidateTiming:
-        """From JSON."""
-        return cls(
-            runtime=_runtime(fields.text("runtime"), fields.place("runtime")),
-            precision=_precision(fields.text("precision"), fields.place("precision")),
-            threads=fields.whole("threads", 1),
-            compute=fields.text("compute", ""),
-            network_ms=fields.optional_number("network_ms"),
-            ratio=fields.optional_number("ratio"),
-            flipped=fields.optional_number("flipped", 0, 1),
-            failure=fields.text("failure", ""),
-        )
 
+class TunedSetup(msgspec.Struct, frozen=True):
+    """Fastest setup for a key, with all measurements.
 
-@dataclass(frozen=True)
-class TunedSetup:
-    """What to take for a key, and all that was measured."""
+    Attributes:
+        key: conditions under which the setup applies.
+        runtime: name of the runtime.
+        precision: precision of the file.
+        threads: number of CPU threads.
+        measured: all measurements, rejected candidates included.
+    """
 
     key: TuningKey
     runtime: RuntimeName
     precision: Precision
-    threads: int
+    threads: PositiveInt
     measured: tuple[CandidateTiming, ...] = ()
 
-    def to_dict(self) -> dict[str, object]:
-        """As in JSON."""
-        return asdict(self)
 
-    @classmethod
-    def from_fields(cls, fields: Fields) -> TunedSetup:
-        """From JSON."""
-        taken = CandidateTiming.from_fields(fields)
-        measured = tuple(CandidateTiming.from_fields(each) for each in fields.each("measured"))
-        return cls(
-            TuningKey.from_fields(fields.inner("key")),
-            taken.runtime,
-            taken.precision,
-            taken.threads,
-            measured,
-        )
+class _CacheFile(msgspec.Struct):
+    """Content of the cache file."""
+
+    schema: Literal["edgeseg/choices/1"]
+    choices: tuple[TunedSetup, ...]
+
+
+def cache_path() -> Path | None:
+    """Return the path of the cache file; None if caching is disabled or no home folder is known.
+
+    `EDGESEG_CHOICES` names the file; the default is in the user's configuration folder.
+    """
+    path = os.environ.get(VARIABLE)
+    if path is not None:
+        return Path(path) if path else None
+    folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():  # the XDG standard ignores relative paths
+        # Unlike Path.expanduser, it does not raise without a home folder.
+        folder = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111
+    return folder / "edgeseg" / "choices.json" if folder.is_absolute() else None
 
 
 def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedSetup | None:
-    """The choice for a model on this device; None where none fits. A damaged file is told of, and holds none."""
-    try:
-        found = read_tuned_setups(file)
-    except SystemSetupError as error:
-        import logging  # noqa: PLC0415
+    """Return the setup for a model on this device; None if no setup applies.
 
-        logging.getLogger("edgeseg").warning("edgeseg: %s; going on without it", error)
+    A damaged file is reported and ignored.
+    """
+    try:
+        setups = read_tuned_setups(file)
+    except SystemSetupError as error:
+        logging.getLogger("edgeseg").warning("edgeseg: %s; continuing without it", error)
         return None
-    key = TuningKey.here(cards) if found else None
-    fits = (choice for choice in found if choice.key == key)
-    return next(
-        (c for c in fits if c.precision in cards and c.runtime in installed_runtimes()), None
-    )
+    key = TuningKey.for_this_device(cards)
+    for setup in setups:
+        if setup.key == key and setup.precision in cards and setup.runtime in installed_runtimes():
+            return setup
+    return None
 
 
 def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
-    """All choices in a file.
+    """Read all setups in a cache file.
 
     Raises:
-        SurroundingsError: it cannot be read, or holds something else; the message names the remedy.
+        SystemSetupError: the file cannot be read or is invalid.
     """
     try:
-        with file.open("rb") as stream:
-            data = stream.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise ValueError(f"larger than {LARGEST_BYTES:,} bytes")
-        told = Fields(json.loads(data))
-        if told.text("schema") != SCHEMA:
-            raise ValueError(f"schema: expected {SCHEMA}")
-        return tuple(TunedSetup.from_fields(each) for each in told.each("choices"))
-    except OSError as error:
+        return msgspec.json.decode(file.read_bytes(), type=_CacheFile).choices
+    except (OSError, ValueError, RecursionError) as error:
         raise SystemSetupError(
-            f"{file}: cannot be read ({error.strerror}); make it readable, or name another"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise SystemSetupError(
-            f"{file}: holds no choices of `edgeseg doctor --tune` ({one_line(error)}); delete it, or name another file"
+            f"{file}: not a readable tuning cache of `edgeseg doctor --tune` ({one_line(error)}). "
+            "Delete it or name another file."
         ) from error
 
 
-def save_tuned_setup(file: Path, choice: TunedSetup) -> None:
-    """Put a choice into a file, in the place of an older one for the same model on the same device; others stay.
+def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
+    """Add a setup to a cache file; it replaces an older one for the same model and device.
 
     Raises:
-        SurroundingsError: it cannot be written, or holds something else.
+        SystemSetupError: the file is invalid or cannot be written.
     """
-    kept = [
-        old
-        for old in (read_tuned_setups(file) if file.exists() else ())
-        if not _same(old.key, choice.key)
-    ]
-    write_atomically(file, _to_json([*kept, choice]))
-
-
-def _same(one: TuningKey, other: TuningKey) -> bool:
-    """Up to the versions: what was measured with older ones is of no more use."""
-    return replace(one, versions={}) == replace(other, versions={})
-
-
-def _to_json(entries: Sequence[TunedSetup]) -> bytes:
-    told = {"schema": SCHEMA, "choices": [choice.to_dict() for choice in entries]}
-    return (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()
-
-
-def _precision(name: str, where: str) -> Precision:
-    if name not in get_args(Precision):
-        raise ValueError(f"{where}: {ascii(name)[:60]} is no precision")
-    return cast("Precision", name)
-
-
-def _runtime(name: str, where: str) -> RuntimeName:
-    if name not in get_args(RuntimeName):
-        raise ValueError(f"{where}: {ascii(name)[:60]} is no runtime")
-    return cast("RuntimeName", name)
+    stored = read_tuned_setups(file) if file.exists() else ()
+    kept = [old for old in stored if old.key != replace(setup.key, versions=old.key.versions)]
+    content = msgspec.json.encode(_CacheFile("edgeseg/choices/1", (*kept, setup)))
+    write_atomically(file, msgspec.json.format(content, indent=2) + b"\n")

@@ -1,6 +1,7 @@
-"""How a photograph becomes the network's input, as data: the record that travels in checkpoint and model file.
+"""Preprocessing from photograph to network input, as data stored in checkpoints and model files.
 
-What is done by it is `edgeseg.preprocessing.prepare`. Apart from that, so that a model's card is read without loading OpenCV.
+`edgeseg.preprocessing.prepare` carries it out. This module does not load OpenCV, so that reading a
+model's card is fast.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from edgeseg.errors import ModelError
 
@@ -21,25 +24,29 @@ PresetName: TypeAlias = Literal["edge", "reference"]
 Rgb: TypeAlias = tuple[float, float, float]
 
 SIZE_RANGE = (32, 8192)
+"""Smallest and largest working size in pixels."""
 
 
 @dataclass(frozen=True)
 class PreprocessingConfig:
-    """How a photograph becomes the network's input. Keys, values and defaults: DESIGN.md of the project.
+    """Preprocessing from photograph to network input.
 
     Attributes:
-        size: working size in pixels; the network's input is a square of it.
-        fov: how the field of view is found; `none` takes the whole frame.
-        crop: `fov` crops to the field of view's box, `frame` keeps the frame.
-        fit: `pad` keeps the proportions and centres in the square (averages of areas when it shrinks),
-            `stretch` does not (linear, as the reference system resized).
-        contrast: `clahe` equalises R, G and B each.
-        clip_limit: CLAHE's clip limit.
-        tiles: CLAHE's tiles along each axis.
-        contrast_at: equalise `before` or `after` resizing.
-        fill: grey level 0 to 255 outside the field of view, or `keep`.
-        mean: subtracted from photograph / 255, RGB.
-        std: divides the difference, RGB.
+        size: working size in pixels; the network input is a square with this side.
+        fov: detection method for the field of view; `none` uses the whole frame.
+        crop: `fov` crops to the bounding box of the field of view, `frame` keeps the frame.
+        fit: `pad` keeps the aspect ratio and centres in the square (area interpolation when
+            shrinking), `stretch` does not (linear interpolation).
+        contrast: `clahe` applies CLAHE to R, G and B separately.
+        clip_limit: clip limit of CLAHE.
+        tiles: number of CLAHE tiles along each axis.
+        contrast_at: position of CLAHE, `before` or `after` resizing.
+        fill: grey level outside the field of view, 0 to 255, or `keep`.
+        mean: RGB mean, subtracted from photograph / 255.
+        std: RGB standard deviation, divides the difference.
+
+    Raises:
+        ModelError: a number is out of range.
     """
 
     size: int
@@ -55,84 +62,52 @@ class PreprocessingConfig:
     std: Rgb = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        for name, allowed in _WORDS.items():
-            if getattr(self, name) not in allowed:
-                _refuse(f"{name} = {getattr(self, name)!r} (one of {', '.join(allowed)})")
-        if not SIZE_RANGE[0] <= self.size <= SIZE_RANGE[1]:
-            _refuse(f"size = {self.size} ({SIZE_RANGE[0]} to {SIZE_RANGE[1]})")
-        if not 1 <= self.tiles <= 64 or not 0 < self.clip_limit <= 1000:
-            _refuse(f"tiles = {self.tiles}, clip_limit = {self.clip_limit} (1 to 64, above 0)")
+        low, high = SIZE_RANGE
+        if not low <= self.size <= high:
+            _reject(f"size = {self.size} ({low} to {high})")
+        if not 1 <= self.tiles <= 64:
+            _reject(f"tiles = {self.tiles} (1 to 64)")
+        if not 0 < self.clip_limit <= 1000:
+            _reject(f"clip_limit = {self.clip_limit} (above 0, at most 1000)")
         if self.fill != "keep" and not 0 <= self.fill <= 255:
-            _refuse(f"fill = {self.fill} (0 to 255, or 'keep')")
-        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
-            _refuse(
-                f"mean = {self.mean}, std = {self.std} (three finite numbers each, std above 0)"
-            )
+            _reject(f"fill = {self.fill} (0 to 255, or 'keep')")
+        if not all(map(math.isfinite, self.mean)):
+            _reject(f"mean = {self.mean} (three finite numbers)")
+        if not all(map(math.isfinite, self.std)) or min(self.std) <= 0:
+            _reject(f"std = {self.std} (three finite numbers above 0)")
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values for a checkpoint, JSON or TOML."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        """Return plain values for a checkpoint, JSON or TOML."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> PreprocessingConfig:
-        """Record from untrusted plain values.
+        """Create the record from untrusted plain values.
 
         Raises:
-            ModelError: a key is unknown, missing, or holds a value of the wrong kind.
+            ModelError: a key is unknown or missing, or its value has the wrong type or range.
         """
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            _refuse(f"unknown key {', '.join(map(repr, unknown))}")
-        if "size" not in values:
-            _refuse("the key 'size' is missing")
-        return cls(**{key: _checked(key, value) for key, value in values.items()})  # type: ignore[arg-type]
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                _reject(f"unknown key {key!r}")
+        try:
+            return msgspec.convert(values, cls)
+        except msgspec.ValidationError as error:
+            raise ModelError(f"preprocessing: {error}") from error
 
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "fov": get_args(FovMethod),
-    "crop": get_args(Crop),
-    "fit": get_args(Fit),
-    "contrast": get_args(Contrast),
-    "contrast_at": get_args(ContrastAt),
-}
-
-
-def _refuse(what: str) -> None:
-    raise ModelError(f"preprocessing: {what}")
-
-
-def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        _refuse(f"{key} = {value!r} is not a number")
-    assert isinstance(value, (int, float))
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf  # the range checks refuse it
-
-
-def _checked(key: str, value: object) -> object:
-    if key in _WORDS or (key == "fill" and value == "keep"):
-        if not isinstance(value, str):
-            _refuse(f"{key} = {value!r} is not a word")
-        return value
-    if key in {"mean", "std"}:
-        if not isinstance(value, (list, tuple)) or len(value) != 3:
-            _refuse(f"{key} = {value!r} is not three numbers (R, G, B)")
-        assert isinstance(value, (list, tuple))
-        return tuple(_number(key, v) for v in value)
-    number = _number(key, value)
-    if key == "clip_limit":
-        return number
-    if not number.is_integer():
-        _refuse(f"{key} = {value!r} is not a whole number")
-    return int(number)
+def _reject(reason: str) -> None:
+    raise ModelError(f"preprocessing: {reason}")
 
 
 def preprocessing_preset(name: PresetName, size: int | None = None) -> PreprocessingConfig:
-    """A named preset: `edge` (working size 640 unless given) or `reference` (ResUNet-Deeper's, 512).
+    """Return a named preset.
 
-    Source of `reference`: how the published ResUNet-Deeper was trained, with ImageNet's mean and deviation.
+    Args:
+        name: `edge`, or `reference` for the preprocessing of the published ResUNet-Deeper
+            (mean and standard deviation of ImageNet).
+        size: working size in pixels; None means 640 for `edge` and 512 for `reference`.
     """
     if name == "edge":
         return PreprocessingConfig(size=size or 640, contrast="clahe")

@@ -1,4 +1,7 @@
-"""Where frames come from: one protocol for photographs, videos, cameras, streams and watched folders."""
+"""Frames and their sources.
+
+One protocol serves photographs, videos, cameras, streams and watched folders.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,30 @@ import numpy.typing as npt
 from edgeseg.system.signals import StopRequest
 
 Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
-"""An image file's bytes, or a decoded frame (H, W, 3) uint8 RGB."""
+"""Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
+
+LIVE_FPS = 10.0
+"""Frames per second of the overlay video of a camera or a stream."""
 
 
 def timestamp_now() -> datetime:
-    """The time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture to segment, not yet read.
+    """A picture to segment that is not loaded yet.
 
     Attributes:
-        source: What messages call the source.
-        stem: What the names of its results begin with.
-        load: Reads it; raises PhotographError where that is not possible.
-        number: Counted from 1 in a stream; None for a photograph.
-        position_s: Seconds since the beginning of a video; None where there is none.
-        dropped: Frames of a live source that nobody had time for since the frame before.
-        time: When it was taken from its source.
-        repeats: Frames directly before it that showed the same, where the source tells; None where that is to be seen.
+        source: name of the source in messages.
+        stem: start of the names of its results.
+        load: function that reads the picture; raises PhotoError if it cannot be read.
+        number: number within the stream, from 1; None for a photograph.
+        position_s: seconds since the start of the video; None for other sources.
+        dropped: number of frames of a live source that were dropped since the previous frame.
+        time: UTC time at which it was received.
+        live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
     """
 
     source: str
@@ -43,46 +49,55 @@ class Frame:
     position_s: float | None = None
     dropped: int = 0
     time: datetime = field(default_factory=timestamp_now)
-    repeats: int | None = None
+    live: bool = False
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return self.source if self.number is None else f"{self.source} frame {self.number}"
 
 
 class Source(Protocol):
-    """Something that delivers frames, one after the other."""
+    """A sequence of frames."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
-        ...
+        """Name in messages."""
 
     @property
     def stem(self) -> str:
-        """What the name of its overlay video begins with."""
-        ...
+        """Start of the name of the overlay video."""
 
     @property
     def total(self) -> int | None:
-        """How many frames there are, where that is known."""
-        ...
+        """Number of frames; None if it is unknown."""
 
     @property
     def live(self) -> bool:
-        """Whether a frame grows old by waiting, so that none is decoded ahead."""
-        ...
+        """True if a waiting frame becomes outdated, so that none is decoded ahead."""
 
     @property
     def fps(self) -> float | None:
-        """Frames a second of an overlay video; None for photographs, which have none."""
-        ...
+        """Frames per second of the overlay video; None for photographs, which have none."""
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """The frames, in order, until there are no more or `stop` asks to end.
+        """Yield the frames in order, until there are no more or `stop` is requested.
 
         Raises:
-            PhotographError: The source itself cannot be read, or was cut off.
+            PhotoError: The source itself cannot be read, or is incomplete.
         """
-        ...
+
+
+def timestamp_text(time: datetime) -> str:
+    """Return a time as part of a file name, such as `20260131T235959`."""
+    return f"{time:%Y%m%dT%H%M%S}"
+
+
+def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
+    """Return a frame that was received now from a live source.
+
+    Its results are named by time and number, so that a later run does not overwrite them.
+    """
+    time = timestamp_now()
+    name = f"{stem}_{timestamp_text(time)}_{number:06}"
+    return Frame(source, name, load, number, time=time, live=True)

@@ -1,9 +1,9 @@
-"""What the command line names -> the photographs and videos to segment, and the files that each will get.
+"""Inputs of a run: photographs, videos and standard input, and the names of their results.
 
-A folder stands for the photographs in it (not in folders below it), in the order in which a person counts: 2
-before 10; hidden files are left out. A file that is named counts whatever its ending. What `edgeseg run`
-itself wrote (`STEM_vessels.png`, ...) is left out in both cases, so that a second pass over the same folder, or
-over `*.png`, segments no results; who has a photograph of such a name renames it.
+A folder stands for the photographs directly in it, in natural order (2 before 10), without hidden
+files. A file that is named is used whatever its suffix. Results of `edgeseg run`
+(`STEM_vessels.png`, ...) are skipped in both cases, so that a second run on the same folder, or on
+`*.png`, does not segment them.
 """
 
 from __future__ import annotations
@@ -13,47 +13,40 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.imaging.photo import is_photograph, photo_stem, read_photo_bytes, read_photo_stream
 
 Part: TypeAlias = Literal["vessels", "overlay", "probability"]
-"""What is written of a photograph: `STEM_vessels.png` and so on."""
+"""Result picture of a photograph: `STEM_vessels.png` and so on."""
 
 VIDEO_SUFFIXES = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".avi",
-    ".mkv",
-    ".webm",
-    ".mpg",
-    ".mpeg",
-    ".wmv",
-    ".ts",
-    ".mjpeg",
-    ".mjpg",
-)
-"""Endings of video files, in lower case, with their dots."""
+    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm",
+    ".mpg", ".mpeg", ".wmv", ".ts", ".mjpeg", ".mjpg",
+)  # fmt: skip
+"""Suffixes of video files, in lower case."""
 
-OVERLAY_VIDEO_SUFFIXES = (".mp4", ".avi")
-"""Of the overlay video that a video, a camera or a stream gets: the first that OpenCV can write here."""
+STDIN_NAME = "standard input"  # in messages
+STDIN_STEM = "stdin"  # start of the names of its results
 
 _RESULT_ENDINGS = (
-    *(f"_{part}.png" for part in get_args(Part)),
-    *(f"_overlay{suffix}" for suffix in OVERLAY_VIDEO_SUFFIXES),
+    "_vessels.png",
+    "_overlay.png",
+    "_probability.png",
+    "_overlay.mp4",
+    "_overlay.avi",
 )
 _DIGITS = re.compile(r"([0-9]+)")
 
 
 class Input(NamedTuple):
-    """A photograph to segment, or a video.
+    """A photograph or a video to segment.
 
     Attributes:
-        name: What messages call it.
-        stem: What the names of its results begin with.
-        path: Its file; None for standard input.
+        name: name in messages.
+        stem: start of the names of its results.
+        path: file; None for standard input.
     """
 
     name: str
@@ -62,129 +55,146 @@ class Input(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """Whether its name ends as a video's does, in upper or lower case."""
+        """True if the file has the suffix of a video, in upper or lower case."""
         return self.path is not None and self.path.name.lower().endswith(VIDEO_SUFFIXES)
 
     def read_bytes(self) -> bytes:
-        """The whole file, not decoded; standard input can be read once.
+        """Read the whole file, without decoding it. Standard input can be read once.
 
         Raises:
-            PhotographError: It cannot be read, or is too large for a photograph.
+            PhotoError: It cannot be read, or is too large for a photograph.
         """
-        return (
-            read_photo_stream(sys.stdin.buffer, self.name)
-            if self.path is None
-            else read_photo_bytes(self.path)
-        )
+        if self.path is None:
+            return read_photo_stream(sys.stdin.buffer, self.name)
+        return read_photo_bytes(self.path)
 
 
-def collect_inputs(inputs: Sequence[str]) -> list[Input]:
-    """Files, folders and "-" -> photographs, in the order of the inputs, each of them once.
+def collect_inputs(arguments: Sequence[str]) -> list[Input]:
+    """Return the inputs that the arguments name, in their order, each file once.
+
+    Args:
+        arguments: files, folders, or "-" for standard input.
 
     Raises:
-        UsageError: An input does not exist, a folder holds no photograph, or nothing but results was named.
-        SurroundingsError: A folder may not be read.
+        UsageError: An argument does not exist, a folder contains no photograph, or every argument
+            is a result.
+        SystemSetupError: A folder cannot be read.
     """
-    sources: dict[Path | None, Input] = {}
-    for text in inputs:
-        for source in _sources(text):
-            sources.setdefault(source.path and source.path.resolve(), source)
-    if not sources:
-        raise UsageError(
-            f"{inputs[0] if inputs else 'INPUT'}: by its name a result of edgeseg; rename it if it is none"
-        )
-    return list(sources.values())
+    inputs: dict[Path | None, Input] = {}
+    for argument in arguments:
+        for item in _expand_argument(argument):
+            inputs.setdefault(item.path and item.path.resolve(), item)
+    if not inputs:
+        name = arguments[0] if arguments else "INPUT"
+        raise UsageError(f"{name}: named like a result of edgeseg. Rename it to segment it.")
+    return list(inputs.values())
 
 
-def own_results(inputs: Iterable[str]) -> list[Path]:
-    """The inputs that name a result of an earlier run, which `gather` leaves out: for a note to the user."""
-    return [Path(text) for text in inputs if _is_result(Path(text)) and not Path(text).is_dir()]
+def own_results(arguments: Iterable[str]) -> list[Path]:
+    """Return the named files that `collect_inputs` skips as results of an earlier run."""
+    paths = map(Path, arguments)
+    return [path for path in paths if _is_result(path) and not path.is_dir()]
+
+
+def list_photographs(folder: Path) -> list[Input]:
+    """Return the photographs in a folder, in natural order, without hidden files and results.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    paths = filter(_is_listed, folder.iterdir())
+    return [_file_input(path) for path in sorted(paths, key=_natural_order)]
 
 
 def output_file(stem: str, folder: Path, part: Part) -> Path:
-    """The file in `folder` that one of a photograph's results goes to."""
+    """Return the path of one of a photograph's results."""
     return folder / f"{stem}_{part}.png"
 
 
-def result_name(stem: str) -> str:
-    """What is equal for two stems whose results would be one file, on an SD card (FAT) too."""
+def collision_key(stem: str) -> str:
+    """Return a key that is equal for two stems whose results have the same name.
+
+    Upper and lower case are equal, because they are one file on an SD card (FAT); so are composed
+    and decomposed accents (NFC and NFD).
+    """
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def check_collisions(sources: Iterable[Input], folder: Path) -> None:
-    """Refuse, before anything is written, two photographs whose results would have the same name.
+def check_collisions(inputs: Iterable[Input], folder: Path) -> None:
+    """Check, before anything is written, that no two inputs have the same result names.
 
-    Names that differ in upper and lower case only are the same too: on an SD card (FAT) they are one file.
+    Args:
+        inputs: photographs and videos.
+        folder: output folder, for the message.
 
     Raises:
-        UsageError: Names both photographs.
+        UsageError: Two inputs have the same result names; the message names both.
     """
-    taken: dict[tuple[bool, str], Input] = {}
-    for source in sources:
-        first = taken.setdefault((source.is_video, result_name(source.stem)), source)
-        if first is not source:
-            target = folder / (
-                source.stem + ("_overlay.mp4" if source.is_video else "_vessels.png")
-            )
+    first_inputs: dict[tuple[bool, str], Input] = {}
+    for item in inputs:
+        first = first_inputs.setdefault((item.is_video, collision_key(item.stem)), item)
+        if first is not item:
+            ending = "_overlay.mp4" if item.is_video else "_vessels.png"
             raise UsageError(
-                f"{first.name} and {source.name} would both write {target}; rename one or run them separately"
+                f"{folder / (item.stem + ending)}: result of both {first.name} and {item.name}. "
+                "Rename one of them or run them separately."
             )
 
 
-def _sources(text: str) -> list[Input]:
-    if text == "-":
-        return [Input("standard input", "stdin", None)]
-    if not text:
-        raise UsageError("'': an empty name; name a photograph or a folder")
-    path = Path(text)
+def path_text(path: Path) -> str:
+    """Return a path as valid text: bytes of its name that are not UTF-8 become question marks."""
+    return str(path).encode("utf-8", "replace").decode("utf-8")
+
+
+def _expand_argument(argument: str) -> list[Input]:
+    if argument == "-":
+        return [Input(STDIN_NAME, STDIN_STEM, None)]
+    if not argument:
+        raise UsageError("'': empty name. Name a photograph or a folder.")
+    path = Path(argument)
     try:
         if path.is_dir():
-            return _photographs_in(path)
+            return _expand_folder(path)
         path.stat()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
-            f"{path_text(path)}: no file or folder to read ({reason}); check the name"
+            f"{path_text(path)}: cannot be read ({reason}). Check the name."
         ) from error
-    return [] if _is_result(path) else [_source(path)]
+    if _is_result(path):
+        return []
+    return [_file_input(path)]
 
 
-def _photographs_in(folder: Path) -> list[Input]:
+def _expand_folder(folder: Path) -> list[Input]:
     try:
-        found = photographs_in(folder)
+        photographs = list_photographs(folder)
     except OSError as error:
-        raise SystemSetupError(f"{path_text(folder)}: cannot be read ({error.strerror})") from error
-    if not found:
+        raise SystemSetupError(
+            f"{path_text(folder)}: folder cannot be read ({error.strerror}). Check its permissions."
+        ) from error
+    if not photographs:
         raise UsageError(
-            f"{path_text(folder)}: holds no photograph; name a folder with PNG, JPEG, TIFF or PPM files in it"
+            f"{path_text(folder)}: no photographs in this folder. "
+            "Name a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
         )
-    return found
+    return photographs
 
 
-def photographs_in(folder: Path) -> list[Input]:
-    """The photographs in a folder, without hidden files and results, in the order in which a person counts.
-
-    Raises:
-        OSError: The folder may not be read.
-    """
-    files = [path for path in folder.iterdir() if is_photograph(path) and path.is_file()]
-    found = [path for path in files if not path.name.startswith(".") and not _is_result(path)]
-    return [_source(path) for path in sorted(found, key=_counting_order)]
+def _is_listed(path: Path) -> bool:
+    is_skipped = path.name.startswith(".") or _is_result(path)
+    return is_photograph(path) and not is_skipped and path.is_file()
 
 
-def _counting_order(path: Path) -> tuple[list[str | int], str]:
-    parts = _DIGITS.split(path.name.casefold())
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
+def _natural_order(path: Path) -> tuple[list[str | int], str]:
+    parts: list[str | int] = list(_DIGITS.split(path.name.casefold()))
+    parts[1::2] = map(int, parts[1::2])
+    return parts, path.name
 
 
 def _is_result(path: Path) -> bool:
     return path.name.casefold().endswith(_RESULT_ENDINGS)
 
 
-def _source(path: Path) -> Input:
+def _file_input(path: Path) -> Input:
     return Input(path_text(path), photo_stem(path), path)
-
-
-def path_text(path: Path) -> str:
-    """A file's name need not be text; what is not becomes a question mark in messages."""
-    return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -75,9 +75,9 @@ def _open(
 
 def _standard_input(newest: bool, stop: StopRequest) -> Source:
     from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-    from edgeseg.run.sources.stdin import standard_input  # noqa: PLC0415
+    from edgeseg.run.sources.stdin import open_stdin  # noqa: PLC0415
 
-    source = standard_input(stop, timestamp_now())
+    source = open_stdin(stop, timestamp_now())
     if newest and source.fps is not None:
         return LatestFrameSource(source)
     return source

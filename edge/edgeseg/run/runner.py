@@ -89,12 +89,12 @@ class Runner:
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:
             return None
-        from edgeseg.run.results.overlay_video import overlay_video  # noqa: PLC0415
+        from edgeseg.run.results.overlay_video import open_overlay_video  # noqa: PLC0415
         from edgeseg.run.sources.video import Video  # noqa: PLC0415
 
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
-        video = overlay_video(self.options.output, source.stem, source.fps, live=live)
+        video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)
         return stack.enter_context(video)
 
     def _records(

@@ -177,9 +177,7 @@ class Stages:
         return SegmentedFrame(decoded, tuple(records), segmentation)
 
     def _count_repeats(self, frame: Frame, photo: Photo) -> int:
-        if frame.number is None:
-            return 0
-        return self._frozen_frames.of(photo) if frame.repeats is None else frame.repeats
+        return self._frozen_frames.count_repeats(photo) if frame.live else 0
 
     def write(self, segmented: SegmentedFrame | Records) -> Records:
         """Write the pictures of a frame and complete its records.
@@ -192,7 +190,7 @@ class Stages:
         (frame, photo, provenance, timer), records, segmentation = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
-            self.video.check_room()
+            self.video.check_free_space()
         if segmentation is not None:
             texts = {} if provenance is None else provenance.png_texts()
             for part in self.parts:

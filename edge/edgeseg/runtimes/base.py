@@ -1,21 +1,29 @@
-"""What computes a network: one small protocol, a file for each runtime."""
+"""Runtimes: the protocol, the choice of one, and the checks that all share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.arrays import Probability
 
 RuntimeName: TypeAlias = Literal["onnxruntime", "openvino"]
 RuntimeChoice: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
 ProviderChoice: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
+
+INSTALL_HINTS: dict[RuntimeName, str] = {
+    "onnxruntime": "pip install onnxruntime",
+    "openvino": "pip install '.[openvino]' in the clone",
+}
+"""Command that installs a runtime."""
+
+DYNAMIC = -1  # side of a tensor whose size is not fixed
 
 
 class Runtime(Protocol):
@@ -23,62 +31,132 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """As in reports."""
-        ...
+        """Name of the runtime in reports."""
 
     @property
     def compute(self) -> str:
-        """Where and how it computes, as far as the runtime tells: `CPUExecutionProvider`, `bfloat16`."""
-        ...
+        """Execution provider or data type as the runtime reports it."""
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1."""
-        ...
+        """Run the network.
+
+        Args:
+            photo: (1, size, size, 3) uint8 RGB.
+
+        Returns:
+            (size, size) float32 vessel probability, 0 to 1.
+
+        Raises:
+            ModelError: the network cannot be computed or violates the contract of a model file.
+        """
+
+
+class TensorSpec(NamedTuple):
+    """Input or output of a network.
+
+    Attributes:
+        name: name of the tensor.
+        dtype: element type in NumPy's words, or the runtime's own word for another type.
+        shape: sides of the tensor; `DYNAMIC` for sides that are not fixed.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def check_tensors(file: Path, size: int, tensors: Sequence[TensorSpec]) -> None:
+    """Check a network's inputs and outputs against the contract of a model file.
+
+    Args:
+        file: model file, for the message.
+        size: side of the network input in pixels.
+        tensors: inputs and outputs of the network.
+
+    Raises:
+        ModelError: names, types or shapes differ.
+    """
+    expected = [
+        TensorSpec("photo", "uint8", (1, size, size, 3)),
+        TensorSpec("probability", "float32", (1, size, size)),
+    ]
+    if len(tensors) != len(expected) or not all(map(_matches, tensors, expected)):
+        raise ModelError(
+            f"{file}: inputs and outputs are {list(map(tuple, tensors))}, expected "
+            f"{list(map(tuple, expected))}. Create the file with `edgeseg convert`."
+        )
+
+
+def _matches(actual: TensorSpec, expected: TensorSpec) -> bool:
+    sides = zip(actual.shape, expected.shape, strict=False)
+    sides_match = all(side in (required, DYNAMIC) for side, required in sides)
+    return actual[:2] == expected[:2] and len(actual.shape) == len(expected.shape) and sides_match
+
+
+def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Probability:
+    """Return the network's output as one probability map.
+
+    Args:
+        file: model file, for the message.
+        photo: (1, size, size, 3) uint8, the network input.
+        output: array of the runtime, expected as (1, size, size).
+
+    Returns:
+        (size, size) float32.
+
+    Raises:
+        ModelError: the output has another shape.
+    """
+    batch = np.asarray(output, np.float32)
+    if batch.shape != photo.shape[:3]:
+        raise ModelError(
+            f"{file}: output shape is {batch.shape}, expected {photo.shape[:3]}. "
+            "Convert the model again."
+        )
+    probability: Probability = batch[0]
+    return probability
 
 
 def installed_runtimes() -> tuple[RuntimeName, ...]:
-    """The runtimes that can be imported, the one that `auto` prefers first; none is loaded to tell.
+    """Return the installed runtimes in the order of preference of `auto`.
 
-    Whether one works on this device only a trial shows: `edgeseg doctor`.
+    They are not loaded; whether one works on this device is tested by `edgeseg doctor`.
     """
-    return tuple(name for name in ("openvino", "onnxruntime") if _is_there(name))
+    return tuple(name for name in ("openvino", "onnxruntime") if _is_installed(name))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError):  # blocked in `sys.modules`, as some tests do
+        return False
+    return spec is not None and spec.origin is not None  # a plain folder has no origin
 
 
 def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
-    """The runtime that a choice stands for: `auto` takes OpenVINO where it is installed, unless a provider is named.
+    """Return the runtime for a choice.
+
+    `auto` selects OpenVINO if it is installed, unless an execution provider is given.
+
+    Args:
+        runtime: a runtime, or `auto`.
+        provider: execution provider of ONNX Runtime; None means the CPU.
 
     Raises:
-        SurroundingsError: It is not installed; the message lists what is.
+        SystemSetupError: the runtime is not installed; the message lists the installed ones.
     """
-    there = installed_runtimes()
+    installed = installed_runtimes()
+    available = f"available: {', '.join(installed) or 'none'}"
     if runtime not in get_args(RuntimeChoice):
-        raise SystemSetupError(
-            f"--runtime {runtime}: unknown; there is {', '.join(there) or 'none'}"
-        )
+        raise SystemSetupError(f"--runtime {runtime}: unknown runtime ({available})")
     if provider is not None and runtime == "openvino":
-        raise SystemSetupError("--provider is ONNX Runtime's; leave out --runtime openvino")
+        raise SystemSetupError("--provider applies to ONNX Runtime only; omit --runtime openvino")
     if runtime == "auto":
-        wanted = (
-            there if provider is None else tuple(name for name in there if name == "onnxruntime")
-        )
-        if wanted:
-            return wanted[0]
-        raise SystemSetupError("no runtime is installed; pip install onnxruntime")
-    if runtime not in there:
-        told = f"not installed ({install_remedy(runtime)})"
-        raise SystemSetupError(
-            f"--runtime {runtime}: {told}; there is {', '.join(there) or 'none'}"
-        )
+        runtime = "onnxruntime" if provider is not None or not installed else installed[0]
+    if runtime not in installed:
+        hint = INSTALL_HINTS[runtime]
+        raise SystemSetupError(f"runtime {runtime} is not installed ({available}). {hint}")
     return runtime
-
-
-def install_remedy(runtime: RuntimeName) -> str:
-    """What installs a runtime."""
-    return (
-        "pip install '.[openvino]' in the clone"
-        if runtime == "openvino"
-        else "pip install onnxruntime"
-    )
 
 
 def load_runtime(
@@ -88,46 +166,23 @@ def load_runtime(
     threads: int,
     provider: ProviderChoice | None = None,
 ) -> Runtime:
-    """Load a model file whose card says `size`.
+    """Load a model file.
 
     Args:
-        file: the model.
-        size: side of its input in pixels.
-        runtime: what computes it.
-        threads: on the CPU.
-        provider: ONNX Runtime's execution provider; None is the CPU.
+        file: model file.
+        size: side of the network input in pixels, from the model's card.
+        runtime: a runtime, or `auto`.
+        threads: number of CPU threads.
+        provider: execution provider of ONNX Runtime; None means the CPU.
 
     Raises:
-        ModelError: the file is damaged or is not what its card says.
-        SurroundingsError: the runtime or the provider is not available.
-    """
-    return runtime_loader(file, size, runtime, threads, provider)()
-
-
-def runtime_loader(
-    file: Path,
-    size: int,
-    runtime: RuntimeChoice,
-    threads: int,
-    provider: ProviderChoice | None = None,
-) -> Callable[[], Runtime]:
-    """What `load` has to do once the runtime's library is loaded, for a thread: it leaves Python's lock alone.
-
-    Raises:
-        SurroundingsError: the runtime is not available.
+        ModelError: the file is damaged or does not match its card.
+        SystemSetupError: the runtime or the provider is not available.
     """
     if resolve_runtime(runtime, provider) == "openvino":
         from edgeseg.runtimes.openvino_backend import OpenVino  # noqa: PLC0415
 
-        return lambda: OpenVino(file, size, threads)
+        return OpenVino(file, size, threads)
     from edgeseg.runtimes.onnxruntime_backend import OnnxRuntime  # noqa: PLC0415
 
-    return lambda: OnnxRuntime(file, size, threads, provider or "cpu")
-
-
-def _is_there(name: str) -> bool:
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):  # forbidden in `sys.modules`, as a test does
-        return False
-    return spec is not None and spec.origin is not None  # a mere folder of that name has no origin
+    return OnnxRuntime(file, size, threads, provider or "cpu")

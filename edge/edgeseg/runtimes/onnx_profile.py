@@ -1,52 +1,105 @@
-"""Which data type a file's convolutions really compute in, from ONNX Runtime's profile.
+"""Profile of ONNX Runtime: where and in which data type a model is really computed.
 
-A file in half precision may run in FP32 behind casts, and nothing else says so.
+An FP16 file may run in FP32 behind casts, and nodes may fall back to the CPU; only the profile
+shows it.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from edgeseg.errors import SystemSetupError
+from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import read_card
 
+CPU_PROVIDER = "CPUExecutionProvider"
+
 TYPES = {"float": "float32", "float16": "float16", "uint8": "int8", "int8": "int8"}
-"""ONNX Runtime's words -> ours; 8 bits are INT8, signed or not."""
+"""Element type in ONNX Runtime -> name in reports; INT8 may be signed or unsigned."""
+
+
+class NodeDetails(msgspec.Struct, frozen=True):
+    """Details of a profile event; empty if the event is not about a node.
+
+    Attributes:
+        op_name: operator of the node.
+        provider: execution provider that ran the node.
+        input_type_shape: shape by element type, for each input.
+    """
+
+    op_name: str = ""
+    provider: str = ""
+    input_type_shape: Sequence[dict[str, object]] = ()
+
+
+class ProfileEvent(msgspec.Struct, frozen=True):
+    """Event of ONNX Runtime's profile; only the fields used here."""
+
+    name: str = ""
+    args: NodeDetails = NodeDetails()
+
+
+def run_with_profile(
+    file: Path, photo: npt.NDArray[np.uint8], threads: int, provider: str = CPU_PROVIDER
+) -> tuple[Probability, list[ProfileEvent]]:
+    """Run a model once with profiling, which slows the session down.
+
+    Args:
+        file: model file.
+        photo: (1, size, size, 3) uint8, the network input.
+        threads: number of CPU threads.
+        provider: execution provider by its name in ONNX Runtime.
+
+    Returns:
+        (size, size) float32 probability, and the profile.
+
+    Raises:
+        SystemSetupError: ONNX Runtime cannot initialize the provider.
+    """
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(file), options, providers=[provider])
+        providers = session.get_providers()
+        if provider not in providers:
+            raise SystemSetupError(
+                f"cannot be initialized; ONNX Runtime fell back to {', '.join(providers)}"
+            )
+        (output,) = session.run(["probability"], {"photo": photo})
+        profile = Path(session.end_profiling()).read_bytes()
+    probability: Probability = np.asarray(output, np.float32)[0]
+    return probability, msgspec.json.decode(profile, type=list[ProfileEvent])
 
 
 def kernel_types(file: Path, threads: int) -> dict[str, int]:
-    """Convolutions by data type, for one photograph; in a process of its own, as profiling slows a session down."""
-    import onnxruntime  # noqa: PLC0415
-
+    """Count a model's convolutions by the data type that they compute in, most frequent first."""
     size = read_card(file).preprocessing.size
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
-        session.run(None, {"photo": np.zeros((1, size, size, 3), np.uint8)})
-        events = json.loads(Path(session.end_profiling()).read_text())
-    return count(events)
+    _, events = run_with_profile(file, np.zeros((1, size, size, 3), np.uint8), threads)
+    return count_kernel_types(events)
 
 
-def count(events: Iterable[Mapping[str, object]]) -> dict[str, int]:
-    """A profile's events -> convolutions by the data type of what they took, most first."""
-    found: dict[str, str] = {}
+def count_kernel_types(events: Sequence[ProfileEvent]) -> dict[str, int]:
+    """Count the convolutions of a profile by the data type of their input, most frequent first."""
+    types = {}
     for event in events:
-        told = event.get("args")
-        if not isinstance(told, Mapping) or "Conv" not in str(told.get("op_name", "")):
-            continue
-        inputs = told.get("input_type_shape")
-        if isinstance(inputs, list) and inputs and isinstance(inputs[0], Mapping):
-            kind = next(iter(inputs[0]), "")
-            found[str(event.get("name"))] = TYPES.get(kind, str(kind))
-    return dict(Counter(found.values()).most_common())
+        if "Conv" in event.args.op_name and event.args.input_type_shape:
+            element_type = next(iter(event.args.input_type_shape[0]), "")
+            types[event.name] = TYPES.get(element_type, element_type)
+    return dict(Counter(types.values()).most_common())
+
+
+def count_nodes_by_provider(events: Sequence[ProfileEvent]) -> Counter[str]:
+    """Count the nodes of a profile by the execution provider that ran them."""
+    return Counter(event.args.provider for event in events if event.args.provider)

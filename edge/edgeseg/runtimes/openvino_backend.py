@@ -1,7 +1,8 @@
-"""OpenVINO, from the same `.onnx` files (extra `openvino`)."""
+"""OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
+from edgeseg.runtimes.base import DYNAMIC, TensorSpec, check_output, check_tensors
 from edgeseg.system.telemetry import turn_telemetry_off
 
 turn_telemetry_off()
@@ -17,8 +19,10 @@ try:
     import openvino
 except Exception as error:  # its libraries may not load on this system
     raise SystemSetupError(
-        f"--runtime openvino: cannot be loaded ({one_line(error)}); there is onnxruntime"
+        f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime."
     ) from error
+
+_DTYPES = {"u8": "uint8", "f32": "float32"}
 
 
 class OpenVino:
@@ -27,8 +31,8 @@ class OpenVino:
     name: Literal["openvino"] = "openvino"
 
     def __init__(self, file: Path, size: int, threads: int) -> None:
-        # The precision is OpenVINO's own choice: BF16 where the CPU multiplies it in hardware (AMX, AVX512-BF16), and
-        # FP32 elsewhere on x86-64. An fp16 file's half precision it would compute at half FP32's speed there.
+        # The precision is left to OpenVINO: BF16 on CPUs that have it (AMX, AVX512-BF16), FP32 on
+        # other x86-64 CPUs. There, FP16 would be half as fast as FP32.
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -39,57 +43,38 @@ class OpenVino:
             model = core.read_model(file)
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot load it ({one_line(error)})") from error
-        self._check(model, file, size)
+        check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])
         try:
             compiled = core.compile_model(model, "CPU", settings)
             self._request = compiled.create_infer_request()
-            self.compute = _told(compiled)
+            hint = compiled.get_property("INFERENCE_PRECISION_HINT")
+            self.compute = str(hint.get_type_name())
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file
+        self._lock = threading.Lock()
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
+        """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: the network cannot be computed, or gives what its contract does not say.
+            ModelError: the network cannot be computed or returns another shape.
         """
         try:
-            self._request.infer({"photo": photo}, share_inputs=True)
-            batch = np.array(
-                self._request.get_output_tensor(0).data, np.float32
-            )  # a copy: the next frame overwrites
+            with self._lock:  # a request serves one thread at a time
+                self._request.infer({"photo": photo}, share_inputs=True)
+                # A copy, because the next inference overwrites the tensor.
+                output = np.array(self._request.get_output_tensor(0).data, np.float32)
         except Exception as error:
             raise ModelError(
                 f"{self._file}: OpenVINO cannot compute it ({one_line(error)})"
             ) from error
-        if batch.shape != photo.shape[:3]:
-            raise ModelError(
-                f"{self._file}: gave {batch.shape} for {photo.shape[:3]} pixels; convert it again"
-            )
-        square: Probability = batch[0]
-        return square
-
-    def _check(self, model: Any, file: Path, size: int) -> None:  # noqa: ANN401 - its classes have no types
-        """The graph takes and gives what the contract of a model file says."""
-        have = [
-            (port.any_name, port.element_type.get_type_name(), *_sides(port))
-            for port in (*model.inputs, *model.outputs)
-        ]
-        want = [("photo", "u8", 1, size, size, 3), ("probability", "f32", 1, size, size)]
-        fits = len(have) == len(want) and all(
-            len(h) == len(w) and all(a in (b, -1) for a, b in zip(h, w, strict=True))
-            for h, w in zip(have, want, strict=True)
-        )
-        if not fits:
-            raise ModelError(
-                f"{file}: takes and gives {have}, expected {want}; make it with `edgeseg convert`"
-            )
+        return check_output(self._file, photo, output)
 
 
-def _sides(port: Any) -> list[int]:  # noqa: ANN401
-    return [side.get_length() if side.is_static else -1 for side in port.partial_shape]
-
-
-def _told(compiled: Any) -> str:  # noqa: ANN401
-    return str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+def _tensor_spec(port: Any) -> TensorSpec:  # noqa: ANN401 - OpenVINO has no type annotations
+    shape = []
+    for side in port.partial_shape:
+        shape.append(side.get_length() if side.is_static else DYNAMIC)
+    dtype = port.element_type.get_type_name()
+    return TensorSpec(port.any_name, _DTYPES.get(dtype, dtype), tuple(shape))

@@ -13,7 +13,7 @@ from edgeseg.errors import EdgesegError, one_line
 from edgeseg.evaluation.result import Check
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision, read_card
-from edgeseg.models.catalog import MAX_DICE_DROP, MAX_MASK_CHANGE
+from edgeseg.models.selection import MAX_DICE_DROP, MAX_MASK_CHANGE
 from edgeseg_export.verify.parity import ParityReport
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record.bench import BenchRecord, read_bench

@@ -1,4 +1,4 @@
-"""`edgeseg bundle`: wheels and models for a device without a network, onto a USB stick."""
+"""`edgeseg bundle`: wheels and models for a device without a network connection."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PLATFORMS = ("linux-aarch64", "linux-x86_64")
 
 
 @click.command()
-@click.option("--platform", type=click.Choice(PLATFORMS), default="linux-aarch64", show_default=True,
-              help="Of the device: Raspberry Pi and Jetson are linux-aarch64.")  # fmt: skip
+@click.option("--platform", type=click.Choice(PLATFORMS), default="linux-aarch64",
+              show_default=True, help="Platform of the device.")  # fmt: skip
 @click.option("--python", type=click.Choice(PYTHONS), required=True, metavar="VERSION",
-              help=f"Of the device, as its `python3 --version` says: {', '.join(PYTHONS)}.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
-              help="New or empty folder for the bundle.")  # fmt: skip
-@click.option("--model", "models", type=click.Path(path_type=Path, dir_okay=False), multiple=True, metavar="FILE",
-              help="A model file of your own to take along; the shipped ones are in the wheel.")  # fmt: skip
+              help=f"Python of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+              metavar="DIR", help="New or empty folder.")  # fmt: skip
+@click.option("--model", "models", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
+              metavar="FILE", help="Additional model file. Repeatable.")  # fmt: skip
 @click.option("--extra", "extras", multiple=True, metavar="NAME",
-              help="An extra that the device is to have (openvino); give it once for each.")  # fmt: skip
+              help="Extra to install on the device. Repeatable.")  # fmt: skip
 @click.option("--source", metavar="CLONE|WHEEL",
-              help="Of the own wheel.  [default: what pip installed this edgeseg from]")  # fmt: skip
+              help="Clone or wheel of edgeseg.  [default: this one]")  # fmt: skip
 def bundle(
     platform: Platform,
     python: str,
@@ -38,53 +38,55 @@ def bundle(
     extras: tuple[str, ...],
     source: str | None,
 ) -> None:
-    """Collect all that a device without a network needs: wheels, models, SHA256SUMS, install.sh.
+    """Collect wheels and models for an offline device.
 
-    On the device: sh DIR/install.sh. This is the only verb that uses the network: pip downloads the wheels.
+    Writes wheels, models, SHA256SUMS and install.sh. On the device run: sh DIR/install.sh. This is
+    the only command that uses the network: pip downloads the wheels. Raspberry Pi and Jetson are
+    linux-aarch64.
     """
     from edgeseg.commands.bundle.wheels import Target, check_extras, collect_wheels, own_source
 
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)
     _check_empty(output)
-    carried = [(f"models/{model.name}", _model(model)) for model in models]
+    model_files = [(f"models/{model.name}", _read_model(model)) for model in models]
     source = source or own_source()
     click.echo(f"edgeseg: pip downloads the wheels for Python {python} on {platform}", err=True)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
-        wheel = collect_wheels(source, target, Path(scratch))
-        wheels = [
-            (f"wheels/{file.name}", file.read_bytes())
-            for file in sorted(Path(scratch).glob("*.whl"))
-        ]
-        _write(output, [*wheels, *carried], target, wheel)
+        own_wheel = collect_wheels(source, target, Path(scratch))
+        paths = sorted(Path(scratch).glob("*.whl"))
+        wheels = [(f"wheels/{path.name}", path.read_bytes()) for path in paths]
+    _write_bundle(output, [*wheels, *model_files], target, own_wheel)
 
 
 def _check_empty(folder: Path) -> None:
     try:
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(
-                f"{folder}: is not empty; name a new folder, so that no older wheel stays in it"
+                f"{folder}: not empty. Choose a new folder, so that it contains no older wheels."
             )
     except OSError as error:
         raise SystemSetupError(
-            f"{folder}: cannot be read ({error.strerror}); choose another folder"
+            f"{folder}: cannot be read ({error.strerror}). Choose another folder."
         ) from error
 
 
-def _model(file: Path) -> bytes:
-    """A model file that a device would not refuse."""
+def _read_model(file: Path) -> bytes:
+    """Read a model file that a device will accept."""
     from edgeseg.models.card import read_card
 
     read_card(file)
     return file.read_bytes()
 
 
-def _write(folder: Path, files: list[tuple[str, bytes]], target: Target, wheel: Path) -> None:
-    """The script comes last, so that a bundle that was cut off cannot be installed by half."""
+def _write_bundle(
+    folder: Path, files: list[tuple[str, bytes]], target: Target, own_wheel: Path
+) -> None:
+    """Write the bundle; the script comes last, so that an incomplete bundle cannot be installed."""
     from edgeseg.commands.bundle.wheels import checksums, install_script
     from edgeseg.system.files import make_folder, write_atomically
 
-    script = ("install.sh", install_script(target, wheel))
+    script = ("install.sh", install_script(target, own_wheel))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)
         write_atomically(folder / name, content)

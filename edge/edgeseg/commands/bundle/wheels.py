@@ -1,12 +1,11 @@
-"""A folder that installs edgeseg on a device without a network: wheels, models, their SHA-256, an install script.
+"""Content of a bundle: wheels, checksums and the install script.
 
-Only here something opens a connection: pip downloads the wheels, when the user calls `edgeseg bundle`.
+This is the only module that opens a connection: pip downloads the wheels.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,19 +16,37 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import msgspec
+
 from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
-# What pip takes a wheel for: C libraries from 2014's to Debian 10's, older than those of every supported board.
-_OLDEST_LIBC, _NEWEST_LIBC = 17, 28
-_CRASHED = 2  # pip's code for what it did not foresee, as a connection that breaks within a wheel: tried once more
+# Accepted minor versions of glibc 2, from manylinux2014 to Debian 10; supported boards are newer.
+_OLDEST_LIBC = 17
+_NEWEST_LIBC = 28
+
+_PIP_CRASH = 2
+"""Exit code of pip for unexpected errors, such as a broken connection; then it is called again."""
+
 _SCRIPT = Path(__file__).with_name("install.sh")
+
+
+class DirectUrl(msgspec.Struct):
+    """The part of pip's `direct_url.json` that is used here."""
+
+    url: str
 
 
 @dataclass(frozen=True)
 class Target:
-    """The device: platform, Python as `3.11`, and the extras that it is to have."""
+    """Device that a bundle is made for.
+
+    Attributes:
+        platform: operating system and architecture.
+        python: Python version (`3.11`).
+        extras: extras to install.
+    """
 
     platform: Platform
     python: str
@@ -37,106 +54,112 @@ class Target:
 
     @property
     def machine(self) -> str:
-        """As `uname -m` says it."""
+        """Architecture as `uname -m` prints it."""
         return self.platform.removeprefix("linux-")
 
+    @property
+    def extras_suffix(self) -> str:
+        """Extras as pip expects them after a name or a path (`[openvino]`); "" for none."""
+        return f"[{','.join(self.extras)}]" if self.extras else ""
+
     def pip_options(self) -> list[str]:
-        """For pip: wheels for this target, not for the Python that runs it, and no sources."""
+        """Return pip's options for wheels of this target, without source packages."""
         abi = f"cp{self.python.replace('.', '')}"
-        tags = [
-            f"manylinux_2_{libc}_{self.machine}"
-            for libc in range(_NEWEST_LIBC, _OLDEST_LIBC - 1, -1)
-        ]
-        platforms = [*tags, f"manylinux2014_{self.machine}", "any"]
-        return [
+        options = [
             "--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}",
-            f"--abi={abi}", "--abi=abi3", "--abi=none", *(f"--platform={tag}" for tag in platforms),
+            f"--abi={abi}", "--abi=abi3", "--abi=none",
         ]  # fmt: skip
+        for libc in range(_NEWEST_LIBC, _OLDEST_LIBC - 1, -1):
+            options.append(f"--platform=manylinux_2_{libc}_{self.machine}")
+        return [*options, f"--platform=manylinux2014_{self.machine}", "--platform=any"]
 
 
 def own_source() -> str:
-    """The clone or the wheel from which pip installed this package, as it noted it.
+    """Return the clone or wheel that this package was installed from, as recorded by pip.
 
     Raises:
-        UsageError: it is not known or no longer there; the message says what to give.
+        UsageError: it is unknown or no longer exists.
     """
-    remedy = "give the clone or the wheel with --source"
+    remedy = "Give the clone or the wheel with --source."
     try:
-        noted = distribution("edgeseg").read_text("direct_url.json")
+        record = distribution("edgeseg").read_text("direct_url.json")
     except PackageNotFoundError:
-        noted = None
-    if noted is None:
-        raise UsageError(f"pip did not note what edgeseg was installed from; {remedy}")
-    place = Path(url2pathname(urlsplit(json.loads(noted)["url"]).path))
-    if not place.exists():
-        raise UsageError(f"{place}: edgeseg was installed from it, but it is gone; {remedy}")
-    return str(place)
+        record = None
+    if record is None:
+        raise UsageError(f"the source of this installation is unknown. {remedy}")
+    url = msgspec.json.decode(record, type=DirectUrl).url
+    path = Path(url2pathname(urlsplit(url).path))
+    if not path.exists():
+        raise UsageError(f"{path}: the source of this installation no longer exists. {remedy}")
+    return str(path)
 
 
-def check_extras(wanted: Sequence[str]) -> None:
-    """Refuse an extra that this package does not have; pip would only warn of it.
+def check_extras(extras: Sequence[str]) -> None:
+    """Check that the package has these extras; pip would only print a warning.
 
     Raises:
-        UsageError: it lists those that there are.
+        UsageError: an extra is unknown; the message lists the known ones.
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
-    except PackageNotFoundError:  # called from a source tree: pip will tell, if only as a warning
+    except PackageNotFoundError:  # not installed, but run from a source tree
         return
-    for extra in wanted:
+    for extra in extras:
         if extra not in known:
-            raise UsageError(
-                f"--extra {extra}: there is no such extra; there are {', '.join(known)}"
-            )
+            raise UsageError(f"--extra {extra}: unknown extra (available: {', '.join(known)}).")
 
 
 def collect_wheels(source: str, target: Target, folder: Path) -> Path:
-    """Our own wheel, made from a clone or copied, and all that it needs on the target, into `folder`.
+    """Put edgeseg's wheel and the wheels that it requires on the target into a folder.
+
+    Args:
+        source: clone or wheel of edgeseg.
+        target: device that the wheels are for.
+        folder: existing folder for the wheels.
 
     Returns:
-        Our own wheel.
+        Path of edgeseg's wheel.
 
     Raises:
-        SurroundingsError: pip is missing or failed; the message holds its reason.
+        UsageError: the source is not edgeseg.
+        SystemSetupError: pip is missing or failed; the message contains its reason.
     """
-    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), source)
-    own = sorted(folder.glob("edgeseg-*.whl"))
-    if len(own) != 1:
-        raise UsageError(f"--source {source}: neither a clone nor a wheel of edgeseg")
-    extras = f"[{','.join(target.extras)}]" if target.extras else ""
-    _pip("download", "--dest", str(folder), *target.pip_options(), f"{own[0]}{extras}")
-    return own[0]
+    _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source)
+    own_wheels = sorted(folder.glob("edgeseg-*.whl"))
+    if len(own_wheels) != 1:
+        raise UsageError(f"--source {source}: neither a clone nor a wheel of edgeseg.")
+    requirement = f"{own_wheels[0]}{target.extras_suffix}"
+    _run_pip("download", "--dest", str(folder), *target.pip_options(), requirement)
+    return own_wheels[0]
 
 
-def _pip(*arguments: str) -> None:
+def _run_pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == _CRASHED:
+    if done.returncode == _PIP_CRASH:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         reasons = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-        if done.returncode == _CRASHED or not reasons:
+        if done.returncode == _PIP_CRASH or not reasons:
             reasons = lines[-1:]
         raise SystemSetupError(f"pip {arguments[0]} failed: {' '.join(reasons)}")
 
 
-def install_script(target: Target, wheel: Path) -> bytes:
-    """`install.sh` for this target and this wheel."""
-    version = wheel.name.split("-")[1]
-    extras = f"[{','.join(target.extras)}]" if target.extras else ""
+def install_script(target: Target, own_wheel: Path) -> bytes:
+    """Return `install.sh` for a target and a version of edgeseg."""
+    version = own_wheel.name.split("-")[1]
     text = _SCRIPT.read_text()
-    for mark, value in (
-        ("@PYTHON@", target.python),
-        ("@MACHINE@", target.machine),
-        ("@REQUIREMENT@", f"edgeseg{extras}=={version}"),
-    ):
-        text = text.replace(mark, value)
-    return text.encode()
+    text = text.replace("@PYTHON@", target.python).replace("@MACHINE@", target.machine)
+    requirement = f"edgeseg{target.extras_suffix}=={version}"
+    return text.replace("@REQUIREMENT@", requirement).encode()
 
 
 def checksums(files: Sequence[tuple[str, bytes]]) -> bytes:
-    """Name in the bundle and content -> `SHA256SUMS`, as `sha256sum --check` reads it."""
-    return "".join(
-        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files
-    ).encode()
+    """Return the content of `SHA256SUMS` for `sha256sum --check`.
+
+    Args:
+        files: name in the bundle and content of each file.
+    """
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files]
+    return "".join(lines).encode()

@@ -1,75 +1,74 @@
-"""`edgeseg doctor`: the device at hand, what works on it, and what `edgeseg run` would take there."""
+"""`edgeseg doctor`: diagnosis of the device."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 
-from edgeseg.commands.doctor.tuning import IN_THE_USUAL_PLACE, Tuned, rows, tune
+from edgeseg.commands.doctor.tuning import (
+    DEFAULT_FILE,
+    TuningResult,
+    describe_tuning,
+    tune_and_save,
+)
+from edgeseg.commands.options import json_option
 
 if TYPE_CHECKING:
     from edgeseg.commands.doctor.runtime_checks import RuntimeCheck
     from edgeseg.device import DeviceInfo
-    from edgeseg.models.catalog import ModelFile
     from edgeseg.models.selection import ModelSelection
 
 
-@dataclass(frozen=True)
-class Examination:
-    """All that was found.
+class Diagnosis(NamedTuple):
+    """Result of `edgeseg doctor`.
 
     Attributes:
-        device: the board, its cores, its memory, its clock.
-        versions: of what computes.
-        plan: what `run` would take: the file with the reason, the runtime, the threads.
-        runtimes: each tried on that file.
-        providers: ONNX Runtime's, each tried on that file.
-        warnings: sentences, with remedies.
-        tuned: what was measured, where that was asked for.
+        device: facts about the device.
+        versions: versions of the relevant packages.
+        selection: model file, runtime and threads that `run` selects.
+        runtimes: checks of the runtimes with that file.
+        providers: checks of ONNX Runtime's execution providers with that file.
+        warnings: warnings for people, with remedies.
+        tuning: result of `--tune`, if requested.
     """
 
     device: DeviceInfo
     versions: dict[str, str]
-    plan: ModelSelection
+    selection: ModelSelection
     runtimes: Sequence[RuntimeCheck]
     providers: Sequence[RuntimeCheck]
     warnings: Sequence[str]
-    tuned: Tuned | None = None
+    tuning: TuningResult | None
 
     @property
-    def model(self) -> ModelFile:
-        """The file that `run` would take."""
-        return self.plan.file
-
-    @property
-    def runtime(self) -> RuntimeCheck | None:
-        """The runtime that `run` would take; None where that does not work."""
-        return next(
-            (trial for trial in self.runtimes if trial and trial.name == self.plan.runtime), None
-        )
+    def selected_runtime_works(self) -> bool:
+        """Return whether the runtime that `run` selects passed its check."""
+        return self.selection.runtime in [check.name for check in self.runtimes if check]
 
     def to_dict(self) -> dict[str, object]:
-        """As in JSON."""
-        return {
+        """Return plain values for JSON."""
+        file = self.selection.file
+        values = {
             "device": self.device.to_dict(),
             "versions": self.versions,
-            "runtimes": [trial.to_dict() for trial in self.runtimes],
-            "providers": [trial.to_dict() for trial in self.providers],
+            "runtimes": self.runtimes,
+            "providers": self.providers,
             "choice": {
-                "model": self.model.name,
-                "file": str(self.model.path),
-                "precision": self.model.card.precision,
-                "runtime": self.runtime.name if self.runtime else None,
-                "threads": self.plan.threads,
-                "reason": self.model.reason,
+                "model": file.name,
+                "file": str(file.path),
+                "precision": file.card.precision,
+                "runtime": self.selection.runtime if self.selected_runtime_works else None,
+                "threads": self.selection.threads,
+                "reason": file.reason,
             },
-            "warnings": list(self.warnings),
-        } | ({} if self.tuned is None else {"tuned": self.tuned.to_dict()})
+            "warnings": self.warnings,
+        }
+        if self.tuning is not None:
+            values["tuned"] = self.tuning.to_dict()
+        return values
 
 
 @click.command()
@@ -78,160 +77,135 @@ class Examination:
     default="default",
     show_default=True,
     metavar="NAME|FILE",
-    help="Shipped model, or a file.",
+    help="Shipped model or model file.",
 )
-@click.option("--tune", "tune_file", is_flag=False, flag_value=IN_THE_USUAL_PLACE, metavar="[FILE]",
-              help="Also measure which runtime, precision and number of threads is fastest for the model, and write "
-                   "the choice for `run` to take.  [default: edgeseg/choices.json in your configuration folder]",
-              )  # fmt: skip
 @click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="One JSON object on standard output, and nothing else there.",
+    "--tune",
+    "tune_file",
+    is_flag=False,
+    flag_value=DEFAULT_FILE,
+    metavar="[FILE]",
+    help="Measure and store the fastest setup for `run`.",
 )
+@json_option
 def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
-    """Look at the device: what it is, which runtimes really work, and what `edgeseg run` would take.
+    """Diagnose this device: runtimes, providers, and the model `run` would use.
 
-    Runtimes and execution providers are tried, not listed: each computes the model in a process of its own. Exit code
-    7 where none can. Nothing is timed without --tune.
+    Each runtime and execution provider runs the model in a process of its own. The exit code is 7
+    if no runtime works. Nothing is timed without --tune, which stores its result in FILE, by
+    default edgeseg/choices.json in the user's configuration folder.
     """
-    examination = _examine(model, None if tune_file is None else tune(model, tune_file))
+    from edgeseg.console import facts_table, print_json, print_table
+
+    tuning = None if tune_file is None else tune_and_save(model, tune_file)
+    diagnosis = _diagnose(model, tuning)
     if as_json:
-        click.echo(json.dumps(examination.to_dict(), indent=2, allow_nan=False))
+        print_json(diagnosis.to_dict())
     else:
-        _print(examination)
-    if not any(examination.runtimes):
-        click.echo("edgeseg: no runtime can compute the model on this device", err=True)
+        facts = (*_describe_device(diagnosis.device), *_describe_software(diagnosis))
+        print_table(facts_table(*facts))
+    if not any(diagnosis.runtimes):
+        click.echo("edgeseg: no runtime can run the model on this device", err=True)
         sys.exit(7)
 
 
-def _examine(model: str, tuned: Tuned | None) -> Examination:
+def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
     from edgeseg.commands.doctor.runtime_checks import RuntimeCheck, check_providers, check_runtimes
     from edgeseg.device import describe_device, device_warnings, installed_versions
     from edgeseg.models.selection import select_model
-    from edgeseg.runtimes.base import RuntimeName, install_remedy, installed_runtimes
+    from edgeseg.runtimes.base import INSTALL_HINTS, RuntimeName, installed_runtimes
 
-    device = describe_device()  # before the trials, which load the machine
-    plan = select_model(model)
-    names, there = get_args(RuntimeName), installed_runtimes()
-    absent = [
-        RuntimeCheck(name, False, f"not installed ({install_remedy(name)})", False)
-        for name in names
-        if name not in there
-    ]
-    runtimes = [*check_runtimes([name for name in names if name in there], plan.file.path), *absent]
-    warnings = (*device_warnings(device), *_broken(plan, runtimes))
-    return Examination(
-        device,
-        installed_versions(),
-        plan,
-        runtimes,
-        check_providers(plan.file.path),
-        warnings,
-        tuned,
-    )
+    device = describe_device()  # before the checks, which load the machine
+    selection = select_model(model)
+    installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
+    runtimes = check_runtimes(installed, selection.file.path)
+    for name, hint in INSTALL_HINTS.items():
+        if name not in installed:
+            runtimes.append(RuntimeCheck(name, False, f"not installed ({hint})", installed=False))
+    warnings = list(device_warnings(device))
+    working = [check.name for check in runtimes if check]
+    if working and selection.runtime not in working:
+        warnings.append(
+            f"`edgeseg run` selects {selection.runtime}, which does not work: "
+            f"use --runtime {working[0]}"
+        )
+    providers = check_providers(selection.file.path)
+    versions = installed_versions()
+    return Diagnosis(device, versions, selection, runtimes, providers, warnings, tuning)
 
 
-def _broken(plan: ModelSelection, runtimes: Sequence[RuntimeCheck]) -> Iterator[str]:
-    """What `run` takes does not work, but another does."""
-    works = [trial.name for trial in runtimes if trial]
-    if works and plan.runtime not in works:
-        yield f"`edgeseg run` takes {plan.runtime}, which does not work: name another, --runtime {works[0]}"
-
-
-def _print(examination: Examination) -> None:
-    from rich.table import Table
-
-    from edgeseg.console import print_table, safe_text
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for heading, text in (*_device_rows(examination.device), *_software_rows(examination)):
-        table.add_row(heading, safe_text(text))
-    print_table(table)
-
-
-def _device_rows(device: DeviceInfo) -> Iterator[tuple[str, str]]:
+def _describe_device(device: DeviceInfo) -> Iterator[tuple[str, str]]:
     if device.board:
         yield "board", device.board
-    usable = (
-        ""
-        if device.usable_cores == device.cores
-        else f", of which this process may use {device.usable_cores}"
-    )
-    yield "CPU", f"{device.cpu or 'unknown'} ({device.machine}, {device.bits} bits)"
-    yield "cores", f"{device.cores}{usable}"
-    yield "half precision", _half(device.features)
-    yield "8-bit", _eight_bit(device.features)
+    yield "CPU", f"{device.cpu or 'unknown'} ({device.machine}, {device.bits}-bit)"
+    cores = str(device.cores)
+    if device.usable_cores != device.cores:
+        cores += f" ({device.usable_cores} usable by this process)"
+    yield "cores", cores
+    yield "half precision", _describe_fp16(device.features)
+    yield "INT8", _describe_int8(device.features)
     yield "features", " ".join(device.features) or "unknown"
     yield "memory", f"{device.memory_bytes / 2**30:.1f} GiB"
     yield "system", device.os
-    heat = "" if device.temperature_c is None else f", {device.temperature_c:.0f} °C"
-    held = (
-        "the clock is held down"
-        if device.throttling
-        else "nothing holds the clock down, as far as can be seen"
-    )
-    yield "clock", f"governor {device.governor or 'unknown'}{heat}; {held}"
+    clock = f"governor {device.governor or 'unknown'}"
+    if device.temperature_c is not None:
+        clock += f", {device.temperature_c:.0f} °C"
+    state = "CPU is throttled" if device.throttling else "no CPU throttling detected"
+    yield "clock", f"{clock}; {state}"
 
 
-def _half(features: Sequence[str]) -> str:
-    if {"fphp", "asimdhp"} <= set(features):
-        return "yes (fphp, asimdhp): ONNX Runtime computes fp16 files in it"
-    return "no: ONNX Runtime computes fp16 files in FP32"
+def _describe_fp16(features: Sequence[str]) -> str:
+    from edgeseg.models.selection import FP16_FEATURES
+
+    if set(features) >= FP16_FEATURES:
+        return "yes: ONNX Runtime computes FP16 files in half precision"
+    return "no: ONNX Runtime computes FP16 files in FP32"
 
 
-def _eight_bit(features: Sequence[str]) -> str:
-    from edgeseg.models.catalog import INT8_FEATURES
+def _describe_int8(features: Sequence[str]) -> str:
+    from edgeseg.models.selection import INT8_FEATURES
 
-    have = dict.fromkeys(word for feature, word in INT8_FEATURES.items() if feature in features)
-    return (
-        f"yes ({', '.join(have)}): 8-bit products come faster than FP32 ones"
-        if have
-        else "neither AVX2 nor dot product: INT8 gains little"
-    )
+    names = [name for feature, name in INT8_FEATURES.items() if feature in features]
+    if not names:
+        return "no: INT8 gains little"
+    return f"yes ({', '.join(dict.fromkeys(names))}): INT8 is faster than FP32"
 
 
-def _software_rows(examination: Examination) -> Iterator[tuple[str, str]]:
-    yield (
-        "versions",
-        ", ".join(f"{package} {number}" for package, number in examination.versions.items()),
-    )
-    for trial in examination.runtimes:
-        yield f"runtime {trial.name}", _said(trial, trial.name == examination.plan.runtime)
-    for number, trial in enumerate(examination.providers):
-        yield f"provider {trial.name.removesuffix('ExecutionProvider')}", _said(trial, number == 0)
-    model, runtime = examination.model, examination.runtime
-    yield "run takes", f"{model.card.precision} of {model.name}: {model.reason}"
-    yield "", str(model.path)
-    yield "run computes in", _taken(runtime, examination)
-    yield from () if examination.tuned is None else rows(examination.tuned)
-    for warning in examination.warnings:
+def _describe_software(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
+    yield "versions", ", ".join(f"{name} {text}" for name, text in diagnosis.versions.items())
+    selection = diagnosis.selection
+    for check in diagnosis.runtimes:
+        yield f"runtime {check.name}", _describe_check(check, check.name == selection.runtime)
+    for number, check in enumerate(diagnosis.providers):
+        name = check.name.removesuffix("ExecutionProvider")
+        yield f"provider {name}", _describe_check(check, is_required=number == 0)
+    file = selection.file
+    yield "selected model", f"{file.card.precision} of {file.name}: {file.reason}"
+    yield "", str(file.path)
+    yield "selected runtime", _describe_selected_runtime(diagnosis)
+    if diagnosis.tuning is not None:
+        yield from describe_tuning(diagnosis.tuning)
+    for warning in diagnosis.warnings:
         yield "WARNING", warning
 
 
-def _taken(runtime: RuntimeCheck | None, examination: Examination) -> str:
-    plan = examination.plan
-    if runtime is None:
-        return (
-            f"{plan.runtime}, which does not work"
-            if any(examination.runtimes)
-            else "nothing: no runtime works"
-        )
-    why = (
-        "as it was tuned"
-        if plan.tuned
-        else "OpenVINO is installed"
-        if plan.runtime == "openvino"
-        else "the default"
-    )
-    return f"{runtime.name} with {plan.threads} thread{'' if plan.threads == 1 else 's'}: {why}"
+def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
+    from edgeseg.console import plural
+
+    if not any(diagnosis.runtimes):
+        return "none: no runtime works"
+    runtime, threads = diagnosis.selection.runtime, diagnosis.selection.threads
+    if not diagnosis.selected_runtime_works:
+        return f"{runtime}, which does not work"
+    reason = "OpenVINO is installed" if runtime == "openvino" else "the default"
+    if diagnosis.selection.tuned:
+        reason = "measured by --tune"
+    return f"{runtime} with {plural(threads, 'thread')}: {reason}"
 
 
-def _said(trial: RuntimeCheck, needed: bool) -> str:
-    """In capitals where `run` wants it: every wheel of ONNX Runtime lists providers that no board has."""
-    if not trial.installed:
-        return trial.note
-    return f"{'works' if trial else 'DOES NOT WORK' if needed else 'does not work'}: {trial.note}"
+def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
+    """Describe a check, in capitals if `run` requires it: most providers work on no board."""
+    if not check.installed:
+        return check.note
+    failure = "DOES NOT WORK" if is_required else "does not work"
+    return f"{'works' if check else failure}: {check.note}"

@@ -1,44 +1,43 @@
-"""Which runtimes and execution providers really work here: each is tried, in a process of its own."""
+"""Checks of runtimes and execution providers: each runs the model in a process of its own."""
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard, read_card
 
-LARGEST_SHARE = 0.01
-"""Of pixels whose mask differs from the first runtime's: what is broken differs everywhere.
+MAX_MASK_DIFFERENCE = 0.01
+"""Largest share of mask pixels that may differ from the first runtime.
 
-Not the probability itself: OpenVINO's BF16 is up to 0.15 off where it decides nothing. Nor the 0.1 % of `convert`: a
-network with random weights has more pixels at its threshold than a trained one (0.11 %, the trained one 0.04 %).
+A broken runtime differs everywhere. Probabilities are not compared: OpenVINO's BF16 differs by up
+to 0.15 where the mask stays equal. The 0.1 % of `convert` would be too strict: of a network with
+random weights 0.11 % of the pixels differ.
 """
 
-PATIENCE_S = 300
-"""TensorRT builds its engine on the first run, which takes a Jetson minutes."""
+TIMEOUT_S = 300
+"""TensorRT builds its engine in the first run, which takes minutes on a Jetson."""
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
 
-@dataclass(frozen=True)
-class RuntimeCheck:
-    """What came of one runtime or provider.
+class RuntimeCheck(msgspec.Struct, frozen=True):
+    """Result of checking one runtime or execution provider.
 
     Attributes:
-        name: of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
-        works: it computed the model, and agrees with the first that did.
-        note: how, or why not.
-        installed: nothing was tried of one that is not there.
+        name: name of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
+        works: True if it ran the model and its mask equals that of the first working one.
+        note: details or the reason of the failure.
+        installed: False if it is not installed and was not checked.
     """
 
     name: str
@@ -49,84 +48,96 @@ class RuntimeCheck:
     def __bool__(self) -> bool:
         return self.works
 
-    def to_dict(self) -> dict[str, object]:
-        """As in JSON."""
-        return asdict(self)
+
+class WorkerAnswer(msgspec.Struct):
+    """Answer of `check_worker`.
+
+    Attributes:
+        providers: execution providers of this ONNX Runtime.
+        nodes: number of nodes that ran on the checked provider.
+        total_nodes: number of nodes of the model.
+    """
+
+    providers: list[str] = []
+    nodes: int = 0
+    total_nodes: int = 0
 
 
-def check_runtimes(names: Iterable[str], model: Path) -> list[RuntimeCheck]:
-    """Compute `model` in each runtime."""
-    return list(_try_all("runtime", names, model.resolve()))
+def check_runtimes(names: Sequence[str], model: Path) -> list[RuntimeCheck]:
+    """Run a model in each runtime."""
+    return _run_checks("runtime", names, model.resolve())
 
 
 def check_providers(model: Path) -> list[RuntimeCheck]:
-    """Compute `model` on each execution provider that ONNX Runtime lists, the CPU first."""
+    """Run a model on each execution provider of ONNX Runtime, the CPU first."""
     try:
-        listed = _ask("list").get("providers", [])
+        names = _ask_worker("list").providers
     except SystemSetupError as error:
         return [RuntimeCheck(CPU_PROVIDER, False, str(error))]
-    names = [str(name) for name in listed] if isinstance(listed, list) else []
-    return list(
-        _try_all("provider", sorted(names, key=lambda name: name != CPU_PROVIDER), model.resolve())
-    )
+    cpu_first = sorted(names, key=lambda name: name != CPU_PROVIDER)
+    return _run_checks("provider", cpu_first, model.resolve())
 
 
-def _try_all(kind: str, names: Iterable[str], model: Path) -> Iterator[RuntimeCheck]:
-    first: Probability | None = None
+def _run_checks(kind: str, names: Sequence[str], model: Path) -> list[RuntimeCheck]:
+    checks = []
+    reference: Probability | None = None
     card = read_card(model)
-    with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         for name in names:
-            output = Path(scratch) / f"{name}.npy"
+            output = Path(folder) / f"{name}.npy"
             try:
-                answer = _ask(kind, name, str(model), str(output))
+                answer = _ask_worker(kind, name, str(model), str(output))
                 probability: Probability = np.load(output, allow_pickle=False)
             except (SystemSetupError, OSError, ValueError) as error:
-                yield RuntimeCheck(name, False, one_line(error))
+                checks.append(RuntimeCheck(name, False, one_line(error)))
                 continue
-            first = probability if first is None else first
-            wrong = _difference(probability, first, card)
-            nodes = (
-                f"; {answer['nodes']} of {answer['of']} nodes run on it"
-                if "nodes" in answer
-                else ""
-            )
-            yield RuntimeCheck(name, not wrong, wrong or f"computed the model{nodes}")
+            if reference is None:
+                reference = probability
+            difference = _describe_difference(probability, reference, card)
+            note = "runs the model"
+            if answer.total_nodes:
+                note += f"; {answer.nodes} of {answer.total_nodes} nodes run on it"
+            checks.append(RuntimeCheck(name, not difference, difference or note))
+    return checks
 
 
-def _difference(probability: Probability, first: Probability, card: ModelCard) -> str:
-    """How the two masks differ, or ""."""
-    if probability.shape != first.shape or not np.isfinite(probability).all():
-        return "computes something else: another shape, or NaN"
-    share = float(np.mean((probability >= card.threshold) != (first >= card.threshold)))
-    if share <= LARGEST_SHARE:
+def _describe_difference(probability: Probability, reference: Probability, card: ModelCard) -> str:
+    """Return how two masks differ, or "" if they agree."""
+    if probability.shape != reference.shape or not np.isfinite(probability).all():
+        return "wrong result: another shape, or NaN"
+    changed = (probability >= card.threshold) != (reference >= card.threshold)
+    share = float(np.mean(changed))
+    if share <= MAX_MASK_DIFFERENCE:
         return ""
-    return f"computes something else: {share:.2%} of the mask's pixels differ, at most {LARGEST_SHARE:.0%} may"
+    return f"wrong result: {share:.2%} of mask pixels differ (limit {MAX_MASK_DIFFERENCE:.0%})"
 
 
-def _ask(*arguments: str) -> dict[str, object]:
-    """The answer of an attempt.
+def _ask_worker(*arguments: str) -> WorkerAnswer:
+    """Run `check_worker` and return its answer.
 
     Raises:
-        SurroundingsError: it failed, crashed or did not end.
+        SystemSetupError: the worker failed, crashed or timed out.
+        ValueError: the answer is not JSON.
     """
     command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
+    # Python searches modules in the current folder, which may contain anything.
+    source_root = Path(__file__).parents[3]
     try:
         done = subprocess.run(
-            # There, as Python looks for modules in the folder that it starts in, which may hold anything.
-            command, cwd=Path(__file__).parents[3],
-            capture_output=True, text=True, errors="replace", timeout=PATIENCE_S, check=False,
-        )  # fmt: skip
+            command, cwd=source_root, capture_output=True, timeout=TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
-        raise SystemSetupError(f"was not done after {PATIENCE_S} s") from error
+        raise SystemSetupError(f"no result after {TIMEOUT_S} s") from error
     if done.returncode:
-        raise SystemSetupError(_reason(done.returncode, done.stderr))
-    answer: object = json.loads(done.stdout.strip().rpartition("\n")[2] or "{}")
-    return answer if isinstance(answer, dict) else {}
+        last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise SystemSetupError(_describe_failure(done.returncode, last_line))
+    return msgspec.json.decode(done.stdout.strip().rpartition(b"\n")[2], type=WorkerAnswer)
 
 
-def _reason(code: int, said: str) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        fit = "; its wheel holds instructions that this CPU lacks" if name == "SIGILL" else ""
-        return f"the process died ({name}){fit}"
-    return one_line(Exception(said.strip().rpartition("\n")[2])) or f"exit code {code}"
+def _describe_failure(code: int, last_line: str) -> str:
+    if code >= 0:
+        return one_line(Exception(last_line)) or f"exit code {code}"
+    signals = {number.value: number.name for number in signal.Signals}
+    name = signals.get(-code, f"signal {-code}")
+    hint = "; its wheel contains instructions that this CPU lacks" if name == "SIGILL" else ""
+    return f"the process crashed ({name}){hint}"

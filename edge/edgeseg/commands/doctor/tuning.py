@@ -1,104 +1,121 @@
-"""`edgeseg doctor --tune`: has the candidates measured, and writes down the choice."""
+"""`edgeseg doctor --tune`: measure the candidates and store the fastest setup."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from edgeseg.errors import SystemSetupError, UsageError
 
 if TYPE_CHECKING:
     from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup
 
-IN_THE_USUAL_PLACE = "\0"
-"""Value of `--tune` without a file: no file bears this name."""
+DEFAULT_FILE = "\0"
+"""Value of `--tune` without a file; no file can have this name."""
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """A choice, the file that holds it, and whether `auto` will look there."""
+class TuningResult(NamedTuple):
+    """Result of `--tune`.
 
-    choice: TunedSetup
+    Attributes:
+        setup: fastest setup, with all measurements.
+        file: cache file that it was stored in.
+        looked_at: True if `auto` reads this file.
+    """
+
+    setup: TunedSetup
     file: Path
     looked_at: bool
 
     def to_dict(self) -> dict[str, object]:
-        """As in JSON."""
-        return {"file": str(self.file), "looked_at": self.looked_at, **self.choice.to_dict()}
+        """Return plain values for JSON."""
+        import msgspec
+
+        setup: dict[str, object] = msgspec.to_builtins(self.setup)
+        return {"file": str(self.file), "looked_at": self.looked_at, **setup}
 
 
-def tune(model: str, named: str) -> Tuned:
-    """Measure and write; that the file can be written is looked at first, as measuring takes a while.
+def tune_and_save(model: str, target: str) -> TuningResult:
+    """Measure the candidates and store the fastest setup.
+
+    The file is checked first, because measuring takes minutes.
 
     Args:
-        model: a shipped name or a file.
-        named: the file, or `IN_THE_USUAL_PLACE`.
+        model: shipped name or path of a model file.
+        target: path of the cache file, or `DEFAULT_FILE`.
 
     Raises:
-        EdgesegError: the model, the file or the measuring failed.
+        EdgesegError: the model or the file is invalid, or measuring failed.
     """
-    from edgeseg.models import tuning_cache, tuning_cache_file
+    from edgeseg.cli import TUNE_FUNCTION, load_attribute
+    from edgeseg.models import tuning_cache
+
+    file = _check_target(target)
+    # It belongs to the benchmarks, which `edge` must not import.
+    tune = cast("Callable[[str, Callable[[str], None]], TunedSetup]", load_attribute(TUNE_FUNCTION))
+    with _show_progress() as show:
+        setup = tune(model, show)
+    tuning_cache.save_tuned_setup(file, setup)
+    default = tuning_cache.cache_path()
+    looked_at = default is not None and file.absolute() == default.absolute()
+    return TuningResult(setup, file, looked_at)
+
+
+def _check_target(target: str) -> Path:
+    from edgeseg.models import tuning_cache
     from edgeseg.system.files import make_folder
 
-    usual = tuning_cache_file.cache_path()
-    file = usual if named == IN_THE_USUAL_PLACE else Path(named)
+    default = tuning_cache.cache_path()
+    file = default if target == DEFAULT_FILE else Path(target)
     if file is None:
         raise UsageError(
-            f"there is no usual place for the choice here ({tuning_cache_file.VARIABLE}); name a file: --tune FILE"
+            f"no default file for the setup ({tuning_cache.VARIABLE} is empty or there is no "
+            "home folder). Name a file with --tune FILE."
         )
-    if file == usual:
+    if file == default:
         make_folder(file.absolute().parent)
     elif not file.absolute().parent.is_dir():
         raise SystemSetupError(
-            f"{file}: cannot be written; its folder does not exist; create it first"
+            f"{file}: cannot be written (its folder does not exist). Create the folder."
         )
     if file.exists():
         tuning_cache.read_tuned_setups(file)
-    # On a floor above this one, so it is named, not imported; both come in one wheel.
-    measure: Callable[[str, Callable[[str], None]], TunedSetup] = importlib.import_module(
-        "edgeseg_benchmarks.tune"
-    ).tune
-    with _progress() as note:
-        choice = measure(model, note)
-    tuning_cache.save_tuned_setup(file, choice)
-    return Tuned(choice, file, usual is not None and file.absolute() == usual.absolute())
+    return file
 
 
-def rows(tuned: Tuned) -> Iterator[tuple[str, str]]:
-    """For people: each candidate, and where the choice was written."""
-    from edgeseg.models.tuning_cache_file import VARIABLE
+def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
+    """Yield headings and texts: each candidate, and the file of the stored setup."""
+    from edgeseg.models.tuning_cache import VARIABLE
 
-    cores = tuned.choice.key.cores
-    yield (
-        "measured against",
-        f"{tuned.choice.key.precisions[0]} in onnxruntime with every core ({cores}), by its mask too",
+    key = result.setup.key
+    yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
+    for timing in result.setup.measured:
+        yield f"{timing.precision} in {timing.runtime}", _describe_timing(timing, result.setup)
+    hint = "" if result.looked_at else f" (`edgeseg run` uses it if {VARIABLE} names this file)"
+    yield "setup stored in", f"{result.file}{hint}"
+
+
+def _describe_timing(timing: CandidateTiming, setup: TunedSetup) -> str:
+    from edgeseg.console import plural
+
+    threads = plural(timing.threads, "thread")
+    if timing.failure or timing.network_ms is None or timing.ratio is None:
+        return f"{threads}: REJECTED: {timing.failure}"
+    text = (
+        f"{threads}: {timing.network_ms:.1f} ms, {timing.ratio:.2f}x baseline latency, "
+        f"{timing.flipped or 0:.2%} of mask pixels changed ({timing.compute})"
     )
-    for each in tuned.choice.measured:
-        yield f"{each.precision} in {each.runtime}", _said(each, tuned.choice)
-    hint = "" if tuned.looked_at else f"; `edgeseg run` takes it where {VARIABLE} names this file"
-    yield "choice written to", f"{tuned.file}{hint}"
-
-
-def _said(each: CandidateTiming, choice: TunedSetup) -> str:
-    threads = f"{each.threads} thread{'' if each.threads == 1 else 's'}"
-    if each.failure or each.network_ms is None or each.ratio is None:
-        return f"{threads}: NOT TO BE TAKEN: {each.failure}"
-    taken = (each.runtime, each.precision, each.threads) == (
-        choice.runtime,
-        choice.precision,
-        choice.threads,
-    )
-    figures = f"{each.network_ms:.1f} ms, {each.ratio:.2f} of its time, {each.flipped or 0:.2%} of pixels differ"
-    return f"{threads}: {figures} ({each.compute}){' <- chosen' if taken else ''}"
+    chosen = (setup.runtime, setup.precision, setup.threads)
+    is_chosen = (timing.runtime, timing.precision, timing.threads) == chosen
+    return f"{text} <- selected" if is_chosen else text
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def _show_progress() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows the current step on a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return

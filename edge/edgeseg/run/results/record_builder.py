@@ -114,7 +114,7 @@ class RecordBuilder:
 
     def _record(self, frame: Frame, repeats: int = 0, **values: Any) -> ResultRecord:  # noqa: ANN401
         fields: dict[str, Any] = {"fov_index": 0, "fov_count": 0}
-        if frame.number is not None:
+        if frame.live:
             fields |= {"dropped": frame.dropped, "repeats": repeats}
         return ResultRecord(**self._model, **_identity(frame), **(fields | values))
 

@@ -1,100 +1,88 @@
-"""A camera that OpenCV opens; one that goes away is waited for, and taken again."""
+"""Camera, read through OpenCV; one that disconnects is opened again when it is back."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from edgeseg.run.frame import Frame, timestamp_now
-from edgeseg.run.sources.video import Capture, Picture, open_capture
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
+from edgeseg.run.sources.video import Capture, convert_to_rgb, open_capture
 from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
 
-_FPS = 10.0
-_PATIENCE = 20  # empty reads in a row; some drivers stutter
-_STUTTER_S = 0.02
+_PAUSE_S = 0.02  # after a failed read: some drivers stutter
 
 
-@dataclass(frozen=True)
 class Camera:
     """A camera.
 
-    Attributes:
-        which: Its number, or its device (`/dev/video0`).
-        say: Tells the user what happens to it.
-        started: When the run began: no results of an earlier run are overwritten.
-        open: Opens it.
-        retry_s: Seconds between two tries to open it.
-        patience: Reads without a picture, in a row, after which it counts as gone.
+    Args:
+        device: number or device file (`/dev/video0`).
+        say: function that prints a message.
+        started: start of the run, part of the name of its overlay video.
+        open_device: function that opens the device.
+        retry_s: seconds between two attempts to open it.
+        patience: number of failed reads in a row after which it counts as disconnected.
     """
 
-    which: str
-    say: Say
-    started: datetime
-    open: Callable[[str | int], Capture] = open_capture
-    retry_s: float = 1.0
-    patience: int = _PATIENCE
-    live: bool = True
-    total: None = None
-    fps: float = _FPS
+    live = True
+    total = None
+    fps = LIVE_FPS
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"camera {self.which}"
-
-    @property
-    def stem(self) -> str:
-        """What the name of its overlay video begins with."""
-        return f"{self._base}_{stamp(self.started)}"
-
-    @property
-    def _base(self) -> str:
-        return "camera" + "".join(c if c.isalnum() else "-" for c in self.which)
+    def __init__(
+        self,
+        device: str,
+        say: Say,
+        started: datetime,
+        open_device: Callable[[str | int], Capture] = open_capture,
+        retry_s: float = 1.0,
+        patience: int = 20,
+    ) -> None:
+        self.device = device
+        self.say = say
+        self.open_device = open_device
+        self.retry_s = retry_s
+        self.patience = patience
+        self.name = f"camera {device}"
+        self._base = "camera" + re.sub(r"[\W_]", "-", device)
+        self.stem = f"{self._base}_{timestamp_text(started)}"
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Pictures for ever."""
-        tell, number, away = RateLimitedMessage(self.say), 0, False
+        """Yield frames until `stop` is requested."""
+        warn = RateLimitedMessage(self.say)
+        number = 0
+        has_warned = False
         while not stop.asked:
-            capture = self._opened()
-            for image in [] if capture is None else self._pictures(capture, stop):
-                if away:
-                    self.say(f"{self.name}: there again")
-                    away = False
+            for image in self._read_images(stop):
+                if has_warned:
+                    self.say(f"{self.name}: available again")
+                    has_warned = False
                 number += 1
-                time = timestamp_now()
-                yield Frame(
-                    self.name, f"{self._base}_{stamp(time)}_{number:06}", image, number, time=time
+                yield live_frame(
+                    self.name, self._base, partial(convert_to_rgb, image, self.name), number
                 )
-            if not stop.asked:
-                state = "went away" if number else "cannot be opened"
-                # One that comes and goes each second is there again once a minute too.
-                away = tell(f"{self.name}: {state}; waiting for it (Ctrl-C ends)") or away
-                stop.pause(self.retry_s)
+            if stop.asked:
+                return
+            problem = "disconnected" if number else "cannot be opened"
+            has_warned |= warn(f"{self.name}: {problem}. Waiting for it; press Ctrl-C to stop.")
+            stop.pause(self.retry_s)
 
-    def _opened(self) -> Capture | None:
-        capture = self.open(int(self.which) if self.which.isdigit() else self.which)
-        if capture.isOpened():
-            return capture
-        capture.release()
-        return None
-
-    def _pictures(self, capture: Capture, stop: StopRequest) -> Iterator[Picture]:
-        """What it delivers, until it has delivered nothing several times in a row."""
+    def _read_images(self, stop: StopRequest) -> Iterator[npt.NDArray[np.uint8]]:
+        """Open the device and yield BGR images until it is disconnected."""
+        capture = self.open_device(int(self.device) if self.device.isdigit() else self.device)
         failures = 0
         try:
-            while not stop.asked and failures < self.patience:
-                came, image = capture.read()
-                if came and image is not None:
+            while capture.isOpened() and not stop.asked and failures < self.patience:
+                success, image = capture.read()
+                if success and image is not None:
                     failures = 0
-                    yield Picture(image)
+                    yield image
                 else:
                     failures += 1
-                    stop.pause(_STUTTER_S)
+                    stop.pause(_PAUSE_S)
         finally:
             capture.release()
-
-
-def stamp(time: datetime) -> str:
-    """A time, in a file's name."""
-    return f"{time:%Y%m%dT%H%M%S}"

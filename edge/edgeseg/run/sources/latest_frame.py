@@ -1,104 +1,85 @@
-"""The newest frame first: what arrives while a frame is segmented replaces what waited, and is counted."""
+"""Latest frame of a live source: frames that arrive during segmentation are dropped and counted."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgeseg.run.frame import Frame, Source
 from edgeseg.system.signals import StopRequest
 
-_LOOK_S = 0.1
-_GOODBYE_S = 2.0  # for a driver that hangs in reading
+_POLL_S = 0.1
+_JOIN_TIMEOUT_S = 2.0  # for a driver that blocks in a read
 
 
-@dataclass(frozen=True)
 class LatestFrameSource:
-    """A source whose frames are taken as they come, in a thread of its own, and of which only the newest waits."""
+    """A source that is read in a thread and of which only the latest frame waits.
 
-    source: Source
-    live: bool = True
-    total: None = None
+    Args:
+        source: source to read.
+    """
 
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.source.name
+    live = True
+    total = None
 
-    @property
-    def stem(self) -> str:
-        """The source's."""
-        return self.source.stem
-
-    @property
-    def fps(self) -> float | None:
-        """The source's."""
-        return self.source.fps
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.name = source.name
+        self.stem = source.stem
+        self.fps = source.fps
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """The newest frame each time that one is asked for."""
-        slot, ending = _Slot(), StopRequest()
-        taker = threading.Thread(
-            target=slot.fill, args=(self.source, ending), daemon=True, name=f"read {self.name}"
+        """Yield the latest frame each time that one is requested."""
+        slot = _FrameSlot()
+        end = StopRequest()
+        reader = threading.Thread(
+            target=slot.fill, args=(self.source, end), daemon=True, name=f"read {self.name}"
         )
-        taker.start()
+        reader.start()
         try:
-            while not stop.asked:
-                frame = slot.take()
-                if frame is not None:
-                    yield frame
-                elif slot.ended:
-                    break
-            slot.raise_what_happened()
+            while (frame := slot.take_frame(stop)) is not None:
+                yield frame
+            if slot.error is not None:
+                raise slot.error
         finally:
-            ending.ask()
-            taker.join(_GOODBYE_S)
+            end.ask()
+            reader.join(_JOIN_TIMEOUT_S)
 
 
-class _Slot:
-    """Room for one frame."""
+class _FrameSlot:
+    """Space for one frame between the thread that reads and the one that segments."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._dropped = 0
-        self._error: BaseException | None = None
-        self._filled = True
+        self._ended = False
+        self.error: BaseException | None = None
 
-    @property
-    def ended(self) -> bool:
-        """Whether the source has no more frames and none waits."""
-        with self._changed:
-            return not self._filled and self._frame is None
-
-    def fill(self, source: Source, ending: StopRequest) -> None:
-        """Take all frames as they come."""
+    def fill(self, source: Source, stop: StopRequest) -> None:
+        """Keep the latest frame of a source until it ends; its error is stored in `error`."""
         try:
-            for frame in source.frames(ending):
+            for frame in source.frames(stop):
                 with self._changed:
                     self._dropped += self._frame is not None
                     self._frame = frame
                     self._changed.notify()
-        except BaseException as error:  # raised where the frames are taken
-            self._error = error
+        except BaseException as error:  # raised in the thread that segments
+            self.error = error
         finally:
             with self._changed:
-                self._filled = False
+                self._ended = True
                 self._changed.notify()
 
-    def take(self) -> Frame | None:
-        """The frame that waits; None where none came for a moment."""
+    def take_frame(self, stop: StopRequest) -> Frame | None:
+        """Wait for a frame and remove it; return None at the end of the source or of the run."""
         with self._changed:
-            if self._frame is None and self._filled:
-                self._changed.wait(_LOOK_S)
-            frame, self._frame = self._frame, None
-            if frame is None:
+            while self._frame is None and not self._ended and not stop.asked:
+                self._changed.wait(_POLL_S)
+            if self._frame is None or stop.asked:
                 return None
-            dropped, self._dropped = self._dropped, 0
-            return replace(frame, dropped=dropped)
-
-    def raise_what_happened(self) -> None:
-        """Raise the error that ended the source, if one did."""
-        if self._error is not None:
-            raise self._error
+            frame = replace(self._frame, dropped=self._dropped)
+            self._frame = None
+            self._dropped = 0
+            return frame

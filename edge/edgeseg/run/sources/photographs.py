@@ -1,4 +1,4 @@
-"""Photographs: files, and one on standard input."""
+"""Photograph files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """Photographs that were named, each of them once."""
+    """The photographs among the inputs.
+
+    Args:
+        inputs: photograph files.
+    """
 
     name = stem = "photographs"
     live = False
@@ -21,11 +25,11 @@ class Photographs:
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """Number of photographs."""
         return len(self.inputs)
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Each of them in turn; read when it is loaded."""
+        """Yield each photograph; its file is read when the frame is loaded."""
         for photograph in self.inputs:
             if stop.asked:
                 return

@@ -1,10 +1,10 @@
-"""A video file, every frame of it."""
+"""Video file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import PhotoError
+from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.imaging.decoder import check_size
 from edgeseg.imaging.invalid_image import InvalidImageError
-from edgeseg.run.frame import Frame, Payload
-from edgeseg.run.sources.frozen_frames import counted
+from edgeseg.run.frame import Frame
 from edgeseg.system.signals import StopRequest
 
-_USUAL_FPS = 25.0
-_MISSING = 0.02  # of the frames: containers without an index estimate their number
+_DEFAULT_FPS = 25.0
+_MISSING_SHARE = 0.02  # of the frames: containers without an index estimate their number
 
 
 class Capture(Protocol):
-    """What OpenCV's VideoCapture does for us."""
+    """The methods of OpenCV's VideoCapture that are used here."""
 
     def isOpened(self) -> bool: ...  # noqa: D102, N802
     def read(self) -> tuple[bool, npt.NDArray[np.uint8] | None]: ...  # noqa: D102
@@ -33,107 +33,90 @@ class Capture(Protocol):
     def release(self) -> None: ...  # noqa: D102
 
 
-def open_capture(what: str | int) -> Capture:
-    """Open a video file or a camera, without what OpenCV and FFmpeg print while they try."""
+def open_capture(source: str | int) -> Capture:
+    """Open a video file or a camera without messages from OpenCV and FFmpeg.
+
+    Args:
+        source: path of a video file, or a camera's number or device file.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     silence_opencv()
-    return cv2.VideoCapture(what)  # type: ignore[return-value]  # OpenCV's stubs promise an image where none comes
+    return cv2.VideoCapture(source)  # type: ignore[return-value]  # its stubs promise an image
 
 
-@dataclass(frozen=True)
+def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
+    """Convert a captured image from BGR to RGB.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        name: name of its source, for the message.
+
+    Raises:
+        PhotoError: The image has another shape or dtype, as some drivers return.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise PhotoError(f"{name}: invalid image ({image.dtype} array of shape {image.shape})")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 class Video:
     """A video file.
 
-    Attributes:
-        path: The file.
-        name: What messages call it.
-        stem: What the names of its results begin with.
+    Args:
+        path: file.
+        name: name in messages.
+        stem: start of the names of its results.
     """
 
-    path: Path
-    name: str
-    stem: str
-    live: bool = False
+    live = False
 
-    @property
-    def total(self) -> int | None:
-        """How many frames the file says that it has."""
-        count = int(self._property(cv2.CAP_PROP_FRAME_COUNT))
-        return count if 0 < count < 1 << 31 else None
-
-    @property
-    def fps(self) -> float:
-        """Frames a second, as the file says."""
-        stated = self._property(cv2.CAP_PROP_FPS)
-        return stated if 0 < stated <= 1000 else _USUAL_FPS
-
-    def _property(self, number: int) -> float:
-        capture = open_capture(str(self.path))
-        try:
-            return capture.get(number)
-        finally:
-            capture.release()
+    def __init__(self, path: Path, name: str, stem: str) -> None:
+        self.path = path
+        self.name = name
+        self.stem = stem
+        capture = open_capture(str(path))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        capture.release()
+        self.total = count if 0 < count < 1 << 31 else None
+        self.fps = fps if 0 < fps <= 1000 else _DEFAULT_FPS
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Every frame.
+        """Yield every frame.
 
         Raises:
-            PhotographError: It cannot be read, or frames are missing at its end.
+            PhotoError: The file cannot be read, or frames are missing at its end.
         """
+        number = 0
         capture = open_capture(str(self.path))
         try:
             self._check(capture)
-            fps, stated, number = self.fps, capture.get(cv2.CAP_PROP_FRAME_COUNT), 0
-            for image, repeats in counted(_pictures(capture, stop)):
-                if stop.asked:
+            expected = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            while not stop.asked:
+                success, image = capture.read()
+                if not success or image is None:
                     break
                 number += 1
-                stem, position_s = f"{self.stem}_{number:06}", (number - 1) / fps
-                yield Frame(self.name, stem, Picture(image), number, position_s, repeats=repeats)
+                stem = f"{self.stem}_{number:06}"
+                load = partial(convert_to_rgb, image, self.name)
+                yield Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
         finally:
             capture.release()
-        if not stop.asked and (not number or number < (1 - _MISSING) * stated - 1):
+        if not stop.asked and (not number or number < (1 - _MISSING_SHARE) * expected - 1):
             raise PhotoError(
-                f"{self.name}: {number} of {stated:.0f} frames could be read; the file is damaged or cut off"
+                f"{self.name}: damaged or truncated (only {number} of {expected:.0f} frames "
+                "could be read)"
             )
 
     def _check(self, capture: Capture) -> None:
         if not capture.isOpened():
             raise PhotoError(
-                f"{self.name}: not a video that OpenCV reads, or cut off; save it as MP4 or AVI"
+                f"{self.name}: damaged, or not a video format that OpenCV reads. "
+                "Convert it to MP4 or AVI."
             )
-        size = (
-            int(capture.get(number))
-            for number in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        )
+        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         try:
-            check_size(*size)
+            check_size(width, height)
         except InvalidImageError as error:
             raise PhotoError(f"{self.name}: {error}") from error
-
-
-def _pictures(capture: Capture, stop: StopRequest) -> Iterator[tuple[npt.NDArray[np.uint8], str]]:
-    """All pictures, each with the letter for how the codec made it."""
-    while not stop.asked:
-        came, image = capture.read()
-        if not came or image is None:
-            return
-        yield image, chr(max(0, int(capture.get(cv2.CAP_PROP_FRAME_TYPE))))
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A frame as OpenCV captured it, (H, W, 3) uint8 BGR."""
-
-    image: npt.NDArray[np.uint8]
-
-    def __call__(self) -> Payload:
-        """As RGB.
-
-        Raises:
-            PhotographError: It is no picture.
-        """
-        image = self.image
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise PhotoError(f"no picture: {image.shape} {image.dtype} came instead of one")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,7 +1,8 @@
-"""A folder that is watched: photographs are taken as they come, once they are whole.
+"""Watched folder: photographs are segmented as they arrive, once they are completely written.
 
-A file is whole when it has not changed between two looks and what it says of itself ends where the file ends. One
-that stays as it is and is not whole for a while is given all the same, so that it is reported once.
+A file is complete when it has not changed between two checks and contains everything that its
+header announces. A file that stays incomplete for a while is yielded anyway, so that it is reported
+once.
 """
 
 from __future__ import annotations
@@ -10,128 +11,144 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.file_headers import read_header
 from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
-from edgeseg.run.inputs import Input, photographs_in, result_name
+from edgeseg.run.inputs import Input, collision_key, list_photographs
 from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
 
-_State: TypeAlias = "tuple[int, int, int]"
-"""Size, time of change in nanoseconds, inode."""
+_FileState: TypeAlias = "tuple[int, int, int]"
+"""Size in bytes, modification time in nanoseconds, inode."""
 
 
 @dataclass
 class WatchedFolder:
-    """The photographs in a folder, those that are there and those that come.
+    """The photographs in a folder, present and future.
 
     Attributes:
-        folder: The folder; files in folders below it do not count.
-        output: Where the results go, for messages.
-        say: Tells the user what happens to it.
-        look_s: Seconds between two looks.
-        patience_s: Seconds for which a file that is not whole may stay as it is.
+        folder: folder; its subfolders are not watched.
+        output: output folder, for messages.
+        say: function that prints a message.
+        poll_s: seconds between two checks.
+        patience_s: seconds after which an incomplete file that does not change is yielded anyway.
     """
 
     folder: Path
     output: Path
     say: Say
-    look_s: float = 0.5
+    poll_s: float = 0.5
     patience_s: float = 30.0
     stem: str = "photographs"
     total: None = None
     live: bool = False
     fps: None = None
-    _seen: dict[Path, tuple[_State, float]] = field(default_factory=dict)
-    _done: dict[Path, _State] = field(default_factory=dict)
-    _names: dict[str, Path] = field(default_factory=dict)
+    _files: dict[Path, _WatchedFile] = field(default_factory=dict)
+    _owners: dict[str, Path] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return str(self.folder)
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Photographs for ever."""
-        tell = RateLimitedMessage(self.say)
+        """Yield photographs until `stop` is requested."""
+        warn = RateLimitedMessage(self.say)
         while not stop.asked:
             try:
-                present = {
-                    photograph.path: photograph
-                    for photograph in photographs_in(self.folder)
-                    if photograph.path
-                }
+                photographs = list_photographs(self.folder)
             except OSError as error:
-                tell(
-                    f"{self.name}: cannot be read ({error.strerror}); waiting for it (Ctrl-C ends)"
+                warn(
+                    f"{self.name}: folder cannot be read ({error.strerror}). "
+                    "Waiting for it; press Ctrl-C to stop."
                 )
-                stop.pause(self.look_s)
+                stop.pause(self.poll_s)
                 continue
-            for photograph in list(present.values()):
+            for photograph in photographs:
                 if stop.asked:
                     return
-                yield from self._ready(photograph)
-            self._forget(present)
-            stop.pause(self.look_s)
+                frame = self._check_file(photograph)
+                if frame is not None:
+                    yield frame
+            self._forget_missing({photograph.path for photograph in photographs})
+            stop.pause(self.poll_s)
 
-    def _ready(self, photograph: Input) -> Iterator[Frame]:
-        assert photograph.path is not None
-        state = _state(photograph.path)
-        if state is None or self._done.get(photograph.path) == state:
-            return
-        before, since = self._seen.get(photograph.path, (None, 0.0))
-        if before != state:
-            self._seen[photograph.path] = state, time.monotonic()
-            return
-        first = self._names.setdefault(result_name(photograph.stem), photograph.path)
+    def _check_file(self, photograph: Input) -> Frame | None:
+        """Return a frame if the file is complete and has not been yielded in this state."""
+        path = photograph.path
+        assert path is not None
+        state = _file_state(path)
+        file = self._files.setdefault(path, _WatchedFile())
+        if state is None or state == file.yielded:
+            return None
+        if state != file.state:
+            file.state = state
+            file.since = time.monotonic()
+            return None
+        owner = self._owners.setdefault(collision_key(photograph.stem), path)
         load: Callable[[], bytes] | None
-        if first != photograph.path:
-            load = self._refusal(photograph, first)
+        if owner != path:
+            load = partial(self._reject_collision, photograph, owner)
         else:
-            load = _loaded(photograph.path, time.monotonic() - since > self.patience_s)
-        if load is not None and _state(photograph.path) == state:
-            self._done[photograph.path] = state
-            yield Frame(photograph.name, photograph.stem, load)
+            load = _prepare_load(path, time.monotonic() - file.since > self.patience_s)
+        if load is None or _file_state(path) != state:
+            return None
+        file.yielded = state
+        return Frame(photograph.name, photograph.stem, load)
 
-    def _refusal(self, photograph: Input, first: Path) -> Callable[[], bytes]:
-        """Of two photographs whose results would have the same name, the one that came later."""
+    def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
+        raise PhotoError(
+            f"{photograph.name}: its results in {self.output} would have the names of those of "
+            f"{owner}. Rename it.",
+            code="name_collision",
+        )
 
-        def refuse() -> bytes:
-            raise PhotoError(
-                f"{photograph.name}: its results in {self.output} would have the names of those of {first}; rename it"
-            )
-
-        return refuse
-
-    def _forget(self, present: dict[Path, Input]) -> None:
-        """Keep no account of files that are gone."""
-        self._seen = {path: seen for path, seen in self._seen.items() if path in present}
-        self._done = {path: state for path, state in self._done.items() if path in present}
-        self._names = {name: path for name, path in self._names.items() if path in present}
+    def _forget_missing(self, present: set[Path | None]) -> None:
+        for path in self._files.keys() - present:
+            del self._files[path]
+        self._owners = {key: path for key, path in self._owners.items() if path in present}
 
 
-def _state(path: Path) -> _State | None:
+@dataclass
+class _WatchedFile:
+    """What is known about a file.
+
+    Attributes:
+        state: state at the last check.
+        since: time of the check that found this state first, in seconds of the monotonic clock.
+        yielded: state in which the file was yielded.
+    """
+
+    state: _FileState | None = None
+    since: float = 0.0
+    yielded: _FileState | None = None
+
+
+def _file_state(path: Path) -> _FileState | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _loaded(path: Path, at_any_rate: bool) -> Callable[[], bytes] | None:
-    """What loads a photograph; None while it is not whole."""
+def _prepare_load(path: Path, is_overdue: bool) -> Callable[[], bytes] | None:
+    """Return a function that loads the photograph; None while the file is incomplete."""
     try:
         data = read_photo_bytes(path)
     except PhotoError:
-        return (lambda: read_photo_bytes(path)) if at_any_rate else None
-    return (lambda: data) if at_any_rate or _is_whole(data) else None
+        return partial(read_photo_bytes, path) if is_overdue else None
+    if is_overdue or _is_complete(data):
+        return partial(bytes, data)
+    return None
 
 
-def _is_whole(data: bytes) -> bool:
+def _is_complete(data: bytes) -> bool:
     try:
         if data.startswith(b"\x1f\x8b"):
             unpacker = zlib.decompressobj(31)

@@ -1,4 +1,4 @@
-"""`edgeseg bundle` and its install script; that it installs on a board, tests/arm64 shows."""
+"""`edgeseg bundle` and its install script; tests/arm64 installs a bundle on boards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.commands.bundle import wheels as making
-from edgeseg.commands.bundle.wheels import Platform, Target, checksums, install_script, own_source
+from edgeseg.commands.bundle import wheels
+from edgeseg.commands.bundle.wheels import (
+    Platform,
+    Target,
+    checksums,
+    collect_wheels,
+    install_script,
+    own_source,
+)
 from edgeseg.errors import EdgesegError, SystemSetupError, UsageError
 
 WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
@@ -23,38 +30,30 @@ WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
 
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """A pip that needs no network: it writes one file and notes how it was called."""
+    """Replaces pip: it writes one file without network and records its arguments."""
     calls: list[tuple[str, ...]] = []
 
-    def called(*arguments: str) -> None:
+    def record(*arguments: str) -> None:
         calls.append(arguments)
-        folder = Path(
-            arguments[arguments.index("--wheel-dir" if arguments[0] == "wheel" else "--dest") + 1]
-        )
-        (folder / (WHEEL.name if arguments[0] == "wheel" else "numpy-2-cp311.whl")).write_bytes(
-            b"wheel"
-        )
+        is_own_wheel = arguments[0] == "wheel"
+        option = "--wheel-dir" if is_own_wheel else "--dest"
+        folder = Path(arguments[arguments.index(option) + 1])
+        name = WHEEL.name if is_own_wheel else "numpy-2-cp311.whl"
+        (folder / name).write_bytes(b"wheel")
 
-    monkeypatch.setattr(making, "_pip", called)
+    monkeypatch.setattr(wheels, "_run_pip", record)
     return calls
 
 
-def test_a_bundle_holds_wheels_hashes_and_a_script(
+def bundle(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["bundle", "--python", "3.11", "--source", ".", *arguments])
+
+
+def test_bundle_writes_wheels_checksums_and_script(
     tmp_path: Path, pip: list[tuple[str, ...]]
 ) -> None:
     folder = tmp_path / "stick"
-    words = [
-        "bundle",
-        "--python",
-        "3.11",
-        "--extra",
-        "openvino",
-        "--source",
-        ".",
-        "-o",
-        str(folder),
-    ]
-    done = CliRunner().invoke(cli, words)
+    done = bundle("--extra", "openvino", "-o", str(folder))
     assert done.exit_code == 0, done.output
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert set(sums) == {f"wheels/{WHEEL.name}", "wheels/numpy-2-cp311.whl", "install.sh"}
@@ -67,73 +66,50 @@ def test_a_bundle_holds_wheels_hashes_and_a_script(
     assert "--only-binary=:all:" in download and download[-1].endswith(f"{WHEEL.name}[openvino]")
 
 
-def test_a_folder_with_something_in_it_is_refused(
+def test_bundle_into_folder_with_files_exits_with_2(
     tmp_path: Path, pip: list[tuple[str, ...]]
 ) -> None:
     (tmp_path / "older.whl").touch()
-    done = CliRunner().invoke(
-        cli, ["bundle", "--python", "3.11", "--source", ".", "-o", str(tmp_path)]
-    )
-    assert done.exit_code == 2 and "is not empty" in done.stderr
+    done = bundle("-o", str(tmp_path))
+    assert done.exit_code == 2 and str(tmp_path) in done.stderr
     assert not pip
 
 
-def test_a_model_that_a_device_would_refuse_is_refused_before(
+def test_bundle_with_invalid_model_exits_with_6_before_download(
     tmp_path: Path, pip: list[tuple[str, ...]]
 ) -> None:
     model = tmp_path / "damaged.onnx"
     model.write_bytes(b"no model")
-    words = [
-        "bundle",
-        "--python",
-        "3.11",
-        "--model",
-        str(model),
-        "--source",
-        ".",
-        "-o",
-        str(tmp_path / "stick"),
-    ]
-    done = CliRunner().invoke(cli, words)
+    done = bundle("--model", str(model), "-o", str(tmp_path / "stick"))
     assert done.exit_code == 6 and not pip and not (tmp_path / "stick").exists()
 
 
-def test_an_extra_that_there_is_not_is_refused_before(
+def test_bundle_with_unknown_extra_exits_with_2_before_download(
     tmp_path: Path, pip: list[tuple[str, ...]]
 ) -> None:
-    words = [
-        "bundle",
-        "--python",
-        "3.11",
-        "--extra",
-        "openvin",
-        "--source",
-        ".",
-        "-o",
-        str(tmp_path / "stick"),
-    ]
-    done = CliRunner().invoke(cli, words)
+    done = bundle("--extra", "openvin", "-o", str(tmp_path / "stick"))
     assert done.exit_code == 2 and "openvino" in done.stderr
     assert not pip and not (tmp_path / "stick").exists()
 
 
-def test_pips_reason_is_told_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_collect_wheels_with_failing_pip_reports_its_reason_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SystemSetupError, match=r"pip wheel failed: .*nowhere") as caught:
-        making.collect_wheels(str(tmp_path / "nowhere"), Target("linux-aarch64", "3.11"), tmp_path)
+        collect_wheels(str(tmp_path / "nowhere"), Target("linux-aarch64", "3.11"), tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_source_that_is_unknown_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_source_without_record_of_pip_asks_for_source(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unknown:
         def read_text(self, name: str) -> None:
             return None
 
-    monkeypatch.setattr(making, "distribution", lambda name: Unknown())
+    monkeypatch.setattr(wheels, "distribution", lambda name: Unknown())
     with pytest.raises(UsageError, match="--source"):
         own_source()
 
 
-def test_the_script_refuses_another_machine_and_a_damaged_copy(tmp_path: Path) -> None:
+def test_install_script_rejects_another_machine_and_a_damaged_bundle(tmp_path: Path) -> None:
     other = "linux-x86_64" if platform.machine() == "aarch64" else "linux-aarch64"
     script = install_script(Target(other, "3.11"), WHEEL)  # type: ignore[arg-type]
     (tmp_path / "install.sh").write_bytes(script)
@@ -148,19 +124,20 @@ def test_the_script_refuses_another_machine_and_a_damaged_copy(tmp_path: Path) -
     assert not (tmp_path / "there").exists()
 
 
-def test_an_update_replaces_what_has_the_same_version(tmp_path: Path) -> None:
-    said = [_install(tmp_path, words) for words in ("older weights", "newer weights")]
-    assert [lines.splitlines()[0] for lines in said] == ["older weights", "newer weights"]
+@pytest.mark.slow
+def test_install_script_replaces_installation_of_same_version(tmp_path: Path) -> None:
+    for text in ("older weights", "newer weights"):
+        assert _install(tmp_path, text).splitlines()[0] == text
 
 
-def _install(folder: Path, words: str) -> str:
-    """What the script prints, on this machine, with a wheel whose command prints these words."""
+def _install(folder: Path, text: str) -> str:
+    """Run the script with a wheel whose command prints a text; return the script's output."""
     machine: Platform = "linux-aarch64" if platform.machine() == "aarch64" else "linux-x86_64"
-    stick = folder / words
+    stick = folder / text
     (stick / "wheels").mkdir(parents=True)
     about = "edgeseg-0.1.0.dist-info"
     with zipfile.ZipFile(stick / "wheels" / WHEEL, "w") as wheel:
-        wheel.writestr("edgeseg/__init__.py", f"def main(): print({words!r})")
+        wheel.writestr("edgeseg/__init__.py", f"def main(): print({text!r})")
         wheel.writestr(
             f"{about}/METADATA", "Metadata-Version: 2.1\nName: edgeseg\nVersion: 0.1.0\n"
         )
@@ -183,26 +160,27 @@ def _install(folder: Path, words: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("crashes", "said"),
+    ("crashes", "message"),
     [(1, "neither a clone nor a wheel"), (2, "pip wheel failed: TimeoutError: it took too long$")],
 )
-def test_a_pip_that_crashes_is_called_once_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, said: str
+def test_collect_wheels_calls_a_crashed_pip_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, message: str
 ) -> None:
     calls, program = tmp_path / "calls", tmp_path / "python"
     program.write_text(
         f"#!/bin/sh\necho >> {calls}\n[ $(wc -l < {calls}) -gt {crashes} ] && exit 0\n"
-        "printf 'ERROR: Exception:\\nTraceback\\n  more\\nTimeoutError: it took too long\\n' >&2\nexit 2\n"
+        "printf 'ERROR: Exception:\\nTraceback\\n  more\\nTimeoutError: it took too long\\n' >&2\n"
+        "exit 2\n"
     )
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
-    with pytest.raises(EdgesegError, match=said):
-        making.collect_wheels("clone", making.Target("linux-aarch64", "3.11"), tmp_path)
+    with pytest.raises(EdgesegError, match=message):
+        collect_wheels("clone", Target("linux-aarch64", "3.11"), tmp_path)
     assert calls.read_text().count("\n") == 2
 
 
-def test_pip_can_be_reached_from_here() -> None:
-    """What `bundle` calls; an environment without pip gets its reason as one line."""
+@pytest.mark.slow
+def test_pip_is_available_to_bundle() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False
     )

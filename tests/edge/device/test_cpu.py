@@ -1,4 +1,4 @@
-"""What the CPU can do, from the words that Linux has for it."""
+"""CPU features and names from /proc/cpuinfo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.device.cpu import cpu_features, usable_cores
+from edgeseg.device.cpu import cpu_features, cpu_model, usable_cores
 
 X86 = """processor\t: 0
 model name\t: Some CPU
@@ -38,18 +38,30 @@ Hardware\t: Features of a board
         ("processor: 0\n", set()),
     ],
 )
-def test_features_are_those_of_every_core(tmp_path: Path, text: str, expected: set[str]) -> None:
+def test_cpu_features_are_those_of_every_core(
+    tmp_path: Path, text: str, expected: set[str]
+) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert cpu_features(tmp_path / "cpuinfo") == expected
 
 
-def test_a_system_that_does_not_tell_has_none(tmp_path: Path) -> None:
+def test_cpu_features_without_readable_cpuinfo_is_empty(tmp_path: Path) -> None:
     assert cpu_features(tmp_path / "cpuinfo") == set()
     assert cpu_features(tmp_path) == set()
     (tmp_path / "cpuinfo").write_bytes(b"flags: \xff\xfe avx2\n")
     assert "avx2" in cpu_features(tmp_path / "cpuinfo")
 
 
-def test_this_machine_answers() -> None:
+def test_cpu_functions_work_on_this_machine() -> None:
     assert isinstance(cpu_features(), frozenset)
     assert usable_cores() >= 1
+    assert cpu_model()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(X86, "Some CPU"), ("CPU part : 0xD08\n", "Cortex-A72"), ("CPU part : 0x1\n", "ARM core 0x1")],
+)
+def test_cpu_model_is_name_or_arm_core(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert cpu_model(tmp_path / "cpuinfo") == expected

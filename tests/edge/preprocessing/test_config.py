@@ -1,4 +1,4 @@
-"""How a photograph is prepared, as untrusted data."""
+"""PreprocessingConfig as untrusted data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JSON_VALUES = st.recursive(
 KEYS = list(PreprocessingConfig(size=64).to_dict())
 
 
-def test_presets_are_what_the_design_says() -> None:
+def test_presets_have_documented_values() -> None:
     assert preprocessing_preset("edge") == PreprocessingConfig(
         640, "found", "fov", "pad", "clahe", 2.0, 8, "after", 0
     )
@@ -41,8 +41,8 @@ def test_presets_are_what_the_design_says() -> None:
 
 
 @given(st.from_type(PreprocessingConfig))
-def test_record_survives_json(how: PreprocessingConfig) -> None:
-    assert PreprocessingConfig.from_dict(json.loads(json.dumps(how.to_dict()))) == how
+def test_config_after_round_trip_through_json_is_equal(config: PreprocessingConfig) -> None:
+    assert PreprocessingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,7 @@ def test_record_survives_json(how: PreprocessingConfig) -> None:
         ({"size": 64, "fov": "keep"}, "fov"),
         ({"size": "keep"}, "size"),
         ({"size": True}, "size"),
+        ({"size": 64.0}, "size"),
         ({"size": 64.5}, "size"),
         ({"size": 31}, "size"),
         ({"size": 100_000}, "size"),
@@ -74,18 +75,22 @@ def test_record_survives_json(how: PreprocessingConfig) -> None:
         ({"size": 64, "std": [1, float("nan"), 1]}, "std"),
     ],
 )
-def test_bad_record_is_refused_in_one_line(values: dict[str, object], named: str) -> None:
-    with pytest.raises(ModelError, match=named) as refusal:
+def test_from_dict_with_invalid_value_raises_one_line_naming_the_key(
+    values: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ModelError, match=named) as error:
         PreprocessingConfig.from_dict(values)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
 @given(
     st.dictionaries(st.one_of(st.sampled_from(KEYS), st.text(max_size=6)), JSON_VALUES, max_size=6)
 )
-def test_any_values_give_a_record_or_a_refusal(values: dict[str, object]) -> None:
+def test_from_dict_with_any_values_returns_config_or_raises_model_error(
+    values: dict[str, object],
+) -> None:
     try:
-        how = PreprocessingConfig.from_dict({"size": 64} | values)
+        config = PreprocessingConfig.from_dict({"size": 64} | values)
     except ModelError:
         return
-    assert PreprocessingConfig.from_dict(how.to_dict()) == how
+    assert PreprocessingConfig.from_dict(config.to_dict()) == config

@@ -1,19 +1,20 @@
-"""The file of choices: `auto` honours what fits, passes over what does not, and a damaged file stops nothing."""
+"""Tuning cache: `auto` uses setups of this device; a damaged file is reported and ignored."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
-from edgeseg.models import selection, tuning_cache, tuning_cache_file
+from edgeseg.models import tuning_cache
 from edgeseg.models.card import Precision
 from edgeseg.models.catalog import available_precisions
 from edgeseg.models.selection import select_model
@@ -31,50 +32,49 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where `auto` looks."""
-    monkeypatch.setenv(tuning_cache_file.VARIABLE, str(tmp_path / "choices.json"))
+    """Path of the cache file that `auto` reads."""
+    monkeypatch.setenv(tuning_cache.VARIABLE, str(tmp_path / "choices.json"))
     return tmp_path / "choices.json"
 
 
 @pytest.fixture
 def model(write_model: Write) -> Path:
-    """`x`, in FP32 and FP16."""
+    """Path without precision of a model in FP32 and FP16."""
     write_model("x.fp16", precision="fp16")
     return write_model("x.fp32").with_name("x")
 
 
-def choice_for(model: Path, precision: Precision = "fp16") -> TunedSetup:
-    key = TuningKey.here({p: file.card for p, file in available_precisions(model).items()})
+def setup_for(model: Path, precision: Precision = "fp16") -> TunedSetup:
+    key = TuningKey.for_this_device(
+        {p: file.card for p, file in available_precisions(model).items()}
+    )
     measured = CandidateTiming("onnxruntime", precision, 1, "CPUExecutionProvider", 2.5, 0.5, 0.0)
     return TunedSetup(
         key, "onnxruntime", precision, 1, (measured, replace(measured, failure="slow", ratio=None))
     )
 
 
-def test_what_was_measured_is_taken_and_says_so(model: Path, file: Path) -> None:
-    save_tuned_setup(file, choice_for(model))
-    found = select_model(model)
-    assert (found.file.path, found.runtime, found.threads) == (
-        model.with_name("x.fp16.onnx"),
-        "onnxruntime",
-        1,
-    )
-    assert found.tuned and "--tune" in found.file.reason and str(file) in found.file.reason
-    assert read_tuned_setups(file) == (choice_for(model),)
+def test_select_model_with_stored_setup_uses_it(model: Path, file: Path) -> None:
+    save_tuned_setup(file, setup_for(model))
+    selected = select_model(model)
+    assert selected.file.path == model.with_name("x.fp16.onnx")
+    assert (selected.runtime, selected.threads, selected.tuned) == ("onnxruntime", 1, True)
+    assert "--tune" in selected.file.reason and str(file) in selected.file.reason
+    assert read_tuned_setups(file) == (setup_for(model),)
 
 
-def test_what_is_named_wins(model: Path, file: Path) -> None:
-    save_tuned_setup(file, choice_for(model))
+def test_select_model_with_explicit_arguments_ignores_stored_setup(model: Path, file: Path) -> None:
+    save_tuned_setup(file, setup_for(model))
     assert select_model(model, precision="fp32").file.card.precision == "fp32"
     assert select_model(model, threads=7).threads == 7
-    for named in (
+    for selected in (
         select_model(model, precision="fp32"),
         select_model(model, threads=7),
         select_model(model, runtime="onnxruntime"),
         select_model(model, provider="cpu"),
         select_model(model.with_name("x.fp32.onnx")),
     ):
-        assert not named.tuned
+        assert not selected.tuned
 
 
 CHANGES: Mapping[str, object] = {
@@ -89,31 +89,32 @@ CHANGES: Mapping[str, object] = {
 
 
 @pytest.mark.parametrize("changed", CHANGES)
-def test_another_model_cpu_or_version_is_the_rules(
+def test_select_model_with_setup_of_other_conditions_follows_the_rule(
     changed: str, model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    choice = choice_for(model)
-    save_tuned_setup(file, replace(choice, key=replace(choice.key, **{changed: CHANGES[changed]})))  # type: ignore[arg-type]
-    found = select_model(model)
-    assert not found.tuned
-    assert (found.runtime, found.threads) == (resolve_runtime("auto"), cpu.usable_cores())
+    setup = setup_for(model)
+    other_key = replace(setup.key, **{changed: CHANGES[changed]})
+    save_tuned_setup(file, replace(setup, key=other_key))
+    selected = select_model(model)
+    assert not selected.tuned
+    assert (selected.runtime, selected.threads) == (resolve_runtime("auto"), cpu.usable_cores())
     assert not caplog.records
 
 
-def test_a_runtime_that_is_gone_is_passed_over(
+def test_select_model_ignores_setup_of_missing_runtime(
     model: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_tuned_setup(file, replace(choice_for(model), runtime="openvino"))
+    save_tuned_setup(file, replace(setup_for(model), runtime="openvino"))
     monkeypatch.setattr(tuning_cache, "installed_runtimes", lambda: ("onnxruntime",))
     assert not select_model(model).tuned
 
 
-def test_other_models_stay_and_the_same_is_replaced(model: Path, file: Path) -> None:
-    mine = choice_for(model)
+def test_save_tuned_setup_replaces_same_model_and_keeps_others(model: Path, file: Path) -> None:
+    mine = setup_for(model)
     other = replace(mine, key=replace(mine.key, checkpoint_sha256="00" * 32))
     old = replace(mine, key=replace(mine.key, versions={"edgeseg": "0"}), precision="fp32")
-    for each in (old, other, mine):
-        save_tuned_setup(file, each)
+    for setup in (old, other, mine):
+        save_tuned_setup(file, setup)
     assert read_tuned_setups(file) == (other, mine)
 
 
@@ -129,26 +130,26 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("data", DAMAGED)
-def test_a_damaged_file_is_told_of_in_one_line_and_stops_nothing(
+def test_select_model_with_damaged_cache_warns_once_and_continues(
     data: bytes, model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file.write_bytes(data)
     assert not select_model(model).tuned
     (record,) = caplog.records
     assert str(file) in record.getMessage() and "\n" not in record.getMessage()
-    with pytest.raises(SystemSetupError, match="delete it, or name another"):
-        save_tuned_setup(file, choice_for(model))
+    with pytest.raises(SystemSetupError, match=r"choices\.json"):
+        save_tuned_setup(file, setup_for(model))
     assert file.read_bytes() == data
 
 
-def test_a_folder_or_a_file_that_is_missing_stops_nothing(
+def test_select_model_with_missing_or_unreadable_cache_continues(
     model: Path, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not select_model(model).tuned
     assert not caplog.records
     file.mkdir()
     assert not select_model(model).tuned
-    assert "cannot be read" in caplog.records[0].getMessage()
+    assert str(file) in caplog.records[0].getMessage()
 
 
 json_values = st.recursive(
@@ -162,36 +163,37 @@ json_values = st.recursive(
 
 
 @given(json_values, st.sampled_from(["key", "runtime", "precision", "threads", "measured"]))
-def test_whatever_stands_there_is_read_or_refused(
+def test_read_tuned_setups_with_any_value_returns_or_raises_one_line(
     tmp_path_factory: pytest.TempPathFactory, value: object, at: str
 ) -> None:
     file = tmp_path_factory.mktemp("choices") / "choices.json"
     key = TuningKey("ab", 128, ("fp32",), "cpu", ("avx2",), 2, {"edgeseg": "1"})
-    entry = TunedSetup(key, "onnxruntime", "fp32", 1).to_dict() | {at: value}
-    file.write_text(json.dumps({"schema": tuning_cache.SCHEMA, "choices": [entry]}))
+    setup = TunedSetup(key, "onnxruntime", "fp32", 1)
+    entry = msgspec.to_builtins(setup) | {at: value}
+    file.write_text(json.dumps({"schema": "edgeseg/choices/1", "choices": [entry]}))
     try:
         read_tuned_setups(file)
     except SystemSetupError as error:
         assert "\n" not in str(error)
 
 
-def test_the_usual_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(tuning_cache_file.VARIABLE, "")
-    assert tuning_cache_file.cache_path() is None
-    monkeypatch.delenv(tuning_cache_file.VARIABLE)
+def test_cache_path_follows_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(tuning_cache.VARIABLE, "")
+    assert tuning_cache.cache_path() is None
+    monkeypatch.delenv(tuning_cache.VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
-    assert tuning_cache_file.cache_path() == tmp_path / ".config/edgeseg/choices.json"
+    assert tuning_cache.cache_path() == tmp_path / ".config/edgeseg/choices.json"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    assert tuning_cache_file.cache_path() == tmp_path / "settings/edgeseg/choices.json"
+    assert tuning_cache.cache_path() == tmp_path / "settings/edgeseg/choices.json"
 
 
-def test_without_a_file_nothing_more_is_read(
+def test_select_model_without_cache_reads_nothing_else(
     model: Path, monkeypatch: pytest.MonkeyPatch, file: Path
 ) -> None:
-    def refuse(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(selection, "available_precisions", refuse)
+    monkeypatch.setattr(tuning_cache, "find_tuned_setup", fail)
     assert not select_model(model).tuned
     assert not file.exists()

@@ -1,4 +1,4 @@
-"""What a model file says of itself, and that no file, however made, brings up more than a refusal."""
+"""ModelCard and the reading of model files: any file gives a card or one ModelError."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeseg.models.card import Licence, ModelCard, read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 
 AsFile = Callable[[Mapping[str, str]], bytes]
-ON_ONE_FOLDER = settings(
+SHARED_FOLDER = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
@@ -41,8 +41,8 @@ CARDS = st.builds(
 )
 
 
-def card_or_refusal(file: Path) -> ModelCard | None:
-    """The card, or None where the file was refused in one line that names it; anything else fails the test."""
+def read_or_reject(file: Path) -> ModelCard | None:
+    """Return the card; None if the file was rejected in one line that names it."""
     try:
         return read_card(file)
     except ModelError as error:
@@ -53,20 +53,20 @@ def card_or_refusal(file: Path) -> ModelCard | None:
 
 
 @given(CARDS)
-def test_card_survives_its_metadata(card: ModelCard) -> None:
+def test_card_after_round_trip_through_metadata_is_equal(card: ModelCard) -> None:
     entries = card.to_metadata()
     assert all(key.startswith("edgeseg.") for key in entries)
     assert ModelCard.from_metadata(entries, "x.onnx") == card
 
 
-def test_card_is_read_as_onnx_runtime_reads_it(tiny_model: Path) -> None:
+def test_read_card_equals_metadata_in_onnx_runtime(tiny_model: Path) -> None:
     session = onnxruntime.InferenceSession(str(tiny_model), providers=["CPUExecutionProvider"])
     entries = session.get_modelmeta().custom_metadata_map
     assert read_card(tiny_model) == ModelCard.from_metadata(entries, "x.onnx")
     assert read_card(tiny_model).preprocessing == preprocessing_preset("edge", 128)
 
 
-def test_text_is_stored_as_it_is_and_the_rest_as_json(card: ModelCard) -> None:
+def test_to_metadata_stores_text_as_is_and_values_as_json(card: ModelCard) -> None:
     entries = card.to_metadata()
     assert entries["edgeseg.name"] == "tiny"
     assert entries["edgeseg.precision"] == "fp32"
@@ -74,7 +74,7 @@ def test_text_is_stored_as_it_is_and_the_rest_as_json(card: ModelCard) -> None:
     assert json.loads(entries["edgeseg.training_data"])[0]["photographs"] == 3
 
 
-def test_other_programs_entries_do_not_mix_in(card: ModelCard) -> None:
+def test_from_metadata_ignores_keys_without_prefix(card: ModelCard) -> None:
     foreign = {"name": "theirs", "precision": "theirs", "stride": "32"}
     entries = card.to_metadata()
     assert ModelCard.from_metadata(foreign | entries, "x.onnx") == card
@@ -84,7 +84,7 @@ def test_other_programs_entries_do_not_mix_in(card: ModelCard) -> None:
 @pytest.mark.parametrize(
     "missing", ["preprocessing", "threshold", "checkpoint_sha256", "training_data", "gmac"]
 )
-def test_a_missing_entry_is_named(card: ModelCard, missing: str) -> None:
+def test_from_metadata_with_missing_entry_names_it(card: ModelCard, missing: str) -> None:
     entries = card.to_metadata()
     del entries[f"edgeseg.{missing}"]
     with pytest.raises(ModelError, match=rf"^x\.onnx: .*{missing}"):
@@ -125,12 +125,12 @@ def test_a_missing_entry_is_named(card: ModelCard, missing: str) -> None:
         ("format", "2" * 5000),
     ],
 )
-def test_nonsense_is_refused(
+def test_read_card_with_invalid_entry_is_rejected(
     tmp_path: Path, card: ModelCard, as_file: AsFile, key: str, value: str
 ) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(as_file(card.to_metadata() | {f"edgeseg.{key}": value}))
-    assert card_or_refusal(file) is None
+    assert read_or_reject(file) is None
 
 
 @settings(max_examples=60)
@@ -150,7 +150,9 @@ def test_nonsense_is_refused(
         min_size=1,
     )
 )
-def test_any_entries_give_a_card_or_a_refusal(changes: dict[str, str]) -> None:
+def test_from_metadata_with_any_entries_returns_card_or_raises_model_error(
+    changes: dict[str, str],
+) -> None:
     entries = (
         ModelCard("a", "b", 1, 1, "fp32", "c", preprocessing_preset("edge"), 0.5, ()).to_metadata()
         | changes
@@ -163,26 +165,26 @@ def test_any_entries_give_a_card_or_a_refusal(changes: dict[str, str]) -> None:
         assert ModelCard.from_metadata(card.to_metadata(), "x.onnx") == card
 
 
-def test_a_file_cut_short_anywhere_is_refused(
+def test_read_card_of_truncated_file_is_rejected(
     tmp_path: Path, card: ModelCard, as_file: AsFile
 ) -> None:
     data, file = as_file(card.to_metadata()), tmp_path / "x.onnx"
     for length in range(0, len(data), 3):
         file.write_bytes(data[:length])
-        assert card_or_refusal(file) is None, length
+        assert read_or_reject(file) is None, length
 
 
-def test_a_real_model_cut_short_is_refused_as_such(tiny_model: Path, tmp_path: Path) -> None:
+def test_read_card_of_truncated_model_reports_truncation(tiny_model: Path, tmp_path: Path) -> None:
     data, file = tiny_model.read_bytes(), tmp_path / "x.onnx"
     for share in (0.1, 0.5, 0.9):
         file.write_bytes(data[: int(share * len(data))])
-        with pytest.raises(ModelError, match="cut short"):
+        with pytest.raises(ModelError, match="truncated"):
             read_card(file)
 
 
-@ON_ONE_FOLDER
+@SHARED_FOLDER
 @given(data=st.data())
-def test_a_changed_file_gives_a_card_or_a_refusal(
+def test_read_card_of_damaged_file_returns_card_or_raises_model_error(
     data: st.DataObject, tmp_path: Path, card: ModelCard, as_file: AsFile
 ) -> None:
     content, file = bytearray(as_file(card.to_metadata())), tmp_path / "x.onnx"
@@ -191,15 +193,15 @@ def test_a_changed_file_gives_a_card_or_a_refusal(
         gone = data.draw(st.sampled_from([0, 1, 1, 1, 30]))
         content[at : at + gone] = data.draw(st.binary(max_size=3))
     file.write_bytes(content)
-    card_or_refusal(file)
+    read_or_reject(file)
 
 
-@ON_ONE_FOLDER
+@SHARED_FOLDER
 @given(content=st.binary(max_size=200))
-def test_any_bytes_give_a_card_or_a_refusal(tmp_path: Path, content: bytes) -> None:
+def test_read_card_of_random_bytes_raises_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(content)
-    assert card_or_refusal(file) is None
+    assert read_or_reject(file) is None
 
 
 @pytest.mark.parametrize(
@@ -229,19 +231,19 @@ def test_any_bytes_give_a_card_or_a_refusal(tmp_path: Path, content: bytes) -> N
         "inner fields",
     ],
 )
-def test_made_up_files_are_refused_cheaply(tmp_path: Path, content: bytes) -> None:
+def test_read_card_of_hostile_file_raises_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(content)
-    assert card_or_refusal(file) is None
+    assert read_or_reject(file) is None
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    assert card_or_refusal(tmp_path / "none.onnx") is None
-    assert card_or_refusal(tmp_path) is None
-    assert card_or_refusal(tmp_path / ("x" * 5000)) is None
+def test_read_card_without_file_raises_model_error(tmp_path: Path) -> None:
+    assert read_or_reject(tmp_path / "none.onnx") is None
+    assert read_or_reject(tmp_path) is None
+    assert read_or_reject(tmp_path / ("x" * 5000)) is None
 
 
-def test_dynamic_size_has_no_gmac(card: ModelCard) -> None:
+def test_card_with_dynamic_size_stores_null_gmac(card: ModelCard) -> None:
     dynamic = card._replace(gmac=None)
     assert dynamic.to_metadata()["edgeseg.gmac"] == "null"
     assert ModelCard.from_metadata(dynamic.to_metadata(), "x.onnx").gmac is None

@@ -1,3 +1,5 @@
+"""`edgeseg info`: the metadata of a model file as table and JSON."""
+
 from __future__ import annotations
 
 import json
@@ -8,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.errors import ModelError
-from edgeseg.models import MODEL_FOLDER, SHIPPED_MODELS, catalog
+from edgeseg.models import catalog
 from edgeseg.models.card import Licence, ModelCard, read_card
+from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.preprocessing.config import preprocessing_preset
 
 CARD = ModelCard(
@@ -33,7 +35,7 @@ Save = Callable[[Mapping[str, str], str], Path]
 
 @pytest.fixture
 def save(tmp_path: Path, as_file: Callable[[Mapping[str, str]], bytes]) -> Save:
-    """Metadata and a name -> a model file without a network: `info` does not look at that."""
+    """Writes a model file that has only metadata."""
 
     def write(metadata: Mapping[str, str], name: str) -> Path:
         file = tmp_path / name
@@ -47,15 +49,15 @@ def _info(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, ["info", *map(str, arguments)])
 
 
-def test_the_card_is_shown(save: Save) -> None:
+def test_info_shows_the_card(save: Save) -> None:
     file = save(CARD.to_metadata(), "eye.fp16.onnx")
     result = _info(file)
     assert (result.exit_code, result.stderr) == (0, "")
-    told = " ".join(result.stdout.split())
+    text = " ".join(result.stdout.split())
     for part in (
         "architecture tiny",
         "1,234,567",
-        "1.25 for one photograph",
+        "1.25 per image",
         "fp16 (computes in float16)",
         "64x64",
         "contrast = clahe",
@@ -65,13 +67,13 @@ def test_the_card_is_shown(save: Save) -> None:
         "drive/test/native: 0.791",
         "ab" * 32,
     ):
-        assert part in told
+        assert part in text
 
 
-def test_json_holds_the_whole_card(save: Save) -> None:
+def test_info_json_contains_the_whole_card(save: Save) -> None:
     file = save(CARD.to_metadata(), "eye.fp16.onnx")
-    told = json.loads(_info(file, "--json").stdout)
-    assert told == {
+    values = json.loads(_info(file, "--json").stdout)
+    assert values == {
         "file": str(file),
         "file_bytes": file.stat().st_size,
         "name": "eye",
@@ -91,36 +93,40 @@ def test_json_holds_the_whole_card(save: Save) -> None:
     }
 
 
-def test_a_dynamic_size_has_no_cost(save: Save) -> None:
+def test_info_of_dynamic_size_has_no_gmac(save: Save) -> None:
     file = save(CARD._replace(gmac=None).to_metadata(), "eye.fp16.onnx")
     assert json.loads(_info(file, "--json").stdout)["gmac"] is None
     assert "depends on" in _info(file).stdout
 
 
-def test_an_exported_model_tells_about_itself(tiny_model: Path) -> None:
-    told = json.loads(_info(tiny_model, "--json").stdout)
-    assert (told["name"], told["precision"], told["preprocessing"]["size"]) == ("tiny", "fp32", 128)
+def test_info_reads_an_exported_model(tiny_model: Path) -> None:
+    values = json.loads(_info(tiny_model, "--json").stdout)
+    assert (values["name"], values["precision"], values["preprocessing"]["size"]) == (
+        "tiny",
+        "fp32",
+        128,
+    )
 
 
-def test_a_shipped_name_tells_which_file_would_be_taken(
+def test_info_of_shipped_name_shows_the_selected_file(
     tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(CARD._replace(precision="fp32").to_metadata(), "eye.fp32.onnx")
     monkeypatch.setattr(catalog, "MODEL_FOLDER", tmp_path)
     monkeypatch.setattr(catalog, "SHIPPED_MODELS", {"default": "eye"})
-    told = json.loads(_info("default", "--json").stdout)
-    assert told["file"] == str(tmp_path / "eye.fp32.onnx")
+    values = json.loads(_info("default", "--json").stdout)
+    assert values["file"] == str(tmp_path / "eye.fp32.onnx")
 
 
 @pytest.mark.skipif(not any(MODEL_FOLDER.glob("*.onnx")), reason="no model is shipped yet")
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
-def test_every_shipped_model_says_what_it_carries(name: str) -> None:
-    told = json.loads(_info(name, "--json").stdout)
-    assert told["training_data"]
-    assert all(data["licence"] for data in told["training_data"])
+def test_info_of_shipped_models_lists_training_data_with_licences(name: str) -> None:
+    values = json.loads(_info(name, "--json").stdout)
+    assert values["training_data"]
+    assert all(data["licence"] for data in values["training_data"])
 
 
-def test_a_models_text_is_no_command_for_the_terminal(save: Save) -> None:
+def test_info_prints_no_control_characters(save: Save) -> None:
     hostile = CARD._replace(
         name="\x1b]0;owned\x07", training_data=(Licence("\x9b2J", 1, "\r\nline"),)
     )
@@ -128,7 +134,7 @@ def test_a_models_text_is_no_command_for_the_terminal(save: Save) -> None:
     assert not set(result.output) & set("\x1b\x07\x9b\r")
 
 
-def test_a_models_text_is_no_markup(save: Save) -> None:
+def test_info_prints_markup_literally(save: Save) -> None:
     result = _info(save(CARD._replace(name="[red]eye[/nosuch]").to_metadata(), "eye.fp16.onnx"))
     assert result.exit_code == 0
     assert "[red]eye[/nosuch]" in result.stdout
@@ -155,7 +161,7 @@ def test_a_models_text_is_no_markup(save: Save) -> None:
         ("format", "2"),
     ],
 )
-def test_a_card_that_makes_no_sense_is_refused(save: Save, key: str, value: str) -> None:
+def test_info_of_invalid_metadata_exits_with_6(save: Save, key: str, value: str) -> None:
     file = save(CARD.to_metadata() | {f"edgeseg.{key}": value}, "eye.fp16.onnx")
     for arguments in ([file], [file, "--json"]):
         result = _info(*arguments)
@@ -168,7 +174,7 @@ def test_a_card_that_makes_no_sense_is_refused(save: Save, key: str, value: str)
 @pytest.mark.parametrize(
     "missing", ["name", "threshold", "preprocessing", "evidence", "training_data"]
 )
-def test_a_card_that_lacks_an_entry_is_refused(save: Save, missing: str) -> None:
+def test_info_of_missing_entry_names_it_and_exits_with_6(save: Save, missing: str) -> None:
     metadata = CARD.to_metadata()
     del metadata[f"edgeseg.{missing}"]
     result = _info(save(metadata, "eye.fp16.onnx"))
@@ -186,7 +192,7 @@ def test_a_card_that_lacks_an_entry_is_refused(save: Save, missing: str) -> None
         b"\x3a\xff\xff\xff\xff\xff\x7f",
     ],
 )
-def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_info_of_other_content_exits_with_6(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "eye.onnx"
     file.write_bytes(content)
     result = _info(file)
@@ -194,43 +200,21 @@ def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes) -> None:
     assert str(file) in result.stderr
 
 
-def test_a_file_that_was_cut_off_says_so(tmp_path: Path, save: Save) -> None:
+def test_info_of_truncated_file_reports_truncation(tmp_path: Path, save: Save) -> None:
     file = save(CARD.to_metadata(), "eye.fp16.onnx")
     for length in (200, file.stat().st_size - 10):
         cut = tmp_path / "cut.onnx"
         cut.write_bytes(file.read_bytes()[:length])
         result = _info(cut)
         assert result.exit_code == 6
-        assert "cut short" in result.stderr
+        assert "truncated" in result.stderr
 
 
-def test_no_such_model_names_what_there_is() -> None:
+def test_info_of_unknown_name_lists_shipped_models() -> None:
     result = _info("nosuch")
     assert result.exit_code == 6
     assert "default" in result.stderr
 
 
-# How a model is called and chosen
-
-
-def test_a_file_without_its_precision_in_the_name_serves_that_precision_only(save: Save) -> None:
-    file = save(CARD.to_metadata(), "eye.onnx")
-    assert catalog.resolve_model(file, "fp16", ()).path == file
-    with pytest.raises(ModelError, match="is fp16, not int8"):
-        catalog.resolve_model(file, "int8", ())
-
-
-@pytest.mark.parametrize(
-    ("file", "name"), [("eye.fp16.onnx", "eye"), ("eye.onnx", "eye"), ("v1.2.int8.onnx", "v1.2")]
-)
-def test_a_models_name_in_reports_is_its_files(tmp_path: Path, file: str, name: str) -> None:
-    assert catalog.ModelFile(tmp_path / file, CARD, "").name == name
-
-
-def test_a_shipped_models_name_in_reports_is_what_users_call_it() -> None:
-    for name, stem in SHIPPED_MODELS.items():
-        assert catalog.ModelFile(MODEL_FOLDER / f"{stem}.fp32.onnx", CARD, "").name == name
-
-
-def test_the_card_survives_its_file(save: Save) -> None:
+def test_read_card_returns_the_stored_card(save: Save) -> None:
     assert read_card(save(CARD.to_metadata(), "eye.fp16.onnx")) == CARD

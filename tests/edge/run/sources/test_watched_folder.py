@@ -1,0 +1,104 @@
+"""A watched folder yields photographs once they are completely written."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.photo import encode_png
+from edgeseg.run.sources.watched_folder import WatchedFolder
+from edgeseg.system.signals import StopRequest
+
+EYE = np.full((48, 64, 3), 90, np.uint8)
+JPEG = bytes(cv2.imencode(".jpg", EYE)[1])
+
+
+def watch_folder(folder: Path, messages: list[str], patience_s: float = 30.0) -> WatchedFolder:
+    return WatchedFolder(
+        folder, folder / "out", messages.append, poll_s=0.01, patience_s=patience_s
+    )
+
+
+def run_steps(stop: StopRequest, *steps: Callable[[], object]) -> None:
+    """Run the steps with several polls between them, then stop."""
+    for step in steps:
+        StopRequest().pause(0.15)
+        step()
+    StopRequest().pause(0.15)
+    stop.ask()
+
+
+def watch_during_steps(
+    folder: Path, *steps: Callable[[], object], patience_s: float = 30.0
+) -> list[str]:
+    """Return the names of the frames, then the messages."""
+    stop = StopRequest()
+    messages: list[str] = []
+    thread = threading.Thread(target=run_steps, args=(stop, *steps))
+    thread.start()
+    frames = watch_folder(folder, messages, patience_s).frames(stop)
+    names = [Path(frame.name).name for frame in frames]
+    thread.join()
+    return [*names, *messages]
+
+
+def test_watched_folder_waits_for_incomplete_files(tmp_path: Path) -> None:
+    files = {
+        "a.png": encode_png(EYE),
+        "b.jpg": JPEG,
+        "c.png.gz": gzip.compress(encode_png(EYE)),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+    assert watch_during_steps(tmp_path) == []
+    steps = [partial((tmp_path / name).write_bytes, data) for name, data in files.items()]
+    assert watch_during_steps(tmp_path, *steps) == list(files)
+
+
+def test_watched_folder_yields_incomplete_file_once_after_patience(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(EYE)[:-20])
+    assert watch_during_steps(tmp_path, patience_s=0.05) == ["a.png"]
+
+
+def test_watched_folder_skips_results_and_hidden_files(tmp_path: Path) -> None:
+    for name in ("a.png", "a_vessels.png", ".b.png"):
+        (tmp_path / name).write_bytes(encode_png(EYE))
+    assert watch_during_steps(tmp_path) == ["a.png"]
+
+
+def test_watched_folder_yields_only_changed_photograph_again(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(encode_png(EYE))
+    change = partial((tmp_path / "a.png").write_bytes, encode_png(EYE + 9))
+    assert watch_during_steps(tmp_path, change) == ["a.png", "b.png", "a.png"]
+
+
+def test_watched_folder_rejects_second_photograph_of_same_result(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode_png(EYE))
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+    frames = watch_folder(tmp_path, []).frames(StopRequest())
+    first = next(frames)
+    second = next(frames)
+    first.load()
+    with pytest.raises(PhotoError, match=r"a\.png: .*a\.jpg") as caught:
+        second.load()
+    assert caught.value.code == "name_collision"
+
+
+def test_watched_folder_waits_when_folder_disappears(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    moved = tmp_path / "moved"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(encode_png(EYE))
+    steps = (lambda: folder.rename(moved), lambda: moved.rename(folder))
+    name, message = watch_during_steps(folder, *steps)
+    assert name == "a.png"
+    assert str(folder) in message

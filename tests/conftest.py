@@ -1,4 +1,4 @@
-"""Where the tests' photographs come from (real ones through EDGESEG_DATA, else drawn ones), and model files."""
+"""Data and model files for all tests: real photographs (EDGESEG_DATA) and small networks."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_pres
 
 TINY_SIZE = 128
 
-# What the person at this machine once tuned must not choose for the tests; nor for the programs that they start.
+# Tests and the programs that they start ignore the tuning cache of this computer.
 os.environ["EDGESEG_CHOICES"] = ""
 
-# No test measures time: it would fail on a busy board.
+# No test measures time: it would fail on a busy computer.
 settings.register_profile("edgeseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("edgeseg")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--all-photographs",
-        action="store_true",
-        help="check every photograph where a few stand for all",
+        "--all-photographs", action="store_true", help="Check every photograph instead of a sample."
     )
 
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """Folder that holds DRIVE/, STARE/, CHASEDB1/, HRF/ and FIVES/ in their published layouts."""
+    """Folder with DRIVE/, STARE/, CHASEDB1/, HRF/ and FIVES/ in their published layouts."""
     root = os.environ.get("EDGESEG_DATA")
     if not root:
-        pytest.skip("EDGESEG_DATA is not set: real photographs are not at hand")
+        pytest.skip("EDGESEG_DATA is not set: no real photographs")
     return Path(root)
 
 
@@ -42,12 +40,12 @@ def data_root() -> Path:
 def make_model(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, PreprocessingConfig], Path]:
-    """Writes `NAME.fp32.onnx`: the smallest member of the family, fed as asked, weights from a fixed seed.
+    """Function that writes `NAME.fp32.onnx`: the smallest network with random weights, fixed seed.
 
-    Its vessels mean nothing, but every pixel has a probability, some above 0.5 and some below.
+    Its vessels have no meaning, but some probabilities are above 0.5 and some below.
     """
-    torch = pytest.importorskip("torch", reason="making a model file needs torch (extra 'export')")
-    pytest.importorskip("onnx", reason="making a model file needs onnx (extra 'export')")
+    torch = pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
+    pytest.importorskip("onnx", reason="creating a model needs onnx (extra 'export')")
     from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.publish import add_card
@@ -55,22 +53,27 @@ def make_model(
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network
 
-    def make(name: str, how: PreprocessingConfig) -> Path:
+    def write(name: str, config: PreprocessingConfig) -> Path:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             network = build_network(architecture_by_name("tiny")).eval()
-        size, evidence = WorkingSize("default", how.size, 0.5), {"default": {"synthetic": 0.25}}
-        data = (TrainingData("synthetic", 1, "drawn by this project (Apache-2.0)"),)
-        trained = Checkpoint(
-            architecture_by_name("tiny"), network.state_dict(), how, (size,), data, evidence
+        size = WorkingSize("default", config.size, 0.5)
+        checkpoint = Checkpoint(
+            architecture_by_name("tiny"),
+            network.state_dict(),
+            config,
+            (size,),
+            (TrainingData("synthetic", 1, "drawn by this project (Apache-2.0)"),),
+            {"default": {"synthetic": 0.25}},
         )
-        # Without onnxsim and the checks of `edgeseg convert`, which have tests of their own: a second, not ten.
-        model = trace_to_onnx(PhotoToProbability(network, how), how.size)
+        # onnxsim and the checks of `edgeseg convert` are left out: one second instead of ten.
+        model = trace_to_onnx(PhotoToProbability(network, config), config.size)
+        card = make_card(of_checkpoint(checkpoint), size, name, "0" * 64)
         file = tmp_path_factory.mktemp("models") / f"{name}.fp32.onnx"
-        file.write_bytes(add_card(model, make_card(of_checkpoint(trained), size, name, "0" * 64)))
+        file.write_bytes(add_card(model, card))
         return file
 
-    return make
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the README's two commands say where they cannot work; that they do work, `.ci/run` shows."""
+"""Error messages of the README's two `make` commands. `.ci/run` shows that the commands work."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_missing_venv_gets_the_line_that_installs_it(target: str, tmp_path: Path) -> None:
-    # Debian's Python without the package python3-venv lacks exactly this module.
+def test_make_without_venv_names_the_package_to_install(target: str, tmp_path: Path) -> None:
+    # Debian's Python lacks this module until the package python3-venv is installed.
     (tmp_path / "ensurepip.py").write_text("raise ImportError('No module named ensurepip')")
-    done = _make(target, tmp_path)
+    done = run_make(target, tmp_path)
     assert done.returncode != 0
-    assert f"sudo apt-get install -y python3.{sys.version_info.minor}-venv" in done.stderr
+    assert f"apt-get install -y python3.{sys.version_info.minor}-venv" in done.stderr
 
 
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_an_old_python_is_told(target: str, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nsys.version_info = (3, 9, 2, 'final', 0)\n"
-    )
-    done = _make(target, tmp_path)
+def test_make_with_old_python_names_the_required_version(target: str, tmp_path: Path) -> None:
+    old_version = "import sys\nsys.version_info = (3, 9, 2, 'final', 0)\n"
+    (tmp_path / "sitecustomize.py").write_text(old_version)
+    done = run_make(target, tmp_path)
     assert done.returncode != 0
-    assert "needs Python 3.10 or newer" in done.stderr
+    assert "3.10" in done.stderr
     assert f"make {target} PYTHON=" in done.stderr
 
 
-def _make(target: str, pythonpath: Path) -> subprocess.CompletedProcess[str]:
-    """Run `make TARGET` with modules that the Python it finds prefers to its own."""
-    # These tests may themselves run under make, whose variables reach down.
+def run_make(target: str, pythonpath: Path) -> subprocess.CompletedProcess[str]:
+    """Run `make TARGET` with a folder of modules that replace Python's own."""
+    # These tests may run under make, whose variables must not reach the inner make.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment["PYTHONPATH"] = str(pythonpath)
     command = ["make", target, f"PYTHON={sys.executable}"]

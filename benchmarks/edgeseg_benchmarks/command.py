@@ -146,8 +146,10 @@ def bench(
     if every and threads is not None and len(threads) > 1:
         raise UsageError("--all: supports a single number of threads. Give --threads one number.")
     precisions: list[Precision] = ["fp32"]
-    precisions += ["fp16", "fp16w"] if fp16 else []
-    precisions += ["int8"] if int8 else []
+    if fp16:
+        precisions += ["fp16", "fp16w"]
+    if int8:
+        precisions.append("int8")
     options = BenchOptions(
         models=tuple(dict.fromkeys(("default", *models))),
         precisions=tuple(precisions),

@@ -109,17 +109,18 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     default = _resolve(model, "auto")
     if isinstance(default, ModelFile):
         name, named = default.name, default.card.precision
-    precisions = get_args(Precision) if options.every else options.precisions
-    if model.endswith(".onnx") and named is not None:
-        precisions = (named, *precisions)
-    else:
+    requested = get_args(Precision) if options.every else options.precisions
+    if not model.endswith(".onnx"):
         named = None
+    precisions = requested if named is None else (named, *requested)
     files = {}
     for precision in dict.fromkeys(precisions):
         files[precision] = _resolve(model, "auto" if precision == named else precision)
-    cards = {p: file.card for p, file in files.items() if isinstance(file, ModelFile)}
-    halves = {p: card for p, card in cards.items() if p in ("fp16", "fp16w")}
-    best = choose_precision(halves, cpu.cpu_features())[0] if halves else None
+    resolved = {p: file.card for p, file in files.items() if isinstance(file, ModelFile)}
+    halves = {p: card for p, card in resolved.items() if p in ("fp16", "fp16w")}
+    best = None
+    if halves and "fp16" in requested:
+        best = choose_precision(halves, cpu.cpu_features())[0]
     for precision, file in files.items():
         key = RowKey(name, precision, DEFAULT_RUNTIME, 0)
         if isinstance(file, ModelFile):

@@ -55,7 +55,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
             for spec in specs:
                 show(f"loading {spec.key}")
                 rows.append(RowRunner(spec, photograph, options))
-            time_rounds(rows, show)
+            rounds = time_rounds(rows, show)
             _finish_rows(rows, show)
         finally:
             for row in rows:
@@ -69,7 +69,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
         rows=results,
         photographs=f"a synthetic photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels "
         f"(PNG, seed {SEED})",
-        rounds=max(row.rounds for row in rows),
+        rounds=rounds,
         peak_gflops=peaks,
         warnings=(*device_warnings(device), *_late_warnings(device.throttling, threads)),
     )
@@ -101,14 +101,19 @@ def measure_peak(threads: int, timeout_s: float) -> float:
         process.close()
 
 
-def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> None:
-    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them."""
+def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
+    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them.
+
+    Returns:
+        Largest number of rounds of a row.
+    """
     rounds = max(row.rounds for row in rows)
     for number in range(rounds):
         show(f"round {number + 1} of {rounds}")
         for row in rows:
             if number < row.rounds:
                 row.attempt(row.time_round)
+    return rounds
 
 
 def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:

@@ -74,3 +74,12 @@ class SystemSetupError(EdgesegError):
     """Wrong data set layout, full disk, missing extra, unavailable runtime or provider."""
 
     exit_code = 7
+
+
+CUT_OFF = "the file is cut off. Copy it again from its source."
+DAMAGED = "the file is damaged. Copy it again from its source."
+SAVE_AS = "Save it as PNG with 8 bits per channel."
+
+
+class InvalidImageError(PhotoError):
+    """An image file cannot be decoded faithfully. The message does not name the file yet."""

@@ -1,4 +1,4 @@
-"""The network's probability -> back to the photograph's own size -> mask."""
+"""Network output to mask: resize to the photograph's own size, then threshold."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from edgeseg.imaging.arrays import Mask, Probability, is_large_image, row_bands
 from edgeseg.preprocessing.prepare import Placement
 
 
-def resize_to_photo(probability: Probability, placement: Placement, inside: Mask) -> Probability:
-    """Probability (size, size) -> (H, W) float32 at the photograph's own size, 0 outside the field of view.
-
-    Args:
-        probability: (size, size) float32, 0 to 1, as the network gave it.
-        placement: where the photograph's pixels were put.
-        inside: (H, W) uint8 {0, 255}, the field of view.
-    """
-    source = placement.source
-    frame: Probability = np.zeros(placement.frame, np.float32)
-    seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, part in _parts(probability, placement, ResizeBuffer()):
-        np.copyto(found[rows], part, where=seen[rows] != 0)
-    return frame
-
-
 class ResizeBuffer:
-    """Memory in which one photograph's probability makes room for the next one's.
+    """Reusable memory for the resized probability.
 
-    Fresh memory is given page by page when it is first written to, which takes longer than the arithmetic.
+    The operating system hands out new memory page by page at the first write, which takes longer
+    than the computation.
     """
 
     def __init__(self) -> None:
         self._pixels = np.empty(0, np.float32)
 
-    def of(self, width: int, height: int) -> Probability:
-        """(height, width) float32 that holds anything, until it is asked for again."""
+    def reserve(self, width: int, height: int) -> Probability:
+        """Return (height, width) float32 with any content, valid until the next call."""
         if self._pixels.size < width * height:
             self._pixels = np.empty(width * height, np.float32)
         return self._pixels[: width * height].reshape(height, width)
+
+
+def resize_to_photo(probability: Probability, placement: Placement, inside: Mask) -> Probability:
+    """Resize the network output to the photograph's own size.
+
+    Args:
+        probability: (size, size) float32, 0 to 1, network output.
+        placement: mapping between the photograph and the network input.
+        inside: (H, W) uint8 {0, 255}, field of view.
+
+    Returns:
+        (H, W) float32, 0 to 1; 0 outside the field of view.
+    """
+    source = placement.source
+    resized: Probability = np.zeros(placement.frame, np.float32)
+    crop, inside_crop = resized[source.rows, source.columns], inside[source.rows, source.columns]
+    for rows, part in _resize_in_bands(probability, placement, ResizeBuffer()):
+        np.copyto(crop[rows], part, where=inside_crop[rows] != 0)
+    return resized
 
 
 def threshold_at_photo_size(
@@ -48,47 +52,51 @@ def threshold_at_photo_size(
     placement: Placement,
     inside: Mask,
     threshold: float,
-    scratch: ResizeBuffer | None = None,
+    buffer: ResizeBuffer | None = None,
 ) -> Mask:
-    """Probability (size, size) -> (H, W) uint8 {0, 255}: 255 where `resize_to_photo` is at least `threshold`.
+    """Resize the network output to the photograph's own size and threshold it.
 
-    Bit for bit `resize_to_photo(...) >= threshold` inside the field of view; the probability of a large photograph is never
-    whole.
+    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, but never holds
+    the whole probability of a large photograph in memory.
 
     Args:
-        probability: (size, size) float32, 0 to 1, as the network gave it.
-        placement: where the photograph's pixels were put.
-        inside: (H, W) uint8 {0, 255}, the field of view.
-        threshold: probability from which a pixel is vessel.
-        scratch: to compute in; it changes nothing but the time.
+        probability: (size, size) float32, 0 to 1, network output.
+        placement: mapping between the photograph and the network input.
+        inside: (H, W) uint8 {0, 255}, field of view.
+        threshold: vessel probability threshold.
+        buffer: memory to reuse between photographs, for speed only.
+
+    Returns:
+        (H, W) uint8 {0, 255}.
     """
-    source, least = placement.source, np.float32(threshold)
-    frame: Mask = np.zeros(placement.frame, np.uint8)
-    seen, found = inside[source.rows, source.columns], frame[source.rows, source.columns]
-    for rows, part in _parts(probability, placement, scratch or ResizeBuffer()):
-        cv2.copyTo(seen[rows], (part >= least).view(np.uint8), found[rows])
-    return frame
+    source = placement.source
+    mask: Mask = np.zeros(placement.frame, np.uint8)
+    crop, inside_crop = mask[source.rows, source.columns], inside[source.rows, source.columns]
+    for rows, part in _resize_in_bands(probability, placement, buffer or ResizeBuffer()):
+        vessels = (part >= np.float32(threshold)).view(np.uint8)
+        cv2.copyTo(inside_crop[rows], vessels, crop[rows])
+    return mask
 
 
-def _parts(
-    probability: Probability, placement: Placement, scratch: ResizeBuffer
+def _resize_in_bands(
+    probability: Probability, placement: Placement, buffer: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
-    """Rows of the source and their probability: all at once, or a band at a time and only that in memory.
+    """Yield rows of the source and their probability: all rows at once, or bands of a large image.
 
-    Bands go down first, then across, in which rows know nothing of each other; all at once is quicker.
+    Bands are cut after resizing vertically, as horizontal resizing treats every row separately.
+    Resizing all rows at once is faster.
     """
     width, height = placement.source.width, placement.source.height
-    part = np.ascontiguousarray(
-        probability[placement.target.rows, placement.target.columns], np.float32
-    )
+    target = placement.target
+    part = np.ascontiguousarray(probability[target.rows, target.columns], np.float32)
     if not is_large_image((height, width)):
-        yield slice(0, height), _resized(part, scratch.of(width, height))
+        yield slice(0, height), _resize_into(part, buffer.reserve(width, height))
         return
-    tall = _resized(part, np.empty((height, placement.target.width), np.float32))
+    tall = _resize_into(part, np.empty((height, target.width), np.float32))
     for rows in row_bands(height):
-        yield rows, _resized(tall[rows], scratch.of(width, rows.stop - rows.start))
+        yield rows, _resize_into(tall[rows], buffer.reserve(width, rows.stop - rows.start))
 
 
-def _resized(part: Probability, to: Probability) -> Probability:
-    cv2.resize(part, (to.shape[1], to.shape[0]), to, interpolation=cv2.INTER_LINEAR)
-    return to
+def _resize_into(part: Probability, output: Probability) -> Probability:
+    cv2.resize(part, output.shape[::-1], output, interpolation=cv2.INTER_LINEAR)
+    return output

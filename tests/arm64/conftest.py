@@ -1,4 +1,4 @@
-"""The device package on an emulated Raspberry Pi 4 and 5, installed from a bundle by docs/boards.md's own lines."""
+"""Emulated Raspberry Pi 4 and 5 with edgeseg installed by the command lines of docs/boards.md."""
 
 from __future__ import annotations
 
@@ -26,57 +26,55 @@ Board: TypeAlias = Literal["pi4", "pi5"]
 
 
 @dataclass(frozen=True)
-class Emulated:
-    """A userland with edgeseg installed in `home`/edgeseg."""
+class EmulatedBoard:
+    """An arm64 userland with edgeseg installed in `home`/edgeseg."""
 
     userland: Path
     home: Path
 
-    def shell(self, lines: str, board: Board, cwd: Path) -> str:
-        """Run lines of the guide, without a network; `python3` is the board's.
+    def run_shell(self, lines: str, board: Board, cwd: Path) -> str:
+        """Run lines of the guide without a network; `python3` is the board's.
 
         Returns:
             Standard output.
         """
-        return self._checked([*_without_network(), "bash", "-euc", lines], board, cwd).stdout
+        command = [*without_network(), "bash", "-euc", lines]
+        return self._run(command, board, cwd).stdout
 
-    def guest(self, board: Board, *words: object) -> dict[str, object]:
-        """What guest.py says."""
-        return cast("dict[str, object]", json.loads(self._guest(board, {}, words).stdout))
+    def run_guest(self, board: Board, *arguments: object) -> dict[str, object]:
+        """Run guest.py and return its JSON object."""
+        return cast("dict[str, object]", json.loads(self._run_guest(board, {}, arguments).stdout))
 
-    def marks(self, board: Board, plugin: Path, *words: object) -> dict[int, int]:
-        """Mark of guest.py -> instructions executed until then."""
-        done = self._guest(board, {"EDGESEG_QEMU_PLUGIN": str(plugin)}, words)
-        return {
-            int(mark): int(number)
-            for mark, number in re.findall(r"^MARK (\d+) (\d+)$", done.stderr, re.MULTILINE)
-        }
+    def count_instructions(self, board: Board, plugin: Path, *arguments: object) -> dict[int, int]:
+        """Run guest.py and return the number of instructions executed before each mark."""
+        done = self._run_guest(board, {"EDGESEG_QEMU_PLUGIN": str(plugin)}, arguments)
+        marks = re.findall(r"^MARK (\d+) (\d+)$", done.stderr, re.MULTILINE)
+        return {int(mark): int(instructions) for mark, instructions in marks}
 
-    def _guest(
-        self, board: Board, more: dict[str, str], words: Sequence[object]
+    def _run_guest(
+        self, board: Board, variables: dict[str, str], arguments: Sequence[object]
     ) -> subprocess.CompletedProcess[str]:
         python = self.home / "edgeseg" / "bin" / "python"
-        return self._checked(
-            [str(python), str(HERE / "guest.py"), *map(str, words)], board, self.home, more
-        )
+        command = [str(python), str(HERE / "guest.py"), *map(str, arguments)]
+        return self._run(command, board, self.home, variables)
 
-    def _checked(
-        self, command: list[str], board: Board, cwd: Path, more: dict[str, str] | None = None
+    def _run(
+        self, command: list[str], board: Board, cwd: Path, variables: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        kept = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("PYTHON", "PIP_"))
         }
-        ours = {
+        environment |= {
             "PATH": f"{self.userland / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
             "EDGESEG_BOARD": board,
-            "PIP_NO_COMPILE": "1",  # half a minute less of emulation
+            "PIP_NO_COMPILE": "1",  # saves half a minute of emulation
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        environment = kept | ours | (more or {})
+        environment |= variables or {}
         done = subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
         )
@@ -84,21 +82,18 @@ class Emulated:
         return done
 
 
-def _without_network() -> list[str]:
-    """A network namespace of its own, with nothing in it."""
-    works = (
-        subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode == 0
-    )
-    return ["unshare", "-n"] if works else []
+def without_network() -> list[str]:
+    """Return the start of a command that runs in an empty network namespace, if permitted."""
+    probe = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False)
+    return ["unshare", "-n"] if probe.returncode == 0 else []
 
 
-def guide(name: str) -> str:
-    """The lines of docs/boards.md between the marks of this name."""
-    found = re.search(
-        rf"<!-- [^>]*: {name} -->\n```\n(.*?)```\n<!-- end -->", GUIDE.read_text(), re.DOTALL
-    )
-    assert found is not None, f"docs/boards.md has no lines marked {name}"
-    return found[1]
+def read_guide(name: str) -> str:
+    """Return the lines of docs/boards.md between the marks with this name."""
+    pattern = rf"<!-- [^>]*: {name} -->\n```\n(.*?)```\n<!-- end -->"
+    match = re.search(pattern, GUIDE.read_text(), re.DOTALL)
+    assert match is not None, f"docs/boards.md has no lines marked {name}"
+    return match[1]
 
 
 @pytest.fixture(scope="session")
@@ -108,99 +103,87 @@ def userland(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "qemu-user is not installed (apt-get install --no-install-recommends qemu-user)"
         )
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        pytest.skip("the userland is made of Debian packages; there is no apt-get")
+        pytest.skip("the userland needs apt-get and dpkg, which are not installed")
     folder = tmp_path_factory.mktemp("arm64")
     done = subprocess.run(
         [HERE / "userland.sh", folder], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        pytest.skip(f"the userland cannot be fetched: {done.stderr.strip().splitlines()[-1:]}")
+        pytest.skip(f"the userland cannot be downloaded: {done.stderr.strip().splitlines()[-1:]}")
     return folder
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped weights at 128 pixels, in every precision."""
+    """Model files with the shipped weights at 128 pixels, in every precision."""
     return _convert(tmp_path_factory.mktemp("models"), 128, "fp32,fp16,int8")
 
 
 @pytest.fixture(scope="session")
 def larger_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """At 256 pixels, FP32 and half precision."""
+    """Model files with the shipped weights at 256 pixels, in FP32 and FP16."""
     return _convert(tmp_path_factory.mktemp("larger"), 256, "fp32,fp16")
 
 
 def _convert(folder: Path, size: int, precisions: str) -> Path:
-    pytest.importorskip(
-        "torch", reason="model files of a small size are made with torch (extra 'export')"
-    )
-    command = [
-        "convert",
-        str(CHECKPOINT),
-        "-o",
-        str(folder),
-        "--size",
-        str(size),
-        "--precision",
-        precisions,
-    ]
-    _run([sys.executable, "-m", "edgeseg", *command])
+    pytest.importorskip("torch", reason="small model files are exported with torch")
+    arguments = ["convert", str(CHECKPOINT), "-o", str(folder)]
+    run_edgeseg([*arguments, "--size", str(size), "--precision", precisions])
     return folder
 
 
 @pytest.fixture(scope="session")
 def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn one."""
+    """A small synthetic photograph."""
     folder = tmp_path_factory.mktemp("photographs")
-    _run(
-        [sys.executable, "-m", "edgeseg", "draw", "--seed", "3", "--size", "256", "-o", str(folder)]
-    )
+    run_edgeseg(["draw", "--seed", "3", "--size", "256", "-o", str(folder)])
     return folder / "fundus_3.png"
 
 
 @pytest.fixture(scope="session")
-def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Emulated:
-    """Installed from a bundle, as the guide says, where there is no network."""
+def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> EmulatedBoard:
+    """A board with edgeseg installed from a bundle without a network, as in the guide."""
     home = tmp_path_factory.mktemp("home")
-    stick = home / "edgeseg-bundle"
-    taken = [word for model in sorted(models.glob("*.onnx")) for word in ("--model", str(model))]
-    words = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(stick), *taken]
-    _run(
-        [sys.executable, "-m", "edgeseg", *words], {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
-    )
-    installed = Emulated(userland, home)
-    installed.shell(guide("install"), "pi5", home)
+    bundle = home / "edgeseg-bundle"
+    arguments = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(bundle)]
+    for model in sorted(models.glob("*.onnx")):
+        arguments += ["--model", str(model)]
+    run_edgeseg(arguments, {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")})
+    installed = EmulatedBoard(userland, home)
+    installed.run_shell(read_guide("install"), "pi5", home)
     return installed
 
 
 @pytest.fixture(scope="session")
-def lines() -> Callable[[str], str]:
-    """The guide's lines by name."""
-    return guide
+def guide() -> Callable[[str], str]:
+    """Function that returns lines of the guide by name."""
+    return read_guide
 
 
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """insn_count.c for the QEMU that is installed."""
+    """QEMU plugin insn_count.c, compiled for the installed QEMU."""
     if shutil.which("gcc") is None:
-        pytest.skip("there is no C compiler for the plugin that counts instructions")
-    said = subprocess.run(
-        ["qemu-aarch64", "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    found = re.search(r"version (\d+)", said)
-    assert found is not None, said
+        pytest.skip("gcc is not installed; the plugin that counts instructions needs it")
+    command = ["qemu-aarch64", "--version"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    match = re.search(r"version (\d+)", output)
+    assert match is not None, output
     file = tmp_path_factory.mktemp("plugin") / "insn_count.so"
-    version = 1 if int(found[1]) < 9 else 2
+    version = 1 if int(match[1]) < 9 else 2
     flags = ["-shared", "-fPIC", "-O2", f"-DPLUGIN_VERSION={version}"]
-    _run(["gcc", *flags, "-o", str(file), str(HERE / "insn_count.c")])
+    run_on_host(["gcc", *flags, "-o", str(file), str(HERE / "insn_count.c")])
     return file
 
 
-def _run(command: list[str], more: dict[str, str] | None = None) -> None:
-    # Sources for this Python, which need not have edgeseg installed.
-    path = os.pathsep.join(
-        str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks")
-    )
-    environment = os.environ | {"PYTHONPATH": path} | (more or {})
+def run_edgeseg(arguments: list[str], variables: dict[str, str] | None = None) -> None:
+    """Run edgeseg of this checkout on the host, which need not have it installed."""
+    roots = (str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
+    environment = {"PYTHONPATH": os.pathsep.join(roots), **(variables or {})}
+    run_on_host([sys.executable, "-m", "edgeseg", *arguments], environment)
+
+
+def run_on_host(command: list[str], variables: dict[str, str] | None = None) -> None:
+    environment = os.environ | (variables or {})
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,7 @@
-"""On a Cortex-A72 and a Cortex-A76: which arithmetic runs, what comes out, how much work it is. Never time."""
+"""Arithmetic, results and instruction counts on an emulated Cortex-A72 and Cortex-A76.
+
+Emulation says nothing about time.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -17,194 +20,204 @@ from edgeseg.imaging.photo import read_mask
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.arm64.conftest import Board, Emulated
+    from tests.arm64.conftest import Board, EmulatedBoard
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "benchmarks" / "arm64.json"
 COMMAND = "EDGESEG_WRITE_RECORD=1 pytest tests/arm64 -k record"
 RUNS = 4
 
-# Emulation is slow, and the first installation downloads some 80 MB.
-pytestmark = pytest.mark.timeout(1200)
+# Emulation is slow, and the first installation downloads about 80 MB.
+pytestmark = [pytest.mark.arm64, pytest.mark.slow, pytest.mark.timeout(1200)]
 
-ARITHMETIC = {
+CONVOLUTION_TYPES = {
     "pi4": {"fp32": "float", "fp16": "float", "fp16w": "float", "int8": "uint8"},
     "pi5": {"fp32": "float", "fp16": "float16", "fp16w": "float", "int8": "uint8"},
 }
-"""Of the convolutions. A silent FP32 fallback would pass every comparison of numbers."""
+"""Data types of the convolutions. A silent fallback to FP32 would pass all other comparisons."""
 
-LARGEST_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
-"""Of a probability, to this machine's for the same file; about twice what was seen. FP32's comes from OpenCV, which may
-round a pixel of the resized photograph otherwise; FP16 of the A76 rounds every sum, x86-64 only the results."""
+MAX_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
+"""Limit of the largest difference of a probability to this machine's, twice the measured one.
+
+The difference of FP32 comes from OpenCV, which may round a resized pixel differently. In FP16, the
+A76 rounds every sum, x86-64 only the results.
+"""
 
 MEAN_DIFFERENCE = {"fp32": 1e-5, "fp16": 1e-3, "fp16w": 1e-5, "int8": 2e-3}
 
 
+class GuestResult(NamedTuple):
+    """Result of `guest.py segment` on one board."""
+
+    board: Board
+    folder: Path
+    record: dict[str, object]
+
+
 @pytest.fixture(scope="module", params=["pi4", "pi5"])
-def seen(
+def result(
     request: pytest.FixtureRequest,
-    board: Emulated,
+    board: EmulatedBoard,
     photograph: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Board, Path, dict[str, object]]:
-    """Board, folder of its probabilities, and what guest.py said."""
+) -> GuestResult:
     name: Board = request.param
     folder = tmp_path_factory.mktemp(name)
-    return name, folder, board.guest(name, "look", *_carried(board), photograph, folder)
+    record = board.run_guest(name, "segment", *installed_models(board), photograph, folder)
+    return GuestResult(name, folder, record)
 
 
-def test_it_is_the_core_that_it_should_be(seen: tuple[Board, Path, dict[str, object]]) -> None:
-    name, _, said = seen
-    features = cast("list[str]", said["features"])
-    assert said["machine"] == "aarch64"
-    assert (
-        {"fphp", "asimdhp", "asimddp"} <= set(features) if name == "pi5" else "fphp" not in features
-    )
+def test_board_has_the_cpu_features_of_its_core(result: GuestResult) -> None:
+    features = set(cast("list[str]", result.record["features"]))
+    assert result.record["machine"] == "aarch64"
+    if result.board == "pi5":
+        assert {"fphp", "asimdhp", "asimddp"} <= features
+    else:
+        assert "fphp" not in features
 
 
-def test_the_convolutions_compute_in_the_precision_of_the_file(
-    seen: tuple[Board, Path, dict[str, object]], board: Emulated
+def test_convolutions_compute_in_the_precision_of_the_file(
+    result: GuestResult, board: EmulatedBoard
 ) -> None:
-    name, _, said = seen
-    types = cast("dict[str, dict[str, int]]", said["convolutions"])
-    assert {_precision(file) for file in types} == set(ARITHMETIC[name])
-    for model in _carried(board):
-        left, all_ = _left_in_float(model), sum(types[model.name].values())
-        wanted = {ARITHMETIC[name][_precision(model.name)]: all_ - left} | (
-            {"float": left} if left else {}
-        )
-        assert types[model.name] == wanted
-        assert all_ >= 20 and left <= all_ // 4
+    expected_types = CONVOLUTION_TYPES[result.board]
+    types = cast("dict[str, dict[str, int]]", result.record["convolutions"])
+    assert {precision_of(file) for file in types} == set(expected_types)
+    for model in installed_models(board):
+        in_float = count_float_convolutions(model)
+        total = sum(types[model.name].values())
+        expected = {expected_types[precision_of(model.name)]: total - in_float}
+        if in_float:
+            expected["float"] = in_float
+        assert types[model.name] == expected
+        assert total >= 20
+        assert in_float <= total // 4
 
 
-def _left_in_float(model: Path) -> int:
-    """Convolutions of an INT8 file that `convert` left in float: at this small size some cost too much Dice."""
-    if _precision(model.name) != "int8":
+def count_float_convolutions(model: Path) -> int:
+    """Count the convolutions that `convert` kept in float because INT8 would cost too much Dice."""
+    if precision_of(model.name) != "int8":
         return 0
-    graph = (
-        pytest.importorskip("onnx", reason="the graph is read with onnx (extra 'export')")
-        .load(model)
-        .graph
-    )
-    quantized = {
-        output
-        for node in graph.node
-        if node.op_type == "DequantizeLinear"
-        for output in node.output
-    }
-    return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in graph.node)
+    onnx = pytest.importorskip("onnx", reason="reading the graph needs onnx (extra 'export')")
+    nodes = onnx.load(model).graph.node
+    quantized: set[str] = set()
+    for node in nodes:
+        if node.op_type == "DequantizeLinear":
+            quantized.update(node.output)
+    return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in nodes)
 
 
-def test_every_precision_gives_what_this_machine_gives(
-    seen: tuple[Board, Path, dict[str, object]], board: Emulated, photograph: Path
+def test_probability_on_the_board_is_close_to_this_machines(
+    result: GuestResult, board: EmulatedBoard, photograph: Path
 ) -> None:
-    _, folder, _ = seen
-    for model in _carried(board):
-        here = Segmenter(model, threads=1).segment(photograph).probability
-        difference = np.abs(np.load(folder / f"{model.name}.npy") - here)
-        precision = _precision(model.name)
-        assert difference.max() <= LARGEST_DIFFERENCE[precision], precision
+    for model in installed_models(board):
+        expected = Segmenter(model, threads=1).segment(photograph).probability
+        difference = np.abs(np.load(result.folder / f"{model.name}.npy") - expected)
+        precision = precision_of(model.name)
+        assert difference.max() <= MAX_DIFFERENCE[precision], precision
         assert difference.mean() <= MEAN_DIFFERENCE[precision], precision
-        assert here.max() > 0.9
+        assert expected.max() > 0.9
 
 
-def test_auto_takes_half_precision_only_where_the_core_has_it(
-    seen: tuple[Board, Path, dict[str, object]],
-) -> None:
-    """INT8 here was calibrated on drawn photographs, so `auto` leaves it alone."""
-    name, _, said = seen
-    assert cast("list[str]", said["auto"])[0] == {"pi4": "fp32", "pi5": "fp16"}[name]
+def test_auto_selects_fp16_only_on_cores_with_fp16_arithmetic(result: GuestResult) -> None:
+    """INT8 is not selected here because it was calibrated on synthetic photographs."""
+    precision = cast("list[str]", result.record["auto"])[0]
+    assert precision == {"pi4": "fp32", "pi5": "fp16"}[result.board]
 
 
-def test_half_precision_on_the_a76_keeps_the_dice(
-    board: Emulated, larger_models: Path, data_root: Path
+def test_fp16_on_the_a76_keeps_the_dice(
+    board: EmulatedBoard, larger_models: Path, data_root: Path
 ) -> None:
     files = [next(larger_models.glob(f"*.{precision}.onnx")) for precision in ("fp32", "fp16")]
-    said = board.guest("pi5", "dice", f"drive:{data_root / 'DRIVE'}", 3, *files)
-    whole, half = (cast("Mapping[str, float]", said["dice"])[file.name] for file in files)
-    assert whole > 0.3
-    assert abs(whole - half) <= 0.001
+    record = board.run_guest("pi5", "dice", f"drive:{data_root / 'DRIVE'}", 3, *files)
+    dice = cast("Mapping[str, float]", record["dice"])
+    fp32, fp16 = dice[files[0].name], dice[files[1].name]
+    assert fp32 > 0.3
+    assert abs(fp32 - fp16) <= 0.001
 
 
-def test_the_guides_lines_segment_a_photograph(
-    board: Emulated, lines: Callable[[str], str], tmp_path: Path, request: pytest.FixtureRequest
+def test_guide_lines_segment_a_photograph(
+    board: EmulatedBoard,
+    guide: Callable[[str], str],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    """With the shipped model at its own size, on the weaker board; a photograph of DRIVE where there is one."""
+    """Run the shipped model at its own size on the slower board, on a DRIVE photograph if any."""
     data = os.environ.get("EDGESEG_DATA")
-    drive = Path(data, "DRIVE/test/images/01_test.tif") if data else None
-    source = drive or cast("Path", request.getfixturevalue("photograph"))
-    (tmp_path / "photograph.tif").write_bytes(
-        source.read_bytes()
-    )  # the bytes tell a format, not the name
-    board.shell(lines("run"), "pi4", tmp_path)
+    if data:
+        source = Path(data, "DRIVE/test/images/01_test.tif")
+    else:
+        source = cast("Path", request.getfixturevalue("photograph"))
+    # The format is detected from the content, not from the name.
+    (tmp_path / "photograph.tif").write_bytes(source.read_bytes())
+    board.run_shell(guide("run"), "pi4", tmp_path)
     mask = read_mask(tmp_path / "vessels" / "photograph_vessels.png")
     assert 0.02 < (mask > 0).mean() < 0.3
 
 
-def test_instructions_of_an_inference_as_in_the_record(
-    board: Emulated, photograph: Path, plugin: Path
+def test_instruction_counts_match_the_record(
+    board: EmulatedBoard, photograph: Path, plugin: Path
 ) -> None:
-    counted = {name: _count(board, name, photograph, plugin) for name in ("pi4", "pi5")}
+    counts = {name: count_millions(board, name, photograph, plugin) for name in ("pi4", "pi5")}
     if os.environ.get("EDGESEG_WRITE_RECORD"):
-        RECORD.write_text(json.dumps(_record(counted), indent=2) + "\n")
+        RECORD.write_text(json.dumps(create_record(counts), indent=2) + "\n")
     recorded = json.loads(RECORD.read_text())["instructions_millions"]
-    for name, counts in counted.items():
-        for precision, millions in counts.items():
-            assert millions == pytest.approx(recorded[name][precision], rel=0.1), (name, precision)
-    a76 = counted["pi5"]
+    for name, millions in counts.items():
+        for precision, value in millions.items():
+            assert value == pytest.approx(recorded[name][precision], rel=0.1), (name, precision)
+    a76 = counts["pi5"]
     assert a76["fp32"] / a76["fp16"] >= 1.5
     assert a76["fp32"] / a76["int8"] >= 2
     assert a76["fp16w"] / a76["fp32"] <= 1.1
 
 
-def test_the_guides_lines_look_update_and_remove(
-    board: Emulated, lines: Callable[[str], str]
+def test_guide_lines_diagnose_update_and_remove(
+    board: EmulatedBoard, guide: Callable[[str], str]
 ) -> None:
-    """The last test: it removes what the others use. `doctor` tries a small model, which is computed sooner."""
-    model = next(file for file in _carried(board) if _precision(file.name) == "fp32")
-    said = board.shell(f"{lines('doctor').rstrip()} --model {model}", "pi5", board.home)
-    assert "Cortex-A76" in said
-    assert re.search(r"runtime onnxruntime +works: computed the model", said)
-    card = next(
-        (board.home / "edgeseg" / "lib").glob("python*/site-packages/edgeseg/models/README.md")
-    )
-    shipped = card.read_bytes()
-    card.unlink()
-    board.shell(lines("update"), "pi5", board.home)
-    assert card.read_bytes() == shipped
-    board.shell(lines("remove"), "pi5", board.home)
+    """Must be the last test, as it removes edgeseg. A small model makes `doctor` faster."""
+    fp32 = [file for file in installed_models(board) if precision_of(file.name) == "fp32"]
+    doctor = f"{guide('doctor').rstrip()} --model {fp32[0]}"
+    output = board.run_shell(doctor, "pi5", board.home)
+    assert "Cortex-A76" in output
+    assert re.search(r"onnxruntime\b.*\bworks\b", output)
+    packages = board.home / "edgeseg" / "lib"
+    readme = next(packages.glob("python*/site-packages/edgeseg/models/README.md"))
+    content = readme.read_bytes()
+    readme.unlink()
+    board.run_shell(guide("update"), "pi5", board.home)
+    assert readme.read_bytes() == content
+    board.run_shell(guide("remove"), "pi5", board.home)
     assert not (board.home / "edgeseg").exists()
-    left = {
-        path.name
-        for path in board.home.rglob("*")
-        if "edgeseg-bundle" not in path.parts and path.is_file()
-    }
-    assert left == set()
+    for path in board.home.rglob("*"):
+        assert not path.is_file() or "edgeseg-bundle" in path.parts, path
 
 
-def _count(board: Emulated, name: Board, photograph: Path, plugin: Path) -> dict[str, float]:
-    """Precision -> millions of guest instructions of one inference, one thread."""
-    models = _carried(board)
-    marks = board.marks(name, plugin, "count", RUNS, *models, photograph)
+def count_millions(
+    board: EmulatedBoard, name: Board, photograph: Path, plugin: Path
+) -> dict[str, float]:
+    """Count the guest instructions of one inference in millions, by precision; one thread."""
+    models = installed_models(board)
+    marks = board.count_instructions(name, plugin, "count", RUNS, *models, photograph)
+    millions: dict[str, float] = {}
+    for k, model in enumerate(models):
+        instructions = (marks[2 * k + 1] - marks[2 * k]) / RUNS
+        millions[precision_of(model.name)] = round(instructions / 1e6, 2)
+    return millions
+
+
+def create_record(counts: Mapping[str, Mapping[str, float]]) -> dict[str, object]:
     return {
-        _precision(model.name): round((marks[2 * i + 1] - marks[2 * i]) / RUNS / 1e6, 2)
-        for i, model in enumerate(models)
-    }
-
-
-def _record(counted: Mapping[str, Mapping[str, float]]) -> dict[str, object]:
-    return {
-        "what": "guest instructions of one inference, shipped weights at 128x128, one thread, qemu-user; no time",
+        "what": "guest instructions of one inference, shipped weights at 128x128, one thread, "
+        "qemu-user; no time",
         "command": COMMAND,
         "boards": {"pi4": "Cortex-A72 (Raspberry Pi 4)", "pi5": "Cortex-A76 (Raspberry Pi 5)"},
-        "instructions_millions": counted,
+        "instructions_millions": counts,
     }
 
 
-def _carried(board: Emulated) -> list[Path]:
-    """The model files that came with the bundle."""
+def installed_models(board: EmulatedBoard) -> list[Path]:
+    """Return the model files of the bundle."""
     return sorted((board.home / "edgeseg-bundle" / "models").glob("*.onnx"))
 
 
-def _precision(file: str) -> str:
+def precision_of(file: str) -> str:
     return file.split(".")[-2]

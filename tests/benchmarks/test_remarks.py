@@ -31,7 +31,7 @@ def test_add_remarks_to_fast_half_precision_adds_none() -> None:
 
 
 def test_add_remarks_counts_photographs_that_failed() -> None:
-    photographs = (PhotographScores("01", None, status="truncated"),)
+    photographs = (PhotographScores("01", status="truncated"),)
     row = replace(make_row("fp32", 30), data_sets=(DataSetScores("drive", "test", photographs),))
     ((remark,),) = remarks(row)
     assert "1 of 1" in remark

@@ -1,4 +1,4 @@
-"""Model files without a network: what choosing a model and reading its card need."""
+"""Model files without a network, for tests of model selection and metadata."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def _varint(number: int) -> bytes:
 
 
 def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited protobuf field."""
+    """Return a length-delimited protobuf field."""
     return _varint(number << 3 | 2) + _varint(len(payload)) + payload
 
 
 def model_bytes(entries: Mapping[str, str]) -> bytes:
-    """An ONNX file by hand: IR version, producer, a graph that is none, metadata."""
+    """Return an ONNX file with IR version, producer, an invalid graph and metadata."""
     props = [_field(1, key.encode()) + _field(2, value.encode()) for key, value in entries.items()]
     start = b"\x08\x08" + _field(2, b"edgeseg") + _field(7, bytes(range(256)))
     return start + b"".join(_field(14, prop) for prop in props)
@@ -63,19 +63,19 @@ def model_bytes(entries: Mapping[str, str]) -> bytes:
 
 @pytest.fixture
 def card() -> ModelCard:
-    """A card in which every field is filled."""
+    """Model card with all fields."""
     return CARD
 
 
 @pytest.fixture
 def as_file() -> Callable[[Mapping[str, str]], bytes]:
-    """Metadata -> the bytes of a file that holds it."""
+    """Function from metadata to the bytes of a model file."""
     return model_bytes
 
 
 @pytest.fixture
 def write_model(tmp_path: Path) -> Callable[..., Path]:
-    """Writes NAME.onnx into a folder, with the card, changed where asked."""
+    """Function that writes NAME.onnx with the card and the given changes."""
 
     def write(name: str, **changes: object) -> Path:
         file = tmp_path / f"{name}.onnx"

@@ -17,7 +17,9 @@ HOSTILE = "<script>alert(1)</script>"
 
 def evidence(file: str, passed: bool = True) -> EvaluationResult:
     scores = Scores(0.8123, 0.7, 0.9, 0.8, 0.9, None)
-    data_sets = (DataSetScores("drive", "test", (PhotographScores("01_test", scores),)),)
+    data_sets = (
+        DataSetScores("drive", "test", (PhotographScores.from_scores("01_test", scores),)),
+    )
     checks = (Check.at_most("difference", 0.25 if passed else float("nan"), 0.5, HOSTILE),)
     return EvaluationResult(
         "net", "fp16", "onnxruntime", "native", 0.4, data_sets, file, 2_000_000, checks

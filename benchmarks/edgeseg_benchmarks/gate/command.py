@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,18 +12,12 @@ from edgeseg.console import print_table
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.command import FILE, show_status
-from edgeseg_benchmarks.gate.compare import (
-    GateLimits,
-    GateResult,
-    MetricComparison,
-    compare_benches,
-)
+from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.record.bench import read_bench
 
 DEFAULTS = GateLimits()
-SHOWN_FAILURES = 3
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -157,17 +150,10 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error if the gate fails; `worse` is more important than `incomparable`."""
+    """Raise an error with the first failures; `worse` is more important than `incomparable`."""
     worse = result.with_outcome("worse")
     if worse:
-        raise CheckError(f"gate {headline(result)}; {_list_first(worse)}")
+        raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")
     if not result:
         entries = result.with_outcome("incomparable") or result.comparisons
-        raise IncomparableError(f"gate {headline(result)}; {_list_first(entries)}")
-
-
-def _list_first(entries: Sequence[MetricComparison]) -> str:
-    texts = list(map(str, entries[:SHOWN_FAILURES]))
-    if len(entries) > SHOWN_FAILURES:
-        texts.append(f"and {len(entries) - SHOWN_FAILURES} more")
-    return "; ".join(texts)
+        raise IncomparableError(f"gate {headline(result)}; {'; '.join(map(str, entries[:3]))}")

@@ -152,9 +152,9 @@ def _compare_rows(
         yield from _compare_accuracy(before, now, limits, omitted)
         growth = (now.file_bytes or 0) / (before.file_bytes or 1) - 1
         change = f"{growth:+.1%}, limit {limits.size_growth:+.1%}"
-        size, size_now = (f"{(row.file_bytes or 0) / 1e6:.3f} MB" for row in (before, now))
+        texts = (_megabytes(before.file_bytes), _megabytes(now.file_bytes), change)
         outcome = _outcome(growth, limits.size_growth)
-        yield MetricComparison(str(before.key), "file size", outcome, size, size_now, change)
+        yield MetricComparison(str(before.key), "file size", outcome, *texts)
 
 
 def _compare_accuracy(
@@ -281,6 +281,10 @@ def _loss(before: float, now: float) -> float:
 
 def _note(row: BenchRow, metric: str, outcome: Outcome, reason: str) -> MetricComparison:
     return MetricComparison(str(row.key), metric, outcome, change=reason)
+
+
+def _megabytes(size: int | None) -> str:
+    return f"{(size or 0) / 1e6:.3f} MB"
 
 
 def _mean_metric(data_set: DataSetScores) -> str:

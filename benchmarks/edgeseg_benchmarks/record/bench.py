@@ -9,8 +9,6 @@ import msgspec
 
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
-from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.fields import Fields
 from edgeseg_benchmarks.record.row import BenchRow, NonNegative
 
 
@@ -34,6 +32,11 @@ class BenchRecord(msgspec.Struct, frozen=True):
     rounds: int = 0
     peak_gflops: dict[int, NonNegative] = {}
     warnings: tuple[str, ...] = ()
+
+    @property
+    def has_dice(self) -> bool:
+        """Whether a row was scored on a data set."""
+        return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
         """Return how far each data set's mean Dice is below that of the same model's FP32 row.
@@ -90,17 +93,10 @@ def decode_bench(data: bytes) -> BenchRecord:
     Raises:
         ValueError: a key is missing or has an invalid value; the message contains its path.
     """
-    record = msgspec.convert(_with_scores(msgspec.json.decode(data)), BenchRecord, str_keys=True)
+    record = msgspec.json.decode(data, type=BenchRecord)
     for row in record.rows:
         if row.ok and None in (row.network_ms, row.file_bytes, row.size_px):
             raise ValueError(f"{row.key}: ok, but network_ms, file_bytes or size_px is null")
     if len({row.key for row in record.rows}) < len(record.rows):
         raise ValueError("two rows of the same model, precision, runtime and threads")
     return record
-
-
-def _with_scores(content: object) -> object:
-    for row in content.get("rows", []) if isinstance(content, dict) else []:
-        if isinstance(row, dict) and row.get("data_sets"):
-            row["data_sets"] = [DataSetScores.from_fields(Fields(v)) for v in row["data_sets"]]
-    return content

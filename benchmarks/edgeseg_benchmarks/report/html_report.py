@@ -29,6 +29,7 @@ def render_page(record: BenchRecord) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"ms": format_ms, "ratio": format_ratio, "threads": format_threads}
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     dice = [dice_values(record, row) for row in record.rows]
     data_sets = dict.fromkeys(chain.from_iterable(dice))
     costs = map(cost_values, record.rows)
@@ -38,13 +39,7 @@ def render_page(record: BenchRecord) -> str:
         rows=zip(record.rows, costs, dice, strict=True),
         stages=STAGES,
         data_sets=list(data_sets),
-        plots=_embed_plots(record),
+        plots=draw_plots(record, "svg"),
+        captions=CAPTIONS,
         selected=SELECTED,
     )
-
-
-def _embed_plots(record: BenchRecord) -> list[tuple[str, str]]:
-    """Return caption and data URL of each plot."""
-    plots = draw_plots(record, "svg").items()
-    head = "data:image/svg+xml;base64,"
-    return [(CAPTIONS[name], head + base64.b64encode(data).decode()) for name, data in plots]

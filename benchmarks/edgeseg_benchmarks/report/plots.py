@@ -62,7 +62,7 @@ def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, by
     """
     plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):
-        if any(row.data_sets for row in record.rows):
+        if record.has_dice:
             plots["latency_dice"] = _encode(plot_latency_dice(record), kind)
         if any(row.stages_ms for row in record.rows):
             plots["stages"] = _encode(plot_stages(record), kind)

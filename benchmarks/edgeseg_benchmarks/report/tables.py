@@ -52,7 +52,7 @@ class BenchTable(NamedTuple):
 
 def _wide_table(record: BenchRecord) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, show_lines=True)
-    headings = HEADINGS if any(row.data_sets for row in record.rows) else HEADINGS[:-1]
+    headings = HEADINGS if record.has_dice else HEADINGS[:-1]
     for heading in ("row", *headings):
         table.add_column(heading, overflow="fold")
     for row in record.rows:

@@ -133,6 +133,7 @@ class WorkerProcess:
             line = self._child.stdout.readline()
             self._process.suspend()
         if not line and time.monotonic() - start >= self._timeout_s:
+            self.close()
             raise RowError(f"no answer within {self._timeout_s:g} s; the process was stopped")
         if not line:
             raise RowError(self._describe_death())

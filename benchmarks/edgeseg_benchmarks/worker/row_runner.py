@@ -12,7 +12,6 @@ from typing import Literal
 from msgspec.structs import replace
 
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.fields import Fields
 from edgeseg.models.card import read_card
 from edgeseg_benchmarks.options import DEFAULT_RUNTIME, NCNN, BenchOptions
 from edgeseg_benchmarks.record.row import BenchRow
@@ -121,9 +120,7 @@ class RowRunner:
     def score(self) -> None:
         """Score the data sets."""
         for data in self._options.data if self.spec.scored else ():
-            scores = DataSetScores.from_fields(
-                Fields(self._worker.call("score", object, {"spec": data}))
-            )
+            scores = self._worker.call("score", DataSetScores, {"spec": data})
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
 
     def write_mask(self, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""`edgeseg draw`: synthetic fundus photographs, for a first look and for tests without data."""
+"""`edgeseg draw`: synthetic fundus photographs, for a first try and for tests without data."""
 
 from __future__ import annotations
 
@@ -8,51 +8,58 @@ import click
 
 from edgeseg.system.files import make_folder, write_atomically
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command()
 @click.option(
     "-o",
     "--output",
-    type=_FOLDER,
+    type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="Folder for the pictures [default: this one].",
+    help="Output folder  [default: current folder]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed; the next ones count up.",
+    help="Seed of the first photograph; the next ones count up.",
 )
 @click.option(
-    "--count", type=click.IntRange(1), default=1, show_default=True, help="Photographs to draw."
+    "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."
 )
 @click.option(
-    "--size", type=click.IntRange(64, 4096), default=1024, show_default=True, help="Side in pixels."
+    "--size",
+    type=click.IntRange(64, 4096),
+    default=1024,
+    show_default=True,
+    help="Width and height in pixels.",
 )
-@click.option("--truth", is_flag=True,
-              help="Also write the vessel mask and the field of view: images/, masks/ and fov/, a data set pairs:DIR.",
-              )  # fmt: skip
+@click.option(
+    "--truth",
+    is_flag=True,
+    help="Write images/, masks/ and fov/, a data set for --data pairs:DIR.",
+)
 def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
-    """Draw synthetic fundus photographs: fundus_SEED.png, and say where they are."""
+    """Generate synthetic fundus photographs (fundus_SEED.png) and print their paths."""
     for number in range(seed, seed + count):
-        for folder, picture in _pictures(number, size, truth):
+        for folder, data in _generate_files(number, size, truth).items():
             file = output / folder / f"fundus_{number}.png"
             make_folder(file.parent)
-            write_atomically(file, picture)
+            write_atomically(file, data)
             click.echo(str(file))
 
 
-def _pictures(seed: int, size: int, truth: bool) -> list[tuple[str, bytes]]:
-    """PNG files of one drawing, each with its folder; with the truth, as `pairs` has them."""
-    # OpenCV is heavy: `edgeseg draw --help` does without.
+def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:
+    """Return the PNG files of one photograph by folder."""
+    # OpenCV is heavy: `edgeseg draw --help` does not load it.
     from edgeseg.imaging.photo import encode_png
-    from edgeseg.synthetic import generate_photo as draw_fundus
+    from edgeseg.synthetic import generate_photo
 
-    drawn = draw_fundus(seed, size)
+    synthetic = generate_photo(seed, size)
     if not truth:
-        return [("", encode_png(drawn.photo))]
-    named = {"images": drawn.photo, "masks": drawn.truth, "fov": drawn.fov}
-    return [(folder, encode_png(picture)) for folder, picture in named.items()]
+        return {"": encode_png(synthetic.photo)}
+    return {
+        "images": encode_png(synthetic.photo),
+        "masks": encode_png(synthetic.truth),
+        "fov": encode_png(synthetic.fov),
+    }

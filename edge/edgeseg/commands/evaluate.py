@@ -1,8 +1,7 @@
-"""`edgeseg evaluate`: a model's scores against manual masks."""
+"""`edgeseg evaluate`: scores of a model against manual masks."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -28,21 +27,27 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @model_options
-@click.option("--protocol", type=click.Choice(["native", "reference", "reference-aligned"]), default="native",
-              show_default=True, help="native: own size, the model's threshold, inside the published field of view. "
-              "reference: stretched to 512x512, threshold 0.5, the whole frame. reference-aligned: the same, what is "
-              "found moved by the half pixel that stretching to nearest moves the mask.")  # fmt: skip
-@click.option("--second-observer", is_flag=True, help="Score the second human observer's masks in place of a model's: "
-              "of drive (test), stare and chasedb1.")  # fmt: skip
 @click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="One JSON object on standard output, and nothing else there.",
+    "--protocol",
+    type=click.Choice(["native", "reference", "reference-aligned"]),
+    default="native",
+    show_default=True,
+    help="Evaluation protocol (see above).",
 )
-@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Write DATASET_NAME.png for every photograph: beside it what was found (white), "
-                   "false (red) and missed (blue).")  # fmt: skip
+@click.option(
+    "--second-observer",
+    is_flag=True,
+    help="Score the second human observer instead of a model (drive test, stare, chasedb1).",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, to stdout."
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write DATASET_NAME.png: photograph, true (white), false (red) and missed (blue) vessels.",
+)
 def evaluate(
     specs: tuple[str, ...],
     split: SplitChoice,
@@ -56,54 +61,65 @@ def evaluate(
     as_json: bool,
     figures: Path | None,
 ) -> None:
-    """Score a model against manual vessel masks: Dice, IoU, accuracy, sensitivity, specificity and AUC.
+    r"""Score a model against manual vessel masks.
 
-    A photograph that cannot be segmented is reported and counted, and the rest goes on (exit code 3).
+    Prints Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
+    means. A photograph that cannot be segmented is reported and skipped (exit code 3).
+
+    \b
+    Protocols:
+      native             photograph's own size, the model's threshold, inside the
+                         published field of view
+      reference          photograph and mask stretched to 512x512, threshold 0.5,
+                         whole frame
+      reference-aligned  reference, corrected for the shift by half a pixel that
+                         stretching causes in the mask
     """
-    from edgeseg.console import print_table
+    from edgeseg.console import print_json, print_table
     from edgeseg.evaluation.protocols import evaluation_threshold
     from edgeseg.evaluation.result import EvaluationResult
     from edgeseg.segmenter import Segmenter
     from edgeseg.system.files import make_folder
 
     if second_observer:
-        _refuse_model()
-    data_sets = _open(specs, split)
-    segmenter = (
-        None
-        if second_observer
-        else Segmenter(model, precision, runtime, threads, provider=provider)
-    )
+        _reject_model_options()
+    data_sets = _open_data_sets(specs, split)
+    segmenter = None
+    if not second_observer:
+        segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
-        _check_collisions(data_sets)
+        _check_figure_names(data_sets)
         make_folder(figures)
-    evidence = EvaluationResult(
-        model=segmenter.file.name if segmenter else "second-observer",
-        precision=segmenter.card.precision if segmenter else "",
-        runtime=segmenter.runtime.name if segmenter else "",
-        protocol=protocol,
-        threshold=evaluation_threshold(segmenter, protocol),
-        data_sets=tuple(_evaluate_all(data_sets, segmenter, protocol, figures)),
+    result = EvaluationResult(
+        *_identify(segmenter),
+        protocol,
+        evaluation_threshold(segmenter, protocol),
+        _evaluate_all(data_sets, segmenter, protocol, figures),
     )
     if as_json:
-        click.echo(json.dumps(evidence.to_dict(), indent=2, allow_nan=False))
+        print_json(result.to_dict())
     else:
-        print_table(evidence.to_tables())
-    _tell_failures(evidence.data_sets)
+        print_table(result.to_tables())
+    _report_failures(result.data_sets)
 
 
-def _refuse_model() -> None:
+def _identify(segmenter: Segmenter | None) -> tuple[str, str, str]:
+    """Return model, precision and runtime of the result."""
+    if segmenter is None:
+        return "second-observer", "", ""
+    return segmenter.file.name, segmenter.card.precision, segmenter.runtime_name
+
+
+def _reject_model_options() -> None:
     from edgeseg.errors import UsageError
 
     context = click.get_current_context()
     for name in ("model", "precision", "runtime", "provider", "threads"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise UsageError(
-                f"--second-observer and --{name} exclude each other: a human observer needs no model"
-            )
+            raise UsageError(f"--second-observer cannot be combined with --{name}. Remove one.")
 
 
-def _open(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
+def _open_data_sets(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
     from edgeseg.datasets import open_data
 
     data_sets = [open_data(spec, split) for spec in specs]
@@ -113,16 +129,17 @@ def _open(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
     return data_sets
 
 
-def _check_collisions(data_sets: Sequence[DataSet]) -> None:
+def _check_figure_names(data_sets: Sequence[DataSet]) -> None:
     from edgeseg.errors import UsageError
 
-    names = Counter(
-        _figure_name(data_set.name, pair.name) for data_set in data_sets for pair in data_set.pairs
-    )
-    name, times = names.most_common(1)[0]
-    if times > 1:
+    names: Counter[str] = Counter()
+    for data_set in data_sets:
+        names.update(_figure_name(data_set.name, pair.name) for pair in data_set.pairs)
+    name, count = names.most_common(1)[0]
+    if count > 1:
         raise UsageError(
-            f"--figures: {times} photographs would be written to {name}; evaluate their data sets apart"
+            f"--figures: {count} photographs have the same figure {name}. "
+            "Evaluate their data sets separately."
         )
 
 
@@ -135,60 +152,64 @@ def _evaluate_all(
     segmenter: Segmenter | None,
     protocol: EvaluationProtocol,
     figures: Path | None,
-) -> list[DataSetScores]:
-    """One after the other; progress goes to standard error, and only to a terminal."""
+) -> tuple[DataSetScores, ...]:
+    """Evaluate the data sets in turn, with a progress bar if standard error is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from edgeseg.evaluation.protocols import evaluate as evaluate_one
+    from edgeseg.evaluation.protocols import evaluate as evaluate_data_set
 
     console = Console(stderr=True)
-    # redirect_stdout would send standard output to this console, that is to standard error.
+    scores: list[DataSetScores] = []
+    # redirect_stdout would send standard output to this console, which is standard error.
     with Progress(
         console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False
-    ) as bar:
-        return [
-            evaluate_one(segmenter, one, protocol, _watch(one, bar, figures)) for one in data_sets
-        ]
+    ) as progress:
+        for data_set in data_sets:
+            callback = _photograph_callback(data_set, progress, figures)
+            scores.append(evaluate_data_set(segmenter, data_set, protocol, callback))
+    return tuple(scores)
 
 
-def _watch(data_set: DataSet, bar: Progress, figures: Path | None) -> OnPhotograph:
+def _photograph_callback(
+    data_set: DataSet, progress: Progress, figures: Path | None
+) -> OnPhotograph:
+    """Create a callback that reports failures, writes figures and advances the progress bar."""
     from edgeseg.console import safe_text
 
-    task = bar.add_task(data_set.name, total=len(data_set.pairs))
+    task = progress.add_task(data_set.name, total=len(data_set.pairs))
 
-    def note(photograph: PhotographScores, comparison: Comparison | None) -> None:
+    def on_photograph(photograph: PhotographScores, comparison: Comparison | None) -> None:
         if comparison is None:
             failure = f"edgeseg: {data_set.name} {photograph.name}: {photograph.status}"
-            bar.console.print(
-                safe_text(failure), soft_wrap=True
-            )  # above the bar, where there is one
+            progress.console.print(safe_text(failure), soft_wrap=True)
         elif figures is not None:
-            _draw(comparison, figures / _figure_name(data_set.name, photograph.name))
-        bar.advance(task)
+            _write_figure(comparison, figures / _figure_name(data_set.name, photograph.name))
+        progress.advance(task)
 
-    return note
+    return on_photograph
 
 
-def _draw(comparison: Comparison, file: Path) -> None:
-    """Photograph on the left, prediction over truth on the right."""
+def _write_figure(comparison: Comparison, file: Path) -> None:
+    """Write the photograph and, to its right, the prediction's errors."""
     import numpy as np
 
     from edgeseg.imaging.overlay import draw_error_map
     from edgeseg.imaging.photo import encode_png
     from edgeseg.system.files import write_atomically
 
-    vessels = draw_error_map(comparison.found, comparison.truth, comparison.counted)
-    write_atomically(file, encode_png(np.hstack([comparison.photo, vessels])))
+    errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
+    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))
 
 
-def _tell_failures(data_sets: Sequence[DataSetScores]) -> None:
-    """Exit code 3 where a photograph could not be scored: its data set's mean is without it."""
+def _report_failures(data_sets: Sequence[DataSetScores]) -> None:
+    """Exit with code 3 if a photograph could not be scored."""
     failed = sum(data_set.failed for data_set in data_sets)
     if failed:
-        whole = sum(len(data_set.photographs) for data_set in data_sets)
+        count = sum(len(data_set.photographs) for data_set in data_sets)
         click.echo(
-            f"edgeseg: {failed} of {whole} photographs not scored; the means are without them",
+            f"edgeseg: {failed} of {count} photographs could not be scored "
+            "(excluded from the means)",
             err=True,
         )
         sys.exit(3)

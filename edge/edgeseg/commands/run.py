@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -133,28 +133,33 @@ def run(
         finally:
             remove_stale_temporaries(output)
     if stop.asked:
-        sys.exit(130 if stop.signal == signal.SIGINT else 0)
+        _exit_after_signal(stop, counts)
     if counts.failed:
         noun = "input" if counts.total == 1 else "inputs"
-        click.echo(
-            f"edgeseg: {counts.failed} of {counts.total} {noun} could not be segmented", err=True
-        )
-        sys.exit(3)
+        click.echo(f"edgeseg: {counts.failed} of {counts.total} {noun} failed", err=True)
+        sys.exit(1 if counts.bugs else 3)
+
+
+def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
+    if stop.signal == signal.SIGINT:
+        sys.exit(130)
+    if counts.unfinished:
+        noun = "photograph" if counts.unfinished == 1 else "photographs"
+        click.echo(f"edgeseg: SIGTERM: {counts.unfinished} {noun} not processed", err=True)
+        sys.exit(143)
+    sys.exit(0)
 
 
 def _run_sources(runner: Runner, sources: Iterator[Source], stop: StopRequest) -> InputCounts:
     from edgeseg.run.runner import InputCounts
 
-    failed = 0
-    total = 0
+    counts = InputCounts()
     for source in sources:
         if stop.asked:
             break
         with _progress_bar(source.total) as advance:
-            counts = runner.run_source(source, stop, advance)
-        failed += counts.failed
-        total += counts.total
-    return InputCounts(failed, total)
+            counts = counts.plus(runner.run_source(source, stop, advance))
+    return counts
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A photograph with its manual vessel mask: what every reader yields."""
+"""A photograph with its manual vessel mask."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LoadedPair:
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.
-        truth: (H, W) uint8 {0, 255}, the reference observer's vessels.
-        fov: (H, W) uint8 {0, 255}, the published field of view; None where none is published.
+        truth: (H, W) uint8 {0, 255}, vessel mask of the first observer.
+        fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
     """
 
     photo: Photo
@@ -30,26 +30,32 @@ class LoadedPair:
 
 
 class Pair(Protocol):
-    """One photograph with its vessels."""
+    """A photograph with its vessel mask, loaded on request."""
 
     @property
     def name(self) -> str:
-        """The photograph's stem, unique in its data set."""
-        ...
+        """Stem of the photograph's file, unique in its data set."""
 
     @property
     def split(self) -> Split | None:
-        """The part it belongs to; None where its data set does not say."""
-        ...
+        """Split of the photograph; None if the data set defines none."""
 
     def load(self) -> LoadedPair:
-        """The pair in memory."""
-        ...
+        """Load the pair into memory."""
 
 
 @dataclass(frozen=True)
 class FilePair:
-    """A pair whose parts are files; `second_file` holds the vessels as a second human observer saw them."""
+    """A pair stored in files.
+
+    Attributes:
+        name: stem of the photograph's file, unique in its data set.
+        split: split of the photograph; None if the data set defines none.
+        photo_file: photograph.
+        truth_file: vessel mask of the first observer.
+        fov_file: published field of view; None if none is published.
+        second_file: vessel mask of a second human observer, which need not exist.
+    """
 
     name: str
     split: Split | None
@@ -59,60 +65,68 @@ class FilePair:
     second_file: Path | None = None
 
     def check_complete(self) -> None:
-        """Every file is there.
+        """Check that the mask files exist.
 
         Raises:
-            SurroundingsError: one is not; the message names it.
+            SystemSetupError: a file is missing; the message names it.
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
                 raise SystemSetupError(
-                    f"{self.photo_file}: its mask {file} is missing; put it there or remove the pair"
+                    f"{self.photo_file}: mask {file} not found. Add it or remove the photograph."
                 )
 
     def load(self) -> LoadedPair:
-        """The pair in memory.
+        """Load the pair into memory.
 
         Raises:
-            PhotographError: a file cannot be read.
-            SurroundingsError: a mask's size is not the photograph's, no vessel is marked, or the field of view
-                is empty.
+            PhotoError: a file cannot be read.
+            SystemSetupError: a mask and its photograph differ in size, or a mask is empty.
         """
         photo = read_photo(self.photo_file)
-        truth = _read_mask_for(photo, self.truth_file)
+        truth = _read_mask_of_size(self.truth_file, photo)
         if not truth.any():
             raise SystemSetupError(
-                f"{self.truth_file}: no vessel is marked (all black); mend it or remove the pair"
+                f"{self.truth_file}: the mask is black (no vessel). Correct it or remove the pair."
             )
-        fov = None if self.fov_file is None else _read_mask_for(photo, self.fov_file)
-        if fov is not None and not fov.any():
-            # Nothing would be counted, and every score be a perfect 1.
-            raise SystemSetupError(
-                f"{self.fov_file}: the field of view is empty (all black); mend or remove it"
-            )
+        fov = None
+        if self.fov_file is not None:
+            fov = _read_mask_of_size(self.fov_file, photo)
+            if not fov.any():  # no pixel would be counted, and every score would be a perfect 1
+                raise SystemSetupError(
+                    f"{self.fov_file}: the field of view is empty. Correct or remove it."
+                )
         return LoadedPair(photo, truth, fov)
 
 
-def second_observer_mask(pair: Pair, photo: Photo) -> Mask:
-    """The vessels of a second human observer, (H, W) uint8 {0, 255}.
+def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
+    """Read the vessel mask of a second human observer.
+
+    Args:
+        pair: pair that the mask belongs to.
+        photo: (H, W, 3) uint8 RGB, photograph of the pair.
+
+    Returns:
+        (H, W) uint8 {0, 255}.
 
     Raises:
-        PhotographError: the file cannot be read.
-        SurroundingsError: there is none, or it is not of the photograph's size.
+        PhotoError: the file cannot be read.
+        SystemSetupError: no such mask exists, or its size differs from the photograph's.
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
-        raise SystemSetupError(
-            f"no mask of a second observer ({file or 'published for drive, stare and chasedb1'})"
-        )
-    return _read_mask_for(photo, file)
+        detail = file or "only drive, stare and chasedb1 have one"
+        raise SystemSetupError(f"mask of a second observer not found ({detail})")
+    return _read_mask_of_size(file, photo)
 
 
-def _read_mask_for(photo: Photo, file: Path) -> Mask:
+def _read_mask_of_size(file: Path, photo: Photo) -> Mask:
+    """Read a mask that must have the size of its photograph."""
     mask = read_mask(file)
-    if mask.shape != photo.shape[:2]:
-        have, want = (f"{shape[1]}x{shape[0]}" for shape in (mask.shape, photo.shape[:2]))
+    height, width = photo.shape[:2]
+    if mask.shape != (height, width):
         raise SystemSetupError(
-            f"{file}: the mask is {have} pixels, its photograph {want}; both must be of one size"
+            f"{file}: the mask has {mask.shape[1]}x{mask.shape[0]} pixels, its photograph "
+            f"{width}x{height}. Both must have the same size."
         )
     return mask

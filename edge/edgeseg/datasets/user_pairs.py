@@ -1,4 +1,4 @@
-"""A user's own `images/`, `masks/` and optional `fov/`, matched by stem, with an optional `split.csv`."""
+"""The user's own photographs: `images/`, `masks/`, optional `fov/` and `split.csv`."""
 
 from __future__ import annotations
 
@@ -10,47 +10,54 @@ from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.photo import is_photograph, photo_stem
 
-LAYOUT = "images/NAME.png and masks/NAME.png, the same name in both (any photograph format; fov/ is optional)"
+LAYOUT = "images/NAME.png and masks/NAME.png with equal names (any image format; fov/ is optional)"
 
 
 def read_pairs(folder: Path) -> list[FilePair]:
-    """`images/`, `masks/`, `fov/` matched by stem.
+    """Match the files of `images/`, `masks/` and `fov/` by stem.
 
-    `split` comes from `split.csv` (columns stem,split), else it is None: see `edgeseg.datasets.open_data`.
+    The split comes from `split.csv` (columns stem,split). Without it, it is None; see
+    `edgeseg.datasets.select_split`.
+
+    Raises:
+        SystemSetupError: a file is missing, a stem exists twice, or `split.csv` is invalid.
     """
-    photos, masks, fields = (_by_stem(folder / part) for part in ("images", "masks", "fov"))
+    photos = _files_by_stem(folder / "images")
+    masks = _files_by_stem(folder / "masks")
+    fovs = _files_by_stem(folder / "fov")
     if not photos:
-        raise SystemSetupError(f"{folder}: no photographs found; expected {LAYOUT}")
+        raise SystemSetupError(f"{folder}: no photographs found. Expected layout: {LAYOUT}.")
     for stem, photo in photos.items():
         if stem not in masks:
             raise SystemSetupError(
-                f"{photo}: no mask of that name in {folder / 'masks'}; expected {LAYOUT}"
+                f"{photo}: no mask with this name in {folder / 'masks'}. Expected layout: {LAYOUT}."
             )
-    if fields and (lacking := sorted(set(photos) - set(fields))):
-        raise SystemSetupError(
-            f"{photos[lacking[0]]}: no field of view in {folder / 'fov'}; give every photograph one"
-        )
+        if fovs and stem not in fovs:
+            raise SystemSetupError(
+                f"{photo}: no field of view in {folder / 'fov'}. Add one for every photograph."
+            )
     splits = _read_splits(folder / "split.csv", set(photos))
     return [
-        FilePair(stem, splits.get(stem), photos[stem], masks[stem], fields.get(stem))
+        FilePair(stem, splits.get(stem), photos[stem], masks[stem], fovs.get(stem))
         for stem in sorted(photos)
     ]
 
 
-def _by_stem(part: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for file in sorted(part.iterdir()) if part.is_dir() else []:
+def _files_by_stem(folder: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        # macOS writes "._NAME" beside NAME on foreign file systems.
         if file.name.startswith("._") or not file.is_file() or not is_photograph(file):
-            continue  # "._NAME" is what a Mac leaves beside NAME on a memory stick
-        if photo_stem(file) in found:
-            raise SystemSetupError(
-                f"{file} and {found[photo_stem(file)]} have the same name; keep one of them"
-            )
-        found[photo_stem(file)] = file
-    return found
+            continue
+        stem = photo_stem(file)
+        if stem in files:
+            raise SystemSetupError(f"{file} and {files[stem]}: same name. Remove one of them.")
+        files[stem] = file
+    return files
 
 
 def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
+    """Read the split of every photograph; empty if there is no such file."""
     if not file.exists():
         return {}
     try:
@@ -58,25 +65,25 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
         rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SystemSetupError(
-            f"{file}: cannot be read ({error}); expected the columns stem,split"
+            f"{file}: cannot be read ({error}). Expected columns: stem,split."
         ) from error
     if not {"stem", "split"} <= set(reader.fieldnames or ()):
-        raise SystemSetupError(
-            f"{file}: its first line is not 'stem,split', which the columns must be called"
-        )
+        raise SystemSetupError(f"{file}: invalid first line. Expected: stem,split.")
     splits: dict[str, Split] = {}
     for row in rows:
-        stem, split = (row.get("stem") or "").strip(), (row.get("split") or "").strip()
+        stem = (row["stem"] or "").strip()
+        split = (row["split"] or "").strip()
         if stem not in stems or split not in get_args(Split):
             raise SystemSetupError(
-                f"{file}: '{stem},{split}' does not fit; expected a photograph's stem and train, validation or test"
+                f"{file}: invalid row '{stem},{split}'. Expected the stem of a photograph and "
+                "train, validation or test."
             )
         if splits.get(stem, split) != split:
-            raise SystemSetupError(f"{file}: '{stem}' is in two splits; keep one")
+            raise SystemSetupError(f"{file}: '{stem}' is in two splits. Remove one of the rows.")
         splits[stem] = cast("Split", split)
     missing = sorted(stems - set(splits))
     if missing:
         raise SystemSetupError(
-            f"{file}: no split for {', '.join(missing[:5])}; give every photograph one"
+            f"{file}: no split for {', '.join(missing[:5])}. Add a row for every photograph."
         )
     return splits

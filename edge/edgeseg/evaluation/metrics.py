@@ -1,4 +1,4 @@
-"""Scores of a vessel mask against the manual one: integer counts first, every score derived from them."""
+"""Scores of a vessel mask against a manual one, derived from integer pixel counts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from edgeseg.imaging.arrays import Mask, Probability
 
 BINS = 4096
-"""Of probability, for curves: AUC agrees with the exact rank statistic within 1e-4."""
+"""Probability bins of a curve: AUC agrees with the exact rank statistic within 1e-4."""
 
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """Pixels by what was found and what is there."""
+    """Confusion matrix in pixels, with vessel as the positive class."""
 
     true_positive: int
     false_positive: int
@@ -25,85 +25,104 @@ class PixelCounts:
 
     @property
     def dice(self) -> float:
-        """2 TP / (2 TP + FP + FN); 1 where neither mask has a vessel (Dice 1945)."""
-        return _ratio(
-            2 * self.true_positive,
-            2 * self.true_positive + self.false_positive + self.false_negative,
-        )
+        """2 TP / (2 TP + FP + FN); 1 if neither mask has a vessel (Dice 1945)."""
+        doubled = 2 * self.true_positive
+        return _ratio(doubled, doubled + self.false_positive + self.false_negative)
 
     @property
     def iou(self) -> float:
-        """TP / (TP + FP + FN); 1 where neither mask has a vessel (Jaccard 1912)."""
-        return _ratio(
-            self.true_positive, self.true_positive + self.false_positive + self.false_negative
-        )
+        """TP / (TP + FP + FN); 1 if neither mask has a vessel (Jaccard 1912)."""
+        union = self.true_positive + self.false_positive + self.false_negative
+        return _ratio(self.true_positive, union)
 
     @property
     def accuracy(self) -> float:
-        """Share of pixels that are right."""
+        """(TP + TN) / all pixels."""
         return _ratio(self.true_positive + self.true_negative, self.pixels)
 
     @property
     def sensitivity(self) -> float:
-        """Share of the vessels' pixels that were found; 1 where there are none."""
+        """TP / (TP + FN); 1 if the manual mask has no vessel."""
         return _ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def specificity(self) -> float:
-        """Share of the background's pixels that were left alone; 1 where there are none."""
+        """TN / (TN + FP); 1 if the manual mask has no background."""
         return _ratio(self.true_negative, self.true_negative + self.false_positive)
 
     @property
     def pixels(self) -> int:
-        """All that was counted."""
+        """Number of counted pixels."""
         return self.true_positive + self.false_positive + self.false_negative + self.true_negative
 
 
-def count_pixels(found: Mask, truth: Mask, inside: Mask | None = None) -> PixelCounts:
-    """Compare two masks (H, W) uint8 {0, 255}, over the whole frame or where `inside` is not 0."""
+def count_pixels(prediction: Mask, truth: Mask, inside: Mask | None = None) -> PixelCounts:
+    """Compare two masks pixel by pixel.
+
+    Args:
+        prediction: (H, W) uint8 {0, 255}.
+        truth: (H, W) uint8 {0, 255}, the manual mask.
+        inside: (H, W) uint8, not 0 where pixels count; None for the whole frame.
+    """
+    total = truth.size
     if inside is not None:
-        found, truth = (
-            cv2.bitwise_and(mask, inside).astype(np.uint8, copy=False) for mask in (found, truth)
-        )
-    total = truth.size if inside is None else cv2.countNonZero(inside)
-    both = cv2.countNonZero(cv2.bitwise_and(found, truth))
-    of_found, of_truth = cv2.countNonZero(found), cv2.countNonZero(truth)
-    return PixelCounts(both, of_found - both, of_truth - both, total - of_found - of_truth + both)
+        prediction = cv2.bitwise_and(prediction, inside).astype(np.uint8, copy=False)
+        truth = cv2.bitwise_and(truth, inside).astype(np.uint8, copy=False)
+        total = cv2.countNonZero(inside)
+    both = cv2.countNonZero(cv2.bitwise_and(prediction, truth))
+    false_positive = cv2.countNonZero(prediction) - both
+    false_negative = cv2.countNonZero(truth) - both
+    true_negative = total - both - false_positive - false_negative
+    return PixelCounts(both, false_positive, false_negative, true_negative)
 
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """Vessel and background pixels of a photograph by probability: (BINS,) int64 each, rising probability."""
+    """Histograms of a probability over vessel and background pixels.
+
+    Attributes:
+        vessel: (BINS,) int64, number of vessel pixels by rising probability.
+        background: (BINS,) int64, number of background pixels by rising probability.
+    """
 
     vessel: npt.NDArray[np.int64]
     background: npt.NDArray[np.int64]
 
     @property
-    def auc(self) -> float:
-        """Area under the ROC curve: the chance that a vessel's pixel ranks above a background's (ties half)."""
+    def auc(self) -> float | None:
+        """Area under the ROC curve; None without vessel or without background pixels.
+
+        It is the probability that a vessel pixel ranks above a background pixel; ties count half.
+        """
         vessels, background = int(self.vessel.sum()), int(self.background.sum())
         if not vessels or not background:
-            return float("nan")
+            return None
         below = np.cumsum(self.background) - self.background
         return float((self.vessel * (below + 0.5 * self.background)).sum() / (vessels * background))
 
     def dice_at(self) -> npt.NDArray[np.float64]:
-        """Dice (BINS,) for the thresholds k / BINS; 1 where neither mask has a vessel."""
-        found_vessel = self.vessel[::-1].cumsum()[::-1]
-        found_background = self.background[::-1].cumsum()[::-1]
-        whole = found_vessel + found_background + self.vessel.sum()
-        return np.where(whole == 0, 1.0, 2 * found_vessel / np.maximum(whole, 1))
+        """Compute Dice (BINS,) for the thresholds k / BINS; 1 if neither mask has a vessel."""
+        true_positive = self.vessel[::-1].cumsum()[::-1]
+        false_positive = self.background[::-1].cumsum()[::-1]
+        both_masks = true_positive + false_positive + self.vessel.sum()
+        return np.where(both_masks == 0, 1.0, 2 * true_positive / np.maximum(both_masks, 1))
 
 
 def threshold_curve(
     probability: Probability, truth: Mask, inside: Mask | None = None
 ) -> ThresholdCurve:
-    """Probability (H, W) float32 against truth (H, W) {0, 255}, whole frame or where `inside` is not 0."""
+    """Count vessel and background pixels by probability.
+
+    Args:
+        probability: (H, W) float32, 0 to 1.
+        truth: (H, W) uint8 {0, 255}, the manual mask.
+        inside: (H, W) uint8, not 0 where pixels count; None for the whole frame.
+    """
     bins = np.minimum((probability * BINS).astype(np.int32), BINS - 1)
-    where = slice(None) if inside is None else inside != 0
-    bins, vessel = bins[where].ravel(), (truth != 0)[where].ravel()
-    both = np.bincount(bins + BINS * vessel, minlength=2 * BINS).astype(np.int64)
-    return ThresholdCurve(both[BINS:], both[:BINS])
+    counted = slice(None) if inside is None else inside != 0
+    vessel = (truth != 0)[counted].ravel()
+    counts = np.bincount(bins[counted].ravel() + BINS * vessel, minlength=2 * BINS).astype(np.int64)
+    return ThresholdCurve(counts[BINS:], counts[:BINS])
 
 
 def _ratio(part: int, whole: int) -> float:

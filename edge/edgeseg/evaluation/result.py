@@ -1,31 +1,31 @@
-"""The evidence of one model, and its views. JSON is the contract, tables are for people."""
+"""Result of an evaluation or a conversion check, as JSON and as tables."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from edgeseg.console import narrow_table, safe_text
-from edgeseg.evaluation.scores import HEADINGS, DataSetScores, Scores, format_scores
+from edgeseg.evaluation.scores import HEADINGS, DataSetScores, Scores, scores_by_name
 
 EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-aligned"]
 
 
-@dataclass(frozen=True)
-class Check:
-    """What was measured, what it may be, and in words.
+class Check(msgspec.Struct, frozen=True):
+    """Check of a model file; truthy if it passed.
 
     Attributes:
-        name: of the check.
-        value: measured; infinite where it came out as no number; None where only yes or no was asked.
-        limit: the largest value that passes; None where there is none.
-        note: what it was measured on, or why it failed.
-        passed: the truth value.
+        name: name of the check.
+        value: measured value; not finite if the computation gave no number; None for a check
+            without a value.
+        limit: largest value that passes; None if there is no limit.
+        note: data that was measured on, or the reason of the failure.
+        passed: whether the check passed.
     """
 
     name: str
@@ -39,35 +39,38 @@ class Check:
 
     @classmethod
     def at_most(cls, name: str, value: float, limit: float | None, note: str) -> Check:
-        """Passes up to the limit, and always where there is none; NaN never does where there is one."""
+        """Create a check that passes up to the limit, or always without one.
+
+        NaN does not pass if there is a limit.
+        """
         return cls(name, value, limit, note, limit is None or value <= limit)
 
     def to_dict(self) -> dict[str, object]:
-        """As in JSON, which has no infinity."""
-        value = self.value if self.value is not None and math.isfinite(self.value) else None
+        """Return the JSON object; a value that is not finite becomes null."""
+        finite = self.value is not None and math.isfinite(self.value)
         return {
             "name": self.name,
-            "value": value,
+            "value": self.value if finite else None,
             "limit": self.limit,
             "passed": self.passed,
             "note": self.note,
         }
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What is known of a model.
+class EvaluationResult(msgspec.Struct, frozen=True):
+    """Scores of one model, and the checks of its file.
 
     Attributes:
-        model: shipped name, or the file's name without `.PRECISION.onnx`; or `second-observer`, a human.
-        precision: of the file that was used, never `auto`; empty of a human.
-        runtime: that was used, never `auto`; empty of a human.
-        protocol: how it was scored.
-        threshold: probability from which a pixel counted as vessel.
-        data_sets: in the order of the command line.
-        file: the model file's name, where the file itself was checked.
-        file_bytes: its size.
-        checks: of the file, against the network that it was made from.
+        model: name of a shipped model, or the file name without `.PRECISION.onnx`;
+            `second-observer` for a human observer.
+        precision: precision of the model file, never `auto`; empty for a human observer.
+        runtime: runtime that was used, never `auto`; empty for a human observer.
+        protocol: evaluation protocol.
+        threshold: vessel probability threshold.
+        data_sets: scores in the order of the command line.
+        file: name of the model file, if the file itself was checked.
+        file_bytes: size of the model file in bytes.
+        checks: comparisons of the model file with the network that it was exported from.
     """
 
     model: str
@@ -82,70 +85,72 @@ class EvaluationResult:
 
     @property
     def passed(self) -> bool:
-        """Every check; without one nothing failed."""
+        """Whether all checks passed; True without checks."""
         return all(self.checks)
 
     def to_dict(self) -> dict[str, object]:
-        """The contract of `edgeseg evaluate --json`; full precision, since the gate compares it bit by bit.
+        """Return the JSON object of `edgeseg evaluate --json`.
 
-        Where a file was checked (`edgeseg convert --json`), its name, bytes and checks too.
+        Scores have full precision because the gate compares them bit by bit. If a file was checked
+        (`edgeseg convert --json`), its name, size and checks are included.
         """
-        checked: dict[str, object] = {
-            "file": self.file,
-            "file_bytes": self.file_bytes,
-            "passed": self.passed,
-            "checks": [check.to_dict() for check in self.checks],
-        }
-        return {
+        result: dict[str, object] = {
             "model": self.model,
             "precision": self.precision,
             "runtime": self.runtime,
             "protocol": self.protocol,
-            **(checked if self.file else {}),
-            "data_sets": [data_set.to_dict() for data_set in self.data_sets],
         }
+        if self.file:
+            result |= {
+                "file": self.file,
+                "file_bytes": self.file_bytes,
+                "passed": self.passed,
+                "checks": [check.to_dict() for check in self.checks],
+            }
+        return result | {"data_sets": [data_set.to_dict() for data_set in self.data_sets]}
 
     def to_tables(self) -> Group:
-        """For a terminal: every photograph, then the mean of each data set."""
-        photographs = (
-            part for data_set in self.data_sets for part in (_photograph_table(data_set), Text())
-        )
-        return Group(*photographs, self._mean_table())
+        """Return the tables of a terminal: every photograph, then the mean of each data set."""
+        tables: list[Table | Text] = []
+        for data_set in self.data_sets:
+            tables += [_photograph_table(data_set), Text()]
+        return Group(*tables, self._mean_table())
 
     def to_check_table(self) -> Table:
-        """For a terminal: a line for each check of the file."""
-        title = f"{self.file}  {self.file_bytes / 1e6:.2f} MB" + ("" if self.passed else "  FAILED")
-        table = narrow_table(title)
+        """Return the table of a terminal with one line for each check."""
+        title = f"{self.file}  {self.file_bytes / 1e6:.2f} MB"
+        table = narrow_table(title if self.passed else f"{title}  FAILED")
         table.add_column("check", no_wrap=True)
         for heading in ("value", "limit", "passed"):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("on", overflow="fold")
         for check in self.checks:
-            numbers = (
-                "" if number is None else f"{number:.2g}" for number in (check.value, check.limit)
-            )
-            table.add_row(check.name, *numbers, "yes" if check else "NO", safe_text(check.note))
+            passed = "yes" if check else "NO"
+            value, limit = _format_number(check.value), _format_number(check.limit)
+            table.add_row(check.name, value, limit, passed, safe_text(check.note))
         return table
 
     def _mean_table(self) -> Table:
-        used = f" {self.precision}, {self.runtime}" if self.runtime else ""
-        threshold = f", threshold {self.threshold:.3g}" if self.runtime else ""
-        table = _score_table(
-            f"{self.model}{used}, {self.protocol} protocol{threshold}", "mean over"
-        )
-        for data_set in self.data_sets:
-            whole = len(data_set.photographs)
-            count = f"{len(data_set.scored)} of {whole}" if data_set.failed else str(whole)
-            table.add_row(
-                safe_text(f"{data_set.name} {data_set.split} ({count})"), *_cells(data_set.mean)
+        title = f"{self.model}, {self.protocol} protocol"
+        if self.runtime:
+            title = (
+                f"{self.model} {self.precision}, {self.runtime}, {self.protocol} protocol, "
+                f"threshold {self.threshold:.3g}"
             )
+        table = _score_table(title, "mean over")
+        for data_set in self.data_sets:
+            count = str(len(data_set.photographs))
+            if data_set.failed:
+                count = f"{len(data_set.scored)} of {count}"
+            label = safe_text(f"{data_set.name} {data_set.split} ({count})")
+            table.add_row(label, *_format_scores(data_set.mean))
         return table
 
 
 def _photograph_table(data_set: DataSetScores) -> Table:
     table = _score_table(f"{data_set.name} {data_set.split}", "photograph")
     for photograph in data_set.photographs:
-        table.add_row(safe_text(photograph.name), *_cells(photograph.scores))
+        table.add_row(safe_text(photograph.name), *_format_scores(photograph.scores))
     return table
 
 
@@ -157,5 +162,9 @@ def _score_table(title: str, first_column: str) -> Table:
     return table
 
 
-def _cells(scores: Scores | None) -> list[str]:
-    return ["-" if value is None else f"{value:.4f}" for value in format_scores(scores).values()]
+def _format_scores(scores: Scores | None) -> list[str]:
+    return [_format_number(value, ".4f", "-") for value in scores_by_name(scores).values()]
+
+
+def _format_number(value: float | None, spec: str = ".2g", missing: str = "") -> str:
+    return missing if value is None else format(value, spec)

@@ -1,45 +1,14 @@
-"""What is known of photographs and data sets: scores against manual masks."""
+"""Scores of photographs and data sets against manual masks, as they are stored in JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from typing import Annotated
 
-from edgeseg.fields import Fields
+import msgspec
 
 OK = "ok"
-"""Status of what could be measured; else the status is the reason why it could not."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How well vessels were found, each 0 to 1, definitions in `edgeseg.evaluation.metrics`.
-
-    `auc` is None where it is not defined: without a vessel, or without background.
-    """
-
-    dice: float
-    iou: float
-    accuracy: float
-    sensitivity: float
-    specificity: float
-    auc: float | None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> Scores:
-        """From the scores in a photograph's entry.
-
-        Raises:
-            ValueError: one is missing, or not from 0 to 1; the message names it.
-        """
-        dice, iou, accuracy, sensitivity, specificity = (
-            fields.number(name, 0, 1) for name in list(HEADINGS)[:-1]
-        )
-        return cls(
-            dice, iou, accuracy, sensitivity, specificity, fields.optional_number("auc", 0, 1)
-        )
-
+"""Status of a photograph that was scored; otherwise the status is the reason of the failure."""
 
 HEADINGS = {
     "dice": "Dice",
@@ -49,122 +18,122 @@ HEADINGS = {
     "specificity": "specificity",
     "auc": "AUC",
 }
-"""Of the tables' columns; the keys are those of `Scores`, in its order."""
+"""Table headings of the scores. The keys are the fields of `Scores`, in the same order."""
+
+# msgspec checks these limits when it reads JSON, not when an object is created.
+Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z", max_length=2000)]
 
 
-@dataclass(frozen=True)
-class PhotographScores:
-    """One photograph's scores.
+class Scores(msgspec.Struct, frozen=True):
+    """Scores of a mask, each 0 to 1. Definitions: `edgeseg.evaluation.metrics`.
 
-    Attributes:
-        name: unique in its data set.
-        scores: None where it could not be scored.
-        status: `ok`, or the reason why it could not be scored.
+    `auc` is None if it is undefined: without vessel or background pixels, or without a probability.
     """
 
-    name: str
-    scores: Scores | None
-    status: str = OK
+    dice: Score
+    iou: Score
+    accuracy: Score
+    sensitivity: Score
+    specificity: Score
+    auc: Score | None = None
 
-    def to_dict(self) -> dict[str, object]:
-        """As in JSON; figures are null where there are none."""
-        return {"name": self.name, **format_scores(self.scores), "status": self.status}
+
+class PhotographScores(msgspec.Struct, frozen=True):
+    """Scores of one photograph, as they are stored in JSON.
+
+    Attributes:
+        name: name of the photograph, unique in its data set.
+        dice: Dice; None, like the other scores, if the photograph could not be scored.
+        status: `ok`, or the reason of the failure.
+    """
+
+    name: Line
+    dice: Score | None = None
+    iou: Score | None = None
+    accuracy: Score | None = None
+    sensitivity: Score | None = None
+    specificity: Score | None = None
+    auc: Score | None = None
+    status: Line = OK
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> PhotographScores:
-        """From what `to_dict` gives.
+    def from_scores(cls, name: str, scores: Scores) -> PhotographScores:
+        """Create the entry of a photograph that was scored."""
+        return cls(name, *msgspec.structs.astuple(scores))
 
-        Raises:
-            ValueError: a figure is missing or makes no sense; the message names it.
-        """
-        status = fields.text("status", OK)
-        return cls(
-            fields.text("name"), Scores.from_fields(fields) if status == OK else None, status
-        )
+    def __post_init__(self) -> None:
+        """Check that a photograph with status `ok` has its scores."""
+        if self.status == OK and None in msgspec.structs.astuple(self)[1:6]:
+            raise ValueError("the status is ok, but a score is null")
+
+    @property
+    def scores(self) -> Scores | None:
+        """Scores of the photograph; None if it could not be scored."""
+        if self.status != OK:
+            return None
+        return Scores(*msgspec.structs.astuple(self)[1:7])
 
 
-@dataclass(frozen=True)
-class DataSetScores:
-    """A data set's photographs and their mean.
+class DataSetScores(msgspec.Struct, frozen=True):
+    """Scores of the photographs of a data set, and their means.
 
     Attributes:
-        name: as on the command line (`drive`, ...).
+        name: name on the command line (`drive`, ...).
         split: `train`, `validation`, `test` or `all`.
-        photographs: in the data set's order, those that could not be scored included.
+        photographs: photographs in the order of the data set, including those that failed.
     """
 
-    name: str
-    split: str
+    name: Line
+    split: Line
     photographs: tuple[PhotographScores, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the names of the photographs are unique."""
+        if len({photograph.name for photograph in self.photographs}) < len(self.photographs):
+            raise ValueError("two photographs have the same name")
 
     @property
     def scored(self) -> tuple[Scores, ...]:
-        """Of the photographs that could be scored; the mean is over these."""
-        return tuple(
-            photograph.scores for photograph in self.photographs if photograph.scores is not None
-        )
+        """Scores of the photographs that could be scored."""
+        scores = (photograph.scores for photograph in self.photographs)
+        return tuple(entry for entry in scores if entry is not None)
 
     @property
     def failed(self) -> int:
-        """Photographs that could not be scored; a mean without them is told with their number."""
+        """Number of photographs that could not be scored. The means exclude them."""
         return len(self.photographs) - len(self.scored)
 
     @property
     def mean(self) -> Scores | None:
-        """Of each score over the photographs that have it; None where no photograph could be scored."""
-        if not self.scored:
+        """Mean of each score over the photographs that have it; None if none could be scored.
+
+        The sum is rounded once, so that the mean does not depend on the order of the photographs.
+        """
+        scored = self.scored
+        if not scored:
             return None
-        aucs = [scores.auc for scores in self.scored if scores.auc is not None]
-        return Scores(
-            dice=_mean(scores.dice for scores in self.scored),
-            iou=_mean(scores.iou for scores in self.scored),
-            accuracy=_mean(scores.accuracy for scores in self.scored),
-            sensitivity=_mean(scores.sensitivity for scores in self.scored),
-            specificity=_mean(scores.specificity for scores in self.scored),
-            auc=_mean(aucs) if aucs else None,
-        )
+        means: dict[str, float] = {}
+        for name in HEADINGS:
+            values = [getattr(scores, name) for scores in scored]
+            defined = [value for value in values if value is not None]
+            if defined:
+                means[name] = math.fsum(defined) / len(defined)
+        return Scores(**means)
 
     def to_dict(self) -> dict[str, object]:
-        """As in JSON: `dice_mean`, ..., how many photographs these are over, and each photograph."""
+        """Return the JSON object: counts, `dice_mean` and so on, and every photograph."""
+        means = scores_by_name(self.mean).items()
         return {
             "name": self.name,
             "split": self.split,
             "scored": len(self.scored),
             "failed": self.failed,
-            **{f"{score}_mean": value for score, value in format_scores(self.mean).items()},
-            "photographs": [photograph.to_dict() for photograph in self.photographs],
+            **{f"{name}_mean": value for name, value in means},
+            "photographs": msgspec.to_builtins(list(self.photographs)),
         }
 
-    @classmethod
-    def from_fields(cls, fields: Fields) -> DataSetScores:
-        """From what `to_dict` gives.
 
-        Raises:
-            ValueError: a photograph makes no sense or comes twice, or `dice_mean` is not the mean; the message says so.
-        """
-        photographs = tuple(
-            PhotographScores.from_fields(each) for each in fields.each("photographs")
-        )
-        if len({photograph.name for photograph in photographs}) < len(photographs):
-            raise ValueError(f"{fields.place('photographs')}: a photograph comes twice")
-        evidence = cls(fields.text("name"), fields.text("split"), photographs)
-        told = fields.optional_number("dice_mean", 0, 1)
-        mean = None if evidence.mean is None else evidence.mean.dice
-        if (told is None) != (mean is None) or (
-            told is not None and mean is not None and abs(told - mean) > 1e-9
-        ):
-            raise ValueError(
-                f"{fields.place('dice_mean')}: {told} is not the mean of its photographs, {mean}"
-            )
-        return evidence
-
-
-def format_scores(scores: Scores | None) -> dict[str, float | None]:
-    """As in JSON: each score by its name, None where there are none."""
-    return dict.fromkeys(HEADINGS) if scores is None else asdict(scores)
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Exactly rounded, so that the photographs' order does not show in the last digit."""
-    numbers = list(values)
-    return math.fsum(numbers) / len(numbers)
+def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
+    """Return the scores by name; all are None without scores."""
+    return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)

@@ -1,1 +1,1 @@
-"""Detect where the retina is in a photograph."""
+"""Detection of the field of view in a photograph."""

@@ -1,4 +1,4 @@
-"""Outline points -> the straight cuts of a field of view, as a camera's film gate or sensor makes them."""
+"""Straight edges of a field of view, as a camera's film gate or sensor cuts them."""
 
 from __future__ import annotations
 
@@ -10,85 +10,102 @@ import numpy as np
 from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, FovEllipse, Points
 from edgeseg.field_of_view.percentile import median
 
-_SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))
-_SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE's cuts lean by up to 0.03
-_SHORTEST = 0.15  # half chord, of the radius; a shorter one cuts off less than 0.1 % of the circle
-_SUPPORT = 0.75  # of the chord must be outline
-_ABOUT = 0.15  # as well supported
+_SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))  # top, bottom, left, right
+_SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE has slopes up to 0.03
+_MIN_HALF_CHORD = 0.15  # share of the half-axis; a shorter one cuts off less than 0.1 % of the area
+_MIN_SUPPORT = 0.75  # share of the chord
+_SIMILAR_SUPPORT = 0.15
 
 
 class StraightEdge(NamedTuple):
-    """A straight cut: what lies further than `distance` pixels from the rim's centre, along (x, y), is not seen.
+    """Straight edge: nothing is visible beyond a distance from the ellipse's centre.
 
-    `half` is half the length of the chord that it makes, `support` the share of the chord that is outline.
+    Attributes:
+        x: horizontal component of the outward unit normal.
+        y: vertical component of the outward unit normal.
+        distance: distance of the edge from the centre in pixels.
+        half_chord: half of the length of the chord that the edge forms, in pixels.
+        support: share of the chord that is covered by outline points.
     """
 
     x: float
     y: float
     distance: float
-    half: float
+    half_chord: float
     support: float
 
-    def chord(self, rim: FovEllipse, further: float) -> Points:
-        """Points (N, 2) along the middle of the cut, one a pixel, so many pixels further out."""
-        along = np.arange(-0.8 * self.half, 0.8 * self.half)[:, None] * (-self.y, self.x)
-        return (rim.x, rim.y) + (self.distance + further) * np.array([self.x, self.y]) + along
+    def chord_points(self, ellipse: FovEllipse, offset: float) -> Points:
+        """Return points (N, 2) on the middle 80 % of the chord, moved outwards by the offset."""
+        steps = np.arange(-0.8 * self.half_chord, 0.8 * self.half_chord)[:, None]
+        along = steps * (-self.y, self.x)
+        return (
+            (ellipse.x, ellipse.y) + (self.distance + offset) * np.array([self.x, self.y]) + along
+        )
 
-    def beyond(self, rim: FovEllipse) -> Points:
-        """Corners (4, 2) of a rectangle over all of the rim that lies beyond the cut."""
-        out, along = np.array([self.x, self.y]), np.array([-self.y, self.x])
-        far = 2 * max(rim.across, rim.down)
-        steps = [(self.distance, -far), (self.distance, far), (far, far), (far, -far)]
-        return np.array([(rim.x, rim.y) + s * out + t * along for s, t in steps])
+    def rectangle_beyond(self, ellipse: FovEllipse) -> Points:
+        """Return the corners (4, 2) of a rectangle that covers the ellipse beyond the edge."""
+        outward, along = np.array([self.x, self.y]), np.array([-self.y, self.x])
+        far = 2 * max(ellipse.radius_x, ellipse.radius_y)
+        corners = [(self.distance, -far), (self.distance, far), (far, far), (far, -far)]
+        return np.array([(ellipse.x, ellipse.y) + s * outward + t * along for s, t in corners])
 
 
-def fit_straight_edges(outlines: list[Points], rim: FovEllipse) -> list[StraightEdge]:
-    """The cut at the top, bottom, left and right, where there is one.
+def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[StraightEdge]:
+    """Fit the straight edge at the top, bottom, left and right, if there is one.
 
-    Of several that are about as well supported, the innermost: glow beyond a cut has a straight end too.
+    Of several edges with similar support, the innermost is selected: glow beyond an edge has a
+    straight end, too.
+
+    Args:
+        outlines: outlines of the candidates.
+        ellipse: ellipse of the field.
     """
-    cuts: list[StraightEdge] = []
+    edges: list[StraightEdge] = []
     for side in _SIDES:
-        found = [cut for cut in (_fit(outline, rim, side) for outline in outlines) if cut]
-        best = max((cut.support for cut in found), default=0.0)
-        good = [cut for cut in found if cut.support > best - _ABOUT]
-        cuts += [min(good, key=lambda cut: cut.distance)] if good else []
-    return cuts
+        fits = [_fit_edge(outline, ellipse, side) for outline in outlines]
+        valid = [edge for edge in fits if edge]
+        best_support = max((edge.support for edge in valid), default=0.0)
+        similar = [edge for edge in valid if edge.support > best_support - _SIMILAR_SUPPORT]
+        if similar:
+            edges.append(min(similar, key=lambda edge: edge.distance))
+    return edges
 
 
-def _fit(outline: Points, rim: FovEllipse, side: tuple[float, float]) -> StraightEdge | None:
-    """The line, nearly square to `side`, on which most of the outline that lies inside the rim falls."""
-    around = outline - (rim.x, rim.y)
-    outward, along = around @ side, around @ (-side[1], side[0])
-    deep, wide = (rim.down, rim.across) if side[0] == 0 else (rim.across, rim.down)
-    inside = (outward > 0.3 * deep) & (rim.off(outline) < -TOLERANCE)
+def _fit_edge(
+    outline: Points, ellipse: FovEllipse, side: tuple[float, float]
+) -> StraightEdge | None:
+    """Fit the line, nearly perpendicular to `side`, with the most outline points in the ellipse."""
+    centred = outline - (ellipse.x, ellipse.y)
+    outward, along = centred @ side, centred @ (-side[1], side[0])
+    radii = (ellipse.radius_x, ellipse.radius_y)
+    depth, width = radii if side[1] == 0 else reversed(radii)
+    inside = (outward > 0.3 * depth) & (ellipse.signed_distance(outline) < -TOLERANCE)
     if inside.sum() < 5:
         return None
     outward, along = outward[inside], along[inside]
-    slope, height = _line(along, outward)
-    on = np.abs(outward - slope * along - height) < TOLERANCE
-    half = wide * math.sqrt(max(1 - (height / deep) ** 2, 0.0))
-    support = len(set(np.round(along[on]).tolist())) / max(2 * half, 1.0)
-    if half < _SHORTEST * wide or support < _SUPPORT:
+    slope, height = _fit_line(along, outward)
+    on_line = np.abs(outward - slope * along - height) < TOLERANCE
+    half_chord = width * math.sqrt(max(1 - (height / depth) ** 2, 0.0))
+    support = len(np.unique(np.round(along[on_line]))) / max(2 * half_chord, 1.0)
+    if half_chord < _MIN_HALF_CHORD * width or support < _MIN_SUPPORT:
         return None
     length = math.hypot(1.0, slope)
     x, y = (side[0] + slope * side[1]) / length, (side[1] - slope * side[0]) / length
-    # A region's outermost pixel centres lie half a pixel inside its edge.
-    return StraightEdge(x, y, (height + 0.5) / length, half, support)
+    # The outermost pixel centres of a region are half a pixel inside its edge.
+    return StraightEdge(x, y, (height + 0.5) / length, half_chord, support)
 
 
-def _line(along: Floats, outward: Floats) -> tuple[float, float]:
-    """Slope and height of the line outward = slope * along + height that most points are on."""
-    level = np.round(outward - _SLOPES[:, None] * along).astype(int)
-    level -= level.min()
-    heights = int(level.max()) + 3
-    row = heights * np.arange(len(_SLOPES))[:, None]
-    counts = np.bincount((level + row).ravel(), minlength=heights * len(_SLOPES)).reshape(
-        len(_SLOPES), heights
-    )
-    three = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
-    slope = float(_SLOPES[int(three.max(axis=1).argmax())])
-    rest = outward - slope * along
-    start = round(float(rest.min()))
-    height = start + int(np.bincount(np.round(rest - start).astype(int).clip(0)).argmax())
-    return slope, median(rest[np.abs(rest - height) < TOLERANCE])
+def _fit_line(along: Floats, outward: Floats) -> tuple[float, float]:
+    """Return slope and height of the line outward = slope * along + height with the most points."""
+    levels = np.round(outward - _SLOPES[:, None] * along).astype(int)
+    levels -= levels.min()
+    bins = int(levels.max()) + 3
+    first_bins = bins * np.arange(len(_SLOPES))[:, None]
+    counts = np.bincount((levels + first_bins).ravel(), minlength=bins * len(_SLOPES))
+    counts = counts.reshape(len(_SLOPES), bins)
+    neighbour_sums = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
+    slope = float(_SLOPES[int(neighbour_sums.max(axis=1).argmax())])
+    residuals = outward - slope * along
+    start = round(float(residuals.min()))
+    height = start + int(np.bincount(np.round(residuals - start).astype(int).clip(0)).argmax())
+    return slope, median(residuals[np.abs(residuals - height) < TOLERANCE])

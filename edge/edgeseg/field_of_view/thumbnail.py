@@ -1,4 +1,4 @@
-"""Photograph -> a small version of it, on which the field of view is searched."""
+"""Thumbnail of a photograph, on which the field of view is detected."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ import numpy as np
 from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
 
-_LONGER = 400  # pixels of the longer side, at least, unless the photograph is smaller
-_NARROW = 16  # pixels of the shorter side, at least, likewise
-_SMALL = 256  # a smaller photograph is enlarged, lest the smoothing eat it
+# Minimum sides in pixels; a smaller photograph keeps its size.
+_MIN_LONGER_SIDE, _MIN_SHORTER_SIDE = 400, 16
+_MIN_PHOTO_SIDE = (
+    256  # a smaller photograph is enlarged, because smoothing would remove its details
+)
 
 
 class Thumbnail(NamedTuple):
-    """A small version: colour, brightest channel without specks, and its level on background and retina.
+    """Small version of a photograph. A point p is at p * factor + shift in the photograph.
 
-    Its point p lies at p * factor + shift of the photograph.
+    Attributes:
+        colour: (h, w, 3) uint8 RGB.
+        level: (h, w) uint8, brightest channel, median-filtered.
+        factor: scale from thumbnail to photograph.
+        shift: offset from thumbnail to photograph in pixels.
+        dark: level of the background.
+        bright: level of the retina.
     """
 
     colour: Photo
@@ -31,38 +39,40 @@ class Thumbnail(NamedTuple):
 
 
 def make_thumbnail(photo: Photo) -> Thumbnail:
-    """Photograph (H, W, 3) uint8 RGB -> its sample."""
-    (red, green, blue), factor, shift = _reduced(photo)
+    """Make the thumbnail of a photograph (H, W, 3) uint8 RGB."""
+    (red, green, blue), factor, shift = _resize_channels(photo)
     level = np.asarray(cv2.medianBlur(np.maximum(np.maximum(red, green), blue), 5), np.uint8)
     dark = percentile(np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]]), 10)
     colour = np.asarray(cv2.merge([red, green, blue]), np.uint8)
-    return Thumbnail(colour, level, factor, shift, dark, _bright(level, dark))
+    return Thumbnail(colour, level, factor, shift, dark, _retina_level(level, dark))
 
 
-def _bright(level: Mask, dark: float) -> float:
-    """Median of what is clearly brighter than the background; counted by level, which is quicker than sorting."""
+def _retina_level(level: Mask, dark: float) -> float:
+    """Return the median of the pixels that are clearly brighter than the background."""
+    # Counting the levels is faster than sorting the pixels.
     counts = cv2.calcHist([level], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     brightest = int(np.flatnonzero(counts)[-1])
     counts[: math.floor(dark + 0.08 * (brightest - dark)) + 1] = 0
-    upto = counts.cumsum()
-    total = int(upto[-1])
+    cumulative = counts.cumsum()
+    total = int(cumulative[-1])
     if not total:
         return dark
-    middle = np.searchsorted(upto, [(total - 1) // 2, total // 2], side="right")
+    middle = np.searchsorted(cumulative, [(total - 1) // 2, total // 2], side="right")
     return float(middle.mean())
 
 
-def _reduced(photo: Photo) -> tuple[list[Mask], float, float]:
-    """Every n-th pixel of R, G and B, or of a small photograph enlarged n times; factor and shift of its points."""
+def _resize_channels(photo: Photo) -> tuple[list[Mask], float, float]:
+    """Take every n-th pixel, or enlarge n times; return R, G and B, and factor and shift."""
     shorter, longer = sorted(photo.shape[:2])
-    if longer >= _SMALL:
-        stride = max(1, min(longer // _LONGER, shorter // _NARROW))
-        return _channels(photo[stride // 2 :: stride, stride // 2 :: stride]), stride, stride // 2
-    times = math.ceil(_SMALL / longer)
-    large = cv2.resize(photo, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
-    return _channels(np.asarray(large, np.uint8)), 1 / times, 0.5 / times - 0.5
+    if longer >= _MIN_PHOTO_SIDE:
+        stride = max(1, min(longer // _MIN_LONGER_SIDE, shorter // _MIN_SHORTER_SIDE))
+        start = stride // 2
+        return _split_channels(photo[start::stride, start::stride]), stride, start
+    times = math.ceil(_MIN_PHOTO_SIDE / longer)
+    enlarged = cv2.resize(photo, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+    return _split_channels(np.asarray(enlarged, np.uint8)), 1 / times, 0.5 / times - 0.5
 
 
-def _channels(colour: Photo) -> list[Mask]:
-    """R, G and B (H, W); of every n-th pixel twice as fast as three bytes at a time."""
+def _split_channels(colour: Photo) -> list[Mask]:
+    """Return contiguous R, G and B (H, W). For strided pixels, cv2.split takes twice as long."""
     return [np.ascontiguousarray(colour[:, :, channel]) for channel in range(3)]

@@ -1,6 +1,6 @@
-"""Names for the arrays that travel between steps.
+"""Array types that the processing steps exchange.
 
-A photograph is RGB; BGR exists only inside `edgeseg.imaging.photo`, around OpenCV's codecs.
+A photograph is RGB everywhere. BGR exists only inside the functions that call OpenCV's codecs.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Photo: TypeAlias = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB."""
+Photo: TypeAlias = npt.NDArray[np.uint8]  # (H, W, 3) uint8 RGB
 
-Mask: TypeAlias = npt.NDArray[np.uint8]
-"""(H, W) uint8, 0 or 255."""
+Mask: TypeAlias = npt.NDArray[np.uint8]  # (H, W) uint8, 0 or 255
 
-Probability: TypeAlias = npt.NDArray[np.float32]
-"""(H, W) float32, 0 to 1."""
+Probability: TypeAlias = npt.NDArray[np.float32]  # (H, W) float32, 0 to 1
 
-_ROWS = 128
+_BAND_ROWS = 128  # few calls per image, and a band that fits into the cache
 
 
 class Box(NamedTuple):
-    """A rectangle of whole pixels in a photograph."""
+    """Rectangle in a photograph, in pixels."""
 
     left: int
     top: int
@@ -33,21 +30,34 @@ class Box(NamedTuple):
 
     @property
     def rows(self) -> slice:
-        """Slice over the photograph's first axis."""
+        """Slice over the first axis of the photograph."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
-        """Slice over the photograph's second axis."""
+        """Slice over the second axis of the photograph."""
         return slice(self.left, self.left + self.width)
 
 
-def is_large_image(frame: tuple[int, ...]) -> bool:
-    """Whether copies of so many pixels (height, width) weigh on a board's memory, so that slower ways are taken."""
-    return frame[0] * frame[1] > 2048 * 2048
+def is_large_image(shape: tuple[int, ...]) -> bool:
+    """Return whether copies of an image are too large for a small board's memory.
+
+    For such an image, the callers choose a slower algorithm that needs less memory.
+
+    Args:
+        shape: height and width of the image in pixels; further axes are ignored.
+    """
+    return shape[0] * shape[1] > 2048 * 2048
 
 
 def row_bands(height: int) -> Iterator[slice]:
-    """Rows from the top, some at a time: few calls, and few enough rows for a cache."""
-    for top in range(0, height, _ROWS):
-        yield slice(top, min(top + _ROWS, height))
+    """Split the rows of an image into bands of 128 rows, from top to bottom.
+
+    Args:
+        height: number of rows.
+
+    Yields:
+        Slices over the first axis. The last band may be smaller.
+    """
+    for top in range(0, height, _BAND_ROWS):
+        yield slice(top, min(top + _BAND_ROWS, height))

@@ -1,7 +1,7 @@
-"""What the image codecs print to standard error while they decode: kept from the user, and heard by us.
+"""Capture of the messages that image codecs print while they decode.
 
-libjpeg and libpng write to file descriptor 2 themselves. For a damaged JPEG that line is the only sign:
-OpenCV returns the photograph, wrong from the damage on, as if nothing had happened.
+libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this message is the
+only sign of the damage: OpenCV returns an image that is wrong from there on, without an error.
 """
 
 from __future__ import annotations
@@ -17,65 +17,71 @@ import cv2
 
 _Result = TypeVar("_Result")
 
-_MAX_BYTES = 1 << 20
+_MAX_CAPTURED_BYTES = 1 << 20
 _LOCK = threading.Lock()
-_LEVEL_ERROR = 2  # At this level OpenCV 5 reports the damaged strips of a TIFF.
-_LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself.
-_FROM_CODEC = re.compile(
+_LEVEL_SILENT, _LEVEL_ERROR = (
+    0,
+    2,
+)  # the error level is the one at which OpenCV 5 reports damaged TIFF strips
+_LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself
+_CODEC_LINE = re.compile(
     rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"
     rb"|Inconsistent|Unknown Adobe|Warning: unknown JFIF|Application transferred|> |$"
 )
 
 
 def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]:
-    """Run a decoder with standard error caught -> its result and what the codecs printed.
+    """Run a decoder and capture what the codecs print to standard error.
 
-    What other threads print meanwhile is passed on afterwards. One decoder at a time listens, so that a
-    message belongs to one photograph. Where standard error cannot be caught, nothing is heard.
+    Only one decoder runs at a time, so that each message belongs to one photograph. Lines from
+    other threads are printed afterwards. Without a standard error, the messages are empty.
+
+    Args:
+        decode: function that decodes one image.
+
+    Returns:
+        The result of `decode`, and the codecs' messages.
     """
-    with _LOCK, _codec_level(), _caught() as caught:
+    with _LOCK, _error_log_level(), _captured_stderr() as captured:
         result = decode()
-    messages = bytes(caught).splitlines(keepends=True)
-    ours = [line for line in messages if _FROM_CODEC.match(line)]
-    _pass_on(b"".join(line for line in messages if not _FROM_CODEC.match(line)))
-    return result, b"".join(ours).decode("utf-8", "replace")
+    lines = bytes(captured).splitlines(keepends=True)
+    other_lines = [line for line in lines if not _CODEC_LINE.match(line)]
+    with suppress(OSError):
+        os.write(2, b"".join(other_lines))
+    codec_lines = [line for line in lines if _CODEC_LINE.match(line)]
+    return result, b"".join(codec_lines).decode("utf-8", "replace")
 
 
 def silence_opencv() -> None:
-    """Keep OpenCV from printing, outside of `listen`: a camera that is away would have it print at every try."""
-    _LOGGING.setLogLevel(0)
+    """Turn off OpenCV's log. An unplugged camera would print a message at every retry."""
+    _LOGGING.setLogLevel(_LEVEL_SILENT)
 
 
 @contextmanager
-def _codec_level() -> Iterator[None]:
-    before = _LOGGING.setLogLevel(_LEVEL_ERROR)
+def _error_log_level() -> Iterator[None]:
+    previous = _LOGGING.setLogLevel(_LEVEL_ERROR)
     try:
         yield
     finally:
-        _LOGGING.setLogLevel(before)
+        _LOGGING.setLogLevel(previous)
 
 
 @contextmanager
-def _caught() -> Iterator[bytearray]:
-    """Point file descriptor 2 into memory; the yielded bytes are filled on leaving, also by an exception."""
-    caught = bytearray()
+def _captured_stderr() -> Iterator[bytearray]:
+    """Redirect file descriptor 2 into memory; the yielded buffer is filled on exit."""
+    captured = bytearray()
     with ExitStack() as stack:
         try:
-            memory = stack.enter_context(open(os.memfd_create("edgeseg-codec"), "r+b", buffering=0))  # noqa: PTH123
+            memory_fd = os.memfd_create("edgeseg-codec")
+            memory = stack.enter_context(open(memory_fd, "r+b", buffering=0))  # noqa: PTH123
             standard_error = os.dup(2)
-        except (OSError, AttributeError):  # No standard error, or a system without files in memory.
-            yield caught
+        except (OSError, AttributeError):  # no standard error, or no memfd on this system
+            yield captured
             return
         try:
             os.dup2(memory.fileno(), 2)
-            yield caught
+            yield captured
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
-            caught += os.pread(memory.fileno(), _MAX_BYTES, 0)
-
-
-def _pass_on(other: bytes) -> None:
-    with suppress(OSError):
-        if other:
-            os.write(2, other)
+            captured += os.pread(memory.fileno(), _MAX_CAPTURED_BYTES, 0)

@@ -1,25 +1,56 @@
-"""Bytes of JPEGs one after the other (MJPEG) -> each JPEG whole; what lies between them is skipped."""
+"""JPEG markers: a walk over the segments of a JPEG, and a splitter for a JPEG stream (MJPEG)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 BEGINNING = b"\xff\xd8\xff"
+# Largest JPEG in a stream. A longer one without an end marker is dropped.
 MAX_FRAME_BYTES = 64 << 20
-"""Of a stream's picture; what grows longer without an end is dropped."""
 
+START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+# Neither a zero byte inside a scan nor a restart marker (0xD0 to 0xD7) starts a segment.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_END, _ALONE = 0xD9, 0x01
+
+
+class JpegMarker(NamedTuple):
+    """A marker of a JPEG.
+
+    Attributes:
+        code: second byte of the marker.
+        start: offset of the marker.
+        end: offset behind the two bytes of the marker.
+        segment_end: offset behind the marker's segment; it may lie behind the end of the data.
+    """
+
+    code: int
+    start: int
+    end: int
+    segment_end: int
+
+
+def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]:
+    """Yield the markers of a JPEG from an offset on; the content of segments is skipped."""
+    while match := _MARKER.search(data, position):
+        end = match.end()
+        code = data[end - 1]
+        has_segment = code != 0x01
+        position = end + has_segment * int.from_bytes(data[end : end + 2], "big")
+        yield JpegMarker(code, match.start(), end, position)
 
 
 @dataclass
 class JpegSplitter:
-    """Takes bytes as they come, gives whole JPEGs.
+    """Splitter of a byte stream into JPEGs. Bytes between two JPEGs are skipped.
 
-    It walks from marker to marker, as a decoder does: the end of a thumbnail within a JPEG is not its end, and the
-    pixels' bytes hold no marker. Where a new JPEG begins before the one before has ended, that one was cut off: it is
-    given too, so that its loss is reported as that of any damaged picture.
+    It walks from marker to marker, as a decoder does, so the end marker of an embedded thumbnail
+    does not end the JPEG. If a new JPEG begins before the previous one has ended, the previous one
+    is cut off. It is returned as well, so that the caller reports it like any damaged image.
     """
 
     _buffer: bytearray = field(default_factory=bytearray)
@@ -27,50 +58,45 @@ class JpegSplitter:
 
     @property
     def rest(self) -> bytes:
-        """What came and is no whole JPEG yet."""
+        """Buffered bytes that do not form a complete JPEG yet."""
         return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """More bytes -> the JPEGs that they complete."""
+        """Add bytes and return the JPEGs that they complete."""
         self._buffer += data
-        whole = []
-        while self._begin() and (end := self._end()):
-            whole.append(bytes(self._buffer[:end]))
-            del self._buffer[:end]
-            self._position = 0
+        jpegs = []
+        while self._seek_start() and (end := self._jpeg_end()):
+            jpegs.append(bytes(self._buffer[:end]))
+            self._drop(end)
         if len(self._buffer) > MAX_FRAME_BYTES:
-            self._lose(len(self._buffer))
-        return whole
+            self._drop(len(self._buffer))
+        return jpegs
 
-    def _begin(self) -> bool:
-        """Bring the next JPEG's beginning to the front of the buffer."""
+    def _seek_start(self) -> bool:
+        """Drop the bytes before the next JPEG; return whether the buffer starts with a JPEG."""
         if self._position:
             return True
         start = self._buffer.find(BEGINNING)
-        self._lose(start if start >= 0 else max(0, len(self._buffer) - len(BEGINNING) + 1))
-        self._position = 2 if start >= 0 else 0
-        return start >= 0
+        if start < 0:
+            self._drop(max(0, len(self._buffer) - len(BEGINNING) + 1))
+            return False
+        self._drop(start)
+        self._position = 2
+        return True
 
-    def _end(self) -> int:
-        """Where the JPEG at the front ends; 0 while that is not known."""
-        while found := _MARKER.search(self._buffer, self._position):
-            marker = self._buffer[found.end() - 1]
-            if marker == _END:
-                return found.end()
-            if marker == 0xD8:
-                return found.start()
-            after = found.end()
-            if marker != _ALONE:
-                if after + 2 > len(self._buffer):
-                    break
-                after += int.from_bytes(self._buffer[after : after + 2], "big")
-            if after > len(self._buffer):
-                break
-            self._position = after
-        else:
-            self._position = max(self._position, len(self._buffer) - 1)
+    def _jpeg_end(self) -> int:
+        """Return the offset behind the first JPEG, or 0 if its end has not arrived yet."""
+        for marker in walk_markers(self._buffer, self._position):
+            if marker.code == END_OF_IMAGE:
+                return marker.end
+            if marker.code == START_OF_IMAGE:
+                return marker.start
+            if max(marker.end + 2, marker.segment_end) > len(self._buffer):
+                return 0
+            self._position = marker.segment_end
+        self._position = max(self._position, len(self._buffer) - 1)
         return 0
 
-    def _lose(self, count: int) -> None:
+    def _drop(self, count: int) -> None:
         del self._buffer[:count]
         self._position = 0

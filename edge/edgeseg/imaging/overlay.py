@@ -1,4 +1,4 @@
-"""Pictures for people: vessels over the photograph, and prediction over truth."""
+"""Images for people: vessels over the photograph, and an error map of prediction against truth."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask, Photo, row_bands
 
+# Green. It differs from the retina in hue and brightness, so colour-blind people see it too.
 VESSEL = (64, 255, 128)
-"""Green stands out on a retina, for the colour-blind too: it differs from it in brightness as well."""
 
-FOUND = (255, 255, 255)
-FALSE = (255, 64, 64)
-MISSED = (64, 160, 255)
-"""White, red and blue: told apart by the colour-blind, and in print."""
+# White, red and blue. They remain distinct for colour-blind people and in print.
+FOUND, FALSE, MISSED = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 
 
 def draw_overlay(
     photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
 ) -> Photo:
-    """Photograph (H, W, 3) uint8 RGB with the mask's pixels (H, W) tinted."""
+    """Tint the mask's pixels of a photograph.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        mask: (H, W) uint8, nonzero where the tint is applied.
+        colour: RGB colour of the tint.
+        opacity: weight of the colour, 0 to 1.
+
+    Returns:
+        Tinted copy, (H, W, 3) uint8 RGB.
+    """
     tinted = np.empty_like(photo)
     top = 0
     for band in overlay_bands(photo, mask, colour, opacity):
@@ -33,31 +41,32 @@ def draw_overlay(
 def overlay_bands(
     photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
 ) -> Iterator[Photo]:
-    """The same, some rows at a time from the top, for what needs no second photograph in memory."""
+    """Yield the overlay of `draw_overlay` in bands of rows, without a second full-size image."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - opacity, np.full_like(levels, colour), opacity, 0)
     for rows in row_bands(len(photo)):
         tinted: Photo = photo[rows].copy()
-        cv2.copyTo(
-            cv2.LUT(tinted, mixed), mask[rows], tinted
-        )  # a third of the time of mixing each pixel
+        # A lookup table takes a third of the time of mixing each pixel.
+        cv2.copyTo(cv2.LUT(tinted, mixed), mask[rows], tinted)
         yield tinted
 
 
-def draw_error_map(found: Mask, truth: Mask, inside: Mask | None = None) -> Photo:
-    """Prediction over truth (H, W, 3) uint8 RGB: found white, false red, missed blue, on black.
+def draw_error_map(prediction: Mask, truth: Mask, inside: Mask | None = None) -> Photo:
+    """Draw true positives white, false positives red and false negatives blue, on black.
 
     Args:
-        found: (H, W) uint8 {0, 255}.
+        prediction: (H, W) uint8 {0, 255}.
         truth: (H, W) uint8 {0, 255}.
-        inside: (H, W) uint8 {0, 255}; nothing is drawn where it is 0.
+        inside: (H, W) uint8 {0, 255}; pixels where it is 0 stay black.
+
+    Returns:
+        Error map, (H, W, 3) uint8 RGB.
     """
-    counted = np.ones(truth.shape, bool) if inside is None else inside != 0
-    picture: Photo = np.zeros((*truth.shape, 3), np.uint8)
-    for where, colour in (
-        ((found != 0) & (truth != 0), FOUND),
-        ((found != 0) & (truth == 0), FALSE),
-        ((found == 0) & (truth != 0), MISSED),
-    ):
-        picture[where & counted] = colour
-    return picture
+    predicted, labelled = prediction != 0, truth != 0
+    image: Photo = np.zeros((*truth.shape, 3), np.uint8)
+    image[predicted & labelled] = FOUND
+    image[predicted & ~labelled] = FALSE
+    image[~predicted & labelled] = MISSED
+    if inside is not None:
+        image[inside == 0] = 0
+    return image

@@ -1,12 +1,12 @@
-"""Photograph files: bytes -> (H, W, 3) uint8 RGB, masks, and PNG back.
+"""Photograph and mask files: reading to arrays, and writing as PNG.
 
-PNG, JPEG, TIFF, BMP, GIF, PPM and PGM, and each of them gzipped. What is read, and how:
+PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 
-- 16 bits become 8 by the full range, unless nothing in the file is brighter than 8, 10, 12 or 14 bits allow:
-  then it is a camera's range in a wider file, and that range is taken. A PPM or PGM states its range.
-- CMYK becomes RGB; the EXIF orientation is honoured; of several pages or frames the first is read.
-- Where a transparency channel says that nothing is there, the pixel is black, like the surround of a fundus.
-- A cut-off or damaged file is refused, not half read, and so is one that is larger than a photograph can be.
+- 16-bit samples are scaled to 8 bits by the smallest camera range (8, 10, 12, 14 or 16 bits) that
+  contains the brightest sample. A PPM or PGM file states its range.
+- CMYK is converted to RGB. The EXIF orientation is applied. Only the first page or frame is read.
+- Transparent pixels become black, like the surround of a fundus.
+- A file that is cut off, damaged or too large for a photograph is rejected, never partly read.
 """
 
 from __future__ import annotations
@@ -18,70 +18,93 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Mask, Photo, row_bands
-from edgeseg.imaging.decoder import MAX_FILE_BYTES, check_size, decode_rgb
-from edgeseg.imaging.invalid_image import InvalidImageError
+from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
+from edgeseg.imaging.file_headers import check_size
 
-_PLAIN = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
-PHOTOGRAPH_SUFFIXES = (*_PLAIN, *(f"{suffix}.gz" for suffix in _PLAIN))
-"""Endings of photograph files, in lower case, with their dots."""
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
+# Suffixes of photograph files in lower case, with the dot.
+PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
+# A mask pixel is set if it is brighter. DRIVE's second observer wrote 3 and 253, not 0 and 255.
 MASK_THRESHOLD = 127
-"""A mask's pixel counts when it is brighter than this: DRIVE's second observer wrote 3 and 253."""
 
 
 def is_photograph(path: Path) -> bool:
-    """Whether a file's name ends as a photograph's does, in upper or lower case."""
+    """Return whether a file name has the suffix of a photograph, in upper or lower case."""
     return path.name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
 def photo_stem(path: Path) -> str:
-    """A file's name without what a photograph's ends with: `im0001` of `im0001.ppm.gz`."""
-    endings = [suffix for suffix in PHOTOGRAPH_SUFFIXES if path.name.lower().endswith(suffix)]
-    return (path.name[: -len(max(endings, key=len))] if endings else path.stem) or path.name
+    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`."""
+    stem = path.stem
+    for suffix in PHOTOGRAPH_SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            stem = path.name[: -len(suffix)]
+    return stem or path.name
 
 
 def read_photo(path: Path) -> Photo:
-    """Photograph file -> (H, W, 3) uint8 RGB.
+    """Read a photograph file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotographError: As `read_bytes` and `decode`.
+        PhotoError: the file cannot be read or decoded.
     """
     return decode_photo(read_photo_bytes(path), str(path))
 
 
 def decode_photo(data: bytes, name: str = "photograph") -> Photo:
-    """Bytes of a photograph file -> (H, W, 3) uint8 RGB, contiguous.
+    """Decode a photograph file.
 
     Args:
-        data: The whole file, gzipped or not. Its format is told by its content.
-        name: What an error calls it.
+        data: bytes of the complete file, gzipped or not. The format is detected from the content.
+        name: name of the photograph in error messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotographError: It cannot be read faithfully: of no known format, cut off, damaged, of an unusual
-            kind (floating-point samples, ...) or too large.
+        PhotoError: the format is unknown or not supported (for example floating-point samples), or
+            the file is cut off, damaged or too large.
     """
     try:
         return decode_rgb(data)
     except InvalidImageError as error:
-        raise PhotoError(f"{name}: {error}") from error
+        raise PhotoError(f"{name}: {error}", error.code) from error
 
 
 def read_mask(path: Path) -> Mask:
-    """Mask file -> (H, W) uint8, 0 or 255; as `decode_mask`."""
+    """Read a mask file.
+
+    Returns:
+        (H, W) uint8, 0 or 255; see `decode_mask`.
+
+    Raises:
+        PhotoError: the file cannot be read or decoded.
+    """
     return decode_mask(read_photo_bytes(path), str(path))
 
 
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
-    """Bytes of a mask file, of any format of a photograph -> (H, W) uint8, 0 or 255.
+    """Decode a mask file of any photograph format.
 
-    255 where the brightest channel is above 127, after scaling to 8 bits, so that a vessel may have any
-    colour. A mask whose brightest value is 1 was written as 0 and 1: there 1 counts.
+    A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits, so vessels may
+    have any colour. If the brightest value is 1, the file uses 0 and 1, and 1 becomes 255.
+
+    Args:
+        data: bytes of the complete file.
+        name: name of the mask in error messages.
+
+    Returns:
+        (H, W) uint8, 0 or 255.
 
     Raises:
-        PhotographError: As `decode`.
+        PhotoError: the file cannot be decoded.
     """
     grey = decode_photo(data, name).max(axis=2)
     threshold = 0 if grey.max() == 1 else MASK_THRESHOLD
@@ -90,79 +113,85 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
 
 
 def read_photo_bytes(path: Path) -> bytes:
-    """File -> its bytes.
+    """Read the bytes of a photograph file.
 
     Raises:
-        PhotographError: The file is not there, may not be read or is too large for a photograph.
+        PhotoError: the file is missing, not readable, or too large for a photograph.
     """
     try:
         with path.open("rb") as file:
             return read_photo_stream(file, str(path))
     except OSError as error:
-        raise PhotoError(f"{path}: cannot be read ({error.strerror})") from error
+        raise PhotoError(f"{path}: cannot be read ({error.strerror})", "unreadable") from error
 
 
 def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
-    """Open file or pipe -> its bytes, as long as they are not too many for a photograph.
+    """Read the bytes of a photograph from an open file or pipe, up to `MAX_FILE_BYTES`.
+
+    Args:
+        stream: input, opened for reading.
+        name: name of the photograph in error messages.
 
     Raises:
-        PhotographError: More than `MAX_FILE_BYTES`.
+        PhotoError: the stream is longer than `MAX_FILE_BYTES`.
     """
-    blocks, left = [], MAX_FILE_BYTES
+    blocks, size = [], 0
     while block := stream.read(1 << 20):
         blocks.append(block)
-        left -= len(block)
-        if left < 0:
+        size += len(block)
+        if size > MAX_FILE_BYTES:
+            limit = MAX_FILE_BYTES >> 20
             raise PhotoError(
-                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph"
+                f"{name}: more than {limit} MiB, too large for a photograph", "too_large"
             )
     return b"".join(blocks)
 
 
 def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
-    """RGB (H, W, 3) or grey (H, W), uint8 or uint16 -> bytes of a PNG file.
+    """Encode an image as a PNG file.
+
+    Args:
+        array: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+
+    Returns:
+        Bytes of the file.
 
     Raises:
-        TypeError: Another shape or dtype.
+        TypeError: the array has another shape or dtype, or is empty.
     """
-    grey = array.ndim == 2
-    if (
-        array.dtype.name not in {"uint8", "uint16"}
-        or not (grey or array.shape[2:] == (3,))
-        or not array.size
-    ):
+    has_channels = array.ndim == 2 or array.shape[2:] == (3,)
+    if array.dtype not in (np.uint8, np.uint16) or not has_channels or not array.size:
         raise TypeError(
-            f"a PNG holds (H, W) or (H, W, 3) of uint8 or uint16, not {array.shape} {array.dtype}"
+            "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
+            f"got {array.shape} {array.dtype}"
         )
     file = io.BytesIO()
-    png.write_png(
-        file, (array.shape[0], array.shape[1]), (array[rows] for rows in row_bands(len(array)))
-    )
+    height, width = array.shape[:2]
+    png.write_png(file, (height, width), (array[rows] for rows in row_bands(height)))
     return file.getvalue()
 
 
 def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
-    """A caller's array -> (H, W, 3) uint8 RGB, contiguous; the same memory where it already is so.
+    """Check a caller's array and make it contiguous; copy it only if necessary.
+
+    Args:
+        array: (H, W, 3) uint8 RGB.
+        name: name of the photograph in error messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotographError: Not an array of that shape and dtype, empty, or too large.
+        PhotoError: the value is not such an array, is empty, or is too large.
     """
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype != np.uint8
-        or array.ndim != 3
-        or array.shape[2] != 3
-    ):
-        found = (
-            f"{array.shape} {array.dtype}"
-            if isinstance(array, np.ndarray)
-            else type(array).__name__
-        )
-        raise PhotoError(
-            f"{name}: a photograph is an array (H, W, 3) of uint8 in RGB order, not {found}"
-        )
+    expected = "expected an array (H, W, 3) of uint8 in RGB order"
+    if not isinstance(array, np.ndarray):
+        raise PhotoError(f"{name}: {expected}, got {type(array).__name__}")
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise PhotoError(f"{name}: {expected}, got {array.shape} {array.dtype}")
+    height, width = array.shape[:2]
     try:
-        check_size(array.shape[1], array.shape[0])
+        check_size(width, height)
     except InvalidImageError as error:
-        raise PhotoError(f"{name}: {error}") from error
+        raise PhotoError(f"{name}: {error}", error.code) from error
     return np.ascontiguousarray(array)

@@ -1,4 +1,4 @@
-"""The first directory of a TIFF file: size, kind of samples, and whether all its pixels are there."""
+"""First directory of a TIFF file: size, sample type, and whether all pixels are in the file."""
 
 from __future__ import annotations
 
@@ -6,72 +6,66 @@ import math
 import struct
 from typing import NamedTuple
 
-from edgeseg.imaging.invalid_image import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 
-_MAX_VALUES = (
-    1 << 17
-)  # Of one tag: more strips or tiles than any photograph has, few enough to hold.
-_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+# Values of one tag: more strips or tiles than any photograph has, few enough for the memory.
+_MAX_VALUES = 1 << 17
+_MAX_ENTRIES = 4096
+_TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
 _EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
-_SUBSAMPLED = (
-    6  # The photometric YCbCr, whose colours may have fewer samples than there are pixels.
+_TAGS = frozenset(
+    {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
+    | {_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES}
+    | {_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
+    | {_EXTRA_SAMPLES, _SAMPLE_FORMAT}
 )
-_WANTED = frozenset(
-    {
-        _WIDTH,
-        _HEIGHT,
-        _BITS,
-        _COMPRESSION,
-        _PHOTOMETRIC,
-        _STRIP_OFFSETS,
-        _SAMPLES,
-        _STRIP_ROWS,
-        _STRIP_BYTES,
-    }
-    | {
-        _PLANES,
-        _TILE_WIDTH,
-        _TILE_HEIGHT,
-        _TILE_OFFSETS,
-        _TILE_BYTES,
-        _EXTRA_SAMPLES,
-        _SAMPLE_FORMAT,
-    }
-)
+
+_WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer samples than pixels
 
 
 class TiffDirectory(NamedTuple):
-    """Tags of the first page: number -> values, whole numbers only. Classic and BigTIFF, both byte orders."""
+    """Integer tags of the first page. Classic TIFF and BigTIFF, both byte orders.
+
+    Attributes:
+        tags: values of each tag, by its number.
+    """
 
     tags: dict[int, tuple[int, ...]]
 
     @classmethod
     def read(cls, data: bytes) -> TiffDirectory:
-        """Bytes of a TIFF file -> its first directory.
+        """Read the first directory of a TIFF file.
 
         Raises:
-            struct.error: The directory lies outside of the bytes.
+            struct.error: the directory is outside of the file.
         """
         order = "<" if data[:1] == b"I" else ">"
         big = data[2:4] in {b"+\0", b"\0+"}
-        (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-        (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
-        first, step, room = (start + 8, 20, 8) if big else (start + 2, 12, 4)
-        entry = order + ("HHQ" if big else "HHI")
+        offset_format, count_format = (
+            (order + "Q", order + "Q") if big else (order + "I", order + "H")
+        )
+        offset_bytes = struct.calcsize(offset_format)
+        (start,) = struct.unpack_from(offset_format, data, offset_bytes)
+        (count,) = struct.unpack_from(count_format, data, start)
+        first = start + struct.calcsize(count_format)
+        # An entry: tag, type, count; then the values, or their offset if they are too long.
+        entry_format = offset_format[0] + "HH" + offset_format[1]
+        entry_bytes = struct.calcsize(entry_format) + offset_bytes
         tags: dict[int, tuple[int, ...]] = {}
-        for position in range(first, first + step * min(count, 4096), step):
-            number, kind, length = struct.unpack_from(entry, data, position)
-            code = _TYPES.get(kind)
-            if number not in _WANTED or number in tags or code is None or length > _MAX_VALUES:
+        for entry in range(first, first + entry_bytes * min(count, _MAX_ENTRIES), entry_bytes):
+            number, kind, length = struct.unpack_from(entry_format, data, entry)
+            code = _TYPE_CODES.get(kind)
+            if number not in _TAGS or number in tags or code is None or length > _MAX_VALUES:
                 continue
-            layout, place = f"{order}{length}{code}", position + step - room
-            if struct.calcsize(layout) > room:
-                (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
-            tags[number] = struct.unpack_from(layout, data, place)
+            values_format = f"{order}{length}{code}"
+            values = entry + entry_bytes - offset_bytes
+            if struct.calcsize(values_format) > offset_bytes:
+                (values,) = struct.unpack_from(offset_format, data, values)
+            tags[number] = struct.unpack_from(values_format, data, values)
         return cls(tags)
 
     def _value(self, number: int, default: int = 0) -> int:
@@ -84,50 +78,48 @@ class TiffDirectory(NamedTuple):
 
     @property
     def alpha(self) -> bool:
-        """Whether a transparency channel follows the colours."""
+        """Whether the colours are followed by a transparency channel."""
         return self._value(_EXTRA_SAMPLES) in {1, 2}
 
     def check(self, file_bytes: int) -> None:
-        """Refuse what OpenCV would decode to something else than the photograph.
+        """Reject a file that OpenCV would decode wrongly.
+
+        Args:
+            file_bytes: size of the file.
 
         Raises:
-            BrokenImageError: Sample types and layouts that OpenCV does not read or reads wrongly, or pixels
-                that lie outside of the file.
+            InvalidImageError: OpenCV does not support the sample type or the layout, or some pixels
+                are outside of the file.
         """
-        bits, wide = self._value(_BITS, 1), self._value(_BITS, 1) > 8
+        bits = self._value(_BITS, 1)
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
             raise InvalidImageError(
-                f"a TIFF whose samples are not whole numbers of 8 or 16 bits; {SAVE_AS}"
+                f"a TIFF with samples other than 8 or 16 bit integers. {SAVE_AS}"
             )
-        if wide and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
-            raise InvalidImageError(
-                f"a 16-bit TIFF whose colours lie in separate planes; {SAVE_AS}"
-            )
-        if wide and self._value(_PHOTOMETRIC, 1) == 0:
-            raise InvalidImageError(f"a 16-bit TIFF whose zero means white; {SAVE_AS}")
+        if bits > 8 and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
+            raise InvalidImageError(f"a 16-bit TIFF with separate colour planes. {SAVE_AS}")
+        if bits > 8 and self._value(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
+            raise InvalidImageError(f"a 16-bit TIFF in which 0 is white. {SAVE_AS}")
         self._check_pixels(file_bytes)
 
     def _check_pixels(self, file_bytes: int) -> None:
-        tiled = _TILE_OFFSETS in self.tags
-        offsets = self.tags.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, ())
-        counts = self.tags.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
+        """Check that the strips or tiles cover the image and are inside the file."""
         width, height = self.size
-        columns, rows = (
-            (self._value(_TILE_WIDTH), self._value(_TILE_HEIGHT))
-            if tiled
-            else (width, min(self._value(_STRIP_ROWS, height), height))
-        )
-        planes = self._value(_SAMPLES, 1) if self._value(_PLANES, 1) == 2 else 1
+        if _TILE_OFFSETS in self.tags:
+            offsets, sizes = self.tags[_TILE_OFFSETS], self.tags.get(_TILE_BYTES, ())
+            columns, rows = self._value(_TILE_WIDTH), self._value(_TILE_HEIGHT)
+        else:
+            offsets, sizes = self.tags.get(_STRIP_OFFSETS, ()), self.tags.get(_STRIP_BYTES, ())
+            columns, rows = width, min(self._value(_STRIP_ROWS, height), height)
         if columns < 1 or rows < 1 or columns * rows > 4 * max(width * height, 1 << 20):
-            raise InvalidImageError(f"a TIFF whose strips or tiles make no sense: {DAMAGED}")
+            raise InvalidImageError(f"a TIFF with invalid strips or tiles: {DAMAGED}")
+        samples = self._value(_SAMPLES, 1)
+        planes = samples if self._value(_PLANES, 1) == 2 else 1
         pieces = math.ceil(width / columns) * math.ceil(height / rows) * planes
-        if min(len(offsets), len(counts)) < pieces:
-            raise InvalidImageError(f"a TIFF without some of its strips or tiles: {DAMAGED}")
-        if any(start + size > file_bytes for start, size in zip(offsets, counts, strict=False)):
+        if min(len(offsets), len(sizes)) < pieces:
+            raise InvalidImageError(f"a TIFF with missing strips or tiles: {DAMAGED}")
+        if any(start + size > file_bytes for start, size in zip(offsets, sizes, strict=False)):
             raise InvalidImageError(CUT_OFF)
-        plain = self._value(_COMPRESSION, 1) == 1 and self._value(_PHOTOMETRIC, 1) != _SUBSAMPLED
-        if (
-            plain
-            and sum(counts) < width * height * self._value(_SAMPLES, 1) * self._value(_BITS, 1) // 8
-        ):
+        raw = self._value(_COMPRESSION, 1) == 1 and self._value(_PHOTOMETRIC, 1) != _YCBCR
+        if raw and sum(sizes) < width * height * samples * self._value(_BITS, 1) // 8:
             raise InvalidImageError(CUT_OFF)

@@ -27,10 +27,28 @@ _DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decode
 
 
 class InputCounts(NamedTuple):
-    """How many inputs of a source failed, and how many there were."""
+    """Counts over the inputs of a run; a stream is one input.
 
-    failed: int
-    total: int
+    Attributes:
+        failed: inputs that could not be processed, streams with failed frames included.
+        total: all inputs.
+        bugs: frames that failed by an unexpected exception.
+        unfinished: photographs that a request to end left out.
+    """
+
+    failed: int = 0
+    total: int = 0
+    bugs: int = 0
+    unfinished: int = 0
+
+    def plus(self, other: InputCounts) -> InputCounts:
+        """Return the sums."""
+        return InputCounts(
+            self.failed + other.failed,
+            self.total + other.total,
+            self.bugs + other.bugs,
+            self.unfinished + other.unfinished,
+        )
 
 
 class Runner:
@@ -62,7 +80,7 @@ class Runner:
         reporter = Reporter(source.name, is_stream, self.options.as_json)
         writers = _writer_threads(source)
         throughput = Throughput(cpu.usable_cores(), writers)
-        source_failed = 0
+        source_failed = False
         with ExitStack() as stack:
             video = self._open_overlay_video(source, stack)
             try:
@@ -71,7 +89,7 @@ class Runner:
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:
-                source_failed = 1
+                source_failed = True
                 frame = Frame(source.name, source.stem, bytes)
                 failed = RecordBuilder(self.segmenter).failed(
                     frame, "unreadable_source", str(error)
@@ -82,9 +100,10 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            nothing_decoded = counts.failed > 0 and counts.decoded == 0
-            return InputCounts(max(source_failed, int(nothing_decoded)), 1)
-        return InputCounts(counts.failed, source.total or counts.total)
+            has_failed = source_failed or counts.failed > 0
+            return InputCounts(int(has_failed), 1, counts.bugs)
+        total = source.total or counts.total
+        return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:

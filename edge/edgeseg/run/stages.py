@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from edgeseg._version import __version__
-from edgeseg.errors import PhotoError
+from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
 from edgeseg.imaging.overlay import draw_overlay, overlay_bands
@@ -34,6 +35,8 @@ from edgeseg.system.stage_timer import StageTimer
 
 if TYPE_CHECKING:
     from edgeseg.run.results.overlay_video import OverlayVideo
+
+T = TypeVar("T")
 
 Records: TypeAlias = "tuple[ResultRecord, ...]"
 """Records of one frame: one per field of view, at least one."""
@@ -109,6 +112,36 @@ class Stages:
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
+        return self._report_bugs(frame, lambda: self._decode(frame))
+
+    def segment(self, decoded: DecodedFrame | Records) -> SegmentedFrame | Records:
+        """Detect the fields of view, assess their quality, and segment them."""
+        if not isinstance(decoded, DecodedFrame):
+            return decoded
+        return self._report_bugs(decoded.frame, lambda: self._segment(decoded))
+
+    def write(self, segmented: SegmentedFrame | Records) -> Records:
+        """Write the pictures of a frame and complete its records.
+
+        Raises:
+            SystemSetupError: The results cannot be written.
+        """
+        if not isinstance(segmented, SegmentedFrame):
+            return segmented
+        return self._report_bugs(segmented.decoded.frame, lambda: self._write(segmented))
+
+    def _report_bugs(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
+        """Turn an unexpected exception into a failed record, so that it does not end the run."""
+        try:
+            return stage()
+        except (EdgesegError, MemoryError):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
+            return (self.records.failed(frame, "internal_error", message),)
+
+    def _decode(self, frame: Frame) -> DecodedFrame | Records:
         timer = StageTimer()
         try:
             with timer.stage("decode"):
@@ -142,10 +175,7 @@ class Stages:
         reused = [self.records.reused(record, frame) for record in stored]
         return tuple(with_files(record, files, {}) for record in reused)
 
-    def segment(self, decoded: DecodedFrame | Records) -> SegmentedFrame | Records:
-        """Detect the fields of view, assess their quality, and segment them."""
-        if not isinstance(decoded, DecodedFrame):
-            return decoded
+    def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._count_repeats(frame, photo)
         segmenter = self.segmenter
@@ -179,14 +209,7 @@ class Stages:
     def _count_repeats(self, frame: Frame, photo: Photo) -> int:
         return self._frozen_frames.count_repeats(photo) if frame.live else 0
 
-    def write(self, segmented: SegmentedFrame | Records) -> Records:
-        """Write the pictures of a frame and complete its records.
-
-        Raises:
-            SystemSetupError: The results cannot be written.
-        """
-        if not isinstance(segmented, SegmentedFrame):
-            return segmented
+    def _write(self, segmented: SegmentedFrame) -> Records:
         (frame, photo, provenance, timer), records, segmentation = segmented
         files: dict[str, Path] = {}
         if self.video is not None:

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Probability
-from edgeseg.models.card import read_card
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
@@ -47,14 +46,17 @@ class ProfileEvent(msgspec.Struct, frozen=True):
 
 
 def run_with_profile(
-    file: Path, photo: npt.NDArray[np.uint8], threads: int, provider: str = CPU_PROVIDER
+    file: Path,
+    threads: int,
+    photo: npt.NDArray[np.uint8] | None = None,
+    provider: str = CPU_PROVIDER,
 ) -> tuple[Probability, list[ProfileEvent]]:
     """Run a model once with profiling, which slows the session down.
 
     Args:
         file: model file.
-        photo: (1, size, size, 3) uint8, the network input.
         threads: number of CPU threads.
+        photo: (1, size, size, 3) uint8, the network input; None means a black one.
         provider: execution provider by its name in ONNX Runtime.
 
     Returns:
@@ -77,6 +79,8 @@ def run_with_profile(
             raise SystemSetupError(
                 f"cannot be initialized; ONNX Runtime fell back to {', '.join(providers)}"
             )
+        if photo is None:
+            photo = np.zeros(session.get_inputs()[0].shape, np.uint8)
         (output,) = session.run(["probability"], {"photo": photo})
         profile = Path(session.end_profiling()).read_bytes()
     probability: Probability = np.asarray(output, np.float32)[0]
@@ -85,8 +89,7 @@ def run_with_profile(
 
 def kernel_types(file: Path, threads: int) -> dict[str, int]:
     """Count a model's convolutions by the data type that they compute in, most frequent first."""
-    size = read_card(file).preprocessing.size
-    _, events = run_with_profile(file, np.zeros((1, size, size, 3), np.uint8), threads)
+    _, events = run_with_profile(file, threads)
     return count_kernel_types(events)
 
 

@@ -1,4 +1,4 @@
-"""A drawn fundus photograph with its vessel mask and field of view, from one seed."""
+"""Synthetic fundus photographs with vessel mask and field of view, generated from a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers that do not depend on the machine, and smooth fields made of them."""
+"""Random numbers that do not depend on the machine, and smooth random fields."""
 
 from __future__ import annotations
 
@@ -8,46 +8,56 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+# (H, W) float32. A random field has mean 0 and standard deviation 1, approximately.
 Field: TypeAlias = npt.NDArray[np.float32]
-"""(S, S) float32, mean about 0, standard deviation about 1."""
 
 Stream = Literal["scene", "tree", "retina", "lamp", "camera"]
 _STREAMS: dict[Stream, int] = {"scene": 0, "tree": 1, "retina": 2, "lamp": 3, "camera": 4}
 
 
-def generator(seed: int, stream: Stream) -> np.random.Generator:
-    """One independent stream a step, so that a change in one step leaves the others' draws alone."""
+def random_generator(seed: int, stream: Stream) -> np.random.Generator:
+    """Return the generator of one step. A change in one step does not affect the other steps."""
     return np.random.Generator(np.random.PCG64([seed, _STREAMS[stream]]))
 
 
-def knots(rng: np.random.Generator, rows: int, columns: int) -> Field:
-    """Smooth random knots (rows, columns) of standard deviation 1; their number sets the grain."""
+def noise_grid(rng: np.random.Generator, rows: int, columns: int) -> Field:
+    """Generate a smooth random grid (rows, columns) with standard deviation 1."""
     white = rng.standard_normal((rows, columns), dtype=np.float32)
     smooth = cv2.GaussianBlur(white, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT)
     return np.asarray((smooth - smooth.mean()) / smooth.std(), dtype=np.float32)
 
 
-def smooth_field(rng: np.random.Generator, size: int, cells: int) -> Field:
-    """A random field (size, size) with features of size / cells pixels, alike at every size."""
-    shrinks = cells > size
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(
-        cv2.resize(knots(rng, cells, cells), (size, size), interpolation=how), dtype=np.float32
-    )
+def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
+    """Generate a random field (size, size) that has the same features at every size.
+
+    Args:
+        rng: random generator.
+        size: side of the field in pixels.
+        cells: number of features along a side.
+    """
+    interpolation = cv2.INTER_AREA if cells > size else cv2.INTER_CUBIC
+    resized = cv2.resize(noise_grid(rng, cells, cells), (size, size), interpolation=interpolation)
+    return np.asarray(resized, dtype=np.float32)
 
 
-def sample(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Field:
-    """Values of `field` at coordinates 0 to 1, bilinear, mirrored beyond."""
+def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Field:
+    """Sample a field at coordinates 0 to 1 by bilinear interpolation, mirrored beyond its edges.
+
+    Returns:
+        Values in the shape of `x` and `y`.
+    """
     rows, columns = field.shape
-    across = np.asarray(x * (columns - 1), dtype=np.float32)
-    down = np.asarray(y * (rows - 1), dtype=np.float32)
-    got = cv2.remap(field, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(got, dtype=np.float32).reshape(x.shape)
+    map_x = np.asarray(x * (columns - 1), dtype=np.float32)
+    map_y = np.asarray(y * (rows - 1), dtype=np.float32)
+    values = cv2.remap(field, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(values, dtype=np.float32).reshape(x.shape)
 
 
-def read(fields: list[Field], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Two fields (across, down) at points (N, 2) in scene coordinates, which end at 1.3."""
-    place = np.clip((points + 1.3) / 2.6, 0, 1)
-    return np.stack(
-        [sample(field, place[:, 0], place[:, 1]).astype(np.float64) for field in fields], 1
-    )
+def sample_vectors(fields: list[Field], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sample two fields (x, y) at points (N, 2) in scene coordinates, which are limited to 1.3.
+
+    Returns:
+        Vectors (N, 2) float64.
+    """
+    x, y = np.clip((points + 1.3) / 2.6, 0, 1).T
+    return np.stack([sample_field(field, x, y).astype(np.float64) for field in fields], 1)

@@ -1,4 +1,4 @@
-"""Vessel trees -> what they cover and how much light they take, per pixel."""
+"""Rendering of vessel trees: their extent, and the light that they absorb, for each pixel."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Mask
 from edgeseg.synthetic.scene import Scene
-from edgeseg.synthetic.vessel_tree import Tree
+from edgeseg.synthetic.vessel_tree import VesselTree
 
-_SHIFT = 4  # OpenCV's fixed-point places: sixteenths of a fine pixel
-# (share of the width, light taken): nested strokes make a round vessel. Wide arteries shine in their middle.
-_VEIN = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
-_ARTERY = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
-_REFLEX_FROM = 0.0042  # half width from which the reflex shows
-_FAINTEST = 0.28  # light that the thinnest vessel takes, a share of the widest one's
+_FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates
+# Nested strokes (share of the width, absorption) form a round vessel. Wide arteries have a bright
+# central reflex.
+_VEIN_PROFILE = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
+_ARTERY_PROFILE = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
+_MIN_REFLEX_RADIUS = 0.0042
+_MIN_ABSORPTION = 0.28  # of the thinnest vessel, as a share of the widest one's
 
 
 @dataclass(frozen=True)
-class Vessels:
-    """Both trees on the pixels.
+class VesselMasks:
+    """Both vessel trees, rendered.
 
     Attributes:
-        veins: (S, S) float32, 0 to 1, how much light the veins take.
-        arteries: (S, S) float32, the same of the arteries.
-        extent: (S, S) uint8, 255 where a vessel covers at least half of the pixel.
+        veins: (S, S) float32, absorption of the veins, 0 to 1.
+        arteries: (S, S) float32, absorption of the arteries, 0 to 1.
+        extent: (S, S) uint8, 255 where vessels cover at least half of the pixel.
     """
 
     veins: npt.NDArray[np.float32]
@@ -35,53 +36,54 @@ class Vessels:
     extent: Mask
 
 
-def stroke(veins: Tree, arteries: Tree, scene: Scene, size: int) -> Vessels:
-    """Draw both trees on a finer frame and bring them down to `size` pixels."""
-    fine = 4 if size <= 1024 else 2
-    pens = [_Pen(tree, scene, size, fine) for tree in (veins, arteries)]
-    extent = np.zeros((size * fine, size * fine), np.uint8)
+def draw_vessels(veins: VesselTree, arteries: VesselTree, scene: Scene, size: int) -> VesselMasks:
+    """Draw both trees at a higher resolution and reduce them to `size` x `size` pixels."""
+    scale = 4 if size <= 1024 else 2
+    pens = [_TreePen(tree, scene, size, scale) for tree in (veins, arteries)]
+    extent = np.zeros((size * scale, size * scale), np.uint8)
     for pen in pens:
-        # Who labels by hand marks a vessel thinner than a pixel one pixel wide.
-        pen.lines(extent, np.maximum(pen.widths, fine), np.full(len(pen.widths), 255))
+        # Human graders mark a vessel that is thinner than a pixel as one pixel wide.
+        pen.draw(extent, np.maximum(pen.widths, scale), np.full(len(pen.widths), 255))
     covered = cv2.resize(extent, (size, size), interpolation=cv2.INTER_AREA)
-    return Vessels(
-        pens[0].shade(_VEIN, size),
-        pens[1].shade(_ARTERY, size),
+    return VesselMasks(
+        pens[0].draw_absorption(_VEIN_PROFILE, size),
+        pens[1].draw_absorption(_ARTERY_PROFILE, size),
         np.where(covered >= 127, 255, 0).astype(np.uint8),
     )
 
 
-class _Pen:
-    """One tree's pieces in fine pixels, ready to be drawn."""
+class _TreePen:
+    """Segments of one tree in pixels of the higher resolution."""
 
-    def __init__(self, tree: Tree, scene: Scene, size: int, fine: int) -> None:
+    def __init__(self, tree: VesselTree, scene: Scene, size: int, scale: int) -> None:
         inner = np.flatnonzero(tree.parents >= 0)
         ends = np.stack([tree.points[inner], tree.points[tree.parents[inner]]], 1)
-        pixels = (scene.centre + scene.radius * ends) * size * fine - 0.5
-        self.pieces = np.rint(pixels * (1 << _SHIFT)).astype(np.int32)
+        pixels = (scene.centre + scene.radius * ends) * size * scale - 0.5
+        self.segments = np.rint(pixels * (1 << _FRACTION_BITS)).astype(np.int32)
         self.radii = tree.radii[inner]
-        self.widths = 2 * self.radii * scene.radius * size * fine
-        self.side = size * fine
+        self.widths = 2 * self.radii * scene.radius * size * scale
+        self.side = size * scale
 
-    def lines(
+    def draw(
         self, canvas: Mask, widths: npt.NDArray[np.float64], greys: npt.NDArray[np.floating]
     ) -> None:
-        """Draw the pieces, wide ones over thin ones; one call a width, for speed."""
-        whole = np.maximum(np.rint(widths), 1).astype(int)
-        for width in np.unique(whole):
-            chosen = whole == width
-            grey = float(np.rint(greys[chosen].mean()))
-            cv2.polylines(
-                canvas, list(self.pieces[chosen]), False, grey, int(width), cv2.LINE_8, _SHIFT
-            )
+        """Draw the segments, wide ones over thin ones, with one call per width."""
+        rounded = np.maximum(np.rint(widths), 1).astype(int)
+        for width in np.unique(rounded):
+            selected = rounded == width
+            grey = float(np.rint(greys[selected].mean()))
+            lines = list(self.segments[selected])
+            cv2.polylines(canvas, lines, False, grey, int(width), cv2.LINE_8, _FRACTION_BITS)
 
-    def shade(self, profile: tuple[tuple[float, float], ...], size: int) -> npt.NDArray[np.float32]:
-        """Light taken (size, size), 0 to 1, from the edge of the vessels inwards."""
+    def draw_absorption(
+        self, profile: tuple[tuple[float, float], ...], size: int
+    ) -> npt.NDArray[np.float32]:
+        """Draw the absorption (size, size), 0 to 1, from the edge of the vessels inwards."""
         canvas = np.zeros((self.side, self.side), np.uint8)
-        depth = _FAINTEST + (1 - _FAINTEST) * np.sqrt(self.radii / self.radii.max())
-        for share, light in profile:
-            reflex = light < profile[0][1]
-            shown = np.clip(self.radii / _REFLEX_FROM - 1, 0, 1) if reflex else 1.0
-            self.lines(canvas, self.widths * share, 255 * depth * (1 - (1 - light) * shown))
-        small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-        return np.asarray(small / np.float32(255), dtype=np.float32)
+        depth = _MIN_ABSORPTION + (1 - _MIN_ABSORPTION) * np.sqrt(self.radii / self.radii.max())
+        for share, absorption in profile:
+            is_reflex = absorption < profile[0][1]
+            visible = np.clip(self.radii / _MIN_REFLEX_RADIUS - 1, 0, 1) if is_reflex else 1.0
+            self.draw(canvas, self.widths * share, 255 * depth * (1 - (1 - absorption) * visible))
+        reduced = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(reduced / np.float32(255), dtype=np.float32)

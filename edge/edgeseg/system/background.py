@@ -1,4 +1,4 @@
-"""Work that goes on in a thread of its own until its result is asked for."""
+"""Background tasks in threads."""
 
 from __future__ import annotations
 
@@ -10,37 +10,30 @@ T = TypeVar("T")
 
 
 class BackgroundTask(Generic[T]):
-    """What `make` gives, made in a thread; for what leaves Python's lock alone, as loading a network does.
+    """Run a function in a thread. For work that releases the GIL, such as compression.
 
-    `concurrent.futures` would do, but loads `logging` and more: a fiftieth of the time that a whole run takes.
+    `concurrent.futures` is not used, because it imports `logging`: 2 % of the time of a whole run.
     """
 
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._made: tuple[T] | None = None
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._results: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(make,), name="meanwhile")
+        self._thread = threading.Thread(target=self._run, args=(function,), name="background")
         self._thread.start()
 
-    def _run(self, make: Callable[[], T]) -> None:
+    def _run(self, function: Callable[[], T]) -> None:
         try:
-            self._made = (make(),)
-        except BaseException as error:  # raised where the result is asked for
+            self._results.append(function())
+        except BaseException as error:  # result() raises it
             self._error = error
 
     def result(self) -> T:
-        """Wait for it.
+        """Wait for the function and return its result.
 
         Raises:
-            BaseException: What `make` raised, each time.
+            BaseException: the function's exception, at each call.
         """
         self._thread.join()
         if self._error is not None:
             raise self._error
-        assert self._made is not None
-        return self._made[0]
-
-    def take(self) -> T:
-        """As `result`, and keep it no longer: it can be large."""
-        made = self.result()
-        self._made = None
-        return made
+        return self._results[0]

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and errors that say what to do about the disk."""
+"""Atomic files: an output file appears complete or not at all. Write errors name a remedy."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import BinaryIO
 from edgeseg.errors import SystemSetupError
 
 _TEMPORARY = ".edgeseg-"
-_FORBIDDEN = "no permission to write there; choose another folder"
+_NO_PERMISSION = ("no permission", "Choose another folder.")
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full; free some space, or choose another disk",
-    errno.EDQUOT: "your disk quota is used up; free some space, or choose another disk",
-    errno.EFBIG: "the file is too large for this file system; choose another disk",
-    errno.EIO: "the disk does not work properly; choose another disk",
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
-    errno.EROFS: "the file system is read-only; choose another folder",
-    errno.ENOENT: "its folder does not exist; create it first",
-    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another folder",
-    errno.EEXIST: "there is a file of that name; choose another folder",
-    errno.EISDIR: "there is a folder of that name; choose another name",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
+    errno.EDQUOT: ("the disk quota is exceeded", "Free some space or choose another disk."),
+    errno.EFBIG: ("the file is too large for the file system", "Choose another disk."),
+    errno.EIO: ("the disk does not work properly", "Choose another disk."),
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.EROFS: ("the file system is read-only", "Choose another folder."),
+    errno.ENOENT: ("the folder does not exist", "Create it first."),
+    errno.ENOTDIR: ("a part of the path is a file", "Choose another folder."),
+    errno.EEXIST: ("a file of this name exists", "Choose another folder."),
+    errno.EISDIR: ("a folder of this name exists", "Choose another name."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
 }
 
 
 def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Write a file, by `atomically`.
+    """Write a file with `open_atomically`.
 
     Raises:
-        SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
+        SystemSetupError: the file cannot be written. An existing file is unchanged.
     """
     with open_atomically(path) as file:
         file.write(data)
@@ -43,21 +43,23 @@ def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 @contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, of which no one ever sees a part, not even after a crash or a power cut.
+    """Open a file that becomes visible only when it is complete, even after a power failure.
 
-    The bytes go to a temporary file in the same folder (its name starts with "." and ends with ".tmp"), from
-    there to the disk, and are then moved into place; what a killed program leaves there, `remove_left_over` removes.
-    A file of that name is replaced, a symbolic link is followed. What is no file (`/dev/stdout`, a pipe) is written
-    to directly. Where the block raises, nothing is written; an OSError in it counts as one of this file.
+    The data is written to a temporary file in the same folder (its name starts with "." and ends
+    with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes what a
+    killed process leaves. An existing file is replaced; a symbolic link is followed. A pipe or a
+    device, such as `/dev/stdout`, is written directly, at the end of the block.
+
+    If the block raises, nothing is written. An OSError in it is reported as one of this file.
 
     Raises:
-        SurroundingsError: It cannot be written; what was there is untouched and no temporary file is left.
+        SystemSetupError: the file cannot be written. An existing file is unchanged.
     """
     with write_errors_named(path):
         if path.exists() and not path.is_file() and not path.is_dir():
-            whole = io.BytesIO()  # there is no taking back what a pipe was given
-            yield whole
-            path.write_bytes(whole.getbuffer())
+            buffer = io.BytesIO()
+            yield buffer
+            path.write_bytes(buffer.getbuffer())
             return
         path = Path(os.path.realpath(path))
         with temporary_beside(path) as (temporary, file):
@@ -67,31 +69,31 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_folders(*files: Path | None) -> None:
-    """That the folders of files to be written are there: what measures for minutes says so before, not after.
+    """Check that the folders of output files exist, before a measurement of several minutes.
 
     Raises:
-        SurroundingsError: One is not.
+        SystemSetupError: a folder is missing.
     """
     for file in files:
         if file is not None and not file.absolute().parent.is_dir():
-            raise SystemSetupError(f"{file}: cannot be written; {_REMEDIES[errno.ENOENT]}")
+            raise _write_error(file, OSError(errno.ENOENT, ""))
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and those above it, where they do not exist yet.
+    """Create a folder and its parents, unless they exist.
 
     Raises:
-        SurroundingsError: It cannot be created.
+        SystemSetupError: the folder cannot be created.
     """
     with write_errors_named(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def remove_stale_temporaries(folder: Path) -> None:
-    """Remove the temporary files that killed programs left in a folder; those that are being written stay.
+    """Remove the temporary files of killed processes from a folder.
 
-    Who writes one holds a lock on the file itself, which ends with the program, however that ends. Where the file
-    system has no locks nothing is removed.
+    A running process holds a lock on its file, which ends with the process. On a file system
+    without locks, nothing is removed.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
         with suppress(OSError), path.open("rb") as file:
@@ -100,43 +102,43 @@ def remove_stale_temporaries(folder: Path) -> None:
 
 
 @contextmanager
-def temporary_beside(path: Path, ending: str = "") -> Iterator[tuple[Path, BinaryIO]]:
-    """A temporary file in the folder of `path`, open, for `commit` to move into place; removed where it was not.
+def temporary_beside(path: Path, suffix: str = "") -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield an open temporary file in the folder of `path`; remove it if the block raises.
 
     Args:
-        path: The file that is to be written, no symbolic link.
-        ending: Of the temporary file's name, behind ".tmp".
+        path: output file to which `commit` moves the temporary file; not a symbolic link.
+        suffix: end of the temporary file's name, after ".tmp".
     """
-    temporary, file = _create_locked(path.parent, ending)
+    temporary, file = _create_locked(path.parent, suffix)
     try:
         with file:
             yield temporary, file
-    except BaseException:  # Ctrl-C too leaves nothing behind.
+    except BaseException:  # includes Ctrl-C
         with suppress(OSError):
             temporary.unlink()
         raise
 
 
 def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
-    """Bring a temporary file to the disk and move it to `path`."""
+    """Flush a temporary file to the disk and move it to `path`."""
     file.flush()
     os.fsync(file.fileno())
     temporary.replace(path)
 
 
-def _create_locked(folder: Path, ending: str) -> tuple[Path, BinaryIO]:
+def _create_locked(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
     while True:
-        temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{ending}"
-        file = temporary.open("xb")  # Not mkstemp: its files are for their owner alone.
+        temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{suffix}"
+        file = temporary.open("xb")  # files of mkstemp are private to their owner
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return temporary, file
-        file.close()  # Another run took it for left over, in the instant before it was locked.
+        file.close()  # another process removed it before it was locked
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk too. The file is whole without, so a system that cannot is let pass."""
+    """Flush the new name to the disk, if the system supports it. The file itself is complete."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -147,13 +149,18 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def write_errors_named(path: Path | str) -> Iterator[None]:
-    """Turn the system's errors into one line that names the file, and the remedy.
+    """Convert an OSError to one line with the file and a remedy.
 
     Raises:
-        SurroundingsError: In place of an OSError.
+        SystemSetupError: instead of the OSError.
     """
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
-        raise SystemSetupError(f"{path}: cannot be written; {remedy}") from error
+        raise _write_error(path, error) from error
+
+
+def _write_error(path: Path | str, error: OSError) -> SystemSetupError:
+    unknown = (error.strerror or str(error), "")
+    reason, remedy = _REMEDIES.get(error.errno or 0, unknown)
+    return SystemSetupError(f"{path}: cannot be written ({reason}). {remedy}".rstrip())

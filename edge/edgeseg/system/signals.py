@@ -1,79 +1,62 @@
-"""Ctrl-C and SIGTERM: the frame in hand is finished, then the run ends."""
+"""Ctrl-C and SIGTERM: the current frame is finished, then the run stops."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeAlias
 
-Say: TypeAlias = Callable[[str], None]
-"""Tells the user one line."""
-
-_STEP_S = 0.1
+_SLEEP_STEP_S = 0.1
 
 
 class StopRequest:
-    """Whether the run has been asked to end.
+    """Request to stop a run.
 
-    A plain attribute and short sleeps: an Event's lock could be held by the very thread that the signal interrupts.
+    It uses a plain attribute and short sleeps, because a signal may interrupt the thread that holds
+    the lock of a `threading.Event`.
+
+    Attributes:
+        signal: number of the signal that requested the stop; 0 without a request.
     """
 
     def __init__(self) -> None:
         self.signal = 0
 
     def ask(self, number: int = signal.SIGTERM) -> None:
-        """Ask for the end, by the number of the signal that did; the first one counts."""
+        """Request the stop.
+
+        Args:
+            number: number of the signal; only the first one is stored.
+        """
         self.signal = self.signal or number
 
     @property
     def asked(self) -> bool:
-        """Whether the end was asked for."""
+        """Whether a stop was requested."""
         return self.signal != 0
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not longer than until the end is asked for."""
+        """Sleep until the time is over or a stop is requested."""
         end = time.monotonic() + seconds
         while not self.asked and (left := end - time.monotonic()) > 0:
-            time.sleep(min(_STEP_S, left))
+            time.sleep(min(_SLEEP_STEP_S, left))
 
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """A Stop that Ctrl-C and SIGTERM ask; a second Ctrl-C interrupts at once."""
+    """Yield a request that Ctrl-C and SIGTERM make; a second Ctrl-C interrupts immediately."""
     stop = StopRequest()
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         if stop.signal == signal.SIGINT == number:
             raise KeyboardInterrupt
         stop.ask(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-class RateLimitedMessage:
-    """Says a line of one kind at most once a minute, with how many were kept back."""
-
-    def __init__(
-        self, say: Say, every_s: float = 60.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._say, self._every_s, self._clock = say, every_s, clock
-        self._last: float | None = None
-        self._kept_back = 0
-
-    def __call__(self, line: str) -> bool:
-        """Say it, or keep it back -> whether it was said."""
-        if self._last is not None and self._clock() - self._last < self._every_s:
-            self._kept_back += 1
-            return False
-        more = f" (and {self._kept_back} more like it)" if self._kept_back else ""
-        self._last, self._kept_back = self._clock(), 0
-        self._say(f"{line}{more}")
-        return True

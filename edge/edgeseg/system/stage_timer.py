@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
+# Stages in the order of a photograph's path. `write` moves an encoded file into place.
 Stage: TypeAlias = Literal[
     "decode",
     "field_of_view",
@@ -18,7 +19,6 @@ Stage: TypeAlias = Literal[
     "write",
     "video",
 ]
-"""Stages in the order of a photograph's path. `write` moves an encoded file into place."""
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 

@@ -1,7 +1,7 @@
-"""No network, ever: what the runtimes would send home is turned off before anyone imports them.
+"""Telemetry of the inference runtimes, which is turned off before they are imported.
 
-A device that holds patients' photographs opens no connection. Every package of this project imports `edgeseg` first,
-and that imports this module, so no importer can forget it.
+A device that stores patients' photographs opens no network connection. Every package of this
+project imports `edgeseg` first, which imports this module.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import sys
 
 
 def turn_telemetry_off() -> None:
-    """Before the first import of ONNX Runtime and OpenVINO."""
-    # ONNX Runtime >= 1.29 for Linux reads it when it is first imported.
+    """Turn telemetry off. Call it before the first import of ONNX Runtime and OpenVINO."""
+    # ONNX Runtime >= 1.29 on Linux reads this variable when it is imported.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    # OpenVINO sends by this package, on import, unless CI=true; it does without where the import fails.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is how an import is forbidden
+    # OpenVINO sends data through this package on import, unless CI=true. None makes the import
+    # fail, and OpenVINO continues without it.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -126,7 +126,9 @@ def in_torch(
             np.save(file, probability)
             files.append(file)
             if scored:
-                evidence.append(PhotographScores(pair.name, seen.scores(probability, threshold)))
+                evidence.append(
+                    PhotographScores.from_scores(pair.name, seen.scores(probability, threshold))
+                )
         scores.append(DataSetScores(data_set.name, data_set.split, tuple(evidence)))
     return ReferenceOutputs(
         how, threshold, tuple(data_sets), scored, tuple(files), tuple(scores) if scored else ()
@@ -194,7 +196,9 @@ def measure(runtime: Runtime, truth: ReferenceOutputs) -> ParityReport:
             sound = np.nan_to_num(
                 np.clip(found, 0, 1)
             )  # INT8's rounding may leave 0 to 1; NaN fails elsewhere
-            scores[data_set].append(PhotographScores(name, seen.scores(sound, truth.threshold)))
+            scores[data_set].append(
+                PhotographScores.from_scores(name, seen.scores(sound, truth.threshold))
+            )
     assert worst is not None  # a data set without photographs is refused when it is opened
     evidence = tuple(
         DataSetScores(d.name, d.split, tuple(scores[d.name]))

@@ -31,10 +31,10 @@ def make_data_set(
     photographs = []
     for number, value in enumerate(dice, first):
         if value is None:
-            photographs.append(PhotographScores(f"{number:02}", None, status="no retina"))
+            photographs.append(PhotographScores(f"{number:02}", status="no retina"))
         else:
             scores = Scores(value, 0.6, 0.95, 0.7, 0.98, 0.97)
-            photographs.append(PhotographScores(f"{number:02}", scores))
+            photographs.append(PhotographScores.from_scores(f"{number:02}", scores))
     return DataSetScores(name, split, tuple(photographs))
 
 

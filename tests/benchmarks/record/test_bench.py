@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace as replace_scores
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,8 @@ REQUIRED_KEYS = (
 
 def drive_scores(dice: float) -> tuple[DataSetScores, ...]:
     photographs = (
-        PhotographScores("01", replace_scores(GOOD, dice=dice)),
-        PhotographScores("02", None, status="02: truncated"),
+        PhotographScores.from_scores("01", replace(GOOD, dice=dice)),
+        PhotographScores("02", status="02: truncated"),
     )
     return (DataSetScores("drive", "test", photographs),)
 

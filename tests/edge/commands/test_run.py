@@ -17,8 +17,10 @@ from click.testing import CliRunner, Result
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
+from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.imaging.photo import decode_photo, encode_png, read_mask, read_photo
+from edgeseg.run import stages
 from edgeseg.synthetic import generate_photo
 
 STAGES = ("decode", "field_of_view", "preprocess", "infer", "postprocess")
@@ -277,7 +279,23 @@ def test_run_sigterm_finishes_current_photograph(tiny_model: Path, tmp_path: Pat
         process.send_signal(signal.SIGTERM)
         said = 1 + len(process.stdout.readlines())
         process.wait(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == 143
     files = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert 0 < said < 200 and len(files) == 2 * said
     assert not [name for name in files if name.startswith(".")]
+
+
+def test_run_unexpected_exception_is_reported_and_others_continue(
+    tiny_model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(data: bytes, name: str) -> Photo:
+        if name.endswith("eye1.png"):
+            raise ZeroDivisionError("a bug")
+        return decode_photo(data, name)
+
+    monkeypatch.setattr(stages, "decode_photo", decode)
+    done = run(tiny_model, photographs, "-o", tmp_path, "--json")
+    assert done.exit_code == 1
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["reasons"] for record in records] == [[], ["internal_error"], []]
+    assert len(list(tmp_path.iterdir())) == 4

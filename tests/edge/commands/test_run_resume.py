@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from edgeseg.cli import cli
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.png_text import read_png_text
+from edgeseg.imaging.png import read_png_text
 from edgeseg.synthetic import generate_photo
 from edgeseg.system.files import remove_stale_temporaries, temporary_beside
 

@@ -154,7 +154,7 @@ def test_run_of_mjpeg_stream_continues_after_damaged_frame(
     jpegs = [encode_jpeg(photo) for photo in eyes]
     jpegs[1] = jpegs[1][: len(jpegs[1]) // 2]
     result = run(tiny_model, "-", "-o", tmp_path, "--json", stdin=b"".join(jpegs))
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 3, result.output
     assert [line["status"] for line in parse_lines(result)] == ["ok", "failed", "ok", "ok"]
     assert result.stderr.count("frame 2") == 1
 

@@ -46,7 +46,7 @@ def test_kernel_types_of_fp32_model_are_float32(tiny_model: Path) -> None:
 
 def test_run_with_profile_on_cpu_reports_every_node(tiny_model: Path) -> None:
     photo = np.zeros((1, 128, 128, 3), np.uint8)
-    probability, events = run_with_profile(tiny_model, photo, 1)
+    probability, events = run_with_profile(tiny_model, 1, photo)
     assert probability.shape == (128, 128)
     nodes = count_nodes_by_provider(events)
     assert nodes[CPU_PROVIDER] == nodes.total() > 0
@@ -54,4 +54,4 @@ def test_run_with_profile_on_cpu_reports_every_node(tiny_model: Path) -> None:
 
 def test_run_with_profile_on_unknown_provider_raises_setup_error(tiny_model: Path) -> None:
     with pytest.raises(SystemSetupError, match=CPU_PROVIDER):
-        run_with_profile(tiny_model, np.zeros((1, 128, 128, 3), np.uint8), 1, "NoSuchProvider")
+        run_with_profile(tiny_model, 1, provider="NoSuchProvider")

@@ -67,7 +67,7 @@ def _check_provider(
     name: str, model: Path, photo: npt.NDArray[np.uint8]
 ) -> tuple[WorkerAnswer, Probability]:
     """Run the model; ONNX Runtime falls back to the CPU silently, so the profile is checked."""
-    probability, events = run_with_profile(model, photo, cpu.usable_cores(), name)
+    probability, events = run_with_profile(model, cpu.usable_cores(), photo, name)
     nodes = count_nodes_by_provider(events)
     if not nodes[name]:
         raise SystemSetupError("no node of the model runs on it; all of them ran on the CPU")

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from edgeseg.imaging.png_text import read_png_text
+from edgeseg.imaging.png import read_png_text
 from edgeseg.run.results.record import ResultRecord
 
 _PREFIX = "edgeseg:"
@@ -78,7 +78,7 @@ def is_foreign(file: Path) -> bool:
             return False
     except OSError:  # writing reports it: a name that is too long, a folder without permission
         return False
-    return not any(key.startswith(_PREFIX) for key in read_png_text(file, whole=False))
+    return not any(key.startswith(_PREFIX) for key in read_png_text(file, require_complete=False))
 
 
 def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:

@@ -28,6 +28,7 @@ Code: TypeAlias = Literal[
     "name_collision",
     "not_overwritten",
     "unreadable_source",
+    "internal_error",
     "frozen_frame",
 ]
 
@@ -40,6 +41,7 @@ CODES: Mapping[Code, str] = {
     "name_collision": "Another input already writes results of this name.",
     "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
+    "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
 }
 """Meaning of each code in `reasons` and `warnings`."""

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
-from edgeseg.system.signals import RateLimitedMessage
+from edgeseg.system.rate_limit import RateLimitedMessage
 
 _STREAM_INTERVAL_S = 60.0
 
@@ -43,6 +43,7 @@ class FrameCounts:
         self.segmented = 0
         self.skipped = 0
         self.failed = 0
+        self.bugs = 0
         self.reused = 0
         self.ungradable = 0
         self.no_fundus = 0
@@ -53,6 +54,7 @@ class FrameCounts:
         """Count the frame that has these records."""
         first = records[0]
         statuses = {record.status for record in records}
+        self.bugs += "internal_error" in first.reasons
         if first.reused is True:
             self.reused += 1
         elif "ok" in statuses:

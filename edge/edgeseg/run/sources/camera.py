@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
 from edgeseg.run.sources.video import Capture, convert_to_rgb, open_capture
-from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
+from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
+from edgeseg.system.signals import StopRequest
 
 _PAUSE_S = 0.02  # after a failed read: some drivers stutter
 
@@ -36,7 +37,7 @@ class Camera:
     def __init__(
         self,
         device: str,
-        say: Say,
+        say: MessageCallback,
         started: datetime,
         open_device: Callable[[str | int], Capture] = open_capture,
         retry_s: float = 1.0,

@@ -15,10 +15,9 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
-from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM

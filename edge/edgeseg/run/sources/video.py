@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
-from edgeseg.imaging.decoder import check_size
-from edgeseg.imaging.invalid_image import InvalidImageError
+from edgeseg.imaging.file_headers import check_size
 from edgeseg.run.frame import Frame
 from edgeseg.system.signals import StopRequest
 

@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from edgeseg.errors import PhotoError
+from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.file_headers import read_header
-from edgeseg.imaging.invalid_image import InvalidImageError
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input, collision_key, list_photographs
-from edgeseg.system.signals import RateLimitedMessage, Say, StopRequest
+from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
+from edgeseg.system.signals import StopRequest
 
 _FileState: TypeAlias = "tuple[int, int, int]"
 """Size in bytes, modification time in nanoseconds, inode."""
@@ -41,7 +41,7 @@ class WatchedFolder:
 
     folder: Path
     output: Path
-    say: Say
+    say: MessageCallback
     poll_s: float = 0.5
     patience_s: float = 30.0
     stem: str = "photographs"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeseg.system.signals import RateLimitedMessage
+from edgeseg.system.rate_limit import RateLimitedMessage
 
 
 def test_rate_limited_message_prints_once_a_minute_with_count() -> None:

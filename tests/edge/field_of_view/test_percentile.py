@@ -1,4 +1,4 @@
-"""The percentile that is loaded quickly."""
+"""Percentile and median without numpy.ma."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ values = hnp.arrays(np.uint8, hnp.array_shapes(max_dims=2, max_side=40))
 
 
 @given(values, st.one_of(st.sampled_from([0, 10, 50, 75, 100]), st.integers(0, 100)))
-def test_it_is_numpy_s(some: npt.NDArray[np.uint8], percent: int) -> None:
-    assert percentile(some, percent) == np.percentile(some, percent)
+def test_percentile_equals_numpy(array: npt.NDArray[np.uint8], percent: int) -> None:
+    assert percentile(array, percent) == np.percentile(array, percent)
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6)))
-def test_the_median_is_numpy_s_too(some: npt.NDArray[np.float64]) -> None:
-    assert median(some) == np.median(some)
-    assert np.isnan(median(some[:0]))
+def test_median_equals_numpy_and_is_nan_if_empty(array: npt.NDArray[np.float64]) -> None:
+    assert median(array) == np.median(array)
+    assert np.isnan(median(array[:0]))
 
 
-def test_a_field_of_view_and_its_quality_need_no_masked_arrays() -> None:
+def test_detect_fov_and_assess_quality_do_not_import_numpy_ma() -> None:
     program = (
         "import sys\n"
         "import numpy as np\n"

@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, and what stops it is said with a remedy."""
+"""Atomic files and write errors with remedies."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from edgeseg.system.files import make_folder, open_atomically, write_atomically
 
 
 @pytest.mark.parametrize("data", [b"", b"bytes", bytearray(b"array"), memoryview(b"a view")[2:]])
-def test_the_file_holds_the_bytes_and_nothing_else_is_left(
+def test_write_atomically_replaces_file_and_leaves_no_temporary_file(
     tmp_path: Path, data: bytes | bytearray | memoryview
 ) -> None:
     file = tmp_path / "Maske Ω.png"
     write_atomically(file, b"old")
     write_atomically(file, data)
     assert file.read_bytes() == bytes(data)
-    assert names_in(tmp_path) == [file.name]
+    assert file_names(tmp_path) == [file.name]
 
 
-def names_in(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_umask_decides_on_the_permissions(tmp_path: Path) -> None:
-    before = os.umask(0o027)
+def test_write_atomically_permissions_follow_umask(tmp_path: Path) -> None:
+    previous = os.umask(0o027)
     try:
         write_atomically(tmp_path / "a", b"x")
     finally:
-        os.umask(before)
+        os.umask(previous)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
 
 
@@ -43,42 +43,42 @@ def test_the_umask_decides_on_the_permissions(tmp_path: Path) -> None:
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EBADF]
 )
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
-def test_a_failure_leaves_the_old_file_and_no_temporary_one(
+def test_write_atomically_failure_keeps_old_file_and_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
 ) -> None:
     file = tmp_path / "mask.png"
     file.write_bytes(b"old")
 
     def fail(*arguments: object) -> None:
-        assert any(name.startswith(".") and name.endswith(".tmp") for name in names_in(tmp_path))
+        assert any(name.startswith(".") and name.endswith(".tmp") for name in file_names(tmp_path))
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
         patch.setattr(step, fail)
         with pytest.raises(SystemSetupError) as caught:
             write_atomically(file, b"new")
-    assert str(caught.value).startswith(f"{file}: cannot be written; ")
+    assert str(caught.value).startswith(f"{file}: cannot be written (")
     assert "\n" not in str(caught.value)
     assert file.read_bytes() == b"old"
-    assert names_in(tmp_path) == ["mask.png"]
+    assert file_names(tmp_path) == ["mask.png"]
 
 
-def test_ctrl_c_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_atomically_interrupted_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "a", b"x")
-    assert names_in(tmp_path) == []
+    assert file_names(tmp_path) == []
 
 
-def test_a_full_disk_is_named_as_such() -> None:
+def test_write_atomically_full_disk_raises_with_remedy() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    with pytest.raises(
-        SystemSetupError, match="/dev/full: cannot be written; the disk is full; free some space"
-    ):
+    with pytest.raises(SystemSetupError, match=r"^/dev/full: .* \(the disk is full\)\. Free"):
         write_atomically(Path("/dev/full"), b"x" * 100)
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
@@ -86,23 +86,23 @@ def test_a_full_disk_is_named_as_such() -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("none/a", "create it first"),
-        ("file/a", "not a folder"),
-        ("folder", "a folder of that name"),
+        ("none/a", "Create it first"),
+        ("file/a", "is a file"),
+        ("folder", "a folder of this name"),
         ("x" * 300, "shorter"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_with_a_remedy(
+def test_write_atomically_invalid_path_raises_with_remedy(
     tmp_path: Path, name: str, remedy: str
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(SystemSetupError, match=remedy):
         write_atomically(tmp_path / name, b"x")
-    assert names_in(tmp_path) == ["file", "folder"]
+    assert file_names(tmp_path) == ["file", "folder"]
 
 
-def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+def test_write_atomically_folder_without_permission_raises(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         if os.access(tmp_path, os.W_OK):
@@ -115,47 +115,51 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "real")
+def test_write_atomically_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "real")
     write_atomically(tmp_path / "link", b"x")
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "elsewhere" / "real").read_bytes() == b"x"
+    assert (tmp_path / "other" / "real").read_bytes() == b"x"
 
 
-def test_a_pipe_is_written_to_and_stays_one() -> None:
-    code = "from pathlib import Path; from edgeseg.system.files import write_atomically as w; w(Path('/dev/stdout'), b'through')"
+def test_write_atomically_to_pipe_writes_the_data() -> None:
+    code = (
+        "from pathlib import Path; from edgeseg.system.files import write_atomically\n"
+        "write_atomically(Path('/dev/stdout'), b'data')"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, env=environment
     )
-    assert done.stdout == b"through"
+    assert done.stdout == b"data"
 
 
-def test_folders_are_made_with_those_above_them(tmp_path: Path) -> None:
+def test_make_folder_creates_parents_and_rejects_files(tmp_path: Path) -> None:
     for _ in range(2):
         make_folder(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(SystemSetupError, match="choose another folder"):
+        with pytest.raises(SystemSetupError, match="Choose another folder"):
             make_folder(path)
 
 
-def test_a_pipe_is_given_the_whole_or_nothing() -> None:
+def test_open_atomically_pipe_receives_nothing_if_block_raises() -> None:
     code = (
         "from pathlib import Path; from edgeseg.system.files import open_atomically\n"
-        "with open_atomically(Path('/dev/stdout')) as file: file.write(b'half'); raise ZeroDivisionError"
+        "with open_atomically(Path('/dev/stdout')) as file:\n"
+        "    file.write(b'half'); raise ZeroDivisionError"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.stdout == b"" and b"ZeroDivisionError" in done.stderr
 
 
-def test_a_block_that_raises_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
+def test_open_atomically_block_raises_keeps_old_file_and_no_temporary_file(tmp_path: Path) -> None:
     file = tmp_path / "mask.png"
     file.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), open_atomically(file) as half:
-        half.write(b"half")
+    with pytest.raises(ZeroDivisionError), open_atomically(file) as partial:
+        partial.write(b"half")
         raise ZeroDivisionError
     assert file.read_bytes() == b"old"
-    assert names_in(tmp_path) == [file.name]
+    assert file_names(tmp_path) == [file.name]

@@ -1,0 +1,337 @@
+"""Decoding of damaged, cut-off, unusual and hostile files: one-line errors, no partial image."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import io
+import os
+import struct
+import threading
+import tracemalloc
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.codec_warnings import capture_codec_warnings
+from edgeseg.imaging.decoder import MAX_FILE_BYTES
+from edgeseg.imaging.photo import decode_photo, read_photo_stream
+
+WIDTH, HEIGHT = 64, 40
+FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.png", "ppm.gz")
+
+
+def make_image() -> npt.NDArray[np.uint8]:
+    """(HEIGHT, WIDTH, 3): a smooth gradient with a little noise, which makes damage visible."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    noise = np.random.default_rng(0).integers(0, 20, (HEIGHT, WIDTH, 3))
+    gradient = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1)
+    return (gradient + noise).clip(0, 255).astype(np.uint8)
+
+
+def encode(suffix: str, pixels: npt.NDArray[Any]) -> bytes:
+    success, data = cv2.imencode(suffix, pixels)
+    assert success
+    return data.tobytes()
+
+
+@functools.cache
+def valid_file(kind: str) -> bytes:
+    """A valid file of each format."""
+    if kind == "gif":
+        return make_gif()
+    if kind == "ppm.gz":
+        return gzip.compress(valid_file("ppm"))
+    if kind.startswith("16."):
+        return encode(kind[2:], make_image().astype(np.uint16) * 257)
+    if kind == "rgba.png":
+        return encode(".png", np.dstack([make_image(), make_image()[:, :, :1]]))
+    return encode(f".{kind}", make_image())
+
+
+def make_gif() -> bytes:
+    """Black and white. A clear code (4) before each two pixels keeps all codes at 3 bits."""
+    pixels = (make_image()[:, :, 1] > 100).astype(int).reshape(-1, 2).tolist()
+    codes = [code for pair in pixels for code in (4, *pair)] + [5]
+    number = sum(code << 3 * index for index, code in enumerate(codes))
+    packed = number.to_bytes(3 * len(codes) // 8 + 1, "little")
+    blocks = b""
+    for start in range(0, len(packed), 255):
+        block = packed[start : start + 255]
+        blocks += bytes([len(block)]) + block
+    screen = struct.pack("<HHBBB", WIDTH, HEIGHT, 0x81, 0, 0) + bytes(3) + b"\xff" * 9
+    frame = b"," + struct.pack("<HHHHB", 0, 0, WIDTH, HEIGHT, 0)
+    return b"GIF89a" + screen + frame + b"\x02" + blocks + b"\0;"
+
+
+def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
+    """PNG file with valid checksums, whatever the size and the pixels are."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
+    data = chunk(b"IDAT", zlib.compress(pixels))
+    return b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
+
+
+def make_tiff(pixels: bytes, **changed: int) -> bytes:
+    """Grey little-endian TIFF file of one strip. `changed`: tags by number, such as `t258=16`."""
+    tags = {
+        256: WIDTH,
+        257: HEIGHT,
+        258: 8,
+        259: 1,
+        262: 1,
+        273: 8,
+        277: 1,
+        278: HEIGHT,
+        279: len(pixels),
+    }
+    tags |= {int(name[1:]): value for name, value in changed.items()}
+    entries = b"".join(struct.pack("<HHII", number, 4, 1, tags[number]) for number in sorted(tags))
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
+    return header + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def decoding_error(data: bytes) -> str:
+    """Message of the error that decoding raises."""
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(data, "x.img")
+    assert str(caught.value).startswith("x.img: ")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_decode_photo_undamaged_test_file_returns_image(kind: str) -> None:
+    assert decode_photo(valid_file(kind)).shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@settings(deadline=None, max_examples=40)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_decode_photo_cut_off_file_raises(kind: str, share: float) -> None:
+    # The last byte of a GIF is only a trailer; a file without it is complete.
+    needed = len(valid_file(kind)) - (kind == "gif")
+    decoding_error(valid_file(kind)[: int(needed * share)])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_decode_photo_random_damage_returns_image_or_raises(kind: str, data: st.DataObject) -> None:
+    damaged = bytearray(valid_file(kind))
+    offsets = st.integers(0, len(damaged) - 1) | st.integers(0, min(200, len(damaged) - 1))
+    changes = st.lists(st.tuples(offsets, st.integers(0, 255)), min_size=1, max_size=8)
+    for offset, value in data.draw(changes):
+        damaged[offset] = value
+    try:
+        photo = decode_photo(bytes(damaged))
+    except PhotoError as error:
+        assert "\n" not in str(error)
+    else:
+        assert (photo.dtype.name, *photo.shape[2:]) == ("uint8", 3)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(
+        [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"GIF89a", b"BM", b"P6"]
+    ),
+)
+def test_decode_photo_random_bytes_raises(garbage: bytes, signature: bytes) -> None:
+    decoding_error(signature + garbage)
+
+
+@pytest.mark.parametrize("kind", ["png", "16.png"])
+def test_decode_photo_png_with_changed_pixel_byte_raises(kind: str) -> None:
+    data = bytearray(valid_file(kind))
+    data[len(data) // 2] ^= 1
+    assert "checksum" in decoding_error(bytes(data))
+
+
+def test_decode_photo_jpeg_with_lost_or_blank_bytes_raises() -> None:
+    """OpenCV alone returns an image that is wrong from the damaged byte on."""
+    data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
+    start, middle = data.rfind(b"\xff\xda"), len(data) // 2
+    assert middle > start + 600
+    assert "damaged" in decoding_error(data[:middle] + bytes(512) + data[middle + 512 :])
+    assert "damaged" in decoding_error(data[:middle] + data[middle + 700 :])
+
+
+def test_decode_photo_jpeg_with_padding_or_trailing_bytes_returns_image() -> None:
+    data = valid_file("jpg")
+    expected = decode_photo(data)
+    for harmless in (data[:-2] + bytes(7) + data[-2:], data + b"some more", data + data):
+        np.testing.assert_array_equal(decode_photo(harmless), expected)
+
+
+def test_decode_photo_jpeg_with_thumbnail_reads_up_to_its_own_end() -> None:
+    data = valid_file("jpg")
+    segment = b"\xff\xe1" + struct.pack(">H", len(data) + 2) + data
+    with_thumbnail = data[:2] + segment + data[2:]
+    np.testing.assert_array_equal(decode_photo(with_thumbnail), decode_photo(data))
+    decoding_error(with_thumbnail[:-40])
+
+
+def test_decode_photo_jpeg_with_thousands_of_scans_raises() -> None:
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    assert "scans" in decoding_error(valid_file("jpg")[:-2] + scan * 5000 + b"\xff\xd9")
+
+
+def test_decode_photo_png_with_missing_rows_raises() -> None:
+    decoding_error(make_png(40, 40, bytes(121 * 10)))
+
+
+def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy() -> None:
+    deep = bytes(range(256)) * (WIDTH * HEIGHT * 6 // 256)
+    for unsupported in (
+        make_tiff(deep, t258=16, t277=3, t262=2, t284=2),
+        make_tiff(deep, t258=16, t262=0),
+        make_tiff(deep, t258=32, t339=3),
+        make_tiff(deep, t258=16, t339=2),
+    ):
+        assert "Save it as PNG" in decoding_error(unsupported)
+
+
+def test_decode_photo_bigtiff_with_huge_offset_raises() -> None:
+    entry = struct.pack("<HHQQ", 273, 16, 2, 1 << 63)
+    data = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1) + entry
+    assert "cut off" in decoding_error(data)
+
+
+def test_decode_photo_tiff_with_pixels_outside_of_file_raises() -> None:
+    pixels = bytes(WIDTH * HEIGHT)
+    assert decode_photo(make_tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
+    assert "cut off" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
+    assert "cut off" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
+    assert "strips" in decoding_error(make_tiff(pixels, t278=1))
+
+
+def test_decode_photo_too_many_pixels_raises_without_memory_use() -> None:
+    packed = zlib.compress(bytes(1 << 20))
+    hostile = [
+        make_png(60_000, 60_000, packed),
+        gzip.compress(make_png(60_000, 60_000, b"") + bytes(100 << 20)),
+        gzip.compress(make_png(100, 100, b"") + bytes(100 << 20)),
+        gzip.compress(bytes(100 << 20)),
+        b"P1 60000 60000 " + b"1 " * 100,
+        make_tiff(b"", t256=60_000, t257=60_000, t278=60_000, t259=5),
+        b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b"," + bytes(9) + b"\x02\0;",
+        b"BM" + struct.pack("<IIIIiiHHI", 0, 0, 54, 40, 60_000, -60_000, 1, 24, 1) + bytes(20),
+    ]
+    tracemalloc.start()
+    try:
+        for data in hostile:
+            decoding_error(data)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(PhotoError, match="60000 x 60000 pixels") as caught:
+        decode_photo(hostile[0])
+    assert caught.value.code == "too_large"
+
+
+def test_decode_photo_tiff_with_repeated_tags_raises_without_memory_use() -> None:
+    entry = struct.pack("<HHII", 273, 16, 1 << 17, 8)
+    data = struct.pack("<2sHI", b"II", 42, 1 << 20) + bytes((1 << 20) - 8)
+    data += struct.pack("<H", 4000) + entry * 4000
+    tracemalloc.start()
+    try:
+        decoding_error(data)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_read_photo_stream_endless_stream_raises() -> None:
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return bytes(size or 1)
+
+    with pytest.raises(PhotoError, match=f"standard input: .* {MAX_FILE_BYTES >> 20} MiB"):
+        read_photo_stream(Endless(), "standard input")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_decode_photo_damaged_file_prints_nothing(
+    kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = valid_file(kind)
+    for end in range(0, len(data), max(1, len(data) // 20)):
+        for damaged in (data[:end], data[:end] + b"\xff" * 16 + data[end + 16 :]):
+            try:
+                decode_photo(damaged)
+            except PhotoError:
+                continue
+    assert capfd.readouterr() == ("", "")
+
+
+def test_capture_codec_warnings_other_lines_are_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    def decode() -> int:
+        os.write(2, b"libpng warning: iCCP\nthe camera is hot\nPremature end of JPEG file\n")
+        return 7
+
+    messages = "libpng warning: iCCP\nPremature end of JPEG file\n"
+    assert capture_codec_warnings(decode) == (7, messages)
+    assert capfd.readouterr().err == "the camera is hot\n"
+
+
+def test_capture_codec_warnings_decoder_raises_restores_stderr(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def decode() -> int:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        capture_codec_warnings(decode)
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+
+
+def test_decode_photo_without_stderr_returns_image() -> None:
+    saved = os.dup(2)
+    os.close(2)
+    try:
+        assert decode_photo(valid_file("jpg")).shape == (HEIGHT, WIDTH, 3)
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def test_decode_photo_from_several_threads_detects_damage() -> None:
+    damaged = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
+    damaged = damaged[: len(damaged) // 2] + damaged[len(damaged) // 2 + 700 :]
+    errors: list[str] = []
+
+    def decode_repeatedly(data: bytes, good: bool) -> None:
+        for _ in range(20):
+            try:
+                decode_photo(data)
+            except PhotoError:
+                errors.extend(["rejected"] * good)
+            else:
+                errors.extend(["accepted"] * (not good))
+
+    cases = [
+        (valid_file("jpg"), True),
+        (damaged, False),
+        (valid_file("png"), True),
+        (damaged, False),
+    ]
+    threads = [threading.Thread(target=decode_repeatedly, args=case) for case in cases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors

@@ -1,3 +1,3 @@
-"""What a model costs on the device at hand."""
+"""Benchmarks of models on this device, and the gate."""
 
-import edgeseg  # noqa: F401  # first, because it turns the runtimes' telemetry off
+import edgeseg  # noqa: F401  # first: it turns off the telemetry of the runtimes

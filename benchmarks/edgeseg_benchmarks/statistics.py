@@ -1,48 +1,55 @@
-"""Figures out of the rounds: percentiles, and ratios pair by pair so that a drifting clock harms none."""
+"""Statistics over the rounds of a benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from statistics import median
 
+import msgspec
 import numpy as np
 
 from edgeseg_benchmarks.record.row import Latency
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What one row took in one round, in milliseconds.
+class RoundTiming(msgspec.Struct, frozen=True):
+    """The timing of one row in one round, in milliseconds.
 
     Attributes:
-        network: the network alone.
-        end_to_end: from a file's bytes to the mask.
-        stages: of `end_to_end`, by name.
+        network_ms: time of the network alone.
+        end_to_end_ms: time from the bytes of a file to the mask.
+        stages_ms: parts of `end_to_end_ms`, by stage.
     """
 
-    network: float
-    end_to_end: float
-    stages: Mapping[str, float]
+    network_ms: float
+    end_to_end_ms: float
+    stages_ms: dict[str, float]
 
 
-def latency(times: Sequence[float]) -> Latency:
-    """Milliseconds of each round -> the figures."""
-    p50, p90, p95 = (float(value) for value in np.percentile(times, [50, 90, 95]))
+def summarize_latency(times: Sequence[float]) -> Latency:
+    """Return percentiles and minimum of the rounds' times, in milliseconds."""
+    p50, p90, p95 = np.percentile(times, [50, 90, 95]).tolist()
     return Latency(p50, p90, p95, min(times))
 
 
-def ratio(times: Sequence[float], first: Sequence[float]) -> float | None:
-    """Median over rounds of the ratio in each round; rows that took fewer rounds are compared in those.
+def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
+    """Return the median of the ratios of each round, so that a drifting clock does not matter.
 
     Args:
-        times: of a row, in the rounds' order.
-        first: of the row that it is compared with.
+        times: times of a row, by round.
+        reference: times of the row that it is compared with, by round. Only the rounds that both
+            rows have are used.
+
+    Returns:
+        The ratio; None without a common round.
     """
-    pairs = [one / other for one, other in zip(times, first, strict=False) if other > 0]
-    return median(pairs) if pairs else None
+    pairs = zip(times, reference, strict=False)
+    ratios = [time / other for time, other in pairs if other > 0]
+    return median(ratios) if ratios else None
 
 
-def stages(turns: Sequence[Turn]) -> dict[str, float]:
-    """Median of each stage."""
-    return {name: median(turn.stages[name] for turn in turns) for name in turns[0].stages}
+def median_stages(rounds: Sequence[RoundTiming]) -> dict[str, float]:
+    """Return the median time of each stage, in milliseconds."""
+    medians = {}
+    for stage in rounds[0].stages_ms:
+        medians[stage] = median(timing.stages_ms[stage] for timing in rounds)
+    return medians

@@ -1,4 +1,4 @@
-"""Model files for the benchmarks' tests."""
+"""Model files for the tests of the benchmarks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg_benchmarks import bounds
-from edgeseg_benchmarks.yardsticks import Pace
-
-
-@pytest.fixture
-def quick_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small photographs, one round: what is measured does not matter."""
-    for name in ("COMMANDS", "HELP", "FRAME", "MEMORY"):
-        monkeypatch.setattr(bounds, name, Pace(0, 1, 1, 0.0))
-    monkeypatch.setattr(bounds, "LARGE", (360, 240))
-    monkeypatch.setattr(bounds, "SMALL", (100, 100))
+from edgeseg_benchmarks import runner
 
 
 @pytest.fixture(scope="session")
-def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny.fp32.onnx` with `tiny.fp16.onnx` beside it, and a `damaged.fp32.onnx`."""
+def half_models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `tiny.fp32.onnx`, `tiny.fp16.onnx` and `damaged.fp32.onnx`."""
     onnx = pytest.importorskip(
-        "onnx", reason="making a half-precision file needs onnx (extra 'export')"
+        "onnx", reason="a half-precision file requires onnx (extra 'export')"
     )
 
     from edgeseg.models.card import read_card
@@ -35,7 +25,15 @@ def in_half(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = read_card(tiny_model)._replace(precision="fp16")
     (folder / "tiny.fp16.onnx").write_bytes(add_card(to_half_compute(onnx.load(tiny_model)), card))
     shutil.copy(tiny_model, folder / "tiny.fp32.onnx")
-    broken = onnx.load(tiny_model)
-    broken.graph.node[0].op_type = "NoSuchOperator"
-    (folder / "damaged.fp32.onnx").write_bytes(broken.SerializeToString())
+    damaged = onnx.load(tiny_model)
+    damaged.graph.node[0].op_type = "NoSuchOperator"
+    (folder / "damaged.fp32.onnx").write_bytes(damaged.SerializeToString())
     return folder
+
+
+@pytest.fixture
+def fast_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small photograph and matrix and one cold start: the measured values do not matter."""
+    monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
+    monkeypatch.setattr(runner, "MATRIX_SIDE", 64)
+    monkeypatch.setattr(runner, "COLD_STARTS", 1)

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: what is chosen of given figures, and that a choice is written and honoured."""
+"""`edgeseg doctor --tune`: the selection, the file, and its use by `auto`."""
 
 from __future__ import annotations
 
@@ -17,48 +17,45 @@ from edgeseg.models.card import Precision
 from edgeseg.models.tuning_cache import CandidateTiming
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg_benchmarks import runner, tune
-from edgeseg_benchmarks.tune import Spot, fastest, judged, numbers_of_threads
+from edgeseg_benchmarks.tune import Setup, mask_failure, select_fastest, thread_counts
+from edgeseg_benchmarks.worker import row_runner
 
-RULE = Spot("onnxruntime", "fp32", 4)
+RULE = Setup("onnxruntime", "fp32", 4)
 
 
-def figure(
+def timing(
     ratio: float | None,
     precision: Precision = "fp32",
     runtime: RuntimeName = "onnxruntime",
     threads: int = 4,
+    failure: str = "",
 ) -> CandidateTiming:
-    return CandidateTiming(runtime, precision, threads, "", 10.0, ratio, 0.0)
+    return CandidateTiming(runtime, precision, threads, "", 10.0, ratio, 0.0, failure)
 
 
-def test_the_fastest_is_taken() -> None:
-    best = figure(0.4, "int8", threads=2)
-    assert fastest([figure(1.0), figure(0.5, runtime="openvino"), best], RULE) == best
+def test_select_fastest_returns_the_fastest() -> None:
+    best = timing(0.4, "int8", threads=2)
+    assert select_fastest([timing(1.0), timing(0.5, runtime="openvino"), best], RULE) == best
 
 
-def test_of_equally_fast_ones_the_rules_then_the_more_exact_then_fewer_threads() -> None:
-    assert fastest([figure(0.99, "int8"), figure(1.0)], RULE) == figure(1.0)
-    assert (
-        fastest(
-            [figure(0.5, "int8"), figure(0.505, runtime="openvino"), figure(1.0)], RULE
-        ).precision
-        == "fp32"
-    )
-    few = figure(0.505, runtime="openvino", threads=2)
-    assert fastest([figure(0.5, runtime="openvino"), few, figure(1.0)], RULE) == few
+def test_select_fastest_of_equally_fast_prefers_rule_then_precision_then_threads() -> None:
+    assert select_fastest([timing(0.99, "int8"), timing(1.0)], RULE) == timing(1.0)
+    exact = timing(0.505, runtime="openvino")
+    assert select_fastest([timing(0.5, "int8"), exact, timing(1.0)], RULE) == exact
+    few = timing(0.505, runtime="openvino", threads=2)
+    timings = [timing(0.5, runtime="openvino"), few, timing(1.0)]
+    assert select_fastest(timings, RULE) == few
 
 
-def test_what_failed_is_not_taken_however_fast() -> None:
-    from msgspec.structs import replace
-
-    wrong = replace(figure(0.1, "int8"), flipped=0.02)
-    assert fastest([judged(wrong), figure(1.0)], RULE) == figure(1.0)
-    with pytest.raises(SystemSetupError, match="no candidate"):
-        fastest([judged(wrong)], RULE)
+def test_select_fastest_ignores_failed_candidates() -> None:
+    failed = timing(0.1, "int8", failure="wrong mask")
+    assert select_fastest([failed, timing(1.0)], RULE) == timing(1.0)
+    with pytest.raises(SystemSetupError):
+        select_fastest([failed], RULE)
 
 
 @pytest.mark.parametrize(
-    ("precision", "flipped", "passes"),
+    ("precision", "change", "passes"),
     [
         ("fp32", 0.001, True),
         ("fp16", 0.0011, False),
@@ -67,112 +64,105 @@ def test_what_failed_is_not_taken_however_fast() -> None:
         ("int8", 0.011, False),
     ],
 )
-def test_as_many_pixels_may_flip_as_convert_allows(
-    precision: Precision, flipped: float, passes: bool
+def test_mask_failure_has_the_limits_of_convert(
+    precision: Precision, change: float, passes: bool
 ) -> None:
-    from msgspec.structs import replace
-
-    assert (judged(replace(figure(1.0, precision), flipped=flipped)).failure == "") == passes
+    assert (mask_failure(precision, change) == "") == passes
 
 
 @pytest.mark.parametrize(
-    ("cores", "numbers"), [(1, (1,)), (2, (2, 1)), (4, (4, 2, 1)), (6, (6, 3, 1))]
+    ("cores", "counts"), [(1, (1,)), (2, (2, 1)), (4, (4, 2, 1)), (6, (6, 3, 1))]
 )
-def test_numbers_of_threads(cores: int, numbers: tuple[int, ...]) -> None:
-    assert numbers_of_threads(cores) == numbers
+def test_thread_counts(cores: int, counts: tuple[int, ...]) -> None:
+    assert thread_counts(cores) == counts
 
 
-def test_flips_are_counted_in_the_field_of_view(tmp_path: Path) -> None:
+def test_mask_change_is_a_share_of_the_field_of_view(tmp_path: Path) -> None:
     fov = np.full((4, 4), 255, np.uint8)
     fov[0] = 0
-    one = np.zeros((4, 4), np.uint8)
-    other = one.copy()
-    other[1, :3] = 255
-    for name, mask in (("a", one), ("b", other)):
+    empty = np.zeros((4, 4), np.uint8)
+    changed = empty.copy()
+    changed[1, :3] = 255
+    for name, mask in (("a", empty), ("b", changed)):
         np.save(tmp_path / f"{name}.npy", np.stack([mask, fov]))
-    assert tune.flips(tmp_path / "a.npy", tmp_path / "b.npy") == 0.25
-    assert tune.flips(tmp_path / "a.npy", tmp_path / "a.npy") == 0
+    assert tune.mask_change(tmp_path / "a.npy", tmp_path / "b.npy") == 0.25
+    assert tune.mask_change(tmp_path / "a.npy", tmp_path / "a.npy") == 0
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_tune(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
-    monkeypatch.setattr(tune, "MOST_ROUNDS", 5)
+    monkeypatch.setattr(row_runner, "MAX_ROUNDS", 5)
 
 
 def doctor(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["doctor", *arguments])
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_choice_is_written_and_honoured(
+@pytest.mark.slow
+@pytest.mark.usefixtures("fast_tune")
+def test_tune_writes_a_setup_that_auto_uses(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.delenv(tuning_cache.VARIABLE)
-    done = doctor("--model", str(tiny_model), "--tune", "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
+    result = doctor("--model", str(tiny_model), "--tune", "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
     file = tmp_path / "settings/edgeseg/choices.json"
-    (choice,) = tuning_cache.read_tuned_setups(file)
-    assert told["tuned"]["file"] == str(file) and told["tuned"]["looked_at"]
-    tried = {(each.runtime, each.threads) for each in choice.measured}
-    assert tried == {
-        (name, n) for name in installed_runtimes() for n in numbers_of_threads(choice.key.cores)
-    }
-    assert all(
-        each.network_ms and each.flipped is not None for each in choice.measured if not each.failure
-    )
-    assert (
-        told["choice"]["runtime"] == choice.runtime and told["choice"]["threads"] == choice.threads
-    )
-    assert "--tune" in told["choice"]["reason"]
+    (setup,) = tuning_cache.read_tuned_setups(file)
+    assert content["tuned"]["file"] == str(file) and content["tuned"]["looked_at"]
+    measured = {(entry.runtime, entry.threads) for entry in setup.measured}
+    counts = thread_counts(setup.key.cores)
+    assert measured == {(name, count) for name in installed_runtimes() for count in counts}
+    for entry in setup.measured:
+        assert entry.failure or (entry.network_ms and entry.flipped is not None)
+    assert content["choice"]["runtime"] == setup.runtime
+    assert content["choice"]["threads"] == setup.threads
+    assert "--tune" in content["choice"]["reason"]
     segmenter = Segmenter(tiny_model)
-    assert (segmenter.runtime.name, segmenter.threads) == (choice.runtime, choice.threads)
+    assert (segmenter.runtime.name, segmenter.threads) == (setup.runtime, setup.threads)
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_named_file_is_written_and_the_table_says_who_reads_it(
+@pytest.mark.slow
+@pytest.mark.usefixtures("fast_tune")
+def test_tune_with_a_named_file_says_how_to_use_it(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 1)
-    done = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
-    assert done.exit_code == 0, done.output
-    assert "selected" in done.stdout and tuning_cache.VARIABLE in done.stdout
+    result = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
+    assert result.exit_code == 0, result.output
+    assert tuning_cache.VARIABLE in result.stdout
     assert tuning_cache.read_tuned_setups(tmp_path / "mine.json")
 
 
 @pytest.fixture
-def never(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+def no_tune(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
         raise AssertionError("measured")
 
-    monkeypatch.setattr(tune, "tune", refuse)
+    monkeypatch.setattr(tune, "tune", fail)
 
 
-@pytest.mark.usefixtures("never")
+@pytest.mark.usefixtures("no_tune")
 @pytest.mark.parametrize("data", [b"{}", b"mine"])
-def test_a_file_that_holds_something_else_is_kept(
+def test_tune_keeps_a_file_that_is_not_its_own(
     tiny_model: Path, tmp_path: Path, data: bytes
 ) -> None:
     (tmp_path / "mine.json").write_bytes(data)
-    done = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
-    assert done.exit_code == 7 and "mine.json" in done.stderr
+    result = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
+    assert result.exit_code == 7 and "mine.json" in result.stderr
     assert (tmp_path / "mine.json").read_bytes() == data
 
 
-@pytest.mark.usefixtures("never")
-def test_where_it_cannot_be_written_nothing_is_measured(tiny_model: Path, tmp_path: Path) -> None:
-    assert (
-        doctor("--model", str(tiny_model), "--tune", str(tmp_path / "no/such.json")).exit_code == 7
-    )
-    assert doctor("--model", str(tiny_model), "--tune", str(tmp_path)).exit_code == 7
-    assert doctor("--model", str(tiny_model), "--tune", ".").exit_code == 7
-    assert (
-        doctor("--model", str(tiny_model), "--tune").exit_code == 2
-    )  # EDGESEG_CHOICES is empty in the tests
+@pytest.mark.usefixtures("no_tune")
+def test_tune_without_a_writable_file_measures_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    for file in (str(tmp_path / "no/such.json"), str(tmp_path), "."):
+        assert doctor("--model", str(tiny_model), "--tune", file).exit_code == 7
+    # EDGESEG_CHOICES is empty in the tests.
+    assert doctor("--model", str(tiny_model), "--tune").exit_code == 2
 
 
-@pytest.mark.usefixtures("never")
-def test_nothing_is_measured_unasked(tiny_model: Path) -> None:
+@pytest.mark.usefixtures("no_tune")
+def test_doctor_without_tune_measures_nothing(tiny_model: Path) -> None:
     assert doctor("--model", str(tiny_model)).exit_code == 0

@@ -1,1 +1,1 @@
-"""The gate: a bench against a baseline, did it get worse."""
+"""The gate: compare a benchmark with a baseline and fail on regressions."""

@@ -1,26 +1,23 @@
-"""`edgeseg gate`: did it get worse."""
+"""`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edgeseg.commands.options import reject_nan
 from edgeseg.console import print_table
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
-from edgeseg_benchmarks.gate.judge import judge
-from edgeseg_benchmarks.gate.remeasure import RemeasureOptions, measure, wanted
+from edgeseg_benchmarks.command import FILE, show_status
+from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
+from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.gate.verdict import GateLimits, GateResult, MetricComparison
-from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
+from edgeseg_benchmarks.record.bench import read_bench
 
 DEFAULTS = GateLimits()
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
@@ -31,41 +28,78 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """A share, at least 0."""
+        """Convert the option's value to a share of at least 0."""
         if isinstance(value, float):
             return value
         text = str(value).strip()
+        number, percent = text.removesuffix("%"), text.endswith("%")
         try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+            share = float(number) / 100 if percent else float(number)
         except ValueError:
             share = math.nan
-        if not 0 <= share < math.inf or (share >= 1 and not text.endswith("%")):
-            self.fail(f"{text!r} is no share; write it as 2% or 0.02", param, ctx)
+        if not 0 <= share < math.inf or (share >= 1 and not percent):
+            self.fail(f"{text!r} is not a share; write 2% or 0.02", param, ctx)
         return share
 
 
 @click.command()
-@click.argument("baseline", type=_FILE, metavar="BASELINE.json")
-@click.argument("current", type=_FILE, metavar="[CURRENT.json]", required=False)
-@click.option("--max-dice-drop", type=click.FloatRange(-1, 1), callback=reject_nan, default=DEFAULTS.dice_drop,
-              show_default=True, metavar="X", help="Largest drop of a data set's mean Dice.")  # fmt: skip
-@click.option("--max-photograph-drop", type=click.FloatRange(-1, 1), callback=reject_nan,
-              default=DEFAULTS.photograph_drop, show_default=True, metavar="X",
-              help="Largest drop of one photograph's Dice.")  # fmt: skip
-@click.option("--max-size-growth", type=Share(), default=DEFAULTS.size_growth, show_default="2%", metavar="P%",
-              help="Largest growth of a model file.")  # fmt: skip
-@click.option("--max-latency-ratio", type=click.FloatRange(0, min_open=True), callback=reject_nan, metavar="R",
-              help="Largest growth of a row's time over the first row's, as a factor.  "
-                   "[default: not judged]")  # fmt: skip
-@click.option("--max-memory-ratio", type=click.FloatRange(0, min_open=True), callback=reject_nan, metavar="R",
-              help="Largest growth of a row's memory over the first row's, as a factor.  "
-                   "[default: not judged]")  # fmt: skip
-@click.option("--data", "specs", multiple=True, metavar="NAME:DIR",
-              help="Photographs of a data set that the baseline has; give it once for each. Drawn ones are "
-                   "drawn.")  # fmt: skip
-@click.option("--model", "models", multiple=True, metavar="FILE",
-              help="The file of a model that the baseline has and that is not shipped.")  # fmt: skip
-@click.option("--summary", type=_FILE, metavar="FILE", help="Write Markdown for a pull request.")
+@click.argument("baseline", type=FILE, metavar="BASELINE.json")
+@click.argument("current", type=FILE, metavar="[CURRENT.json]", required=False)
+@click.option(
+    "--max-dice-drop",
+    type=click.FloatRange(-1, 1),
+    callback=reject_nan,
+    default=DEFAULTS.dice_drop,
+    show_default=True,
+    metavar="X",
+    help="Largest drop of a data set's mean Dice.",
+)
+@click.option(
+    "--max-photograph-drop",
+    type=click.FloatRange(-1, 1),
+    callback=reject_nan,
+    default=DEFAULTS.photograph_drop,
+    show_default=True,
+    metavar="X",
+    help="Largest drop of one photograph's Dice.",
+)
+@click.option(
+    "--max-size-growth",
+    type=Share(),
+    default=DEFAULTS.size_growth,
+    show_default="2%",
+    metavar="P%",
+    help="Largest growth of a model file.",
+)
+@click.option(
+    "--max-latency-ratio",
+    type=click.FloatRange(0, min_open=True),
+    callback=reject_nan,
+    metavar="R",
+    help="Largest growth factor of a row's time relative to the first row.  [default: no limit]",
+)
+@click.option(
+    "--max-memory-ratio",
+    type=click.FloatRange(0, min_open=True),
+    callback=reject_nan,
+    metavar="R",
+    help="Largest growth factor of a row's memory relative to the first row.  [default: no limit]",
+)
+@click.option(
+    "--data",
+    "specs",
+    multiple=True,
+    metavar="NAME:DIR",
+    help="Photographs of a data set of the baseline. Repeatable. Synthetic ones are generated.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    help="File of a model of the baseline that is not a shipped one. Repeatable.",
+)
+@click.option("--summary", type=FILE, metavar="FILE", help="Write Markdown for a pull request.")
 def gate(
     baseline: Path,
     current: Path | None,
@@ -78,10 +112,11 @@ def gate(
     models: tuple[str, ...],
     summary: Path | None,
 ) -> None:
-    """Compare CURRENT with BASELINE, both made by `edgeseg bench --json`; without CURRENT, measure it here and now.
+    """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
 
-    Exit code 4 where something got worse (a model that no longer loads too), 5 where the two cannot be compared. Time
-    and memory are compared only as ratios to the first row of the same run, and judged only where a limit is given.
+    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 if something is worse
+    (a model that no longer loads, too) and 5 if the two cannot be compared. Time and memory are
+    compared as ratios to the first row of the same benchmark, and only with a limit.
     """
     limits = GateLimits(
         max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
@@ -89,48 +124,36 @@ def gate(
     check_folders(summary)
     before = read_bench(baseline)
     if current is None:
-        order = wanted(before, models, specs)
-        judgement = judge(before, _measured(order, limits), limits, order.left_out)
+        from edgeseg_benchmarks.runner import run_bench
+
+        options, omitted = plan_remeasure(before, models, specs, max_latency_ratio is not None)
+        with show_status() as show:
+            now = run_bench(options, show)
+        result = compare_benches(before, now, limits, omitted)
     elif specs or models:
-        raise UsageError(
-            "--data and --model are for a bench that is run now; leave them or CURRENT.json out"
-        )
+        raise UsageError("--data and --model: require a measurement. Leave out CURRENT.json.")
     else:
-        judgement = judge(before, read_bench(current), limits)
-    print_table(to_tables(judgement))
-    _summarise(judgement, summary)
-    _close(judgement)
+        result = compare_benches(before, read_bench(current), limits)
+    print_table(to_tables(result))
+    _write_summary(result, summary)
+    _check_result(result)
 
 
-def _measured(order: RemeasureOptions, limits: GateLimits) -> BenchRecord:
-    """Progress goes to standard error, and only to a terminal."""
-    console = Console(stderr=True)
-    with console.status("measuring") as status:
-        return measure(order, limits.latency_ratio is not None, status.update)
-
-
-def _summarise(judgement: GateResult, file: Path | None) -> None:
-    """Where the gate is closed, a summary that cannot be written is told, but does not hide why it closed."""
+def _write_summary(result: GateResult, file: Path | None) -> None:
+    """Write the summary; if the gate fails, that failure decides the exit code."""
     try:
-        write_summaries(judgement, file)
+        write_summaries(result, file)
     except SystemSetupError as error:
-        if judgement:
+        if result:
             raise
         click.echo(f"edgeseg: {error}", err=True)
 
 
-def _close(judgement: GateResult) -> None:
-    """Exit code 4 or 5 where the gate closes; what got worse outweighs what cannot be compared."""
-    worse, incomparable = judgement.of("worse"), judgement.of("incomparable")
+def _check_result(result: GateResult) -> None:
+    """Raise an error with the first failures; `worse` is more important than `incomparable`."""
+    worse = result.with_outcome("worse")
     if worse:
-        raise CheckError(f"gate {headline(judgement)}; {_told(worse)}")
-    if incomparable or not judgement:
-        raise IncomparableError(
-            f"gate {headline(judgement)}; {_told(incomparable or judgement.verdicts)}"
-        )
-
-
-def _told(verdicts: Sequence[MetricComparison], most: int = 3) -> str:
-    """The first ones; the table has all."""
-    more = len(verdicts) - most
-    return "; ".join([*map(str, verdicts[:most]), *([f"and {more} more"] if more > 0 else [])])
+        raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")
+    if not result:
+        entries = result.with_outcome("incomparable") or result.comparisons
+        raise IncomparableError(f"gate {headline(result)}; {'; '.join(map(str, entries[:3]))}")

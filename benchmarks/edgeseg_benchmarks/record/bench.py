@@ -1,145 +1,102 @@
-"""The record of a bench: one device, and what each row of model x precision x runtime x threads cost on it."""
+"""The record of a benchmark: one device and its rows. The contract of `edgeseg bench --json`."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
-from edgeseg.fields import Fields
-from edgeseg_benchmarks.record.bound import Bound
-from edgeseg_benchmarks.record.row import BenchRow
-
-LARGEST_FILE = 64 << 20
-"""Bytes of a bench's JSON file; no bench comes near."""
+from edgeseg_benchmarks.record.row import BenchRow, NonNegative
 
 
-@dataclass(frozen=True)
-class BenchRecord:
-    """One run of `edgeseg bench`.
+class BenchRecord(msgspec.Struct, frozen=True):
+    """The result of one `edgeseg bench`.
 
     Attributes:
-        device: that it ran on.
-        versions: of the packages that matter, by name.
-        rows: in the order of the table; ratios are against the first that was measured.
-        photographs: what was timed, in words.
-        rounds: that each row was timed for.
-        peaks: thousand million FP32 operations a second of a large matrix product, by threads.
-        warnings: what makes the figures doubtful (governor, temperature, something else that runs).
-        bounds: of the first model, what it costs against yardsticks; empty where they were not measured.
+        device: the device that was measured.
+        versions: installed packages that influence the results, name -> version.
+        rows: in the order of the table; ratios refer to the first measured row.
+        photographs: description of the timed photograph.
+        rounds: largest number of timed rounds of a row.
+        peak_gflops: 10^9 FP32 operations per second of a large matrix product, by threads.
+        warnings: conditions that make the timings unreliable (governor, temperature, load).
     """
 
     device: DeviceInfo
-    versions: Mapping[str, str]
-    rows: tuple[BenchRow, ...]
+    versions: dict[str, str]
+    rows: Annotated[tuple[BenchRow, ...], msgspec.Meta(min_length=1)]
     photographs: str = ""
     rounds: int = 0
-    peaks: Mapping[int, float] = field(default_factory=dict)
+    peak_gflops: dict[int, NonNegative] = {}
     warnings: tuple[str, ...] = ()
-    bounds: tuple[Bound, ...] = ()
+
+    @property
+    def has_dice(self) -> bool:
+        """Whether a row was scored on a data set."""
+        return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
-        """How far each data set's mean Dice lies below the same model's FP32 row; nothing for that row itself.
+        """Return how far each data set's mean Dice is below that of the same model's FP32 row.
 
-        The FP32 row is ONNX Runtime's where there is one; data sets are known by `NAME SPLIT`.
+        The FP32 row is that of ONNX Runtime if there is one.
+
+        Returns:
+            Drop by data set (`NAME SPLIT`); empty for the FP32 row itself and without an FP32 row.
         """
-        floats = [
-            r
-            for r in self.rows
-            if (r.key.model, r.key.precision) == (row.key.model, "fp32") and r.data_sets
-        ]
-        first = next(
-            (r for r in floats if r.key.runtime == "onnxruntime"), floats[0] if floats else None
-        )
-        if first is None or first.key == row.key:
-            return {}
-        before = _dice(first)
-        return {name: before[name] - dice for name, dice in _dice(row).items() if name in before}
+        drops: dict[str, float] = {}
+        kin = [other for other in self.rows if other.model == row.model and other.data_sets]
+        kin.sort(key=lambda other: (other.precision != "fp32", other.runtime != "onnxruntime"))
+        if not kin or kin[0].precision != "fp32" or kin[0].key == row.key:
+            return drops
+        for name, now in row.mean_dice.items():
+            before = kin[0].mean_dice.get(name)
+            if before is not None and now is not None:
+                drops[name] = before - now
+        return drops
 
     def to_dict(self) -> dict[str, object]:
-        """The contract of `edgeseg bench --json`; full precision, since the gate compares it bit by bit."""
-        return {
-            "device": self.device.to_dict(),
-            "versions": dict(self.versions),
-            "rows": [
-                row.to_dict() | {"dice_drop": self.dice_drops(row) or None} for row in self.rows
-            ],
-            "photographs": self.photographs,
-            "rounds": self.rounds,
-            "peak_gflops": {str(threads): peak for threads, peak in self.peaks.items()},
-            "warnings": list(self.warnings),
-            "bounds": [bound.to_dict() for bound in self.bounds],
-        }
+        """Return the record as in JSON, at full precision: the gate compares Dice bit by bit."""
+        rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
+        return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 
-    @classmethod
-    def from_dict(cls, values: object) -> BenchRecord:
-        """From untrusted plain values, as `to_dict` gives them; `device` and what follows `rows` may be left out.
-
-        Raises:
-            ValueError: a key is missing, or a value makes no sense; the message names the place.
-        """
-        fields = Fields(values)
-        rows = tuple(BenchRow.from_fields(each) for each in fields.each("rows"))
-        if not rows:
-            raise ValueError("rows: there is none")
-        twice = next(
-            (row.key for k, row in enumerate(rows) if row.key in {r.key for r in rows[:k]}), None
-        )
-        if twice is not None:
-            raise ValueError(f"rows: {twice} comes twice")
-        versions, peaks = fields.inner("versions"), fields.optional_inner("peak_gflops")
-        return cls(
-            device=msgspec.convert(fields.value("device"), DeviceInfo),
-            versions={name: versions.text(name) for name in versions.names()},
-            rows=rows,
-            photographs=fields.text("photographs", ""),
-            rounds=fields.optional_whole("rounds") or 0,
-            peaks={} if peaks is None else _peaks(peaks),
-            warnings=fields.texts("warnings"),
-            bounds=tuple(map(Bound.from_fields, fields.each("bounds")))
-            if fields.has("bounds")
-            else (),
-        )
+    def to_json(self) -> bytes:
+        """Return the content of the JSON file."""
+        return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=2) + b"\n"
 
 
 def read_bench(file: Path) -> BenchRecord:
-    """The JSON file of a bench, whoever wrote it.
+    """Read a benchmark's JSON file; unknown keys are ignored.
 
     Raises:
-        SurroundingsError: the file cannot be read.
-        IncomparableError: it is no bench; the message names the file and the place in it.
+        SystemSetupError: the file cannot be read.
+        IncomparableError: the file is not a benchmark; the message names the invalid key.
     """
     try:
-        with file.open(
-            "rb"
-        ) as stream:  # its size is not asked: that of a pipe or a device says nothing
-            data = stream.read(LARGEST_FILE + 1)
-        if len(data) > LARGEST_FILE:
-            raise IncomparableError(f"{file}: over {LARGEST_FILE >> 20} MiB, too large for a bench")
-        return BenchRecord.from_dict(json.loads(data.decode()))
+        return decode_bench(file.read_bytes())
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise SystemSetupError(
-            f"{file}: cannot be read ({reason}); make it with `edgeseg bench --json`"
+            f"{file}: cannot be read ({reason}). Create it with `edgeseg bench --json`."
         ) from error
     except (ValueError, RecursionError) as error:
-        reason = one_line(error)
         raise IncomparableError(
-            f"{file}: is no bench ({reason}); make it with `edgeseg bench --json`"
+            f"{file}: not a benchmark ({one_line(error)}). Create it with `edgeseg bench --json`."
         ) from error
 
 
-def _dice(row: BenchRow) -> dict[str, float]:
-    return {f"{d.name} {d.split}": d.mean.dice for d in row.data_sets if d.mean is not None}
+def decode_bench(data: bytes) -> BenchRecord:
+    """Decode a record from JSON.
 
-
-def _peaks(fields: Fields) -> dict[int, float]:
-    for key in fields.names():
-        if not key.isdecimal() or len(key) > 6:
-            raise ValueError(f"{fields.place(key)}: is no number of threads")
-    return {int(key): fields.number(key) for key in fields.names()}
+    Raises:
+        ValueError: a key is missing or has an invalid value; the message contains its path.
+    """
+    record = msgspec.json.decode(data, type=BenchRecord)
+    for row in record.rows:
+        if row.ok and None in (row.network_ms, row.file_bytes, row.size_px):
+            raise ValueError(f"{row.key}: ok, but network_ms, file_bytes or size_px is null")
+    if len({row.key for row in record.rows}) < len(record.rows):
+        raise ValueError("two rows of the same model, precision, runtime and threads")
+    return record

@@ -1,182 +1,144 @@
-"""The record as one rich table and as CSV."""
+"""The record as a table for the terminal and as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from edgeseg.console import safe_text
 from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record.row import BenchRow, Latency, format_threads
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
-    bound_lines,
-    cost_lines,
-    dice_lines,
-    latencies,
-    ratio_text,
-    stage_lines,
+    dice_values,
+    format_costs,
+    format_latency,
+    format_stages,
 )
 
-WORDS, GAP = 16, 3
-"""Letters that a column of words has at least, and that lie between two columns."""
+HEADINGS = ("network ms", "end to end ms", "stages ms", "cost", "Dice")
+WIDE = 120  # from this width in characters on, no measurement has to be wrapped
+SELECTED = "selected by auto"
+CSV_COLUMNS = (
+    *("model", "precision", "runtime", "threads", "status"),
+    *("size_px", "file_bytes", "cold_start_ms", "peak_rss_bytes"),
+    *("frames_per_second", "ratio_to_first", "end_to_end_ratio_to_first"),
+    *("gmac", "gflops", "share_of_peak"),
+)
 
 
-def to_table(bench: BenchRecord) -> Group:
-    """For a terminal: the table, the bounds, what it was measured on, and what makes it doubtful."""
-    bounds = [Text(), *map(safe_text, bound_lines(bench))] if bench.bounds else []
-    return Group(_Figures(bench), *bounds, Text(), *map(safe_text, _notes(bench)))
+def to_table(record: BenchRecord) -> Group:
+    """Return the table, the description of the measurement and the warnings."""
+    return Group(BenchTable(record), Text(), *map(safe_text, _notes(record)))
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """A line a row where the console is wide enough, else a row's figures below each other: none is ever cut off."""
+class BenchTable(NamedTuple):
+    """One line per row if the console is wide enough, else one line per measurement."""
 
-    bench: BenchRecord
+    record: BenchRecord
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = _wide(self.bench)
-        yield wide if _width(wide) <= options.max_width else _narrow(self.bench)
+        wide = options.max_width >= WIDE
+        yield _wide_table(self.record) if wide else _narrow_table(self.record)
 
 
-def _headings(bench: BenchRecord) -> list[str]:
-    return [
-        "network ms",
-        "end to end ms",
-        "stages ms",
-        "cost",
-        *(["Dice"] if any(r.data_sets for r in bench.rows) else []),
-    ]
-
-
-def _wide(bench: BenchRecord) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_lines=True, title_justify="left"
-    )
-    for heading in ("row", *_headings(bench)):
-        words = heading in ("row", "Dice")
-        table.add_column(
-            heading, overflow="fold", no_wrap=not words, min_width=WORDS if words else None
-        )
-    for row in bench.rows:
-        table.add_row(_row_cell(row), *map(_lines, _cells(bench, row)))
+def _wide_table(record: BenchRecord) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, show_lines=True)
+    headings = HEADINGS if record.has_dice else HEADINGS[:-1]
+    for heading in ("row", *headings):
+        table.add_column(heading, overflow="fold")
+    for row in record.rows:
+        cells = _cells(record, row)[: len(headings)]
+        table.add_row(_row_cell(row), *map(_join_lines, cells))
     return table
 
 
-def _width(table: Table) -> int:
-    """That no figure is cut off at; what is made of words may be folded."""
-    cells = ((column, [str(cell) for cell in column.cells]) for column in table.columns)
-    columns = [
-        max(cell_len(line) for text in texts for line in text.splitlines() or [""])
-        if column.no_wrap
-        else WORDS
-        for column, texts in cells
-    ]
-    return sum(columns) + GAP * (len(columns) - 1)
-
-
-def _narrow(bench: BenchRecord) -> Table:
+def _narrow_table(record: BenchRecord) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for k, row in enumerate(bench.rows):
-        if k:
-            table.add_row()
+    for row in record.rows:
         table.add_row("row", _row_cell(row))
-        for heading, lines in zip(_headings(bench), _cells(bench, row), strict=True):
-            if lines and row.ok:
+        for heading, lines in zip(HEADINGS, _cells(record, row), strict=True):
+            if any(lines):
                 table.add_row(heading, safe_text(", ".join(filter(None, lines))))
+        table.add_row()
     return table
 
 
 def _row_cell(row: BenchRow) -> Text:
-    threads = f"{row.key.threads} thread{'' if row.key.threads == 1 else 's'}"
     size = "" if row.size_px is None else f", {row.size_px} px"
-    cell = _lines([f"{row.key.model} {row.key.precision}", f"{row.key.runtime}, {threads}{size}"])
+    runtime = f"{row.runtime}, {format_threads(row.threads)}{size}"
+    cell = _join_lines([f"{row.model} {row.precision}", runtime])
     if row.taken_by_auto:
-        cell.append("\ntaken by auto here", "green")
+        cell.append(f"\n{SELECTED}", "green")
     if not row.ok:
-        cell.append_text(Text("\nFAILED: ", "red") + safe_text(row.status))
+        cell.append(f"\nFAILED: {safe_text(row.status)}", "red")
     for remark in row.remarks:
-        cell.append_text(Text("\n") + Text(safe_text(remark).plain, "yellow"))
+        cell.append(f"\n{safe_text(remark)}", "yellow")
     return cell
 
 
-def _cells(bench: BenchRecord, row: BenchRow) -> list[list[str]]:
-    """Under the headings; a data set's Dice only where the record has one."""
-    if not row.ok:
-        return [["-"] for _ in _headings(bench)]
-    speed = "" if row.frames_per_second is None else f"{row.frames_per_second:.2f} frames/s"
-    cells = [
-        [*latencies(row.network_ms), ratio_text(row.ratio_to_first)],
-        [*latencies(row.end_to_end_ms), ratio_text(row.end_to_end_ratio_to_first), speed],
-        stage_lines(row),
-        cost_lines(row),
-        dice_lines(bench, row),
-    ]
-    return cells[: len(_headings(bench))]
+def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
+    """Return the lines under each heading."""
+    whole = format_latency(row.end_to_end_ms, row.end_to_end_ratio_to_first)
+    if row.frames_per_second is not None:
+        whole.append(f"{row.frames_per_second:.2f} frames/s")
+    dice = []
+    for name, (mean, *drop) in dice_values(record, row).items():
+        dice += [f"{name} {mean}", *drop]
+    network = format_latency(row.network_ms, row.ratio_to_first)
+    return [network, whole, format_stages(row), format_costs(row), dice]
 
 
-def _lines(lines: Sequence[str]) -> Text:
-    return Text("\n").join(safe_text(line) for line in lines if line)
+def _join_lines(lines: Sequence[str]) -> Text:
+    return Text("\n").join(map(safe_text, filter(None, lines)))
 
 
-def _notes(bench: BenchRecord) -> Iterator[str]:
-    device = bench.device
-    memory = f"{device.memory_bytes / 2**30:.1f} GiB"
-    yield f"on {device.name}, {device.usable_cores} of {device.cores} cores, {memory}, {device.os}"
-    yield ", ".join(f"{name} {version}" for name, version in bench.versions.items())
-    yield f"timed on {bench.photographs}, up to {bench.rounds} rounds, the rows' processes taking turns"
-    for threads, peak in bench.peaks.items():
-        plural = "" if threads == 1 else "s"
-        yield f"peak: {peak:.0f} GFLOP/s, a large FP32 matrix product with {threads} thread{plural} in this run"
-    yield from (f"warning: {warning}" for warning in bench.warnings)
+def _notes(record: BenchRecord) -> Iterator[str]:
+    device = record.device
+    cores = f"{device.usable_cores} of {device.cores} cores"
+    yield f"{device.name}, {cores}, {device.memory_bytes / 2**30:.1f} GiB, {device.os}"
+    yield ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    yield f"timed on {record.photographs}, up to {record.rounds} rounds, rows taking turns"
+    for threads, peak in record.peak_gflops.items():
+        yield f"peak: {peak:.0f} GFLOP/s (FP32 matrix product, {format_threads(threads)})"
+    for warning in record.warnings:
+        yield f"warning: {warning}"
 
 
-def to_csv(bench: BenchRecord) -> str:
-    """One line a row, figures at full precision, empty where there is none."""
-    rows = [_flat(bench, row) for row in bench.rows]
-    names = list(dict.fromkeys(name for row in rows for name in row))
+def to_csv(record: BenchRecord) -> str:
+    """Return one line per row, numbers at full precision, empty cells for missing values."""
+    lines = [_flatten_row(record, row) for row in record.rows]
+    columns = dict.fromkeys(chain.from_iterable(lines))
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(lines)
     return stream.getvalue()
 
 
-def _flat(bench: BenchRecord, row: BenchRow) -> dict[str, object]:
-    told = row.to_dict()
-    flat: dict[str, object] = {
-        key: told[key] for key in ("model", "precision", "runtime", "threads", "status")
-    }
-    flat |= {key: told[key] for key in ("size_px", "file_bytes", "cold_start_ms", "peak_rss_bytes")}
-    for name, latency in (("network", row.network_ms), ("end_to_end", row.end_to_end_ms)):
-        for figure in ("p50", "p90", "p95", "min"):
-            flat[f"{name}_{figure}_ms"] = None if latency is None else getattr(latency, figure)
-    flat |= {f"{stage}_ms": row.stages_ms.get(stage) for stage in STAGES}
-    for key in (
-        "frames_per_second",
-        "ratio_to_first",
-        "end_to_end_ratio_to_first",
-        "gmac",
-        "gflops",
-        "share_of_peak",
-    ):
-        flat[key] = told[key]
-    flat["kernels"] = " ".join(f"{kind}:{count}" for kind, count in row.kernels.items())
-    drops = bench.dice_drops(row)
-    for data_set in row.data_sets:
-        name = f"{data_set.name} {data_set.split}"
-        flat[f"dice {name}"] = None if data_set.mean is None else data_set.mean.dice
-        flat[f"dice_drop {name}"] = drops.get(name)
-    flat["taken_by_auto"] = row.taken_by_auto
-    flat["remarks"] = "; ".join(row.remarks)
-    return flat
+def _flatten_row(record: BenchRecord, row: BenchRow) -> dict[str, object]:
+    values = {name: getattr(row, name) for name in CSV_COLUMNS}
+    for field in Latency.__struct_fields__:
+        values[f"network_{field}_ms"] = getattr(row.network_ms, field, None)
+        values[f"end_to_end_{field}_ms"] = getattr(row.end_to_end_ms, field, None)
+    for stage in STAGES:
+        values[f"{stage}_ms"] = (row.stages_ms or {}).get(stage)
+    kernels = (row.kernels or {}).items()
+    values["kernels"] = " ".join(f"{kind}:{count}" for kind, count in kernels)
+    drops = record.dice_drops(row)
+    for name, mean in row.mean_dice.items():
+        values[f"dice {name}"] = mean
+        values[f"dice_drop {name}"] = drops.get(name)
+    values["taken_by_auto"] = row.taken_by_auto
+    values["remarks"] = "; ".join(row.remarks)
+    return values

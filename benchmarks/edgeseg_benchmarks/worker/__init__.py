@@ -1,1 +1,1 @@
-"""The subprocess that measures one row, and its client."""
+"""The process that measures one row, and its client."""

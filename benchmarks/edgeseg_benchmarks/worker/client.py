@@ -1,169 +1,161 @@
-"""The parent's side of a row's process: start it, ask it, notice that it died."""
+"""The client of a row's process: start it, send requests, detect that it died."""
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import psutil
 
 import edgeseg
 import edgeseg_benchmarks
-from edgeseg.fields import Fields
+
+T = TypeVar("T")
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class RowError(Exception):
-    """Why a row failed; the table goes on."""
+    """Why a row failed; the other rows continue."""
 
 
-def environment(threads: int | None = None) -> dict[str, str]:
-    """Of a child: it finds the packages where this process found them, wherever it was started.
+class Reply(msgspec.Struct, frozen=True):
+    """The answer of a worker: the return value of the function, or an error in one line."""
+
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    error: str = ""
+
+
+def child_environment(threads: int | None = None) -> dict[str, str]:
+    """Return the environment of a child process, which imports the same packages as this one.
 
     Args:
-        threads: of NumPy's matrix products.
+        threads: number of threads of NumPy's matrix products.
     """
-    roots = [
-        str(Path(package.__file__ or "").parents[1]) for package in (edgeseg, edgeseg_benchmarks)
-    ]
-    found = [
-        root
-        for root in dict.fromkeys(roots)
-        if not root.endswith(("site-packages", "dist-packages"))
-    ]
-    path = os.pathsep.join([*found, *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = {**os.environ, **({"PYTHONPATH": path} if path else {})}
+    variables = dict(os.environ)
+    roots = [Path(package.__file__ or "").parents[1] for package in (edgeseg, edgeseg_benchmarks)]
+    if not roots[0].name.endswith("-packages"):  # not installed: an editable or a test environment
+        paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if threads is not None:
-        variables |= dict.fromkeys(
-            ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
-        )
+        variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     return variables
 
 
-def python(module: str) -> list[str]:
-    """A command that calls `main` of a module."""
-    return statement(f"from {module} import main; main()")
+def python_module(module: str) -> list[str]:
+    """Return a command that calls `main` of a module."""
+    return python_statement(f"from {module} import main; main()")
 
 
-def statement(text: str) -> list[str]:
-    """A command that does what a line of Python says.
+def python_statement(text: str) -> list[str]:
+    """Return a command that executes a line of Python.
 
-    Neither `python -m` nor `python -c` by itself: they look for every module in the folder at hand first, where a
-    `json.py` of the user's may lie.
+    Neither `python -m` nor `python -c` alone: they import from the current folder first, which may
+    contain a `json.py` of the user.
     """
     return [sys.executable, "-c", f"import sys; sys.path[:] = filter(None, sys.path); {text}"]
 
 
 def die_with_parent() -> None:
-    """A process that stands still, or only waits, would not notice that the bench was killed."""
+    """Let the system kill this process when its parent ends: a stopped process cannot notice it."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+@contextmanager
+def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
+    """Kill a process if a block takes longer than a limit, or is interrupted."""
+    watchdog = threading.Timer(timeout_s, child.kill)
+    watchdog.start()
+    try:
+        yield
+    except BaseException:  # Ctrl-C may not have reached the child
+        child.kill()
+        raise
+    finally:
+        watchdog.cancel()  # otherwise this process would wait for it at its end
+
+
 class WorkerProcess:
-    """A worker (`edgeseg_benchmarks.worker.row_worker`), asked over pipes.
+    """A process that executes `edgeseg_benchmarks.worker.row_worker`, controlled over pipes.
 
     Args:
-        timeout_s: for one answer; a process that takes longer is killed.
-        threads: of NumPy's matrix products.
+        timeout_s: time limit for one answer; the process is killed if it takes longer.
+        threads: number of threads of NumPy's matrix products.
     """
 
     def __init__(self, timeout_s: float, threads: int | None = None) -> None:
         self._timeout_s = timeout_s
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process
         self._child = subprocess.Popen(
-            python("edgeseg_benchmarks.worker.row_worker"),
+            python_module("edgeseg_benchmarks.worker.row_worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            text=True,
-            encoding="utf-8",
-            env=environment(threads),
+            env=child_environment(threads),
         )
-        self._answers: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._process = psutil.Process(self._child.pid)
 
-    def ask(self, request: Mapping[str, object]) -> Fields:
-        """One answer.
+    def call(
+        self, function: str, reply_type: type[T], arguments: Mapping[str, object] | None = None
+    ) -> T:
+        """Call a function of the worker and wait for its return value.
+
+        Between calls the process is suspended: its idle threads would spin for some milliseconds
+        and take time from the next row.
+
+        Args:
+            function: name of a function of `row_worker.Worker`.
+            reply_type: type of the return value.
+            arguments: keyword arguments.
 
         Raises:
-            RowError: it answered with an error, died, or took too long.
+            RowError: the function failed, the process died, or it took too long.
         """
-        assert self._child.stdin is not None
-        try:
-            self._send(signal.SIGCONT)
-            self._child.stdin.write(json.dumps(request) + "\n")
+        assert self._child.stdin is not None and self._child.stdout is not None
+        line = b""
+        start = time.monotonic()
+        with suppress(OSError, ValueError, psutil.Error), time_limit(self._child, self._timeout_s):
+            self._process.resume()
+            self._child.stdin.write(msgspec.json.encode((function, arguments or {})) + b"\n")
             self._child.stdin.flush()
-            line = self._answers.get(timeout=self._timeout_s)
-            self._send(signal.SIGSTOP)
-        except (OSError, ValueError):
-            line = None
-        except queue.Empty:
+            line = self._child.stdout.readline()
+            self._process.suspend()
+        if not line and time.monotonic() - start >= self._timeout_s:
             self.close()
-            raise RowError(
-                f"no answer within {self._timeout_s:g} s; the process was stopped"
-            ) from None
-        if line is None:
-            raise RowError(self._obituary())
-        answer = Fields(json.loads(line), str(request["do"]))
-        if answer.has("error"):
-            raise RowError(_plain(str(answer.value("error"))))
-        return answer
-
-    def _send(self, number: signal.Signals) -> None:
-        """Between its turns a process stands still: its idle threads would spin for some milliseconds into the next."""
-        if os.name == "posix":
-            self._child.send_signal(number)
+            raise RowError(f"no answer within {self._timeout_s:g} s; the process was stopped")
+        if not line:
+            raise RowError(self._describe_death())
+        reply = msgspec.json.decode(line, type=Reply)
+        if reply.error:
+            raise RowError(reply.error)
+        return msgspec.json.decode(reply.value, type=reply_type)
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process and close its pipes."""
         self._child.kill()
-        self._child.wait()
-        for stream in (self._child.stdin, self._child.stdout):
-            try:
-                if stream is not None:
-                    stream.close()
-            except OSError:
-                continue
+        with suppress(OSError, ValueError):
+            self._child.communicate()
 
-    def _listen(self) -> None:
-        assert self._child.stdout is not None
-        try:
-            for line in self._child.stdout:
-                self._answers.put(line)
-        except ValueError:  # closed meanwhile
-            pass
-        self._answers.put(None)
-
-    def _obituary(self) -> str:
+    def _describe_death(self) -> str:
         code = self._child.wait()
-        cause = f"exit code {code}" if code >= 0 else f"signal {_signal(-code)}"
+        cause = f"exit code {code}"
+        if code < 0:
+            with suppress(ValueError):
+                cause = f"signal {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
-            cause += ", as the system does where memory runs out"
+            cause += ", which the system sends if memory runs out"
         self._errors.seek(0)
-        last = [
-            line
-            for line in self._errors.read().decode(errors="replace").splitlines()
-            if line.strip()
-        ][-1:]
-        return _plain(f"its process died ({cause}){''.join(f': {line.strip()}' for line in last)}")
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
-
-
-def _plain(text: str) -> str:
-    """One printable line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:500]
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return ": ".join([f"the process died ({cause})", *lines[-1:]])[:500]

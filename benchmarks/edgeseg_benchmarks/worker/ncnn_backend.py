@@ -1,4 +1,4 @@
-"""ncnn, in FP32: `pip install --no-deps ncnn pnnx`. pnnx turns the model file into ncnn's own form each time."""
+"""ncnn, in FP32 (`pip install --no-deps ncnn pnnx`). pnnx converts the model file at each start."""
 
 from __future__ import annotations
 
@@ -14,93 +14,102 @@ import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.arrays import Probability
+from edgeseg.models.card import read_card
 
-CONVERSION_TIMEOUT_S = 600
+INSTALL = "Install it with: pip install --no-deps ncnn pnnx"
+HALF_PRECISION_OPTIONS = (
+    "use_fp16_packed",
+    "use_fp16_storage",
+    "use_fp16_arithmetic",
+    "use_bf16_storage",
+)
 
 
 class Ncnn:
-    """A loaded network; the photograph's bytes become planes outside of it, within the time that is told."""
+    """A loaded network.
+
+    ncnn has no conversion from bytes to float; it is done in `infer` and is part of the latency.
+
+    Args:
+        file: model file.
+        threads: number of CPU threads.
+
+    Raises:
+        SystemSetupError: ncnn or pnnx is not installed.
+        ModelError: the file cannot be converted or loaded.
+    """
 
     name = "ncnn"
     compute = "float32"
 
-    def __init__(self, file: Path, size: int, threads: int) -> None:
+    def __init__(self, file: Path, threads: int) -> None:
         try:
             import ncnn
         except ImportError as error:
-            raise SystemSetupError(
-                f"ncnn is not available ({error}); pip install --no-deps ncnn pnnx"
-            ) from error
+            raise SystemSetupError(f"ncnn: not available ({error}). {INSTALL}") from error
         self._ncnn: Any = ncnn
         self._net: Any = ncnn.Net()
         self._net.opt.num_threads = threads
-        for option in (
-            "use_fp16_packed",
-            "use_fp16_storage",
-            "use_fp16_arithmetic",
-            "use_bf16_storage",
-        ):
+        for option in HALF_PRECISION_OPTIONS:
             setattr(self._net.opt, option, False)
         with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-            convert(file, size, Path(folder))
-            self._entry = _without_bytes(Path(folder) / "model.ncnn.param")
-            loaded = self._net.load_param(str(Path(folder) / "model.ncnn.param"))
-            if loaded or self._net.load_model(str(Path(folder) / "model.ncnn.bin")):
-                raise ModelError(f"{file}: ncnn cannot load what pnnx made of it")
+            param, weights = Path(folder) / "model.ncnn.param", Path(folder) / "model.ncnn.bin"
+            convert_with_pnnx(file, Path(folder))
+            self._input_name = _remove_cast(param)
+            if self._net.load_param(str(param)) or self._net.load_model(str(weights)):
+                raise ModelError(f"{file}: ncnn cannot load the output of pnnx")
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """(1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
+        """Compute the probability.
+
+        Args:
+            photo: (1, size, size, 3) uint8 RGB.
+
+        Returns:
+            (size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: ncnn cannot compute it.
+            ModelError: ncnn cannot compute the network.
         """
         planes = np.ascontiguousarray(photo[0].transpose(2, 0, 1), np.float32)
         extractor = self._net.create_extractor()
-        extractor.input(self._entry, self._ncnn.Mat(planes))
-        failed, found = extractor.extract("out0")
-        if failed:
-            raise ModelError(f"ncnn cannot compute the network (code {failed})")
-        square: Probability = np.array(found, np.float32).reshape(photo.shape[1:3])
-        return square
+        extractor.input(self._input_name, self._ncnn.Mat(planes))
+        code, output = extractor.extract("out0")
+        if code:
+            raise ModelError(f"ncnn cannot compute the network (code {code})")
+        return np.array(output, np.float32).reshape(photo.shape[1:3])
 
 
-def convert(file: Path, size: int, folder: Path) -> None:
-    """Model file -> `model.ncnn.param` and `model.ncnn.bin` in a folder.
+def convert_with_pnnx(file: Path, folder: Path) -> None:
+    """Convert a model file to `model.ncnn.param` and `model.ncnn.bin` in a folder.
 
     Raises:
-        SurroundingsError: pnnx is not installed.
-        ModelError: it cannot convert the file.
+        SystemSetupError: pnnx is not installed.
+        ModelError: pnnx cannot convert the file.
     """
-    place = find_spec("pnnx")
-    if place is None or place.origin is None:
-        raise SystemSetupError(
-            "ncnn needs pnnx to read model files; pip install --no-deps ncnn pnnx"
-        )
+    package = find_spec("pnnx")
+    if package is None or package.origin is None:
+        raise SystemSetupError(f"ncnn: requires pnnx to read model files. {INSTALL}")
     shutil.copyfile(file, folder / "model.onnx")
-    command = [
-        str(Path(place.origin).parent / "pnnx"),
-        "model.onnx",
-        f"inputshape=[1,{size},{size},3]u8",
-        "fp16=0",
-    ]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, timeout=CONVERSION_TIMEOUT_S, check=False
-    )
+    size = read_card(file).preprocessing.size
+    program = str(Path(package.origin).parent / "pnnx")
+    command = [program, "model.onnx", f"inputshape=[1,{size},{size},3]u8", "fp16=0"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
     if done.returncode or not (folder / "model.ncnn.param").is_file():
         raise ModelError(f"{file}: pnnx cannot convert it (exit code {done.returncode})")
 
 
-def _without_bytes(file: Path) -> str:
-    """Take the cast from bytes, which ncnn has no layer for, out of the graph; the name of what it gave.
+def _remove_cast(file: Path) -> str:
+    """Replace the cast from bytes, which ncnn does not have, by a no-op; return its output's name.
 
     Raises:
         ModelError: the graph has no such cast.
     """
     lines = file.read_text().splitlines()
     for k, line in enumerate(lines):
-        words = line.split()
-        if words and words[0] == "Tensor.to":
+        if line.startswith("Tensor.to"):
+            words = line.split()
             lines[k] = " ".join(["Noop", *words[1:6]])
             file.write_text("\n".join(lines) + "\n")
             return words[5]
-    raise ModelError(f"{file.name}: pnnx left no cast from bytes to float in it")
+    raise ModelError(f"{file.name}: no cast from bytes to float in the output of pnnx")

@@ -1,183 +1,145 @@
-"""A row's process: loads one model and answers questions, one JSON object a line, over its standard streams.
+"""The process of a row: loads one model and answers requests, one JSON object per line.
 
-Sessions in one process steal from each other (their threads spin), so each row has a process of its own, and only
-the one that is asked computes.
+Sessions in one process take time from each other (their idle threads spin). Therefore each row has
+a process of its own, and only the one that was called computes.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
+
+import msgspec
 
 import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
-from edgeseg_benchmarks.rows import PEER
+from edgeseg_benchmarks.statistics import RoundTiming
 from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import die_with_parent
-
-Answer = dict[str, object]
+from edgeseg_benchmarks.worker.client import Reply, die_with_parent
 
 
-class MeasuredRow:
-    """A loaded model, and the photograph that it is timed on."""
+class Worker:
+    """The functions that a client can call; `load` first, where a model is required."""
 
-    def __init__(self, file: str, runtime: str, threads: int, photographs: list[str]) -> None:
+    def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
+        """Load a model and the photograph that it is timed on, on pinned cores.
+
+        Returns:
+            Data type or execution provider that the runtime computes in.
+        """
+        pin(threads)
         import cv2
 
-        from edgeseg.runtimes.base import Runtime, RuntimeChoice
         from edgeseg.segmenter import Segmenter
 
         cv2.setNumThreads(threads)
-        chosen: RuntimeChoice | Runtime = cast("RuntimeChoice", runtime)
-        if runtime == PEER:
-            from edgeseg.models.card import read_card
+        if runtime == "ncnn":
             from edgeseg_benchmarks.worker.ncnn_backend import Ncnn
 
-            chosen = Ncnn(Path(file), read_card(Path(file)).preprocessing.size, threads)
-        self.segmenter = Segmenter(file, runtime=chosen, threads=threads)
-        self.photographs = [Path(photograph).read_bytes() for photograph in photographs]
-        self.tensor = self._tensor()
-        self.turns = 0
+            runtime = Ncnn(Path(file), threads)
+        self.segmenter = Segmenter(file, runtime=runtime, threads=threads)
+        self.photograph = Path(photograph).read_bytes()
+        self.tensor = self.segmenter.prepare(self.photograph).tensor
+        return self.segmenter.runtime.compute
 
-    def _tensor(self) -> Any:  # noqa: ANN401
-        return self.segmenter.prepare(self.photographs[0]).tensor
+    def time_frame(self) -> RoundTiming:
+        """Time the network alone, then end to end, after an untimed frame.
 
-    def answer(self, what: str, request: Mapping[str, Any]) -> Answer:
-        """To a question about this row."""
-        if what == "memory":
-            return {"bytes": peak_memory()}
-        if what == "mask":
-            return self.mask(request["output"])
-        if what == "network":
-            return self.network()
-        return self.turn() if what == "turn" else self.evaluate(request["spec"])
-
-    def facts(self) -> Answer:
-        """What the model file says, and what the runtime says that it computes in."""
-        card = self.segmenter.card
-        return {
-            "size_px": card.preprocessing.size,
-            "gmac": card.gmac,
-            "compute": self.segmenter.runtime.compute,
-        }
-
-    def turn(self) -> Answer:
-        """One untimed frame (the caches held another row's), then the network alone, then end to end."""
-        data = self.photographs[self.turns % len(self.photographs)]
-        self.segmenter.segment(data)
+        The untimed frame fills the caches, which contain another row's data.
+        """
+        self.segmenter.segment(self.photograph)
+        network_ms = self._time_inference()
         start = time.perf_counter()
-        self.segmenter.runtime.infer(self.tensor)
-        network = time.perf_counter() - start
-        self.turns += 1
-        start = time.perf_counter()
-        found = self.segmenter.segment(data)
-        whole = time.perf_counter() - start
-        return {"network": network * 1e3, "end_to_end": whole * 1e3, "stages": found.timings}
+        segmentation = self.segmenter.segment(self.photograph)
+        end_to_end_ms = (time.perf_counter() - start) * 1e3
+        return RoundTiming(network_ms, end_to_end_ms, segmentation.timings)
 
-    def network(self) -> Answer:
-        """The network alone, after an untimed run."""
+    def time_network(self) -> RoundTiming:
+        """Time only the network, after an untimed run."""
         self.segmenter.runtime.infer(self.tensor)
-        start = time.perf_counter()
-        self.segmenter.runtime.infer(self.tensor)
-        return {"network": (time.perf_counter() - start) * 1e3}
+        return RoundTiming(self._time_inference(), 0.0, {})
 
-    def mask(self, output: str) -> Answer:
-        """Write mask and field of view, (2, H, W) uint8, as the photograph's own size has them."""
+    def write_mask(self, output: str) -> None:
+        """Write mask and field of view, (2, H, W) uint8."""
         import numpy as np
 
-        found = self.segmenter.segment(self.photographs[0])
-        np.save(output, np.stack([found.mask, found.fov.mask]))
-        return {"compute": self.segmenter.runtime.compute}
+        segmentation = self.segmenter.segment(self.photograph)
+        np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
 
-    def evaluate(self, spec: str) -> Answer:
-        """Scores of a data set's test split, as `edgeseg evaluate` gives them."""
+    def score(self, spec: str) -> dict[str, object]:
+        """Score a data set's test split as `edgeseg evaluate` does; returns `DataSetScores`."""
         from edgeseg.datasets import open_data
         from edgeseg.evaluation.protocols import evaluate
 
         return evaluate(self.segmenter, open_data(spec, "test"), "native").to_dict()
 
+    def read_peak_memory(self) -> int:
+        """Return the peak resident memory of this process in bytes, 0 if unknown.
 
-def matrix_product(side: int) -> Answer:
-    """Thousand million operations a second of one FP32 matrix product."""
-    import numpy as np
+        Not from getrusage: on Linux its value includes the memory of the parent process at the time
+        when it started this one. psutil does not offer the peak on Linux.
+        """
+        status = Path("/proc/self/status")
+        for line in status.read_text().splitlines() if status.exists() else ():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+        return 0
 
-    matrix = np.random.default_rng(0).random((side, side), np.float32)
-    matrix @ matrix  # untimed, as a row's first frame
-    start = time.perf_counter()
-    matrix @ matrix
-    return {"gflops": 2 * side**3 / (time.perf_counter() - start) / 1e9}
+    def measure_peak(self, threads: int, side: int, rounds: int) -> float:
+        """Return the 10^9 operations per second of an FP32 matrix product, the best of the rounds.
+
+        A single round may be far below the peak.
+        """
+        pin(threads)
+        import numpy as np
+
+        matrix = np.random.default_rng(0).random((side, side), np.float32)
+        seconds = []
+        for _ in range(rounds + 1):  # the first one is untimed
+            start = time.perf_counter()
+            matrix @ matrix
+            seconds.append(time.perf_counter() - start)
+        return 2 * side**3 / min(seconds[1:]) / 1e9
+
+    def count_kernels(self, file: str, threads: int) -> dict[str, int]:
+        """Count the convolutions of a model file by data type."""
+        from edgeseg.runtimes.onnx_profile import kernel_types
+
+        pin(threads)
+        return kernel_types(Path(file), threads)
+
+    def _time_inference(self) -> float:
+        start = time.perf_counter()
+        self.segmenter.runtime.infer(self.tensor)
+        return (time.perf_counter() - start) * 1e3
 
 
-def peak_memory() -> int | None:
-    """Bytes that this process held at most."""
+def answer(worker: Worker, line: bytes) -> Reply:
+    """Call the requested function; errors become a reply, so that the benchmark continues."""
+    function, arguments = msgspec.json.decode(line)
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        # Not getrusage: its figure starts with what the parent process held when it made this one.
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration, ValueError):
-        return None
-
-
-class Worker:
-    """Answers one request after the other."""
-
-    def __init__(self) -> None:
-        self.row: MeasuredRow | None = None
-
-    def answer(self, request: Mapping[str, Any]) -> Answer:
-        """What was asked for, or `error`."""
-        try:
-            return self._answer(request)
-        except EdgesegError as error:
-            return {"error": one_line(error)}
-        except MemoryError:
-            return {"error": "out of memory"}
-        except Exception as error:  # a runtime's own errors share no base class; the table goes on
-            return {"error": f"{type(error).__name__}: {one_line(error)}"}
-
-    def _answer(self, request: Mapping[str, Any]) -> Answer:
-        what = request["do"]
-        if what == "load":
-            pin(request["threads"])
-            self.row = MeasuredRow(
-                request["file"], request["runtime"], request["threads"], request["photographs"]
-            )
-            return self.row.facts()
-        if what == "peak":
-            pin(request["threads"])
-            return matrix_product(request["side"])
-        if what == "kernels":
-            from edgeseg.runtimes.onnx_profile import kernel_types
-
-            pin(request["threads"])
-            return {"kernels": kernel_types(Path(request["file"]), request["threads"])}
-        if what == "frame":
-            from edgeseg_benchmarks.yardsticks import Pace, frame
-
-            photograph, pace = Path(request["photograph"]), Pace(**request["pace"])
-            return frame(
-                photograph, pace, request["threads"], request["file"], request["runtime"]
-            ).to_dict()
-        assert self.row is not None, "loaded first"
-        return self.row.answer(what, request)
-
-
-def _private_output() -> TextIO:
-    """The stream of answers; what a library prints goes to standard error instead."""
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return stream
+        value = getattr(worker, function)(**arguments)
+        return Reply(msgspec.Raw(msgspec.json.encode(value)))
+    except EdgesegError as error:
+        return Reply(error=one_line(error))
+    except MemoryError:
+        return Reply(error="out of memory")
+    except Exception as error:  # runtimes raise errors without a common base class
+        return Reply(error=f"{type(error).__name__}: {one_line(error)}")
 
 
 def main() -> None:
-    """Until standard input ends."""
+    """Answer requests until standard input ends.
+
+    Replies go to a copy of standard output; what a library prints goes to standard error.
+    """
     die_with_parent()
-    answers, worker = _private_output(), Worker()
-    for line in sys.stdin:
-        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
-        answers.flush()
+    worker = Worker()
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)
+        for line in sys.stdin.buffer:
+            output.write(msgspec.json.encode(answer(worker, line)) + b"\n")
+            output.flush()

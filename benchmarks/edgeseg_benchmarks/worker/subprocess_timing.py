@@ -1,70 +1,56 @@
-"""A command as a whole process: how long it takes, and how it failed."""
+"""Timing of a command as a whole process."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from edgeseg_benchmarks.worker.client import RowError, environment
+from edgeseg_benchmarks.worker.affinity import pin
+from edgeseg_benchmarks.worker.client import RowError, child_environment, time_limit
 
 
-@dataclass(frozen=True)
-class CommandTiming:
-    """What a command took, and what it said.
-
-    Attributes:
-        first_line_ms: until it printed a line, or ended without one.
-        whole_ms: until its process had ended.
-        printed: its standard output.
-    """
+class CommandTiming(NamedTuple):
+    """Milliseconds until a command printed its first line, and until its process ended."""
 
     first_line_ms: float
-    whole_ms: float
-    printed: str
+    total_ms: float
 
 
 def time_command(
-    command: Sequence[str], timeout_s: float, name: str = "edgeseg run"
+    command: Sequence[str], timeout_s: float, name: str = "edgeseg run", threads: int | None = None
 ) -> CommandTiming:
     """Run a command to its end.
 
     Args:
-        command: its words, the program first.
-        timeout_s: a process that takes longer is killed.
-        name: of the command, for errors.
+        command: program and arguments.
+        timeout_s: time limit; a process that takes longer is killed.
+        name: name of the command in errors.
+        threads: number of cores to pin the process to; None for those of this process.
 
     Raises:
-        RowError: it failed, or took too long.
+        RowError: the command failed or took too long.
     """
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, env=environment()
+            command, stdout=subprocess.PIPE, stderr=errors, env=child_environment()
         ) as child:
-            watchdog = threading.Timer(timeout_s, child.kill)
-            watchdog.start()
-            try:
-                assert child.stdout is not None
-                line = child.stdout.readline()
-                first = time.perf_counter() - start
-                rest = child.stdout.read()
+            assert child.stdout is not None
+            if threads is not None:
+                pin(threads, child.pid)
+            with time_limit(child, timeout_s):
+                child.stdout.readline()
+                first_line = time.perf_counter() - start
+                child.stdout.read()
                 code = child.wait()
-                whole = time.perf_counter() - start
-            except BaseException:  # Ctrl-C: it may not have reached the child
-                child.kill()
-                raise
-            finally:
-                watchdog.cancel()  # or the bench would wait for it at its end
-        if code and whole >= timeout_s:
+                total = time.perf_counter() - start
+        if code and total >= timeout_s:
             raise RowError(f"`{name}` did not end within {timeout_s:g} s")
         if code:
             errors.seek(0)
-            lines = errors.read().decode(errors="replace").splitlines()[-1:]
-            raise RowError(
-                f"`{name}` failed: {''.join(filter(str.isprintable, ''.join(lines)))[:300]}"
-            )
-    return CommandTiming(first * 1e3, whole * 1e3, (line + rest).decode(errors="replace"))
+            lines = errors.read().decode(errors="replace").splitlines()
+            raise RowError(f"`{name}` failed: {''.join(lines[-1:])[:300]}")
+    return CommandTiming(first_line * 1e3, total * 1e3)

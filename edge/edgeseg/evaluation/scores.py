@@ -7,8 +7,6 @@ from typing import Annotated
 
 import msgspec
 
-from edgeseg.fields import Fields
-
 OK = "ok"
 """Status of a photograph that was scored; otherwise the status is the reason of the failure."""
 
@@ -134,24 +132,6 @@ class DataSetScores(msgspec.Struct, frozen=True):
             **{f"{name}_mean": value for name, value in means},
             "photographs": msgspec.to_builtins(list(self.photographs)),
         }
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> DataSetScores:
-        """Read from the JSON object that `to_dict` returns.
-
-        Raises:
-            ValueError: a value is missing or invalid, or `dice_mean` is not the mean.
-        """
-        values = {name: fields.value(name) for name in fields.names()}
-        try:
-            data_set = msgspec.convert(values, cls)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"{fields.where}: {error}") from error
-        mean = scores_by_name(data_set.mean)["dice"]
-        stored = fields.optional_number("dice_mean", 0, 1)
-        if stored != mean and (stored is None or mean is None or abs(stored - mean) > 1e-9):
-            raise ValueError(f"{fields.place('dice_mean')}: {stored} is not the mean, {mean}")
-        return data_set
 
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:

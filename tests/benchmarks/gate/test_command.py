@@ -1,33 +1,37 @@
-"""`edgeseg gate` as a user calls it: it passes the shipped model, twice, and stops three damaged ones."""
+"""`edgeseg gate` as a command: it passes the shipped model and fails for damaged ones."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record.bench import BenchRecord, read_bench
-from edgeseg_benchmarks.record.bound import Bound
 from edgeseg_benchmarks.record.row import BenchRow
-from edgeseg_benchmarks.rows import BenchOptions
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.slow
+
 SHIPPED_FILE = MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.fp32.onnx"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_photograph() -> None:
-    """What is timed; no test measures time."""
-    runner.PHOTOGRAPH_SIZE = 256
+def small_bench() -> Iterator[None]:
+    """A small photograph and matrix and one cold start: no test measures time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
+        patch.setattr(runner, "MATRIX_SIDE", 64)
+        patch.setattr(runner, "COLD_STARTS", 1)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +51,7 @@ def baseline(candidate: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def save(record: BenchRecord, file: Path) -> Path:
-    file.write_text(json.dumps(record.to_dict(), allow_nan=False))
+    file.write_bytes(record.to_json())
     return file
 
 
@@ -60,23 +64,21 @@ def data_sets(record: BenchRecord) -> list[tuple[DataSetScores, ...]]:
 
 
 def changed(baseline: Path, file: Path, change: Callable[[BenchRow], BenchRow]) -> Path:
-    """The baseline with a second row, as it might be now."""
+    """Write the baseline with a second, changed row."""
     record = read_bench(baseline)
-    second = replace(
-        record.rows[0], key=replace(record.rows[0].key, precision="fp16"), ratio_to_first=0.9
-    )
+    second = replace(record.rows[0], precision="fp16", ratio_to_first=0.9)
     return save(replace(record, rows=(record.rows[0], change(second))), file)
 
 
-def test_the_shipped_model_passes_twice_in_a_row(baseline: Path, candidate: Path) -> None:
+def test_gate_passes_the_shipped_model_twice(baseline: Path, candidate: Path) -> None:
     for _ in range(2):
         done = gate(baseline, "--model", candidate)
         assert done.exit_code == 0, done.output
-        assert "gate passed: 3 held" in done.stdout
+        assert "gate passed: 3 ok" in done.stdout
         assert "+0.0000" in done.stdout
 
 
-def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Path) -> None:
+def test_run_bench_twice_gives_the_same_dice_bit_for_bit(baseline: Path, candidate: Path) -> None:
     order = BenchOptions(
         models=(str(candidate),), threads=(1,), data=("synthetic:1",), rounds=1, warmup=0
     )
@@ -85,15 +87,7 @@ def test_dice_is_the_same_bit_for_bit_in_two_runs(baseline: Path, candidate: Pat
     assert data_sets(again)[0][0].scored
 
 
-def test_bounds_are_not_judged(baseline: Path, tmp_path: Path) -> None:
-    worse = Bound("start", "imports", "ratio", 1.6, 99.0, 9900.0, 100.0)
-    bounded = save(replace(read_bench(baseline), bounds=(worse,)), tmp_path / "bounded.json")
-    for before, now in ((baseline, bounded), (bounded, baseline)):
-        done = gate(before, now)
-        assert done.exit_code == 0, done.output
-
-
-def test_damaged_weights_are_stopped_for_their_dice(baseline: Path, tmp_path: Path) -> None:
+def test_gate_fails_for_damaged_weights(baseline: Path, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="damaging weights needs onnx (extra 'export')")
     model = onnx.load(SHIPPED_FILE)
     noise = np.random.default_rng(0)
@@ -108,8 +102,8 @@ def test_damaged_weights_are_stopped_for_their_dice(baseline: Path, tmp_path: Pa
     assert "Dice synthetic" in done.stderr and "file size" not in done.stderr
 
 
-def test_a_larger_file_is_stopped_for_its_size(baseline: Path, tmp_path: Path) -> None:
-    # A field that no reader knows, at the end: 100 KB in it, and not one number else.
+def test_gate_fails_for_a_larger_file(baseline: Path, tmp_path: Path) -> None:
+    # An unknown field of 100 KB at the end; nothing else changes.
     padding = bytes([0xAA, 0x06, 0xA0, 0x8D, 0x06]) + bytes(100_000)
     larger = tmp_path / "mine.fp32.onnx"
     larger.write_bytes(SHIPPED_FILE.read_bytes() + padding)
@@ -120,47 +114,44 @@ def test_a_larger_file_is_stopped_for_its_size(baseline: Path, tmp_path: Path) -
     assert gate(baseline, "--model", larger, "--max-size-growth", "3%").exit_code == 0
 
 
-def test_a_file_that_cannot_be_read_is_stopped_for_that(baseline: Path, tmp_path: Path) -> None:
+def test_gate_fails_for_a_truncated_file(baseline: Path, tmp_path: Path) -> None:
     cut, summary = tmp_path / "mine.fp32.onnx", tmp_path / "summary.md"
     cut.write_bytes(SHIPPED_FILE.read_bytes()[:100_000])
     done = gate(baseline, "--model", cut, "--summary", summary)
     assert done.exit_code == 4, done.output
-    assert (
-        "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr
-        and "not an ONNX file" in done.stderr
-    )
-    assert "WORSE" in summary.read_text()
+    assert "mine fp32 onnxruntime 1 thread: row ok -> failed" in done.stderr
+    assert "**worse**" in summary.read_text()
     assert gate(baseline, "--model", tmp_path / "nowhere.fp32.onnx").exit_code == 6
     assert gate(baseline).exit_code == 2
 
 
-def test_a_summary_that_cannot_be_written_hides_nothing(
+def test_gate_with_unwritable_summary_reports_both(
     baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     larger = changed(baseline, tmp_path / "now.json", lambda row: replace(row, file_bytes=10**9))
     same = changed(baseline, tmp_path / "before.json", lambda row: row)
     elsewhere = {"GITHUB_STEP_SUMMARY": str(tmp_path / "nowhere" / "step.md")}
-    for now, code, said in ((larger, 4, "file size"), (same, 7, "GITHUB_STEP_SUMMARY")):
+    for now, code, fragment in ((larger, 4, "file size"), (same, 7, "GITHUB_STEP_SUMMARY")):
         done = CliRunner().invoke(cli, ["gate", str(same), str(now)], env=elsewhere)
-        assert (done.exit_code, said in done.stderr) == (code, True)
+        assert (done.exit_code, fragment in done.stderr) == (code, True)
     monkeypatch.setattr(
-        runner, "run_bench", lambda *_: pytest.fail("measured, and then nowhere to write it")
+        runner, "run_bench", lambda *_: pytest.fail("measured without a place for the summary")
     )
     done = gate(baseline, "--model", SHIPPED_FILE, "--summary", tmp_path / "nowhere" / "summary.md")
-    assert done.exit_code == 7 and "Create it first" in done.stderr
+    assert done.exit_code == 7
 
 
-def test_of_two_files_of_one_name_none_is_passed_over(
+def test_gate_rejects_two_files_of_one_name(
     baseline: Path, candidate: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.int8.onnx").write_bytes(
         (MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.int8.onnx").read_bytes()
     )
     done = gate(baseline, "--model", candidate, "--model", tmp_path / "mine.int8.onnx")
-    assert done.exit_code == 2 and "into one folder" in done.stderr
+    assert done.exit_code == 2 and "mine.int8.onnx" in done.stderr
 
 
-def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) -> None:
+def test_gate_fails_for_a_slower_row(baseline: Path, tmp_path: Path) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     now = changed(baseline, tmp_path / "now.json", lambda row: replace(row, ratio_to_first=1.8))
     done = gate(before, now, "--max-latency-ratio", "1.5")
@@ -170,7 +161,7 @@ def test_a_slower_row_is_stopped_for_its_time(baseline: Path, tmp_path: Path) ->
     assert gate(before, now).exit_code == 0
 
 
-def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path) -> None:
+def test_gate_fails_for_more_memory(baseline: Path, tmp_path: Path) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     now = changed(
         baseline,
@@ -182,31 +173,29 @@ def test_a_row_that_needs_more_memory_is_stopped(baseline: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "fragment"),
     [
-        (lambda row: replace(row, size_px=512), "other working size"),
-        (lambda row: replace(row, key=replace(row.key, precision="int8")), "other precision"),
-        (lambda row: replace(row, data_sets=()), "other data"),
+        (lambda row: replace(row, size_px=512), "512"),
+        (lambda row: replace(row, precision="int8"), "int8"),
+        (lambda row: replace(row, data_sets=()), "none"),
     ],
 )
-def test_what_cannot_be_compared_is_5(
-    baseline: Path, tmp_path: Path, change: Callable[[BenchRow], BenchRow], said: str
+def test_gate_exits_with_5_if_rows_cannot_be_compared(
+    baseline: Path, tmp_path: Path, change: Callable[[BenchRow], BenchRow], fragment: str
 ) -> None:
     before = changed(baseline, tmp_path / "before.json", lambda row: row)
     done = gate(before, changed(baseline, tmp_path / "now.json", change))
     assert done.exit_code == 5
-    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert fragment in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
+def test_gate_with_another_file_exits_with_5_or_7(baseline: Path, tmp_path: Path) -> None:
     assert gate(tmp_path / "nowhere.json").exit_code == 7
     (tmp_path / "no.json").write_text('{"rows": [NaN]}')
     for arguments in ((tmp_path / "no.json",), (baseline, tmp_path / "no.json")):
         done = gate(*arguments)
         assert done.exit_code == 5
-        assert "is no bench" in done.stderr
-    if Path("/dev/zero").exists():
-        assert gate("/dev/zero").exit_code == 5  # which has no size and no end
+        assert "no.json" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -221,30 +210,32 @@ def test_what_is_no_bench_is_told(baseline: Path, tmp_path: Path) -> None:
         ["--model", str(MODEL_FOLDER / "lean-detail.fp32.onnx")],
     ],
 )
-def test_wrong_usage(baseline: Path, candidate: Path, arguments: list[str]) -> None:
+def test_gate_with_wrong_usage_exits_with_2(
+    baseline: Path, candidate: Path, arguments: list[str]
+) -> None:
     done = gate(baseline, "--model", candidate, *arguments)
     assert done.exit_code == 2, done.output
 
 
-def test_a_bench_that_is_there_is_not_run_again(baseline: Path) -> None:
+def test_gate_with_current_file_measures_nothing(baseline: Path) -> None:
     assert gate(baseline, baseline).exit_code == 0
     assert gate(baseline, baseline, "--data", "synthetic:1").exit_code == 2
 
 
-def test_the_committed_baseline_is_of_the_files_that_are_shipped() -> None:
+def test_committed_baseline_describes_the_shipped_files() -> None:
     record = read_bench(ROOT / "benchmarks" / "baseline.json")
-    keys = {(row.key.model, row.key.precision) for row in record.rows}
+    keys = {(row.model, row.precision) for row in record.rows}
     files = {
         (name, file.name.split(".")[1]): file
         for name, stem in SHIPPED_MODELS.items()
         for file in MODEL_FOLDER.glob(f"{stem}.*.onnx")
     }
-    assert keys == set(files), "make baseline writes it anew"
+    assert keys == set(files), "run `make baseline`"
     for row in record.rows:
         assert row.ok
-        assert row.key.runtime == "onnxruntime"
-        assert row.file_bytes == files[row.key.model, row.key.precision].stat().st_size, (
-            "make baseline writes it anew"
+        assert row.runtime == "onnxruntime"
+        assert row.file_bytes == files[row.model, row.precision].stat().st_size, (
+            "run `make baseline`"
         )
         assert {(each.name, len(each.photographs)) for each in row.data_sets} >= {
             ("drive", 20),

@@ -1,0 +1,204 @@
+"""The measurement of one row, step by step, in its own process."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+from msgspec.structs import replace
+
+from edgeseg.evaluation.scores import DataSetScores
+from edgeseg.models.card import read_card
+from edgeseg_benchmarks.options import DEFAULT_RUNTIME, NCNN, BenchOptions
+from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.remarks import compute_remarks
+from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.statistics import (
+    RoundTiming,
+    median_ratio,
+    median_stages,
+    summarize_latency,
+)
+from edgeseg_benchmarks.worker.client import RowError, WorkerProcess, python_module
+from edgeseg_benchmarks.worker.subprocess_timing import time_command
+
+MIN_ROUNDS = 3
+MAX_ROUNDS = 20
+SECONDS_PER_ROW = 8.0  # unless the number of rounds is given: as many as fit this time
+SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
+
+
+class RowRunner:
+    """Measures one row. A step is executed by `attempt`; after a failure it is skipped.
+
+    Attributes:
+        spec: what to measure.
+        failure: why the row failed, or "".
+        compute: data type or execution provider that the runtime computes in.
+        rounds: number of timed rounds.
+        timings: timing of each round so far.
+
+    Args:
+        spec: what to measure.
+        photograph: file of the photograph.
+        options: options of the benchmark.
+        function: function of the worker that times one round.
+    """
+
+    def __init__(
+        self,
+        spec: RowSpec,
+        photograph: Path,
+        options: BenchOptions,
+        function: Literal["time_frame", "time_network"] = "time_frame",
+    ) -> None:
+        self.spec = spec
+        self.failure = spec.failure
+        self.compute = ""
+        self.rounds = 0
+        self.timings: list[RoundTiming] = []
+        self._photograph = photograph
+        self._options = options
+        self._function = function
+        self._cold_starts: list[float] = []
+        self._row = BenchRow(*spec.key, remarks=spec.remarks, taken_by_auto=spec.taken_by_auto)
+        self._process: WorkerProcess | None = None
+        self.attempt(self._load)
+        self.attempt(self._warm_up)
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """Execute a step; if it fails, end the process and keep the reason."""
+        if self.failure:
+            return
+        try:
+            step()
+        except (RowError, ValueError) as error:
+            self.failure = str(error)
+            self.close()
+
+    def time_round(self) -> None:
+        """Time one round."""
+        self.timings.append(self._worker.call(self._function, RoundTiming))
+
+    def read_memory(self) -> None:
+        """Read the peak memory, except of ncnn, whose process also loads ONNX Runtime."""
+        if self.spec.key.runtime != NCNN:
+            peak = self._worker.call("read_peak_memory", int)
+            self._row = replace(self._row, peak_rss_bytes=peak or None)
+
+    def time_cold_start(self) -> None:
+        """Time `edgeseg run` in a new process, until it reports the written mask.
+
+        It does not support ncnn.
+        """
+        key = self.spec.key
+        if key.runtime == NCNN or max(self._cold_starts, default=0) >= SLOW_START_MS:
+            return
+        command = [*python_module("edgeseg.__main__"), "run", str(self._photograph)]
+        command += ["--model", str(self.spec.file), "--no-overlay", "--runtime", key.runtime]
+        with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
+            command += ["--threads", str(key.threads), "-o", folder]
+            timing = time_command(command, self._options.timeout_s, threads=key.threads)
+        self._cold_starts.append(timing.first_line_ms)
+
+    def count_kernels(self) -> None:
+        """Count the kernels of ONNX Runtime in a new process: profiling slows a session down."""
+        if self.spec.key.runtime != DEFAULT_RUNTIME:
+            return
+        process = WorkerProcess(self._options.timeout_s)
+        arguments = {"file": str(self.spec.file), "threads": self.spec.key.threads}
+        try:
+            kernels = process.call("count_kernels", dict[str, int], arguments)
+        finally:
+            process.close()
+        self._row = replace(self._row, kernels=kernels)
+
+    def score(self) -> None:
+        """Score the data sets."""
+        for data in self._options.data if self.spec.scored else ():
+            scores = self._worker.call("score", DataSetScores, {"spec": data})
+            self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
+
+    def write_mask(self, file: Path) -> None:
+        """Write mask and field of view, (2, H, W) uint8."""
+        self._worker.call("write_mask", object, {"output": str(file)})
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def result(self, first: RowRunner, peak_gflops: float) -> BenchRow:
+        """Return the measurements.
+
+        Args:
+            first: the row that ratios refer to.
+            peak_gflops: throughput of a large matrix product on as many threads; 0 if unknown.
+        """
+        if self.failure:
+            return BenchRow(*self.spec.key, status=self.failure, remarks=self.spec.remarks)
+        network, whole = self.times("network_ms"), self.times("end_to_end_ms")
+        latency = summarize_latency(network)
+        cold_start = median(self._cold_starts) if self._cold_starts else None
+        gflops = None if self._row.gmac is None else 2 * self._row.gmac / (latency.p50 / 1e3)
+        share = gflops / peak_gflops if gflops and peak_gflops else None
+        return replace(
+            self._row,
+            network_ms=latency,
+            end_to_end_ms=summarize_latency(whole),
+            stages_ms=median_stages(self.timings),
+            cold_start_ms=cold_start,
+            ratio_to_first=median_ratio(network, first.times("network_ms")),
+            end_to_end_ratio_to_first=median_ratio(whole, first.times("end_to_end_ms")),
+            gflops=gflops,
+            share_of_peak=share,
+        )
+
+    def times(self, name: Literal["network_ms", "end_to_end_ms"]) -> list[float]:
+        """Return the times of the rounds."""
+        return [getattr(timing, name) for timing in self.timings]
+
+    @property
+    def _worker(self) -> WorkerProcess:
+        assert self._process is not None
+        return self._process
+
+    def _load(self) -> None:
+        assert self.spec.file is not None
+        self._process = WorkerProcess(self._options.timeout_s)
+        key = self.spec.key
+        arguments = {
+            "file": str(self.spec.file),
+            "photograph": str(self._photograph),
+            "runtime": key.runtime,
+            "threads": key.threads,
+        }
+        self.compute = self._process.call("load", str, arguments)
+        card = read_card(self.spec.file)
+        self._row = replace(
+            self._row,
+            remarks=(*self._row.remarks, *compute_remarks(key.runtime, self.compute)),
+            size_px=card.preprocessing.size,
+            gmac=card.gmac,
+            file_bytes=self.spec.file.stat().st_size,
+        )
+
+    def _warm_up(self) -> None:
+        """Run untimed rounds; the last one decides how many rounds fit the time."""
+        spent = last = 0.0
+        for _ in range(max(1, self._options.warmup)):
+            if spent < SECONDS_PER_ROW:
+                start = time.perf_counter()
+                self.time_round()
+                last = time.perf_counter() - start
+                spent += last
+        self.timings.clear()
+        fitting = max(MIN_ROUNDS, min(MAX_ROUNDS, int(SECONDS_PER_ROW / last)))
+        self.rounds = self._options.rounds or fitting
+        if not self.spec.scored:
+            self.rounds = min(self.rounds, fitting)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from edgeseg.device import DeviceInfo
+from edgeseg.evaluation.scores import DataSetScores, PhotographScores
+from edgeseg.models.card import Precision
+from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.remarks import add_remarks, compute_remarks
+
+
+def make_row(precision: Precision, ms: float, kernel: str = "float32") -> BenchRow:
+    latency = Latency(ms, ms, ms, ms)
+    return BenchRow("a", precision, "onnxruntime", 2, network_ms=latency, kernels={kernel: 25})
+
+
+def remarks(*rows: BenchRow) -> list[tuple[str, ...]]:
+    return [row.remarks for row in add_remarks(BenchRecord(DeviceInfo(), {}, rows)).rows]
+
+
+def test_add_remarks_to_slow_half_precision() -> None:
+    first, second = remarks(make_row("fp32", 30), make_row("fp16", 42))
+    assert first == ()
+    assert len(second) == 2
+    assert "1.40x slower" in second[0] and "FP16 kernel" in second[1]
+
+
+def test_add_remarks_to_fast_half_precision_adds_none() -> None:
+    assert remarks(make_row("fp32", 30), make_row("fp16", 20, "float16")) == [(), ()]
+
+
+def test_add_remarks_counts_photographs_that_failed() -> None:
+    photographs = (PhotographScores("01", status="truncated"),)
+    row = replace(make_row("fp32", 30), data_sets=(DataSetScores("drive", "test", photographs),))
+    ((remark,),) = remarks(row)
+    assert "1 of 1" in remark
+
+
+def test_compute_remarks_of_openvino_in_bfloat16() -> None:
+    assert "bf16" in compute_remarks("openvino", "bf16")[0]
+    assert compute_remarks("openvino", "f32") == ()
+    assert compute_remarks("onnxruntime", "CPUExecutionProvider") == ()  # its kernels are counted

@@ -49,7 +49,7 @@ def make_model(
     from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.publish import add_card
-    from edgeseg_export.source import of_checkpoint
+    from edgeseg_export.source import source_from_checkpoint
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network
 
@@ -68,7 +68,7 @@ def make_model(
         )
         # onnxsim and the checks of `edgeseg convert` are left out: one second instead of ten.
         model = trace_to_onnx(PhotoToProbability(network, config), config.size)
-        card = make_card(of_checkpoint(checkpoint), size, name, "0" * 64)
+        card = make_card(source_from_checkpoint(checkpoint), size, name, "0" * 64)
         file = tmp_path_factory.mktemp("models") / f"{name}.fp32.onnx"
         file.write_bytes(add_card(model, card))
         return file

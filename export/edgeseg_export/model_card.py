@@ -1,4 +1,4 @@
-"""What a model file says of itself, from what is known of its checkpoint."""
+"""Build a model file's metadata from its checkpoint."""
 
 from __future__ import annotations
 
@@ -8,44 +8,49 @@ from edgeseg.models.card import Licence, ModelCard, Precision
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
 
+# Data type of a file's convolutions on a device that supports it.
 COMPUTE: dict[Precision, str] = {
     "fp32": "float32",
     "fp16": "float16",
     "fp16w": "float32",
     "int8": "int8",
 }
-"""Data type that a file's convolutions compute in, where the device can."""
 
 
 def make_card(
     source: SourceNetwork,
     size: WorkingSize,
     name: str,
-    digest: str,
+    checkpoint_sha256: str,
     precision: Precision = "fp32",
     dynamic: bool = False,
 ) -> ModelCard:
-    """The card of one file, without what is measured only now.
+    """Build the metadata of one file, without the results of its own checks.
 
-    Validation Dice from training is FP32's: no other precision may claim it.
+    Validation Dice from training was measured in FP32, so that no other precision contains it.
+
+    Args:
+        source: network and its checkpoint's metadata.
+        size: working size of the file.
+        name: model name.
+        checkpoint_sha256: SHA-256 of the checkpoint file, hexadecimal.
+        precision: precision of the file.
+        dynamic: height and width are dynamic, so that GMAC is unknown.
     """
-    evidence = source.evidence.get(size.name, {}) if precision == "fp32" else {}
+    licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
+    dice = dict(source.evidence.get(size.name, {})) if precision == "fp32" else {}
+    dice.pop("mean", None)
+    evidence = {f"{data}/validation/native": round(value, 4) for data, value in dice.items()}
     return ModelCard(
         name=name,
         architecture=source.architecture,
         parameters=source.parameters,
-        gmac=None if dynamic else source.gmac(size.size),
+        gmac=None if dynamic else source.compute_gmac(size.size),
         precision=precision,
         compute=COMPUTE[precision],
         preprocessing=replace(source.preprocessing, size=size.size),
         threshold=size.threshold,
-        training_data=tuple(
-            Licence(d.name, d.photographs, d.licence) for d in source.training_data
-        ),
-        evidence={
-            f"{data}/validation/native": round(dice, 4)
-            for data, dice in evidence.items()
-            if data != "mean"
-        },
-        checkpoint_sha256=digest,
+        training_data=tuple(licences),
+        evidence=evidence,
+        checkpoint_sha256=checkpoint_sha256,
     )

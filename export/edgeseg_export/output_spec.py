@@ -1,4 +1,4 @@
-"""Which of a network's outputs holds the vessels, and as what."""
+"""Specification of a network's vessel output."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edgeseg.errors import UsageError
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """Where in what a network returns the vessels are, and whether as logit or as probability.
+    """Position and kind of the vessel map among the outputs of a network.
 
     Attributes:
-        index: of the output, where it returns several.
-        kind: `logit` gets a sigmoid, `probability` is taken as it is.
+        index: index of the output, counted from 0.
+        kind: `logit` (a sigmoid is added) or `probability`.
     """
 
     index: int = 0
@@ -22,15 +22,16 @@ class OutputSpec:
 
     @classmethod
     def parse(cls, text: str) -> OutputSpec:
-        """From `[INDEX:]logit|probability`.
+        """Parse `[INDEX:]logit|probability`.
 
         Raises:
-            UsageError: the text is neither.
+            UsageError: the text has another form.
         """
         index, _, kind = text.rpartition(":")
         if kind not in ("logit", "probability") or not (index or "0").isdecimal():
             raise UsageError(
-                f"--output {text}: expected logit or probability, or INDEX:logit where there are several"
+                f"--output {text}: expected logit or probability, or INDEX:logit "
+                "for a network with several outputs"
             )
         return cls(int(index or 0), cast("Literal['logit', 'probability']", kind))
 

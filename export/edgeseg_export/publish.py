@@ -1,83 +1,73 @@
-"""Model files become visible together, or not at all."""
+"""Serialize model files and publish them together."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 
 import onnx
 
-from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import ModelCard
-from edgeseg.system.files import write_atomically
+from edgeseg.system.files import commit, temporary_beside, write_errors_named
+
+
+def serialize_graph(model: onnx.ModelProto) -> bytes:
+    """Return the bytes of a model file without metadata; equal models give equal bytes."""
+    bare = deepcopy(model)
+    bare.producer_name = "edgeseg"
+    bare.producer_version = ""
+    bare.doc_string = ""
+    del bare.metadata_props[:]
+    return bytes(bare.SerializeToString(deterministic=True))
+
+
+def serialize_card(card: ModelCard) -> bytes:
+    """Return metadata to append to the bytes of `serialize_graph`.
+
+    Protobuf merges concatenated messages, so that the graph need not be written again.
+    """
+    metadata = onnx.ModelProto()
+    onnx.helper.set_model_props(metadata, card.to_metadata())
+    return bytes(metadata.SerializeToString(deterministic=True))
 
 
 def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
-    """The model file's bytes, the card in its metadata; the same model and card give the same bytes."""
-    described = onnx.ModelProto()
-    described.CopyFrom(model)
-    described.producer_name = "edgeseg"
-    described.producer_version = ""
-    described.doc_string = ""
-    onnx.helper.set_model_props(described, card.to_metadata())
-    data: bytes = described.SerializeToString(deterministic=True)
-    return data
+    """Return the bytes of a model file with its metadata."""
+    return serialize_graph(model) + serialize_card(card)
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
-    """Copy every file into place; all are complete on the disk before the first appears.
+    """Copy files to their final paths. All are complete on the disk before the first appears.
 
     Args:
-        files: where it goes, and where it lies now.
-        stale: older files that no new one replaces; removed, so that no stranger lies beside the new ones.
+        files: source file by final path.
+        stale: outdated files without replacement; removed.
 
     Raises:
-        SurroundingsError: one cannot be written; then none appears, and nothing is left behind.
+        SystemSetupError: a file cannot be written; then none appears, and no temporary file
+            is left.
     """
-    staged = {path.with_name(f".{path.name}.{os.getpid()}.tmp"): path for path in files}
-    try:
-        for temporary, path in staged.items():
-            _stage(files[path].read_bytes(), temporary, path)
+    with ExitStack() as stack:
+        temporaries = {}
+        for path, source in files.items():
+            with write_errors_named(path):
+                temporary, stream = stack.enter_context(temporary_beside(path))
+                stream.write(source.read_bytes())
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporaries[path] = (temporary, stream)
         for path in stale:
-            _remove(path)
-        for temporary, path in staged.items():
-            _move(temporary, path)
-    finally:
-        for temporary in staged:
-            temporary.unlink(missing_ok=True)
+            with write_errors_named(path):
+                path.unlink(missing_ok=True)
+        for path, (temporary, stream) in temporaries.items():
+            with write_errors_named(path):
+                commit(temporary, stream, path)
 
 
-def _stage(data: bytes, temporary: Path, path: Path) -> None:
-    try:
-        write_atomically(temporary, data)
-    except SystemSetupError as error:  # of a name that no user ever gave
-        raise SystemSetupError(str(error).replace(str(temporary), str(path))) from error
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise SystemSetupError(
-            f"{path}: did not pass, and cannot be removed ({error.strerror})"
-        ) from error
-
-
-def _move(temporary: Path, path: Path) -> None:
-    try:
-        temporary.replace(path)
-    except OSError as error:
-        raise SystemSetupError(
-            f"{path}: cannot be written ({error.strerror}); choose another folder with -o"
-        ) from error
-
-
-def sha256(file: Path) -> str:
-    """Of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def file_sha256(file: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

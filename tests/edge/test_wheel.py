@@ -1,4 +1,4 @@
-"""The wheel as a device gets it: installed without extras into an empty environment, and used there."""
+"""The wheel, installed without extras into an empty environment and used there."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOORS = {
+ROOTS = {
     "edgeseg": "edge",
     "edgeseg_train": "train",
     "edgeseg_export": "export",
     "edgeseg_benchmarks": "benchmarks",
 }
-FOR_THE_DESK = ("torch", "onnx", "onnxsim", "onnxconverter_common", "matplotlib")
+NOT_FOR_DEVICES = ("torch", "onnx", "onnxsim", "onnxconverter_common", "matplotlib")
 
 # The first installation on a machine downloads some 60 MB.
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 SEGMENT_IN_PYTHON = """
 import importlib.util, json, sys
 from edgeseg import Segmenter
-from edgeseg.photo import read_mask
+from edgeseg.imaging.photo import read_mask
 from pathlib import Path
 
 photograph, mask = sys.argv[1:]
 result = Segmenter().segment(photograph)
 print(json.dumps({
-    "as_run": bool((result.mask == read_mask(Path(mask))).all()),
+    "equals_run": bool((result.mask == read_mask(Path(mask))).all()),
     "density": result.vessel_density,
     "levels": sorted(set(result.mask.ravel().tolist())),
     "importable": [name for name in DESK if importlib.util.find_spec(name)],
     "imported": [name for name in DESK if name in sys.modules],
 }))
-""".replace("DESK", repr(FOR_THE_DESK))
+""".replace("DESK", repr(NOT_FOR_DEVICES))
 
 
 @dataclass(frozen=True)
 class Device:
-    """A virtual environment that holds the wheel and what it asks for, nothing else."""
+    """A virtual environment with the wheel and its dependencies."""
 
     folder: Path
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run this environment's Python, away from the source tree and from the caller's environment."""
+        """Run this environment's Python outside the source tree."""
         python = self.folder / "bin" / "python"
         return subprocess.run(
             [python, *arguments],
@@ -61,13 +61,13 @@ class Device:
         )
 
     def edgeseg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command that the wheel installs; standard error also lists every module that it imports."""
+        """Run the installed command; standard error also lists every imported module."""
         return self.python("-X", "importtime", str(self.folder / "bin" / "edgeseg"), *arguments)
 
 
 @dataclass(frozen=True)
-class Segmented:
-    """A drawn photograph and what `edgeseg run` made of it."""
+class SegmentedPhoto:
+    """A synthetic photograph and its results from `edgeseg run`."""
 
     photograph: Path
     mask: Path
@@ -77,7 +77,7 @@ class Segmented:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the source distribution, so that this one is known to be whole too."""
+    """Build the wheel from the source distribution, which tests that one as well."""
     folder = tmp_path_factory.mktemp("dist")
     _checked([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")
@@ -100,7 +100,7 @@ def device(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Device:
 
 
 @pytest.fixture(scope="module")
-def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> Segmented:
+def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> SegmentedPhoto:
     folder = tmp_path_factory.mktemp("photographs")
     drawn = device.edgeseg("draw", "-o", str(folder))
     assert drawn.returncode == 0, drawn.stderr
@@ -108,7 +108,7 @@ def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> Segme
     ran = device.edgeseg("run", str(photograph), "-o", str(folder / "vessels"))
     assert ran.returncode == 0, ran.stderr
     vessels = folder / "vessels"
-    return Segmented(
+    return SegmentedPhoto(
         photograph,
         vessels / "fundus_0_vessels.png",
         vessels / "fundus_0_overlay.png",
@@ -116,17 +116,17 @@ def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> Segme
     )
 
 
-def test_the_wheel_holds_the_four_packages_with_their_types(wheel: Path) -> None:
+def test_wheel_contains_four_typed_packages(wheel: Path) -> None:
     names = _names(wheel)
-    for package, folder in FLOORS.items():
+    for package, folder in ROOTS.items():
         modules = {
             str(file.relative_to(ROOT / folder)) for file in (ROOT / folder / package).rglob("*.py")
         }
         assert {*modules, f"{package}/py.typed"} <= names
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(FLOORS)
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(ROOTS)
 
 
-def test_the_wheel_holds_the_shipped_models_and_their_card(wheel: Path) -> None:
+def test_wheel_contains_shipped_models_and_card(wheel: Path) -> None:
     shipped = {
         f"edgeseg/models/{file.name}" for file in (ROOT / "edge/edgeseg/models").glob("*.onnx")
     }
@@ -134,7 +134,7 @@ def test_the_wheel_holds_the_shipped_models_and_their_card(wheel: Path) -> None:
     assert {*shipped, "edgeseg/models/README.md"} <= _names(wheel)
 
 
-def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+def test_wheel_metadata_contains_readme_and_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (
             archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")
@@ -146,24 +146,28 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert metadata.rstrip().endswith((ROOT / "README.md").read_text().rstrip())
 
 
-def test_a_device_segments_a_photograph_with_the_command(segmented: Segmented) -> None:
+def test_device_command_segments_photograph_without_training_libraries(
+    segmented: SegmentedPhoto,
+) -> None:
     assert segmented.mask.is_file()
     assert segmented.overlay.is_file()
-    assert not segmented.imported & set(FOR_THE_DESK)
+    assert not segmented.imported & set(NOT_FOR_DEVICES)
 
 
-def test_a_device_segments_a_photograph_from_python(device: Device, segmented: Segmented) -> None:
+def test_device_python_segments_photograph_as_the_command_does(
+    device: Device, segmented: SegmentedPhoto
+) -> None:
     done = device.python("-c", SEGMENT_IN_PYTHON, str(segmented.photograph), str(segmented.mask))
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["importable"] == said["imported"] == []
-    assert said["as_run"]
+    assert said["equals_run"]
     assert said["levels"] == [0, 255]
     assert 0.02 < said["density"] < 0.3
 
 
-def test_nothing_of_training_is_imported_where_it_could_be(segmented: Segmented) -> None:
-    """The environment of these tests has torch, so here only the runtime's own manners keep it out."""
+def test_device_python_imports_no_training_library_if_installed(segmented: SegmentedPhoto) -> None:
+    """Torch is installed in the environment of the tests."""
     command = [
         sys.executable,
         "-c",
@@ -179,7 +183,7 @@ def test_nothing_of_training_is_imported_where_it_could_be(segmented: Segmented)
     assert json.loads(done.stdout)["imported"] == []
 
 
-def test_help_loads_neither_runtime_nor_codecs(device: Device) -> None:
+def test_help_imports_neither_runtime_nor_codecs(device: Device) -> None:
     done = device.edgeseg("--help")
     assert done.returncode == 0, done.stderr
     assert "run" in done.stdout
@@ -188,11 +192,11 @@ def test_help_loads_neither_runtime_nor_codecs(device: Device) -> None:
     assert not imported & {"onnxruntime", "cv2", "numpy"}
 
 
-@pytest.mark.parametrize(("verb", "extra"), [("convert", "export"), ("train", "train")])
-def test_a_verb_without_its_extra_says_how_to_install_it(
-    device: Device, verb: str, extra: str
+@pytest.mark.parametrize(("command", "extra"), [("convert", "export"), ("train", "train")])
+def test_command_without_extra_names_how_to_install_it(
+    device: Device, command: str, extra: str
 ) -> None:
-    done = device.edgeseg(verb, "--help")
+    done = device.edgeseg(command, "--help")
     assert done.returncode == 7
     assert f"pip install '.[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -204,13 +208,13 @@ def _names(wheel: Path) -> set[str]:
 
 
 def _imported(importtime: str) -> set[str]:
-    """`import time:  self | cumulative |   package.module`, a line for each import -> the modules' names."""
+    """Return the module names in lines like `import time:  self | cumulative |  package.module`."""
     lines = (line for line in importtime.splitlines() if line.startswith("import time:"))
     return {line.rsplit("|", 1)[-1].strip() for line in lines}
 
 
 def _clean_environment() -> dict[str, str]:
-    """Without what would let the environment see the source tree or colour the messages."""
+    """Return the environment without access to the source tree and without coloured messages."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Model files appear together or not at all, whatever stops a conversion."""
+"""Tests of publishing model files."""
 
 from __future__ import annotations
 
@@ -7,71 +7,81 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 from edgeseg.errors import SystemSetupError
-from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_export import publish
+from edgeseg.models.card import read_card
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg_export.publish import add_card, publish_files, serialize_graph
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
-from edgeseg_train.network.resunet import architecture_by_name, build_network
+
+MakeCheckpoint = Callable[[PreprocessingConfig, tuple[WorkingSize, ...]], Checkpoint]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
-def test_a_conversion_that_is_stopped_leaves_what_was_there(
-    tmp_path: Path, number: signal.Signals, code: int
+def test_interrupted_conversion_leaves_older_file(
+    tmp_path: Path, number: signal.Signals, code: int, make_checkpoint: MakeCheckpoint
 ) -> None:
-    tiny, size = architecture_by_name("tiny"), WorkingSize("default", 64)
-    save_checkpoint(
-        Checkpoint(
-            tiny, build_network(tiny).state_dict(), preprocessing_preset("edge", 64), (size,), ()
-        ),
-        tmp_path / "net.pt",
-    )
+    size = WorkingSize("default", 64)
+    save_checkpoint(make_checkpoint(preprocessing_preset("edge", 64), (size,)), tmp_path / "net.pt")
     out, scratch = tmp_path / "out", tmp_path / "scratch"
     out.mkdir()
     scratch.mkdir()
-    (out / "net.fp32.onnx").write_text("an earlier one")
-    command = [
-        sys.executable,
-        "-m",
-        "edgeseg",
-        "convert",
-        str(tmp_path / "net.pt"),
-        "-o",
-        str(out),
-        "--no-simplify",
-    ]
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # in the background it is ignored, which children inherit
+    (out / "net.fp32.onnx").write_text("older file")
+    command = [sys.executable, "-m", "edgeseg", "convert", str(tmp_path / "net.pt"), "-o", str(out)]
+    # A background job ignores SIGINT, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        command, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL
+        [*command, "--no-simplify"],
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
     )
     while not list(scratch.glob("edgeseg-*/*")) and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(60) == code
-    assert [(file.name, file.read_text()) for file in out.iterdir()] == [
-        ("net.fp32.onnx", "an earlier one")
-    ]
+    contents = {file.name: file.read_text() for file in out.iterdir()}
+    assert contents == {"net.fp32.onnx": "older file"}
     assert number == signal.SIGKILL or not list(scratch.iterdir())
 
 
-def test_files_are_published_together_or_not_at_all(
+def test_publish_files_writes_none_when_one_fails(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    (tmp_path / "b.onnx").mkdir()
-    made = tmp_path_factory.mktemp("scratch") / "made"
-    made.write_bytes(b"model")
-    with pytest.raises(SystemSetupError):
-        publish.publish_files({tmp_path / "a.onnx": made, tmp_path / "none" / "b.onnx": made})
-    assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
+    source = tmp_path_factory.mktemp("scratch") / "model"
+    source.write_bytes(b"model")
     (tmp_path / "old.onnx").touch()
-    publish.publish_files(
-        {tmp_path / "a.onnx": made, tmp_path / "c.onnx": made}, [tmp_path / "old.onnx"]
+    missing = tmp_path / "none" / "b.onnx"
+    with pytest.raises(SystemSetupError, match=r"b\.onnx"):
+        publish_files({tmp_path / "a.onnx": source, missing: source}, [tmp_path / "old.onnx"])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
+
+
+def test_publish_files_replaces_files_and_removes_stale_ones(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    source = tmp_path_factory.mktemp("scratch") / "model"
+    source.write_bytes(b"model")
+    (tmp_path / "a.onnx").write_bytes(b"older file")
+    (tmp_path / "old.onnx").touch()
+    publish_files(
+        {tmp_path / "a.onnx": source, tmp_path / "c.onnx": source}, [tmp_path / "old.onnx"]
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx", "c.onnx"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "c.onnx"]
+    assert (tmp_path / "a.onnx").read_bytes() == b"model"
+
+
+def test_add_card_appends_metadata_to_graph(tiny_model: Path) -> None:
+    model = onnx.load(tiny_model)
+    card = read_card(tiny_model)
+    data = add_card(model, card)
+    assert data == tiny_model.read_bytes()
+    assert data.startswith(serialize_graph(model))
+    assert data == model.SerializeToString(deterministic=True)

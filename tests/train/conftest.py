@@ -1,4 +1,4 @@
-"""What the tests of training share."""
+"""Shared fixtures of the training tests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import torch
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Tiny networks are faster so, above all where the cores are busy."""
+    """Use one thread: tiny networks are faster that way, above all on busy cores."""
     torch.set_num_threads(1)

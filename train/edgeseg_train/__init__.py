@@ -1,3 +1,3 @@
-"""From photographs with vessel masks to a checkpoint (extra `train`)."""
+"""Training of vessel-segmentation networks (extra `train`)."""
 
-import edgeseg  # noqa: F401  # first, because it turns the runtimes' telemetry off
+import edgeseg  # noqa: F401  # first: it disables the telemetry of the runtimes

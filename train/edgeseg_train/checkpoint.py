@@ -1,4 +1,7 @@
-"""A checkpoint carries what is needed to rebuild and feed the network, and what is known of it. No pickle runs."""
+"""Checkpoint file: weights and everything needed to rebuild and use the network.
+
+Files are untrusted: they are read without running a pickle and checked before use.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import torch
 from torch import Tensor
 
+from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocessing.config import SIZE_RANGE, PreprocessingConfig
 from edgeseg.system.files import write_atomically
@@ -25,56 +30,61 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class WorkingSize:
-    """A working size in pixels, its name (`default`, `detail`, ...) and its threshold."""
+    """Working size with its threshold.
+
+    Attributes:
+        name: name such as `default` or `detail`: letters, digits, - and _.
+        size: side of the network input in pixels.
+        threshold: vessel probability threshold.
+    """
 
     name: str
     size: int
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        # The name becomes a part of a file's name: one from an untrusted checkpoint must not leave the folder.
+        # The name becomes part of a file name and must not lead out of the folder.
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", self.name):
             raise ModelError(
-                f"working size {self.name[:40]!r}: a name is made of letters, digits, - and _"
+                f"working size {self.name[:40]!r}: only letters, digits, - and _ are allowed"
             )
-        least, most = SIZE_RANGE
-        if (
-            not isinstance(self.size, int)
-            or not least <= self.size <= most
-            or not 0 <= self.threshold <= 1
-        ):
-            raise ModelError(
-                f"working size {self.size}, threshold {self.threshold}: must be {least} to {most} and 0 to 1"
-            )
+        low, high = SIZE_RANGE
+        if not isinstance(self.size, int) or not low <= self.size <= high:
+            raise ModelError(f"working size {self.size}: must be {low} to {high} pixels")
+        if not 0 <= self.threshold <= 1:
+            raise ModelError(f"working size {self.name}: threshold must be 0 to 1")
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A data set that the weights carry."""
+    """Data set that weights were trained on.
+
+    Attributes:
+        name: name of the data set.
+        photographs: number of photographs.
+        licence: licence of the data set.
+    """
 
     name: str
     photographs: int
     licence: str
 
     def __post_init__(self) -> None:
-        if not (
-            isinstance(self.name, str)
-            and isinstance(self.photographs, int)
-            and isinstance(self.licence, str)
-        ):
-            raise ModelError("training data: not a name, a number of photographs and a licence")
+        types = (type(self.name), type(self.photographs), type(self.licence))
+        if types != (str, int, str):
+            raise ModelError("training data: invalid name, number of photographs or licence")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained network.
+    """Trained network.
 
     Attributes:
-        architecture: to rebuild the network.
-        weights: its state dict.
-        preprocessing: to feed it (its `size` is the first working size).
+        architecture: architecture of the network.
+        weights: state dict of the network.
+        preprocessing: preprocessing of photographs; its `size` is the first working size.
         sizes: working sizes with their thresholds.
-        training_data: what it was trained on, with licences.
+        training_data: data sets that the weights were trained on.
         evidence: validation Dice per working size and data set.
     """
 
@@ -86,7 +96,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """The network with these weights, in evaluation mode, FP32 on the CPU.
+        """Build the network with these weights, in evaluation mode, FP32, on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.
@@ -98,73 +108,75 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, file: Path) -> None:
-    """Write it whole or not at all."""
-    plain = {
+    """Write a checkpoint atomically."""
+    contents = {
         "format": FORMAT,
         "architecture": checkpoint.architecture.to_dict(),
         "weights": {
             name: weight.detach().cpu().contiguous() for name, weight in checkpoint.weights.items()
         },
         "preprocessing": checkpoint.preprocessing.to_dict(),
-        "sizes": [asdict(size) for size in checkpoint.sizes],
-        "training_data": [asdict(data) for data in checkpoint.training_data],
-        "evidence": {name: dict(scores) for name, scores in checkpoint.evidence.items()},
+        "sizes": list(msgspec.to_builtins(checkpoint.sizes)),
+        "training_data": list(msgspec.to_builtins(checkpoint.training_data)),
+        "evidence": msgspec.to_builtins(checkpoint.evidence),
     }
-    write_tensors(plain, file)
+    write_tensors(contents, file)
 
 
 def load_checkpoint(file: Path) -> Checkpoint:
-    """Read one of our checkpoints.
+    """Read a checkpoint of `edgeseg train`.
 
     Raises:
-        ModelError: it is missing, damaged, needs a pickle, or is not ours; the message names the file.
+        ModelError: the file is missing, damaged, needs a pickle or has other contents. The
+            message contains the file name.
     """
     plain = read_tensors(file)
     try:
-        return _from_plain(plain)
+        return _parse_checkpoint(plain)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-        reason = f"no entry {error}" if isinstance(error, KeyError) else one_line(error)
+        reason = f"missing key {error}" if isinstance(error, KeyError) else one_line(error)
         raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
 
 
-def _from_plain(plain: Mapping[str, object]) -> Checkpoint:
+def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
     if plain["format"] != FORMAT:
-        raise ModelError(f"checkpoint format {plain['format']!r}; this edgeseg reads {FORMAT}")
-    # The casts state what the constructors below then check by unpacking; a misfit raises TypeError there.
-    architecture = dict(cast("Mapping[str, object]", plain["architecture"]))
-    architecture["widths"] = tuple(cast("list[int]", architecture["widths"]))
+        raise ModelError(
+            f"checkpoint format {plain['format']!r}; this version of edgeseg reads {FORMAT}"
+        )
+    # The casts are checked when the constructors below unpack the values.
+    fields = dict(cast("Mapping[str, object]", plain["architecture"]))
+    fields["widths"] = tuple(cast("list[int]", fields["widths"]))
+    architecture = Architecture(**fields)  # type: ignore[arg-type]
     weights = cast("Mapping[str, Tensor]", plain["weights"])
-    if not all(isinstance(weight, Tensor) for weight in weights.values()):
-        raise TypeError("weights hold something that is no tensor")
-    member = Architecture(**architecture)  # type: ignore[arg-type]
-    check_fit(member, weights)
-    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
-        raise ModelError("a weight is NaN or infinite; train again from an earlier checkpoint")
-    evidence = cast("Mapping[str, Mapping[str, float]]", plain["evidence"])
+    _check_weights(architecture, weights)
+    preprocessing = cast("Mapping[str, object]", plain["preprocessing"])
+    training_data = cast("list[dict[str, object]]", plain["training_data"])
     return Checkpoint(
-        architecture=member,
+        architecture=architecture,
         weights=weights,
-        preprocessing=PreprocessingConfig.from_dict(
-            cast("Mapping[str, object]", plain["preprocessing"])
-        ),
-        sizes=_sizes(cast("list[dict[str, object]]", plain["sizes"]), member),
-        training_data=tuple(
-            TrainingData(**d)  # type: ignore[arg-type]
-            for d in cast("list[dict[str, object]]", plain["training_data"])
-        ),
-        evidence={
-            name: {key: float(dice) for key, dice in scores.items()}
-            for name, scores in evidence.items()
-        },
+        preprocessing=PreprocessingConfig.from_dict(preprocessing),
+        sizes=_parse_sizes(cast("list[dict[str, object]]", plain["sizes"]), architecture),
+        training_data=tuple(TrainingData(**data) for data in training_data),  # type: ignore[arg-type]
+        evidence=msgspec.convert(plain["evidence"], dict[str, dict[str, float]]),
     )
 
 
-def _sizes(plain: list[dict[str, object]], architecture: Architecture) -> tuple[WorkingSize, ...]:
+def _check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    if not all(isinstance(weight, Tensor) for weight in weights.values()):
+        raise TypeError("a weight is not a tensor")
+    check_fit(architecture, weights)
+    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+        raise ModelError("a weight is NaN or infinite. Train again from an earlier checkpoint.")
+
+
+def _parse_sizes(
+    plain: list[dict[str, object]], architecture: Architecture
+) -> tuple[WorkingSize, ...]:
     sizes = tuple(WorkingSize(**size) for size in plain)  # type: ignore[arg-type]
     if not sizes or len({size.name for size in sizes}) < len(sizes):
-        raise ModelError("it lists no working size, or two of one name")
+        raise ModelError("no working size, or two with the same name")
     for size in sizes:
         if size.size % architecture.multiple:
             raise ModelError(
@@ -173,67 +185,92 @@ def _sizes(plain: list[dict[str, object]], architecture: Architecture) -> tuple[
     return sizes
 
 
+def merge_training_data(
+    earlier: Sequence[TrainingData], data_sets: Sequence[DataSet]
+) -> tuple[TrainingData, ...]:
+    """Combine the data of the weights that a run started from with the data of the run.
+
+    Weights keep the licences of everything they were trained on.
+    """
+    merged = {data.name: data for data in earlier}
+    for data_set in data_sets:
+        photographs = len(data_set.pairs)
+        if data_set.name in merged:
+            photographs = max(photographs, merged[data_set.name].photographs)
+        licence = LICENCES[data_set.name]
+        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
+    return tuple(merged.values())
+
+
 def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Names and shapes of a state dict against an architecture, before either takes memory.
+    """Check names and shapes of a state dict against an architecture, without allocating memory.
 
     Raises:
-        ModelError: a weight is missing, of another shape, or not known there.
+        ModelError: a weight is missing, unknown or has a different shape.
     """
     with torch.device("meta"):
-        wanted = build_network(architecture).state_dict()
-    for name in sorted(wanted.keys() | weights.keys()):
-        have, want = (tuple(w[name].shape) if name in w else "none" for w in (weights, wanted))
-        if have != want:
+        expected = build_network(architecture).state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        shape = _format_shape(weights, name)
+        expected_shape = _format_shape(expected, name)
+        if shape != expected_shape:
             raise ModelError(
-                f"the weights do not fit '{architecture.name}': {name[:80]!r} is {have}, expected {want}"
+                f"the weights do not fit '{architecture.name}': "
+                f"shape of {name[:80]!r} is {shape}, expected {expected_shape}"
             )
 
 
+def _format_shape(weights: Mapping[str, Tensor], name: str) -> str:
+    return str(tuple(weights[name].shape)) if name in weights else "none"
+
+
 def write_tensors(plain: Mapping[str, object], file: Path) -> None:
-    """Tensors and plain values to a file, whole or not at all."""
+    """Write tensors and plain values atomically."""
     buffer = io.BytesIO()
     torch.save(dict(plain), buffer)
     write_atomically(file, buffer.getvalue())
 
 
 def read_tensors(file: Path) -> dict[str, object]:
-    """Tensors and plain values from an untrusted file; nothing in it is executed (`weights_only`)."""
+    """Read tensors and plain values from an untrusted file; no code in it is executed.
+
+    Raises:
+        ModelError: the file is missing, damaged, needs a pickle or is not a dictionary.
+    """
     if not file.is_file():
-        raise ModelError(f"{file}: there is no such checkpoint")
+        raise ModelError(f"{file}: no such checkpoint file")
     try:
-        _check_sums(file)
+        _check_archive(file)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about odd pickles; a refusal says all that a user needs
+            warnings.simplefilter("ignore")  # the error below is sufficient
             plain = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{file}: damaged, or needs code from a pickle to load, which is refused; save its state_dict() instead"
+            f"{file}: damaged, or contains pickled code, which is never executed; "
+            "save its state_dict() instead"
         ) from error
-    except Exception as error:  # damaged bytes bring up nearly any
-        said = (
-            f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
-        )  # then advice that is none here
-        raise ModelError(f"{file}: damaged or not a checkpoint ({said})") from error
+    except Exception as error:  # damaged files raise many types
+        # PyTorch's message continues with advice that does not apply here.
+        detail = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
+        raise ModelError(f"{file}: damaged or not a checkpoint ({detail})") from error
     if not isinstance(plain, dict):
-        raise ModelError(f"{file}: holds a {type(plain).__name__}, not a checkpoint")
+        raise ModelError(f"{file}: contains a {type(plain).__name__}, not a checkpoint")
     return plain
 
 
-def _check_sums(file: Path) -> None:
-    """`torch.load` takes flipped bytes for weights: it does not look at the sums that its archive holds.
+def _check_archive(file: Path) -> None:
+    """Check the checksums of a zip archive; `torch.load` ignores them and loads flipped bits.
 
     Raises:
-        zipfile.BadZipFile: a part is not what was written; its message names the part.
-        pickle.UnpicklingError: it holds a program.
+        zipfile.BadZipFile: a part is damaged; the message names it.
+        pickle.UnpicklingError: the file is a TorchScript program.
     """
-    if not zipfile.is_zipfile(file):  # the format of old, without sums
+    if not zipfile.is_zipfile(file):  # PyTorch's old format has no checksums
         return
     with zipfile.ZipFile(file) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise pickle.UnpicklingError("TorchScript: a program")
+            raise pickle.UnpicklingError("TorchScript program")
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-            raise zipfile.BadZipFile("compressed, which PyTorch does not write")
-        if (part := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"Bad CRC-32 for file {part!r}")
+            raise zipfile.BadZipFile("compressed parts, which PyTorch does not write")
+        if (damaged_part := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged_part!r}")

@@ -1,197 +1,157 @@
-"""FP32 graph -> the same function, which moves blocks of pixels channels-last.
+"""Rewrite an FP32 graph so that blocks of pixels move channels-last.
 
-The photograph comes channels-last, as bytes. PyTorch's PixelUnshuffle moves it value by value once it is float, which
-took ONNX Runtime a sixth of a frame; as bytes, and a block's whole row at a time, it takes a tenth of that.
+The input photograph is channels-last and uint8. PyTorch exports PixelUnshuffle as a move of single
+float values, which took ONNX Runtime a sixth of a frame's time. Moving whole rows of a block as
+uint8 takes a tenth of that.
 
-Where convolutions are computed channels-last (FP16 on a CPU with half precision, INT8 everywhere) DepthToSpace costs
-two transpositions (and two casts in FP16), and keeps the residual sum behind it out of its convolution. Written as
-copies of whole channel vectors it needs none of that, and the network stays channels-last from the photograph to the
-logits. FP32 convolutions have a layout of their own and are quicker with DepthToSpace.
+Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) need
+two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents fusing the
+residual sum behind it. Written as copies of whole channel vectors, it needs none of these, and the
+network stays channels-last from the photograph to the logits. FP32 convolutions have a layout of
+their own and are faster with DepthToSpace.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeseg_export.onnx_graph.trace import drop_unread
+from edgeseg_export.onnx_graph.graph import OnnxGraph, read_attribute
 
-Change: TypeAlias = Callable[["_Graph", onnx.NodeProto], object]
+Rewrite: TypeAlias = Callable[[OnnxGraph, onnx.NodeProto], object]
 Step: TypeAlias = tuple[Literal["Reshape", "Transpose"], tuple[int, ...]]
 
 TO_LAST: Step = ("Transpose", (0, 2, 3, 1))
 TO_FIRST: Step = ("Transpose", (0, 3, 1, 2))
+# (n, h, w, block, block * channels) <-> (n, h, block, w, block * channels)
 SWAP: Step = ("Transpose", (0, 1, 3, 2, 4))
-"""(n, h, w, block, block * channels) <-> (n, h, block, w, block * channels)."""
 
+# Operators from the first convolution back to the photograph: PixelUnshuffle as PyTorch exports
+# it, scaling, conversion to float, channels first.
 STEM = ("Reshape", "Transpose", "Reshape", "Mul", "Cast", "Transpose")
-"""First convolution to photograph: PixelUnshuffle as PyTorch exports it, scale, float, channels first."""
+
+# Permutation of the Transpose in PixelUnshuffle.
 UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
-def gathered(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function, the photograph's blocks gathered channels-last; else as `channels_last`."""
-    return _changed(model, {"Conv": _gather_scaled})
+def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Gather the blocks of the photograph channels-last, for FP32.
+
+    The function that the graph computes stays the same, as in `convert_to_channels_last`.
+    """
+    return _rewrite(model, {"Conv": _gather_blocks_and_fold_scale})
 
 
-def channels_last(model: onnx.ModelProto, scaled: bool = True) -> onnx.ModelProto:
-    """The same function; what has a free size or another form stays as it is.
+def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) -> onnx.ModelProto:
+    """Return a graph of the same function that stays channels-last.
+
+    Parts of dynamic size or of another form are not changed.
 
     Args:
-        model: as exported, FP32.
-        scaled: the photograph's scale goes into the first convolution; else it stays in front of it, as INT8 wants it.
+        model: FP32 model as exported; not changed.
+        fold_scale: fold the photograph's scale into the first convolution. INT8 needs it in front
+            of the convolution instead.
     """
-    return _changed(model, {"Conv": _gather_scaled if scaled else _gather, "DepthToSpace": _spread})
+    gather = _gather_blocks_and_fold_scale if fold_scale else _gather_blocks
+    return _rewrite(model, {"Conv": gather, "DepthToSpace": _replace_depth_to_space})
 
 
-def _changed(model: onnx.ModelProto, changes: Mapping[str, Change]) -> onnx.ModelProto:
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    graph = _Graph.of(changed)
-    for node in list(changed.graph.node):
-        if node.op_type in changes:
-            changes[node.op_type](graph, node)
-    drop_unread(graph.proto)
-    del changed.graph.value_info[:]  # shapes of what is gone
-    return changed
+def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.ModelProto:
+    rewritten = deepcopy(model)
+    graph = OnnxGraph(rewritten)
+    for node in list(graph.proto.node):
+        if node.op_type in rewrites:
+            rewrites[node.op_type](graph, node)
+    graph.remove_unread_weights()
+    del graph.proto.value_info[:]  # contains shapes of removed values
+    return rewritten
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """A graph, and who makes and reads what."""
-
-    proto: onnx.GraphProto
-    shapes: dict[str, tuple[int, ...]]
-    weights: dict[str, onnx.TensorProto]
-    makers: dict[str, onnx.NodeProto]
-    readers: Counter[str]
-
-    @classmethod
-    def of(cls, model: onnx.ModelProto) -> _Graph:
-        graph, known = model.graph, onnx.shape_inference.infer_shapes(model).graph
-        values = (*known.input, *known.value_info, *known.output)
-        return cls(
-            graph,
-            {
-                value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
-                for value in values
-            },
-            {weight.name: weight for weight in graph.initializer},
-            {name: node for node in graph.node for name in node.output},
-            Counter(name for node in graph.node for name in node.input)
-            + Counter(out.name for out in graph.output),
-        )
-
-    def own(self, names: Sequence[str]) -> bool:
-        """Whether these are weights that one node alone reads."""
-        return all(name in self.weights and self.readers[name] == 1 for name in names)
-
-    def chain(self, name: str, kinds: Sequence[str]) -> list[onnx.NodeProto]:
-        """The nodes that lead to a value, backwards, if they are of these kinds and nobody reads what is between."""
-        found: list[onnx.NodeProto] = []
-        for kind in kinds:
-            node = self.makers.get(name)
-            if node is None or node.op_type != kind or self.readers[name] != 1:
-                return []
-            found.append(node)
-            name = node.input[0]
-        return found
-
-    def change(self, name: str, values: npt.NDArray[np.float32]) -> None:
-        """Give a weight other values."""
-        self.weights[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), name))
-
-    def move(self, before: onnx.NodeProto, source: str, target: str, steps: Sequence[Step]) -> None:
-        """Insert nodes that lead from one value to another."""
-        at = next(index for index, node in enumerate(self.proto.node) if node is before)
-        for number, (kind, numbers) in enumerate(steps):
-            name = f"{target}.{number}"
-            result = target if number == len(steps) - 1 else name
-            if kind == "Transpose":
-                node = helper.make_node(kind, [source], [result], name, perm=numbers)
-            else:
-                self.proto.initializer.append(
-                    numpy_helper.from_array(np.array(numbers, np.int64), f"{name}.shape")
-                )
-                node = helper.make_node(kind, [source, f"{name}.shape"], [result], name)
-            self.proto.node.insert(at + number, node)
-            source = result
-
-
-def _spread(graph: _Graph, node: onnx.NodeProto) -> None:
-    """DepthToSpace behind a convolution, whose channels are put in the order of the block's pixels."""
+def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
+    """Replace DepthToSpace behind a convolution by copies of whole channel vectors."""
     shape = graph.shapes.get(node.input[0], ())
-    chain = graph.chain(node.input[0], ["Conv"])
-    if len(shape) != 4 or not all(shape) or not chain or not graph.own(chain[0].input[1:]):
+    chain = graph.match_chain(node.input[0], ["Conv"])
+    if len(shape) != 4 or not all(shape) or not chain:
         return
-    block, mode = _block(node)
+    weights = chain[0].input[1:]
+    if not graph.are_private_weights(weights):
+        return
     n, depth, h, w = shape
+    block = read_attribute(node, "blocksize", 1)
     channels = depth // block**2
-    if (
-        mode == b"CRD"
-    ):  # channel by channel the block's pixels; wanted is pixel by pixel all channels
+    if read_attribute(node, "mode", b"DCR") == b"CRD":
+        # CRD: all pixels of a block, channel by channel. Required: all channels, pixel by pixel.
         order = np.arange(depth).reshape(channels, block**2).T.ravel()
-        for name in chain[0].input[1:]:
-            graph.change(name, numpy_helper.to_array(graph.weights[name])[order])
+        for name in weights:
+            graph.write_weight(name, graph.read_weight(name)[order])
     split: Step = ("Reshape", (n, h, w, block, block * channels))
     joined: Step = ("Reshape", (n, h * block, w * block, channels))
-    graph.move(node, node.input[0], node.output[0], (TO_LAST, split, SWAP, joined, TO_FIRST))
-    graph.proto.node.remove(node)
+    steps = (TO_LAST, split, SWAP, joined, TO_FIRST)
+    _insert_steps(graph, node, (node.input[0], node.output[0]), steps)
+    graph.remove_nodes(node)
 
 
-def _block(node: onnx.NodeProto) -> tuple[int, bytes]:
-    """Side of a DepthToSpace's block, and its mode."""
-    said = {attribute.name: attribute for attribute in node.attribute}
-    return int(said["blocksize"].i), bytes(said["mode"].s) if "mode" in said else b"DCR"
+def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> None:
+    """Gather the photograph's blocks as uint8; fold its scale into the first convolution."""
+    scaling = _gather_blocks(graph, node)
+    if scaling is not None:
+        kernel = graph.read_weight(node.input[1])
+        graph.write_weight(node.input[1], kernel * graph.read_weight(scaling.input[1]))
+        node.input[0] = scaling.input[0]
+        graph.remove_nodes(scaling)
 
 
-def _gather_scaled(graph: _Graph, node: onnx.NodeProto) -> None:
-    """The photograph's blocks become channels while they are bytes; its scale goes into the first convolution."""
-    if mul := _gather(graph, node):
-        kernel, scale = (
-            numpy_helper.to_array(graph.weights[name]) for name in (node.input[1], mul.input[1])
-        )
-        graph.change(node.input[1], kernel * scale)
-        node.input[0] = mul.input[0]
-        graph.proto.node.remove(mul)
+def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
+    """Gather the photograph's blocks as uint8 in front of the first convolution.
 
-
-def _gather(graph: _Graph, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """The photograph's blocks become channels while they are bytes; gives what scales them then."""
-    chain = graph.chain(node.input[0], STEM)
-    if not chain or not graph.own((node.input[1], chain[3].input[1])):
+    Returns:
+        The node that scales the blocks; None if the graph has another form and stays as it is.
+    """
+    chain = graph.match_chain(node.input[0], STEM)
+    if not chain or not graph.are_private_weights((node.input[1], chain[3].input[1])):
         return None
-    outer, transpose, inner, mul, cast, first = chain
-    photo, blocks = first.input[0], graph.shapes.get(transpose.input[0], ())
-    known = len(blocks) == 6 and all(blocks) and photo not in graph.makers
-    if not known or _perm(transpose) != UNSHUFFLE or _perm(first) != TO_FIRST[1]:
+    outer, transpose, inner, scaling, cast, first = chain
+    photo = first.input[0]
+    blocks = graph.shapes.get(transpose.input[0], ())
+    if len(blocks) != 6 or not all(blocks) or photo in graph.producers:
+        return None
+    unshuffle: tuple[int, ...] = tuple(read_attribute(transpose, "perm", ()))
+    if unshuffle != UNSHUFFLE or tuple(read_attribute(first, "perm", ())) != TO_FIRST[1]:
         return None
     n, channels, h, block, w, _ = blocks
-    kernel, scale = (
-        numpy_helper.to_array(graph.weights[name]) for name in (node.input[1], mul.input[1])
-    )
+    kernel = graph.read_weight(node.input[1])
     by_channel = kernel.reshape(len(kernel), channels, block**2, *kernel.shape[2:])
-    graph.change(node.input[1], by_channel.swapaxes(1, 2).reshape(kernel.shape))
-    graph.change(
-        mul.input[1], np.tile(np.broadcast_to(scale, (1, channels, 1, 1)), (1, block**2, 1, 1))
-    )
+    graph.write_weight(node.input[1], by_channel.swapaxes(1, 2).reshape(kernel.shape))
+    scale = np.broadcast_to(graph.read_weight(scaling.input[1]), (1, channels, 1, 1))
+    graph.write_weight(scaling.input[1], np.tile(scale, (1, block**2, 1, 1)))
     rows: Step = ("Reshape", (n, h, block, w, block * channels))
     blocks_last: Step = ("Reshape", (n, h, w, block**2 * channels))
-    graph.move(cast, photo, cast.input[0], (rows, SWAP, blocks_last, TO_FIRST))
-    node.input[0] = mul.output[0]
-    for unused in (first, inner, transpose, outer):
-        graph.proto.node.remove(unused)
-    return mul
+    _insert_steps(graph, cast, (photo, cast.input[0]), (rows, SWAP, blocks_last, TO_FIRST))
+    node.input[0] = scaling.output[0]
+    graph.remove_nodes(first, inner, transpose, outer)
+    return scaling
 
 
-def _perm(node: onnx.NodeProto) -> tuple[int, ...]:
-    return next(
-        (tuple(attribute.ints) for attribute in node.attribute if attribute.name == "perm"), ()
-    )
+def _insert_steps(
+    graph: OnnxGraph, before: onnx.NodeProto, ends: tuple[str, str], steps: Sequence[Step]
+) -> None:
+    """Insert nodes that compute the value `ends[1]` from the value `ends[0]`."""
+    source, target = ends
+    nodes = graph.proto.node
+    position = next(index for index, node in enumerate(nodes) if node is before)
+    for number, (op_type, numbers) in enumerate(steps):
+        name = f"{target}.{number}"
+        result = target if number == len(steps) - 1 else name
+        if op_type == "Transpose":
+            node = helper.make_node(op_type, [source], [result], name, perm=numbers)
+        else:
+            shape = numpy_helper.from_array(np.array(numbers, np.int64), f"{name}.shape")
+            graph.proto.initializer.append(shape)
+            node = helper.make_node(op_type, [source, shape.name], [result], name)
+        nodes.insert(position + number, node)
+        source = result

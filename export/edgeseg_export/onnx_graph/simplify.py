@@ -1,4 +1,7 @@
-"""onnxsim, in a process of its own: it is native code, and its crash must not take the conversion down."""
+"""Simplify a graph with onnxsim, in a subprocess.
+
+onnxsim is native code: its crash must not end the conversion.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,40 @@ from pathlib import Path
 
 import onnx
 
-SECONDS = 300
+from edgeseg.errors import one_line
+
+TIMEOUT_S = 300
 
 
 def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
-    """The simplified graph and "", or the graph as it was and the reason why it could not be simplified."""
+    """Simplify a graph.
+
+    Returns:
+        The simplified model and "", or the given model and the reason why onnxsim failed.
+    """
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-        before, after = Path(folder) / "before.onnx", Path(folder) / "after.onnx"
+        before = Path(folder) / "before.onnx"
+        after = Path(folder) / "after.onnx"
         onnx.save(model, before)
-        command = [sys.executable, "-m", "onnxsim", str(before), str(after)]
         try:
-            # In a folder of its own: `-m` looks for modules in the current one first.
-            done = subprocess.run(
-                command,
+            # In a folder of its own: `-m` looks for modules in the current folder first.
+            process = subprocess.run(
+                [sys.executable, "-m", "onnxsim", str(before), str(after)],
                 cwd=folder,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=SECONDS,
+                timeout=TIMEOUT_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return model, f"onnxsim took longer than {SECONDS} s"
-        if done.returncode or not after.is_file():
-            last = (done.stderr.strip().splitlines() or [""])[-1][:200]
-            return model, f"onnxsim ended with {done.returncode}: {last}"
+            return model, f"onnxsim took longer than {TIMEOUT_S} s"
+        if process.returncode or not after.is_file():
+            last_line = process.stderr.strip().rpartition("\n")[2][:200]
+            return model, f"onnxsim exited with code {process.returncode}: {last_line}"
         try:
-            simpler = onnx.load(after)
-            onnx.checker.check_model(simpler, full_check=True)
+            simplified = onnx.load(after)
+            onnx.checker.check_model(simplified, full_check=True)
         except Exception as error:  # protobuf's and onnx's errors share no base class
-            return model, f"onnxsim wrote an unreadable file: {' '.join(str(error).split())[:200]}"
-        return simpler, ""
+            return model, f"onnxsim wrote an unreadable file: {one_line(error, 200)}"
+        return simplified, ""

@@ -1,14 +1,14 @@
-"""Which values flow through a network: the ranges that INT8 divides into 256 steps."""
+"""Compute the value ranges of a network's tensors that INT8 divides into 256 steps."""
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,14 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorData, TensorsData, create_calibrator
 
-from edgeseg.datasets import DataSet, Pair, open_data
+from edgeseg.datasets import DataSet, Pair, Split, open_data
 from edgeseg.imaging.arrays import Mask
 from edgeseg.preprocessing.config import PreprocessingConfig
-from edgeseg.preprocessing.prepare import Prepared, resize_mask_to_input
-from edgeseg_export.precision.qdq_cleanup import photograph_range
-from edgeseg_export.verify.parity import prepare_pair
+from edgeseg.preprocessing.prepare import prepare, resize_mask_to_input
+from edgeseg_export.precision.qdq_cleanup import find_input_maximum
 
 Method: TypeAlias = Literal["min-max", "entropy", "percentile"]
+NetworkInput: TypeAlias = npt.NDArray[np.uint8]  # (1, size, size, 3) RGB
 
 METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "min-max": (CalibrationMethod.MinMax, {}),
@@ -31,111 +31,95 @@ METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "percentile": (CalibrationMethod.Percentile, {"symmetric": False, "percentile": 99.999}),
 }
 
-QUANTISED = (
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu", "MaxPool", "AveragePool", "Concat",
-    "Resize", "Reshape", "Transpose", "DepthToSpace", "SpaceToDepth",
-)  # fmt: skip
-"""Operators whose values become 8-bit; with what only moves values among them, nothing leaves INT8 on the way."""
+# Operators whose values become INT8. Operators that only move values are among them, so that no
+# value leaves INT8 on its way.
+QUANTIZED_OPERATORS = (
+    *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu"),
+    *("MaxPool", "AveragePool", "Concat", "Resize", "Reshape", "Transpose"),
+    *("DepthToSpace", "SpaceToDepth"),
+)
 
-DRAWN = "synthetic:6"
-FOR_RANGES, FOR_CHOICES = 12, 8
-"""Photographs at most: ranges settle early, and every layer is tried on all of the second kind."""
+# Photographs without `--calibrate`.
+DEFAULT_DATA = "synthetic:6"
 
 
 @dataclass(frozen=True, eq=False)
-class CalibrationCheck:
-    """A validation photograph as the network sees it, and its vessels (size, size) uint8 {0, 255}."""
+class CalibrationPhoto:
+    """A photograph at the working size.
 
-    prepared: Prepared
+    Attributes:
+        tensor: (1, size, size, 3) uint8 RGB, network input.
+        inside: (size, size) uint8 {0, 255}, field of view.
+        truth: (size, size) uint8 {0, 255}, manual vessel mask.
+    """
+
+    tensor: NetworkInput
+    inside: Mask
     truth: Mask
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Photographs to calibrate on: `fed` for the ranges, `judged` to choose by.
+def load_photos(
+    specs: Sequence[str], split: Split, limit: int, config: PreprocessingConfig
+) -> list[CalibrationPhoto]:
+    """Load and prepare photographs, equally many of each data set.
 
-    Attributes:
-        fed: of the training split.
-        judged: of the validation split.
-        where: in words.
-    """
-
-    fed: tuple[Prepared, ...]
-    judged: tuple[CalibrationCheck, ...]
-    where: str
-
-
-def open_calibration(specs: Sequence[str], how: PreprocessingConfig) -> Calibration:
-    """Training and validation photographs of some data sets, drawn ones where none is given.
+    Args:
+        specs: data sets as `NAME:DIR`; synthetic photographs if empty.
+        split: part of the data sets.
+        limit: largest number of photographs.
+        config: preprocessing at the working size.
 
     Raises:
-        SurroundingsError: a data set has no such split.
-        PhotographError: a photograph cannot be read.
+        SystemSetupError: a data set does not have this split.
+        PhotoError: a photograph cannot be read.
     """
-    fed = _spread([open_data(spec, "train") for spec in specs or (DRAWN,)], FOR_RANGES)
-    judged = _spread([open_data(spec, "validation") for spec in specs or (DRAWN,)], FOR_CHOICES)
-    return Calibration(
-        tuple(prepare_pair(pair, how).prepared for pair in fed),
-        tuple(_judged(pair, how) for pair in judged),
-        ", ".join(spec.partition(":")[0] for spec in specs) or "drawn photographs",
-    )
+    photos = []
+    for pair in select_evenly([open_data(spec, split) for spec in specs or [DEFAULT_DATA]], limit):
+        loaded = pair.load()
+        prepared = prepare(loaded.photo, config, pair.name)
+        truth = resize_mask_to_input(loaded.truth, prepared.placement)
+        photos.append(CalibrationPhoto(prepared.tensor, prepared.inside, truth))
+    return photos
 
 
-def _spread(data_sets: Sequence[DataSet], most: int) -> list[Pair]:
-    """Equally many of each data set, evenly spread over it: neighbours often are one patient's."""
-    share = max(1, most // len(data_sets))
-    return [
-        data_set.pairs[int(k)]
-        for data_set in data_sets
-        for k in np.linspace(0, len(data_set.pairs) - 1, min(share, len(data_set.pairs)))
-    ]
+def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
+    """Select pairs at even distances: neighbours often are photographs of one patient."""
+    share = max(1, limit // len(data_sets))
+    pairs: list[Pair] = []
+    for data_set in data_sets:
+        last = len(data_set.pairs) - 1
+        pairs += [data_set.pairs[int(k)] for k in np.linspace(0, last, min(share, last + 1))]
+    return pairs
 
 
-def _judged(pair: Pair, how: PreprocessingConfig) -> CalibrationCheck:
-    seen = prepare_pair(pair, how)
-    return CalibrationCheck(
-        seen.prepared, resize_mask_to_input(seen.loaded.truth, seen.prepared.placement)
-    )
+def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
+    """Compute the range of each tensor of a graph by one method.
 
-
-class _Calibrator(Protocol):
-    """What is used of ONNX Runtime's calibrators."""
-
-    def collect_data(self, data_reader: CalibrationDataReader) -> None: ...
-
-    def compute_data(self) -> TensorsData: ...
-
-
-def ranges(graph: Path, photographs: Sequence[Prepared], method: Method) -> TensorsData:
-    """Each tensor's range by one method.
-
-    Fed photograph by photograph: given all at once, ONNX Runtime's calibrators keep every intermediate result of all.
+    Photographs are passed one by one: ONNX Runtime's calibrators keep every intermediate result of
+    all photographs that they get at once.
     """
-    kind, options = METHODS[method]
-    make = cast("Callable[..., _Calibrator]", create_calibrator)
+    calibrate_method, extra_options = METHODS[method]
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch, redirect_stdout(io.StringIO()):
-        augmented = str(Path(scratch) / "augmented.onnx")
-        calibrator = make(
+        calibrator = create_calibrator(
             graph,
-            QUANTISED,
-            augmented_model_path=augmented,
-            calibrate_method=kind,
-            extra_options=options,
+            QUANTIZED_OPERATORS,
+            augmented_model_path=str(Path(scratch) / "augmented.onnx"),
+            calibrate_method=calibrate_method,
+            extra_options=extra_options,
         )
-        for photograph in photographs:
-            calibrator.collect_data(_One(photograph.tensor))
-        found = calibrator.compute_data()
-    if known := photograph_range(onnx.load(graph)):
-        found[known[0]] = TensorData(lowest=np.float32(0), highest=np.float32(known[1]))
-    return found
+        for tensor in tensors:
+            calibrator.collect_data(_SinglePhotoReader(tensor))
+        ranges: TensorsData = calibrator.compute_data()
+    for name, highest in find_input_maximum(onnx.load(graph)).items():
+        ranges[name] = TensorData(lowest=np.float32(0), highest=np.float32(highest))
+    return ranges
 
 
-class _One(CalibrationDataReader):  # type: ignore[misc]  # published without types
-    """A single photograph."""
+class _SinglePhotoReader(CalibrationDataReader):  # type: ignore[misc]  # published without types
+    """Calibration data of a single photograph."""
 
-    def __init__(self, photo: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, photo: NetworkInput) -> None:
         self._waiting = [{"photo": photo}]
 
-    def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
-        """The photograph, then None."""
+    def get_next(self) -> dict[str, NetworkInput] | None:
         return self._waiting.pop() if self._waiting else None

@@ -1,8 +1,8 @@
-"""Proofs that an ONNX file is the network, and what each precision may cost."""
+"""Checks of a model file against its network, with the limits of each precision."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,18 +19,18 @@ from edgeseg_export.verify.parity import ParityReport
 
 @dataclass(frozen=True)
 class ParityLimits:
-    """The largest values that pass; None where there is no limit.
+    """Largest values that pass; None for no limit.
 
     Attributes:
-        bytes: of the initializers, as a share of FP32's.
-        difference: of the probability, against the PyTorch network in FP32.
-        flipped: share of the field of view's pixels, in each photograph.
-        dice_drop: of a data set's mean Dice, against the PyTorch network in FP32.
+        bytes: size of the weights as a share of FP32's.
+        difference: largest difference of the probability from PyTorch in FP32.
+        mask_change: share of a photograph's field of view whose mask changed.
+        dice_drop: drop of a data set's mean Dice from PyTorch in FP32.
     """
 
     bytes: float | None
     difference: float | None
-    flipped: float | None
+    mask_change: float | None
     dice_drop: float
 
 
@@ -43,86 +43,83 @@ LIMITS: dict[Precision, ParityLimits] = {
 
 
 def check_graph(file: Path) -> Check:
-    """`onnx.checker` in full, shapes and types inferred."""
+    """Check a file with `onnx.checker`, including shape and type inference."""
     try:
         onnx.checker.check_model(str(file), full_check=True)
-    except Exception as error:  # whatever it raises is a failed check
+    except Exception as error:  # whatever the checker raises
         return Check("graph", None, None, one_line(error, 200), False)
-    return Check("graph", None, None, "onnx.checker, in full", True)
+    return Check("graph", None, None, "onnx.checker, full check", True)
 
 
 def check_card(file: Path, card: ModelCard) -> Check:
-    """The file says of itself what it should, to the reader that a device uses."""
+    """Check that the device's reader reads the expected metadata from a file."""
     try:
         read = read_card(file)
     except EdgesegError as error:
         return Check("card", None, None, str(error), False)
-    return Check("card", None, None, "read back from the file", read == card)
+    return Check("card", None, None, "metadata read back from the file", read == card)
 
 
-def initializer_bytes(model: onnx.ModelProto) -> int:
-    """What the weights take; a small network's file is mostly graph and metadata."""
-    return sum(_bytes(tensor) for tensor in model.graph.initializer)
+def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
+    """Compare the size of the weights with FP32's."""
+    share = weight_bytes / max(1, fp32_bytes)
+    note = f"{weight_bytes:,} of FP32's {fp32_bytes:,} bytes of weights"
+    return Check.at_most("bytes", share, LIMITS[precision].bytes, note)
 
 
-def _bytes(tensor: onnx.TensorProto) -> int:
-    kind = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
-    return int(np.prod(tensor.dims, dtype=np.int64)) * kind.itemsize
-
-
-def check_bytes(precision: Precision, own: int, of_fp32: int) -> Check:
-    """Initializers against FP32's."""
-    share = own / max(1, of_fp32)
-    return Check.at_most(
-        "bytes", share, LIMITS[precision].bytes, f"{own:,} of FP32's {of_fp32:,} bytes of weights"
-    )
-
-
-def check_measured(precision: Precision, measured: ParityReport) -> Iterator[Check]:
-    """Finite, close, and the same mask."""
-    count, limits = len(measured.differences), LIMITS[precision]
-    largest = max(measured.differences)
-    yield Check(
-        "finite",
-        None,
-        None,
-        f"no NaN or infinity on {count} photographs",
-        bool(np.isfinite(largest)),
-    )
-    yield Check.at_most(
-        "difference",
-        largest,
-        limits.difference,
-        f"largest of the probability, {count} photographs, against PyTorch",
-    )
-    note = (
-        f"share of the field of view's pixels, worst of {count} photographs ({measured.worst.name})"
-    )
-    yield Check.at_most("flipped", max(measured.flipped), limits.flipped, note)
+def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
+    """Check that the probability is finite and close to PyTorch's, and the masks equal enough."""
+    limits = LIMITS[precision]
+    largest = max(parity.differences)
+    photographs = f"{len(parity.differences)} photographs"
+    finite = bool(np.isfinite(largest))
+    difference_note = f"largest difference of the probability from PyTorch, {photographs}"
+    change_note = f"share of the field of view, worst of {photographs} ({parity.worst.name})"
+    return [
+        Check("finite", None, None, f"no NaN or infinity on {photographs}", finite),
+        Check.at_most("difference", largest, limits.difference, difference_note),
+        Check.at_most("flipped", max(parity.mask_changes), limits.mask_change, change_note),
+    ]
 
 
 def check_dice(
     precision: Precision,
     own: DataSetScores,
-    torch: DataSetScores,
-    largest_drop: float | None = None,
+    reference: DataSetScores,
+    max_drop: float | None = None,
 ) -> Check:
-    """A data set's mean Dice against the PyTorch network's."""
-    limit = LIMITS[precision].dice_drop if largest_drop is None else largest_drop
+    """Compare a data set's mean Dice with PyTorch's.
+
+    Args:
+        precision: precision of the file.
+        own: scores of the file.
+        reference: scores of PyTorch on the same photographs.
+        max_drop: largest drop that passes; None for the limit of the precision.
+    """
+    limit = LIMITS[precision].dice_drop if max_drop is None else max_drop
     assert own.mean is not None
-    assert torch.mean is not None
-    drops = [a.dice - b.dice for a, b in zip(torch.scored, own.scored, strict=True)]
-    note = f"{own.name} {own.split}: {own.mean.dice:.4f}, PyTorch {torch.mean.dice:.4f}; worst photograph {max(drops):.4f}"
-    return Check.at_most("Dice drop", torch.mean.dice - own.mean.dice, limit, note)
+    assert reference.mean is not None
+    pairs = zip(reference.scored, own.scored, strict=True)
+    worst = max(expected.dice - actual.dice for expected, actual in pairs)
+    drop = reference.mean.dice - own.mean.dice
+    note = (
+        f"{own.name} {own.split}: {own.mean.dice:.4f}, PyTorch {reference.mean.dice:.4f}; "
+        f"worst photograph {worst:.4f}"
+    )
+    return Check.at_most("Dice drop", drop, limit, note)
 
 
-def check_arithmetic(precision: Precision, features: Collection[str]) -> Iterator[Check]:
-    """What this CPU's figures do not say of a board."""
-    if precision == "fp16":
-        half = {"fphp", "asimdhp"} <= set(features)
-        said = (
-            "in half precision"
-            if half
-            else "in FP32 arithmetic, because this CPU has no half precision"
-        )
-        yield Check("arithmetic", None, None, f"computed {said}", True)
+def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
+    """Report in which arithmetic this CPU computed an FP16 file.
+
+    Args:
+        precision: precision of the file; any other than FP16 gives no check.
+        features: CPU features, as in /proc/cpuinfo.
+    """
+    if precision != "fp16":
+        return []
+    if {"fphp", "asimdhp"} <= set(features):
+        note = "computed in half precision"
+    else:
+        note = "computed in FP32: this CPU has no half precision"
+    return [Check("arithmetic", None, None, note, True)]

@@ -1,4 +1,4 @@
-"""Photographs as a camera of fewer pixels takes them, and their vessels as an observer marks them there."""
+"""Validation photographs reduced to the resolution of a low-resolution camera."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ import numpy as np
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 from edgeseg.imaging.arrays import Mask, Photo
 
-# Whoever marks a photograph of few pixels draws whole ones, where a vessel covers a quarter to two fifths of them:
-# coverage times a gain of 1.2 to 2.0 is half or more there.
-LEAST_GAIN, MOST_GAIN = 1.2, 2.0
-# A photograph of DRIVE's, the coarsest camera in use.
+MIN_VESSEL_GAIN = 1.2
+# Range of the factor on vessel coverage.
+# Observers mark whole pixels. In a photograph of few pixels they mark a pixel where the vessel
+# covers a quarter to two fifths of it: there, coverage times the gain is one half or more.
+MAX_VESSEL_GAIN = 2.0
+
+# Width of a DRIVE photograph, the coarsest camera in use.
 COARSE_WIDTH = 565
 
 
-def reduced(photo: Photo, truth: Mask, size: tuple[int, int], gain: float) -> tuple[Photo, Mask]:
-    """A photograph (H, W, 3) uint8 and its vessels (H, W) uint8 of 0 to 255, at `size` (width, height).
+def reduce_photo(
+    photo: Photo, truth: Mask, size: tuple[int, int], gain: float
+) -> tuple[Photo, Mask]:
+    """Reduce a photograph and its vessel mask.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        truth: (H, W) uint8, vessel coverage from 0 to 255.
+        size: new width and height in pixels.
+        gain: factor on the coverage.
 
     Returns:
-        The photograph, and coverage times `gain`, at most 255.
+        The photograph, and the coverage times `gain`, at most 255.
     """
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     coverage = cv2.resize(truth, size, interpolation=cv2.INTER_AREA)
@@ -31,43 +42,49 @@ def reduced(photo: Photo, truth: Mask, size: tuple[int, int], gain: float) -> tu
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """A pair as from a camera of `width` pixels; the pair itself where it has no more."""
+    """Pair of photograph and mask, reduced to a width; smaller photographs stay unchanged.
+
+    Attributes:
+        pair: original pair.
+        width: width in pixels.
+    """
 
     pair: Pair
     width: int = COARSE_WIDTH
 
     @property
     def name(self) -> str:
-        """That of the pair."""
+        """Name of the original pair."""
         return self.pair.name
 
     @property
     def split(self) -> Split | None:
-        """That of the pair."""
+        """Split of the original pair."""
         return self.pair.split
 
     def load(self) -> LoadedPair:
-        """Load the pair and reduce it."""
-        whole = self.pair.load()
-        height, width = whole.truth.shape
+        """Load the original pair and reduce it."""
+        original = self.pair.load()
+        height, width = original.truth.shape
         if width <= self.width:
-            return whole
+            return original
         size = (self.width, round(height * self.width / width))
-        photo, wider = reduced(whole.photo, whole.truth, size, (LEAST_GAIN + MOST_GAIN) / 2)
-        truth = cv2.threshold(wider, 127, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
-        fov = (
-            None
-            if whole.fov is None
-            else cv2.resize(whole.fov, size, interpolation=cv2.INTER_NEAREST)
-        )
-        return LoadedPair(photo, truth, None if fov is None else fov.astype(np.uint8, copy=False))
+        gain = (MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2
+        photo, coverage = reduce_photo(original.photo, original.truth, size, gain)
+        _, truth = cv2.threshold(coverage, 127, 255, cv2.THRESH_BINARY)
+        fov = original.fov
+        if fov is not None:
+            fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+        return LoadedPair(photo, truth.astype(np.uint8, copy=False), fov)
 
 
-def at_low_resolution(data_sets: Iterable[DataSet]) -> list[DataSet]:
-    """The same data sets as from a camera of `COARSE_WIDTH` pixels across, named `NAME at 565`."""
+def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:
+    """Return the data sets reduced to `COARSE_WIDTH` pixels, named `NAME at 565`."""
     return [
         replace(
-            data, name=f"{data.name} at {COARSE_WIDTH}", pairs=tuple(map(ReducedPair, data.pairs))
+            data_set,
+            name=f"{data_set.name} at {COARSE_WIDTH}",
+            pairs=tuple(map(ReducedPair, data_set.pairs)),
         )
-        for data in data_sets
+        for data_set in data_sets
     ]

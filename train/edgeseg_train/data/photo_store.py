@@ -1,10 +1,14 @@
-"""Photographs in memory at the sizes that training needs, in one tensor, so that many crops are read at once."""
+"""Photographs in memory at the working sizes that training needs.
+
+All pixels are in one tensor, so that a whole batch of crops is read at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 
 import numpy as np
 import torch
@@ -15,22 +19,22 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
-from edgeseg_train.training.compute import photograph_threads
+from edgeseg_train.training.distributed import count_photo_threads
 
+# Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
 PIXEL_BYTES = 4
-"""Of a stored pixel, read as one number: red, green, blue, truth. The field of view is stored apart."""
 
-FREE_SHARE = 0.5
-"""Photographs may take so much of a GPU's free memory; beyond it they stay with the CPU, and so do crops."""
+# Share of a GPU's free memory that photographs may use; larger sets stay in the host's memory.
+GPU_MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A photograph at a working size.
+    """Photograph at a working size.
 
     Attributes:
         photo: (size, size, 3) uint8 RGB.
-        truth: (size, size) uint8, vessels: the share of a pixel's area that is vessel (255 for all of it), or {0, 255}.
+        truth: (size, size) uint8, vessel share of each pixel from 0 to 255, or {0, 255}.
         inside: (size, size) uint8 {0, 255}, the field of view.
     """
 
@@ -38,10 +42,21 @@ class Example:
     truth: Mask
     inside: Mask
 
+    @property
+    def side(self) -> int:
+        """Side of the example in pixels."""
+        return len(self.truth)
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Crops on one device, float32: photo (N, 3, H, W), truth and inside (N, 1, H, W), all of 0 to 1."""
+    """Crops on one device, float32 from 0 to 1.
+
+    Attributes:
+        photo: (N, 3, H, W) RGB.
+        truth: (N, 1, H, W) vessels.
+        inside: (N, 1, H, W) field of view.
+    """
 
     photo: Tensor
     truth: Tensor
@@ -49,140 +64,156 @@ class Batch:
 
 
 class PhotoStore:
-    """Photographs, each at several working sizes; a pair (photograph, size) of numbers names an example.
+    """Photographs at several working sizes.
+
+    An example is identified by a pair of indices (photograph, size).
+
+    Args:
+        sides: sides of the examples in pixels, `sides[photograph][size]`.
 
     Attributes:
-        sides: of the examples in pixels, `sides[photograph][size]`.
-        device: where crops of them are made.
+        sides: as given.
     """
 
     def __init__(self, sides: Sequence[Sequence[int]]) -> None:
-        self.sides = tuple(tuple(own) for own in sides)
-        areas = [[side * side for side in own] for own in self.sides]
-        ends = np.cumsum([area for own in areas for area in own])
-        starts = iter(ends - [area for own in areas for area in own])
-        self._starts = [[int(next(starts)) for _ in own] for own in areas]
-        pixels = int(ends[-1]) if len(ends) else 0
-        self._pixels, self._inside = (
-            np.zeros((pixels, PIXEL_BYTES), np.uint8),
-            np.zeros(pixels, np.uint8),
-        )
-        self._read = (
-            torch.from_numpy(self._pixels).view(torch.int32)[:, 0],
-            torch.from_numpy(self._inside),
-        )
+        self.sides = tuple(tuple(photograph_sides) for photograph_sides in sides)
+        areas = (side * side for photograph_sides in self.sides for side in photograph_sides)
+        starts = accumulate(areas, initial=0)
+        self._starts = [list(islice(starts, len(photograph_sides))) for photograph_sides in sides]
+        pixels = next(starts)
+        self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
+        self._inside = np.zeros(pixels, np.uint8)
+        # What `read` reads: views of the arrays above, or copies on the GPU.
+        self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
+        self._inside_tensor = torch.from_numpy(self._inside)
 
     @staticmethod
-    def of(examples: Sequence[Sequence[Example]]) -> PhotoStore:
-        """Those of `examples[photograph][size]`."""
-        photographs = PhotoStore([[len(example.truth) for example in own] for own in examples])
-        for number, own in enumerate(examples):
-            photographs.put(number, own)
+    def from_examples(examples: Sequence[Sequence[Example]]) -> PhotoStore:
+        """Create a store that contains `examples[photograph][size]`."""
+        sides = []
+        for own_examples in examples:
+            sides.append([example.side for example in own_examples])
+        photographs = PhotoStore(sides)
+        for index, own_examples in enumerate(examples):
+            photographs.write(index, own_examples)
         return photographs
 
-    def put(self, number: int, examples: Sequence[Example]) -> None:
-        """Fill in one photograph at every size."""
-        for start, side, example in zip(
-            self._starts[number], self.sides[number], examples, strict=True
-        ):
-            own = slice(start, start + side * side)
-            place = self._pixels[own].reshape(side, side, PIXEL_BYTES)
-            place[..., :3], place[..., 3] = example.photo, example.truth
+    def write(self, photograph: int, examples: Sequence[Example]) -> None:
+        """Store one photograph at every size."""
+        for start, example in zip(self._starts[photograph], examples, strict=True):
+            own = slice(start, start + example.side**2)
+            pixels = self._pixels[own].reshape(example.side, example.side, PIXEL_BYTES)
+            pixels[..., :3] = example.photo
+            pixels[..., 3] = example.truth
             self._inside[own] = example.inside.ravel()
 
     def move_to(self, device: torch.device) -> None:
-        """Read from this device from now on, unless they would fill it; after that no photograph can be put."""
-        wanted = self._pixels.nbytes + self._inside.nbytes
-        if device.type == "cuda" and fits(wanted, torch.cuda.mem_get_info(device)[0]):
-            pixels, inside = self._read
-            self._read = pixels.to(device), inside.to(device)
-            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # the host's copy is free to go
+        """Move the pixels to a GPU if its memory allows; nothing can be written afterwards."""
+        if device.type != "cuda":
+            return
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        if fits_in_memory(self._pixels.nbytes + self._inside.nbytes, free_bytes):
+            self._pixel_tensor = self._pixel_tensor.to(device)
+            self._inside_tensor = self._inside_tensor.to(device)
+            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # free the copy in host memory
 
     @property
     def device(self) -> torch.device:
-        """Where `at` reads and answers."""
-        return self._read[0].device
+        """Device on which `read` returns crops."""
+        return self._pixel_tensor.device
 
     def __len__(self) -> int:
         return len(self.sides)
 
     def is_inside(self, photograph: int, size: int, x: int, y: int) -> bool:
-        """Whether a pixel of an example lies in the field of view."""
-        return bool(
-            self._inside[self._starts[photograph][size] + y * self.sides[photograph][size] + x]
-        )
+        """Return whether a pixel of an example is in the field of view."""
+        side = self.sides[photograph][size]
+        return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
-    def at(self, which: Sequence[tuple[int, int]], places: Tensor) -> Batch:
-        """Examples read at any places, photograph and truth linear.
+    def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
+        """Read examples at any positions; photograph and truth by linear interpolation.
 
-        Beyond an example's edges `inside` is 0, and photograph and truth are the edge's.
+        Beyond the edges of an example `inside` is 0, and photograph and truth are those of the
+        edge.
 
         Args:
-            which: N times (photograph, size).
-            places: (N, H, W, 2) float32, x and y in pixels of the example.
+            examples: N pairs of indices (photograph, size).
+            positions: (N, H, W, 2) float32, x and y in pixels of the example.
         """
-        start, side = (
-            torch.tensor([of[p][s] for p, s in which]).to(self.device, non_blocking=True)[
-                :, None, None
-            ]
-            for of in (self._starts, self.sides)
-        )
-        pixels, inside = self._read
-        x, y = (axis.clamp(min=0).minimum(side - 1) for axis in places.unbind(-1))
+        start = self._stack_values(self._starts, examples)
+        side = self._stack_values(self.sides, examples)
+        x, y = (axis.clamp(min=0).minimum(side - 1) for axis in positions.unbind(-1))
         left, top = (axis.floor().minimum(side - 2) for axis in (x, y))
         first = start + top.long() * side + left.long()
         upper, lower = (
-            torch.lerp(_unpacked(pixels, row), _unpacked(pixels, row + 1), (x - left)[:, None])
-            for row in (first, first + side)
+            self._interpolate_row(index, (x - left)[:, None]) for index in (first, first + side)
         )
-        photo, truth = torch.split(
-            torch.lerp(upper, lower, (y - top)[:, None]) / 255, [3, 1], dim=1
-        )
+        pixels = torch.lerp(upper, lower, (y - top)[:, None]) / 255
+        photo, truth = torch.split(pixels, [3, 1], dim=1)
         nearest = start + y.round().long() * side + x.round().long()
-        there = ((places - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
-        seen = (inside[nearest] > 127) & there
-        return Batch(photo, truth, seen[:, None].float())
+        in_example = ((positions - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
+        inside = (self._inside_tensor[nearest] > 127) & in_example
+        return Batch(photo, truth, inside[:, None].float())
+
+    def _stack_values(
+        self, values: Sequence[Sequence[int]], examples: Sequence[tuple[int, int]]
+    ) -> Tensor:
+        """Return the value of each example, (N, 1, 1)."""
+        selected = torch.tensor([values[photograph][size] for photograph, size in examples])
+        return selected.to(self.device, non_blocking=True)[:, None, None]
+
+    def _interpolate_row(self, index: Tensor, weight: Tensor) -> Tensor:
+        """Interpolate between the pixels at `index` (N, H, W) and their right neighbours."""
+        left, right = (_read_pixels(self._pixel_tensor, start) for start in (index, index + 1))
+        return torch.lerp(left, right, weight)
 
 
-def fits(wanted: int, free: int) -> bool:
-    """Whether so many bytes leave a GPU with `free` bytes enough to learn with."""
-    return wanted < FREE_SHARE * free
+def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
+    """Return whether photographs leave a GPU enough memory for training."""
+    return required_bytes < GPU_MEMORY_SHARE * free_bytes
 
 
-def _unpacked(pixels: Tensor, index: Tensor) -> Tensor:
-    """Pixels (total,) int32 at (N, H, W) -> (N, 4, H, W) float32."""
-    found = (
-        pixels.index_select(0, index.flatten()).view(torch.uint8).view(*index.shape, PIXEL_BYTES)
-    )
-    return found.movedim(-1, 1).to(torch.float32, memory_format=torch.contiguous_format)
+def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
+    """Read packed pixels (total,) int32 at (N, H, W) and return (N, 4, H, W) float32."""
+    packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
+    channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
+    return channels.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def load_photographs(
-    pairs: Sequence[Pair], how: PreprocessingConfig, sizes: Sequence[int]
+    pairs: Sequence[Pair], config: PreprocessingConfig, sizes: Sequence[int]
 ) -> PhotoStore:
-    """Every pair at every size, through the one preprocessing. 5 bytes a pixel, photograph and size."""
+    """Load and preprocess every pair at every size; 5 bytes per pixel.
+
+    Args:
+        pairs: photographs with masks.
+        config: preprocessing; its `size` is not used.
+        sizes: working sizes in pixels.
+    """
     photographs = PhotoStore([sizes] * len(pairs))
-    with ThreadPoolExecutor(photograph_threads()) as pool:
-        filled = pool.map(
-            lambda item: photographs.put(item[0], _at_sizes(item[1], how, sizes)), enumerate(pairs)
-        )
-        list(filled)  # raises what a thread raised
+
+    def load(index: int) -> None:
+        photographs.write(index, _load_at_sizes(pairs[index], config, sizes))
+
+    with ThreadPoolExecutor(count_photo_threads()) as pool:
+        list(pool.map(load, range(len(pairs))))  # raises the error of a thread
     return photographs
 
 
-def load_example(pair: Pair, how: PreprocessingConfig, size: int) -> Example:
-    """One pair at one working size."""
-    return _at_sizes(pair, how, (size,))[0]
+def load_example(pair: Pair, config: PreprocessingConfig, size: int) -> Example:
+    """Load and preprocess one pair at one working size."""
+    return _load_at_sizes(pair, config, (size,))[0]
 
 
-def _at_sizes(pair: Pair, how: PreprocessingConfig, sizes: Sequence[int]) -> tuple[Example, ...]:
+def _load_at_sizes(
+    pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
+) -> tuple[Example, ...]:
     loaded = pair.load()
-    fov = largest_field(detect_fields(loaded.photo, how, pair.name))
-    return tuple(_example(loaded, fov, replace(how, size=size)) for size in sizes)
+    fov = largest_field(detect_fields(loaded.photo, config, pair.name))
+    return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)
 
 
-def _example(loaded: LoadedPair, fov: FieldOfView, how: PreprocessingConfig) -> Example:
-    ready = prepare(loaded.photo, how, fov=fov)
-    return Example(
-        ready.tensor[0], resize_coverage_to_input(loaded.truth, ready.placement), ready.inside
-    )
+def _make_example(loaded: LoadedPair, fov: FieldOfView, config: PreprocessingConfig) -> Example:
+    prepared = prepare(loaded.photo, config, fov=fov)
+    truth = resize_coverage_to_input(loaded.truth, prepared.placement)
+    return Example(prepared.tensor[0], truth, prepared.inside)

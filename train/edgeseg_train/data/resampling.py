@@ -1,4 +1,7 @@
-"""Squares of a batch reduced each to a size of its own, and enlarged again; OpenCV does one at a time."""
+"""Resizing of square images in a batch, each to its own size.
+
+OpenCV resizes one image at a time.
+"""
 
 from __future__ import annotations
 
@@ -9,39 +12,64 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 
-def area_averaged(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
-    """Squares (N, C, side, side) averaged over areas to (N, C, M, M), M being the largest of `sides`.
+def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
+    """Shrink each image by area averaging, as OpenCV's INTER_AREA does.
 
-    Each fills the top left `sides[n]` pixels; what is beyond them means nothing.
+    Args:
+        images: (N, C, side, side).
+        sides: (N,) new side of each image in pixels.
+
+    Returns:
+        (N, C, M, M), where M is the largest of `sides`. Image n fills the top left
+        `sides[n]` x `sides[n]` pixels; the other pixels are undefined.
     """
-    whole = images.shape[-1]
-    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
-    edges = (torch.arange(int(sides.max()) + 1, device=images.device) * (whole / own)).clamp(
-        max=whole
-    )
+    side = images.shape[-1]
+    new_sides = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    edges = torch.arange(int(sides.max()) + 1, device=images.device) * (side / new_sides)
+    edges = edges.clamp(max=side)
+    scale = (new_sides / side)[:, None, None]
     for _ in range(2):
-        sums = pad(images.cumsum(dim=-2), (0, 0, 1, 0))
-        images = (_between(sums, edges).diff(dim=-2) * (own / whole)[:, None, None]).mT
+        sums = _interpolate_rows(pad(images.cumsum(dim=-2), (0, 0, 1, 0)), edges)
+        images = (sums.diff(dim=-2) * scale).mT
     return images
 
 
-def stretched_back(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
-    """The way back from `area_averaged` to (N, C, side, side), linear."""
-    own = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
-    places = (torch.arange(side, device=images.device) + 0.5) * (own / side) - 0.5
+def enlarge_batch(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
+    """Enlarge the result of `shrink_batch` by linear interpolation.
+
+    Args:
+        images: (N, C, M, M), of which image n fills the top left `sides[n]` x `sides[n]` pixels.
+        sides: (N,) side of each image in pixels.
+        side: new side of all images in pixels.
+
+    Returns:
+        (N, C, side, side).
+    """
+    own_sides = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    rows = (torch.arange(side, device=images.device) + 0.5) * (own_sides / side) - 0.5
+    rows = rows.clamp(min=0).minimum(own_sides - 1)
     for _ in range(2):
-        images = _between(images, places.clamp(min=0).minimum(own - 1)).mT
+        images = _interpolate_rows(images, rows).mT
     return images
 
 
-def _between(images: Tensor, places: Tensor) -> Tensor:
-    """Linear interpolation between rows: (N, C, H, W) at rows (N, K) of 0 to H - 1 -> (N, C, K, W)."""
+def _interpolate_rows(images: Tensor, rows: Tensor) -> Tensor:
+    """Interpolate linearly between rows.
+
+    Args:
+        images: (N, C, H, W).
+        rows: (N, K) fractional row numbers from 0 to H - 1.
+
+    Returns:
+        (N, C, K, W).
+    """
     count, channels, height, width = images.shape
-    before = places.floor().clamp(max=height - 2)
-    first = torch.arange(count * channels, device=images.device).view(count, channels, 1) * height
-    index = (first + before.long()[:, None]).flatten()
-    rows = images.reshape(-1, width)
+    upper = rows.floor().clamp(max=height - 2)
+    image_start = torch.arange(count * channels, device=images.device) * height
+    index = (image_start.view(count, channels, 1) + upper.long()[:, None]).flatten()
+    flat = images.reshape(-1, width)
     low, high = (
-        rows.index_select(0, which).view(count, channels, -1, width) for which in (index, index + 1)
+        flat.index_select(0, rows_index).view(count, channels, -1, width)
+        for rows_index in (index, index + 1)
     )
-    return torch.lerp(low, high, (places - before)[:, None, :, None])
+    return torch.lerp(low, high, (rows - upper)[:, None, :, None])

@@ -1,1 +1,1 @@
-"""Network architectures and their cost."""
+"""Network architectures and their complexity."""

@@ -1,4 +1,4 @@
-"""What a network costs: parameters and multiply-accumulates."""
+"""Complexity of a network: parameters and multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trainable values."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_gmac(network: nn.Module, size: int) -> float:
-    """Multiply-accumulates of one `size` x `size` photograph, in thousand millions; convolutions and matrix products.
+    """Return the GMACs of convolutions and matrix products for one `size` x `size` image.
 
-    Counted on the `meta` device: shapes are followed, nothing is computed.
+    The network runs on the `meta` device, which only propagates shapes.
     """
-    ghost = _on_meta(network)
+    meta_network = copy.deepcopy(network).eval().to("meta")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        ghost(torch.zeros(1, 3, size, size, device="meta"))
-    return float(counter.get_total_flops()) / 2e9  # the counter takes a multiply-accumulate for two
-
-
-def _on_meta(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).eval().to("meta")
+        meta_network(torch.zeros(1, 3, size, size, device="meta"))
+    return float(counter.get_total_flops()) / 2e9  # a multiply-accumulate counts as two

@@ -1,9 +1,10 @@
-"""The family of residual U-Nets: one definition, members by name.
+"""Residual U-Nets: one definition for all architectures.
 
-`resunet-deeper` is the published system to the letter, module names included, so that its state dict loads.
-The compact members differ in three places that decide what a frame costs on a board: a space-to-depth stem
-instead of full-size convolutions, 1x1 convolution and depth-to-space instead of transposed convolutions
-(which stay FP32 in FP16 and INT8 graphs), and a head that predicts a block of pixels at once.
+`resunet-deeper` is the published network; its module names are kept, so that its state dict loads.
+The compact architectures differ in three places that determine the latency on a board: a
+space-to-depth stem replaces full-size convolutions; a 1x1 convolution with depth-to-space replaces
+transposed convolutions, which stay FP32 in FP16 and INT8 graphs; and the head predicts a block of
+pixels at once.
 """
 
 from __future__ import annotations
@@ -15,25 +16,30 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError
+from edgeseg.preprocessing.config import PreprocessingConfig
 
-LARGEST_COUNT, MOST_LEVELS, MOST_BLOCKS = 8192, 8, 8
+MAX_COUNT = 8192
+MAX_LEVELS = 8
+MAX_BLOCKS = 8
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A member of the family.
+    """Architecture of a residual U-Net.
 
     Attributes:
-        name: what users call it.
-        widths: channels of each encoder level.
-        bridge: channels between encoder and decoder.
-        blocks: residual blocks a level.
-        stem: side of the stem's space-to-depth block in pixels; 1 is the published 7x7 convolution at full size.
-        up: `transposed` 2x2 convolutions as published, or `shuffle`: 1x1 convolution and depth-to-space.
-        dropout: of whole channels after the bridge.
-        size: the working size that it was designed for.
-        skip: how the encoder's features join the decoder's: `concat` as published, or `add`, which spares a third of
-            the decoder's work.
+        name: name for `--arch`.
+        widths: number of channels of each encoder level.
+        bridge: number of channels between encoder and decoder.
+        blocks: number of residual blocks in each level.
+        stem: side of the stem's space-to-depth block in pixels; 1 is the published 7x7 convolution
+            at full size.
+        up: upsampling: `transposed` for published 2x2 transposed convolutions, `shuffle` for 1x1
+            convolutions with depth-to-space.
+        dropout: probability that a channel is dropped after the bridge.
+        size: default working size in pixels.
+        skip: combination of encoder and decoder features: `concat` as published, or `add`, which
+            saves a third of the decoder's work.
     """
 
     name: str
@@ -47,36 +53,37 @@ class Architecture:
     skip: Literal["concat", "add"] = "concat"
 
     def __post_init__(self) -> None:
-        # A checkpoint's record is untrusted: nothing here may ask for endless levels or memory.
+        # Checkpoints are untrusted: no value may require unlimited levels or memory.
         counts = (*self.widths, self.bridge, self.blocks, len(self.widths), self.size)
-        if not all(isinstance(count, int) and 1 <= count <= LARGEST_COUNT for count in counts):
+        if not all(isinstance(count, int) and 1 <= count <= MAX_COUNT for count in counts):
             raise ModelError(
-                f"architecture: widths, bridge, blocks and size must be 1 to {LARGEST_COUNT}, found {counts}"
+                f"architecture: widths, bridge, blocks and size must be integers from 1 to "
+                f"{MAX_COUNT}, not {counts}"
             )
-        if len(self.widths) > MOST_LEVELS or self.blocks > MOST_BLOCKS:
+        if len(self.widths) > MAX_LEVELS or self.blocks > MAX_BLOCKS:
             raise ModelError(
-                f"architecture: at most {MOST_LEVELS} levels of {MOST_BLOCKS} blocks each"
+                f"architecture: more than {MAX_LEVELS} levels or {MAX_BLOCKS} blocks per level"
             )
-        words = self.up in ("transposed", "shuffle") and self.skip in ("concat", "add")
-        if self.stem not in (1, 2, 4) or not words or not 0 <= self.dropout < 1:
-            raise ModelError(
-                f"architecture: stem {self.stem!r}, up {self.up!r}, skip {self.skip!r}, dropout {self.dropout!r} "
-                "make no sense"
-            )
+        if self.stem not in (1, 2, 4):
+            raise ModelError(f"architecture: invalid stem {self.stem!r}")
+        if self.up not in ("transposed", "shuffle") or self.skip not in ("concat", "add"):
+            raise ModelError(f"architecture: invalid up {self.up!r} or skip {self.skip!r}")
+        if not 0 <= self.dropout < 1:
+            raise ModelError(f"architecture: invalid dropout {self.dropout!r}")
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values for a checkpoint."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        """Return plain values for a checkpoint."""
+        return asdict(self) | {"widths": list(self.widths)}
 
     @property
     def multiple(self) -> int:
-        """A working size must be a multiple of this many pixels."""
+        """Number of pixels that a working size must be a multiple of."""
         return int(self.stem) << len(self.widths)
 
 
 ARCHITECTURES = {
-    member.name: member
-    for member in (
+    architecture.name: architecture
+    for architecture in (
         Architecture("tiny", (16, 32), 48, stem=4, size=512),
         Architecture("compact", (32, 64, 96), 128, stem=4, size=640),
         Architecture("lean", (32, 64, 96), 160, stem=4, size=704, skip="add"),
@@ -88,23 +95,28 @@ ARCHITECTURES = {
 
 
 def build_network(architecture: Architecture) -> ResUNet:
-    """The network with fresh weights."""
+    """Build a network with random weights."""
     return ResUNet(architecture)
 
 
 def architecture_by_name(name: str) -> Architecture:
-    """A member by name.
+    """Return an architecture by its name.
 
     Raises:
-        ModelError: there is none of that name.
+        ModelError: the name is unknown.
     """
     if name not in ARCHITECTURES:
-        raise ModelError(f"architecture '{name}' is unknown; there are {', '.join(ARCHITECTURES)}")
+        raise ModelError(
+            f"architecture '{name}' is unknown. Choose one of {', '.join(ARCHITECTURES)}."
+        )
     return ARCHITECTURES[name]
 
 
 class ResidualBlock(nn.Module):
-    """conv3-BN-ReLU-conv3-BN plus a shortcut (1x1-conv-BN where the shape changes), then ReLU."""
+    """Block conv3-BN-ReLU-conv3-BN plus shortcut, then ReLU.
+
+    The shortcut is a 1x1 convolution with BN if the number of channels changes.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -120,19 +132,24 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        """Map (N, inputs, H, W) to (N, outputs, H, W)."""
         y: Tensor = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return torch.relu(y + self.shortcut(x))
 
 
 class ResUNet(nn.Module):
-    """Photograph (N, 3, H, W) float32, normalised -> logits (N, 1, H, W); H and W multiples of `multiple`."""
+    """Residual U-Net.
+
+    Input: normalised photographs (N, 3, H, W) float32; H and W are multiples of
+    `architecture.multiple`. Output: logits (N, 1, H, W).
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        widths, blocks = architecture.widths, architecture.blocks
-        self.input_layer = _stem(architecture)
+        widths = architecture.widths
+        blocks = architecture.blocks
+        self.input_layer = _build_stem(architecture)
         self.pool = nn.MaxPool2d(2)
         inputs = widths[0]
         for level, width in enumerate(widths, 1):
@@ -145,40 +162,41 @@ class ResUNet(nn.Module):
         self.dropout = nn.Dropout2d(architecture.dropout)
         for level in range(len(widths), 0, -1):
             width = widths[level - 1]
-            self.add_module(f"upconv{level}", _up(architecture.up, inputs, width))
+            self.add_module(f"upconv{level}", _build_upsampling(architecture.up, inputs, width))
             for block in range(1, blocks + 1):
-                joined = 2 * width if block == 1 and architecture.skip == "concat" else width
-                self.add_module(f"decoder{level}_{block}", ResidualBlock(joined, width))
+                inputs = 2 * width if block == 1 and architecture.skip == "concat" else width
+                self.add_module(f"decoder{level}_{block}", ResidualBlock(inputs, width))
             inputs = width
-        self.output = _head(architecture)
+        self.output = _build_head(architecture)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> logits (N, 1, H, W)."""
+        """Map photographs (N, 3, H, W) to logits (N, 1, H, W)."""
         levels = range(1, len(self.architecture.widths) + 1)
         x = self.input_layer(x)
         skips = []
         for level in levels:
-            x = self._blocks(f"encoder{level}_", x)
+            x = self._run_blocks(f"encoder{level}_", x)
             skips.append(x)
             x = self.pool(x)
-        x = self.dropout(self._blocks("bridge", x))
+        x = self.dropout(self._run_blocks("bridge", x))
         for level in reversed(levels):
             x = self.get_submodule(f"upconv{level}")(x)
-            x = self._blocks(f"decoder{level}_", self._joined(x, skips.pop()))
+            x = self._run_blocks(f"decoder{level}_", self._combine(x, skips.pop()))
         logits: Tensor = self.output(x)
         return logits
 
-    def _joined(self, x: Tensor, skip: Tensor) -> Tensor:
+    def _combine(self, x: Tensor, skip: Tensor) -> Tensor:
         return x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
 
-    def _blocks(self, prefix: str, x: Tensor) -> Tensor:
+    def _run_blocks(self, prefix: str, x: Tensor) -> Tensor:
         for block in range(1, self.architecture.blocks + 1):
             x = self.get_submodule(f"{prefix}{block}")(x)
         return x
 
 
-def _stem(architecture: Architecture) -> nn.Sequential:
-    width, side = architecture.widths[0], int(architecture.stem)
+def _build_stem(architecture: Architecture) -> nn.Sequential:
+    width = architecture.widths[0]
+    side = int(architecture.stem)
     if side == 1:
         return nn.Sequential(
             nn.Conv2d(3, width, 7, padding=3, bias=False),
@@ -193,15 +211,36 @@ def _stem(architecture: Architecture) -> nn.Sequential:
     )
 
 
-def _up(kind: Literal["transposed", "shuffle"], inputs: int, outputs: int) -> nn.Module:
+def _build_upsampling(
+    kind: Literal["transposed", "shuffle"], inputs: int, outputs: int
+) -> nn.Module:
     if kind == "transposed":
         return nn.ConvTranspose2d(inputs, outputs, 2, stride=2)
-    # A 2x2 stride-2 transposed convolution is exactly this, in operators that have half-precision and INT8 kernels.
+    # Equivalent to a 2x2 transposed convolution with stride 2, in operators that have FP16 and
+    # INT8 kernels.
     return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
 
 
-def _head(architecture: Architecture) -> nn.Module:
-    width, side = architecture.widths[0], int(architecture.stem)
+def _build_head(architecture: Architecture) -> nn.Module:
+    width = architecture.widths[0]
+    side = int(architecture.stem)
     if side == 1:
         return nn.Conv2d(width, 1, 1)
     return nn.Sequential(nn.Conv2d(width, side * side, 3, padding=1), nn.PixelShuffle(side))
+
+
+def normalise_photo(photo: Tensor, config: PreprocessingConfig) -> Tensor:
+    """Subtract the mean and divide by the standard deviation of each channel.
+
+    Args:
+        photo: (N, 3, H, W) float, values from 0 to 1.
+        config: preprocessing with mean and standard deviation in RGB order.
+
+    Returns:
+        Tensor of the same shape on the same device.
+    """
+    mean, std = (
+        torch.tensor(values).view(1, 3, 1, 1).to(photo.device, non_blocking=True)
+        for values in (config.mean, config.std)
+    )
+    return (photo - mean) / std

@@ -1,4 +1,4 @@
-"""What a run says of itself as it goes on, and the file `log.csv` that keeps it."""
+"""Log of a training run (`log.csv`)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from edgeseg.system.files import write_atomically
 
 @dataclass(frozen=True)
 class LogEntry:
-    """A moment of a run. Training figures are means since the moment before; None where nothing was validated.
+    """Metrics of a training run at one step.
+
+    Training metrics are means since the previous entry. Validation metrics are None if nothing
+    was validated.
 
     Attributes:
-        step: steps done.
-        epoch: epochs done.
-        seconds: of all sittings.
-        learning_rate: of the last step.
-        loss: of training crops.
-        dice: of training crops at threshold 0.5, pixels of a batch together.
-        iou: the same.
-        validation_loss: of validation photographs at the first working size.
-        validation_dice: at their own size, mean over data sets, at the best threshold.
-        validation_iou: the same.
-        threshold: the best for those photographs.
+        step: number of finished steps.
+        epoch: number of finished epochs.
+        seconds: duration of all sessions.
+        learning_rate: learning rate of the last step.
+        loss: loss of training crops.
+        dice: Dice of training crops at threshold 0.5, over all pixels.
+        iou: IoU of training crops at threshold 0.5, over all pixels.
+        validation_loss: loss of validation photographs at the first working size.
+        validation_dice: Dice of validation photographs at their own size and the best threshold,
+            mean over data sets.
+        validation_iou: IoU of validation photographs, as `validation_dice`.
+        threshold: best threshold on validation photographs.
     """
 
     step: int
@@ -43,43 +47,44 @@ class LogEntry:
     threshold: float | None = None
 
 
-def write_log(points: Sequence[LogEntry], file: Path) -> None:
-    """`log.csv`, whole."""
+COLUMNS = [field.name for field in fields(LogEntry)]
+
+
+def write_log(entries: Sequence[LogEntry], file: Path) -> None:
+    """Write `log.csv` atomically."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(LogEntry)], lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for point in points:
-        writer.writerow({key: _shown(value) for key, value in asdict(point).items()})
+    for entry in entries:
+        writer.writerow({key: _format_value(value) for key, value in asdict(entry).items()})
     write_atomically(file, text.getvalue().encode())
 
 
-def read_log(file: Path, up_to_step: int) -> list[LogEntry]:
-    """The points of an earlier sitting, as far as its checkpoint had come.
+def read_log(file: Path, last_step: int) -> list[LogEntry]:
+    """Read the log of an earlier session up to a step; empty if there is no file.
 
     Raises:
-        SurroundingsError: the file is not a log of ours.
+        SystemSetupError: the file was not written by `edgeseg train`.
     """
     if not file.exists():
         return []
     try:
-        rows = list(csv.DictReader(file.read_text().splitlines()))
-        points = [_point(row) for row in rows]
+        entries = [_parse_row(row) for row in csv.DictReader(file.read_text().splitlines())]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SystemSetupError(
-            f"{file}: not a log of `edgeseg train` ({error}); move it away"
+            f"{file}: not a log of `edgeseg train` ({error}). Move it to another folder."
         ) from error
-    return [point for point in points if point.step <= up_to_step]
+    return [entry for entry in entries if entry.step <= last_step]
 
 
-def _point(row: dict[str, str]) -> LogEntry:
-    values = {key: float(value) if value else None for key, value in row.items()}
-    step = values.pop("step")
-    if step is None or set(values) | {"step"} != {field.name for field in fields(LogEntry)}:
+def _parse_row(row: dict[str, str]) -> LogEntry:
+    if set(row) != set(COLUMNS):
         raise ValueError("unknown columns")
-    return LogEntry(step=int(step), **values)  # type: ignore[arg-type]
+    values = {key: float(value) for key, value in row.items() if value}
+    return LogEntry(step=int(values.pop("step")), **values)
 
 
-def _shown(value: float | None) -> str:
+def _format_value(value: float | None) -> str:
     if value is None:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""Pictures of a run: `curves.png`, and the contact sheet of the augmentations."""
+"""Plots of a training run: learning curves and a contact sheet of the augmentations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.overlay import draw_overlay
@@ -27,96 +28,89 @@ from edgeseg_train.data.augmentation import (
 from edgeseg_train.data.photo_store import Example, PhotoStore
 from edgeseg_train.reporting.log import LogEntry
 
-TRAINING, VALIDATION = "#4c72b0", "#dd8452"
+TRAINING_COLOUR = "#4c72b0"
+VALIDATION_COLOUR = "#dd8452"
+
+PANEL_TITLES = {"loss": "Loss", "dice": "Dice", "iou": "IoU"}
+
+# Number of crops in a row of the contact sheet.
+CROPS_PER_ROW = 6
 
 
-def draw_curves(points: Sequence[LogEntry], file: Path) -> None:
-    """Loss, Dice and IoU of training crops and validation photographs over epochs, as a PNG."""
+def draw_curves(entries: Sequence[LogEntry], file: Path) -> None:
+    """Plot loss, Dice and IoU of training and validation over epochs.
+
+    Args:
+        entries: log entries.
+        file: PNG file to write.
+    """
     mpl.use("agg")
     figure = Figure(figsize=(13, 4), layout="constrained")
     panels: Sequence[Axes] = list(figure.subplots(1, 3))
-    for axes, title in zip(panels, ("loss", "dice", "iou"), strict=True):
-        _panel(axes, points, title)
+    for axes, metric in zip(panels, PANEL_TITLES, strict=True):
+        _draw_panel(axes, entries, metric)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     write_atomically(file, buffer.getvalue())
 
 
-def _panel(axes: Axes, points: Sequence[LogEntry], name: str) -> None:
-    epochs = [point.epoch for point in points]
-    axes.plot(
-        epochs, [getattr(point, name) for point in points], color=TRAINING, label="training crops"
-    )
-    checked = [p for p in points if p.validation_dice is not None]
-    scores = [getattr(p, f"validation_{name}") for p in checked]
-    axes.plot(
-        [p.epoch for p in checked],
-        scores,
-        "o-",
-        ms=3,
-        color=VALIDATION,
-        label="validation photographs",
-    )
-    axes.set(title={"loss": "Loss", "dice": "Dice", "iou": "IoU"}[name], xlabel="epoch")
-    if name != "loss":
+def _draw_panel(axes: Axes, entries: Sequence[LogEntry], metric: str) -> None:
+    epochs = [entry.epoch for entry in entries]
+    values = [getattr(entry, metric) for entry in entries]
+    axes.plot(epochs, values, color=TRAINING_COLOUR, label="training crops")
+    validated = [entry for entry in entries if entry.validation_dice is not None]
+    epochs = [entry.epoch for entry in validated]
+    values = [getattr(entry, f"validation_{metric}") for entry in validated]
+    axes.plot(epochs, values, "o-", ms=3, color=VALIDATION_COLOUR, label="validation photographs")
+    axes.set(title=PANEL_TITLES[metric], xlabel="epoch")
+    if metric != "loss":
         axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
 
 
 def draw_contact_sheet(
-    whole: Example, file: Path, how: Augmentation, crop: int = 256, seed: int = 0
+    example: Example, file: Path, augmentation: Augmentation, crop: int = 256, seed: int = 0
 ) -> None:
-    """A row of crops for each augmentation alone, then one for all together; the truth is tinted.
+    """Draw a row of crops for each transform alone and for all together; vessels are tinted.
 
     Args:
-        whole: a photograph at a working size.
-        file: PNG to write.
-        how: the augmentations.
+        example: photograph at a working size.
+        file: PNG file to write.
+        augmentation: transforms to show.
         crop: side of a crop in pixels.
-        seed: of all that is drawn at random.
+        seed: seed of the random numbers.
     """
-    rows = [("as it is", NO_AUGMENTATION)]
-    rows += [
-        (move.__name__, replace(NO_AUGMENTATION, moves=((move, 1.0),))) for move, _ in how.moves
-    ]
-    rows += [
-        (camera.__name__, replace(NO_AUGMENTATION, cameras=((camera, 1.0),)))
-        for camera, _ in how.cameras
-    ]
-    rows += [
-        (colour.__name__, replace(NO_AUGMENTATION, colours=((colour, 1.0),)))
-        for colour, _ in how.colours
-    ]
-    rows += [("all together", how)]
-    place = CropPlacement(0, 0, (len(whole.inside) * 0.4, len(whole.inside) * 0.5))
-    photographs = PhotoStore.of([[whole]])
-    sheet = [
-        _row(photographs, place, label.replace("_", " "), alone, crop, seed)
-        for label, alone in rows
-    ]
+    rows = {"original": NO_AUGMENTATION}
+    for kind in ("geometric", "camera", "colour"):
+        for transform, _ in getattr(augmentation, kind):
+            rows[transform.__name__] = replace(NO_AUGMENTATION, **{kind: ((transform, 1.0),)})
+    rows["all together"] = augmentation
+    side = len(example.inside)
+    placement = CropPlacement(0, 0, (side * 0.4, side * 0.5))
+    photographs = PhotoStore.from_examples([[example]])
+    sheet = []
+    for name, row_augmentation in rows.items():
+        cells = [_draw_title(name.replace("_", " "), crop)]
+        for column in range(CROPS_PER_ROW):
+            rng = np.random.default_rng((seed, column))
+            batch = sample_crops(photographs, [placement], crop, row_augmentation, rng)
+            photo = _to_image(batch.photo[0])
+            if column % 2:
+                photo = draw_overlay(photo, _to_image(batch.truth[0])[..., 0], opacity=0.45)
+            cells.append(photo)
+        sheet.append(np.hstack(cells))
     write_atomically(file, encode_png(np.vstack(sheet)))
 
 
-def _row(
-    photographs: PhotoStore,
-    place: CropPlacement,
-    label: str,
-    how: Augmentation,
-    crop: int,
-    seed: int,
-    columns: int = 6,
-) -> Photo:
-    title: Photo = np.full((crop, crop, 3), 255, np.uint8)
+def _draw_title(text: str, side: int) -> Photo:
+    cell: Photo = np.full((side, side, 3), 255, np.uint8)
     cv2.putText(
-        title, label, (8, crop // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA
+        cell, text, (8, side // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (0, 0, 0), 1, cv2.LINE_AA
     )
-    cells = [title]
-    for column in range(columns):
-        batch = sample_crops(photographs, [place], crop, how, np.random.default_rng((seed, column)))
-        photo, truth = (
-            (part[0].movedim(0, -1) * 255).round().to(torch.uint8).numpy()
-            for part in (batch.photo, batch.truth)
-        )
-        cells.append(draw_overlay(photo, truth[..., 0], opacity=0.45) if column % 2 else photo)
-    return np.hstack(cells)
+    return cell
+
+
+def _to_image(tensor: Tensor) -> Photo:
+    """Convert (C, H, W) float from 0 to 1 to (H, W, C) uint8."""
+    return (tensor.movedim(0, -1) * 255).round().to(torch.uint8).numpy()

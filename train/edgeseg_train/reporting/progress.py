@@ -1,4 +1,4 @@
-"""What people look at while a network trains: a live line on a terminal, plain lines in a pipe, TensorBoard."""
+"""Progress of a training run: a live line in a terminal, plain lines in a pipe, TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from edgeseg_train.reporting.log import LogEntry
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-PLAIN_EACH = 20.0
-"""Seconds between lines where there is no terminal."""
+# Time between two lines if standard error is not a terminal.
+PLAIN_LINE_SECONDS = 20.0
+
+# Progress below which the remaining time is not shown.
+MIN_PROGRESS = 0.005
 
 
 class ProgressDisplay:
-    """Tells of a run; use it as a context."""
+    """Context manager that shows the progress of a run on standard error."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -36,7 +39,8 @@ class ProgressDisplay:
             disable=not self._console.is_terminal,
         )
         self._task: TaskID = self._bar.add_task("starting", total=1.0)
-        self._said, self._best = 0.0, 0.0
+        self._last_line = 0.0
+        self._best_dice = 0.0
 
     def __enter__(self) -> ProgressDisplay:
         self._bar.start()
@@ -50,77 +54,87 @@ class ProgressDisplay:
     ) -> None:
         self._bar.stop()
 
-    def show(self, point: LogEntry, progress: float) -> None:
-        """A point of the run, and how much of it is done, 0 to 1."""
-        self._best = max(self._best, point.validation_dice or 0.0)
-        now, since = _parts(point, progress, self._best)
-        # Two lines: on one, a terminal of 80 letters would cut off the time that is left.
-        self._bar.update(self._task, completed=min(progress, 1.0), description=f"{now}\n{since}")
-        silent = time.monotonic() - self._said
-        if not self._console.is_terminal and (
-            point.validation_dice is not None or silent > PLAIN_EACH
-        ):
-            click.echo(f"{min(progress, 1):4.0%}  {now}  {since}".rstrip(), err=True)
-            self._said = time.monotonic()
+    def show(self, entry: LogEntry, progress: float) -> None:
+        """Show a log entry.
+
+        Args:
+            entry: metrics.
+            progress: finished share of the run, 0 to 1.
+        """
+        self._best_dice = max(self._best_dice, entry.validation_dice or 0.0)
+        training = f"epoch {entry.epoch:.1f}  loss {entry.loss:.3f}  Dice {entry.dice:.3f}"
+        validation = _format_validation(entry, progress, self._best_dice)
+        # Two lines: a terminal of 80 columns would cut off the remaining time.
+        self._bar.update(
+            self._task, completed=min(progress, 1.0), description=f"{training}\n{validation}"
+        )
+        if self._console.is_terminal:
+            return
+        now = time.monotonic()
+        if entry.validation_dice is not None or now - self._last_line > PLAIN_LINE_SECONDS:
+            click.echo(f"{min(progress, 1):4.0%}  {training}  {validation}".rstrip(), err=True)
+            self._last_line = now
 
 
-def _parts(point: LogEntry, progress: float, best: float) -> tuple[str, str]:
-    """Training, and what validation and the clock say."""
-    left = point.seconds * (1 - progress) / progress if progress > 0.005 else None
-    parts = [
-        f"validation {point.validation_dice:.4f}" if point.validation_dice is not None else "",
-        f"best {best:.4f}" if best else "",
-        f"{_minutes(left)} left" if left is not None and progress < 1 else "",
-    ]
-    training = f"epoch {point.epoch:.1f}  loss {point.loss:.3f}  Dice {point.dice:.3f}"
-    return training, "  ".join(part for part in parts if part)
+def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> str:
+    """Format validation Dice, best Dice and remaining time; parts without a value are left out."""
+    parts = []
+    if entry.validation_dice is not None:
+        parts.append(f"validation {entry.validation_dice:.4f}")
+    if best_dice > 0:
+        parts.append(f"best {best_dice:.4f}")
+    if MIN_PROGRESS < progress < 1:
+        parts.append(f"{_format_duration(entry.seconds * (1 - progress) / progress)} left")
+    return "  ".join(parts)
 
 
-def _minutes(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
+def _format_duration(seconds: float) -> str:
+    """Format a duration as M:SS or H:MM:SS."""
+    minutes, seconds = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def tensorboard(folder: Path) -> Callable[[LogEntry], None]:
-    """Writes events into `folder` where TensorBoard is installed, else nothing.
+def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
+    """Return a function that writes log entries for TensorBoard, if it is installed.
 
     Raises:
-        SurroundingsError: they cannot be written, also by what is returned.
+        SystemSetupError: the events cannot be written; the returned function raises it, too.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
     except ImportError:
-        return lambda point: None
-    with _told(folder):
+        return lambda entry: None
+    with _report_full_disk(folder):
         writer = SummaryWriter(str(folder))
 
-    def write(point: LogEntry) -> None:
-        with _told(folder):
-            _write(writer, point)
+    def write_entry(entry: LogEntry) -> None:
+        with _report_full_disk(folder):
+            _write_scalars(writer, entry)
 
-    return write
+    return write_entry
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """A full disk is no bug: TensorBoard writes in ways of its own."""
+def _report_full_disk(folder: Path) -> Iterator[None]:
+    """Convert errors of TensorBoard's own file access."""
     try:
         yield
     except OSError as error:
         raise SystemSetupError(
-            f"{folder}: TensorBoard's events cannot be written ({error.strerror})"
+            f"{folder}: cannot write TensorBoard events ({error.strerror})."
         ) from error
 
 
-def _write(writer: SummaryWriter, point: LogEntry) -> None:
-    for name, value in (
-        ("training/loss", point.loss),
-        ("training/Dice", point.dice),
-        ("validation/loss", point.validation_loss),
-        ("validation/Dice", point.validation_dice),
-        ("learning rate", point.learning_rate),
-    ):
+def _write_scalars(writer: SummaryWriter, entry: LogEntry) -> None:
+    scalars = {
+        "training/loss": entry.loss,
+        "training/Dice": entry.dice,
+        "validation/loss": entry.validation_loss,
+        "validation/Dice": entry.validation_dice,
+        "learning rate": entry.learning_rate,
+    }
+    for name, value in scalars.items():
         if value is not None:
-            writer.add_scalar(name, value, point.step)
+            writer.add_scalar(name, value, entry.step)
     writer.flush()

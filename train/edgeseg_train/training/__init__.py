@@ -1,1 +1,1 @@
-"""The training loop, losses and compute modes."""
+"""Training loop, losses and compute modes."""

@@ -1,6 +1,7 @@
-"""The loss: 0.5 Dice + 0.3 binary cross-entropy + 0.2 focal, over the field of view (the reference system's).
+"""Loss of the reference system: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
 
-All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) of 0 and 1, float32, and return a scalar.
+All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32.
+They return a scalar.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each term counts."""
+    """Weights of the three terms of the loss."""
 
     dice: float = 0.5
     cross_entropy: float = 0.3
@@ -23,7 +24,7 @@ class LossWeights:
 def total_loss(
     logits: Tensor, truth: Tensor, inside: Tensor, weights: LossWeights = LossWeights()
 ) -> Tensor:
-    """The weighted sum of the three terms."""
+    """Compute the weighted sum of the three terms."""
     logits = logits.float()
     return (
         weights.dice * dice_loss(logits, truth, inside)
@@ -33,9 +34,10 @@ def total_loss(
 
 
 def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 - soft Dice, over the whole batch (Milletari et al. 2016, without squares).
+    """Compute 1 - soft Dice over the whole batch (Milletari et al. 2016, without squares).
 
-    A batch and not each crop: a crop with hardly a vessel would otherwise weigh as much as a full one.
+    Dice is not averaged over crops: a crop with few vessel pixels would count as much as a full
+    one.
     """
     probability = logits.sigmoid() * inside
     overlap = (probability * truth).sum()
@@ -43,21 +45,21 @@ def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, inside: Tensor) -> Tensor:
-    """Mean binary cross-entropy inside the field of view."""
-    each = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return _mean_inside(each, inside)
+    """Compute the mean binary cross-entropy inside the field of view."""
+    per_pixel = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    return _mean_inside(per_pixel, inside)
 
 
 def focal_loss(
     logits: Tensor, truth: Tensor, inside: Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:
-    """Mean focal loss inside the field of view (Lin et al. 2017, equation 5)."""
-    each = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    """Compute the mean focal loss inside the field of view (Lin et al. 2017, equation 5)."""
+    per_pixel = binary_cross_entropy_with_logits(logits, truth, reduction="none")
     probability = logits.sigmoid()
-    right = probability * truth + (1 - probability) * (1 - truth)
+    correct = probability * truth + (1 - probability) * (1 - truth)
     balance = alpha * truth + (1 - alpha) * (1 - truth)
-    return _mean_inside(balance * (1 - right) ** gamma * each, inside)
+    return _mean_inside(balance * (1 - correct) ** gamma * per_pixel, inside)
 
 
-def _mean_inside(each: Tensor, inside: Tensor) -> Tensor:
-    return (each * inside).sum() / inside.sum().clamp(min=1)
+def _mean_inside(per_pixel: Tensor, inside: Tensor) -> Tensor:
+    return (per_pixel * inside).sum() / inside.sum().clamp(min=1)

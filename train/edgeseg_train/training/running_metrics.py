@@ -1,35 +1,36 @@
-"""Loss and Dice of training crops between two points of the log."""
+"""Loss and Dice of training crops since the last log entry."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 
 class RunningMetrics:
-    """Sums that stay on the device until they are asked for, so that a GPU is not waited for at each step."""
+    """Sums that stay on the device until they are read, so that no step waits for the GPU."""
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
-        self._pixels: list[Tensor] = []
+        self._pixel_counts: list[Tensor] = []
 
     def add(self, loss: Tensor, logits: Tensor, truth: Tensor, inside: Tensor) -> None:
-        """Count a step: found at probability 0.5, inside the field of view."""
-        found = (logits > 0) * inside
+        """Add a step; vessels are predicted at probability 0.5, inside the field of view."""
+        predicted = (logits > 0) * inside
+        counts = ((predicted * truth).sum(), predicted.sum(), (truth * inside).sum())
         self._losses.append(loss)
-        self._pixels.append(
-            torch.stack([(found * truth).sum(), found.sum(), (truth * inside).sum()])
-        )
+        self._pixel_counts.append(torch.stack(counts))
 
     @property
     def loss(self) -> float:
-        """Mean over steps; NaN where there were none."""
-        return float(torch.stack(self._losses).mean()) if self._losses else float("nan")
+        """Mean loss over the steps; NaN without steps."""
+        return float(torch.stack(self._losses).mean()) if self._losses else math.nan
 
     @property
     def dice(self) -> float:
-        """Of all pixels together; 1 where there was no vessel to find and none was found."""
-        if not self._pixels:
-            return float("nan")
-        both, found, there = torch.stack(self._pixels).double().sum(dim=0).tolist()
-        return 2 * both / (found + there) if found + there else 1.0
+        """Dice over all pixels; 1 without true and predicted vessels, NaN without steps."""
+        if not self._pixel_counts:
+            return math.nan
+        overlap, predicted, true = torch.stack(self._pixel_counts).double().sum(dim=0).tolist()
+        return float(2 * overlap / (predicted + true)) if predicted + true else 1.0

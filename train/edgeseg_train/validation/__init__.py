@@ -1,1 +1,1 @@
-"""Validation during training and model selection."""
+"""Validation during training and model selection at its end."""

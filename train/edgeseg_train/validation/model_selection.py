@@ -1,9 +1,10 @@
-"""What validation photographs choose once training is done: how far to go from `--start`, and the thresholds."""
+"""Selection of weights and thresholds on validation photographs after the last step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import click
 import numpy as np
@@ -11,109 +12,123 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize
-from edgeseg_train.data.low_resolution import at_low_resolution
+from edgeseg_train.checkpoint import Checkpoint
+from edgeseg_train.data.low_resolution import reduce_data_sets
 from edgeseg_train.training.compute import CPU
-from edgeseg_train.validation.validate import CachedPair, cache_pairs, validate
+from edgeseg_train.validation.validator import CachedPair, cache_pairs, validate_network
 
+# Weights of the trained network in the interpolation with the weights of `--start`.
+# The mean of both often generalises better to other cameras than either (WiSE-FT; Wortsman et al.
+# 2022, "Robust fine-tuning of zero-shot models"). At 0 the result is no better than `--start`.
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""Shares of the way from the weights of `--start` to the trained ones; a run may make nothing better than it had.
-
-The mean of both generalises to cameras that neither saw, and often does better on all (Wortsman et al. 2022, "Robust
-fine-tuning of zero-shot models").
-"""
 
 
 def select_best(
     trained: Checkpoint,
-    start: Mapping[str, Tensor] | None,
+    start_weights: Mapping[str, Tensor] | None,
     validation: list[DataSet],
-    first: Sequence[CachedPair],
+    first_pairs: Sequence[CachedPair],
     device: torch.device = CPU,
 ) -> Checkpoint:
-    """The checkpoint with its thresholds; where it started from other weights, the best on the way from them.
+    """Select the weights and a threshold for each working size; print the validation Dice.
 
     Args:
-        trained: the best of the run.
-        start: the weights that it started from.
-        validation: the photographs, on which all is chosen.
-        first: the same at the first working size, in memory already.
-        device: computes.
+        trained: checkpoint with the best weights of the run.
+        start_weights: weights that the run started from; None for random weights.
+        validation: validation data sets.
+        first_pairs: validation photographs at the first working size.
+        device: device for the network.
+
+    Returns:
+        The checkpoint with the best interpolated weights, thresholds and validation Dice.
     """
-    held = _held(trained, validation, first)
-    if start is None:
-        best = choose_thresholds(trained, held, device)
+    pairs = _cache_all_sizes(trained, validation, first_pairs)
+    if start_weights is None:
+        best = choose_thresholds(trained, pairs, device)
     else:
-        found = [
-            choose_thresholds(interpolate_weights(trained, start, share), held, device)
-            for share in INTERPOLATION_WEIGHTS
-        ]
-        for share, candidate in zip(INTERPOLATION_WEIGHTS, found, strict=True):
-            dice = ", ".join(
-                f"{name} {seen['mean']:.4f}" for name, seen in candidate.evidence.items()
-            )
-            click.echo(f"{share:.0%} of the way from --start: validation Dice {dice}", err=True)
-        kept, best = max(
-            zip(INTERPOLATION_WEIGHTS, found, strict=True), key=lambda way: _mean(way[1])
-        )
+        best = _select_interpolation(trained, start_weights, pairs, device)
+    for size in best.sizes:
+        scores = best.evidence[size.name]
+        per_set = _format_scores({key: dice for key, dice in scores.items() if key != "mean"})
         click.echo(
-            f"kept: {kept:.0%} of the way" if kept else "kept: those of --start; none was better",
+            f"{size.name} ({size.size} pixels): threshold {size.threshold:.3f}, "
+            f"validation Dice {scores['mean']:.4f} ({per_set})",
             err=True,
         )
-    for size in best.sizes:
-        _tell_size(size, best.evidence[size.name])
+    return best
+
+
+def _select_interpolation(
+    trained: Checkpoint,
+    start_weights: Mapping[str, Tensor],
+    pairs: Sequence[Sequence[CachedPair]],
+    device: torch.device,
+) -> Checkpoint:
+    click.echo("Validation Dice of interpolated weights:", err=True)
+    candidates = []
+    for share in INTERPOLATION_WEIGHTS:
+        interpolated = interpolate_weights(trained, start_weights, share)
+        candidate = choose_thresholds(interpolated, pairs, device)
+        means = {name: scores["mean"] for name, scores in candidate.evidence.items()}
+        click.echo(f"{share:.0%} trained weights: {_format_scores(means)}", err=True)
+        candidates.append((float(np.mean(list(means.values()))), share, candidate))
+    _, share, best = max(candidates, key=itemgetter(0))
+    click.echo(
+        f"Selected: {share:.0%} trained weights and {1 - share:.0%} weights of --start.", err=True
+    )
     return best
 
 
 def interpolate_weights(
-    trained: Checkpoint, start: Mapping[str, Tensor], share: float
+    trained: Checkpoint, start_weights: Mapping[str, Tensor], share: float
 ) -> Checkpoint:
-    """The checkpoint with weights at `share` (0 to 1) of the way from `start`."""
-    weights = {name: torch.lerp(start[name], w, share) if w.is_floating_point() else w
-               for name, w in trained.weights.items()}  # fmt: skip
+    """Interpolate linearly between start weights (share 0) and trained weights (share 1)."""
+    weights = dict(trained.weights)
+    for name, weight in trained.weights.items():
+        if weight.is_floating_point():
+            weights[name] = torch.lerp(start_weights[name], weight, share)
     return replace(trained, weights=weights)
 
 
 def choose_thresholds(
-    checkpoint: Checkpoint, held: Sequence[Sequence[CachedPair]], device: torch.device = CPU
+    checkpoint: Checkpoint, pairs: Sequence[Sequence[CachedPair]], device: torch.device = CPU
 ) -> Checkpoint:
-    """A threshold for each working size, chosen on validation photographs with the checkpoint's own weights.
+    """Choose the threshold with the best validation Dice for each working size.
 
     Args:
-        checkpoint: whose thresholds.
-        held: the photographs at each of its working sizes.
-        device: computes.
+        checkpoint: checkpoint to validate.
+        pairs: photographs for each working size of the checkpoint.
+        device: device for the network.
+
+    Returns:
+        The checkpoint with thresholds and validation Dice.
     """
     network = checkpoint.network().to(device)
-    sizes, evidence = [], {}
-    for size, of_size in zip(checkpoint.sizes, held, strict=True):
-        verdict = validate(network, of_size, checkpoint.preprocessing, device)
-        sizes.append(replace(size, threshold=verdict.threshold))
-        evidence[size.name] = {"mean": verdict.dice, **verdict.per_set}
+    sizes = []
+    evidence = {}
+    for size, size_pairs in zip(checkpoint.sizes, pairs, strict=True):
+        scores = validate_network(network, size_pairs, checkpoint.preprocessing, device)
+        sizes.append(replace(size, threshold=scores.threshold))
+        evidence[size.name] = {"mean": scores.dice, **scores.per_set}
     return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)
 
 
-def _held(
-    checkpoint: Checkpoint, validation: list[DataSet], first: Sequence[CachedPair]
+def _cache_all_sizes(
+    checkpoint: Checkpoint, validation: list[DataSet], first_pairs: Sequence[CachedPair]
 ) -> list[Sequence[CachedPair]]:
-    """Each photograph as it is and as from a camera of few pixels, whose observers mark more.
+    """Cache original and low-resolution photographs at each working size.
 
-    A threshold that serves only the first misses thin vessels with such cameras.
+    Observers mark more on low-resolution photographs. A threshold chosen on the originals alone
+    misses thin vessels of such cameras.
     """
-    how, others = checkpoint.preprocessing, checkpoint.sizes[1:]
-    as_they_are = [first, *(cache_pairs(validation, how, size.size) for size in others)]
-    coarse = at_low_resolution(validation)
-    return [
-        (*plain, *cache_pairs(coarse, how, size.size))
-        for plain, size in zip(as_they_are, checkpoint.sizes, strict=True)
-    ]
+    config = checkpoint.preprocessing
+    low_resolution = reduce_data_sets(validation)
+    pairs: list[Sequence[CachedPair]] = []
+    for size in checkpoint.sizes:
+        originals = first_pairs if not pairs else cache_pairs(validation, config, size.size)
+        pairs.append((*originals, *cache_pairs(low_resolution, config, size.size)))
+    return pairs
 
 
-def _mean(checkpoint: Checkpoint) -> float:
-    return float(np.mean([found["mean"] for found in checkpoint.evidence.values()]))
-
-
-def _tell_size(size: WorkingSize, found: Mapping[str, float]) -> None:
-    per_set = ", ".join(f"{name} {dice:.4f}" for name, dice in found.items() if name != "mean")
-    said = f"threshold {size.threshold:.3f}, validation Dice {found['mean']:.4f} ({per_set})"
-    click.echo(f"{size.name} {size.size}: {said}", err=True)
+def _format_scores(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {dice:.4f}" for name, dice in scores.items())

@@ -1,0 +1,136 @@
+"""Read and edit ONNX graphs: index, match, sort."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+Value = TypeVar("Value")
+
+
+class OnnxGraph:
+    """A graph with an index of its weights, and of the nodes that produce and read each value.
+
+    The index is built once. Edits that add nodes do not extend it.
+
+    Attributes:
+        proto: the graph; every edit changes it in place.
+        weights: initializers by name.
+        producers: producing node of each value.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = model
+        self.proto = model.graph
+        self.weights = {weight.name: weight for weight in self.proto.initializer}
+        self.producers: dict[str, onnx.NodeProto] = {}
+        self._readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in self.proto.node:
+            self.producers.update(dict.fromkeys(node.output, node))
+            for name in node.input:
+                self._readers[name].append(node)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Inferred shape of each value at the first access; 0 is an unknown dimension."""
+        graph = onnx.shape_inference.infer_shapes(self._model).graph
+        shapes = {}
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            shapes[value.name] = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+        return shapes
+
+    def read_weight(self, name: str) -> npt.NDArray[np.float32]:
+        """Return the values of a weight."""
+        return numpy_helper.to_array(self.weights[name])
+
+    def write_weight(self, name: str, values: npt.NDArray[np.floating]) -> None:
+        """Replace the values of a weight by these, as float32."""
+        tensor = numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
+        self.weights[name].CopyFrom(tensor)
+
+    def get_only_reader(self, name: str) -> onnx.NodeProto | None:
+        """Return the only node that reads a value; None if there are other readers or none."""
+        readers = self._readers[name]
+        is_output = any(output.name == name for output in self.proto.output)
+        return readers[0] if len(readers) == 1 and not is_output else None
+
+    def are_private_weights(self, names: Iterable[str]) -> bool:
+        """Return whether each name is a weight that exactly one node reads."""
+        return all(name in self.weights and self.get_only_reader(name) for name in names)
+
+    def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
+        """Return the nodes that lead to a value, last node first.
+
+        Args:
+            name: value to start from.
+            op_types: expected operators, last node first.
+
+        Returns:
+            One node per operator; empty if an operator differs or another node reads a value
+            of the chain.
+        """
+        chain: list[onnx.NodeProto] = []
+        for op_type in op_types:
+            node = self.producers.get(name)
+            if node is None or node.op_type != op_type or not self.get_only_reader(name):
+                return []
+            chain.append(node)
+            name = node.input[0]
+        return chain
+
+    def remove_nodes(self, *nodes: onnx.NodeProto) -> None:
+        """Remove nodes; their weights stay."""
+        for node in nodes:
+            self.proto.node.remove(node)
+
+    def remove_unread_weights(self) -> None:
+        """Remove the weights that no node reads."""
+        read = {name for node in self.proto.node for name in node.input}
+        for name in self.weights.keys() - read:
+            self.proto.initializer.remove(self.weights.pop(name))
+
+
+def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
+    """Return the value of a node's attribute, or the default."""
+    for attribute in node.attribute:
+        if attribute.name == name:
+            return cast("Value", helper.get_attribute_value(attribute))
+    return default
+
+
+def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Move each node behind the nodes whose output it reads, in place.
+
+    ONNX requires this order, but some converters and quantizers write another one.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: the graph contains a cycle.
+    """
+    known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}
+    ordered = onnx.GraphProto()
+    waiting = list(model.graph.node)
+    while waiting:
+        ready = [node for node in waiting if known.issuperset(node.input)]
+        waiting = [node for node in waiting if not known.issuperset(node.input)]
+        if not ready:
+            raise ValueError(f"the graph contains a cycle at {waiting[0].name}")
+        known |= {name for node in ready for name in node.output}
+        ordered.node.extend(ready)
+    del model.graph.node[:]
+    model.graph.node.extend(ordered.node)
+    return model
+
+
+def count_weight_bytes(model: onnx.ModelProto) -> int:
+    """Return the size of all weights; the file of a small network is mostly graph and metadata."""
+    return sum(numpy_helper.to_array(weight).nbytes for weight in model.graph.initializer)

@@ -1,0 +1,99 @@
+"""Export the FP32 graph from which all precisions are converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import onnx
+
+from edgeseg.datasets import DataSet
+from edgeseg.evaluation.result import Check
+from edgeseg.models.card import Precision
+from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.simplify import simplify
+from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
+from edgeseg_export.source import SourceNetwork
+from edgeseg_train.checkpoint import WorkingSize
+
+# A graph converted to a precision, and results of the conversion itself.
+ConvertedGraph: TypeAlias = tuple[onnx.ModelProto, list[Check]]
+
+DEFAULT_SIZE = "default"
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Options that all working sizes and precisions of a conversion share.
+
+    Attributes:
+        precisions: precisions of the files, in this order.
+        data_sets: check photographs.
+        scored: compute Dice on them; false for the default synthetic photographs.
+        calibration: data sets for INT8 as `NAME:DIR`; synthetic photographs if empty.
+        opset: opset of the graph.
+        simplified: simplify the graph with onnxsim.
+        dynamic: make height and width dynamic.
+        max_dice_drop: largest drop of mean Dice; None for the limit of each precision.
+    """
+
+    precisions: tuple[Precision, ...]
+    data_sets: tuple[DataSet, ...]
+    scored: bool
+    calibration: tuple[str, ...] = ()
+    opset: int = OPSET
+    simplified: bool = True
+    dynamic: bool = False
+    max_dice_drop: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fp32Graph:
+    """The FP32 graph of a network at one working size.
+
+    Attributes:
+        source: network, with `preprocessing` at this working size.
+        size: working size.
+        name: model name (`NAME`, `NAME-detail`).
+        network: PyTorch network with the input and output of the graph.
+        file: ONNX file of the graph, without metadata.
+        weight_bytes: size of the weights.
+        simplified: check that reports if onnxsim simplified the graph, or why not; always passes.
+    """
+
+    source: SourceNetwork
+    size: WorkingSize
+    name: str
+    network: PhotoToProbability
+    file: Path
+    weight_bytes: int
+    simplified: Check
+
+
+def export_fp32(
+    source: SourceNetwork, size: WorkingSize, stem: str, options: ExportOptions, scratch: Path
+) -> Fp32Graph:
+    """Trace a network at one working size and simplify its graph.
+
+    Args:
+        source: network.
+        size: working size.
+        stem: model name at the default working size; any other size adds its own name.
+        options: options of the conversion.
+        scratch: existing folder for the graph.
+
+    Raises:
+        ModelError: the network cannot be exported.
+    """
+    name = stem if size.name == DEFAULT_SIZE else f"{stem}-{size.name}"
+    source = replace(source, preprocessing=replace(source.preprocessing, size=size.size))
+    network = PhotoToProbability(source.network, source.preprocessing, source.output).eval()
+    model = trace_to_onnx(network, size.size, options.opset, options.dynamic)
+    problem = "not requested"
+    if options.simplified:
+        model, problem = simplify(model)
+    simplified = Check("simplified", None, None, problem or "by onnxsim", True)
+    file = scratch / f"{name}.graph.onnx"
+    onnx.save(model, file)
+    return Fp32Graph(source, size, name, network, file, count_weight_bytes(model), simplified)

@@ -1,0 +1,97 @@
+"""Check photographs, prepared once and kept in memory for all precisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.datasets import Pair
+from edgeseg.evaluation.protocols import Comparison
+from edgeseg.evaluation.scores import Scores
+from edgeseg.imaging.arrays import Mask, Photo, Probability
+from edgeseg.postprocess import resize_to_photo, threshold_at_photo_size
+from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.preprocessing.prepare import Placement, prepare
+
+PackedMask: TypeAlias = npt.NDArray[np.uint8]
+
+# Photograph of a comparison of which only the scores are used.
+NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPair:
+    """The network input of a photograph, and its masks at the photograph's own size.
+
+    Masks are packed to one bit per pixel along their rows, (H, ceil(W / 8)) uint8, so that an
+    8-megapixel photograph takes 11 MB at a working size of 1408 pixels.
+
+    Attributes:
+        data_set: name of its data set.
+        name: name of the photograph, unique in its data set.
+        tensor: (1, size, size, 3) uint8 RGB, network input.
+        inside: (size, size) uint8 {0, 255}, field of view at the working size.
+        placement: mapping between the photograph and the network input.
+        fov: packed field of view.
+        truth: packed vessels of the reference observer.
+        counted: packed published field of view, in which scores are computed; None if there is
+            none.
+    """
+
+    data_set: str
+    name: str
+    tensor: npt.NDArray[np.uint8]
+    inside: Mask
+    placement: Placement
+    fov: PackedMask
+    truth: PackedMask
+    counted: PackedMask | None
+
+    def unpack(self, packed: PackedMask) -> Mask:
+        """Return one of the masks as (H, W) uint8 {0, 255}."""
+        width = self.placement.frame[1]
+        return np.multiply(np.unpackbits(packed, axis=1, count=width), 255, dtype=np.uint8)
+
+    def segment(self, probability: Probability, threshold: float) -> Mask:
+        """Return the vessel mask at the photograph's own size.
+
+        Args:
+            probability: (size, size) float32 at the working size.
+            threshold: vessel probability threshold.
+
+        Returns:
+            (H, W) uint8 {0, 255}, 0 outside the field of view.
+        """
+        return threshold_at_photo_size(
+            probability, self.placement, self.unpack(self.fov), threshold
+        )
+
+    def score(self, probability: Probability, threshold: float) -> Scores:
+        """Return the scores of the `native` protocol, as `edgeseg evaluate` computes them."""
+        frame = resize_to_photo(probability, self.placement, self.unpack(self.fov))
+        mask = self.segment(probability, threshold)
+        counted = None if self.counted is None else self.unpack(self.counted)
+        return Comparison(NO_PHOTO, frame, mask, self.unpack(self.truth), counted).scores()
+
+
+def prepare_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> PreparedPair:
+    """Load a photograph, detect its field of view, and prepare it.
+
+    Raises:
+        PhotoError: the photograph cannot be read, or is not a fundus photograph.
+    """
+    loaded = pair.load()
+    prepared = prepare(loaded.photo, config, pair.name)
+    return PreparedPair(
+        data_set=data_set,
+        name=pair.name,
+        tensor=prepared.tensor,
+        inside=prepared.inside,
+        placement=prepared.placement,
+        fov=np.packbits(prepared.fov.mask, axis=1),
+        truth=np.packbits(loaded.truth, axis=1),
+        counted=None if loaded.fov is None else np.packbits(loaded.fov, axis=1),
+    )

@@ -1,0 +1,174 @@
+"""Photo store: loading at every size and reading at any position."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from edgeseg.datasets import open_data
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg_train.data.photo_store import (
+    Batch,
+    Example,
+    PhotoStore,
+    fits_in_memory,
+    load_example,
+    load_photographs,
+)
+
+SIDES = ((20, 47), (33,))
+EXAMPLES = ((0, 0), (0, 1), (1, 0))
+
+
+def noise(side: int, seed: int) -> Example:
+    """Return random pixels with a random field of view."""
+    rng = np.random.default_rng((seed, side))
+    photo, truth = (
+        rng.integers(0, 256, (side, side, 3), np.uint8),
+        rng.integers(0, 256, (side, side), np.uint8),
+    )
+    return Example(photo, truth, rng.choice(np.array([0, 255], np.uint8), (side, side)))
+
+
+@pytest.fixture
+def examples() -> list[list[Example]]:
+    """Return two photographs, one of them at two sizes."""
+    return [[noise(side, number) for side in sides] for number, sides in enumerate(SIDES)]
+
+
+def pixels(side: int) -> Tensor:
+    """Return the positions of all pixels, (1, side, side, 2)."""
+    y, x = torch.meshgrid(*[torch.arange(side, dtype=torch.float32)] * 2, indexing="ij")
+    return torch.stack([x, y], dim=-1)[None]
+
+
+def of_255(batch: Batch, number: int = 0) -> tuple[Photo, Mask, Mask]:
+    """Return photograph, truth and field of view of one crop as 8-bit images."""
+    photo, truth, inside = (
+        (part[number] * 255).round().to(torch.uint8).movedim(0, -1).numpy()
+        for part in (batch.photo, batch.truth, batch.inside)
+    )
+    return photo, truth[..., 0], inside[..., 0]
+
+
+def check_same(found: Batch, example: Example) -> None:
+    for got, kept in zip(
+        of_255(found), (example.photo, example.truth, example.inside), strict=True
+    ):
+        np.testing.assert_array_equal(got, kept)
+
+
+def test_read_at_whole_pixels_returns_the_example(examples: list[list[Example]]) -> None:
+    photographs = PhotoStore.from_examples(examples)
+    assert (len(photographs), photographs.sides) == (2, SIDES)
+    for photograph, size in EXAMPLES:
+        example = examples[photograph][size]
+        check_same(photographs.read([(photograph, size)], pixels(len(example.truth))), example)
+
+
+def test_read_between_pixels_interpolates_like_opencv(
+    examples: list[list[Example]],
+) -> None:
+    rng, height, width = np.random.default_rng(0), 40, 30
+    # Odd 64ths are never halfway between two pixels. Some are up to 3 pixels beyond the edges.
+    ends = [examples[photograph][size].truth.shape[0] for photograph, size in EXAMPLES]
+    places = (
+        np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
+    )
+    places = (places / 64).astype(np.float32)
+    found = PhotoStore.from_examples(examples).read(EXAMPLES, torch.from_numpy(places))
+    assert found.photo.shape == (3, 3, height, width)
+    assert found.truth.shape == found.inside.shape == (3, 1, height, width)
+    assert {part.dtype for part in (found.photo, found.truth, found.inside)} == {torch.float32}
+    for number, (photograph, size) in enumerate(EXAMPLES):
+        example, (x, y) = examples[photograph][size], np.moveaxis(places[number], -1, 0).copy()
+        side = len(example.truth)
+        in_example = (np.minimum(x, y) > -0.5) & (np.maximum(x, y) < side - 0.5)
+        column, row = (axis.round().astype(int).clip(0, side - 1) for axis in (x, y))
+        inside = found.inside[number, 0].numpy() > 0
+        np.testing.assert_array_equal(inside, in_example & (example.inside[row, column] > 0))
+        assert 0.2 < inside.mean() < 0.6 and not in_example.all()
+        for image, got in ((example.photo, found.photo), (example.truth[..., None], found.truth)):
+            for channel in range(image.shape[-1]):
+                plane = image[..., channel].astype(np.float32) / 255
+                expected = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                np.testing.assert_allclose(
+                    got[number, channel].numpy()[inside], expected[inside], atol=2e-5
+                )
+
+
+def test_read_beyond_edges_is_outside_field_of_view(examples: list[list[Example]]) -> None:
+    full = [
+        [Example(e.photo, e.truth, np.full_like(e.inside, 255)) for e in own] for own in examples
+    ]
+    photographs = PhotoStore.from_examples(full)
+    for photograph, size in EXAMPLES:
+        side = SIDES[photograph][size]
+        edge = torch.tensor([-1e6, -0.51, -0.49, 0, side - 1, side - 0.51, side - 0.49, 1e6])
+        for axis in range(2):
+            places = torch.full((1, 1, 8, 2), side / 2)
+            places[0, 0, :, axis] = edge
+            assert photographs.read([(photograph, size)], places).inside.flatten().tolist() == [
+                0,
+                0,
+                1,
+                1,
+                1,
+                1,
+                0,
+                0,
+            ]
+
+
+def test_is_inside_matches_field_of_view(examples: list[list[Example]]) -> None:
+    photographs = PhotoStore.from_examples(examples)
+    for photograph, size in EXAMPLES:
+        inside = examples[photograph][size].inside > 0
+        found = [
+            [photographs.is_inside(photograph, size, x, y) for x in range(len(inside))]
+            for y in range(len(inside))
+        ]
+        np.testing.assert_array_equal(found, inside)
+
+
+def test_move_to_cpu_keeps_photographs(examples: list[list[Example]]) -> None:
+    photographs = PhotoStore.from_examples(examples)
+    photographs.move_to(torch.device("cpu"))
+    assert (
+        photographs.device
+        == photographs.read([(0, 0)], pixels(4)).photo.device
+        == torch.device("cpu")
+    )
+    check_same(photographs.read([(1, 0)], pixels(33)), examples[1][0])
+
+
+def test_fits_in_memory_allows_half_of_free_memory() -> None:
+    assert fits_in_memory(10, 21) and not fits_in_memory(10, 20) and not fits_in_memory(10, 0)
+
+
+@pytest.mark.slow
+def test_load_photographs_loads_every_size() -> None:
+    pairs, config = open_data("synthetic:2", "train").pairs, preprocessing_preset("edge", 640)
+    photographs = load_photographs(pairs, config, (64, 96))
+    assert photographs.sides == ((64, 96),) * 2
+    for number, pair in enumerate(pairs):
+        for size, side in enumerate((64, 96)):
+            example = load_example(pair, config, side)
+            assert example.photo.shape == (side, side, 3)
+            assert example.truth.any() and example.inside.any()
+            check_same(photographs.read([(number, size)], pixels(side)), example)
+
+
+def test_load_example_at_small_size_keeps_vessel_area() -> None:
+    pair = open_data("synthetic:1", "train").pairs[0]
+    example, truth = load_example(pair, preprocessing_preset("edge"), 128), pair.load().truth
+    assert example.truth.mean() * 128**2 == pytest.approx(
+        truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15
+    )
+    assert (
+        (example.truth > 0) & (example.truth <= 127)
+    ).any()  # lost by a threshold at half of the area

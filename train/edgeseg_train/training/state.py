@@ -1,0 +1,120 @@
+"""State of a training run that is saved to `last.pt` and resumed from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+from torch import Tensor
+
+from edgeseg.errors import ModelError
+from edgeseg_train.checkpoint import TrainingData, read_tensors, write_tensors
+from edgeseg_train.config import TrainConfig
+from edgeseg_train.training.compute import ComputeMode
+
+# Checkpoint of the best validation Dice.
+BEST = "best.pt"
+
+# State to resume from.
+LAST = "last.pt"
+
+# Log of the run.
+LOG = "log.csv"
+
+
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of `last.pt`.
+
+    Attributes:
+        config: options that must not change when a run is resumed (`describe_config`).
+        step: number of finished steps.
+        seconds: duration of all sessions.
+        best_dice: best validation Dice; -1 before the first validation.
+        validation_seconds: duration of the last validation.
+        compute_mode: compute mode of the run; another one would round differently.
+        earlier_data: data sets that the weights of `--start` were trained on.
+        start_weights: weights of `--start`; empty without it.
+        best_weights: averaged weights with the best validation Dice.
+        network: state dict of the trained network.
+        averaged: state dict of the averaged network.
+        optimizer: state dict of the optimizer.
+    """
+
+    config: dict[str, object] = msgspec.field(name="plan")
+    step: int
+    seconds: float
+    best_dice: float = msgspec.field(name="best")
+    validation_seconds: float
+    compute_mode: ComputeMode = msgspec.field(name="arithmetic")
+    earlier_data: list[TrainingData] = msgspec.field(name="before")
+    start_weights: dict[str, Tensor] = msgspec.field(name="start")
+    best_weights: dict[str, Tensor]
+    network: dict[str, Tensor]
+    averaged: dict[str, Tensor]
+    optimizer: dict[str, object]
+
+    def check_config(self, current: dict[str, object], file: Path) -> None:
+        """Check that the state belongs to a run with the current options (`describe_config`).
+
+        Raises:
+            ModelError: an option differs; the message contains its name.
+        """
+        differences = [
+            f"{key} was {self.config.get(key)}, is {value}"
+            for key, value in current.items()
+            if self.config.get(key) != value
+        ]
+        if differences:
+            raise ModelError(
+                f"{file}: belongs to a different run ({', '.join(differences)}). "
+                "Resume it with its own options, or choose another --out."
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write `last.pt` atomically."""
+        plain = {
+            field.encode_name: getattr(self, field.name)
+            for field in msgspec.structs.fields(SavedState)
+        }
+        plain["arithmetic"] = asdict(self.compute_mode)
+        plain["before"] = [asdict(data) for data in self.earlier_data]
+        write_tensors(plain, folder / LAST)
+
+
+def load_state(folder: Path) -> SavedState | None:
+    """Read `last.pt` of an earlier session.
+
+    Returns:
+        The state; None if the folder has no `last.pt`.
+
+    Raises:
+        ModelError: the file is damaged or was not written by `edgeseg train`.
+    """
+    file = folder / LAST
+    if not file.exists():
+        return None
+    try:
+        return msgspec.convert(read_tensors(file), SavedState)
+    except msgspec.ValidationError as error:
+        raise ModelError(
+            f"{file}: not a state of `edgeseg train` ({error}). "
+            "Remove it to start anew, or choose another --out."
+        ) from error
+
+
+def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
+    """Return the options that must not change between two sessions of a run, as plain values."""
+    return {
+        "architecture": config.architecture.to_dict(),
+        "loss": asdict(config.loss),
+        "crop": config.crop,
+        "batch": config.batch,
+        "crops_each": config.crops_per_photograph,
+        "learning_rate": config.learning_rate,
+        "average": config.average_decay,
+        "seed": config.seed,
+        "photograph_sizes": list(config.photograph_sizes),
+        "coverage": config.coverage,
+        "photographs": photographs,
+    }

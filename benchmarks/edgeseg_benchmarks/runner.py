@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from edgeseg.datasets import open_data
@@ -51,15 +52,12 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
         show("measuring the peak throughput")
         peaks = {number: measure_peak(number, options.timeout_s) for number in threads}
         rows: list[RowRunner] = []
-        try:
+        with ExitStack() as stack:
             for spec in specs:
                 show(f"loading {spec.key}")
-                rows.append(RowRunner(spec, photograph, options))
+                rows.append(stack.enter_context(closing(RowRunner(spec, photograph, options))))
             rounds = time_rounds(rows, show)
             _finish_rows(rows, show)
-        finally:
-            for row in rows:
-                row.close()
     # Ratios refer to the first row that did not fail.
     first = next((row for row in rows if not row.failure), rows[0])
     results = tuple(row.result(first, peaks[row.spec.key.threads]) for row in rows)
@@ -91,14 +89,10 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
     It is the best of several large matrix products; 0 without enough memory.
     """
-    process = WorkerProcess(timeout_s, threads)
     arguments = {"threads": threads, "side": MATRIX_SIDE, "rounds": PEAK_ROUNDS}
-    try:
+    with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
         return process.call("measure_peak", float, arguments)
-    except RowError:
-        return 0.0
-    finally:
-        process.close()
+    return 0.0
 
 
 def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:

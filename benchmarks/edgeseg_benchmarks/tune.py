@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple, get_args
@@ -130,21 +131,19 @@ def _time_setups(
 ) -> list[CandidateTiming]:
     """Time setups against the baseline, in turns, each in its own process."""
     rows: dict[Setup, RowRunner] = {}
-    try:
+    with ExitStack() as stack:
         for setup in dict.fromkeys((baseline, *setups)):
             show(f"loading {setup}")
             key = RowKey("", setup.precision, setup.runtime, setup.threads)
             spec = RowSpec(key, files[setup.precision].path)
             rows[setup] = RowRunner(spec, photograph, BenchOptions(), "time_network")
+            stack.callback(rows[setup].close)
         time_rounds(list(rows.values()), show)
         mask = photograph.with_name("baseline.npy")
         rows[baseline].attempt(lambda: rows[baseline].write_mask(mask))
         if rows[baseline].failure:
             raise SystemSetupError(f"the baseline ({baseline}) failed: {rows[baseline].failure}")
         return [_compare_setup(setup, rows[setup], rows[baseline], mask) for setup in setups]
-    finally:
-        for row in rows.values():
-            row.close()
 
 
 def _compare_setup(

@@ -38,12 +38,6 @@ def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
     return [*(f"{name} {format_ms(value)}" for name, value in values.items()), format_ratio(ratio)]
 
 
-def format_stages(row: BenchRow) -> list[str]:
-    """Return the median of each stage, such as `infer 30.0`."""
-    stages = row.stages_ms or {}
-    return [f"{STAGES.get(name, name)} {format_ms(value)}" for name, value in stages.items()]
-
-
 def cost_values(row: BenchRow) -> dict[str, str]:
     """Return file size, memory, cold start and throughput, each with its unit, by name."""
     values: dict[str, str] = {}
@@ -52,12 +46,6 @@ def cost_values(row: BenchRow) -> dict[str, str]:
         if value is not None:
             values[name] = template.format(value * factor)
     return values
-
-
-def format_costs(row: BenchRow) -> list[str]:
-    """Return `3.93 MB file` and so on, then the kernels, such as `25 conv float32`."""
-    lines = [f"{value} {name}" for name, value in cost_values(row).items()]
-    return lines + [f"{count} conv {kind}" for kind, count in (row.kernels or {}).items()]
 
 
 def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:

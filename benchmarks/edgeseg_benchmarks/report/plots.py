@@ -78,11 +78,12 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
     markers = dict(zip(runtimes, cycle(MARKERS)))
     largest = max((row.file_bytes or 1 for _, _, row in points), default=1)
     legend: dict[str, Any] = {}
+    runtime_legend: dict[str, Any] = {}
     best: dict[str, tuple[float, float]] = {}
     for ms, dice, row in sorted(points, key=lambda point: point[1]):
         colour, marker = PRECISION_COLOURS[row.precision], markers[_runtime_label(row)]
         legend[row.precision] = {"color": colour, "marker": "o"}
-        legend[_runtime_label(row)] = {"color": "#888888", "marker": marker}
+        runtime_legend[_runtime_label(row)] = {"color": "#888888", "marker": marker}
         best[row.model] = (ms, dice)
         area = 30 + 500 * (row.file_bytes or 0) / largest
         axes.scatter(ms, dice, area, c=colour, marker=marker, alpha=0.45, lw=0)
@@ -96,6 +97,7 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
     axes.set(xlabel="network alone, ms (median)", ylabel=_plain(f"Dice ({', '.join(names)})", 60))
     axes.margins(0.2)
     axes.grid(alpha=0.3)
+    legend |= runtime_legend
     handles = [Line2D([], [], ls="", label=name, **style) for name, style in legend.items()]
     figure.legend(handles=handles, ncols=2, **LEGEND)
     return figure
@@ -118,6 +120,7 @@ def plot_stages(record: BenchRecord) -> Figure:
         axes.text(0, k - 0.26, name, va="bottom", fontsize=8, in_layout=False)
         axes.text(min(total, limit), k, f" {format_ms(total)}{cut}", va="center", fontsize=8)
     axes.set(xlabel="ms", xlim=(0, limit * 1.16), ylim=(len(rows) - 0.6, -0.85), yticks=[])
+    axes.spines["left"].set_visible(False)
     figure.legend(ncols=5, columnspacing=1, handlelength=1, **LEGEND)
     return figure
 

@@ -18,10 +18,10 @@ from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.row import BenchRow, Latency, format_threads
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
+    cost_values,
     dice_values,
-    format_costs,
     format_latency,
-    format_stages,
+    format_ms,
 )
 
 HEADINGS = ("network ms", "end to end ms", "stages ms", "cost", "Dice")
@@ -89,6 +89,10 @@ def _row_cell(row: BenchRow) -> Text:
 
 def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
     """Return the lines under each heading."""
+    stages = row.stages_ms or {}
+    stage_lines = [f"{STAGES.get(name, name)} {format_ms(ms)}" for name, ms in stages.items()]
+    costs = [f"{value} {name}" for name, value in cost_values(row).items()]
+    costs += [f"{count} conv {kind}" for kind, count in (row.kernels or {}).items()]
     whole = format_latency(row.end_to_end_ms, row.end_to_end_ratio_to_first)
     if row.frames_per_second is not None:
         whole.append(f"{row.frames_per_second:.2f} frames/s")
@@ -96,7 +100,7 @@ def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
     for name, (mean, *drop) in dice_values(record, row).items():
         dice += [f"{name} {mean}", *drop]
     network = format_latency(row.network_ms, row.ratio_to_first)
-    return [network, whole, format_stages(row), format_costs(row), dice]
+    return [network, whole, stage_lines, costs, dice]
 
 
 def _join_lines(lines: Sequence[str]) -> Text:

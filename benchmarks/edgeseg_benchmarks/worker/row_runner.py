@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -66,7 +67,7 @@ class RowRunner:
         self._function = function
         self._cold_starts: list[float] = []
         self._row = BenchRow(*spec.key, remarks=spec.remarks, taken_by_auto=spec.taken_by_auto)
-        self._process: WorkerProcess | None = None
+        self._stack = ExitStack()
         self.attempt(self._load)
         self.attempt(self._warm_up)
 
@@ -82,12 +83,12 @@ class RowRunner:
 
     def time_round(self) -> None:
         """Time one round."""
-        self.timings.append(self._worker.call(self._function, RoundTiming))
+        self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
         """Read the peak memory, except of ncnn, whose process also loads ONNX Runtime."""
         if self.spec.key.runtime != NCNN:
-            peak = self._worker.call("read_peak_memory", int)
+            peak = self._process.call("read_peak_memory", int)
             self._row = replace(self._row, peak_rss_bytes=peak or None)
 
     def time_cold_start(self) -> None:
@@ -109,29 +110,24 @@ class RowRunner:
         """Count the kernels of ONNX Runtime in a new process: profiling slows a session down."""
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
-        process = WorkerProcess(self._options.timeout_s)
         arguments = {"file": str(self.spec.file), "threads": self.spec.key.threads}
-        try:
+        with closing(WorkerProcess(self._options.timeout_s)) as process:
             kernels = process.call("count_kernels", dict[str, int], arguments)
-        finally:
-            process.close()
         self._row = replace(self._row, kernels=kernels)
 
     def score(self) -> None:
         """Score the data sets."""
         for data in self._options.data if self.spec.scored else ():
-            scores = self._worker.call("score", DataSetScores, {"spec": data})
+            scores = self._process.call("score", DataSetScores, {"spec": data})
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
 
     def write_mask(self, file: Path) -> None:
         """Write mask and field of view, (2, H, W) uint8."""
-        self._worker.call("write_mask", object, {"output": str(file)})
+        self._process.call("write_mask", object, {"output": str(file)})
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        self._stack.close()
 
     def result(self, first: RowRunner, peak_gflops: float) -> BenchRow:
         """Return the measurements.
@@ -163,14 +159,10 @@ class RowRunner:
         """Return the times of the rounds."""
         return [getattr(timing, name) for timing in self.timings]
 
-    @property
-    def _worker(self) -> WorkerProcess:
-        assert self._process is not None
-        return self._process
-
     def _load(self) -> None:
         assert self.spec.file is not None
         self._process = WorkerProcess(self._options.timeout_s)
+        self._stack.callback(self._process.close)
         key = self.spec.key
         arguments = {
             "file": str(self.spec.file),

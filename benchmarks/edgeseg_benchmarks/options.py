@@ -22,7 +22,7 @@ NCNN: BenchRuntime = "ncnn"  # measured in FP32 and only here: `edgeseg run` doe
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to measure, and how.
+    """Options of a benchmark: what to measure, and how.
 
     Attributes:
         models: shipped names or model files; the first one gives the first row.

@@ -35,7 +35,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
     @property
     def has_dice(self) -> bool:
-        """Whether a row was scored on a data set."""
+        """True if a row was scored on a data set."""
         return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:

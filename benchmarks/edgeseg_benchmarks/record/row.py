@@ -104,7 +104,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def ok(self) -> bool:
-        """Whether the row was measured."""
+        """True if the row was measured."""
         return self.status == OK
 
     @property

@@ -28,7 +28,7 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process validates, saves and prints."""
+        """True if this process validates, saves and prints."""
         return self.rank == 0
 
     def share_decision(

@@ -20,11 +20,3 @@ def read_celsius(file: Path) -> float | None:
         return int(read_line(file)) / 1000
     except ValueError:
         return None
-
-
-def list_files(root: Path, pattern: str) -> list[Path]:
-    """Return the files that match a pattern; none if the folder cannot be read."""
-    try:
-        return sorted(root.glob(pattern))
-    except OSError:
-        return []

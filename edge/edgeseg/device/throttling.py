@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeseg.device.sysfs import list_files, read_celsius, read_line
+from edgeseg.device.sysfs import read_celsius, read_line
 
 FIRMWARE_BITS = {
     0: "under-voltage",
@@ -39,9 +39,9 @@ def read_throttling(root: Path = Path("/")) -> Throttling:
     Args:
         root: root of the file system; another one for tests.
     """
-    governor_files = list_files(root, "sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")
+    governor_files = sorted(root.glob("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"))
     governors = {read_line(file) for file in governor_files}
-    zones = list_files(root, "sys/class/thermal/thermal_zone*")
+    zones = sorted(root.glob("sys/class/thermal/thermal_zone*"))
     temperatures = [read_celsius(zone / "temp") for zone in zones]
     reasons = [*_hot_zones(zones), *_active_cooling(root)]
     if root == Path("/"):
@@ -87,7 +87,7 @@ def _hot_zones(zones: list[Path]) -> Iterator[str]:
 
 def _active_cooling(root: Path) -> Iterator[str]:
     """Yield the active cooling devices that lower the CPU clock; fans are not among them."""
-    for device in list_files(root, "sys/class/thermal/cooling_device*"):
+    for device in sorted(root.glob("sys/class/thermal/cooling_device*")):
         kind = read_line(device / "type")
         state = read_line(device / "cur_state")
         if ("cpufreq" in kind or kind == "Processor") and state.isdecimal() and int(state) > 0:

@@ -68,7 +68,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
         photographs=f"a synthetic photograph of {PHOTOGRAPH_SIZE}x{PHOTOGRAPH_SIZE} pixels "
         f"(PNG, seed {SEED})",
         rounds=rounds,
-        peak_gflops=peaks,
+        peak_gflops={number: peak for number, peak in peaks.items() if peak},
         warnings=(*device_warnings(device), *_late_warnings(device.throttling, threads)),
     )
     return add_remarks(record)

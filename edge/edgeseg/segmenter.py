@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
+from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
 from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
 from edgeseg.preprocessing.prepare import Placement, Prepared, prepare
@@ -185,6 +185,7 @@ class Segmenter:
     Attributes:
         file: selected model file.
         card: metadata of the model file.
+        model_sha256: SHA-256 of the model file, hexadecimal.
         runtime: loaded network.
         runtime_name: name of the runtime.
         provider: execution provider of ONNX Runtime; None for other runtimes.
@@ -212,13 +213,17 @@ class Segmenter:
             raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
         selection = select_model(model, precision, runtime_choice, threads, provider)
-        self.file = selection.file
-        self.card = selection.file.card
+        loaded = load_file(selection.file.path)
+        self.file = selection.file._replace(card=loaded.card)
+        self.card = loaded.card
+        self.model_sha256 = loaded.sha256
         self.threads = selection.threads
         self.threshold = self.card.threshold if threshold is None else threshold
         if isinstance(runtime, str):
             size = self.card.preprocessing.size
-            runtime = load_runtime(self.file.path, size, selection.runtime, self.threads, provider)
+            runtime = load_runtime(
+                self.file.path, size, selection.runtime, self.threads, provider, loaded.data
+            )
         self.runtime: Runtime = runtime
         self.runtime_name = runtime.name
         if provider is None and self.runtime_name == "onnxruntime":
@@ -313,18 +318,6 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer()
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
-
-    @cached_property
-    def model_sha256(self) -> str:
-        """SHA-256 of the model file, in hexadecimal.
-
-        Raises:
-            ModelError: The file cannot be read any more.
-        """
-        try:
-            return hashlib.sha256(self.file.path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ModelError(f"{self.file.path}: cannot be read ({error.strerror})") from error
 
     def _buffer(self) -> ResizeBuffer:
         """Return this thread's buffer: a shared one would mix the masks of two threads."""

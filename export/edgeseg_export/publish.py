@@ -12,6 +12,7 @@ from pathlib import Path
 import onnx
 
 from edgeseg.models.card import ModelCard
+from edgeseg.models.checksum import append_checksum
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 
@@ -36,8 +37,8 @@ def serialize_card(card: ModelCard) -> bytes:
 
 
 def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
-    """Return the bytes of a model file with its metadata."""
-    return serialize_graph(model) + serialize_card(card)
+    """Return the bytes of a model file with its metadata and its checksum."""
+    return append_checksum(serialize_graph(model) + serialize_card(card))
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:

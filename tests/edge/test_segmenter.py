@@ -18,6 +18,7 @@ from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
 from edgeseg.imaging.photo import encode_png, read_mask, read_photo
 from edgeseg.models.card import ModelCard
+from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
 from edgeseg.segmenter import join_masks
@@ -306,7 +307,8 @@ def test_segment_graph_that_fails_at_run_time_raises_model_error(
 def test_segmenter_graph_of_other_size_raises_model_error(tmp_path: Path, tiny_model: Path) -> None:
     data = tiny_model.read_bytes()
     assert data.count(b'"size": 128') == 1
-    (tmp_path / "x.onnx").write_bytes(data.replace(b'"size": 128', b'"size": 256'))
+    changed = data[:-CHECKSUM_BYTES].replace(b'"size": 128', b'"size": 256')
+    (tmp_path / "x.onnx").write_bytes(append_checksum(changed))
     with pytest.raises(ModelError, match=r"x\.onnx: inputs and outputs"):
         Segmenter(tmp_path / "x.onnx")
 

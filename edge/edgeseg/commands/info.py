@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.commands.options import json_option
+from edgeseg.errors import ModelError
 
 if TYPE_CHECKING:
     from edgeseg.models.catalog import ModelFile
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
+@click.option("--verify", is_flag=True, help="Check the file's checksum (exit code 6).")
 @json_option
-def info(file: str, as_json: bool) -> None:
+def info(file: str, verify: bool, as_json: bool) -> None:
     """Show a model file's metadata.
 
     FILE is a model file or a shipped name. A shipped name shows the file that `edgeseg run` selects
@@ -27,11 +29,26 @@ def info(file: str, as_json: bool) -> None:
     from edgeseg.models.selection import resolve_model
 
     model = resolve_model(file, "auto", cpu.cpu_features())
+    if verify:
+        _verify_checksum(model)
     if as_json:
         file_facts = {"file": str(model.path), "file_bytes": model.path.stat().st_size}
         print_json(file_facts | model.card.to_dict())
     else:
         print_table(facts_table(*_list_facts(model)))
+
+
+def _verify_checksum(model: ModelFile) -> None:
+    """Check the checksum of a model file.
+
+    Raises:
+        ModelError: The file is damaged or contains no checksum.
+    """
+    from edgeseg.models.loaded_file import load_file
+
+    if not load_file(model.path).has_checksum:
+        raise ModelError(f"{model.path}: contains no checksum to verify. Convert the model again.")
+    click.echo(f"edgeseg: {model.path}: the checksum matches", err=True)
 
 
 def _list_facts(model: ModelFile) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -12,6 +13,7 @@ import msgspec
 from edgeseg.errors import ModelError, one_line
 from edgeseg.models.onnx_metadata import read_metadata
 from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.system.regular_files import open_regular_file
 
 Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
 
@@ -160,13 +162,23 @@ def read_card(file: Path) -> ModelCard:
     Raises:
         ModelError: the file is missing, not an ONNX file, or its metadata is missing or invalid.
     """
+    with model_read_errors(file), open_regular_file(file) as stream:
+        entries = read_metadata(stream)
+    return ModelCard.from_metadata(entries, str(file))
+
+
+@contextmanager
+def model_read_errors(file: Path) -> Iterator[None]:
+    """Convert errors of reading a model file to one line with the file and a remedy.
+
+    Raises:
+        ModelError: Instead of OSError and ValueError.
+    """
     try:
-        with file.open("rb") as stream:
-            entries = read_metadata(stream)
+        yield
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror}). Check the path.") from error
     except ValueError as error:
         raise ModelError(
             f"{file}: not an ONNX file ({error}). Create a model file with `edgeseg convert`."
         ) from error
-    return ModelCard.from_metadata(entries, str(file))

@@ -19,6 +19,7 @@ from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
 from edgeseg.system.files import write_atomically
+from edgeseg.system.regular_files import read_regular_file
 
 VARIABLE = "EDGESEG_CHOICES"
 """Environment variable with the path of the cache file; empty for none."""
@@ -163,7 +164,7 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
         SystemSetupError: the file cannot be read or is invalid.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=_CacheFile).choices
+        return msgspec.json.decode(read_regular_file(file), type=_CacheFile).choices
     except (OSError, ValueError, RecursionError) as error:
         raise SystemSetupError(
             f"{file}: not a readable tuning cache of `edgeseg doctor --tune` ({one_line(error)}). "

@@ -165,6 +165,7 @@ def load_runtime(
     runtime: RuntimeChoice,
     threads: int,
     provider: ProviderChoice | None = None,
+    data: bytes | None = None,
 ) -> Runtime:
     """Load a model file.
 
@@ -174,15 +175,18 @@ def load_runtime(
         runtime: a runtime, or `auto`.
         threads: number of CPU threads.
         provider: execution provider of ONNX Runtime; None means the CPU.
+        data: bytes of the file; None reads the file.
 
     Raises:
         ModelError: the file is damaged or does not match its card.
         SystemSetupError: the runtime or the provider is not available.
     """
-    if resolve_runtime(runtime, provider) == "openvino":
+    name = resolve_runtime(runtime, provider)
+    data = file.read_bytes() if data is None else data
+    if name == "openvino":
         from edgeseg.runtimes.openvino_backend import OpenVino  # noqa: PLC0415
 
-        return OpenVino(file, size, threads)
+        return OpenVino(file, data, size, threads)
     from edgeseg.runtimes.onnxruntime_backend import OnnxRuntime  # noqa: PLC0415
 
-    return OnnxRuntime(file, size, threads, provider or "cpu")
+    return OnnxRuntime(file, data, size, threads, provider or "cpu")

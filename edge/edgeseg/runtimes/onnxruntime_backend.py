@@ -32,7 +32,7 @@ class OnnxRuntime:
     name: Literal["onnxruntime"] = "onnxruntime"
 
     def __init__(
-        self, file: Path, size: int, threads: int, provider: ProviderChoice = "cpu"
+        self, file: Path, data: bytes, size: int, threads: int, provider: ProviderChoice = "cpu"
     ) -> None:
         provider_name = _resolve_provider(provider)
         providers = [(provider_name, _PROVIDER_OPTIONS.get(provider, {}))]
@@ -40,7 +40,7 @@ class OnnxRuntime:
             providers.append((PROVIDERS["cpu"], {}))
         options = _session_options(threads)
         try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=providers)
+            self._session = onnxruntime.InferenceSession(data, options, providers=providers)
         except Exception as error:  # its exceptions have no common base class below Exception
             raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
         self.compute = self._session.get_providers()[0]

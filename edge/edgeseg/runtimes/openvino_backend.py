@@ -30,7 +30,7 @@ class OpenVino:
 
     name: Literal["openvino"] = "openvino"
 
-    def __init__(self, file: Path, size: int, threads: int) -> None:
+    def __init__(self, file: Path, data: bytes, size: int, threads: int) -> None:
         # The precision is left to OpenVINO: BF16 on CPUs that have it (AMX, AVX512-BF16), FP32 on
         # other x86-64 CPUs. There, FP16 would be half as fast as FP32.
         settings = {
@@ -40,7 +40,7 @@ class OpenVino:
         }
         try:
             core = openvino.Core()
-            model = core.read_model(file)
+            model = core.read_model(data, b"")
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot load it ({one_line(error)})") from error
         check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])

@@ -13,6 +13,7 @@ from edgeseg.errors import one_line
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision
+from edgeseg.models.checksum import append_checksum
 from edgeseg.runtimes.base import Runtime, load_runtime
 from edgeseg_export.model_card import make_card
 from edgeseg_export.onnx_graph.channels_last import gather_input_blocks
@@ -64,8 +65,8 @@ def build_file(
 ) -> ExportedFile:
     """Convert a graph, measure it, add its metadata, and check the file.
 
-    The bytes of the graph are written once. The metadata, which contains the measured Dice, is
-    appended to them. Every error except a lack of memory becomes a failed check.
+    The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
+    are appended to its bytes. Every error except a lack of memory becomes a failed check.
 
     Args:
         precision: precision of the file.
@@ -80,13 +81,13 @@ def build_file(
     )
     try:
         model, conversion_checks = CONVERTERS[precision](graph, options.calibration)
-        file.write_bytes(serialize_graph(model))
+        graph_bytes = serialize_graph(model)
+        file.write_bytes(graph_bytes)
         parity = measure_parity(_load(file, graph), reference)
         means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
         dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
         card = card._replace(evidence={**card.evidence, **dice})
-        with file.open("ab") as stream:
-            stream.write(serialize_card(card))
+        file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
     except MemoryError:
         raise

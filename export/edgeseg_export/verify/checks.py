@@ -12,7 +12,8 @@ import onnx
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg.evaluation.result import Check
 from edgeseg.evaluation.scores import DataSetScores
-from edgeseg.models.card import ModelCard, Precision, read_card
+from edgeseg.models.card import ModelCard, Precision
+from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import MAX_DICE_DROP, MAX_MASK_CHANGE
 from edgeseg_export.verify.parity import ParityReport
 
@@ -52,9 +53,9 @@ def check_graph(file: Path) -> Check:
 
 
 def check_card(file: Path, card: ModelCard) -> Check:
-    """Check that the device's reader reads the expected metadata from a file."""
+    """Check that a device reads the expected metadata and a matching checksum from a file."""
     try:
-        read = read_card(file)
+        read = load_file(file).card
     except EdgesegError as error:
         return Check("card", None, None, str(error), False)
     return Check("card", None, None, "metadata read back from the file", read == card)

@@ -13,6 +13,7 @@ from edgeseg.cli import cli
 from edgeseg.models import catalog
 from edgeseg.models.card import Licence, ModelCard, read_card
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.checksum import CHECKSUM_BYTES
 from edgeseg.preprocessing.config import preprocessing_preset
 
 CARD = ModelCard(
@@ -218,3 +219,16 @@ def test_info_of_unknown_name_lists_shipped_models() -> None:
 
 def test_read_card_returns_the_stored_card(save: Save) -> None:
     assert read_card(save(CARD.to_metadata(), "eye.fp16.onnx")) == CARD
+
+
+def test_info_verify_accepts_shipped_files_and_rejects_others(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    done = _info(tiny_model, "--verify")
+    assert (done.exit_code, done.stderr.count(str(tiny_model))) == (0, 1)
+    data = tiny_model.read_bytes()
+    file = tmp_path / "x.onnx"
+    for changed in (data[:-CHECKSUM_BYTES], data[:5000] + b"x" + data[5001:]):
+        file.write_bytes(changed)
+        assert _info(file).exit_code == 0
+        assert _info(file, "--verify").exit_code == 6

@@ -14,6 +14,7 @@ from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.photo import encode_png
+from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.runtimes import base
 from edgeseg.runtimes.base import DYNAMIC, TensorSpec, check_output, check_tensors
 from edgeseg.synthetic import generate_photo
@@ -145,7 +146,8 @@ def test_openvino_agrees_with_onnx_runtime(tiny_model: Path) -> None:
 @NEEDS_OPENVINO
 def test_openvino_with_wrong_size_in_card_raises_one_line(tiny_model: Path, tmp_path: Path) -> None:
     data = tiny_model.read_bytes()
-    (tmp_path / "x.onnx").write_bytes(data.replace(b'"size": 128', b'"size": 256'))
+    changed = data[:-CHECKSUM_BYTES].replace(b'"size": 128', b'"size": 256')
+    (tmp_path / "x.onnx").write_bytes(append_checksum(changed))
     with pytest.raises(ModelError, match=r"x\.onnx: inputs and outputs") as caught:
         Segmenter(tmp_path / "x.onnx", runtime="openvino")
     assert "\n" not in str(caught.value)

@@ -73,10 +73,9 @@ def _check_empty(folder: Path) -> None:
 
 def _read_model(file: Path) -> bytes:
     """Read a model file that a device will accept."""
-    from edgeseg.models.card import read_card
+    from edgeseg.models.loaded_file import load_file
 
-    read_card(file)
-    return file.read_bytes()
+    return load_file(file).data
 
 
 def _write_bundle(

@@ -22,7 +22,7 @@ from edgeseg.commands.doctor.runtime_checks import WorkerAnswer
 from edgeseg.device import cpu
 from edgeseg.errors import EdgesegError, SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
-from edgeseg.models.card import read_card
+from edgeseg.models.loaded_file import load_file
 from edgeseg.preprocessing.prepare import prepare
 from edgeseg.runtimes.base import RuntimeChoice, load_runtime
 from edgeseg.runtimes.onnx_profile import count_nodes_by_provider, run_with_profile
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
 def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
     photo = generate_photo(SEED, SIDE).photo
-    return prepare(photo, read_card(model).preprocessing, "synthetic photograph").tensor
+    return prepare(photo, load_file(model).card.preprocessing, "synthetic photograph").tensor
 
 
 def _list_providers() -> list[str]:

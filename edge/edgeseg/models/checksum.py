@@ -1,0 +1,78 @@
+"""Checksum of a model file, in its own metadata as `edgeseg.file_sha256`.
+
+The value is the SHA-256 of the file with the 64 digits of the value set to zero. ONNX Runtime
+accepts many damaged files and returns other masks without an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+
+from edgeseg.errors import ModelError
+
+CHECKSUM_KEY = "edgeseg.file_sha256"
+
+_ZEROS = b"0" * 64
+# StringStringEntryProto up to the value: key in field 1, 64 characters in field 2.
+_ENTRY = b"\x0a" + bytes([len(CHECKSUM_KEY)]) + CHECKSUM_KEY.encode() + b"\x12\x40"
+# Field 14 of ModelProto: `metadata_props`.
+_FIELD = b"\x72" + bytes([len(_ENTRY) + len(_ZEROS)]) + _ENTRY
+
+CHECKSUM_BYTES = len(_FIELD) + len(_ZEROS)
+"""Number of bytes that `append_checksum` adds."""
+
+_notified: set[str] = set()
+
+
+def append_checksum(data: bytes) -> bytes:
+    """Return a model file's bytes followed by its checksum.
+
+    Protobuf merges concatenated messages, so that nothing else in the file changes.
+    """
+    data += _FIELD
+    return data + hashlib.sha256(data + _ZEROS).hexdigest().encode()
+
+
+def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
+    """Check a model file's checksum; a file without one is reported once per process.
+
+    Args:
+        data: bytes of the file.
+        entries: metadata of the file.
+        file: name of the file for messages.
+
+    Returns:
+        SHA-256 of the file, hexadecimal.
+
+    Raises:
+        ModelError: The checksum does not match.
+    """
+    stored = entries.get(CHECKSUM_KEY)
+    if stored is None:
+        if file not in _notified:
+            _notified.add(file)
+            logging.getLogger("edgeseg").warning(
+                "edgeseg: %s: contains no checksum, so that damage to it may go unnoticed", file
+            )
+        return hashlib.sha256(data).hexdigest()
+    value = stored.encode()
+    start = data.rfind(_ENTRY + value) + len(_ENTRY)
+    if len(value) != len(_ZEROS) or start < len(_ENTRY):
+        raise _mismatch(file)
+    # Both digests share the work on the bytes before the value, which is at the end of the file.
+    digest = hashlib.sha256(memoryview(data)[:start])
+    zeroed = digest.copy()
+    rest = data[start + len(_ZEROS) :]
+    zeroed.update(_ZEROS + rest)
+    if zeroed.hexdigest() != stored:
+        raise _mismatch(file)
+    digest.update(value + rest)
+    return digest.hexdigest()
+
+
+def _mismatch(file: str) -> ModelError:
+    return ModelError(
+        f"{file}: damaged: its checksum does not match. Copy or convert the file again."
+    )

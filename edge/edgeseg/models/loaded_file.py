@@ -1,0 +1,47 @@
+"""A model file that is read once: its card, its checksum and its network from the same bytes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+from edgeseg.models.card import ModelCard, model_read_errors
+from edgeseg.models.checksum import CHECKSUM_KEY, verify_checksum
+from edgeseg.models.onnx_metadata import read_metadata
+from edgeseg.system.regular_files import read_regular_file
+
+_MAX_BYTES = (1 << 31) - 1  # limit of protobuf
+
+
+class LoadedFile(NamedTuple):
+    """Bytes of a model file and what they say.
+
+    Attributes:
+        data: bytes of the file.
+        card: metadata of the file.
+        sha256: SHA-256 of the bytes, hexadecimal.
+        has_checksum: whether the file contains a checksum; it matches.
+    """
+
+    data: bytes
+    card: ModelCard
+    sha256: str
+    has_checksum: bool
+
+
+def load_file(path: Path) -> LoadedFile:
+    """Read a model file and check its checksum.
+
+    The file may be replaced at any time; the result describes one version of it.
+
+    Raises:
+        ModelError: The file is missing, damaged, not an ONNX file, or its metadata is missing or
+            invalid.
+    """
+    with model_read_errors(path):
+        data = read_regular_file(path, _MAX_BYTES)
+        entries = read_metadata(io.BytesIO(data))
+    sha256 = verify_checksum(data, entries, str(path))
+    card = ModelCard.from_metadata(entries, str(path))
+    return LoadedFile(data, card, sha256, CHECKSUM_KEY in entries)

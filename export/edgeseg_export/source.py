@@ -12,6 +12,7 @@ from torch import nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
 from edgeseg.preprocessing.config import PreprocessingConfig, PresetName, preprocessing_preset
+from edgeseg.system.regular_files import read_regular_file
 from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
 from edgeseg_export.third_party import call_factory, extract_state_dict, load_weights
 from edgeseg_train.checkpoint import (
@@ -169,7 +170,7 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
         import tomli as tomllib  # noqa: PLC0415
 
     try:
-        values: dict[str, object] = tomllib.loads(file.read_text(encoding="utf-8"))
+        values: dict[str, object] = tomllib.loads(read_regular_file(file).decode())
     except (OSError, ValueError) as error:
         raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
     if size is not None:

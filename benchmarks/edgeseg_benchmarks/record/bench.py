@@ -9,6 +9,7 @@ import msgspec
 
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
+from edgeseg.system.regular_files import read_regular_file
 from edgeseg_benchmarks.record.row import BenchRow, NonNegative
 
 
@@ -75,7 +76,7 @@ def read_bench(file: Path) -> BenchRecord:
         IncomparableError: the file is not a benchmark; the message names the invalid key.
     """
     try:
-        return decode_bench(file.read_bytes())
+        return decode_bench(read_regular_file(file))
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise SystemSetupError(

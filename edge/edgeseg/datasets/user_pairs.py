@@ -9,6 +9,7 @@ from typing import cast, get_args
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.photo import is_photograph, photo_stem
+from edgeseg.system.regular_files import read_regular_file
 
 LAYOUT = "images/NAME.png and masks/NAME.png with equal names (any image format; fov/ is optional)"
 
@@ -61,7 +62,8 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
     if not file.exists():
         return {}
     try:
-        reader = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
+        text = read_regular_file(file).decode("utf-8-sig")
+        reader = csv.DictReader(text.splitlines())
         rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SystemSetupError(

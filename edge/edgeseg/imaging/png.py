@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.system.background import BackgroundTask
+from edgeseg.system.regular_files import open_regular_file
 
 Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (N, W, 3) RGB or (N, W) grey
 
@@ -77,7 +78,7 @@ def read_png_text(path: Path, require_complete: bool = True) -> dict[str, str]:
     """
     end = _END
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             beginning = file.read(_TEXT_BYTES)
             if require_complete:
                 file.seek(-len(_END), 2)

@@ -8,7 +8,9 @@ files. A file that is named is used whatever its suffix. Results of `edgeseg run
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -155,7 +157,7 @@ def _expand_argument(argument: str) -> list[Input]:
     try:
         if path.is_dir():
             return _expand_folder(path)
-        path.stat()
+        _reject_special(path)
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(
@@ -164,6 +166,12 @@ def _expand_argument(argument: str) -> list[Input]:
     if _is_result(path):
         return []
     return [_file_input(path)]
+
+
+def _reject_special(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # a pipe or a device, which may block for ever
+        raise OSError(errno.EINVAL, "not a regular file")
 
 
 def _expand_folder(folder: Path) -> list[Input]:

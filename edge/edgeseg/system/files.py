@@ -6,14 +6,17 @@ import errno
 import fcntl
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from edgeseg.errors import SystemSetupError
+from edgeseg.system.regular_files import open_regular_file
 
 _TEMPORARY = ".edgeseg-"
+_TEMPORARY_NAME = re.compile(r"\.edgeseg-[0-9a-f]{16}\.tmp(\.[a-z0-9]+)?")
 _NO_PERMISSION = ("no permission", "Choose another folder.")
 _REMEDIES = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
@@ -93,10 +96,12 @@ def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 
     A running process holds a lock on its file, which ends with the process. On a file system
-    without locks, nothing is removed.
+    without locks, nothing is removed. Other files whose names start alike are the user's.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
-        with suppress(OSError), path.open("rb") as file:
+        if not _TEMPORARY_NAME.fullmatch(path.name) or path.is_symlink():
+            continue
+        with suppress(OSError), open_regular_file(path) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
 

@@ -1,14 +1,21 @@
-"""Ctrl-C and SIGTERM: the current frame is finished, then the run stops."""
+"""Ctrl-C and SIGTERM: the current frame is finished, then the run stops.
+
+A second signal ends the process, even if a library computes for ever.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _SLEEP_STEP_S = 0.1
+_GRACE_S = 0.5  # for removing temporary files
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -46,17 +53,44 @@ class StopRequest:
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """Yield a request that Ctrl-C and SIGTERM make; a second Ctrl-C interrupts immediately."""
+    """Yield a request that Ctrl-C and SIGTERM make; a second signal interrupts immediately."""
     stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.signal == signal.SIGINT == number:
+        if not stop.asked:
+            stop.ask(number)
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.ask(number)
+        else:
+            raise SystemExit(128 + number)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def end_on_second_signal() -> None:
+    """End the process half a second after the second SIGINT or SIGTERM.
+
+    Python calls its signal handlers only between its own instructions, so that they do not run
+    while a library computes, for example an endless loop in a model. A thread waits for the signals
+    instead. Call it from the main thread.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    # A signal to a forked child is not one to this process.
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+    threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True).start()
+
+
+def _wait_for_second_signal(reader: int) -> None:
+    count = 0
+    while count < 2:
+        number = os.read(reader, 1)[0]
+        count += number in _SIGNALS
+    time.sleep(_GRACE_S)
+    os._exit(128 + number)

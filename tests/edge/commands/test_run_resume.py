@@ -17,6 +17,7 @@ from edgeseg.cli import cli
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.png import read_png_text
+from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.synthetic import generate_photo
 from edgeseg.system.files import remove_stale_temporaries, temporary_beside
 
@@ -120,7 +121,8 @@ def test_resume_with_other_model_repeats_photograph(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.fp32.onnx"
-    other.write_bytes(tiny_model.read_bytes() + b"\x72\x00")  # an empty metadata entry
+    without_checksum = tiny_model.read_bytes()[:-CHECKSUM_BYTES]
+    other.write_bytes(append_checksum(without_checksum + b"\x72\x00"))  # an empty metadata entry
     photograph = photographs / "eye0.png"
     assert run(tiny_model, photograph, "-o", tmp_path / "out").exit_code == 0
     done = run(other, photograph, "-o", tmp_path / "out", "--resume")
@@ -133,11 +135,16 @@ def test_stale_temporaries_are_removed_and_open_ones_stay(
     left = tmp_path / ".edgeseg-0123456789abcdef.tmp"
     left.write_bytes(b"half")
     (tmp_path / ".other.tmp").touch()
+    (tmp_path / ".edgeseg-notes.txt").write_text("the user's own")
+    (tmp_path / ".edgeseg-0123456789abcdef.tmp.bak").mkdir()
+    os.mkfifo(tmp_path / ".edgeseg-x")
+    os.mkfifo(tmp_path / ".edgeseg-fedcba9876543210.tmp")
+    others = {file.name for file in tmp_path.iterdir()} - {left.name}
     with temporary_beside(tmp_path / "a.png") as (temporary, _):
         remove_stale_temporaries(tmp_path)
-        assert {file.name for file in tmp_path.iterdir()} == {temporary.name, ".other.tmp"}
+        assert {file.name for file in tmp_path.iterdir()} == {temporary.name, *others}
     remove_stale_temporaries(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == [".other.tmp"]
+    assert {file.name for file in tmp_path.iterdir()} == others
 
 
 def test_run_removes_stale_temporaries(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.system.files import write_atomically
+from edgeseg.system.regular_files import read_regular_file
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,11 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
     if not file.exists():
         return []
     try:
-        entries = [_parse_row(row) for row in csv.DictReader(file.read_text().splitlines())]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        rows = csv.DictReader(read_regular_file(file).decode().splitlines())
+        entries = [_parse_row(row) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, csv.Error) as error:
         raise SystemSetupError(
-            f"{file}: not a log of `edgeseg train` ({error}). Move it to another folder."
+            f"{file}: not a log of `edgeseg train` ({one_line(error)}). Move it to another folder."
         ) from error
     return [entry for entry in entries if entry.step <= last_step]
 

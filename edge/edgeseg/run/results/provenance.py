@@ -72,8 +72,13 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 
 
 def is_foreign(file: Path) -> bool:
-    """Return whether a file exists that edgeseg did not write; a result may be cut off."""
+    """Return whether a file exists that edgeseg did not write; a result may be cut off.
+
+    A pipe or a device of this name is foreign, too: writing to it could block for ever.
+    """
     try:
+        if file.exists() and not file.is_file() and not file.is_dir():
+            return True
         if not file.is_file() or not file.stat().st_size:
             return False
     except OSError:  # writing reports it: a name that is too long, a folder without permission

@@ -1,0 +1,59 @@
+"""Runs with closed standard streams write the same results as undisturbed runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edgeseg.imaging.photo import encode_png
+from edgeseg.synthetic import generate_photo
+
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(COUNT):
+        photo = generate_photo(number % 4, 160).photo
+        photo[0, 0] = number
+        (folder / f"{number}.png").write_bytes(encode_png(photo))
+    return folder
+
+
+def run(model: Path, photographs: Path, output: Path, redirections: str) -> dict[str, bytes]:
+    shell = f'exec "$@" {redirections}'
+    command = [sys.executable, "-m", "edgeseg", "run", "--model", str(model), "--threads", "1"]
+    done = subprocess.run(
+        ["sh", "-c", shell, "sh", *command, str(photographs), "-o", str(output)],
+        capture_output=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {file.name: file.read_bytes() for file in output.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tiny_model: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    return run(tiny_model, photographs, tmp_path_factory.mktemp("undisturbed"), "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("redirections", ["2>&-", ">&-", "<&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_run_with_closed_streams_writes_the_same_files(
+    redirections: str,
+    tiny_model: Path,
+    photographs: Path,
+    undisturbed: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    contents = run(tiny_model, photographs, tmp_path, redirections)
+    assert len(contents) == 2 * COUNT
+    assert contents == undisturbed
+    for name in contents:
+        assert cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED) is not None

@@ -1,0 +1,110 @@
+"""A pipe or a device named as an input file is rejected at once; it would block for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edgeseg.cli import cli
+from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError
+from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.models.card import read_card
+from edgeseg.models.loaded_file import load_file
+from edgeseg.models.tuning_cache import read_tuned_setups
+from edgeseg.run.results.provenance import is_foreign
+from edgeseg.synthetic import generate_photo
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """End a test that blocks."""
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture(params=["pipe", "device"])
+def special(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "special"
+    if request.param == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("read", "error"),
+    [
+        (read_card, ModelError),
+        (load_file, ModelError),
+        (read_tuned_setups, SystemSetupError),
+        (read_photo, PhotoError),
+    ],
+)
+def test_readers_of_device_package_reject_special_files(
+    read: object, error: type[EdgesegError], special: Path
+) -> None:
+    with pytest.raises(error, match="special"):
+        read(special)  # type: ignore[operator]
+
+
+def test_readers_of_other_packages_reject_special_files(special: Path) -> None:
+    pytest.importorskip("torch")
+    from edgeseg_benchmarks.record.bench import read_bench
+    from edgeseg_export.source import read_preprocessing
+    from edgeseg_train.checkpoint import read_tensors
+    from edgeseg_train.reporting.log import read_log
+
+    for read in (read_bench, read_preprocessing, read_tensors, lambda file: read_log(file, 1)):
+        with pytest.raises(EdgesegError, match="special"):
+            read(special)
+
+
+def test_split_csv_as_special_file_exits_with_7(special: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.png").write_bytes(encode_png(generate_photo(1, 64).photo))
+    special.rename(folder / "split.csv")
+    done = CliRunner().invoke(cli, ["evaluate", "--data", f"pairs:{folder}"])
+    assert done.exit_code == 7
+    assert "split.csv" in done.stderr
+
+
+def test_run_rejects_special_input_and_result(
+    special: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    options = ["run", "--model", str(tiny_model), "-o", str(out)]
+    assert CliRunner().invoke(cli, [*options, str(special)]).exit_code == 2
+    out.mkdir()
+    special.rename(out / "eye_vessels.png")
+    assert is_foreign(out / "eye_vessels.png")
+    photograph = tmp_path / "eye.png"
+    photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
+    for resume in ([], ["--resume"]):
+        done = CliRunner().invoke(cli, [*options, *resume, str(photograph)])
+        assert done.exit_code == 3
+        assert "eye_vessels.png" in done.stderr
+
+
+@pytest.mark.slow
+def test_run_with_pipe_like_a_temporary_file_ends(tiny_model: Path, tmp_path: Path) -> None:
+    photograph = tmp_path / "eye.png"
+    photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
+    os.mkfifo(tmp_path / ".edgeseg-x")
+    (tmp_path / ".edgeseg-notes.txt").touch()
+    command = [sys.executable, "-m", "edgeseg", "run", "--model", str(tiny_model)]
+    done = subprocess.run([*command, "-o", str(tmp_path), str(photograph)], timeout=60, check=False)
+    assert done.returncode == 0
+    assert (tmp_path / ".edgeseg-notes.txt").exists()

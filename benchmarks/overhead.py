@@ -15,8 +15,6 @@ clock does not matter. A value is the median over the rounds.
                 field of view to the working size. Bound: 2.5 at 2048x2048 pixels.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile

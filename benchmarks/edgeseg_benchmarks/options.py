@@ -1,7 +1,5 @@
 """The options of a benchmark."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec

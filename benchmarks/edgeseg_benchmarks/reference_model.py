@@ -1,7 +1,5 @@
 """ResUNet-Deeper, the published model: FP32 and FP16 files with random weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

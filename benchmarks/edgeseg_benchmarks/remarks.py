@@ -1,7 +1,5 @@
 """Remarks on rows: half precision and INT8 are not always faster."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from msgspec.structs import replace

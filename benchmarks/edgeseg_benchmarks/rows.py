@@ -1,7 +1,5 @@
 """The rows of a benchmark: model x precision x runtime x threads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace

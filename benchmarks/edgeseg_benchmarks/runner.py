@@ -1,7 +1,5 @@
 """The benchmark: rows take turns round by round, and only one process computes at a time."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress

@@ -1,7 +1,5 @@
 """Statistics over the rounds of a benchmark."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import median
 

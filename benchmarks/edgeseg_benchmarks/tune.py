@@ -1,7 +1,5 @@
 """`edgeseg doctor --tune`: find the fastest setup of a model whose masks agree with FP32."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack

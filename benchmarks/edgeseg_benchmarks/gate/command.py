@@ -1,7 +1,5 @@
 """`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Dice and file size are compared as such. Time and memory depend on the machine a
 are compared as ratios to the first row of the same benchmark.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The current benchmark: the rows of the baseline, measured on this device."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

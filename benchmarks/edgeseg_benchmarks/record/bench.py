@@ -1,7 +1,5 @@
 """The record of a benchmark: one device and its rows. The contract of `edgeseg bench --json`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """One row of a benchmark: the cost of a model, precision, runtime and number of threads."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec

@@ -1,7 +1,5 @@
 """Measurements as text: the units and digits of table and page."""
 
-from __future__ import annotations
-
 from msgspec.structs import asdict
 
 from edgeseg_benchmarks.record.bench import BenchRecord

@@ -1,7 +1,5 @@
 """The record as one self-contained HTML page, which loads nothing (extra `html`)."""
 
-from __future__ import annotations
-
 import base64
 from itertools import chain
 from pathlib import Path

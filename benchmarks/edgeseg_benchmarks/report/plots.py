@@ -1,7 +1,5 @@
 """Plots of a benchmark (extra `bench`): latency against Dice, and the stages as stacked bars."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from itertools import cycle

@@ -1,7 +1,5 @@
 """The record as a table for the terminal and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence

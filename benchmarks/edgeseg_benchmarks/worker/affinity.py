@@ -1,7 +1,5 @@
 """The cores that the threads of a row are pinned to."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The client of a row's process: start it, send requests, detect that it died."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

@@ -4,8 +4,6 @@ Sessions in one process take time from each other (their idle threads spin). The
 a process of its own, and only the one that was called computes.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """Timing of a command as a whole process."""
 
-from __future__ import annotations
-
 import subprocess
 import tempfile
 import time

@@ -1,15 +1,12 @@
 """The options of a benchmark."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from edgeseg._version import __version__
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import missing_extra
 from edgeseg.models.card import Precision
 from edgeseg_benchmarks.record.row import BenchRuntime, RowKey
 
-ShowProgress = Callable[[str], None]  # called with a few words about the current step
 DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
 OPTIONAL: dict[BenchRuntime, tuple[str, ...]] = {
     "openvino": ("openvino",),
@@ -67,12 +64,8 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
         packages: import names of the required packages.
 
     Raises:
-        SystemSetupError: a package is missing; the message contains the command to install it.
+        SystemSetupError: a package is missing.
     """
     for package in packages:
         if find_spec(package) is None:
-            raise SystemSetupError(
-                f"{option}: requires the extra '{extra}' ({package} is not installed). "
-                f"Install it with: pip install '.[{extra}]' in the clone, or "
-                f"pip install 'edgeseg-{__version__}-py3-none-any.whl[{extra}]' with a wheel."
-            )
+            raise missing_extra(option, extra, package)

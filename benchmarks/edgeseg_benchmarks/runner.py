@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from edgeseg.console import ShowProgress
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress, require_extra
+from edgeseg_benchmarks.options import BenchOptions, require_extra
 from edgeseg_benchmarks.record.bench import BenchRecord
 from edgeseg_benchmarks.record.row import format_threads
 from edgeseg_benchmarks.remarks import add_remarks

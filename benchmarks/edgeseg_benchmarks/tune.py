@@ -9,6 +9,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from edgeseg.console import ShowProgress
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
@@ -16,7 +17,7 @@ from edgeseg.models.catalog import ModelFile, available_precisions
 from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record.row import RowKey, format_threads
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
 from edgeseg_benchmarks.rows import RowSpec

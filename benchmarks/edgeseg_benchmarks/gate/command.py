@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
+from edgeseg.console import print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
-from edgeseg_benchmarks.command import FILE, show_status
+from edgeseg_benchmarks.command import FILE
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries

@@ -25,9 +25,13 @@ from statistics import median
 
 import click
 
-from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import child_environment, python_module, python_statement
-from edgeseg_benchmarks.worker.subprocess_timing import time_command
+from edgeseg_benchmarks.worker.process import (
+    child_environment,
+    pin,
+    python_module,
+    python_statement,
+    time_command,
+)
 
 TIMEOUT_S = 600.0
 Measurement = Callable[[], float]

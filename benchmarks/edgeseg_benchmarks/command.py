@@ -13,8 +13,7 @@ from edgeseg.system.files import check_folders, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from edgeseg.models.card import Precision
-    from edgeseg_benchmarks.record.bench import BenchRecord
-    from edgeseg_benchmarks.record.row import BenchRuntime
+    from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -130,8 +129,8 @@ def bench(
     reason and the other rows continue; the exit code is 6 if its model was given with --model.
     """
     from edgeseg.console import print_table, show_status
-    from edgeseg_benchmarks.options import BenchOptions, require_extra
     from edgeseg_benchmarks.report.tables import to_table
+    from edgeseg_benchmarks.rows import BenchOptions, require_extra
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:

@@ -13,7 +13,7 @@ from edgeseg_benchmarks.command import FILE
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.record.bench import read_bench
+from edgeseg_benchmarks.record import read_bench
 
 DEFAULTS = GateLimits()
 

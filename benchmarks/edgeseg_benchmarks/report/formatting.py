@@ -2,8 +2,7 @@
 
 from msgspec.structs import asdict
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 # Key of a stage -> its heading.
 STAGES = {

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.record import BenchRecord, format_threads
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     cost_values,

@@ -28,9 +28,9 @@ import numpy.typing as npt
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fov
 from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside_frame
+from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.field_of_view.percentile import percentile
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import FovMethod
 
 Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
 

@@ -16,8 +16,6 @@ CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test
 A field is also `cropped` if no part of its rim is in the frame.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal, NamedTuple, TypeAlias
 

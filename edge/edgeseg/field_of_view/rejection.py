@@ -1,7 +1,5 @@
 """Rejection of photographs that do not show a fundus. Doubtful ones are accepted."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import numpy.typing as npt

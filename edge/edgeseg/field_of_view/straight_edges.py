@@ -1,7 +1,5 @@
 """Straight edges of a field of view, as a camera's film gate or sensor cuts them."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

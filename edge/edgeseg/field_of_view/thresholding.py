@@ -1,7 +1,5 @@
 """Thresholding of a thumbnail at several levels, and selection of a region as field of view."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeAlias
 
 import cv2

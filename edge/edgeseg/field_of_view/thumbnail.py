@@ -1,7 +1,5 @@
 """Thumbnail of a photograph, on which the field of view is detected."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ The writer needs neither the whole image nor its encoded bytes in memory at once
 this saves 10 MB over OpenCV's encoder.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections import deque

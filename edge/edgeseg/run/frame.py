@@ -3,8 +3,6 @@
 One protocol serves photographs, videos, cameras, streams and watched folders.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone

@@ -1,7 +1,5 @@
 """Open the sources that the command line names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

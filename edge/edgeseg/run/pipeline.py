@@ -6,8 +6,6 @@ thread, which receives signals, segments. Any number of threads write; the resul
 the frames.
 """
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque

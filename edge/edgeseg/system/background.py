@@ -1,7 +1,5 @@
 """Background tasks in threads."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar

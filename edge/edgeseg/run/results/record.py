@@ -4,8 +4,6 @@ Every column is declared once, here, with its type, unit and definition; `edgese
 lists them. A key is absent if it was not asked for or cannot apply, and null if its value is unknown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edgeseg.system.signals import StopRequest
 
-Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
+Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
 
 LIVE_FPS = 10.0

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -70,8 +71,6 @@ class Pipeline(Generic[F, D, S, R]):
                 yield self.write(self.segment(item))
 
     def _write_in_threads(self, decoded: Iterator[D | None]) -> Iterator[R]:
-        from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - slow to load
-
         pending: deque[Future[R]] = deque()
         source_error: Exception | None = None
         pool = ThreadPoolExecutor(self.writers, "write")

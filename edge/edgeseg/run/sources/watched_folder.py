@@ -21,7 +21,7 @@ from edgeseg.run.inputs import Input, collision_key, list_photographs
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-_FileState: TypeAlias = "tuple[int, int, int]"
+_FileState: TypeAlias = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, inode."""
 
 

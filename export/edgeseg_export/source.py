@@ -22,8 +22,13 @@ from edgeseg_train.checkpoint import (
     load_checkpoint,
     read_tensors,
 )
-from edgeseg_train.network.complexity import count_gmac, count_parameters
-from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    architecture_by_name,
+    build_network,
+    count_gmac,
+    count_parameters,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,6 @@
 """Command `edgeseg train`."""
 
-from __future__ import annotations
-
 import math
-import os
 import shlex
 import signal
 import time
@@ -22,26 +19,26 @@ from edgeseg.system.signals import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
 from edgeseg_train.config import TrainConfig
 from edgeseg_train.data.photo_store import load_example
-from edgeseg_train.network.complexity import count_gmac, count_parameters
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
     Architecture,
     architecture_by_name,
     build_network,
+    count_gmac,
+    count_parameters,
 )
 from edgeseg_train.reporting.log import LogEntry
 from edgeseg_train.reporting.plots import draw_contact_sheet, draw_curves
 from edgeseg_train.reporting.progress import ProgressDisplay, open_tensorboard
-from edgeseg_train.training.compute import COMPUTE_MODES
-from edgeseg_train.training.distributed import DistributedContext, join_processes
-from edgeseg_train.training.losses import LossWeights
-from edgeseg_train.training.setup import (
-    open_data_sets,
-    prepare_folder,
-    prepare_trainer,
+from edgeseg_train.training.compute import (
+    COMPUTE_MODES,
+    DistributedContext,
+    join_processes,
     select_device,
 )
-from edgeseg_train.training.state import BEST, LAST, load_state
+from edgeseg_train.training.losses import LossWeights
+from edgeseg_train.training.setup import open_data_sets, prepare_trainer
+from edgeseg_train.training.state import BEST, LAST, load_state, prepare_folder
 from edgeseg_train.training.trainer import Trainer
 from edgeseg_train.validation.model_selection import select_best
 
@@ -224,8 +221,7 @@ def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
     size = int(number)
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise UsageError(f"--size {text}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
-    multiple = architecture.multiple
-    if size % multiple:
+    if size % (multiple := architecture.multiple):
         nearest = max(1, round(size / multiple)) * multiple
         raise UsageError(
             f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
@@ -267,12 +263,12 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
     )
     file = trainer.out / BEST
     save_checkpoint(best, file)
-    click.echo(os.fspath(file))
-    click.echo(f"Next: edgeseg convert {shlex.quote(os.fspath(file))}", err=True)
+    click.echo(file)
+    click.echo(f"Next: edgeseg convert {shlex.quote(str(file))}", err=True)
 
 
 def _draw_sheet(specs: tuple[str, ...], config: TrainConfig, file: Path) -> None:
     pair = open_data_sets(specs, "train", show_notices=False)[0].pairs[0]
     example = load_example(pair, config.preprocessing, config.sizes[0].size)
     draw_contact_sheet(example, file, config.augmentation, config.crop, config.seed)
-    click.echo(os.fspath(file))
+    click.echo(file)

@@ -32,7 +32,8 @@ def checkpoint(seed: int) -> Checkpoint:
 
 
 def select(trained: Checkpoint, start: Mapping[str, Tensor] | None) -> Checkpoint:
-    return select_best(trained, start, [SYNTHETIC], cache_pairs([SYNTHETIC], CONFIG, 96))
+    pairs = cache_pairs([SYNTHETIC], CONFIG, 96)
+    return select_best(trained, start, [SYNTHETIC], pairs, torch.device("cpu"))
 
 
 def weights_equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

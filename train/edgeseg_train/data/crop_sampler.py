@@ -4,8 +4,6 @@ The crops depend only on the seed, the step, the kind of device and the rank of 
 state is stored, and a resumed run continues with the same photographs in the same order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

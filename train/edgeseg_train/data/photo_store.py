@@ -19,7 +19,7 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
-from edgeseg_train.training.distributed import count_photo_threads
+from edgeseg_train.training.compute import count_photo_threads
 
 # Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
 PIXEL_BYTES = 4

@@ -1,7 +1,5 @@
 """Plots of a training run: learning curves and a contact sheet of the augmentations."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,6 +1,4 @@
-"""Preparation of a training run: device, output folder, photographs and compute mode."""
-
-from __future__ import annotations
+"""Preparation of a training run: photographs and compute mode."""
 
 import time
 from collections.abc import Sequence
@@ -11,58 +9,21 @@ import cv2
 import torch
 
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
-from edgeseg.errors import SystemSetupError, UsageError
-from edgeseg.system.files import remove_stale_temporaries
 from edgeseg_train.config import TrainConfig
 from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import load_photographs
-from edgeseg_train.reporting.log import write_log
-from edgeseg_train.training.compute import COMPUTE_MODES, ComputeMode, select_compute_mode
-from edgeseg_train.training.distributed import DistributedContext
-from edgeseg_train.training.state import BEST, LAST, LOG, SavedState
+from edgeseg_train.training.compute import (
+    COMPUTE_MODES,
+    ComputeMode,
+    DistributedContext,
+    select_compute_mode,
+)
+from edgeseg_train.training.state import SavedState
 from edgeseg_train.training.trainer import Trainer
 from edgeseg_train.validation.validator import cache_pairs
 
 # Time reserved for `curves.png` and the last files in a run of fixed minutes.
 PLOT_SECONDS = 1.0
-
-
-def select_device(device: str) -> str:
-    """Return `cuda` or `cpu` for `auto`, `cuda` or `cpu`.
-
-    Raises:
-        SystemSetupError: CUDA is not available.
-    """
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise SystemSetupError("--device cuda: PyTorch found no CUDA device. Use --device cpu.")
-    return "cuda" if available and device != "cpu" else "cpu"
-
-
-def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
-    """Check that no other run is overwritten, and that the folder is writable.
-
-    Args:
-        out: output folder.
-        resume: whether `--resume` was given.
-        state: state of an earlier session.
-
-    Raises:
-        UsageError: the folder contains another run.
-    """
-    remove_stale_temporaries(out)
-    if state is not None:
-        return
-    if resume:
-        click.echo(f"{out / LAST} does not exist: starting a new run.", err=True)
-        for name in (BEST, LOG):
-            (out / name).unlink(missing_ok=True)
-    elif (out / BEST).exists() or (out / LAST).exists():
-        raise UsageError(
-            f"--out {out}: already contains a run. Continue it with --resume, "
-            "or choose another folder."
-        )
-    write_log([], out / LOG)  # reports a full disk before the run, not minutes later
 
 
 def open_data_sets(specs: Sequence[str], split: SplitChoice, show_notices: bool) -> list[DataSet]:
@@ -115,9 +76,8 @@ def prepare_trainer(
         config.coverage,
     )
     loading_started = time.monotonic()
-    if not process.is_main:
-        validation = ()
-    validation_pairs = cache_pairs(validation, config.preprocessing, config.sizes[0].size)
+    own_validation = validation if process.is_main else ()
+    validation_pairs = cache_pairs(own_validation, config.preprocessing, config.sizes[0].size)
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:

@@ -1,7 +1,5 @@
 """Selection of weights and thresholds on validation photographs after the last step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -12,9 +10,8 @@ import torch
 from torch import Tensor
 
 from edgeseg.datasets import DataSet
-from edgeseg_train.checkpoint import Checkpoint
+from edgeseg_train.checkpoint import Checkpoint, WorkingSize
 from edgeseg_train.data.low_resolution import reduce_data_sets
-from edgeseg_train.training.compute import CPU
 from edgeseg_train.validation.validator import CachedPair, cache_pairs, validate_network
 
 # Weights of the trained network in the interpolation with the weights of `--start`.
@@ -28,7 +25,7 @@ def select_best(
     start_weights: Mapping[str, Tensor] | None,
     validation: list[DataSet],
     first_pairs: Sequence[CachedPair],
-    device: torch.device = CPU,
+    device: torch.device,
 ) -> Checkpoint:
     """Select the weights and a threshold for each working size; print the validation Dice.
 
@@ -91,7 +88,7 @@ def interpolate_weights(
 
 
 def choose_thresholds(
-    checkpoint: Checkpoint, pairs: Sequence[Sequence[CachedPair]], device: torch.device = CPU
+    checkpoint: Checkpoint, pairs: Sequence[Sequence[CachedPair]], device: torch.device
 ) -> Checkpoint:
     """Choose the threshold with the best validation Dice for each working size.
 
@@ -108,7 +105,7 @@ def choose_thresholds(
     evidence = {}
     for size, size_pairs in zip(checkpoint.sizes, pairs, strict=True):
         scores = validate_network(network, size_pairs, checkpoint.preprocessing, device)
-        sizes.append(replace(size, threshold=scores.threshold))
+        sizes.append(WorkingSize(size.name, size.size, scores.threshold))
         evidence[size.name] = {"mean": scores.dice, **scores.per_set}
     return replace(checkpoint, sizes=tuple(sizes), evidence=evidence)
 

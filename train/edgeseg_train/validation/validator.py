@@ -1,7 +1,5 @@
 """Validation of a network on photographs at their own size, at the best threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import Prepared, prepare, resize_coverage_to_input
 from edgeseg_train.network.resunet import normalise_photo
-from edgeseg_train.training.distributed import count_photo_threads
+from edgeseg_train.training.compute import count_photo_threads
 from edgeseg_train.training.losses import total_loss
 
 

@@ -166,8 +166,7 @@ def merge_training_data(
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        licence = LICENCES[data_set.name]
-        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
+        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
     return tuple(merged.values())
 
 

@@ -4,11 +4,18 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.errors import ModelError, UsageError
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg_train.checkpoint import WorkingSize
 from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
+
+# Crops are taken at these multiples of the first working size, and at the other working sizes.
+CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
+
+# Range of a working size in pixels.
+MIN_SIZE, MAX_SIZE = 64, 4096
 
 # Maximum number of validations in a run of fixed epochs.
 MAX_VALIDATIONS = 50
@@ -85,34 +92,102 @@ class TrainConfig:
         return min(self.average_decay, (1 + step) / (10 + step))
 
 
+def make_config(
+    architecture: Architecture,
+    sizes: tuple[str, ...],
+    epochs: int | None,
+    minutes: float | None,
+    crop: int,
+    batch: int,
+    learning_rate: float,
+    loss: tuple[float, float, float],
+    seed: int,
+) -> TrainConfig:
+    """Create the configuration from the options of `edgeseg train`.
+
+    Raises:
+        UsageError: an option is invalid.
+    """
+    if (epochs is None) == (minutes is None):
+        raise UsageError("the length of the run is required: either --epochs N or --minutes M")
+    if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
+        raise UsageError(f"--loss {loss}: weights must be at least 0, and one of them above 0")
+    multiple = architecture.multiple
+    if crop % multiple:
+        raise UsageError(f"--crop {crop}: '{architecture.name}' needs a multiple of {multiple}")
+    working_sizes = _parse_sizes(sizes, architecture)
+    first = working_sizes[0].size
+    photograph_sizes = {size.size for size in working_sizes}
+    photograph_sizes |= {round(first * scale / multiple) * multiple for scale in CROP_SCALES}
+    return TrainConfig(
+        architecture,
+        preprocessing_preset("edge", first),
+        working_sizes,
+        tuple(sorted({max(crop, size) for size in photograph_sizes})),
+        epochs=epochs,
+        minutes=minutes,
+        crop=crop,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+        loss=LossWeights(*loss),
+    )
+
+
+def _parse_sizes(texts: tuple[str, ...], architecture: Architecture) -> tuple[WorkingSize, ...]:
+    if not texts:
+        return (WorkingSize("default", architecture.size),)
+    sizes = tuple(_parse_size(text, architecture) for text in texts)
+    if len({size.name for size in sizes}) < len(sizes):
+        raise UsageError(
+            "--size: two working sizes have the same name. Use names, as in --size detail=1024."
+        )
+    return sizes
+
+
+def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
+    name, equals, number = text.rpartition("=")
+    if not number.isdecimal() or (equals and not name):
+        raise UsageError(f"--size {text}: expected N or NAME=N")
+    size = int(number)
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UsageError(f"--size {text}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+    if size % (multiple := architecture.multiple):
+        nearest = max(1, round(size / multiple)) * multiple
+        raise UsageError(
+            f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
+            f"such as {nearest}"
+        )
+    try:
+        return WorkingSize(name or "default", size)
+    except ModelError as error:
+        raise UsageError(f"--size {text}: {error}") from error
+
+
+@dataclass
 class RunSchedule:
     """Clock of a run of fixed epochs or fixed minutes.
 
-    Args:
+    Attributes:
         config: hyperparameters.
         steps_per_epoch: number of steps in an epoch.
-        started: start of the session as `time.monotonic()`; default is now.
-
-    Attributes:
+        started: start of the session as `time.monotonic()`.
         earlier_seconds: duration of earlier sessions.
         validation_seconds: duration of the last validation.
         closing_seconds: time needed after the last step, besides validation.
     """
 
-    def __init__(
-        self, config: TrainConfig, steps_per_epoch: int, started: float | None = None
-    ) -> None:
-        self.config = config
-        self.steps_per_epoch = steps_per_epoch
-        self.earlier_seconds = 0.0
-        self.validation_seconds = 0.0
-        self.closing_seconds = 0.0
-        self._started = time.monotonic() if started is None else started
+    config: TrainConfig
+    steps_per_epoch: int
+    started: float
+    earlier_seconds: float = 0.0
+    validation_seconds: float = 0.0
+    closing_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Duration of all sessions, loading and validation included."""
-        return self.earlier_seconds + time.monotonic() - self._started
+        return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
         """Return the finished share of the run; 1 or more at its end.

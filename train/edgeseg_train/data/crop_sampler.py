@@ -87,10 +87,10 @@ class CropSampler:
         sides = self.photographs.sides[photograph]
         size = int(rng.integers(len(sides)))
         centre = self._draw_centre(photograph, size, rng)
-        if rng.random() < FRAMED_SHARE:
+        framed = rng.random() < FRAMED_SHARE
+        if framed:
             centre = _move_into_square(centre, sides[size], self.size)
-            return CropPlacement(photograph, size, centre, framed=True)
-        return CropPlacement(photograph, size, centre)
+        return CropPlacement(photograph, size, centre, framed)
 
     def _draw_centre(
         self, photograph: int, size: int, rng: np.random.Generator

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
-from edgeseg.imaging.arrays import Mask, Photo
 
 MIN_VESSEL_GAIN = 1.2
 # Range of the factor on vessel coverage.
@@ -27,36 +26,15 @@ MAX_VESSEL_GAIN = 2.0
 COARSE_WIDTH = 565
 
 
-def reduce_photo(
-    photo: Photo, truth: Mask, size: tuple[int, int], gain: float
-) -> tuple[Photo, Mask]:
-    """Reduce a photograph and its vessel mask.
-
-    Args:
-        photo: (H, W, 3) uint8.
-        truth: (H, W) uint8, vessel coverage from 0 to 255.
-        size: new width and height in pixels.
-        gain: factor on the coverage.
-
-    Returns:
-        The photograph, and the coverage times `gain`, at most 255.
-    """
-    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    coverage = cv2.resize(truth, size, interpolation=cv2.INTER_AREA)
-    return small, cv2.convertScaleAbs(coverage, alpha=gain).astype(np.uint8, copy=False)
-
-
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair of photograph and mask, reduced to a width; smaller photographs stay unchanged.
+    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; smaller ones stay unchanged.
 
     Attributes:
         pair: original pair.
-        width: width in pixels.
     """
 
     pair: Pair
-    width: int = COARSE_WIDTH
 
     @property
     def name(self) -> str:
@@ -72,16 +50,19 @@ class ReducedPair:
         """Load the original pair and reduce it."""
         original = self.pair.load()
         height, width = original.truth.shape
-        if width <= self.width:
+        if width <= COARSE_WIDTH:
             return original
-        size = (self.width, round(height * self.width / width))
+        size = (COARSE_WIDTH, round(height * COARSE_WIDTH / width))
+        photo = cv2.resize(original.photo, size, interpolation=cv2.INTER_AREA)
+        coverage = cv2.resize(original.truth, size, interpolation=cv2.INTER_AREA)
         gain = (MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2
-        photo, coverage = reduce_photo(original.photo, original.truth, size, gain)
-        _, truth = cv2.threshold(coverage, 127, 255, cv2.THRESH_BINARY)
+        _, truth = cv2.threshold(
+            cv2.convertScaleAbs(coverage, alpha=gain), 127, 255, cv2.THRESH_BINARY
+        )
         fov = original.fov
         if fov is not None:
             fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-        return LoadedPair(photo, truth.astype(np.uint8, copy=False), fov)
+        return LoadedPair(photo.astype(np.uint8), truth.astype(np.uint8), fov)
 
 
 def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:

@@ -9,7 +9,7 @@ float32, RGB, from 0 to 1.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -99,7 +99,7 @@ def elastic(grid: Tensor, random: RandomSource) -> Tensor:
     """Add a smooth random displacement of up to about 3 % of the side (Simard et al. 2003)."""
     count, side = grid.shape[:2]
     coarse = random.normal(0.012 * side, count, 2, 7, 7)
-    return grid + upsample_smoothly(coarse, grid.shape[1:3]).movedim(1, -1)
+    return grid + interpolate(coarse, grid.shape[1:3], mode="bicubic").movedim(1, -1)
 
 
 def grid_distortion(grid: Tensor, random: RandomSource) -> Tensor:
@@ -123,11 +123,6 @@ def optical_distortion(grid: Tensor, random: RandomSource) -> Tensor:
     count, side = grid.shape[:2]
     squared_radius = grid.square().sum(dim=-1, keepdim=True) / (side / 2) ** 2
     return grid * (1 + random.uniform(-0.15, 0.15, count, 1, 1, 1) * squared_radius)
-
-
-def upsample_smoothly(coarse: Tensor, size: Sequence[int]) -> Tensor:
-    """Upsample (N, C, h, w) to (N, C, H, W) with bicubic interpolation."""
-    return interpolate(coarse, tuple(size), mode="bicubic", align_corners=False)
 
 
 def brightness_contrast(photo: Tensor, random: RandomSource) -> Tensor:
@@ -175,16 +170,18 @@ def gaussian_blur(photo: Tensor, random: RandomSource) -> Tensor:
     weights = (-(distance**2) / (2 * variance)).exp()
     weights = weights / weights.sum(dim=1, keepdim=True)
     kernel = weights.repeat_interleave(channels, dim=0)[:, None, None]
-    padded = pad(photo, (BLUR_RADIUS,) * 4, mode="reflect")
     # Every channel of every photograph is a group of its own.
-    planes = padded.view(1, -1, height + 2 * BLUR_RADIUS, width + 2 * BLUR_RADIUS)
+    planes = pad(photo, (BLUR_RADIUS,) * 4, mode="reflect").view(
+        1, -1, height + 2 * BLUR_RADIUS, width + 2 * BLUR_RADIUS
+    )
     rows = conv2d(planes, kernel, groups=count * channels)
     return conv2d(rows, kernel.mT, groups=count * channels).view(photo.shape)
 
 
 def illumination(photo: Tensor, random: RandomSource) -> Tensor:
     """Multiply by uneven light (about 25 %) and a gain of 0.85 to 1.15 for each channel."""
-    light = upsample_smoothly(random.normal(0.25, len(photo), 1, 4, 4).exp(), photo.shape[2:])
+    coarse = random.normal(0.25, len(photo), 1, 4, 4).exp()
+    light = interpolate(coarse, photo.shape[2:], mode="bicubic")
     return (photo * light * random.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
 
 

@@ -158,12 +158,11 @@ class ResUNet(nn.Module):
         x = self.dropout(self._run_blocks("bridge", x))
         for level in reversed(levels):
             x = self.get_submodule(f"upconv{level}")(x)
-            x = self._run_blocks(f"decoder{level}_", self._combine(x, skips.pop()))
+            skip = skips.pop()
+            x = x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
+            x = self._run_blocks(f"decoder{level}_", x)
         logits: Tensor = self.output(x)
         return logits
-
-    def _combine(self, x: Tensor, skip: Tensor) -> Tensor:
-        return x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
 
     def _run_blocks(self, prefix: str, x: Tensor) -> Tensor:
         for block in range(1, self.architecture.blocks + 1):
@@ -178,7 +177,7 @@ def build_network(architecture: Architecture) -> ResUNet:
 
 def _build_stem(architecture: Architecture) -> nn.Sequential:
     width = architecture.widths[0]
-    side = int(architecture.stem)
+    side = architecture.stem
     if side == 1:
         return nn.Sequential(
             nn.Conv2d(3, width, 7, padding=3, bias=False),
@@ -205,7 +204,7 @@ def _build_upsampling(
 
 def _build_head(architecture: Architecture) -> nn.Module:
     width = architecture.widths[0]
-    side = int(architecture.stem)
+    side = architecture.stem
     if side == 1:
         return nn.Conv2d(width, 1, 1)
     return nn.Sequential(nn.Conv2d(width, side * side, 3, padding=1), nn.PixelShuffle(side))

@@ -84,6 +84,7 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
     with _report_full_disk(folder):
         writer = SummaryWriter(str(folder))
 
+    @_report_full_disk(folder)
     def write_entry(entry: LogEntry) -> None:
         scalars = {
             "training/loss": entry.loss,
@@ -92,11 +93,10 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
             "validation/Dice": entry.validation_dice,
             "learning rate": entry.learning_rate,
         }
-        with _report_full_disk(folder):
-            for name, value in scalars.items():
-                if value is not None:
-                    writer.add_scalar(name, value, entry.step)
-            writer.flush()
+        for name, value in scalars.items():
+            if value is not None:
+                writer.add_scalar(name, value, entry.step)
+        writer.flush()
 
     return write_entry
 

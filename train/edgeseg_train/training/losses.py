@@ -46,8 +46,7 @@ def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0
 
 def cross_entropy(logits: Tensor, truth: Tensor, inside: Tensor) -> Tensor:
     """Compute the mean binary cross-entropy inside the field of view."""
-    per_pixel = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return _mean_inside(per_pixel, inside)
+    return _mean_inside(binary_cross_entropy_with_logits(logits, truth, reduction="none"), inside)
 
 
 def focal_loss(

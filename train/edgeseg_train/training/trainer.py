@@ -32,8 +32,12 @@ from edgeseg_train.reporting.log import LogEntry, read_log, write_log
 from edgeseg_train.training.compute import ComputeMode, DistributedContext
 from edgeseg_train.training.losses import RunningMetrics, total_loss
 from edgeseg_train.training.state import BEST, LAST, LOG, SavedState, describe_config
-from edgeseg_train.validation.model_selection import INTERPOLATION_WEIGHTS
-from edgeseg_train.validation.validator import CachedPair, ValidationScores, validate_network
+from edgeseg_train.validation import (
+    INTERPOLATION_WEIGHTS,
+    CachedPair,
+    ValidationScores,
+    validate_network,
+)
 
 # Seconds after which `last.pt` is first saved, between two saves, and between two log entries.
 FIRST_SAVE_SECONDS = 8.0
@@ -95,7 +99,7 @@ class Trainer:
         )
         crops_per_epoch = len(crops.photographs) * config.crops_per_photograph
         self.steps_per_epoch = max(1, round(crops_per_epoch / config.batch))
-        self.schedule = RunSchedule(config, self.steps_per_epoch, started)
+        self.schedule = RunSchedule(config, self.steps_per_epoch, started or time.monotonic())
         self._parallel: nn.Module = self.network
         if process.world_size > 1:
             self._parallel = DistributedDataParallel(self.network)

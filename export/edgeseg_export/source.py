@@ -20,8 +20,12 @@ from edgeseg_train.checkpoint import (
     load_checkpoint,
     read_tensors,
 )
-from edgeseg_train.network.complexity import count_gmac
-from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    architecture_by_name,
+    build_network,
+    count_gmac,
+)
 
 
 @dataclass(frozen=True, eq=False)

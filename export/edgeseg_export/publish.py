@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx
-from edgeseg_train.network.complexity import count_parameters
 
 from edgeseg.models.card import Licence, ModelCard, Precision
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
+from edgeseg_train.network.resunet import count_parameters
 
 # Data type of a file's convolutions on a device that supports it.
 COMPUTE: dict[Precision, str] = {

@@ -5,12 +5,12 @@ import gc
 
 from edgeseg.cli import main as run_command
 from edgeseg.system.signals import end_on_second_signal
-from edgeseg.system.standard_streams import open_missing_streams
+from edgeseg.system.standard_streams import prepare_streams
 
 
 def main() -> None:
     """Run the command."""
-    open_missing_streams()
+    prepare_streams()
     end_on_second_signal()
     # The garbage collector's last pass over all modules takes 6 % of a run with one photograph.
     atexit.register(gc.freeze)

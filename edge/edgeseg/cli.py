@@ -4,11 +4,10 @@ Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command 
 missing can name the extra.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os
+import re
 import sys
 import time
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from edgeseg._version import __version__
-from edgeseg.errors import EdgesegError, SystemSetupError
+from edgeseg.errors import EdgesegError, SystemSetupError, missing_extra
 
 
 class CommandEntry(NamedTuple):
@@ -77,6 +76,10 @@ TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
 STARTED = "edgeseg.started"
 """Key in click's `meta`: start of the command in monotonic seconds, before heavy imports."""
 
+_OUT_OF_MEMORY = "not enough memory. Free some or raise the limit (`ulimit -v`)."
+_MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
+"""Messages of Python and the loader when the address space is exhausted."""
+
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Errors of a full disk. Writers of files report them with the file, so here they mean printing."""
 
@@ -117,6 +120,12 @@ class LazyCommands(click.Group):
             return super().invoke(ctx)
         except EdgesegError as error:
             _exit_with_error(ctx, error)
+        except MemoryError:
+            _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
+        except (ImportError, RuntimeError) as error:
+            if not _MEMORY_SYMPTOM.search(str(error)):
+                raise
+            _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
         except KeyboardInterrupt:
             ctx.exit(130)
         except BrokenPipeError:  # as a program ended by SIGPIPE; click's 1 would mean a bug
@@ -134,12 +143,7 @@ def _load_command(name: str, entry: CommandEntry) -> click.Command:
     except ModuleNotFoundError as error:
         if not entry.extra or (error.name or "").startswith("edgeseg"):
             raise
-        wheel = f"edgeseg-{__version__}-py3-none-any.whl"
-        raise SystemSetupError(
-            f"'edgeseg {name}' requires the extra '{entry.extra}' ({error.name} is not installed). "
-            f"Install it in the clone with pip install '.[{entry.extra}]', "
-            f"or from the wheel with pip install '{wheel}[{entry.extra}]'."
-        ) from error
+        raise missing_extra(f"'edgeseg {name}'", entry.extra, str(error.name)) from error
     assert isinstance(command, click.Command)
     return command
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import ModelError, UsageError
+from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.overlay import draw_overlay
@@ -26,6 +26,7 @@ from edgeseg.preprocessing.prepare import Placement, Prepared, prepare
 from edgeseg.quality import FrameQuality, assess_for_model
 from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, load_runtime
 from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class Segmenter:
 
     Raises:
         ModelError: The model does not exist or was rejected.
-        SystemSetupError: The runtime or the provider is not available.
+        SystemSetupError: The runtime or the provider is not available, or this is a subinterpreter.
         UsageError: `threads` or `threshold` is out of range.
     """
 
@@ -207,6 +208,8 @@ class Segmenter:
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
     ) -> None:
+        if in_subinterpreter():
+            raise SystemSetupError("a Segmenter works only in Python's main interpreter")
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
         if threshold is not None and not 0 <= threshold <= 1:

@@ -1,7 +1,5 @@
 """Load a network that edgeseg did not train: import its code and load its state dict."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
+from edgeseg_train.checkpoint import check_weight_types
 
 # Common keys of a state dict inside a checkpoint.
 WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "network")
@@ -78,13 +77,14 @@ def extract_state_dict(checkpoint: Mapping[str, object], file: Path) -> dict[str
         ModelError: the checkpoint contains no state dict; the message names the file.
     """
     candidates = [checkpoint.get(key) for key in WRAPPER_KEYS]
-    weights = next(filter(lambda value: isinstance(value, Mapping), candidates), checkpoint)
-    weights = dict(cast("Mapping[str, object]", weights))
-    if not weights or not all(isinstance(weight, Tensor) for weight in weights.values()):
+    weights = next((value for value in candidates if isinstance(value, Mapping)), checkpoint)
+    names_are_text = all(isinstance(name, str) for name in weights)
+    are_tensors = all(isinstance(weight, Tensor) for weight in weights.values())
+    if not weights or not names_are_text or not are_tensors:
         raise ModelError(
             f"{file}: contains no state dict. Save model.state_dict() with torch.save."
         )
-    return cast("dict[str, Tensor]", weights)
+    return dict(weights)
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str) -> None:
@@ -99,6 +99,10 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], file: Path, arc
     expected = network.state_dict()
     if not expected.keys() & weights.keys():  # a part of the network may be named like the prefix
         weights = _remove_prefix(weights, expected)
+    try:
+        check_weight_types(weights, expected)
+    except ModelError as error:
+        raise ModelError(f"{file}: {error}") from error
     for name, weight in weights.items():
         if weight.is_floating_point() and not bool(weight.isfinite().all()):
             raise ModelError(f"{file}: {name[:80]!r} contains NaN or infinity")

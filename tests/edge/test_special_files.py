@@ -60,7 +60,7 @@ def test_readers_of_device_package_reject_special_files(
 
 def test_readers_of_other_packages_reject_special_files(special: Path) -> None:
     pytest.importorskip("torch")
-    from edgeseg_benchmarks.record.bench import read_bench
+    from edgeseg_benchmarks.record import read_bench
     from edgeseg_export.source import read_preprocessing
     from edgeseg_train.checkpoint import read_tensors
     from edgeseg_train.reporting.log import read_log

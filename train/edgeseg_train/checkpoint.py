@@ -3,8 +3,6 @@
 Files are untrusted: they are read without running a pickle and checked before use.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 import re
@@ -13,7 +11,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import torch
@@ -26,10 +23,11 @@ from edgeseg.system.files import write_atomically
 from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
 
 FORMAT = 1
+MAX_ENTRIES = 16
+MAX_TEXT_LENGTH = 1000
 
 
-@dataclass(frozen=True)
-class WorkingSize:
+class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Working size with its threshold.
 
     Attributes:
@@ -49,14 +47,13 @@ class WorkingSize:
                 f"working size {self.name[:40]!r}: only letters, digits, - and _ are allowed"
             )
         low, high = SIZE_RANGE
-        if not isinstance(self.size, int) or not low <= self.size <= high:
+        if not low <= self.size <= high:
             raise ModelError(f"working size {self.size}: must be {low} to {high} pixels")
         if not 0 <= self.threshold <= 1:
             raise ModelError(f"working size {self.name}: threshold must be 0 to 1")
 
 
-@dataclass(frozen=True)
-class TrainingData:
+class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Data set that weights were trained on.
 
     Attributes:
@@ -68,11 +65,6 @@ class TrainingData:
     name: str
     photographs: int
     licence: str
-
-    def __post_init__(self) -> None:
-        types = (type(self.name), type(self.photographs), type(self.licence))
-        if types != (str, int, str):
-            raise ModelError("training data: invalid name, number of photographs or licence")
 
 
 @dataclass(frozen=True)
@@ -133,48 +125,28 @@ def load_checkpoint(file: Path) -> Checkpoint:
     plain = read_tensors(file)
     try:
         return _parse_checkpoint(plain)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-        reason = f"missing key {error}" if isinstance(error, KeyError) else one_line(error)
-        raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)})"
+        ) from error
 
 
 def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
-    if plain["format"] != FORMAT:
-        raise ModelError(
-            f"checkpoint format {plain['format']!r}; this version of edgeseg reads {FORMAT}"
-        )
-    # The casts are checked when the constructors below unpack the values.
-    fields = dict(cast("Mapping[str, object]", plain["architecture"]))
-    fields["widths"] = tuple(cast("list[int]", fields["widths"]))
-    architecture = Architecture(**fields)  # type: ignore[arg-type]
-    weights = cast("Mapping[str, Tensor]", plain["weights"])
-    _check_weights(architecture, weights)
-    preprocessing = cast("Mapping[str, object]", plain["preprocessing"])
-    training_data = cast("list[dict[str, object]]", plain["training_data"])
-    return Checkpoint(
-        architecture=architecture,
-        weights=weights,
-        preprocessing=PreprocessingConfig.from_dict(preprocessing),
-        sizes=_parse_sizes(cast("list[dict[str, object]]", plain["sizes"]), architecture),
-        training_data=tuple(TrainingData(**data) for data in training_data),  # type: ignore[arg-type]
-        evidence=msgspec.convert(plain["evidence"], dict[str, dict[str, float]]),
-    )
-
-
-def _check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    if not all(isinstance(weight, Tensor) for weight in weights.values()):
-        raise TypeError("a weight is not a tensor")
-    check_fit(architecture, weights)
-    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+    version = plain.get("format")
+    if type(version) is not int or version != FORMAT:
+        shown = version if type(version) is int else type(version).__name__
+        raise ModelError(f"checkpoint format {shown}; this version of edgeseg reads {FORMAT}")
+    values = msgspec.convert(plain["preprocessing"], dict[str, object])
+    preprocessing = PreprocessingConfig.from_dict(values)
+    checkpoint = msgspec.convert({**plain, "preprocessing": preprocessing}, Checkpoint)
+    architecture = checkpoint.architecture
+    check_fit(architecture, checkpoint.weights)
+    if not all(bool(weight.isfinite().all()) for weight in checkpoint.weights.values()):
         raise ModelError("a weight is NaN or infinite. Train again from an earlier checkpoint.")
-
-
-def _parse_sizes(
-    plain: list[dict[str, object]], architecture: Architecture
-) -> tuple[WorkingSize, ...]:
-    sizes = tuple(WorkingSize(**size) for size in plain)  # type: ignore[arg-type]
+    _check_metadata(checkpoint)
+    sizes = checkpoint.sizes
     if not sizes or len({size.name for size in sizes}) < len(sizes):
         raise ModelError("no working size, or two with the same name")
     for size in sizes:
@@ -182,7 +154,31 @@ def _parse_sizes(
             raise ModelError(
                 f"working size {size.size}: not a multiple of {architecture.multiple} pixels"
             )
-    return sizes
+    return checkpoint
+
+
+def _check_metadata(checkpoint: Checkpoint) -> None:
+    """Check what the types do not express and model files must contain.
+
+    Raises:
+        ModelError: there are too many entries, a text is not one short line, or a Dice is not a
+            probability.
+    """
+    counts = (len(checkpoint.sizes), len(checkpoint.training_data), len(checkpoint.evidence))
+    if max(counts) > MAX_ENTRIES:
+        raise ModelError(f"more than {MAX_ENTRIES} working sizes, data sets or evidence entries")
+    texts = [checkpoint.architecture.name, *checkpoint.evidence]
+    for data in checkpoint.training_data:
+        texts += [data.name, data.licence]
+        if data.photographs < 0:
+            raise ModelError(f"training data: {data.photographs} photographs")
+    for scores in checkpoint.evidence.values():
+        texts += scores
+        if len(scores) > MAX_ENTRIES or not all(0 <= dice <= 1 for dice in scores.values()):
+            raise ModelError("evidence: too many data sets, or a Dice that is not 0 to 1")
+    for text in texts:
+        if not text.isprintable() or len(text) > MAX_TEXT_LENGTH:
+            raise ModelError(f"not one line of printable text: {text[:60]!r}")
 
 
 def merge_training_data(
@@ -197,8 +193,7 @@ def merge_training_data(
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        licence = LICENCES[data_set.name]
-        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
+        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
     return tuple(merged.values())
 
 
@@ -218,6 +213,28 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
                 f"the weights do not fit '{architecture.name}': "
                 f"shape of {name[:80]!r} is {shape}, expected {expected_shape}"
             )
+    check_weight_types(weights, expected)
+
+
+def check_weight_types(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Check that weights are dense real numbers and counters are integers, as in the network.
+
+    PyTorch would convert other types silently.
+
+    Args:
+        weights: state dict to check.
+        expected: state dict of the network; its names that `weights` lacks are ignored.
+
+    Raises:
+        ModelError: a weight is complex, boolean, an integer, quantized or sparse.
+    """
+    for name in expected.keys() & weights.keys():
+        weight = weights[name]
+        matches = weight.dtype == expected[name].dtype
+        if expected[name].is_floating_point():
+            matches = weight.is_floating_point()
+        if not matches or weight.layout != torch.strided:
+            raise ModelError(f"weight {name[:80]!r} has the type {weight.dtype}, {weight.layout}")
 
 
 def _format_shape(weights: Mapping[str, Tensor], name: str) -> str:

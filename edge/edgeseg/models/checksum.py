@@ -4,8 +4,6 @@ The value is the SHA-256 of the file with the 64 digits of the value set to zero
 accepts many damaged files and returns other masks without an error.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping

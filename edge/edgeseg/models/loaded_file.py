@@ -1,7 +1,5 @@
 """A model file that is read once: its card, its checksum and its network from the same bytes."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import NamedTuple

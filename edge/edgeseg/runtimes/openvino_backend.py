@@ -1,7 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +19,9 @@ except Exception as error:  # its libraries may not load on this system
     raise SystemSetupError(
         f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime."
     ) from error
+
+_MAX_REQUESTS = 16
+"""Number of threads that may infer at the same time; others wait."""
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
 
@@ -46,13 +47,14 @@ class OpenVino:
         check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])
         try:
             compiled = core.compile_model(model, "CPU", settings)
-            self._request = compiled.create_infer_request()
+            self._idle_requests = [compiled.create_infer_request()]
             hint = compiled.get_property("INFERENCE_PRECISION_HINT")
             self.compute = str(hint.get_type_name())
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file
-        self._lock = threading.Lock()
+        self._compiled = compiled
+        self._limit = threading.BoundedSemaphore(_MAX_REQUESTS)
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
@@ -61,15 +63,25 @@ class OpenVino:
             ModelError: the network cannot be computed or returns another shape.
         """
         try:
-            with self._lock:  # a request serves one thread at a time
-                self._request.infer({"photo": photo}, share_inputs=True)
-                # A copy, because the next inference overwrites the tensor.
-                output = np.array(self._request.get_output_tensor(0).data, np.float32)
+            with self._limit:
+                output = self._infer_with_own_request(photo)
         except Exception as error:
             raise ModelError(
                 f"{self._file}: OpenVINO cannot compute it ({one_line(error)})"
             ) from error
         return check_output(self._file, photo, output)
+
+    def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        """Run the network; a request serves one thread at a time."""
+        try:
+            request = self._idle_requests.pop()  # atomic
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        request.infer({"photo": photo}, share_inputs=True)
+        # A copy, because the next inference overwrites the tensor.
+        output: Probability = np.array(request.get_output_tensor(0).data, np.float32)
+        self._idle_requests.append(request)  # only after success
+        return output
 
 
 def _tensor_spec(port: Any) -> TensorSpec:  # noqa: ANN401 - OpenVINO has no type annotations

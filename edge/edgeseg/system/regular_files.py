@@ -1,7 +1,5 @@
 """Reading of regular files only: a pipe or a device may block for ever or never end."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat

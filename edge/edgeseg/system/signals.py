@@ -3,14 +3,12 @@
 A second signal ends the process, even if a library computes for ever.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SLEEP_STEP_S = 0.1
@@ -84,7 +82,9 @@ def end_on_second_signal() -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     # A signal to a forked child is not one to this process.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
-    threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True).start()
+    thread = threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True)
+    with suppress(RuntimeError):  # no memory for a thread, which the command reports
+        thread.start()
 
 
 def _wait_for_second_signal(reader: int) -> None:

@@ -1,13 +1,37 @@
 """Standard streams: descriptors 0 to 2 must be open before any other file is."""
 
-from __future__ import annotations
-
+import io
 import os
 import sys
 
 
-def open_missing_streams() -> None:
-    """Open the null device on every closed descriptor from 0 to 2.
+class BestEffortStderr(io.TextIOWrapper):
+    """Standard error whose write errors are ignored: a full disk must not end a run.
+
+    A closed pipe still raises BrokenPipeError, because its reader has ended.
+    """
+
+    def write(self, text: str) -> int:
+        """Write text if possible."""
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush if possible."""
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            return
+
+
+def prepare_streams() -> None:
+    """Open the null device on every closed descriptor from 0 to 2, and guard standard error.
 
     Otherwise a result's file gets such a descriptor, and a message written to standard error by any
     library ends up in the file.
@@ -23,5 +47,6 @@ def open_missing_streams() -> None:
         sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+    binary = open(2, "wb", closefd=False)  # noqa: SIM115
+    sys.stderr = BestEffortStderr(binary, encoding, "backslashreplace", line_buffering=True)

@@ -4,8 +4,6 @@
 No state file is needed: a killed run leaves results that are either complete or missing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy.typing as npt
 from msgspec import UNSET
 
 from edgeseg.imaging.png import read_png_text
+from edgeseg.imaging.png_check import is_intact_png
 from edgeseg.run.results.record import ResultRecord
 
 _PREFIX = "edgeseg:"
@@ -41,9 +40,12 @@ class Provenance(NamedTuple):
         return {_PREFIX + key: value for key, value in self._asdict().items()}
 
     def matches(self, files: Iterable[Path]) -> bool:
-        """Return whether every file is a complete PNG that carries these digests."""
+        """Return whether every file is an undamaged PNG that carries these digests."""
         expected = self.png_texts().items()
-        return all(expected <= read_png_text(file).items() for file in files)
+        for file in files:
+            if not expected <= read_png_text(file).items() or not is_intact_png(file):
+                return False
+        return True
 
 
 def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:

@@ -1,0 +1,14 @@
+"""Subinterpreters: NumPy and the runtimes do not support them and may block for ever."""
+
+import importlib
+
+
+def in_subinterpreter() -> bool:
+    """Return whether this code runs in another interpreter than Python's main one."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # Python 3.13, and earlier
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        return bool(module.get_current() != module.get_main())
+    return False

@@ -293,3 +293,49 @@ def test_check_fit_of_huge_architecture_allocates_no_memory(trained: Checkpoint)
 def test_working_size_with_unsafe_name_is_rejected(name: str) -> None:
     with pytest.raises(ModelError):
         WorkingSize(name, 512)
+
+
+@pytest.mark.parametrize("version", [torch.tensor([1, 1]), torch.tensor(1), True, 1.0, "1\x1b"])
+def test_load_checkpoint_rejects_other_types_of_format(file: Path, version: object) -> None:
+    torch.save({**torch.load(file, weights_only=True), "format": version}, file)
+    assert_rejected(file, "format")
+
+
+@pytest.mark.parametrize("name", [1, None, ("a",), torch.tensor(1)])
+def test_load_checkpoint_rejects_weight_names_that_are_not_text(file: Path, name: object) -> None:
+    plain = torch.load(file, weights_only=True)
+    plain["weights"][name] = torch.zeros(1)
+    torch.save(plain, file)
+    assert_rejected(file)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.bool, torch.int32, torch.int8])
+def test_load_checkpoint_rejects_weights_that_are_not_real_numbers(
+    file: Path, dtype: torch.dtype
+) -> None:
+    plain = torch.load(file, weights_only=True)
+    weights = plain["weights"]
+    name = next(name for name, weight in weights.items() if weight.is_floating_point())
+    weights[name] = weights[name].to(dtype)
+    torch.save(plain, file)
+    assert_rejected(file, str(dtype))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sizes", [{"name": f"size{number}", "size": 128} for number in range(17)]),
+        ("training_data", [{"name": "a\x1b[1m", "photographs": 1, "licence": "b"}]),
+        ("training_data", [{"name": "a", "photographs": 1, "licence": "b" * 1001}]),
+        ("training_data", [{"name": "a", "photographs": -1, "licence": "b"}]),
+        ("training_data", [{"name": "a", "photographs": 1, "licence": "b"}] * 17),
+        ("evidence", {"default": {"a\n": 0.5}}),
+        ("evidence", {"default": {"a": float("nan")}}),
+        ("evidence", {"default": {str(number): 0.5 for number in range(17)}}),
+    ],
+)
+def test_load_checkpoint_rejects_metadata_that_a_model_file_cannot_contain(
+    file: Path, key: str, value: object
+) -> None:
+    torch.save({**torch.load(file, weights_only=True), key: value}, file)
+    assert_rejected(file)

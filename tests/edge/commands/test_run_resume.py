@@ -167,3 +167,25 @@ def test_png_texts_are_read_back_by_edgeseg_and_pillow(tmp_path: Path) -> None:
     assert read_png_text(file) == {} == read_png_text(tmp_path / "none.png")
     file.write_bytes(os.urandom(40))
     assert read_png_text(file) == {}
+
+
+@pytest.mark.parametrize("name", ["eye0_vessels.png", "eye0_overlay.png"])
+@pytest.mark.parametrize("damage", ["flipped", "missing", "zeroed"])
+def test_resume_with_damaged_pixels_repeats_photograph(
+    tiny_model: Path, photographs: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    photograph = photographs / "eye0.png"
+    assert run(tiny_model, photograph, "-o", tmp_path).exit_code == 0
+    file = tmp_path / name
+    original = file.read_bytes()
+    position = original.index(b"IDAT") + 40
+    tail = original[position + 8 :]
+    replacements = {
+        "flipped": bytes([original[position] ^ 1]) + original[position + 1 : position + 8],
+        "missing": b"",
+        "zeroed": bytes(8),
+    }
+    file.write_bytes(original[:position] + replacements[damage] + tail)
+    done = run(tiny_model, photograph, "-o", tmp_path, "--resume")
+    assert done.exit_code == 0 and len(done.stdout.splitlines()) == 1
+    assert file.read_bytes() == original

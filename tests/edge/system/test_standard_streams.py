@@ -57,3 +57,32 @@ def test_run_with_closed_streams_writes_the_same_files(
     assert contents == undisturbed
     for name in contents:
         assert cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED) is not None
+
+
+def test_run_with_full_disk_at_standard_error_goes_on(
+    tiny_model: Path, photographs: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.touch()
+    command = [sys.executable, "-m", "edgeseg", "run", "--model", str(tiny_model)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*command, str(bad), str(photographs), "-o", str(tmp_path / "out")],
+            stdout=subprocess.DEVNULL, stderr=full, timeout=300, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert len(list((tmp_path / "out").iterdir())) == 2 * COUNT
+
+
+@pytest.mark.parametrize("kibibytes", [250_000, 350_000])
+def test_run_with_little_address_space_exits_with_7_and_one_line(
+    tiny_model: Path, photographs: Path, tmp_path: Path, kibibytes: int
+) -> None:
+    shell = ["sh", "-c", f'ulimit -v {kibibytes}; exec "$@"', "sh"]
+    command = [sys.executable, "-m", "edgeseg", "run", "--model", str(tiny_model)]
+    done = subprocess.run(
+        [*shell, *command, str(photographs), "-o", str(tmp_path)],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert len(done.stderr.splitlines()) == 1

@@ -25,3 +25,21 @@ def test_read_log_of_other_file_is_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(SystemSetupError, match=r"log\.csv"):
         read_log(tmp_path / "log.csv", 80)
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1" * 200_000, "x\x1b"])
+@pytest.mark.parametrize("column", ["step", "loss"])
+def test_read_log_with_impossible_value_raises_setup_error_or_reads_it(
+    tmp_path: Path, value: str, column: str
+) -> None:
+    file = tmp_path / "log.csv"
+    write_log([ENTRY], file)
+    heading, _ = file.read_text().splitlines()
+    row = dict.fromkeys(heading.split(","), "1") | {column: value}
+    file.write_text(heading + "\n" + ",".join(row.values()) + "\n")
+    try:
+        read_log(file, 10)
+    except SystemSetupError as error:
+        assert str(error).isprintable()
+    else:
+        assert column == "loss"

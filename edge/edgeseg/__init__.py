@@ -1,4 +1,7 @@
-"""Retinal vessel segmentation on the device. `from edgeseg import Segmenter` is all that a program needs."""
+"""Retinal vessel segmentation on the device.
+
+`from edgeseg import Segmenter` is all that a program needs.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """`Segmenter` and `Segmentation` load NumPy, OpenCV and ONNX Runtime, so they come when they are asked for."""
+    """Load `Segmenter` and `Segmentation` on demand: they need NumPy, OpenCV and ONNX Runtime."""
     if name in {"Segmenter", "Segmentation"}:
         from edgeseg import segmenter  # noqa: PLC0415
 

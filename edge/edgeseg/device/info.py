@@ -8,8 +8,7 @@ import msgspec
 import psutil
 
 from edgeseg.device import cpu
-from edgeseg.device.sysfs import read_line
-from edgeseg.device.throttling import read_throttling
+from edgeseg.device.throttling import read_line, read_throttling
 
 
 class DeviceInfo(msgspec.Struct, frozen=True):

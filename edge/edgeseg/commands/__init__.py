@@ -1,1 +1,1 @@
-"""The verbs of the command `edgeseg`, a file each; what is heavy is loaded when a verb is called."""
+"""The commands of `edgeseg`, one module or package each."""

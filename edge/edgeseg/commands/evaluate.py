@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
 from edgeseg.commands.options import data_options, json_option, model_options
 from edgeseg.console import print_json, print_table, safe_text
@@ -16,8 +18,6 @@ from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from edgeseg.datasets import DataSet, SplitChoice
     from edgeseg.evaluation.protocols import Comparison, OnPhotograph
     from edgeseg.evaluation.result import EvaluationProtocol
@@ -149,9 +149,6 @@ def _evaluate_all(
     figures: Path | None,
 ) -> tuple[DataSetScores, ...]:
     """Evaluate the data sets in turn, with a progress bar if standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from edgeseg.evaluation.protocols import evaluate as evaluate_data_set
 
     console = Console(stderr=True)

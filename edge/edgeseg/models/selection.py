@@ -104,8 +104,7 @@ def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
     if cache_file is None or not os.path.exists(cache_file):  # noqa: PTH110 - False without access
         return None
     files = available_precisions(model)
-    cards = {precision: file.card for precision, file in files.items()}
-    setup = tuning_cache.find_tuned_setup(cache_file, cards)
+    setup = tuning_cache.find_tuned_setup(cache_file, {p: f.card for p, f in files.items()})
     if setup is None:
         return None
     file = files[setup.precision]._replace(

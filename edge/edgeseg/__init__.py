@@ -1,7 +1,4 @@
-"""Retinal vessel segmentation on the device.
-
-`from edgeseg import Segmenter` is all that a program needs.
-"""
+"""Retinal vessel segmentation on the device: `from edgeseg import Segmenter`."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """Load `Segmenter` and `Segmentation` on demand: they need NumPy, OpenCV and ONNX Runtime."""
+    """Import `Segmenter` and `Segmentation` on first use: they load OpenCV and ONNX Runtime."""
     if name in {"Segmenter", "Segmentation"}:
         from edgeseg import segmenter  # noqa: PLC0415
 

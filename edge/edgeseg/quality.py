@@ -80,7 +80,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def ungradable(self) -> bool:
-        """Whether the quality is too low for a reliable segmentation."""
+        """True if the quality is too low for a reliable segmentation."""
         return bool(self.reasons)
 
     def to_dict(self) -> dict[str, object]:

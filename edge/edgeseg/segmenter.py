@@ -171,18 +171,16 @@ class Segmentation:
 class Segmenter:
     """One loaded model that segments any number of photographs.
 
-    Without precision, runtime, threads and provider, the setup that `edgeseg doctor --tune`
-    measured for this model on this CPU is used, if there is one.
+    Without precision, runtime, threads and provider, it uses the setup that `edgeseg doctor --tune`
+    measured for this model on this CPU, if it was measured.
 
     Args:
         model: shipped name (`default`, `detail`) or model file.
         precision: precision of the file to load, or `auto`.
-        runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if it is installed), or a loaded
-            runtime.
+        runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if installed), or a loaded runtime.
         threads: number of CPU threads; by default every core that the process may use.
         threshold: vessel probability threshold; by default the model's own.
-        provider: execution provider of ONNX Runtime (`cpu`, `cuda`, `tensorrt`); by default the
-            CPU.
+        provider: execution provider of ONNX Runtime: `cpu` (default), `cuda` or `tensorrt`.
 
     Attributes:
         file: selected model file.

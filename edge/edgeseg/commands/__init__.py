@@ -1,1 +1,1 @@
-"""The commands of `edgeseg`, one module or package each."""
+"""Commands of `edgeseg`: parse options, call the package, print."""

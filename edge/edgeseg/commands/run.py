@@ -19,8 +19,10 @@ from edgeseg.system.signals import stop_by_signals
 if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
-    from edgeseg.run.runner import InputCounts, Runner
+    from edgeseg.run.options import RunOptions
+    from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+    from edgeseg.segmenter import Segmenter
     from edgeseg.system.signals import StopRequest
 
 DEFAULT_OUTPUT = Path("vessels")
@@ -111,9 +113,7 @@ def run(
     with stop_by_signals() as stop:
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
-        from edgeseg.run.runner import Runner
         from edgeseg.segmenter import Segmenter
-        from edgeseg.system.files import make_folder, remove_stale_temporaries
 
         options = RunOptions(
             output,
@@ -127,12 +127,7 @@ def run(
         )
         sources = open_sources(inputs, camera, watch, output, newest, stop)
         segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
-        make_folder(output)
-        remove_stale_temporaries(output)
-        try:
-            counts = _run_sources(Runner(segmenter, options), sources, stop)
-        finally:
-            remove_stale_temporaries(output)
+        counts = _run_sources(segmenter, options, sources, stop)
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
@@ -150,15 +145,24 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
     sys.exit(0)
 
 
-def _run_sources(runner: Runner, sources: Iterator[Source], stop: StopRequest) -> InputCounts:
-    from edgeseg.run.runner import InputCounts
+def _run_sources(
+    segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
+) -> InputCounts:
+    from edgeseg.run.runner import InputCounts, Runner
+    from edgeseg.system.files import make_folder, remove_stale_temporaries
 
+    make_folder(options.output)
+    remove_stale_temporaries(options.output)
+    runner = Runner(segmenter, options)
     counts = InputCounts()
-    for source in sources:
-        if stop.asked:
-            break
-        with _progress_bar(source.total) as advance:
-            counts = counts.plus(runner.run_source(source, stop, advance))
+    try:
+        for source in sources:
+            if stop.asked:
+                break
+            with _progress_bar(source.total) as advance:
+                counts = counts.plus(runner.run_source(source, stop, advance))
+    finally:
+        remove_stale_temporaries(options.output)
     return counts
 
 

@@ -77,7 +77,7 @@ class TiffDirectory(NamedTuple):
 
     @property
     def alpha(self) -> bool:
-        """Whether the colours are followed by a transparency channel."""
+        """True if the colours are followed by a transparency channel."""
         return self._value(_EXTRA_SAMPLES) in {1, 2}
 
     def check(self, file_bytes: int) -> None:

@@ -32,7 +32,7 @@ class StopRequest:
 
     @property
     def asked(self) -> bool:
-        """Whether a stop was requested."""
+        """True if a stop was requested."""
         return self.signal != 0
 
     def pause(self, seconds: float) -> None:

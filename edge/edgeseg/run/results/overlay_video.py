@@ -80,7 +80,7 @@ class OverlayVideo:
             )
 
     def close(self) -> None:
-        """Finish the video and move it into place; without a frame there is no video.
+        """Finish the video and move it into place; without a frame no video is written.
 
         Raises:
             SystemSetupError: The video could not be written completely.

@@ -35,10 +35,9 @@ def _write_models(
 ) -> dict[Precision, Path]:
     import torch
 
-    from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.precision.fp16 import to_half_compute
-    from edgeseg_export.publish import add_card
+    from edgeseg_export.publish import add_card, make_card
     from edgeseg_export.source import SourceNetwork
     from edgeseg_train.checkpoint import WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network

@@ -4,8 +4,6 @@ Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command 
 missing can name the extra.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os

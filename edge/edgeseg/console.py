@@ -1,7 +1,5 @@
 """Printing of tables and JSON to standard output."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Errors with exit codes. The command prints them in one line; a traceback is a bug."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias
 
 from edgeseg._version import __version__

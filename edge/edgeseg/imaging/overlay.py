@@ -1,7 +1,5 @@
 """Images for people: vessels over the photograph, and an error map of prediction against truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

@@ -1,7 +1,5 @@
 """Atomic files: an output file appears complete or not at all. Write errors name a remedy."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import io

@@ -1,7 +1,5 @@
 """Time the stages of a photograph's path."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -86,11 +86,10 @@ def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, st
     """List caption and PNG file (base64) of PyTorch's map, the file's, and their difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
-    scaled = (difference / largest).astype(np.float32)
     return [
         ("PyTorch, FP32", _encode_probability(worst.expected)),
         (precision, _encode_probability(worst.actual)),
-        (f"difference, white is {largest:.2g}", _encode_probability(scaled)),
+        (f"difference, white is {largest:.2g}", _encode_probability(difference / largest)),
     ]
 
 

@@ -152,8 +152,9 @@ def _shrink(photo: Photo) -> Photo:
 
 def _resize(photo: Photo, width: int, height: int) -> Photo:
     method = cv2.INTER_AREA if width < photo.shape[1] else cv2.INTER_LINEAR
-    resized = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method)
-    return np.asarray(resized, np.uint8)
+    return np.asarray(
+        cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method), np.uint8
+    )
 
 
 def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float:

@@ -95,8 +95,11 @@ def select_model(
         tuned = _select_tuned(model)
         if tuned is not None:
             return tuned
-    file = resolve_model(model, precision, cpu.cpu_features())
-    return ModelSelection(file, resolve_runtime(runtime, provider), threads or cpu.usable_cores())
+    return ModelSelection(
+        resolve_model(model, precision, cpu.cpu_features()),
+        resolve_runtime(runtime, provider),
+        threads or cpu.usable_cores(),
+    )
 
 
 def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:

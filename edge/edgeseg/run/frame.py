@@ -97,5 +97,6 @@ def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int)
     Its results are named by time and number, so that a later run does not overwrite them.
     """
     time = timestamp_now()
-    name = f"{stem}_{timestamp_text(time)}_{number:06}"
-    return Frame(source, name, load, number, time=time, live=True)
+    return Frame(
+        source, f"{stem}_{timestamp_text(time)}_{number:06}", load, number, time=time, live=True
+    )

@@ -115,8 +115,9 @@ class OverlayVideo:
             path = self.path.with_suffix(suffix)
             with write_errors_named(path):
                 temporary, file = self._stack.enter_context(temporary_beside(path, suffix))
-            fourcc = cv2.VideoWriter.fourcc(*codec)
-            writer = cv2.VideoWriter(str(temporary), fourcc, self.fps, self._size)
+            writer = cv2.VideoWriter(
+                str(temporary), cv2.VideoWriter.fourcc(*codec), self.fps, self._size
+            )
             if writer.isOpened():
                 self.path = path
                 self.temporary = temporary

@@ -198,14 +198,8 @@ def _compare_data_set(
         if scores is not None and current is not None:
             dice[name] = (scores.dice, current.dice)
         elif scores is not None:
-            yield MetricComparison(
-                str(row.key),
-                f"Dice {before.name} {name}",
-                "worse",
-                f"{scores.dice:.4f}",
-                "none",
-                "the photograph could not be scored",
-            )
+            texts = (f"{scores.dice:.4f}", "none", "the photograph could not be scored")
+            yield MetricComparison(str(row.key), f"Dice {before.name} {name}", "worse", *texts)
     if dice:
         means = [math.fsum(values) / len(dice) for values in zip(*dice.values(), strict=True)]
         yield _compare_dice(row, metric, means[0], means[1], limits.dice_drop)
@@ -238,12 +232,8 @@ def _compare_all_ratios(
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"
     if limited and len(old) < 2:
-        yield MetricComparison(
-            "benchmark",
-            metric,
-            "incomparable",
-            change="the limit requires a second row in the baseline",
-        )
+        reason = "the limit requires a second row in the baseline"
+        yield MetricComparison("benchmark", metric, "incomparable", change=reason)
     for row in old[1:] if new else ():
         firsts = old[0], next(iter(new.values()))
         if row.key not in new or skip_reason(row.key, now.versions, now.device.features):

@@ -1,6 +1,6 @@
 """Loss of the reference system: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
 
-All terms of the loss take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32.
+All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32.
 They return a scalar.
 """
 

@@ -1,4 +1,4 @@
-"""Retinal vessel segmentation on the device. `from edgeseg import Segmenter` is all that a program needs."""
+"""Retinal vessel segmentation on the device: `from edgeseg import Segmenter`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """`Segmenter` and `Segmentation` load NumPy, OpenCV and ONNX Runtime, so they come when they are asked for."""
+    """Import `Segmenter` and `Segmentation` on first use: they load OpenCV and ONNX Runtime."""
     if name in {"Segmenter", "Segmentation"}:
         from edgeseg import segmenter  # noqa: PLC0415
 

@@ -1,1 +1,1 @@
-"""The verbs of the command `edgeseg`, a file each; what is heavy is loaded when a verb is called."""
+"""Commands of `edgeseg`: parse options, call the package, print."""

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from edgeseg.commands.options import model_options
+from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
-    from edgeseg.run.runner import InputCounts, Runner
+    from edgeseg.run.options import RunOptions
+    from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+    from edgeseg.segmenter import Segmenter
     from edgeseg.system.signals import StopRequest
 
 DEFAULT_OUTPUT = Path("vessels")
@@ -110,9 +113,7 @@ def run(
     with stop_by_signals() as stop:
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
-        from edgeseg.run.runner import Runner
         from edgeseg.segmenter import Segmenter
-        from edgeseg.system.files import make_folder, remove_stale_temporaries
 
         options = RunOptions(
             output,
@@ -126,17 +127,11 @@ def run(
         )
         sources = open_sources(inputs, camera, watch, output, newest, stop)
         segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
-        make_folder(output)
-        remove_stale_temporaries(output)
-        try:
-            counts = _run_sources(Runner(segmenter, options), sources, stop)
-        finally:
-            remove_stale_temporaries(output)
+        counts = _run_sources(segmenter, options, sources, stop)
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
-        noun = "input" if counts.total == 1 else "inputs"
-        click.echo(f"edgeseg: {counts.failed} of {counts.total} {noun} failed", err=True)
+        click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
 
 
@@ -144,21 +139,30 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
     if stop.signal == signal.SIGINT:
         sys.exit(130)
     if counts.unfinished:
-        noun = "photograph" if counts.unfinished == 1 else "photographs"
-        click.echo(f"edgeseg: SIGTERM: {counts.unfinished} {noun} not processed", err=True)
+        photographs = plural(counts.unfinished, "photograph")
+        click.echo(f"edgeseg: SIGTERM: {photographs} not processed", err=True)
         sys.exit(143)
     sys.exit(0)
 
 
-def _run_sources(runner: Runner, sources: Iterator[Source], stop: StopRequest) -> InputCounts:
-    from edgeseg.run.runner import InputCounts
+def _run_sources(
+    segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
+) -> InputCounts:
+    from edgeseg.run.runner import InputCounts, Runner
+    from edgeseg.system.files import make_folder, remove_stale_temporaries
 
+    make_folder(options.output)
+    remove_stale_temporaries(options.output)
+    runner = Runner(segmenter, options)
     counts = InputCounts()
-    for source in sources:
-        if stop.asked:
-            break
-        with _progress_bar(source.total) as advance:
-            counts = counts.plus(runner.run_source(source, stop, advance))
+    try:
+        for source in sources:
+            if stop.asked:
+                break
+            with _progress_bar(source.total) as advance:
+                counts = counts.plus(runner.run_source(source, stop, advance))
+    finally:
+        remove_stale_temporaries(options.output)
     return counts
 
 

@@ -1,7 +1,5 @@
 """The user's own photographs: `images/`, `masks/`, optional `fov/` and `split.csv`."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import cast, get_args
@@ -57,7 +55,7 @@ def _files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
-    """Read the split of every photograph; empty if there is no such file."""
+    """Read the split of every photograph; empty if the file does not exist."""
     if not file.exists():
         return {}
     try:

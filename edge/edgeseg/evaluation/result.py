@@ -85,7 +85,7 @@ class EvaluationResult(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """Whether all checks passed; True without checks."""
+        """True if all checks passed, or if there are none."""
         return all(self.checks)
 
     def to_dict(self) -> dict[str, object]:

@@ -4,8 +4,6 @@ OpenCV returns a half-grey photograph for a cut-off JPEG, and unrelated memory f
 A silently segmented half of a retina is worse than an error, so incomplete files are rejected here.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib
@@ -90,9 +88,9 @@ def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InvalidImageError("the image has no pixels")
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
         raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size.",
+            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce its size.",
             "too_large",
         )
 

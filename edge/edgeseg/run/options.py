@@ -1,7 +1,5 @@
 """Options of a run, as the command line gives them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +8,11 @@ from edgeseg.run.inputs import Part, output_file
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run writes, and for which frames.
+    """Options of a run: what to write, and for which frames.
 
     Attributes:
         output: folder for the results.
-        overlay: whether to write an overlay of each photograph, and an overlay video of each stream.
+        overlay: whether to write an overlay of each photograph, and a video of each stream.
         probability: whether to write the probability of each photograph.
         frames: whether to write a mask and an overlay for every frame of a stream.
         resume: whether to reuse results that this run would reproduce.

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: the current frame is finished, then the run stops."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator
@@ -34,7 +32,7 @@ class StopRequest:
 
     @property
     def asked(self) -> bool:
-        """Whether a stop was requested."""
+        """True if a stop was requested."""
         return self.signal != 0
 
     def pause(self, seconds: float) -> None:

@@ -57,7 +57,7 @@ def write_log(entries: Sequence[LogEntry], file: Path) -> None:
 
 
 def read_log(file: Path, last_step: int) -> list[LogEntry]:
-    """Read the log of an earlier session up to a step; empty if there is no file.
+    """Read the log of an earlier session up to a step; empty if the file does not exist.
 
     Raises:
         SystemSetupError: the file was not written by `edgeseg train`.

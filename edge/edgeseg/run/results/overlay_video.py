@@ -1,7 +1,5 @@
 """Overlay video of a stream: written to a temporary file that is moved into place when closed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator
@@ -82,7 +80,7 @@ class OverlayVideo:
             )
 
     def close(self) -> None:
-        """Finish the video and move it into place; without a frame there is no video.
+        """Finish the video and move it into place; without a frame no video is written.
 
         Raises:
             SystemSetupError: The video could not be written completely.

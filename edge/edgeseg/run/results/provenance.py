@@ -1,10 +1,8 @@
 """Provenance of a result: hashes and the record, stored in the mask's own PNG text.
 
 `--resume` reuses a photograph's results if all of them carry the hashes that this run would write.
-There is no state file: a killed run leaves results that are either complete or missing.
+No state file is needed: a killed run leaves results that are either complete or missing.
 """
-
-from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,10 +1,9 @@
 """The result record: one contract for JSON lines, tables, HTTP answers and Python.
 
-Every column is declared once, here, with its type, unit and definition; `edgeseg.run.results.columns`
-lists them. A key is absent if it was not asked for or cannot apply, and null if its value is unknown.
+Every column is declared once, here, with its type, unit and definition;
+`edgeseg.run.results.columns` lists them. A key is absent if it was not asked for or cannot apply,
+and null if its value is unknown.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias

@@ -255,8 +255,9 @@ def _prepare_trainer(
         config.coverage,
     )
     loading_started = time.monotonic()
-    own_validation = validation if process.is_main else ()
-    validation_pairs = cache_pairs(own_validation, config.preprocessing, config.sizes[0].size)
+    validation_pairs = cache_pairs(
+        validation if process.is_main else (), config.preprocessing, config.sizes[0].size
+    )
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:

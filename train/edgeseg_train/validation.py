@@ -158,8 +158,11 @@ def _compute_loss(logits: Tensor, pair: CachedPair) -> float:
 
 
 def _compute_curve(probability: Probability, pair: CachedPair) -> ThresholdCurve:
-    resized = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
-    return threshold_curve(resized, pair.truth, pair.published_fov)
+    return threshold_curve(
+        resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask),
+        pair.truth,
+        pair.published_fov,
+    )
 
 
 def select_best(
@@ -206,8 +209,9 @@ def _select_interpolation(
     click.echo("Validation Dice of interpolated weights:", err=True)
     candidates = []
     for share in INTERPOLATION_WEIGHTS:
-        interpolated = interpolate_weights(trained, start_weights, share)
-        candidate = choose_thresholds(interpolated, pairs, device)
+        candidate = choose_thresholds(
+            interpolate_weights(trained, start_weights, share), pairs, device
+        )
         means = {name: scores["mean"] for name, scores in candidate.evidence.items()}
         click.echo(f"{share:.0%} trained weights: {_format_scores(means)}", err=True)
         candidates.append((float(np.mean(list(means.values()))), share, candidate))

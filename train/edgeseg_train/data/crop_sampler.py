@@ -54,8 +54,14 @@ class CropSampler:
         rng = np.random.default_rng((self.seed, 1, step))
         placements = [self._draw_placement(index, rng) for index in self._photographs_of(step)]
         own = placements[self.rank * self.batch :][: self.batch]
-        rng = np.random.default_rng((self.seed, 2, step, self.rank))
-        return sample_crops(self.photographs, own, self.size, self.augmentation, rng, self.coverage)
+        return sample_crops(
+            self.photographs,
+            own,
+            self.size,
+            self.augmentation,
+            np.random.default_rng((self.seed, 2, step, self.rank)),
+            self.coverage,
+        )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
         """Yield the batches from `step` on, prepared in threads (PyTorch releases the GIL).
@@ -106,6 +112,5 @@ class CropSampler:
 
 def _move_into_square(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
     """Return the nearest centre whose crop has whole pixels and stays in the square."""
-    half = (crop - 1) / 2
-    x, y = (min(max(int(c) - crop // 2, 0), side - crop) + half for c in centre)
+    x, y = (min(max(int(c) - crop // 2, 0), side - crop) + (crop - 1) / 2 for c in centre)
     return x, y

@@ -55,10 +55,8 @@ class ReducedPair:
         size = (COARSE_WIDTH, round(height * COARSE_WIDTH / width))
         photo = cv2.resize(original.photo, size, interpolation=cv2.INTER_AREA)
         coverage = cv2.resize(original.truth, size, interpolation=cv2.INTER_AREA)
-        gain = (MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2
-        _, truth = cv2.threshold(
-            cv2.convertScaleAbs(coverage, alpha=gain), 127, 255, cv2.THRESH_BINARY
-        )
+        widened = cv2.convertScaleAbs(coverage, alpha=(MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2)
+        _, truth = cv2.threshold(widened, 127, 255, cv2.THRESH_BINARY)
         fov = original.fov
         if fov is not None:
             fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)

@@ -3,8 +3,6 @@
 All pixels are in one tensor, so that a whole batch of crops is read at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -41,11 +39,6 @@ class Example:
     photo: Photo
     truth: Mask
     inside: Mask
-
-    @property
-    def side(self) -> int:
-        """Side of the example in pixels."""
-        return len(self.truth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +81,11 @@ class PhotoStore:
         self._inside_tensor = torch.from_numpy(self._inside)
 
     @staticmethod
-    def from_examples(examples: Sequence[Sequence[Example]]) -> PhotoStore:
+    def from_examples(examples: Sequence[Sequence[Example]]) -> "PhotoStore":
         """Create a store that contains `examples[photograph][size]`."""
         sides = []
         for own_examples in examples:
-            sides.append([example.side for example in own_examples])
+            sides.append([len(example.truth) for example in own_examples])
         photographs = PhotoStore(sides)
         for index, own_examples in enumerate(examples):
             photographs.write(index, own_examples)
@@ -101,8 +94,8 @@ class PhotoStore:
     def write(self, photograph: int, examples: Sequence[Example]) -> None:
         """Store one photograph at every size."""
         for start, example in zip(self._starts[photograph], examples, strict=True):
-            own = slice(start, start + example.side**2)
-            pixels = self._pixels[own].reshape(example.side, example.side, PIXEL_BYTES)
+            own = slice(start, start + example.truth.size)
+            pixels = self._pixels[own].reshape(*example.truth.shape, PIXEL_BYTES)
             pixels[..., :3] = example.photo
             pixels[..., 3] = example.truth
             self._inside[own] = example.inside.ravel()
@@ -149,18 +142,18 @@ class PhotoStore:
             self._interpolate_row(index, (x - left)[:, None]) for index in (first, first + side)
         )
         pixels = torch.lerp(upper, lower, (y - top)[:, None]) / 255
-        photo, truth = torch.split(pixels, [3, 1], dim=1)
         nearest = start + y.round().long() * side + x.round().long()
         in_example = ((positions - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
         inside = (self._inside_tensor[nearest] > 127) & in_example
-        return Batch(photo, truth, inside[:, None].float())
+        return Batch(pixels[:, :3], pixels[:, 3:], inside[:, None].float())
 
     def _stack_values(
         self, values: Sequence[Sequence[int]], examples: Sequence[tuple[int, int]]
     ) -> Tensor:
         """Return the value of each example, (N, 1, 1)."""
-        selected = torch.tensor([values[photograph][size] for photograph, size in examples])
-        return selected.to(self.device, non_blocking=True)[:, None, None]
+        return torch.tensor([values[photograph][size] for photograph, size in examples]).to(
+            self.device, non_blocking=True
+        )[:, None, None]
 
     def _interpolate_row(self, index: Tensor, weight: Tensor) -> Tensor:
         """Interpolate between the pixels at `index` (N, H, W) and their right neighbours."""

@@ -283,8 +283,9 @@ class Trainer:
         Raises:
             ModelError: the state belongs to a different run.
         """
-        config = describe_config(self.config, len(self.crops.photographs))
-        state.check_config(config, self.out / LAST)
+        state.check_config(
+            describe_config(self.config, len(self.crops.photographs)), self.out / LAST
+        )
         self.step = state.step
         self.best_dice = state.best_dice
         self.schedule.validation_seconds = state.validation_seconds

@@ -59,7 +59,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
 
 
 def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
-    """Measure a cost and its baseline in turns, after one round that does not count."""
+    """Measure a cost and its baseline in turns, after one untimed round."""
     return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 

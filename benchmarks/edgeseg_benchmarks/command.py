@@ -28,7 +28,7 @@ IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
 class ThreadCounts(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """`1,2,4` -> numbers of threads, each once."""
+    """Comma-separated numbers of threads such as `1,2,4`, without duplicates."""
 
     name = "numbers"
 
@@ -129,8 +129,9 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options: the shipped model in FP32 on a synthetic photograph. A failed row contains the
-    reason and the other rows continue; the exit code is 6 if its model was given with --model.
+    Without options: the shipped model in FP32 on a synthetic photograph. A row that fails
+    contains the reason, and the other rows are measured. The exit code is 6 if a model given with
+    --model failed.
     """
     from edgeseg.console import print_table
     from edgeseg_benchmarks.options import BenchOptions, require_extra

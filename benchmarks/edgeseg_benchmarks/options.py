@@ -25,7 +25,7 @@ class BenchOptions:
     """Options of a benchmark: what to measure, and how.
 
     Attributes:
-        models: shipped names or model files; the first one gives the first row.
+        models: shipped names or model files; the first one determines the first row.
         precisions: precisions of each model.
         every: measure every shipped model and every precision.
         runtimes: names of runtimes; empty for every installed one.

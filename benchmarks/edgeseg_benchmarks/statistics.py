@@ -32,7 +32,7 @@ def summarize_latency(times: Sequence[float]) -> Latency:
 
 
 def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    """Return the median of the ratios of each round, so that a drifting clock does not matter.
+    """Return the median of the rounds' ratios, so that clock drift cancels out.
 
     Args:
         times: times of a row, by round.

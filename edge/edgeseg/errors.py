@@ -76,7 +76,7 @@ class SystemSetupError(EdgesegError):
     exit_code = 7
 
 
-CUT_OFF = "the file is cut off. Copy it again from its source."
+CUT_OFF = "the file is truncated. Copy it again from its source."
 DAMAGED = "the file is damaged. Copy it again from its source."
 SAVE_AS = "Save it as PNG with 8 bits per channel."
 

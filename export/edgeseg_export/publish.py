@@ -16,7 +16,7 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:
-    """Return the bytes of a model file without metadata; equal models give equal bytes."""
+    """Return the bytes of a model file without metadata; equal models give identical bytes."""
     bare = deepcopy(model)
     bare.producer_name = "edgeseg"
     bare.producer_version = ""

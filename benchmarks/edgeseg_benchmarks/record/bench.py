@@ -39,7 +39,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
-        """Return how far each data set's mean Dice is below that of the same model's FP32 row.
+        """Return the drop of each data set's mean Dice relative to the same model's FP32 row.
 
         The FP32 row is that of ONNX Runtime if there is one.
 
@@ -58,7 +58,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return the record as in JSON, at full precision: the gate compares Dice bit by bit."""
+        """Return plain values for JSON at full precision: the gate compares Dice bit by bit."""
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from edgeseg.evaluation.scores import OK, DataSetScores
 from edgeseg.models.card import Precision
 
-# A runtime that a row may name, never `auto`.
+# Runtime of a row, never `auto`.
 BenchRuntime: TypeAlias = Literal["onnxruntime", "openvino", "ncnn"]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -57,7 +57,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         size_px: working size, the side of the square network input in pixels.
         file_bytes: size of the model file.
         network_ms: latency of the network alone.
-        end_to_end_ms: latency from the bytes of a photograph file to the mask at its own size.
+        end_to_end_ms: latency from the bytes of a photograph file to the mask at its original size.
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.
@@ -72,7 +72,7 @@ class BenchRow(msgspec.Struct, frozen=True):
             threads in the same benchmark.
         kernels: number of convolutions by the data type of their kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
-        remarks: caveats for people.
+        remarks: limitations, as text.
     """
 
     model: str
@@ -124,7 +124,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         return means
 
     def to_dict(self) -> dict[str, object]:
-        """Return the row as in JSON, without `dice_drop`, which depends on other rows."""
+        """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
         data_sets = [data_set.to_dict() for data_set in self.data_sets]
         derived = {"data_sets": data_sets, "frames_per_second": self.frames_per_second}
         return {**msgspec.structs.asdict(self), **derived}

@@ -26,18 +26,18 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class RowError(Exception):
-    """Why a row failed; the other rows continue."""
+    """Failure of one row; the other rows continue."""
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer of a worker: the return value of the function, or an error in one line."""
+    """Reply of a worker: the return value of the function, or an error in one line."""
 
     value: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return the environment of a child process, which imports the same packages as this one.
+    """Return environment variables with which a child imports the same packages as this process.
 
     Args:
         threads: number of threads of NumPy's matrix products.
@@ -67,7 +67,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Let the system kill this process when its parent ends: a stopped process cannot notice it."""
+    """Make the kernel kill this process when its parent ends, even while it is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -75,7 +75,7 @@ def die_with_parent() -> None:
 
 @contextmanager
 def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
-    """Kill a process if a block takes longer than a limit, or is interrupted."""
+    """Kill a process if the `with` block exceeds a time limit or is interrupted."""
     watchdog = threading.Timer(timeout_s, child.kill)
     watchdog.start()
     try:

@@ -22,7 +22,7 @@ from edgeseg.system.files import make_folder, write_atomically
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph; the next ones count up.",
+    help="Seed of the first photograph; increases by 1 for each further one.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."

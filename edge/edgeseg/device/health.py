@@ -9,7 +9,7 @@ BUSY_LOAD = 0.5
 
 
 def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
-    """Return warnings for people, each one sentence with a remedy if there is one."""
+    """Return warnings, each one sentence, with a remedy if there is one."""
     warnings = []
     if device.bits == 32:
         warnings.append(

@@ -24,11 +24,11 @@ Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as O
 
 _MAX_BACKGROUND = 0.4  # share of the retina's brightness
 _CLEARLY_ROUND = 0.95  # coverage and inlier share from which no further level is tried
-# Levels as shares of the way from background to retina, the preferred one first: it agrees best
-# with the published masks of DRIVE and HRF. Lower levels keep a dark rim; higher levels exclude the
-# glow around the circles of STARE.
+# Thresholds between background (0) and retina (1), in order of preference. The first one agrees
+# best with the published masks of DRIVE and HRF. Lower ones keep a dark rim; higher ones exclude
+# the glow around the circles of STARE.
 _LEVELS = (0.18, 0.1, 0.25, 0.35, 0.5, 0.05)
-# The rim of an enlarged photograph is as wide as the original pixels; its middle comes first.
+# The rim of an enlarged photograph is blurred over an original pixel; its middle is preferred.
 _LEVELS_ENLARGED = (0.35, 0.5, 0.25, 0.18, 0.1, 0.05)
 _MIN_COVERAGE = 0.4  # share of the visible directions; irregular outlines reach 0.2
 _MIN_RIM_CONTRAST = 0.4  # share of the brightness that is lost at the rim; vignetting loses 0.2
@@ -139,12 +139,12 @@ def visible_straight_edges(
 
 
 def _reach(ellipse: FovEllipse) -> float:
-    """Return how far inside and outside the rim the brightness is compared, in pixels."""
+    """Return the distance from the rim at which the brightness is compared, in pixels."""
     return max(3.0, 0.02 * ellipse.radius)
 
 
 def _is_sharp_transition(thumbnail: Thumbnail, inner: Points, outer: Points) -> bool:
-    """Return whether the brightness drops as at a camera's stop, and does not fade slowly."""
+    """Return whether the brightness drops sharply, as at a camera's stop."""
     inside, outside = _levels_at(thumbnail.level, inner), _levels_at(thumbnail.level, outer)
     drop = (inside - outside) / np.maximum(inside - thumbnail.dark, 1)
     return median(drop) > _MIN_RIM_CONTRAST

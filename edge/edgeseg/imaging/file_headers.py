@@ -57,8 +57,8 @@ def read_header(data: bytes) -> ImageHeader:
     """Read the header of a complete image file and check that the file is complete.
 
     Raises:
-        InvalidImageError: the format is unknown, or the file is cut off, damaged or of a kind that
-            cannot be decoded faithfully.
+        InvalidImageError: the format is unknown, or the file is truncated, damaged or of a kind
+            that cannot be decoded faithfully.
     """
     try:
         return _select_reader(data)(data, True)

@@ -66,7 +66,7 @@ class ModelCard(NamedTuple):
     checkpoint_sha256: str = ""
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries: text as it is, everything else as JSON.
+        """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
 
         `json.dumps` stays the writer, so that converted files are reproduced bit for bit.
         """

@@ -1,6 +1,6 @@
-"""Photograph to network input: the one recipe of training, export and device.
+"""Photograph to network input, shared by training, export and device.
 
-`edgeseg.preprocessing.config` holds the settings.
+`edgeseg.preprocessing.config` contains the settings.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def prepare(
 def compute_placement(
     frame: tuple[int, int], fov: FieldOfView, config: PreprocessingConfig
 ) -> Placement:
-    """Compute where a field of view goes in the network input.
+    """Compute the position of a field of view in the network input.
 
     Args:
         frame: (height, width) of the photograph in pixels.
@@ -138,7 +138,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     """Resize a field of view to the working size: a pixel is set if its centre is.
 
     Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
-    rim. A mask that is enlarged takes the other way, which gives a smoother rim.
+    rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

@@ -28,7 +28,7 @@ def open_sources(
         watch: folder to watch.
         output: folder for the results.
         newest: whether a stream on standard input drops all frames but the newest.
-        stop: request to end.
+        stop: stop request.
 
     Raises:
         UsageError: An input does not exist, or two inputs would write the same file.
@@ -51,7 +51,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when its turn comes, and import what only some sources need."""
+    """Open each source when it is reached; modules of rare sources are imported on demand."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)

@@ -1,4 +1,4 @@
-"""Time the stages of a photograph's path."""
+"""Measure the time of each processing stage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
-# Stages in the order of a photograph's path. `write` moves an encoded file into place.
+# Stages in processing order. `write` moves an encoded file into place.
 Stage: TypeAlias = Literal[
     "decode",
     "field_of_view",

@@ -18,7 +18,7 @@ from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
 from edgeseg_export.precision.calibration import CalibrationPhoto
 from edgeseg_export.precision.fp32 import Fp32Graph
 
-# Costs at which no layer needs to stay in float: a fifth and half of the limits of the checks.
+# Costs up to which no layer needs to stay in float: 1/5 and 1/2 of the limits of the checks.
 ACCEPTED_DICE_DROP = 0.001
 ACCEPTED_MASK_CHANGE = 0.005
 

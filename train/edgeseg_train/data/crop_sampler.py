@@ -21,7 +21,7 @@ from edgeseg_train.data.photo_store import Batch, PhotoStore
 # this draws vessels there.
 FRAMED_SHARE = 0.3
 
-# Attempts to draw a centre inside the field of view.
+# Attempts to sample a centre inside the field of view.
 CENTRE_ATTEMPTS = 100
 
 
@@ -97,7 +97,7 @@ class CropSampler:
     def _draw_centre(
         self, photograph: int, size: int, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """Draw a pixel of the field of view, all with equal probability."""
+        """Sample a pixel of the field of view with uniform probability."""
         side = self.photographs.sides[photograph][size]
         for _ in range(CENTRE_ATTEMPTS):
             x, y = rng.integers(side, size=2).tolist()

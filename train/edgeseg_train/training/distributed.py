@@ -43,7 +43,7 @@ class DistributedContext:
 
 
 def count_photo_threads() -> int:
-    """Return the number of threads of this process that may each handle one photograph."""
+    """Return the number of threads with which this process handles photographs in parallel."""
     cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, min(MAX_PHOTO_THREADS, cores))
 

@@ -99,7 +99,7 @@ def prepare_trainer(
         state: state of an earlier session.
     """
     cv2.setNumThreads(1)  # photographs are loaded and scored in threads, one each
-    # All steps have the same shapes. Two sessions of fixed epochs must compute alike.
+    # All steps have the same shapes. With fixed epochs, all sessions must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)

@@ -19,7 +19,7 @@ from edgeseg_train.validation.validator import CachedPair, cache_pairs, validate
 
 # Weights of the trained network in the interpolation with the weights of `--start`.
 # The mean of both often generalises better to other cameras than either (WiSE-FT; Wortsman et al.
-# 2022, "Robust fine-tuning of zero-shot models"). At 0 the result is no better than `--start`.
+# 2022, "Robust fine-tuning of zero-shot models"). 0 keeps the weights of `--start`.
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 

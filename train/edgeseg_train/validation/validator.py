@@ -1,4 +1,4 @@
-"""Validation of a network on photographs at their own size, at the best threshold."""
+"""Validation of a network on photographs at their original size, at the best threshold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CachedPair:
         prepared: network input, its position in the photograph and the detected field of view.
         small_truth: (size, size) uint8, vessel share of each pixel at the working size, for the
             loss.
-        truth: (H, W) uint8 {0, 255} at the photograph's own size.
+        truth: (H, W) uint8 {0, 255} at the photograph's original size.
         published_fov: (H, W) uint8 {0, 255}, field of view in which pixels are scored; None for
             the whole frame.
     """

@@ -21,7 +21,7 @@ PLATFORMS = ("linux-aarch64", "linux-x86_64")
 @click.option("--platform", type=click.Choice(PLATFORMS), default="linux-aarch64",
               show_default=True, help="Platform of the device.")  # fmt: skip
 @click.option("--python", type=click.Choice(PYTHONS), required=True, metavar="VERSION",
-              help=f"Python of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
+              help=f"Python version of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
               metavar="DIR", help="New or empty folder.")  # fmt: skip
 @click.option("--model", "models", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
@@ -72,7 +72,7 @@ def _check_empty(folder: Path) -> None:
 
 
 def _read_model(file: Path) -> bytes:
-    """Read a model file that a device will accept."""
+    """Read a model file and check its metadata."""
     from edgeseg.models.card import read_card
 
     read_card(file)
@@ -82,7 +82,7 @@ def _read_model(file: Path) -> bytes:
 def _write_bundle(
     folder: Path, files: list[tuple[str, bytes]], target: Target, own_wheel: Path
 ) -> None:
-    """Write the bundle; the script comes last, so that an incomplete bundle cannot be installed."""
+    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
     from edgeseg.commands.bundle.wheels import checksums, install_script
     from edgeseg.system.files import make_folder, write_atomically
 

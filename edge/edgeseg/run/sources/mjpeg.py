@@ -35,7 +35,7 @@ class StdinMjpeg:
 
     @property
     def stem(self) -> str:
-        """Start of the name of the overlay video."""
+        """Prefix of the overlay video's file name."""
         return f"{STDIN_STEM}_{timestamp_text(self.started)}"
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:

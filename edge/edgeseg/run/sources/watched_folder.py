@@ -29,7 +29,7 @@ _FileState: TypeAlias = "tuple[int, int, int]"
 
 @dataclass
 class WatchedFolder:
-    """The photographs in a folder, present and future.
+    """The photographs in a folder: existing ones and new ones.
 
     Attributes:
         folder: folder; its subfolders are not watched.
@@ -103,8 +103,8 @@ class WatchedFolder:
 
     def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
         raise PhotoError(
-            f"{photograph.name}: its results in {self.output} would have the names of those of "
-            f"{owner}. Rename it.",
+            f"{photograph.name}: its results in {self.output} would have the same names as those "
+            f"of {owner}. Rename it.",
             code="name_collision",
         )
 
@@ -116,7 +116,7 @@ class WatchedFolder:
 
 @dataclass
 class _WatchedFile:
-    """What is known about a file.
+    """State of a file in the folder.
 
     Attributes:
         state: state at the last check.

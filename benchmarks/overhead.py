@@ -1,4 +1,4 @@
-"""Measure what edgeseg costs apart from the network. For developers; not part of `edgeseg bench`.
+"""Measure the overhead of edgeseg besides the network. For developers; not part of `edgeseg bench`.
 
     python benchmarks/overhead.py PHOTOGRAPH [--threads N] [--rounds N]
 

@@ -111,7 +111,7 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; print edgeseg's errors in one line; only bugs print a traceback."""
+        """Run a command and print edgeseg's errors in one line. Only bugs print a traceback."""
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)

@@ -59,7 +59,7 @@ class CheckError(EdgesegError):
 
 
 class IncomparableError(EdgesegError):
-    """Two benchmark reports measured different things."""
+    """Two benchmark reports cannot be compared."""
 
     exit_code = 5
 
@@ -82,4 +82,4 @@ SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):
-    """An image file cannot be decoded faithfully. The message does not name the file yet."""
+    """An image file cannot be decoded faithfully. The message does not contain its name yet."""

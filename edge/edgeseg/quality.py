@@ -178,7 +178,7 @@ def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) 
 def _measure_coarse_focus(
     grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
 ) -> float:
-    """Measure the focus of detail that is too coarse for codec artefacts.
+    """Measure the focus at coarse scales, which codec artefacts do not affect.
 
     This is done at half the size. Blurring is normalised to the field of view, as the rim is near.
     """

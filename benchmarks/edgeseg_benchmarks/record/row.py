@@ -116,7 +116,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Mean Dice by data set (`NAME SPLIT`); None without a scored photograph."""
+        """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
         means: dict[str, float | None] = {}
         for data_set in self.data_sets:
             mean = data_set.mean

@@ -76,7 +76,7 @@ class Ncnn:
         extractor.input(self._input_name, self._ncnn.Mat(planes))
         code, output = extractor.extract("out0")
         if code:
-            raise ModelError(f"ncnn cannot compute the network (code {code})")
+            raise ModelError(f"ncnn cannot run the network (code {code})")
         return np.array(output, np.float32).reshape(photo.shape[1:3])
 
 

@@ -1,4 +1,4 @@
-"""Timing of a command as a whole process."""
+"""Timing of a command, from the start of its process to the end."""
 
 from __future__ import annotations
 

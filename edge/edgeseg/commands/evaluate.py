@@ -191,7 +191,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write the photograph and, to its right, the prediction's errors."""
+    """Write the photograph with the prediction's error map to its right."""
     import numpy as np
 
     from edgeseg.imaging.overlay import draw_error_map

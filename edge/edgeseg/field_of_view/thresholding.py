@@ -90,7 +90,7 @@ def _threshold(level: Mask, threshold: float) -> FovCandidate | None:
 
 
 def largest_region(bright: npt.NDArray[np.bool_]) -> Mask | None:
-    """Return the largest outer contour of the bright pixels, filled with 255; None without any."""
+    """Return the largest outer contour of the bright pixels, filled with 255, or None."""
     contour = _largest_contour(bright.view(np.uint8))
     return None if contour is None else _fill_contour(contour, bright.shape)
 
@@ -157,7 +157,7 @@ def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:
 
 
 def irregular_region(candidates: list[FovCandidate], thumbnail: Thumbnail) -> Mask | None:
-    """Return the convex hull of a field that is not round; None without a visible background."""
+    """Return the convex hull of a field that is not round; None if no background is visible."""
     for candidate in candidates:
         region = candidate.region
         if (region > 0).mean() > 0.1 and _has_sharp_edge(region, thumbnail):

@@ -122,7 +122,7 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
 
 
 def _to_bgr(image: _Samples) -> _Samples:
-    """Convert grey to BGR, and remove alpha. Transparent pixels become black, like the surround."""
+    """Convert grey to BGR, and remove alpha. Transparent pixels become black."""
     if image.ndim == 2:
         return np.repeat(image[:, :, np.newaxis], 3, axis=2)
     if image.shape[2] == 3:

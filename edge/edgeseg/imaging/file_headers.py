@@ -106,7 +106,7 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Each reader takes the bytes of a file and whether they are complete; complete bytes are checked.
+# Each reader takes the bytes of a file and whether the file is complete, which it then checks.
 # One of the errors in _OUT_OF_RANGE means that the bytes end too early.
 
 

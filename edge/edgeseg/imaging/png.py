@@ -152,7 +152,7 @@ def _header(size: tuple[int, int], band: Rows) -> bytes:
 
 
 def _filter_rows(band: Rows) -> memoryview:
-    """Return each row's filter type, followed by its pixels minus those to their left, bytewise."""
+    """Return each row as the filter type and the bytewise differences to the pixels to the left."""
     big_endian = np.ascontiguousarray(band, band.dtype.newbyteorder(">"))
     pixels = big_endian.view(np.uint8).reshape(len(band), -1)
     step = pixels.shape[1] // band.shape[1]

@@ -143,7 +143,7 @@ def _decode_entry(entries: Mapping[str, str], key: str, kind: type[T]) -> T:
 
 
 def _check_card(card: ModelCard) -> None:
-    """Check what the types do not express: the threshold's range, and texts safe for a terminal."""
+    """Check constraints beyond the types: the threshold's range, and texts safe for a terminal."""
     if not 0 <= card.threshold <= 1:
         raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
     texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]

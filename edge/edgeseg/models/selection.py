@@ -78,7 +78,7 @@ def select_model(
     threads: int | None = None,
     provider: ProviderChoice | None = None,
 ) -> ModelSelection:
-    """Select what `Segmenter` loads.
+    """Select the model file, runtime and threads for `Segmenter`.
 
     Args:
         model: shipped name or path of a model file.

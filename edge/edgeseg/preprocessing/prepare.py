@@ -135,7 +135,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size: a pixel is set if its centre is.
+    """Resize a field of view to the working size: a pixel is set if its centre is inside.
 
     Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
     rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
@@ -161,7 +161,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size: a pixel is set if at least half of its area is.
+    """Resize a mask to the working size: a pixel is set if at least half of its area is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -176,7 +176,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size as the share of each pixel's area that is set.
+    """Resize a mask to the working size; values are the share of each pixel that is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

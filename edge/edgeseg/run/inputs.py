@@ -70,7 +70,7 @@ class Input(NamedTuple):
 
 
 def collect_inputs(arguments: Sequence[str]) -> list[Input]:
-    """Return the inputs that the arguments name, in their order, each file once.
+    """Return the inputs given as arguments, in order and without duplicates.
 
     Args:
         arguments: files, folders, or "-" for standard input.

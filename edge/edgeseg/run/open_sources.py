@@ -1,4 +1,4 @@
-"""Open the sources that the command line names."""
+"""Open the sources given on the command line."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Gather the blocks of the photograph channels-last, for FP32.
+    """Rearrange the photograph's pixel blocks in channels-last layout, for FP32.
 
     The function that the graph computes stays the same, as in `convert_to_channels_last`.
     """
@@ -97,7 +97,7 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
 
 
 def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Gather the photograph's blocks as uint8; fold its scale into the first convolution."""
+    """Rearrange the photograph's blocks as uint8; fold its scale into the first convolution."""
     scaling = _gather_blocks(graph, node)
     if scaling is not None:
         kernel = graph.read_weight(node.input[1])
@@ -107,7 +107,7 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 
 
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """Gather the photograph's blocks as uint8 in front of the first convolution.
+    """Rearrange the photograph's blocks as uint8 before the first convolution.
 
     Returns:
         The node that scales the blocks; None if the graph has another form and stays as it is.

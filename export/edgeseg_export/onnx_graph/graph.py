@@ -66,7 +66,7 @@ class OnnxGraph:
         return all(name in self.weights and self.get_only_reader(name) for name in names)
 
     def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
-        """Return the nodes that lead to a value, last node first.
+        """Return the chain of nodes that computes a value, last node first.
 
         Args:
             name: value to start from.

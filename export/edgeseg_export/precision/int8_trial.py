@@ -1,4 +1,4 @@
-"""Measure what quantization costs on validation photographs."""
+"""Measure the cost of quantization on validation photographs."""
 
 from __future__ import annotations
 

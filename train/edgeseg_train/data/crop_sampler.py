@@ -107,7 +107,7 @@ class CropSampler:
 
 
 def _move_into_square(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
-    """Return the nearest centre whose crop has whole pixels and stays in the square."""
+    """Return the nearest centre whose crop is aligned to pixels and inside the square."""
     half = (crop - 1) / 2
     x, y = (min(max(int(c) - crop // 2, 0), side - crop) + half for c in centre)
     return x, y

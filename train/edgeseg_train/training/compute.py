@@ -23,7 +23,7 @@ TRIAL_ROUNDS = 3
 TRIAL_SECONDS = 5.0
 
 # Maximum forward cost of a trial step; the trial batch is made smaller to stay below it.
-# `resunet-deeper` needs 10 s for a step of the default batch. Its trial would outlast a short run.
+# A step of `resunet-deeper` with the default batch takes 10 s: trials would outlast a short run.
 TRIAL_GMAC = 20.0
 
 # Another mode is selected only if its step takes less than this share of plain float32.
@@ -55,7 +55,7 @@ class ComputeMode:
 
     def move_network(self, network: ResUNet, device: torch.device) -> ResUNet:
         """Move a network to a device and convert its weights to this memory format."""
-        # PyTorch's annotations lack `memory_format` beside a device.
+        # PyTorch's type annotations do not allow `memory_format` together with a device.
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
@@ -99,7 +99,7 @@ def select_compute_mode(
 
 
 def _supports_bfloat16(device: torch.device) -> bool:
-    """Return whether bfloat16 is worth a trial: without CPU instructions it is 20 times slower."""
+    """Return whether to try bfloat16; without CPU support, it is 20 times slower."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & cpu_features())

@@ -33,7 +33,7 @@ SIDE = 768
 
 
 def main(arguments: list[str]) -> None:
-    """Run the check that the command line describes."""
+    """Run the check specified on the command line."""
     if arguments == ["list"]:
         answer = WorkerAnswer(providers=_list_providers())
     else:

@@ -108,7 +108,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     fov_height: Annotated[Positive | None, column("Height of the field's box.", "px")] = None
     fov_diameter_px: Annotated[
         NonNegative | None,
-        column("Diameter of the round field of view; longer side of its box without a rim.", "px"),
+        column("Diameter of the round field of view, or the longer side of its box.", "px"),
     ] = None
     width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
     height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None

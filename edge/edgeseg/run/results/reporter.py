@@ -81,7 +81,7 @@ class FrameCounts:
         return self.decoded + self.failed
 
     def summary(self) -> str:
-        """Return the counts in one line; zero counts are left out."""
+        """Return the counts in one line; zero counts are omitted."""
         counts = {
             "segmented": self.segmented,
             "skipped": self.skipped,

@@ -1,4 +1,4 @@
-"""Errors with exit codes. The command prints them in one line; a traceback is a bug."""
+"""Errors with exit codes. The command prints them in one line; a traceback indicates a bug."""
 
 from __future__ import annotations
 

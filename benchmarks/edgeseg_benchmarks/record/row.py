@@ -57,7 +57,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         size_px: working size, the side of the square network input in pixels.
         file_bytes: size of the model file.
         network_ms: latency of the network alone.
-        end_to_end_ms: latency from the bytes of a photograph file to the mask at its original size.
+        end_to_end_ms: latency from the bytes of a photograph file to the mask at the same size.
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.

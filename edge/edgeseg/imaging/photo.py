@@ -28,7 +28,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", "
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-# A mask pixel is set if it is brighter. DRIVE's second observer wrote 3 and 253, not 0 and 255.
+# Mask pixels above this value are set. DRIVE's second observer wrote 3 and 253, not 0 and 255.
 MASK_THRESHOLD = 127
 
 

@@ -28,7 +28,7 @@ PLOT_SECONDS = 1.0
 
 
 def select_device(device: str) -> str:
-    """Return `cuda` or `cpu` for `auto`, `cuda` or `cpu`.
+    """Resolve `auto`, `cuda` or `cpu` to `cuda` or `cpu`.
 
     Raises:
         SystemSetupError: CUDA is not available.

@@ -15,8 +15,6 @@ clock does not matter. A value is the median over the rounds.
                 field of view to the working size. Bound: 2.5 at 2048x2048 pixels.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile
@@ -27,9 +25,13 @@ from statistics import median
 
 import click
 
-from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import child_environment, python_module, python_statement
-from edgeseg_benchmarks.worker.subprocess_timing import time_command
+from edgeseg_benchmarks.worker.process import (
+    child_environment,
+    pin,
+    python_module,
+    python_statement,
+    time_command,
+)
 
 TIMEOUT_S = 600.0
 Measurement = Callable[[], float]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,7 @@ from edgeseg.system.files import check_folders, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from edgeseg.models.card import Precision
-    from edgeseg_benchmarks.options import ShowProgress
-    from edgeseg_benchmarks.record.bench import BenchRecord
-    from edgeseg_benchmarks.record.row import BenchRuntime
+    from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -133,9 +129,9 @@ def bench(
     contains the reason, and the other rows are measured. The exit code is 6 if a model given with
     --model failed.
     """
-    from edgeseg.console import print_table
-    from edgeseg_benchmarks.options import BenchOptions, require_extra
+    from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.report.tables import to_table
+    from edgeseg_benchmarks.rows import BenchOptions, require_extra
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:
@@ -167,19 +163,6 @@ def bench(
     print_table(to_table(record))
     _write_files(record, json_file, csv_file, html, figures)
     _check_failures(record)
-
-
-@contextmanager
-def show_status() -> Iterator[ShowProgress]:
-    """Show the current step on standard error, if it is a terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("starting") as status:
-        yield status.update
 
 
 def _check_data(data: tuple[str, ...]) -> None:

@@ -1,16 +1,13 @@
 """ResUNet-Deeper, the published model: FP32 and FP16 files with random weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 
 from edgeseg.device import cpu
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME, BenchOptions
-from edgeseg_benchmarks.record.row import RowKey
-from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.record import RowKey
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, BenchOptions, RowSpec
 
 NAME = "resunet-deeper"
 REMARK = "random weights: only time and memory are meaningful"
@@ -39,10 +36,9 @@ def _write_models(
 ) -> dict[Precision, Path]:
     import torch
 
-    from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
     from edgeseg_export.precision.fp16 import to_half_compute
-    from edgeseg_export.publish import add_card
+    from edgeseg_export.publish import add_card, make_card
     from edgeseg_export.source import SourceNetwork
     from edgeseg_train.checkpoint import WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network

@@ -1,13 +1,10 @@
 """Remarks on rows: half precision and INT8 are not always faster."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record import BenchRecord, BenchRow
 
 EQUAL_RATIO = 1.02  # two rows count as equally fast up to this ratio
 KERNELS = {"fp16": "float16", "int8": "int8"}

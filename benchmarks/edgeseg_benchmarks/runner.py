@@ -1,22 +1,20 @@
 """The benchmark: rows take turns round by round, and only one process computes at a time."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from edgeseg.console import ShowProgress
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress, require_extra
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.record import BenchRecord, format_threads
 from edgeseg_benchmarks.remarks import add_remarks
-from edgeseg_benchmarks.rows import select_rows
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
+from edgeseg_benchmarks.rows import BenchOptions, require_extra, select_rows
+from edgeseg_benchmarks.worker.client import WorkerProcess
+from edgeseg_benchmarks.worker.process import RowError
 from edgeseg_benchmarks.worker.row_runner import RowRunner
 
 PHOTOGRAPH_SIZE = 2048

@@ -1,7 +1,5 @@
 """`edgeseg doctor --tune`: find the fastest setup of a model whose masks agree with FP32."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,6 +9,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from edgeseg.console import ShowProgress
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
@@ -18,13 +17,11 @@ from edgeseg.models.catalog import ModelFile, available_precisions
 from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress
-from edgeseg_benchmarks.record.row import RowKey, format_threads
+from edgeseg_benchmarks.record import RowKey, format_threads
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
-from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.rows import BenchOptions, RowSpec
 from edgeseg_benchmarks.runner import time_rounds, write_photograph
-from edgeseg_benchmarks.statistics import median_ratio
-from edgeseg_benchmarks.worker.row_runner import RowRunner
+from edgeseg_benchmarks.worker.row_runner import RowRunner, median_ratio
 
 NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
 

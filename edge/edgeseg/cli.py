@@ -4,8 +4,6 @@ Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command 
 missing can name the extra.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os
@@ -17,7 +15,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from edgeseg._version import __version__
-from edgeseg.errors import EdgesegError, SystemSetupError
+from edgeseg.errors import EdgesegError, SystemSetupError, missing_extra
 
 
 class CommandEntry(NamedTuple):
@@ -134,12 +132,7 @@ def _load_command(name: str, entry: CommandEntry) -> click.Command:
     except ModuleNotFoundError as error:
         if not entry.extra or (error.name or "").startswith("edgeseg"):
             raise
-        wheel = f"edgeseg-{__version__}-py3-none-any.whl"
-        raise SystemSetupError(
-            f"'edgeseg {name}' requires the extra '{entry.extra}' ({error.name} is not installed). "
-            f"Install it in the clone with pip install '.[{entry.extra}]', "
-            f"or from the wheel with pip install '{wheel}[{entry.extra}]'."
-        ) from error
+        raise missing_extra(f"'edgeseg {name}'", entry.extra, str(error.name)) from error
     assert isinstance(command, click.Command)
     return command
 

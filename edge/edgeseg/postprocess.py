@@ -1,7 +1,5 @@
 """Network output to mask: resize to the photograph's original size, then threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

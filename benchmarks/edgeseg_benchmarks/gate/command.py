@@ -1,21 +1,19 @@
 """`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 
 import click
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
+from edgeseg.console import print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
-from edgeseg_benchmarks.command import FILE, show_status
+from edgeseg_benchmarks.command import FILE
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.record.bench import read_bench
+from edgeseg_benchmarks.record import read_bench
 
 DEFAULTS = GateLimits()
 

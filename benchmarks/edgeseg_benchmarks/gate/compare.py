@@ -4,8 +4,6 @@ Dice and file size are compared as such. Time and memory depend on the machine a
 are compared as ratios to the first row of the same benchmark.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,8 @@ from typing import Literal, TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.selection import INT8_FEATURES
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, RowKey
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
 # `incomparable` fails the gate. `skipped` does not apply to this device or this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]

@@ -1,7 +1,5 @@
 """The current benchmark: the rows of the baseline, measured on this device."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,8 @@ from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
 from edgeseg_benchmarks.gate.compare import DataSetName, skip_reason
-from edgeseg_benchmarks.options import BenchOptions
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.rows import select_rows, split_file_name
+from edgeseg_benchmarks.record import BenchRecord
+from edgeseg_benchmarks.rows import BenchOptions, select_rows, split_file_name
 
 SYNTHETIC = "synthetic"
 

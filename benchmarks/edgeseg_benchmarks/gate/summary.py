@@ -1,7 +1,5 @@
 """The result of the gate as a table for the terminal and as Markdown for a pull request."""
 
-from __future__ import annotations
-
 import html
 import os
 import re

@@ -1,11 +1,8 @@
 """Measurements as text: the units and digits of table and page."""
 
-from __future__ import annotations
-
 from msgspec.structs import asdict
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 # Key of a stage -> its heading.
 STAGES = {

@@ -1,15 +1,12 @@
 """The record as one self-contained HTML page without external resources (extra `html`)."""
 
-from __future__ import annotations
-
 import base64
 from itertools import chain
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.record import BenchRecord, format_threads
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     cost_values,

@@ -1,7 +1,5 @@
 """Plots of a benchmark (extra `bench`): latency against Dice, and the stages as stacked bars."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from itertools import cycle
@@ -14,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 
 # Paul Tol's bright palette, distinguishable with red-green colour blindness.

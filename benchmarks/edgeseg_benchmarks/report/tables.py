@@ -1,7 +1,5 @@
 """The record as a table for the terminal and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -14,8 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeseg.console import safe_text
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency, format_threads
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency, format_threads
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     cost_values,

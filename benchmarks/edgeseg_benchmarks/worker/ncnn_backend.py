@@ -1,7 +1,5 @@
 """ncnn, in FP32 (`pip install --no-deps ncnn pnnx`). pnnx converts the model file at each start."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

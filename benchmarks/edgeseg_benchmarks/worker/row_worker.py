@@ -4,8 +4,6 @@ Sessions in one process take time from each other (their idle threads spin). The
 a process of its own, and only the one that was called computes.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -16,9 +14,8 @@ import msgspec
 
 import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
-from edgeseg_benchmarks.statistics import RoundTiming
-from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import Reply, die_with_parent
+from edgeseg_benchmarks.worker.client import Reply, RoundTiming
+from edgeseg_benchmarks.worker.process import die_with_parent, pin
 
 
 class Worker:

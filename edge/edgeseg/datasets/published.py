@@ -4,8 +4,6 @@ DRIVE has its own split and STARE is for testing only. The splits of CHASE_DB1, 
 this project's.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

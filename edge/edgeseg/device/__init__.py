@@ -1,7 +1,5 @@
 """Facts about the device for `edgeseg bench` and `edgeseg doctor`."""
 
-from __future__ import annotations
-
 from edgeseg.device.health import device_warnings
 from edgeseg.device.info import DeviceInfo, describe_device
 from edgeseg.device.versions import installed_versions

@@ -1,7 +1,5 @@
 """Warnings about a device that is unsuitable or whose timings are unreliable."""
 
-from __future__ import annotations
-
 from edgeseg.device.info import DeviceInfo
 
 BUSY_LOAD = 0.5

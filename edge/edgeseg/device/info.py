@@ -1,7 +1,5 @@
 """Facts about the device: board, CPU, memory, operating system, clock."""
 
-from __future__ import annotations
-
 import platform
 import struct
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Small text files of the kernel (/proc and /sys)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -1,7 +1,5 @@
 """CPU throttling: governor, temperature, and the state of a Raspberry Pi's firmware."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Iterator

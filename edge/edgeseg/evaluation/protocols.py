@@ -16,8 +16,6 @@ right and down. On DRIVE test this costs the second human observer 0.05 of Dice.
 The masks of a second human observer are scored by the same protocols (`segmenter` is None).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar

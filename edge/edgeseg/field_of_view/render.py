@@ -1,7 +1,5 @@
 """Rendering of a detected field of view as a mask of the photograph's size."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

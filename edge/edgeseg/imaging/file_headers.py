@@ -4,8 +4,6 @@ OpenCV returns a half-grey photograph for a cut-off JPEG, and unrelated memory f
 A silently segmented half of a retina is worse than an error, so incomplete files are rejected here.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib

@@ -1,7 +1,5 @@
 """JPEG markers: a walk over the segments of a JPEG, and a splitter for a JPEG stream (MJPEG)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

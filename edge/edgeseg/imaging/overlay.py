@@ -1,7 +1,5 @@
 """Visualizations: vessels over the photograph, and an error map of a prediction."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

@@ -9,8 +9,6 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 - A file that is truncated, damaged or too large for a photograph is rejected, never partly read.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import BinaryIO

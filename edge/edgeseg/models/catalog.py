@@ -1,7 +1,5 @@
 """Model files by name: the shipped models, and the files of one model in several precisions."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args

@@ -4,8 +4,6 @@ Only the outermost protobuf fields are read and the graph is skipped, because se
 must not cost a session for each file. Files are untrusted: the limits below bound time and memory.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Collection, Iterator

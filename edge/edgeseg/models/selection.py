@@ -4,8 +4,6 @@
 so that equal devices give equal masks; only `edgeseg doctor --tune` measures.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path

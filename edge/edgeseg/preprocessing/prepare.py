@@ -3,8 +3,6 @@
 `edgeseg.preprocessing.config` contains the settings.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import cv2

@@ -6,8 +6,6 @@ odd, so that its centre is a pixel. An even window is faster, but costs 0.0009 o
 (docs/performance-log.md).
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

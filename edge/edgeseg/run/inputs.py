@@ -6,8 +6,6 @@ files. A file given by name is used with any suffix. Results of `edgeseg run`
 `*.png`, does not segment them.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import unicodedata

@@ -1,7 +1,5 @@
 """Options of a run, as set on the command line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

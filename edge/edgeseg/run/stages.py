@@ -1,12 +1,10 @@
 """Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
 
-from __future__ import annotations
-
 import io
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
@@ -18,6 +16,7 @@ from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -33,12 +32,9 @@ from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
-if TYPE_CHECKING:
-    from edgeseg.run.results.overlay_video import OverlayVideo
-
 T = TypeVar("T")
 
-Records: TypeAlias = "tuple[ResultRecord, ...]"
+Records: TypeAlias = tuple[ResultRecord, ...]
 """Records of one frame: one per field of view, at least one."""
 
 

@@ -1,7 +1,5 @@
 """Runtimes: their protocol, the selection of a runtime, and shared checks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path

@@ -4,8 +4,6 @@ An FP16 file may run in FP32 behind casts, and nodes may fall back to the CPU; o
 shows it.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections import Counter
 from collections.abc import Sequence

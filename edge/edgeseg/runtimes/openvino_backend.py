@@ -1,7 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any, Literal

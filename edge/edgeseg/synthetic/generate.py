@@ -1,7 +1,5 @@
 """Generation of a synthetic photograph: scene, vessels, light from the retina, camera."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -5,8 +5,6 @@ nearest node towards them. Here, the cost of a node also depends on the turning 
 retinal vessels branch in the forward direction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

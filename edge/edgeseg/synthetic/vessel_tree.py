@@ -1,7 +1,5 @@
 """Vessel trees: trunks along the arcades, branches grown from them, widths by Murray's law."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Atomic file writes: an output file is complete or absent. Error messages contain a remedy."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import io

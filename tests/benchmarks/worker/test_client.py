@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
+from edgeseg_benchmarks.worker.client import WorkerProcess
+from edgeseg_benchmarks.worker.process import RowError
 
 ARGUMENTS = {"runtime": "nonsense", "threads": 1, "photograph": "nowhere.png"}
 

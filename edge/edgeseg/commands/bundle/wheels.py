@@ -3,8 +3,6 @@
 This is the only module that opens a connection: pip downloads the wheels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

@@ -8,8 +8,6 @@ The answer is JSON on standard output. A failure is one line on standard error a
 code.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import cast

@@ -1,7 +1,5 @@
 """Checks of runtimes and execution providers: each runs the model in a process of its own."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

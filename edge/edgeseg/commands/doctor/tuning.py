@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from edgeseg.errors import SystemSetupError, UsageError
 
 if TYPE_CHECKING:
+    from edgeseg.console import ShowProgress
     from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup
 
 DEFAULT_FILE = "\0"
@@ -51,12 +50,13 @@ def tune_and_save(model: str, target: str) -> TuningResult:
         EdgesegError: the model or the file is invalid, or measuring failed.
     """
     from edgeseg.cli import TUNE_FUNCTION, load_attribute
+    from edgeseg.console import show_status
     from edgeseg.models import tuning_cache
 
     file = _check_target(target)
     # It belongs to the benchmarks, which `edge` must not import.
-    tune = cast("Callable[[str, Callable[[str], None]], TunedSetup]", load_attribute(TUNE_FUNCTION))
-    with _show_progress() as show:
+    tune = cast("Callable[[str, ShowProgress], TunedSetup]", load_attribute(TUNE_FUNCTION))
+    with show_status() as show:
         setup = tune(model, show)
     tuning_cache.save_tuned_setup(file, setup)
     default = tuning_cache.cache_path()
@@ -111,15 +111,3 @@ def _describe_timing(timing: CandidateTiming, setup: TunedSetup) -> str:
     chosen = (setup.runtime, setup.precision, setup.threads)
     is_chosen = (timing.runtime, timing.precision, timing.threads) == chosen
     return f"{text} <- selected" if is_chosen else text
-
-
-@contextmanager
-def _show_progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows the current step on a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        yield status.update

@@ -1,7 +1,5 @@
 """List the columns of the result record, for the JSON schema, tables and the data dictionary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

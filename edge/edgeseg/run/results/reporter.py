@@ -1,7 +1,5 @@
 """Print the results of a run: a line or a JSON object per result, errors on standard error."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path

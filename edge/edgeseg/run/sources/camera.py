@@ -1,7 +1,5 @@
 """Camera, read through OpenCV; after a disconnection it is reopened once it is available."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime

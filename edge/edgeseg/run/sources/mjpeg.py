@@ -4,8 +4,6 @@
 `jpegenc ! fdsink`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime

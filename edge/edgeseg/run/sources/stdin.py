@@ -3,8 +3,6 @@
 A JPEG that another one follows is a stream; everything else is a photograph.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import select

@@ -53,7 +53,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when its turn comes."""
+    """Open each source when it is reached."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)

@@ -58,7 +58,7 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process validates, saves and prints."""
+        """True if this process validates, saves and prints."""
         return self.rank == 0
 
     def share_decision(
@@ -154,7 +154,7 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device that trains.
     """
-    # Without CPU instructions, bfloat16 is 20 times slower and not worth a trial.
+    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:

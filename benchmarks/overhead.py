@@ -18,8 +18,8 @@ clock does not matter. A value is the median over the rounds.
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +27,7 @@ import click
 
 from edgeseg_benchmarks.worker.process import (
     child_environment,
+    elapsed_ms,
     pin,
     python_module,
     python_statement,
@@ -105,20 +106,16 @@ def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measu
     target = (result.placement.target.width, result.placement.target.height)
     crop = photo[result.fov.box.rows, result.fov.box.columns]
 
-    def process() -> float:
-        start = time.perf_counter()
+    def process() -> None:
         ready = segmenter.prepare(photo)
         threshold_at_photo_size(
             result.probability, ready.placement, ready.fov.mask, segmenter.threshold, buffer
         )
-        return (time.perf_counter() - start) * 1e3
 
-    def resize() -> float:
-        start = time.perf_counter()
+    def resize() -> None:
         cv2.resize(crop, target, interpolation=cv2.INTER_AREA)
-        return (time.perf_counter() - start) * 1e3
 
-    return process, resize
+    return partial(elapsed_ms, process), partial(elapsed_ms, resize)
 
 
 if __name__ == "__main__":

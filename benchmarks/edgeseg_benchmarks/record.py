@@ -6,9 +6,10 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from edgeseg.console import plural
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
-from edgeseg.evaluation.scores import OK, DataSetScores
+from edgeseg.evaluation.scores import OK, DataSetScores, scores_by_name
 from edgeseg.models.card import Precision
 
 # Runtime of a row, never `auto`.
@@ -42,7 +43,7 @@ class RowKey(NamedTuple):
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.model} {self.precision} {self.runtime} {format_threads(self.threads)}"
+        return f"{self.model} {self.precision} {self.runtime} {plural(self.threads, 'thread')}"
 
 
 class BenchRow(msgspec.Struct, frozen=True):
@@ -118,17 +119,15 @@ class BenchRow(msgspec.Struct, frozen=True):
     @property
     def mean_dice(self) -> dict[str, float | None]:
         """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
-        means: dict[str, float | None] = {}
-        for data_set in self.data_sets:
-            mean = data_set.mean
-            means[f"{data_set.name} {data_set.split}"] = None if mean is None else mean.dice
-        return means
+        return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
-        data_sets = [data_set.to_dict() for data_set in self.data_sets]
-        derived = {"data_sets": data_sets, "frames_per_second": self.frames_per_second}
-        return {**msgspec.structs.asdict(self), **derived}
+        return {
+            **msgspec.structs.asdict(self),
+            "data_sets": [data_set.to_dict() for data_set in self.data_sets],
+            "frames_per_second": self.frames_per_second,
+        }
 
 
 class BenchRecord(msgspec.Struct, frozen=True):
@@ -196,9 +195,9 @@ def read_bench(file: Path) -> BenchRecord:
     try:
         return decode_bench(file.read_bytes())
     except OSError as error:
-        reason = error.strerror or one_line(error)
         raise SystemSetupError(
-            f"{file}: cannot be read ({reason}). Create it with `edgeseg bench --json`."
+            f"{file}: cannot be read ({error.strerror or one_line(error)}). "
+            "Create it with `edgeseg bench --json`."
         ) from error
     except (ValueError, RecursionError) as error:
         raise IncomparableError(
@@ -219,8 +218,3 @@ def decode_bench(data: bytes) -> BenchRecord:
     if len({row.key for row in record.rows}) < len(record.rows):
         raise ValueError("two rows of the same model, precision, runtime and threads")
     return record
-
-
-def format_threads(threads: int) -> str:
-    """Return `1 thread` or `2 threads`."""
-    return f"{threads} thread" if threads == 1 else f"{threads} threads"

@@ -16,6 +16,7 @@ import click
 
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, SystemSetupError, missing_extra
+from edgeseg.system.files import write_errors_named
 
 
 class CommandEntry(NamedTuple):
@@ -82,8 +83,7 @@ _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def load_attribute(place: str) -> object:
     """Import `module:attribute` and return the attribute."""
     module, attribute = place.split(":")
-    loaded: object = getattr(importlib.import_module(module), attribute)
-    return loaded
+    return getattr(importlib.import_module(module), attribute)
 
 
 class LazyCommands(click.Group):
@@ -145,9 +145,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; the process exits with the documented codes."""
-    is_module = sys.argv[0].endswith("__main__.py")
     try:
-        cli(prog_name="python -m edgeseg" if is_module else "edgeseg")
+        cli(prog_name="python -m edgeseg" if sys.argv[0].endswith("__main__.py") else "edgeseg")
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS:
             raise
@@ -157,8 +156,6 @@ def main() -> None:
 
 
 def _report_output_error(error: OSError) -> int:
-    from edgeseg.system.files import write_errors_named  # noqa: PLC0415
-
     try:
         with write_errors_named("standard output"):
             raise error

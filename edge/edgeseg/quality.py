@@ -128,8 +128,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     )
     inside = np.asarray(mask) > 0
     # Eight times as fast as crop.max(axis=2).
-    brightest = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])
-    light = brightest[inside]
+    light = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])[inside]
     lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
     retina_pixels = cv2.countNonZero(fov.mask) * lit
     rim = fov.rim or _fit_rim(fov.mask)

@@ -18,26 +18,16 @@ from edgeseg_benchmarks.record import read_bench
 DEFAULTS = GateLimits()
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """Parameter type of a share such as `2%` or `0.02`."""
-
-    name = "share"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Convert the option's value to a share of at least 0."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        number, percent = text.removesuffix("%"), text.endswith("%")
-        try:
-            share = float(number) / 100 if percent else float(number)
-        except ValueError:
-            share = math.nan
-        if not 0 <= share < math.inf or (share >= 1 and not percent):
-            self.fail(f"{text!r} is not a share; write 2% or 0.02", param, ctx)
-        return share
+def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Convert `2%` or `0.02` to a share of at least 0."""
+    number, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
+    try:
+        share = float(number) / 100 if percent else float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < math.inf or (share >= 1 and not percent):
+        raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
+    return share
 
 
 @click.command()
@@ -63,8 +53,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
 )
 @click.option(
     "--max-size-growth",
-    type=Share(),
-    default=DEFAULTS.size_growth,
+    callback=parse_share,
+    default=str(DEFAULTS.size_growth),
     metavar="P%",
     help="Largest growth of a model file.  [default: 2%]",
 )

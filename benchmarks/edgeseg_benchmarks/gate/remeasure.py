@@ -57,8 +57,9 @@ def plan_remeasure(
     specs = {spec.partition(":")[0]: spec for spec in data}
     for name, spec in specs.items():
         if name not in known:
-            names = ", ".join(known) or "none"
-            raise UsageError(f"--data {spec}: not in the baseline. Its data sets: {names}")
+            raise UsageError(
+                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
+            )
     if SYNTHETIC in known:
         specs.setdefault(SYNTHETIC, known[SYNTHETIC])
     omitted = frozenset(name for name in counts if name[0] not in specs)
@@ -75,7 +76,9 @@ def plan_remeasure(
     )
     if not select_rows(options):
         raise IncomparableError("this device cannot measure any row of the baseline")
-    return options if timed else replace(options, rounds=3, warmup=1), omitted
+    if not timed:
+        options = replace(options, rounds=3, warmup=1)
+    return options, omitted
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:

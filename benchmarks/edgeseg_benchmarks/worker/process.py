@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -108,6 +108,13 @@ def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[Non
         raise
     finally:
         watchdog.cancel()  # otherwise this process would wait for it at its end
+
+
+def elapsed_ms(step: Callable[[], object]) -> float:
+    """Return the time of one call in milliseconds."""
+    start = time.perf_counter()
+    step()
+    return (time.perf_counter() - start) * 1e3
 
 
 def time_command(

@@ -116,8 +116,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
         return False
     directions, reach = DIRECTIONS[candidate.covered], _reach(ellipse)
     inner = ellipse.expanded(-reach).points_at(directions)
-    outer = ellipse.expanded(reach).points_at(directions)
-    return _is_sharp_transition(thumbnail, inner, outer)
+    return _is_sharp_transition(thumbnail, inner, ellipse.expanded(reach).points_at(directions))
 
 
 def visible_straight_edges(

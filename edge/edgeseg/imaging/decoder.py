@@ -141,5 +141,4 @@ def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uin
         brightest = int(image.max())
         maximum = min(limit for limit in _CAMERA_MAXIMA if brightest <= limit)
     values = np.arange(np.iinfo(image.dtype).max + 1) * (255 / maximum)
-    table = np.minimum(np.rint(values), 255).astype(np.uint8)
-    return np.take(table, image)
+    return np.take(np.minimum(np.rint(values), 255).astype(np.uint8), image)

@@ -88,9 +88,9 @@ def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InvalidImageError("the image has no pixels")
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
         raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size.",
+            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce its size.",
             "too_large",
         )
 

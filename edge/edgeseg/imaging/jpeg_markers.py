@@ -37,8 +37,7 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]
-        has_segment = code != 0x01
-        position = end + has_segment * int.from_bytes(data[end : end + 2], "big")
+        position = end + (code != 0x01) * int.from_bytes(data[end : end + 2], "big")
         yield JpegMarker(code, match.start(), end, position)
 
 

@@ -138,9 +138,9 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:
-            limit = MAX_FILE_BYTES >> 20
             raise PhotoError(
-                f"{name}: more than {limit} MiB, too large for a photograph", "too_large"
+                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph",
+                "too_large",
             )
     return b"".join(blocks)
 

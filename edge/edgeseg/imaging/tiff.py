@@ -45,9 +45,8 @@ class TiffDirectory(NamedTuple):
         """
         order = "<" if data[:1] == b"I" else ">"
         big = data[2:4] in {b"+\0", b"\0+"}
-        offset_format, count_format = (
-            (order + "Q", order + "Q") if big else (order + "I", order + "H")
-        )
+        offset_format = order + ("Q" if big else "I")
+        count_format = order + ("Q" if big else "H")
         offset_bytes = struct.calcsize(offset_format)
         (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)

@@ -61,15 +61,10 @@ def _open(
         if video.path is not None and video.is_video:
             yield Video(video.path, video.name, video.stem)
     if any(one.path is None for one in inputs):
-        yield _standard_input(newest, stop)
+        source = open_stdin(stop, timestamp_now())
+        is_stream = source.fps is not None
+        yield LatestFrameSource(source) if newest and is_stream else source
     if camera is not None:
         yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
     if watch is not None:
         yield WatchedFolder(watch, output, print_message)
-
-
-def _standard_input(newest: bool, stop: StopRequest) -> Source:
-    source = open_stdin(stop, timestamp_now())
-    if newest and source.fps is not None:
-        return LatestFrameSource(source)
-    return source

@@ -89,9 +89,8 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                frame = Frame(source.name, source.stem, bytes)
                 failed = RecordBuilder(self.segmenter).failed(
-                    frame, "unreadable_source", str(error)
+                    Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))
         reporter.finish(self.options.output)
@@ -99,8 +98,7 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            has_failed = source_failed or counts.failed > 0
-            return InputCounts(int(has_failed), 1, counts.bugs)
+            return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
         total = source.total or counts.total
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 

@@ -173,7 +173,7 @@ class Stages:
 
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
-        repeats = self._count_repeats(frame, photo)
+        repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
         segmenter = self.segmenter
         try:
             with timer.stage("field_of_view"):
@@ -201,9 +201,6 @@ class Stages:
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
         return SegmentedFrame(decoded, tuple(records), segmentation)
-
-    def _count_repeats(self, frame: Frame, photo: Photo) -> int:
-        return self._frozen_frames.count_repeats(photo) if frame.live else 0
 
     def _write(self, segmented: SegmentedFrame) -> Records:
         (frame, photo, provenance, timer), records, segmentation = segmented

@@ -33,7 +33,9 @@ SIDE = 768
 def main(arguments: list[str]) -> None:
     """Run the check specified on the command line."""
     if arguments == ["list"]:
-        answer = WorkerAnswer(providers=_list_providers())
+        import onnxruntime
+
+        answer = WorkerAnswer(providers=onnxruntime.get_available_providers())
     else:
         kind, name, model, output = arguments
         check = _check_runtime if kind == "runtime" else _check_provider
@@ -46,12 +48,6 @@ def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
     photo = generate_photo(SEED, SIDE).photo
     return prepare(photo, read_card(model).preprocessing, "synthetic photograph").tensor
-
-
-def _list_providers() -> list[str]:
-    import onnxruntime
-
-    return list(onnxruntime.get_available_providers())
 
 
 def _check_runtime(

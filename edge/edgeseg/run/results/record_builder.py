@@ -94,14 +94,13 @@ class RecordBuilder:
         repeats: int = 0,
     ) -> ResultRecord:
         """Return the record of a field of view that was skipped for its quality."""
-        values = _field_values(fov, quality, index, count)
         return self._record(
             frame,
             repeats,
             status="skipped",
             reasons=("ungradable",),
             message=_low_quality(quality),
-            **values,
+            **_field_values(fov, quality, index, count),
         )
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:

@@ -165,7 +165,8 @@ def _compare_accuracy(
     current = {(data_set.name, data_set.split): data_set for data_set in now.data_sets}
     missing = known.keys() - current.keys()
     if not known:
-        yield _note(before, "Dice", "incomparable", "the baseline has none. Use `bench --data`.")
+        reason = "the baseline contains no Dice. Create it with `bench --data`."
+        yield _note(before, "Dice", "incomparable", reason)
     elif missing == known.keys() and missing <= set(omitted):
         yield _note(before, "Dice", "incomparable", "no photographs. Use --data NAME:DIR.")
         return
@@ -184,7 +185,7 @@ def _compare_accuracy(
 def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare the mean over the photographs that both could score, and the worst photograph."""
+    """Compare the mean over the photographs scored in both benchmarks, and the worst photograph."""
     old = {photograph.name: photograph.scores for photograph in before.photographs}
     new = {photograph.name: photograph.scores for photograph in now.photographs}
     metric = _mean_metric(before)
@@ -226,7 +227,7 @@ def _compare_dice(
 def _compare_all_ratios(
     before: BenchRecord, now: BenchRecord, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare time and memory of the rows that both could measure."""
+    """Compare time and memory of the rows that were measured in both benchmarks."""
     old = [row for row in before.rows if row.ok]
     new = {row.key: row for row in now.rows if row.ok}
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
@@ -278,7 +279,7 @@ def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
 
 
 def _outcome(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of a change for the worse; NaN never passes a limit."""
+    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 
-# Values of one tag: more strips or tiles than any photograph has, few enough for the memory.
+# Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}

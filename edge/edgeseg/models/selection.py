@@ -76,7 +76,7 @@ def select_model(
     threads: int | None = None,
     provider: ProviderChoice | None = None,
 ) -> ModelSelection:
-    """Select what `Segmenter` loads.
+    """Select the model file, runtime and threads for `Segmenter`.
 
     Args:
         model: shipped name or path of a model file.
@@ -179,7 +179,7 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether INT8's Dice on real test photographs is close enough to its float file's.
+    """Return whether INT8's Dice on real test photographs is close enough to the float file's.
 
     Every data set that both cards contain must be within `MAX_DICE_DROP`, and there must be one.
     Without a float file there is nothing to compare with.

@@ -1,4 +1,4 @@
-"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them side by side."""
+"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
 
 import io
 import traceback
@@ -44,7 +44,7 @@ class DecodedFrame(NamedTuple):
     Attributes:
         frame: the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests that its results will carry; None if no picture is written.
+        provenance: digests to store in its results; None if no picture is written.
         timer: time per stage.
     """
 

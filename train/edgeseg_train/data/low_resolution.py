@@ -18,7 +18,7 @@ from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
 MIN_VESSEL_GAIN = 1.2
 # Range of the factor on vessel coverage.
-# Observers mark whole pixels. In a photograph of few pixels they mark a pixel where the vessel
+# Observers mark whole pixels. In a low-resolution photograph they mark a pixel if the vessel
 # covers a quarter to two fifths of it: there, coverage times the gain is one half or more.
 MAX_VESSEL_GAIN = 2.0
 

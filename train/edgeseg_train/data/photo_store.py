@@ -76,7 +76,7 @@ class PhotoStore:
         pixels = next(starts)
         self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
         self._inside = np.zeros(pixels, np.uint8)
-        # What `read` reads: views of the arrays above, or copies on the GPU.
+        # Source of `read`: views of the arrays above, or copies on the GPU.
         self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
         self._inside_tensor = torch.from_numpy(self._inside)
 
@@ -124,7 +124,7 @@ class PhotoStore:
         return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
-        """Read examples at any positions; photograph and truth by linear interpolation.
+        """Sample examples at arbitrary positions; photograph and truth are interpolated linearly.
 
         Beyond the edges of an example `inside` is 0, and photograph and truth are those of the
         edge.

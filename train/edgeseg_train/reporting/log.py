@@ -26,8 +26,8 @@ class LogEntry(msgspec.Struct, frozen=True):
         dice: Dice of training crops at threshold 0.5, over all pixels.
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
-        validation_dice: Dice of validation photographs at their own size and the best threshold,
-            mean over data sets.
+        validation_dice: Dice of validation photographs at their original size and the best
+            threshold, mean over data sets.
         validation_iou: IoU of validation photographs, as `validation_dice`.
         threshold: best threshold on validation photographs.
     """

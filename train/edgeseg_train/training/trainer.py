@@ -251,7 +251,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; the last ones without validation."""
+        """Return the weights with the best validation Dice; the last ones if there was none."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 

@@ -31,7 +31,7 @@ SIDE = 768
 
 
 def main(arguments: list[str]) -> None:
-    """Run the check that the command line describes."""
+    """Run the check specified on the command line."""
     if arguments == ["list"]:
         import onnxruntime
 

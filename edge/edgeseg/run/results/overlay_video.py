@@ -139,11 +139,11 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Write a video `STEM_overlay.mp4` (or `.avi`), which is closed and kept whatever ends the run.
+    """Write a video `STEM_overlay.mp4` (or `.avi`); it is finished even if the run fails.
 
     Args:
         folder: output folder.
-        stem: start of its name.
+        stem: prefix of the file name.
         fps: frames per second.
         live: True if frames arrive irregularly; each is then shown until the next one arrived.
 

@@ -6,13 +6,14 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from edgeseg.console import plural
 from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError, one_line
-from edgeseg.evaluation.scores import OK, DataSetScores
+from edgeseg.evaluation.scores import OK, DataSetScores, scores_by_name
 from edgeseg.models.card import Precision
 from edgeseg.system.regular_files import read_regular_file
 
-# A runtime that a row may name, never `auto`.
+# Runtime of a row, never `auto`.
 BenchRuntime: TypeAlias = Literal["onnxruntime", "openvino", "ncnn"]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -43,7 +44,7 @@ class RowKey(NamedTuple):
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.model} {self.precision} {self.runtime} {format_threads(self.threads)}"
+        return f"{self.model} {self.precision} {self.runtime} {plural(self.threads, 'thread')}"
 
 
 class BenchRow(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         size_px: working size, the side of the square network input in pixels.
         file_bytes: size of the model file.
         network_ms: latency of the network alone.
-        end_to_end_ms: latency from the bytes of a photograph file to the mask at its own size.
+        end_to_end_ms: latency from the bytes of a photograph file to the mask at the same size.
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.
@@ -74,7 +75,7 @@ class BenchRow(msgspec.Struct, frozen=True):
             threads in the same benchmark.
         kernels: number of convolutions by the data type of their kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
-        remarks: caveats for people.
+        remarks: limitations, as text.
     """
 
     model: str
@@ -118,18 +119,16 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Mean Dice by data set (`NAME SPLIT`); None without a scored photograph."""
-        means: dict[str, float | None] = {}
-        for data_set in self.data_sets:
-            mean = data_set.mean
-            means[f"{data_set.name} {data_set.split}"] = None if mean is None else mean.dice
-        return means
+        """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
+        return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:
-        """Return the row as in JSON, without `dice_drop`, which depends on other rows."""
-        data_sets = [data_set.to_dict() for data_set in self.data_sets]
-        derived = {"data_sets": data_sets, "frames_per_second": self.frames_per_second}
-        return {**msgspec.structs.asdict(self), **derived}
+        """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
+        return {
+            **msgspec.structs.asdict(self),
+            "data_sets": [data_set.to_dict() for data_set in self.data_sets],
+            "frames_per_second": self.frames_per_second,
+        }
 
 
 class BenchRecord(msgspec.Struct, frozen=True):
@@ -159,7 +158,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
-        """Return how far each data set's mean Dice is below that of the same model's FP32 row.
+        """Return the drop of each data set's mean Dice relative to the same model's FP32 row.
 
         The FP32 row is that of ONNX Runtime if there is one.
 
@@ -178,7 +177,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return the record as in JSON, at full precision: the gate compares Dice bit by bit."""
+        """Return plain values for JSON at full precision: the gate compares Dice bit by bit."""
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 
@@ -197,9 +196,9 @@ def read_bench(file: Path) -> BenchRecord:
     try:
         return decode_bench(read_regular_file(file))
     except OSError as error:
-        reason = error.strerror or one_line(error)
         raise SystemSetupError(
-            f"{file}: cannot be read ({reason}). Create it with `edgeseg bench --json`."
+            f"{file}: cannot be read ({error.strerror or one_line(error)}). "
+            "Create it with `edgeseg bench --json`."
         ) from error
     except (ValueError, RecursionError) as error:
         raise IncomparableError(
@@ -220,8 +219,3 @@ def decode_bench(data: bytes) -> BenchRecord:
     if len({row.key for row in record.rows}) < len(record.rows):
         raise ValueError("two rows of the same model, precision, runtime and threads")
     return record
-
-
-def format_threads(threads: int) -> str:
-    """Return `1 thread` or `2 threads`."""
-    return f"{threads} thread" if threads == 1 else f"{threads} threads"

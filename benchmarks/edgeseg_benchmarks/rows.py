@@ -15,7 +15,8 @@ from edgeseg.models.selection import ModelSelection, choose_precision, resolve_m
 from edgeseg_benchmarks.record import BenchRuntime, RowKey
 
 DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
-OPTIONAL: dict[BenchRuntime, tuple[str, ...]] = {
+PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
+    DEFAULT_RUNTIME: (),  # always installed
     "openvino": ("openvino",),
     "ncnn": ("ncnn", "pnnx"),
 }
@@ -28,7 +29,7 @@ class BenchOptions:
     """Options of a benchmark: what to measure, and how.
 
     Attributes:
-        models: shipped names or model files; the first one gives the first row.
+        models: shipped names or model files; the first one determines the first row.
         precisions: precisions of each model.
         every: measure every shipped model and every precision.
         runtimes: names of runtimes; empty for every installed one.
@@ -62,7 +63,7 @@ class RowSpec:
         key: identity of the row.
         file: model file; None if it is missing or damaged.
         failure: why the row cannot be measured, or "".
-        remarks: caveats for people.
+        remarks: limitations, as text.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         scored: whether the model's Dice is meaningful.
     """
@@ -80,8 +81,7 @@ def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
 
     A runtime that does not work is reported by its row.
     """
-    installed = [name for name, packages in OPTIONAL.items() if all(map(find_spec, packages))]
-    return (DEFAULT_RUNTIME, *installed)
+    return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
 
 
 def require_extra(extra: str, option: str, *packages: str) -> None:
@@ -107,13 +107,12 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
     files of the same name in different folders give `NAME` and `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
-    known: set[tuple[Path, RowKey]] = set()
+    known: set[tuple[Path | None, RowKey]] = set()
     for row in _list_rows(options):
-        if row.file is not None:
-            identity = (row.file.resolve(), row.key)
-            if identity in known:
-                continue
-            known.add(identity)
+        identity = (row.file and row.file.resolve(), row.key)
+        if row.file is not None and identity in known:
+            continue
+        known.add(identity)
         key, count = row.key, 1
         while key in rows:
             count += 1
@@ -148,7 +147,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether a row is the selected one; without tuning, threads do not matter."""
+    """Return whether a row is the selected one; without tuning, threads are not compared."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
@@ -171,8 +170,11 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     files = {}
     for precision in dict.fromkeys(precisions):
         files[precision] = _resolve(model, "auto" if precision == named else precision)
-    resolved = {p: file.card for p, file in files.items() if isinstance(file, ModelFile)}
-    halves = {p: card for p, card in resolved.items() if p in ("fp16", "fp16w")}
+    halves = {
+        precision: file.card
+        for precision, file in files.items()
+        if precision in ("fp16", "fp16w") and isinstance(file, ModelFile)
+    }
     best = None
     if halves and "fp16" in requested:
         best = choose_precision(halves, cpu.cpu_features())[0]

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ T = TypeVar("T")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer of a worker: the return value of the function, or an error in one line."""
+    """Reply of a worker: the return value of the function, or an error in one line."""
 
     value: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""
@@ -57,9 +56,7 @@ class WorkerProcess:
         )
         self._process = psutil.Process(self._child.pid)
 
-    def call(
-        self, function: str, reply_type: type[T], arguments: Mapping[str, object] | None = None
-    ) -> T:
+    def call(self, function: str, reply_type: type[T], **arguments: object) -> T:
         """Call a function of the worker and wait for its return value.
 
         Between calls the process is suspended: its idle threads would spin for some milliseconds
@@ -68,7 +65,7 @@ class WorkerProcess:
         Args:
             function: name of a function of `row_worker.Worker`.
             reply_type: type of the return value.
-            arguments: keyword arguments.
+            arguments: keyword arguments of the function.
 
         Raises:
             RowError: the function failed, the process died, or it took too long.
@@ -78,7 +75,7 @@ class WorkerProcess:
         start = time.monotonic()
         with suppress(OSError, ValueError, psutil.Error), time_limit(self._child, self._timeout_s):
             self._process.resume()
-            self._child.stdin.write(msgspec.json.encode((function, arguments or {})) + b"\n")
+            self._child.stdin.write(msgspec.json.encode((function, arguments)) + b"\n")
             self._child.stdin.flush()
             line = self._child.stdout.readline()
             self._process.suspend()

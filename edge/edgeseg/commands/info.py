@@ -32,8 +32,10 @@ def info(file: str, verify: bool, as_json: bool) -> None:
     if verify:
         _verify_checksum(model)
     if as_json:
-        file_facts = {"file": str(model.path), "file_bytes": model.path.stat().st_size}
-        print_json(file_facts | model.card.to_dict())
+        print_json(
+            {"file": str(model.path), "file_bytes": model.path.stat().st_size}
+            | model.card.to_dict()
+        )
     else:
         print_table(facts_table(*_list_facts(model)))
 

@@ -1,4 +1,4 @@
-"""Straight edges of a field of view, as a camera's film gate or sensor cuts them."""
+"""Straight edges of a field of view that is cut by a camera's film gate or sensor."""
 
 import math
 from typing import NamedTuple
@@ -59,8 +59,7 @@ def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[Stra
     """
     edges: list[StraightEdge] = []
     for side in _SIDES:
-        fits = [_fit_edge(outline, ellipse, side) for outline in outlines]
-        valid = [edge for edge in fits if edge]
+        valid = [edge for outline in outlines if (edge := _fit_edge(outline, ellipse, side))]
         best_support = max((edge.support for edge in valid), default=0.0)
         similar = [edge for edge in valid if edge.support > best_support - _SIMILAR_SUPPORT]
         if similar:

@@ -89,6 +89,5 @@ def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, Model
         return {card.precision: ModelFile(path, card, "")}
     paths = list_model_files(model)
     files = {precision: ModelFile(file, read_card(file), "") for precision, file in paths.items()}
-    reference = files.get("fp32") or next(iter(files.values()))
-    checkpoint = reference.card.checkpoint_sha256
+    checkpoint = (files.get("fp32") or next(iter(files.values()))).card.checkpoint_sha256
     return {p: file for p, file in files.items() if file.card.checkpoint_sha256 == checkpoint}

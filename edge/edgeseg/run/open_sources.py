@@ -1,4 +1,4 @@
-"""Open the sources that the command line names."""
+"""Open the sources given on the command line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def open_sources(
         watch: folder to watch.
         output: folder for the results.
         newest: whether a stream on standard input drops all frames but the newest.
-        stop: request to end.
+        stop: stop request.
 
     Raises:
         UsageError: An input does not exist, or two inputs would write the same file.
@@ -53,7 +53,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when its turn comes."""
+    """Open each source when it is reached."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)
@@ -61,15 +61,10 @@ def _open(
         if video.path is not None and video.is_video:
             yield Video(video.path, video.name, video.stem)
     if any(one.path is None for one in inputs):
-        yield _standard_input(newest, stop)
+        source = open_stdin(stop, timestamp_now())
+        is_stream = source.fps is not None
+        yield LatestFrameSource(source) if newest and is_stream else source
     if camera is not None:
         yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
     if watch is not None:
         yield WatchedFolder(watch, output, print_message)
-
-
-def _standard_input(newest: bool, stop: StopRequest) -> Source:
-    source = open_stdin(stop, timestamp_now())
-    if newest and source.fps is not None:
-        return LatestFrameSource(source)
-    return source

@@ -32,7 +32,7 @@ class InputCounts(NamedTuple):
         failed: inputs that could not be processed, streams with failed frames included.
         total: all inputs.
         bugs: frames that failed by an unexpected exception.
-        unfinished: photographs that a request to end left out.
+        unfinished: photographs that were not processed because of a stop request.
     """
 
     failed: int = 0
@@ -69,7 +69,7 @@ class Runner:
 
         Args:
             source: source of frames.
-            stop: request to end.
+            stop: stop request.
             advance: called after each frame.
 
         Raises:
@@ -89,9 +89,8 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                frame = Frame(source.name, source.stem, bytes)
                 failed = RecordBuilder(self.segmenter).failed(
-                    frame, "unreadable_source", str(error)
+                    Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))
         reporter.finish(self.options.output)
@@ -99,8 +98,7 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            has_failed = source_failed or counts.failed > 0
-            return InputCounts(int(has_failed), 1, counts.bugs)
+            return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
         total = source.total or counts.total
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 

@@ -48,8 +48,7 @@ class OpenVino:
         try:
             compiled = core.compile_model(model, "CPU", settings)
             self._idle_requests = [compiled.create_infer_request()]
-            hint = compiled.get_property("INFERENCE_PRECISION_HINT")
-            self.compute = str(hint.get_type_name())
+            self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file
@@ -66,9 +65,7 @@ class OpenVino:
             with self._limit:
                 output = self._infer_with_own_request(photo)
         except Exception as error:
-            raise ModelError(
-                f"{self._file}: OpenVINO cannot compute it ({one_line(error)})"
-            ) from error
+            raise ModelError(f"{self._file}: OpenVINO cannot run it ({one_line(error)})") from error
         return check_output(self._file, photo, output)
 
     def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:

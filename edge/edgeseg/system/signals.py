@@ -51,7 +51,7 @@ class StopRequest:
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """Yield a request that Ctrl-C and SIGTERM make; a second signal interrupts immediately."""
+    """Yield a stop request that Ctrl-C and SIGTERM set; a second one interrupts immediately."""
     stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -31,9 +31,11 @@ SIDE = 768
 
 
 def main(arguments: list[str]) -> None:
-    """Run the check that the command line describes."""
+    """Run the check specified on the command line."""
     if arguments == ["list"]:
-        answer = WorkerAnswer(providers=_list_providers())
+        import onnxruntime
+
+        answer = WorkerAnswer(providers=onnxruntime.get_available_providers())
     else:
         kind, name, model, output = arguments
         check = _check_runtime if kind == "runtime" else _check_provider
@@ -44,14 +46,11 @@ def main(arguments: list[str]) -> None:
 
 def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
-    photo = generate_photo(SEED, SIDE).photo
-    return prepare(photo, load_file(model).card.preprocessing, "synthetic photograph").tensor
-
-
-def _list_providers() -> list[str]:
-    import onnxruntime
-
-    return list(onnxruntime.get_available_providers())
+    return prepare(
+        generate_photo(SEED, SIDE).photo,
+        load_file(model).card.preprocessing,
+        "synthetic photograph",
+    ).tensor
 
 
 def _check_runtime(

@@ -47,7 +47,7 @@ class RecordBuilder:
         Args:
             frame: picture.
             size: (height, width) of the picture in pixels.
-            message: what is wrong, for people.
+            message: description of the problem.
             repeats: identical frames directly before it.
         """
         return self._record(
@@ -94,14 +94,13 @@ class RecordBuilder:
         repeats: int = 0,
     ) -> ResultRecord:
         """Return the record of a field of view that was skipped for its quality."""
-        values = _field_values(fov, quality, index, count)
         return self._record(
             frame,
             repeats,
             status="skipped",
             reasons=("ungradable",),
             message=_low_quality(quality),
-            **values,
+            **_field_values(fov, quality, index, count),
         )
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:

@@ -23,6 +23,7 @@ _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
+    "|TIFF_Warning (?:JPEGLib|PackBitsDecode|Fax[34]|LZW|ZIP)"
 )
 _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9\s*")
 

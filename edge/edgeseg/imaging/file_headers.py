@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.imaging import bmp
 from edgeseg.imaging.jpeg_markers import (
     END_OF_IMAGE,
     START_OF_FRAME,
@@ -119,8 +120,7 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
         length, name = struct.unpack_from(">I4s", data, position)
         end = position + 8 + length
         (checksum,) = struct.unpack_from(">I", data, end)
-        critical = not name[0] & 0x20
-        if critical and zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
             raise InvalidImageError(f"a PNG checksum does not match: {DAMAGED}")
         alpha |= name == b"tRNS"
         oriented |= name == b"eXIf"
@@ -185,6 +185,10 @@ def _read_bmp(data: bytes, complete: bool) -> ImageHeader:
     row_bytes = (width * bits + 31) // 32 * 4
     if complete and uncompressed and offset + row_bytes * abs(height) > len(data):
         raise InvalidImageError(CUT_OFF)
+    if complete and compression in {bmp.RLE8, bmp.RLE4}:
+        check_size(width, abs(height))
+        if not bmp.is_rle_complete(data, offset, (width, abs(height)), compression):
+            raise InvalidImageError(f"a BMP with missing pixels: {DAMAGED}")
     return ImageHeader("bmp", width, abs(height), alpha=bits == 32)
 
 
@@ -213,7 +217,7 @@ def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
     directory = TiffDirectory.read(data)
     width, height = directory.size
     if complete:
-        directory.check(len(data))
+        directory.check(data)
     return ImageHeader("tiff", width, height, alpha=directory.alpha)
 
 

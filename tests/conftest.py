@@ -46,9 +46,8 @@ def make_model(
     """
     torch = pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="creating a model needs onnx (extra 'export')")
-    from edgeseg_export.model_card import make_card
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
-    from edgeseg_export.publish import add_card
+    from edgeseg_export.publish import add_card, make_card
     from edgeseg_export.source import source_from_checkpoint
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
     from edgeseg_train.network.resunet import architecture_by_name, build_network

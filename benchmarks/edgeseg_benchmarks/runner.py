@@ -1,22 +1,20 @@
 """The benchmark: rows take turns round by round, and only one process computes at a time."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from edgeseg.console import ShowProgress, plural
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress, require_extra
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.remarks import add_remarks
-from edgeseg_benchmarks.rows import select_rows
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
+from edgeseg_benchmarks.rows import BenchOptions, require_extra, select_rows
+from edgeseg_benchmarks.worker.client import WorkerProcess
+from edgeseg_benchmarks.worker.process import RowError
 from edgeseg_benchmarks.worker.row_runner import RowRunner
 
 PHOTOGRAPH_SIZE = 2048
@@ -89,9 +87,10 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
     It is the best of several large matrix products; 0 without enough memory.
     """
-    arguments = {"threads": threads, "side": MATRIX_SIDE, "rounds": PEAK_ROUNDS}
     with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
-        return process.call("measure_peak", float, arguments)
+        return process.call(
+            "measure_peak", float, threads=threads, side=MATRIX_SIDE, rounds=PEAK_ROUNDS
+        )
     return 0.0
 
 
@@ -133,6 +132,6 @@ def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[st
     cores = cpu.usable_cores()
     for number in threads:
         if number > cores:
-            usable = "1 usable core" if cores == 1 else f"{cores} usable cores"
-            warnings.append(f"{format_threads(number)} on {usable}: threads wait for each other")
+            text = f"{plural(number, 'thread')} on {plural(cores, 'usable core')}"
+            warnings.append(f"{text}: threads wait for each other")
     return warnings

@@ -1,8 +1,8 @@
 """Errors with exit codes. The command prints them in one line; a traceback is a bug."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias
+
+from edgeseg._version import __version__
 
 PhotoErrorCode: TypeAlias = Literal[
     "no_fundus",
@@ -74,6 +74,22 @@ class SystemSetupError(EdgesegError):
     """Wrong data set layout, full disk, missing extra, unavailable runtime or provider."""
 
     exit_code = 7
+
+
+def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
+    """Return the error of a missing optional dependency; it contains the command to install it.
+
+    Args:
+        subject: command or option that requires the extra.
+        extra: name of the extra.
+        package: import name of the package that is not installed.
+    """
+    wheel = f"edgeseg-{__version__}-py3-none-any.whl"
+    return SystemSetupError(
+        f"{subject} requires the extra '{extra}' ({package} is not installed). "
+        f"Install it in the clone with pip install '.[{extra}]', "
+        f"or from the wheel with pip install '{wheel}[{extra}]'."
+    )
 
 
 CUT_OFF = "the file is cut off. Copy it again from its source."

@@ -1,7 +1,6 @@
 """Network output to mask: resize to the photograph's own size, then threshold."""
 
-from __future__ import annotations
-
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -11,8 +10,8 @@ from edgeseg.imaging.arrays import Mask, Probability, is_large_image, row_bands
 from edgeseg.preprocessing.prepare import Placement
 
 
-class ResizeBuffer:
-    """Reusable memory for the resized probability.
+class ResizeBuffer(threading.local):
+    """Reusable memory for the resized probability; each thread has its own.
 
     The operating system hands out new memory page by page at the first write, which takes longer
     than the computation.
@@ -73,8 +72,7 @@ def threshold_at_photo_size(
     mask: Mask = np.zeros(placement.frame, np.uint8)
     crop, inside_crop = mask[source.rows, source.columns], inside[source.rows, source.columns]
     for rows, part in _resize_in_bands(probability, placement, buffer or ResizeBuffer()):
-        vessels = (part >= np.float32(threshold)).view(np.uint8)
-        cv2.copyTo(inside_crop[rows], vessels, crop[rows])
+        cv2.copyTo(inside_crop[rows], (part >= np.float32(threshold)).view(np.uint8), crop[rows])
     return mask
 
 

@@ -1,7 +1,5 @@
 """`edgeseg convert`: convert a checkpoint to checked ONNX files."""
 
-from __future__ import annotations
-
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -147,9 +145,15 @@ def convert(
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     source = open_source(checkpoint, SourceOptions(arch, preprocessing, size, output))
-    data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
-        precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
+        precisions=precisions,
+        data_sets=_open_data_sets(specs or (DEFAULT_DATA,)),
+        scored=bool(specs),
+        calibration=calibrate,
+        opset=opset,
+        simplified=simplified,
+        dynamic=dynamic,
+        max_dice_drop=max_dice_drop,
     )
     digest = file_sha256(checkpoint)
     folder = folder or checkpoint.parent
@@ -185,8 +189,7 @@ def _parse_precisions(names: str) -> tuple[Precision, ...]:
             f"--precision {names}: unknown precision {unknown[0]!r}. "
             f"Choose from {', '.join(PRECISIONS)}."
         )
-    precisions = [precision for name in names.split(",") for precision in PRECISIONS[name]]
-    return tuple(dict.fromkeys(precisions))
+    return tuple(dict.fromkeys(p for name in names.split(",") for p in PRECISIONS[name]))
 
 
 def _check_calibration(precisions: Sequence[Precision], specs: Sequence[str]) -> None:
@@ -204,12 +207,12 @@ def _check_calibration(precisions: Sequence[Precision], specs: Sequence[str]) ->
 def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
     data_sets = tuple(open_data(spec, "test") for spec in specs)
     names = [data_set.name for data_set in data_sets]
-    for name in names:
+    for data_set in data_sets:
+        name = data_set.name
         if names.count(name) > 1:
             raise UsageError(
                 f"--data {name}: given {names.count(name)} times. Give each data set once."
             )
-    for data_set in data_sets:
         if data_set.notice:
             click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets
@@ -242,20 +245,21 @@ def _convert_graph(
         options.scored,
         graph.file.parent,
     )
-    files = [build_file(name, graph, digest, reference, options) for name in options.precisions]
     result = EvaluationResult(
         graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
     )
-    return result, files
+    return result, [build_file(p, graph, digest, reference, options) for p in options.precisions]
 
 
 def _print_json(
     digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
 ) -> None:
     """Print the output of `edgeseg convert --json`, a contract with other programs."""
-    output: dict[str, object] = {"checkpoint_sha256": digest}
-    output["references"] = [reference.to_dict() for reference in references]
-    output["files"] = [file.result.to_dict() for file in files]
+    output = {
+        "checkpoint_sha256": digest,
+        "references": list(map(EvaluationResult.to_dict, references)),
+        "files": [file.result.to_dict() for file in files],
+    }
     click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
 
 

@@ -1,18 +1,70 @@
-"""Serialize model files and publish them together."""
-
-from __future__ import annotations
+"""Build metadata, serialize model files and publish them together."""
 
 import hashlib
 import os
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
-from edgeseg.models.card import ModelCard
+from edgeseg.models.card import Licence, ModelCard, Precision
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
+from edgeseg_export.source import SourceNetwork
+from edgeseg_train.checkpoint import WorkingSize
+from edgeseg_train.network.resunet import count_parameters
+
+# Data type of a file's convolutions on a device that supports it.
+COMPUTE: dict[Precision, str] = {
+    "fp32": "float32",
+    "fp16": "float16",
+    "fp16w": "float32",
+    "int8": "int8",
+}
+
+
+def make_card(
+    source: SourceNetwork,
+    size: WorkingSize,
+    name: str,
+    checkpoint_sha256: str,
+    precision: Precision = "fp32",
+    dynamic: bool = False,
+) -> ModelCard:
+    """Build the metadata of one file, without the results of its own checks.
+
+    Validation Dice from training was measured in FP32, so that no other precision contains it.
+
+    Args:
+        source: network and its checkpoint's metadata.
+        size: working size of the file.
+        name: model name.
+        checkpoint_sha256: SHA-256 of the checkpoint file, hexadecimal.
+        precision: precision of the file.
+        dynamic: height and width are dynamic, so that GMAC is unknown.
+    """
+    licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
+    dice = source.evidence.get(size.name, {}) if precision == "fp32" else {}
+    evidence = {
+        f"{data}/validation/native": round(value, 4)
+        for data, value in dice.items()
+        if data != "mean"
+    }
+    return ModelCard(
+        name=name,
+        architecture=source.architecture,
+        parameters=count_parameters(source.network),
+        gmac=None if dynamic else source.compute_gmac(size.size),
+        precision=precision,
+        compute=COMPUTE[precision],
+        preprocessing=replace(source.preprocessing, size=size.size),
+        threshold=size.threshold,
+        training_data=tuple(licences),
+        evidence=evidence,
+        checkpoint_sha256=checkpoint_sha256,
+    )
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:

@@ -1,13 +1,11 @@
 """Open the network to convert: an edgeseg checkpoint, a bare state dict, or third-party code."""
 
-from __future__ import annotations
-
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast, get_args
 
+import msgspec
 from torch import nn
 
 from edgeseg.errors import ModelError, UsageError, one_line
@@ -22,8 +20,12 @@ from edgeseg_train.checkpoint import (
     load_checkpoint,
     read_tensors,
 )
-from edgeseg_train.network.complexity import count_gmac, count_parameters
-from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    architecture_by_name,
+    build_network,
+    count_gmac,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +50,6 @@ class SourceNetwork:
     output: OutputSpec = FIRST_LOGIT
     training_data: tuple[TrainingData, ...] = ()
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> int:
-        """Number of parameters."""
-        return count_parameters(self.network)
 
     def compute_gmac(self, size: int) -> float | None:
         """Return the GMACs per image at a working size; None if they cannot be counted."""
@@ -90,9 +87,9 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     if checkpoint.get("format") == FORMAT and "architecture" in checkpoint:
         return _open_own_checkpoint(file, options)
     if options.arch is None:
-        architectures = ", ".join(ARCHITECTURES)
         raise UsageError(
-            f"{file}: unknown architecture. Give --arch ({architectures}, or file.py:factory)."
+            f"{file}: unknown architecture. "
+            f"Give --arch ({', '.join(ARCHITECTURES)}, or file.py:factory)."
         )
     preprocessing = _select_preprocessing(options, file)
     output = OutputSpec.parse(options.output) if options.output else FIRST_LOGIT
@@ -101,8 +98,8 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     else:
         network = build_network(architecture_by_name(options.arch))
     load_weights(network, extract_state_dict(checkpoint, file), file, options.arch)
-    sizes = (WorkingSize("default", preprocessing.size),)
-    return SourceNetwork(network, options.arch, preprocessing, sizes, output)
+    size = WorkingSize("default", preprocessing.size)
+    return SourceNetwork(network, options.arch, preprocessing, (size,), output)
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:
@@ -128,8 +125,7 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
             raise UsageError(f"{option} {value}: {file} already contains it. Omit the option.")
     checkpoint = load_checkpoint(file)
     source = source_from_checkpoint(checkpoint)
-    size = options.size
-    if size is None:
+    if (size := options.size) is None:
         return source
     multiple = checkpoint.architecture.multiple
     if size % multiple:
@@ -163,13 +159,8 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
         ModelError: the file cannot be read, or a key is unknown or invalid; the message names the
             file.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-    else:
-        import tomli as tomllib  # noqa: PLC0415
-
     try:
-        values: dict[str, object] = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = msgspec.toml.decode(file.read_bytes(), type=dict[str, object])
     except (OSError, ValueError) as error:
         raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
     if size is not None:

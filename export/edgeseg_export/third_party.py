@@ -1,7 +1,5 @@
 """Load a network that edgeseg did not train: import its code and load its state dict."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys
@@ -78,13 +76,12 @@ def extract_state_dict(checkpoint: Mapping[str, object], file: Path) -> dict[str
         ModelError: the checkpoint contains no state dict; the message names the file.
     """
     candidates = [checkpoint.get(key) for key in WRAPPER_KEYS]
-    weights = next(filter(lambda value: isinstance(value, Mapping), candidates), checkpoint)
-    weights = dict(cast("Mapping[str, object]", weights))
+    weights = next((value for value in candidates if isinstance(value, Mapping)), checkpoint)
     if not weights or not all(isinstance(weight, Tensor) for weight in weights.values()):
         raise ModelError(
             f"{file}: contains no state dict. Save model.state_dict() with torch.save."
         )
-    return cast("dict[str, Tensor]", weights)
+    return dict(weights)
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str) -> None:

@@ -1,45 +1,33 @@
 """`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 
 import click
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
+from edgeseg.console import print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
-from edgeseg_benchmarks.command import FILE, show_status
+from edgeseg_benchmarks.command import FILE
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.record.bench import read_bench
+from edgeseg_benchmarks.record import read_bench
 
 DEFAULTS = GateLimits()
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """`2%` or `0.02`."""
-
-    name = "share"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Convert the option's value to a share of at least 0."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        number, percent = text.removesuffix("%"), text.endswith("%")
-        try:
-            share = float(number) / 100 if percent else float(number)
-        except ValueError:
-            share = math.nan
-        if not 0 <= share < math.inf or (share >= 1 and not percent):
-            self.fail(f"{text!r} is not a share; write 2% or 0.02", param, ctx)
-        return share
+def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Convert `2%` or `0.02` to a share of at least 0."""
+    number, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
+    try:
+        share = float(number) / 100 if percent else float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < math.inf or (share >= 1 and not percent):
+        raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
+    return share
 
 
 @click.command()
@@ -65,8 +53,8 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
 )
 @click.option(
     "--max-size-growth",
-    type=Share(),
-    default=DEFAULTS.size_growth,
+    callback=parse_share,
+    default=str(DEFAULTS.size_growth),
     show_default="2%",
     metavar="P%",
     help="Largest growth of a model file.",

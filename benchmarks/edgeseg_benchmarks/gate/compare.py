@@ -4,8 +4,6 @@ Dice and file size are compared as such. Time and memory depend on the machine a
 are compared as ratios to the first row of the same benchmark.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,8 @@ from typing import Literal, TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.selection import INT8_FEATURES
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, RowKey
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
 # `incomparable` fails the gate. `skipped` does not apply to this device or this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
@@ -151,10 +148,14 @@ def _compare_rows(
     else:
         yield from _compare_accuracy(before, now, limits, omitted)
         growth = (now.file_bytes or 0) / (before.file_bytes or 1) - 1
-        change = f"{growth:+.1%}, limit {limits.size_growth:+.1%}"
-        texts = (_megabytes(before.file_bytes), _megabytes(now.file_bytes), change)
-        outcome = _outcome(growth, limits.size_growth)
-        yield MetricComparison(str(before.key), "file size", outcome, *texts)
+        yield MetricComparison(
+            str(before.key),
+            "file size",
+            _outcome(growth, limits.size_growth),
+            f"{(before.file_bytes or 0) / 1e6:.3f} MB",
+            f"{(now.file_bytes or 0) / 1e6:.3f} MB",
+            f"{growth:+.1%}, limit {limits.size_growth:+.1%}",
+        )
 
 
 def _compare_accuracy(
@@ -189,8 +190,7 @@ def _compare_data_set(
     metric = _mean_metric(before)
     different = sorted(old.keys() ^ new.keys())
     if different:
-        reason = f"other photographs: {', '.join(different[:5])}"
-        yield _note(row, metric, "incomparable", reason)
+        yield _note(row, metric, "incomparable", f"other photographs: {', '.join(different[:5])}")
         return
     dice: dict[str, tuple[float, float]] = {}
     for name, scores in old.items():
@@ -198,8 +198,14 @@ def _compare_data_set(
         if scores is not None and current is not None:
             dice[name] = (scores.dice, current.dice)
         elif scores is not None:
-            texts = (f"{scores.dice:.4f}", "none", "the photograph could not be scored")
-            yield MetricComparison(str(row.key), f"Dice {before.name} {name}", "worse", *texts)
+            yield MetricComparison(
+                str(row.key),
+                f"Dice {before.name} {name}",
+                "worse",
+                f"{scores.dice:.4f}",
+                "none",
+                "the photograph could not be scored",
+            )
     if dice:
         means = [math.fsum(values) / len(dice) for values in zip(*dice.values(), strict=True)]
         yield _compare_dice(row, metric, means[0], means[1], limits.dice_drop)
@@ -213,8 +219,14 @@ def _compare_data_set(
 def _compare_dice(
     row: BenchRow, metric: str, before: float, now: float, limit: float
 ) -> MetricComparison:
-    texts = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limit:+.4f}")
-    return MetricComparison(str(row.key), metric, _outcome(before - now, limit), *texts)
+    return MetricComparison(
+        str(row.key),
+        metric,
+        _outcome(before - now, limit),
+        f"{before:.4f}",
+        f"{now:.4f}",
+        f"{now - before:+.4f}, limit {-limit:+.4f}",
+    )
 
 
 def _compare_all_ratios(
@@ -226,8 +238,12 @@ def _compare_all_ratios(
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"
     if limited and len(old) < 2:
-        reason = "the limit requires a second row in the baseline"
-        yield MetricComparison("benchmark", metric, "incomparable", change=reason)
+        yield MetricComparison(
+            "benchmark",
+            metric,
+            "incomparable",
+            change="the limit requires a second row in the baseline",
+        )
     for row in old[1:] if new else ():
         firsts = old[0], next(iter(new.values()))
         if row.key not in new or skip_reason(row.key, now.versions, now.device.features):
@@ -242,15 +258,18 @@ def _compare_all_ratios(
 def _compare_ratios(
     before: BenchRow, now: BenchRow, firsts: tuple[BenchRow, BenchRow], limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    time, memory = limits.latency_ratio, limits.memory_ratio
     metrics: dict[str, tuple[float | None, float | None, float | None]] = {
-        "network time": (before.ratio_to_first, now.ratio_to_first, time),
+        "network time": (before.ratio_to_first, now.ratio_to_first, limits.latency_ratio),
         "end-to-end time": (
             before.end_to_end_ratio_to_first,
             now.end_to_end_ratio_to_first,
-            time,
+            limits.latency_ratio,
         ),
-        "memory": (_memory_ratio(before, firsts[0]), _memory_ratio(now, firsts[1]), memory),
+        "memory": (
+            _memory_ratio(before, firsts[0]),
+            _memory_ratio(now, firsts[1]),
+            limits.memory_ratio,
+        ),
     }
     for name, (old, new, limit) in metrics.items():
         metric = f"{name} over {firsts[0].model} {firsts[0].precision}"
@@ -281,10 +300,6 @@ def _loss(before: float, now: float) -> float:
 
 def _note(row: BenchRow, metric: str, outcome: Outcome, reason: str) -> MetricComparison:
     return MetricComparison(str(row.key), metric, outcome, change=reason)
-
-
-def _megabytes(size: int | None) -> str:
-    return f"{(size or 0) / 1e6:.3f} MB"
 
 
 def _mean_metric(data_set: DataSetScores) -> str:

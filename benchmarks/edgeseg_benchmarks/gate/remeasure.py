@@ -1,7 +1,5 @@
 """The current benchmark: the rows of the baseline, measured on this device."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,8 @@ from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
 from edgeseg_benchmarks.gate.compare import DataSetName, skip_reason
-from edgeseg_benchmarks.options import BenchOptions
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.rows import select_rows, split_file_name
+from edgeseg_benchmarks.record import BenchRecord
+from edgeseg_benchmarks.rows import BenchOptions, select_rows, split_file_name
 
 SYNTHETIC = "synthetic"
 
@@ -60,8 +57,9 @@ def plan_remeasure(
     specs = {spec.partition(":")[0]: spec for spec in data}
     for name, spec in specs.items():
         if name not in known:
-            names = ", ".join(known) or "none"
-            raise UsageError(f"--data {spec}: not in the baseline. Its data sets: {names}")
+            raise UsageError(
+                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
+            )
     if SYNTHETIC in known:
         specs.setdefault(SYNTHETIC, known[SYNTHETIC])
     omitted = frozenset(name for name in counts if name[0] not in specs)
@@ -78,7 +76,9 @@ def plan_remeasure(
     )
     if not select_rows(options):
         raise IncomparableError("this device can measure no row of the baseline")
-    return options if timed else replace(options, rounds=3, warmup=1), omitted
+    if not timed:
+        options = replace(options, rounds=3, warmup=1)
+    return options, omitted
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:

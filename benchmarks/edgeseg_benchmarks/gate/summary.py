@@ -1,7 +1,5 @@
 """The result of the gate as a table for the terminal and as Markdown for a pull request."""
 
-from __future__ import annotations
-
 import html
 import os
 import re
@@ -52,10 +50,16 @@ def to_tables(result: GateResult) -> Group:
 def to_markdown(result: GateResult) -> str:
     """Return the failed comparisons, then all of them, folded."""
     failed = [entry for entry in result.comparisons if not entry]
-    lines = [f"## edgeseg gate {headline(result)}", "", *_markdown_table(failed), ""]
-    lines += ["<details><summary>all comparisons</summary>\n"]
-    lines += [*_markdown_table(result.comparisons), "\n</details>"]
-    return "\n".join(lines) + "\n"
+    lines = [
+        f"## edgeseg gate {headline(result)}",
+        "",
+        *_markdown_table(failed),
+        "",
+        "<details><summary>all comparisons</summary>\n",
+        *_markdown_table(result.comparisons),
+        "\n</details>\n",
+    ]
+    return "\n".join(lines)
 
 
 def write_summaries(

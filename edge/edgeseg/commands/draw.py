@@ -1,7 +1,5 @@
 """`edgeseg draw`: synthetic fundus photographs, for a first try and for tests without data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

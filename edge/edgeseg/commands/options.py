@@ -1,7 +1,5 @@
 """Options shared by several commands."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from edgeseg.commands.options import model_options
+from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def run(
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
-        noun = "input" if counts.total == 1 else "inputs"
-        click.echo(f"edgeseg: {counts.failed} of {counts.total} {noun} failed", err=True)
+        click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
 
 
@@ -139,8 +139,8 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
     if stop.signal == signal.SIGINT:
         sys.exit(130)
     if counts.unfinished:
-        noun = "photograph" if counts.unfinished == 1 else "photographs"
-        click.echo(f"edgeseg: SIGTERM: {counts.unfinished} {noun} not processed", err=True)
+        photographs = plural(counts.unfinished, "photograph")
+        click.echo(f"edgeseg: SIGTERM: {photographs} not processed", err=True)
         sys.exit(143)
     sys.exit(0)
 

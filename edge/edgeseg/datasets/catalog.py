@@ -1,7 +1,5 @@
 """The data sets of `--data NAME:DIR`: their readers, licences and splits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Scores of a vessel mask against a manual one, derived from integer pixel counts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -16,8 +16,6 @@ right and down. On DRIVE test this costs the second human observer 0.05 of Dice.
 The masks of a second human observer are scored by the same protocols (`segmenter` is None).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -122,8 +120,7 @@ def evaluation_threshold(segmenter: Segmenter | None, protocol: EvaluationProtoc
 def _compare(segmenter: Segmenter | None, pair: Pair, protocol: EvaluationProtocol) -> Comparison:
     loaded = pair.load()
     if segmenter is None:
-        second = read_second_observer_mask(pair, loaded.photo)
-        return compare_observers(loaded, second, protocol)
+        return compare_observers(loaded, read_second_observer_mask(pair, loaded.photo), protocol)
     return compare_with_manual(segmenter, loaded, protocol, pair.name)
 
 
@@ -138,8 +135,7 @@ def compare_with_manual(
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)
         return Comparison(loaded.photo, result.probability, result.mask, loaded.truth, loaded.fov)
-    probability = _segment_stretched(segmenter, loaded.photo, name)
-    return _compare_stretched(loaded, probability, protocol)
+    return _compare_stretched(loaded, _segment_stretched(segmenter, loaded.photo, name), protocol)
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
@@ -183,8 +179,7 @@ def _stretch(
     picture: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
 ) -> npt.NDArray[Pixel]:
     size = (REFERENCE_SIZE, REFERENCE_SIZE)
-    resized = cv2.resize(picture, size, interpolation=interpolation)
-    return resized.astype(picture.dtype, copy=False)
+    return cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:

@@ -123,13 +123,12 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object: counts, `dice_mean` and so on, and every photograph."""
-        means = scores_by_name(self.mean).items()
         return {
             "name": self.name,
             "split": self.split,
             "scored": len(self.scored),
             "failed": self.failed,
-            **{f"{name}_mean": value for name, value in means},
+            **{f"{name}_mean": value for name, value in scores_by_name(self.mean).items()},
             "photographs": msgspec.to_builtins(list(self.photographs)),
         }
 

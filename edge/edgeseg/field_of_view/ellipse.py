@@ -67,8 +67,7 @@ class FovEllipse(NamedTuple):
         """Return the points (N, 2) of the ellipse in the given directions."""
         angle = np.deg2rad(degrees)
         x = self.x + self.radius_x * np.cos(angle)
-        y = self.y + self.radius_y * np.sin(angle)
-        return np.column_stack([x, y])
+        return np.column_stack([x, self.y + self.radius_y * np.sin(angle)])
 
     def expanded(self, pixels: float) -> FovEllipse:
         """Return the ellipse with longer half-axes."""

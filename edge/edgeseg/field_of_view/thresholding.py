@@ -1,7 +1,5 @@
 """Thresholding of a thumbnail at several levels, and selection of a region as field of view."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -15,7 +13,6 @@ from edgeseg.field_of_view.ellipse import (
     fit_ellipse,
     points_inside_frame,
 )
-from edgeseg.field_of_view.percentile import median
 from edgeseg.field_of_view.straight_edges import StraightEdge, fit_straight_edges
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
@@ -119,8 +116,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
         return False
     directions, reach = DIRECTIONS[candidate.covered], _reach(ellipse)
     inner = ellipse.expanded(-reach).points_at(directions)
-    outer = ellipse.expanded(reach).points_at(directions)
-    return _is_sharp_transition(thumbnail, inner, outer)
+    return _is_sharp_transition(thumbnail, inner, ellipse.expanded(reach).points_at(directions))
 
 
 def visible_straight_edges(
@@ -147,7 +143,7 @@ def _is_sharp_transition(thumbnail: Thumbnail, inner: Points, outer: Points) -> 
     """Return whether the brightness drops as at a camera's stop, and does not fade slowly."""
     inside, outside = _levels_at(thumbnail.level, inner), _levels_at(thumbnail.level, outer)
     drop = (inside - outside) / np.maximum(inside - thumbnail.dark, 1)
-    return median(drop) > _MIN_RIM_CONTRAST
+    return bool(np.median(drop) > _MIN_RIM_CONTRAST)
 
 
 def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:

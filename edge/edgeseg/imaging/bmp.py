@@ -3,8 +3,6 @@
 OpenCV returns an image whose missing pixels have the first colour of the palette.
 """
 
-from __future__ import annotations
-
 import re
 
 RLE8, RLE4 = 1, 2  # values of the header's field for the compression

@@ -4,8 +4,6 @@ libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this
 only sign of the damage: OpenCV returns an image that is wrong from there on, without an error.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import threading

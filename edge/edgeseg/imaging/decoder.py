@@ -1,7 +1,5 @@
 """Image decoder: OpenCV's codecs, with checks for the damage that they accept silently."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from typing import TypeAlias, cast

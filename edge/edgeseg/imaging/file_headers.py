@@ -4,8 +4,6 @@ OpenCV returns a half-grey photograph for a cut-off JPEG, and unrelated memory f
 A silently segmented half of a retina is worse than an error, so incomplete files are rejected here.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib
@@ -98,9 +96,9 @@ def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InvalidImageError("the image has no pixels")
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
         raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size.",
+            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce its size.",
             "too_large",
         )
 
@@ -149,9 +147,10 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
     alpha &= not oriented
     grey = colour == 0 and not alpha and not oriented
     channels = 1 if grey else 3 + alpha
-    return ImageHeader(
-        "png", width, height, alpha=alpha, grey=grey, decoder_bytes=channels * max(1, bits // 8)
-    )
+    sample_bytes = 2 if bits == 16 else 1
+    # OpenCV's decoder holds the image twice.
+    decoder_bytes = max(2 * channels * sample_bytes - 3, channels * sample_bytes)
+    return ImageHeader("png", width, height, alpha=alpha, grey=grey, decoder_bytes=decoder_bytes)
 
 
 def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
@@ -252,7 +251,13 @@ def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
     width, height = directory.size
     if complete:
         directory.check(data)
-    return ImageHeader("tiff", width, height, alpha=directory.alpha)
+    return ImageHeader(
+        "tiff",
+        width,
+        height,
+        alpha=directory.alpha,
+        decoder_bytes=directory.decoder_bytes,
+    )
 
 
 _READERS = (

@@ -1,7 +1,5 @@
 """JPEG markers: a walk over the segments of a JPEG, and a splitter for a JPEG stream (MJPEG)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,8 +38,7 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]
-        has_segment = code != 0x01
-        position = end + has_segment * int.from_bytes(data[end : end + 2], "big")
+        position = end + (code != 0x01) * int.from_bytes(data[end : end + 2], "big")
         yield JpegMarker(code, match.start(), end, position)
 
 

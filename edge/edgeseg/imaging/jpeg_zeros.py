@@ -3,8 +3,6 @@
 A decoder reads zeros as valid codes, so it often reports no damage.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from edgeseg.imaging.jpeg_markers import HUFFMAN_TABLES, START_OF_FRAME, START_OF_SCAN, walk_markers

@@ -9,8 +9,6 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 - A file that is cut off, damaged or too large for a photograph is rejected, never partly read.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import BinaryIO
@@ -142,9 +140,9 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:
-            limit = MAX_FILE_BYTES >> 20
             raise PhotoError(
-                f"{name}: more than {limit} MiB, too large for a photograph", "too_large"
+                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph",
+                "too_large",
             )
     return b"".join(blocks)
 

@@ -4,20 +4,16 @@ The writer needs neither the whole image nor its encoded bytes in memory at once
 this saves 10 MB over OpenCV's encoder.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-from edgeseg.system.background import BackgroundTask
 
 Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (N, W, 3) RGB or (N, W) grey
 
@@ -112,23 +108,24 @@ def _compress_bands(
     threads: int,
 ) -> Iterator[tuple[memoryview, bytes]]:
     """Yield each band's filtered and compressed bytes; write the header before the first band."""
-    pending: deque[tuple[memoryview, BackgroundTask[bytes]]] = deque()
-    for number, band in enumerate(bands):
-        if number == 0:
-            file.write(_SIGNATURE + _header(size, band))
-            for key, value in texts.items():
-                file.write(_chunk(b"tEXt", f"{key}\0{value}".encode("latin-1")))
-        raw = _filter_rows(band)
-        parallel = threads > 1 and len(raw) in _PARALLEL_BYTES
-        while pending and (len(pending) == threads or not parallel):  # keeps the order
-            first, task = pending.popleft()
+    pending: deque[tuple[memoryview, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for number, band in enumerate(bands):
+            if number == 0:
+                file.write(_SIGNATURE + _header(size, band))
+                for key, value in texts.items():
+                    file.write(_chunk(b"tEXt", f"{key}\0{value}".encode("latin-1")))
+            raw = _filter_rows(band)
+            parallel = threads > 1 and len(raw) in _PARALLEL_BYTES
+            while pending and (len(pending) == threads or not parallel):  # keeps the order
+                first, task = pending.popleft()
+                yield first, task.result()
+            if parallel:
+                pending.append((raw, pool.submit(_deflate, raw)))
+            else:
+                yield raw, _deflate(raw)
+        for first, task in pending:
             yield first, task.result()
-        if parallel:
-            pending.append((raw, BackgroundTask(partial(_deflate, raw))))
-        else:
-            yield raw, _deflate(raw)
-    for first, task in pending:
-        yield first, task.result()
 
 
 def _deflate(raw: memoryview) -> bytes:

@@ -47,9 +47,8 @@ class TiffDirectory(NamedTuple):
         """
         order = "<" if data[:1] == b"I" else ">"
         big = data[2:4] in {b"+\0", b"\0+"}
-        offset_format, count_format = (
-            (order + "Q", order + "Q") if big else (order + "I", order + "H")
-        )
+        offset_format = order + ("Q" if big else "I")
+        count_format = order + ("Q" if big else "H")
         offset_bytes = struct.calcsize(offset_format)
         (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)
@@ -82,6 +81,23 @@ class TiffDirectory(NamedTuple):
     def alpha(self) -> bool:
         """True if the colours are followed by a transparency channel."""
         return self._value(_EXTRA_SAMPLES) in {1, 2}
+
+    @property
+    def decoder_bytes(self) -> int:
+        """Bytes per pixel that OpenCV needs beside the RGB image.
+
+        It holds a strip or tile, which may be larger than the image, and 16-bit samples once more.
+        """
+        width, height = self.size
+        if _TILE_OFFSETS in self.tags:
+            piece = self._value(_TILE_WIDTH) * self._value(_TILE_HEIGHT)
+        else:
+            piece = width * height
+        shares = max(1, math.ceil(piece / max(1, width * height)))
+        if self._value(_BITS, 1) <= 8:
+            return 4 * shares
+        samples = max(3, self._value(_SAMPLES, 1))
+        return 2 * samples * (shares + 1) - 3
 
     def check(self, data: bytes) -> None:
         """Reject a file that OpenCV would decode wrongly.

@@ -3,8 +3,6 @@
 libtiff stops at the last pixel of a strip and does not compare the checksum behind it.
 """
 
-from __future__ import annotations
-
 import zlib
 
 COMPRESSIONS = frozenset({8, 32946})  # values of the tag: Adobe's, and the older one

@@ -113,9 +113,7 @@ class ModelCard(NamedTuple):
 
 
 def _parse_card(entries: Mapping[str, str]) -> ModelCard:
-    gmac = None
-    if entries[PREFIX + "gmac"] != "null":
-        gmac = _decode_entry(entries, "gmac", float)
+    gmac = None if entries[PREFIX + "gmac"] == "null" else _decode_entry(entries, "gmac", float)
     preprocessing = _decode_entry(entries, "preprocessing", dict[str, object])
     card = ModelCard(
         name=entries[PREFIX + "name"],

@@ -4,8 +4,6 @@
 so that equal devices give equal masks; only `edgeseg doctor --tune` measures.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -106,8 +104,7 @@ def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
     if cache_file is None or not os.path.exists(cache_file):  # noqa: PTH110 - False without access
         return None
     files = available_precisions(model)
-    cards = {precision: file.card for precision, file in files.items()}
-    setup = tuning_cache.find_tuned_setup(cache_file, cards)
+    setup = tuning_cache.find_tuned_setup(cache_file, {p: f.card for p, f in files.items()})
     if setup is None:
         return None
     file = files[setup.precision]._replace(
@@ -141,8 +138,7 @@ def resolve_model(
         return ModelFile(path, card, "this file was requested")
     if precision == "auto":
         files = available_precisions(model)
-        cards = {p: file.card for p, file in files.items()}
-        chosen, reason = choose_precision(cards, features)
+        chosen, reason = choose_precision({p: file.card for p, file in files.items()}, features)
         return files[chosen]._replace(reason=reason)
     paths = list_model_files(model)
     if precision not in paths:
@@ -188,9 +184,10 @@ def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
     float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
     if "int8" not in cards or float_card is None:
         return False
-    drops = []
-    for key, dice in cards["int8"].evidence.items():  # key: drive/test/native
-        is_real = key.endswith("/native") and not key.startswith("synthetic/")
-        if is_real and key in float_card.evidence:
-            drops.append(float_card.evidence[key] - dice)
+    int8, reference = cards["int8"].evidence, float_card.evidence
+    drops = [
+        reference[key] - int8[key]
+        for key in int8.keys() & reference.keys()  # such as drive/test/native
+        if key.endswith("/native") and not key.startswith("synthetic/")
+    ]
     return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values

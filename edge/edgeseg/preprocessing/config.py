@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from edgeseg.errors import ModelError
+from edgeseg.field_of_view.methods import FovMethod
 
-FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 Crop: TypeAlias = Literal["fov", "frame"]
 Fit: TypeAlias = Literal["pad", "stretch"]
 Contrast: TypeAlias = Literal["none", "clahe"]

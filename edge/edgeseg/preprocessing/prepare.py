@@ -3,8 +3,6 @@
 `edgeseg.preprocessing.config` holds the settings.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import cv2
@@ -31,6 +29,12 @@ class Placement(NamedTuple):
     source: Box
     target: Box
     size: int
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether neither side of the crop is enlarged."""
+        is_narrower = self.target.width <= self.source.width
+        return is_narrower and self.target.height <= self.source.height
 
 
 class Prepared(NamedTuple):
@@ -120,14 +124,13 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
     """
     source = placement.source
     target = placement.target
-    shrinks = target.width <= source.width and target.height <= source.height
-    if fit == "pad" and shrinks:
+    shape = (target.width, target.height)
+    if fit == "pad" and placement.shrinks:
         resized = resize_area(photo, source, target.width, target.height)
     else:
         crop = photo[source.rows, source.columns]
-        shape = (target.width, target.height)
         resized = np.asarray(cv2.resize(crop, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
-    if (target.width, target.height) == (placement.size, placement.size):
+    if shape == (placement.size, placement.size):
         return resized
     padded: Photo = np.full((placement.size, placement.size, 3), padding, np.uint8)
     padded[target.rows, target.columns] = resized
@@ -147,17 +150,9 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     Returns:
         (size, size) uint8 {0, 255}.
     """
-    source = placement.source
-    target = placement.target
-    if target.width > source.width:
+    if placement.target.width > placement.source.width:
         return resize_mask_to_input(mask, placement)
-    crop = mask[source.rows, source.columns]
-    shape = (target.width, target.height)
-    resized: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    resized[target.rows, target.columns] = cv2.resize(
-        crop, shape, interpolation=cv2.INTER_NEAREST_EXACT
-    )
-    return resized
+    return _resize_crop(mask, placement, cv2.INTER_NEAREST_EXACT)
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
@@ -185,16 +180,18 @@ def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
     Returns:
         (size, size) uint8, 255 for a pixel that is set completely.
     """
+    return _resize_crop(mask, placement, cv2.INTER_AREA if placement.shrinks else cv2.INTER_LINEAR)
+
+
+def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
     source = placement.source
     target = placement.target
     crop = mask[source.rows, source.columns]
-    shrinks = target.width <= source.width and target.height <= source.height
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    coverage: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    coverage[target.rows, target.columns] = cv2.resize(
+    resized: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    resized[target.rows, target.columns] = cv2.resize(
         crop, (target.width, target.height), interpolation=interpolation
     )
-    return coverage
+    return resized
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:

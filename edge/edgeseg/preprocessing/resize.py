@@ -6,8 +6,6 @@ centre is a pixel: means of blocks of an even number, faster still, would cost 0
 (docs/performance-log.md).
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -3,8 +3,6 @@
 One protocol serves photographs, videos, cameras, streams and watched folders.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,7 +13,7 @@ import numpy.typing as npt
 
 from edgeseg.system.signals import StopRequest
 
-Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
+Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
 
 LIVE_FPS = 10.0

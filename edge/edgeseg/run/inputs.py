@@ -6,8 +6,6 @@ files. A file that is named is used whatever its suffix. Results of `edgeseg run
 `*.png`, does not segment them.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import unicodedata
@@ -92,8 +90,7 @@ def collect_inputs(arguments: Sequence[str]) -> list[Input]:
 
 def own_results(arguments: Iterable[str]) -> list[Path]:
     """Return the named files that `collect_inputs` skips as results of an earlier run."""
-    paths = map(Path, arguments)
-    return [path for path in paths if _is_result(path) and not path.is_dir()]
+    return [path for path in map(Path, arguments) if _is_result(path) and not path.is_dir()]
 
 
 def list_photographs(folder: Path) -> list[Input]:

@@ -1,7 +1,5 @@
 """Runtimes: the protocol, the choice of one, and the checks that all share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,7 +1,5 @@
 """ONNX Runtime backend."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any, Literal
@@ -47,8 +45,7 @@ class OpenVino:
         try:
             compiled = core.compile_model(model, "CPU", settings)
             self._request = compiled.create_infer_request()
-            hint = compiled.get_property("INFERENCE_PRECISION_HINT")
-            self.compute = str(hint.get_type_name())
+            self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file

@@ -1,7 +1,5 @@
 """Light from the retina: background, macula, lesions and disc, then absorption by the vessels."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import numpy.typing as npt

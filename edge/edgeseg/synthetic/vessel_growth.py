@@ -5,8 +5,6 @@ nearest node towards them. Here, the cost of a node also depends on the turning 
 retinal branches leave forwards.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,8 +146,7 @@ class Growth:
 
 
 def _unit_vectors(vectors: Points) -> Points:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-9))
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _cells(coordinates: npt.NDArray[np.float64]) -> _Indices:

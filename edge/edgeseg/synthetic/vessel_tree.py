@@ -1,7 +1,5 @@
 """Vessel trees: trunks along the arcades, branches grown from them, widths by Murray's law."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,8 +49,7 @@ def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, Ve
     arteries = Growth(_make_trunks(scene, rng, -offset), scene, rng)
     for count, kill_distance in _STAGES:
         for tree, other in ((veins, arteries), (arteries, veins)):
-            attractors = _sample_attractors(scene, rng, count, other.points)
-            tree.colonise(attractors, kill_distance, rng)
+            tree.colonise(_sample_attractors(scene, rng, count, other.points), kill_distance, rng)
     warp = [noise_grid(rng, 22, 22) for _ in range(2)]
     vein_warp = [noise_grid(rng, 64, 64) for _ in range(2)]
     artery_warp = [noise_grid(rng, 64, 64) for _ in range(2)]
@@ -137,8 +134,7 @@ def _make_line(
 
 def _resample(curve: Points) -> Points:
     """Resample a curve to segments of equal length, up to where it leaves the frame."""
-    steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
-    length = np.concatenate([[0], np.cumsum(steps)])
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     positions = np.arange(0, length[-1], SEGMENT)
     even = np.stack([np.interp(positions, length, curve[:, axis]) for axis in (0, 1)], 1)
     outside = np.flatnonzero(np.linalg.norm(even, axis=1) > 1.15)

@@ -1,7 +1,5 @@
 """Atomic files: an output file appears complete or not at all. Write errors name a remedy."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import io
@@ -161,6 +159,5 @@ def write_errors_named(path: Path | str) -> Iterator[None]:
 
 
 def _write_error(path: Path | str, error: OSError) -> SystemSetupError:
-    unknown = (error.strerror or str(error), "")
-    reason, remedy = _REMEDIES.get(error.errno or 0, unknown)
+    reason, remedy = _REMEDIES.get(error.errno or 0, (error.strerror or str(error), ""))
     return SystemSetupError(f"{path}: cannot be written ({reason}). {remedy}".rstrip())

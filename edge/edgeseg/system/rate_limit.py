@@ -1,7 +1,5 @@
 """Rate limit for repeated messages."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: the current frame is finished, then the run stops."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator

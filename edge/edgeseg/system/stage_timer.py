@@ -1,7 +1,5 @@
 """Time the stages of a photograph's path."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,5 +38,4 @@ class StageTimer:
         try:
             yield
         finally:
-            elapsed_ms = (time.perf_counter() - start) * 1e3
-            self.ms[name] = self.ms.get(name, 0.0) + elapsed_ms
+            self.ms[name] = self.ms.get(name, 0.0) + ((time.perf_counter() - start) * 1e3)

@@ -4,8 +4,6 @@ A device that stores patients' photographs opens no network connection. Every pa
 project imports `edgeseg` first, which imports this module.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

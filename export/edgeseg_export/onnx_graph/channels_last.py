@@ -11,8 +11,6 @@ network stays channels-last from the photograph to the logits. FP32 convolutions
 their own and are faster with DepthToSpace.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Literal, TypeAlias
@@ -89,9 +87,13 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
         order = np.arange(depth).reshape(channels, block**2).T.ravel()
         for name in weights:
             graph.write_weight(name, graph.read_weight(name)[order])
-    split: Step = ("Reshape", (n, h, w, block, block * channels))
-    joined: Step = ("Reshape", (n, h * block, w * block, channels))
-    steps = (TO_LAST, split, SWAP, joined, TO_FIRST)
+    steps: tuple[Step, ...] = (
+        TO_LAST,
+        ("Reshape", (n, h, w, block, block * channels)),
+        SWAP,
+        ("Reshape", (n, h * block, w * block, channels)),
+        TO_FIRST,
+    )
     _insert_steps(graph, node, (node.input[0], node.output[0]), steps)
     graph.remove_nodes(node)
 
@@ -100,8 +102,8 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
     """Gather the photograph's blocks as uint8; fold its scale into the first convolution."""
     scaling = _gather_blocks(graph, node)
     if scaling is not None:
-        kernel = graph.read_weight(node.input[1])
-        graph.write_weight(node.input[1], kernel * graph.read_weight(scaling.input[1]))
+        scale = graph.read_weight(scaling.input[1])
+        graph.write_weight(node.input[1], graph.read_weight(node.input[1]) * scale)
         node.input[0] = scaling.input[0]
         graph.remove_nodes(scaling)
 
@@ -120,8 +122,9 @@ def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | N
     blocks = graph.shapes.get(transpose.input[0], ())
     if len(blocks) != 6 or not all(blocks) or photo in graph.producers:
         return None
-    unshuffle: tuple[int, ...] = tuple(read_attribute(transpose, "perm", ()))
-    if unshuffle != UNSHUFFLE or tuple(read_attribute(first, "perm", ())) != TO_FIRST[1]:
+    if tuple[int, ...](read_attribute(transpose, "perm", ())) != UNSHUFFLE:
+        return None
+    if tuple(read_attribute(first, "perm", ())) != TO_FIRST[1]:
         return None
     n, channels, h, block, w, _ = blocks
     kernel = graph.read_weight(node.input[1])
@@ -129,9 +132,13 @@ def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | N
     graph.write_weight(node.input[1], by_channel.swapaxes(1, 2).reshape(kernel.shape))
     scale = np.broadcast_to(graph.read_weight(scaling.input[1]), (1, channels, 1, 1))
     graph.write_weight(scaling.input[1], np.tile(scale, (1, block**2, 1, 1)))
-    rows: Step = ("Reshape", (n, h, block, w, block * channels))
-    blocks_last: Step = ("Reshape", (n, h, w, block**2 * channels))
-    _insert_steps(graph, cast, (photo, cast.input[0]), (rows, SWAP, blocks_last, TO_FIRST))
+    steps: tuple[Step, ...] = (
+        ("Reshape", (n, h, block, w, block * channels)),
+        SWAP,
+        ("Reshape", (n, h, w, block**2 * channels)),
+        TO_FIRST,
+    )
+    _insert_steps(graph, cast, (photo, cast.input[0]), steps)
     node.input[0] = scaling.output[0]
     graph.remove_nodes(first, inner, transpose, outer)
     return scaling

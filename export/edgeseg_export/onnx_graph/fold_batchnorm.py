@@ -5,8 +5,6 @@ depends on the CPU. Here the factors are computed in FP64, where square root and
 alike everywhere, so that a checkpoint gives the same file on any machine.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -36,8 +34,6 @@ def fold_batch_norms(model: onnx.ModelProto) -> onnx.ModelProto:
 def _fold(graph: OnnxGraph, convolution: onnx.NodeProto, norm: onnx.NodeProto) -> None:
     scale, shift, mean, variance = (_read_float64(graph, name) for name in norm.input[1:])
     factor = scale / np.sqrt(variance + read_attribute(norm, "epsilon", EPSILON))
-    kernel_name = convolution.input[1]
-    kernel = _read_float64(graph, kernel_name)
     if len(convolution.input) > 2:
         bias_name = convolution.input[2]
         bias = _read_float64(graph, bias_name)
@@ -45,7 +41,8 @@ def _fold(graph: OnnxGraph, convolution: onnx.NodeProto, norm: onnx.NodeProto) -
         bias_name = norm.input[2]
         bias = np.zeros_like(mean)
         convolution.input.append(bias_name)
-    graph.write_weight(kernel_name, kernel * factor.reshape(-1, 1, 1, 1))
+    kernel = _read_float64(graph, convolution.input[1]) * factor.reshape(-1, 1, 1, 1)
+    graph.write_weight(convolution.input[1], kernel)
     graph.write_weight(bias_name, (bias - mean) * factor + shift)
     convolution.output[0] = norm.output[0]
     graph.remove_nodes(norm)

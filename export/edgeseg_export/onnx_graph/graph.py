@@ -1,7 +1,5 @@
 """Read and edit ONNX graphs: index, match, sort."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -52,8 +50,8 @@ class OnnxGraph:
 
     def write_weight(self, name: str, values: npt.NDArray[np.floating]) -> None:
         """Replace the values of a weight by these, as float32."""
-        tensor = numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name)
-        self.weights[name].CopyFrom(tensor)
+        float_values = np.ascontiguousarray(values, np.float32)
+        self.weights[name].CopyFrom(numpy_helper.from_array(float_values, name))
 
     def get_only_reader(self, name: str) -> onnx.NodeProto | None:
         """Return the only node that reads a value; None if there are other readers or none."""

@@ -3,8 +3,6 @@
 onnxsim is native code: its crash must not end the conversion.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

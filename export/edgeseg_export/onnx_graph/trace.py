@@ -1,7 +1,5 @@
 """Trace a PyTorch network to an ONNX graph with a photograph as input."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Mapping
@@ -108,7 +106,6 @@ def trace_to_onnx(
     Raises:
         ModelError: the network cannot be exported, or does not support this size.
     """
-    photo = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
     axes = {1: "height", 2: "width"}
     try:
@@ -118,7 +115,7 @@ def trace_to_onnx(
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 network.eval(),
-                (photo,),
+                (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
                 buffer,  # type: ignore[arg-type]  # this exporter writes to a buffer, too
                 input_names=["photo"],
                 output_names=["probability"],

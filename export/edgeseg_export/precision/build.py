@@ -1,7 +1,5 @@
 """Build a checked model file for each precision of an FP32 graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +12,12 @@ from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.runtimes.base import Runtime, load_runtime
-from edgeseg_export.model_card import make_card
 from edgeseg_export.onnx_graph.channels_last import gather_input_blocks
 from edgeseg_export.onnx_graph.graph import count_weight_bytes
 from edgeseg_export.precision.fp16 import to_half_compute, to_half_weights
 from edgeseg_export.precision.fp32 import ConvertedGraph, ExportOptions, Fp32Graph
 from edgeseg_export.precision.int8 import convert_to_int8
-from edgeseg_export.publish import serialize_card, serialize_graph
+from edgeseg_export.publish import make_card, serialize_card, serialize_graph
 from edgeseg_export.verify.checks import (
     check_arithmetic,
     check_bytes,
@@ -91,8 +88,9 @@ def build_file(
     except MemoryError:
         raise
     except Exception as error:  # the converters' errors share no base class
-        failure = Check("made", None, None, f"{type(error).__name__}: {one_line(error)}", False)
-        return ExportedFile(file, _make_result(file, card, (), [failure]), None)
+        note = f"{type(error).__name__}: {one_line(error)}"
+        failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
+        return ExportedFile(file, failure, None)
     weight_bytes = count_weight_bytes(model)
     fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
     checks = [

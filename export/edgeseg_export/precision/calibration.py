@@ -1,7 +1,5 @@
 """Compute the value ranges of a network's tensors that INT8 divides into 256 steps."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from collections.abc import Sequence
@@ -87,8 +85,8 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
-        last = len(data_set.pairs) - 1
-        pairs += [data_set.pairs[int(k)] for k in np.linspace(0, last, min(share, last + 1))]
+        count = len(data_set.pairs)
+        pairs += [data_set.pairs[int(k)] for k in np.linspace(0, count - 1, min(share, count))]
     return pairs
 
 

@@ -6,13 +6,10 @@ file. `fp16w` stores half-precision weights behind casts that every ONNX Runtime
 the file: half the size at the speed of FP32.
 """
 
-from __future__ import annotations
-
 import warnings
 from copy import deepcopy
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxconverter_common import float16
@@ -22,6 +19,9 @@ from edgeseg_export.onnx_graph.graph import read_attribute, sort_nodes
 
 # Smaller tensors (a scale, a mean) stay FP32: they would lose digits and save nothing.
 MIN_VALUES = 16
+
+FLOAT = TensorProto.FLOAT
+LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -36,8 +36,7 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         half = float16.convert_float_to_float16(model, keep_io_types=True)
     # The converter keeps an existing cast of the photograph to FP32, but its readers are FP16 now.
-    nodes = model.graph.node
-    fp32_casts = {node.name for node in nodes if read_attribute(node, "to", 0) == TensorProto.FLOAT}
+    fp32_casts = {n.name for n in model.graph.node if read_attribute(n, "to", 0) == FLOAT}
     for node in half.graph.node:
         if node.name in fp32_casts:
             del node.attribute[:]
@@ -51,20 +50,13 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = []
     for weight in half.graph.initializer:
         name = weight.name
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims, dtype=int) >= MIN_VALUES:
-            values = _round_to_half(numpy_helper.to_array(weight))
+        if weight.data_type == FLOAT and np.prod(weight.dims, dtype=int) >= MIN_VALUES:
+            # Values out of range become the largest number in half precision.
+            values = np.clip(numpy_helper.to_array(weight), -LARGEST, LARGEST).astype(np.float16)
             weight.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
-            inputs = [weight.name]
-            nodes.append(
-                helper.make_node("Cast", inputs, [name], f"{name}.cast", to=TensorProto.FLOAT)
-            )
+            cast = helper.make_node("Cast", [weight.name], [name], f"{name}.cast", to=FLOAT)
+            nodes.append(cast)
     nodes.extend(half.graph.node)
     del half.graph.node[:]
     half.graph.node.extend(nodes)
     return half
-
-
-def _round_to_half(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    """Round to the nearest half-precision values; values out of range become the largest one."""
-    largest = float(np.finfo(np.float16).max)
-    return np.clip(values, -largest, largest).astype(np.float16)

@@ -1,7 +1,5 @@
 """Export the FP32 graph from which all precisions are converted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias

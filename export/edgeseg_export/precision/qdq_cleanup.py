@@ -4,8 +4,6 @@ The quantizer puts a pair around every node. ONNX Runtime removes most of them a
 computes them. Around a node that only moves values they have no effect: it can move the bytes.
 """
 
-from __future__ import annotations
-
 from copy import deepcopy
 
 import numpy as np
@@ -84,10 +82,13 @@ def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
     if not np.allclose(graph.read_weight(scaling.input[1]), step):
         return
     cast = graph.producers[scaling.input[0]]
-    inputs = [cast.input[0], *quantize.input[1:]]
-    name = f"{scaling.name}_bytes"
-    node = helper.make_node("DequantizeLinear", inputs, list(scaling.output), name)
-    graph.proto.node.append(node)
+    dequantize = helper.make_node(
+        "DequantizeLinear",
+        [cast.input[0], *quantize.input[1:]],
+        list(scaling.output),
+        f"{scaling.name}_bytes",
+    )
+    graph.proto.node.append(dequantize)
     graph.remove_nodes(cast, scaling)
 
 

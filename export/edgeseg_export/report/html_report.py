@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import missing_extra
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.photo import encode_png
@@ -30,10 +30,7 @@ def load_template() -> Template:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise SystemSetupError(
-            "--html needs the extra 'html' (jinja2 is not installed). "
-            "In the clone: pip install '.[html]'."
-        ) from error
+        raise missing_extra("--html", "html", "jinja2") from error
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -89,11 +86,10 @@ def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, st
     """List caption and PNG file (base64) of PyTorch's map, the file's, and their difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
-    scaled = (difference / largest).astype(np.float32)
     return [
         ("PyTorch, FP32", _encode_probability(worst.expected)),
         (precision, _encode_probability(worst.actual)),
-        (f"difference, white is {largest:.2g}", _encode_probability(scaled)),
+        (f"difference, white is {largest:.2g}", _encode_probability(difference / largest)),
     ]
 
 

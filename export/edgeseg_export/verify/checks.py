@@ -1,12 +1,10 @@
 """Checks of a model file against its network, with the limits of each precision."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-import numpy as np
 import onnx
 
 from edgeseg.errors import EdgesegError, one_line
@@ -54,17 +52,16 @@ def check_graph(file: Path) -> Check:
 def check_card(file: Path, card: ModelCard) -> Check:
     """Check that the device's reader reads the expected metadata from a file."""
     try:
-        read = read_card(file)
+        equal = read_card(file) == card
     except EdgesegError as error:
         return Check("card", None, None, str(error), False)
-    return Check("card", None, None, "metadata read back from the file", read == card)
+    return Check("card", None, None, "metadata read back from the file", equal)
 
 
 def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
     """Compare the size of the weights with FP32's."""
-    share = weight_bytes / max(1, fp32_bytes)
     note = f"{weight_bytes:,} of FP32's {fp32_bytes:,} bytes of weights"
-    return Check.at_most("bytes", share, LIMITS[precision].bytes, note)
+    return Check.at_most("bytes", weight_bytes / max(1, fp32_bytes), LIMITS[precision].bytes, note)
 
 
 def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
@@ -72,11 +69,11 @@ def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
     limits = LIMITS[precision]
     largest = max(parity.differences)
     photographs = f"{len(parity.differences)} photographs"
-    finite = bool(np.isfinite(largest))
+    finite_note = f"no NaN or infinity on {photographs}"
     difference_note = f"largest difference of the probability from PyTorch, {photographs}"
     change_note = f"share of the field of view, worst of {photographs} ({parity.worst.name})"
     return [
-        Check("finite", None, None, f"no NaN or infinity on {photographs}", finite),
+        Check("finite", None, None, finite_note, isfinite(largest)),
         Check.at_most("difference", largest, limits.difference, difference_note),
         Check.at_most("flipped", max(parity.mask_changes), limits.mask_change, change_note),
     ]
@@ -97,16 +94,14 @@ def check_dice(
         max_drop: largest drop that passes; None for the limit of the precision.
     """
     limit = LIMITS[precision].dice_drop if max_drop is None else max_drop
-    assert own.mean is not None
-    assert reference.mean is not None
+    assert own.mean is not None and reference.mean is not None
     pairs = zip(reference.scored, own.scored, strict=True)
     worst = max(expected.dice - actual.dice for expected, actual in pairs)
-    drop = reference.mean.dice - own.mean.dice
     note = (
         f"{own.name} {own.split}: {own.mean.dice:.4f}, PyTorch {reference.mean.dice:.4f}; "
         f"worst photograph {worst:.4f}"
     )
-    return Check.at_most("Dice drop", drop, limit, note)
+    return Check.at_most("Dice drop", reference.mean.dice - own.mean.dice, limit, note)
 
 
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
@@ -118,8 +113,7 @@ def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Ch
     """
     if precision != "fp16":
         return []
+    note = "computed in FP32: this CPU has no half precision"
     if {"fphp", "asimdhp"} <= set(features):
         note = "computed in half precision"
-    else:
-        note = "computed in FP32: this CPU has no half precision"
     return [Check("arithmetic", None, None, note, True)]

@@ -1,7 +1,5 @@
 """Compare the probability and the masks of a model file with those of PyTorch in FP32."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,8 +135,8 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
         change = measure_mask_change(pair, actual, expected, reference.threshold)
         differences.append(largest)
         changes.append(change)
-        finite = np.nan_to_num(difference, nan=np.inf, posinf=2.0)
-        histogram += np.histogram(finite, HISTOGRAM_EDGES)[0]
+        countable = np.nan_to_num(difference, nan=np.inf, posinf=2.0)
+        histogram += np.histogram(countable, HISTOGRAM_EDGES)[0]
         if (change, largest) > worst_rank:
             worst = _clear_outside(pair, expected, actual)
             worst_rank = (change, largest)
@@ -158,8 +156,11 @@ def _clear_outside(
     """Set the probability outside the field of view to 0: it reaches no mask."""
     inside = pair.inside != 0
     zero = np.float32(0)
-    name = f"{pair.data_set} {pair.name}"
-    return WorstPhotograph(name, np.where(inside, expected, zero), np.where(inside, actual, zero))
+    return WorstPhotograph(
+        name=f"{pair.data_set} {pair.name}",
+        expected=np.where(inside, expected, zero),
+        actual=np.where(inside, actual, zero),
+    )
 
 
 def measure_mask_change(

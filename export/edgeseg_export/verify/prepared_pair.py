@@ -1,7 +1,5 @@
 """Check photographs, prepared once and kept in memory for all precisions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,8 +50,8 @@ class PreparedPair:
 
     def unpack(self, packed: PackedMask) -> Mask:
         """Return one of the masks as (H, W) uint8 {0, 255}."""
-        width = self.placement.frame[1]
-        return np.multiply(np.unpackbits(packed, axis=1, count=width), 255, dtype=np.uint8)
+        pixels = np.unpackbits(packed, axis=1, count=self.placement.frame[1])
+        return np.multiply(pixels, 255, dtype=np.uint8)
 
     def segment(self, probability: Probability, threshold: float) -> Mask:
         """Return the vessel mask at the photograph's own size.
@@ -71,10 +69,13 @@ class PreparedPair:
 
     def score(self, probability: Probability, threshold: float) -> Scores:
         """Return the scores of the `native` protocol, as `edgeseg evaluate` computes them."""
-        frame = resize_to_photo(probability, self.placement, self.unpack(self.fov))
-        mask = self.segment(probability, threshold)
-        counted = None if self.counted is None else self.unpack(self.counted)
-        return Comparison(NO_PHOTO, frame, mask, self.unpack(self.truth), counted).scores()
+        return Comparison(
+            NO_PHOTO,
+            resize_to_photo(probability, self.placement, self.unpack(self.fov)),
+            self.segment(probability, threshold),
+            self.unpack(self.truth),
+            None if self.counted is None else self.unpack(self.counted),
+        ).scores()
 
 
 def prepare_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> PreparedPair:

@@ -14,8 +14,7 @@ from edgeseg.device import DeviceInfo
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.models.card import Precision
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, Outcome, compare_benches
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 VNNI = DeviceInfo(cpu="Xeon", features=("avx2", "avx512_vnni"))
 PLAIN = DeviceInfo(cpu="Cortex-A72", features=("asimd",))

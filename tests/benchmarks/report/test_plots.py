@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from edgeseg.models.card import Precision
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRuntime
+from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
 
 pytest.importorskip("matplotlib", reason="plots require matplotlib (extra 'bench')")
 

@@ -5,8 +5,6 @@ A file counts as a visible miss if it is accepted and more than 1 % of its pixel
 than 16 levels.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import random

@@ -19,7 +19,7 @@ from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
 from edgeseg_export.onnx_graph.graph import count_weight_bytes
-from edgeseg_export.precision import calibration, int8, int8_trial
+from edgeseg_export.precision import calibration, int8
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
@@ -63,7 +63,7 @@ def export_network(tmp_path: Path) -> ExportNetwork:
 
 def compute_ranges(graph: Fp32Graph) -> tuple[Path, TensorsData]:
     config = graph.source.preprocessing
-    trial = int8_trial.prepare_trial(graph, calibration.load_photos((), "validation", 8, config))
+    trial = int8.prepare_trial(graph, calibration.load_photos((), "validation", 8, config))
     tensors = [photo.tensor for photo in calibration.load_photos((), "train", 12, config)]
     return trial.graph, calibration.compute_ranges(trial.graph, tensors, "min-max")
 
@@ -132,7 +132,7 @@ def test_layer_that_costs_dice_stays_in_float(
 ) -> None:
     monkeypatch.setattr(int8, "MAX_FLOAT_WEIGHTS", 1)
     monkeypatch.setattr(int8, "MAX_FLOAT_LAYERS", 1)
-    monkeypatch.setattr(int8_trial, "ACCEPTED_MASK_CHANGE", 0)
+    monkeypatch.setattr(int8, "ACCEPTED_MASK_CHANGE", 0)
     model, checks = int8.convert_to_int8(export_network("tiny", 64), ())
     (check,) = (check for check in checks if check.name == "left in float")
     assert check.value == 1

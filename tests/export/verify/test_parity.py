@@ -15,9 +15,8 @@ from edgeseg.evaluation.result import Check
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
 from edgeseg.segmenter import Segmenter
-from edgeseg_export.model_card import make_card
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
-from edgeseg_export.publish import add_card
+from edgeseg_export.publish import add_card, make_card
 from edgeseg_export.source import source_from_checkpoint
 from edgeseg_export.verify import checks
 from edgeseg_export.verify.parity import compute_reference, measure_parity

@@ -4,8 +4,6 @@ The crops depend only on the seed, the step, the kind of device and the rank of 
 state is stored, and a resumed run continues with the same photographs in the same order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,10 +87,10 @@ class CropSampler:
         sides = self.photographs.sides[photograph]
         size = int(rng.integers(len(sides)))
         centre = self._draw_centre(photograph, size, rng)
-        if rng.random() < FRAMED_SHARE:
+        framed = rng.random() < FRAMED_SHARE
+        if framed:
             centre = _move_into_square(centre, sides[size], self.size)
-            return CropPlacement(photograph, size, centre, framed=True)
-        return CropPlacement(photograph, size, centre)
+        return CropPlacement(photograph, size, centre, framed)
 
     def _draw_centre(
         self, photograph: int, size: int, rng: np.random.Generator

@@ -19,7 +19,7 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
-from edgeseg_train.training.distributed import count_photo_threads
+from edgeseg_train.training.compute import count_photo_threads
 
 # Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
 PIXEL_BYTES = 4
@@ -193,21 +193,17 @@ def load_photographs(
     photographs = PhotoStore([sizes] * len(pairs))
 
     def load(index: int) -> None:
-        photographs.write(index, _load_at_sizes(pairs[index], config, sizes))
+        photographs.write(index, load_examples(pairs[index], config, sizes))
 
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         list(pool.map(load, range(len(pairs))))  # raises the error of a thread
     return photographs
 
 
-def load_example(pair: Pair, config: PreprocessingConfig, size: int) -> Example:
-    """Load and preprocess one pair at one working size."""
-    return _load_at_sizes(pair, config, (size,))[0]
-
-
-def _load_at_sizes(
+def load_examples(
     pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
 ) -> tuple[Example, ...]:
+    """Load and preprocess one pair at every size."""
     loaded = pair.load()
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)

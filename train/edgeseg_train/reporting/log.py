@@ -1,12 +1,12 @@
 """Log of a training run (`log.csv`)."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+import msgspec
 
 from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
@@ -47,16 +47,14 @@ class LogEntry:
     threshold: float | None = None
 
 
-COLUMNS = [field.name for field in fields(LogEntry)]
-
-
 def write_log(entries: Sequence[LogEntry], file: Path) -> None:
     """Write `log.csv` atomically."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = [field.name for field in fields(LogEntry)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for entry in entries:
-        writer.writerow({key: _format_value(value) for key, value in asdict(entry).items()})
+        writer.writerow({key: _round_value(value) for key, value in asdict(entry).items()})
     write_atomically(file, text.getvalue().encode())
 
 
@@ -70,7 +68,7 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
         return []
     try:
         entries = [_parse_row(row) for row in csv.DictReader(file.read_text().splitlines())]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, msgspec.ValidationError) as error:
         raise SystemSetupError(
             f"{file}: not a log of `edgeseg train` ({error}). Move it to another folder."
         ) from error
@@ -78,13 +76,9 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
 
 
 def _parse_row(row: dict[str, str]) -> LogEntry:
-    if set(row) != set(COLUMNS):
-        raise ValueError("unknown columns")
-    values = {key: float(value) for key, value in row.items() if value}
-    return LogEntry(step=int(values.pop("step")), **values)
+    filled = {key: value for key, value in row.items() if value}
+    return msgspec.convert(filled, LogEntry, strict=False)
 
 
-def _format_value(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+def _round_value(value: float | None) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else value

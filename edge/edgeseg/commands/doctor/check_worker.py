@@ -8,8 +8,6 @@ The answer is JSON on standard output. A failure is one line on standard error a
 code.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import cast
@@ -35,7 +33,9 @@ SIDE = 768
 def main(arguments: list[str]) -> None:
     """Run the check that the command line describes."""
     if arguments == ["list"]:
-        answer = WorkerAnswer(providers=_list_providers())
+        import onnxruntime
+
+        answer = WorkerAnswer(providers=onnxruntime.get_available_providers())
     else:
         kind, name, model, output = arguments
         check = _check_runtime if kind == "runtime" else _check_provider
@@ -48,12 +48,6 @@ def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
     photo = generate_photo(SEED, SIDE).photo
     return prepare(photo, read_card(model).preprocessing, "synthetic photograph").tensor
-
-
-def _list_providers() -> list[str]:
-    import onnxruntime
-
-    return list(onnxruntime.get_available_providers())
 
 
 def _check_runtime(

@@ -1,7 +1,5 @@
 """Overlay video of a stream: written to a temporary file that is moved into place when closed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -4,8 +4,6 @@
 No state file is needed: a killed run leaves results that are either complete or missing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

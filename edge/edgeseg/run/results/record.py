@@ -5,8 +5,6 @@ Every column is declared once, here, with its type, unit and definition;
 and null if its value is unknown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 

@@ -1,7 +1,5 @@
 """Throughput of a run, as a fraction of what its stages allow."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 

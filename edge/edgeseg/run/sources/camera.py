@@ -1,7 +1,5 @@
 """Camera, read through OpenCV; one that disconnects is opened again when it is back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime

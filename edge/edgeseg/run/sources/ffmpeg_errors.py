@@ -5,8 +5,6 @@ OpenCV does not pass the log on, so this module registers a callback with the li
 has loaded.
 """
 
-from __future__ import annotations
-
 import ctypes
 import threading
 from contextlib import suppress

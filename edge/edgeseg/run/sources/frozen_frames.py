@@ -5,8 +5,6 @@ repeats. Frames of a video file are not checked: a codec changes repeated pictur
 noise of others.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

@@ -1,7 +1,5 @@
 """Latest frame of a live source: frames that arrive during segmentation are dropped and counted."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from dataclasses import replace

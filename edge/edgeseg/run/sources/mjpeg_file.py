@@ -3,8 +3,6 @@
 FFmpeg conceals damage in them. Read here, each frame is checked like a photograph.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import struct
@@ -17,7 +15,7 @@ from typing import BinaryIO
 from edgeseg.errors import InvalidImageError
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.jpeg_markers import BEGINNING, MAX_FRAME_BYTES, JpegSplitter
-from edgeseg.run.sources.mjpeg import split_stream
+from edgeseg.run.sources.stdin import split_stream
 from edgeseg.system.regular_files import open_regular_file
 
 _BLOCK_BYTES = 1 << 20

@@ -1,7 +1,5 @@
 """Video file."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from functools import partial

@@ -5,8 +5,6 @@ header announces. A file that stays incomplete for a while is yielded anyway, so
 once.
 """
 
-from __future__ import annotations
-
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,8 +21,23 @@ from edgeseg.run.inputs import Input, collision_key, list_photographs
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-_FileState: TypeAlias = "tuple[int, int, int]"
+_FileState: TypeAlias = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, inode."""
+
+
+@dataclass
+class _WatchedFile:
+    """What is known about a file.
+
+    Attributes:
+        state: state at the last check.
+        since: time of the check that found this state first, in seconds of the monotonic clock.
+        yielded: state in which the file was yielded.
+    """
+
+    state: _FileState | None = None
+    since: float = 0.0
+    yielded: _FileState | None = None
 
 
 @dataclass
@@ -112,21 +125,6 @@ class WatchedFolder:
         for path in self._files.keys() - present:
             del self._files[path]
         self._owners = {key: path for key, path in self._owners.items() if path in present}
-
-
-@dataclass
-class _WatchedFile:
-    """What is known about a file.
-
-    Attributes:
-        state: state at the last check.
-        since: time of the check that found this state first, in seconds of the monotonic clock.
-        yielded: state in which the file was yielded.
-    """
-
-    state: _FileState | None = None
-    since: float = 0.0
-    yielded: _FileState | None = None
 
 
 def _file_state(path: Path) -> _FileState | None:

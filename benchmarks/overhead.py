@@ -1,4 +1,4 @@
-"""Measure what edgeseg costs apart from the network. For developers; not part of `edgeseg bench`.
+"""Measure the overhead of edgeseg besides the network. For developers; not part of `edgeseg bench`.
 
     python benchmarks/overhead.py PHOTOGRAPH [--threads N] [--rounds N]
 
@@ -62,7 +62,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
 
 
 def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
-    """Measure a cost and its baseline in turns, after one round that does not count."""
+    """Measure a cost and its baseline in turns, after one untimed round."""
     return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 

@@ -24,7 +24,7 @@ IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
 def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Convert `1,2,4` to numbers of threads, each once; empty without the option."""
+    """Convert `1,2,4` to numbers of threads without duplicates; empty without the option."""
     if value is None:
         return ()
     numbers = [THREADS(part, param, ctx) for part in value.split(",")]
@@ -113,8 +113,9 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options: the shipped model in FP32 on a synthetic photograph. A failed row contains the
-    reason and the other rows continue; the exit code is 6 if its model was given with --model.
+    Without options: the shipped model in FP32 on a synthetic photograph. A row that fails
+    contains the reason, and the other rows are measured. The exit code is 6 if a model given with
+    --model failed.
     """
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.report.tables import to_table

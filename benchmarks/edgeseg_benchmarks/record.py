@@ -12,7 +12,7 @@ from edgeseg.errors import IncomparableError, SystemSetupError, one_line
 from edgeseg.evaluation.scores import OK, DataSetScores, scores_by_name
 from edgeseg.models.card import Precision
 
-# A runtime that a row may name, never `auto`.
+# Runtime of a row, never `auto`.
 BenchRuntime: TypeAlias = Literal["onnxruntime", "openvino", "ncnn"]
 NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -59,7 +59,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         size_px: working size, the side of the square network input in pixels.
         file_bytes: size of the model file.
         network_ms: latency of the network alone.
-        end_to_end_ms: latency from the bytes of a photograph file to the mask at its own size.
+        end_to_end_ms: latency from the bytes of a photograph file to the mask at the same size.
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.
@@ -74,7 +74,7 @@ class BenchRow(msgspec.Struct, frozen=True):
             threads in the same benchmark.
         kernels: number of convolutions by the data type of their kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
-        remarks: caveats for people.
+        remarks: limitations, as text.
     """
 
     model: str
@@ -118,11 +118,11 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Mean Dice by data set (`NAME SPLIT`); None without a scored photograph."""
+        """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
         return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:
-        """Return the row as in JSON, without `dice_drop`, which depends on other rows."""
+        """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
         return {
             **msgspec.structs.asdict(self),
             "data_sets": [data_set.to_dict() for data_set in self.data_sets],
@@ -157,7 +157,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
-        """Return how far each data set's mean Dice is below that of the same model's FP32 row.
+        """Return the drop of each data set's mean Dice relative to the same model's FP32 row.
 
         The FP32 row is that of ONNX Runtime if there is one.
 
@@ -176,7 +176,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return the record as in JSON, at full precision: the gate compares Dice bit by bit."""
+        """Return plain values for JSON at full precision: the gate compares Dice bit by bit."""
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 

@@ -29,7 +29,7 @@ class BenchOptions:
     """Options of a benchmark: what to measure, and how.
 
     Attributes:
-        models: shipped names or model files; the first one gives the first row.
+        models: shipped names or model files; the first one determines the first row.
         precisions: precisions of each model.
         every: measure every shipped model and every precision.
         runtimes: names of runtimes; empty for every installed one.
@@ -63,7 +63,7 @@ class RowSpec:
         key: identity of the row.
         file: model file; None if it is missing or damaged.
         failure: why the row cannot be measured, or "".
-        remarks: caveats for people.
+        remarks: limitations, as text.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         scored: whether the model's Dice is meaningful.
     """
@@ -147,7 +147,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether a row is the selected one; without tuning, threads do not matter."""
+    """Return whether a row is the selected one; without tuning, threads are not compared."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads

@@ -25,7 +25,7 @@ PEAK_ROUNDS = 5
 
 
 def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> BenchRecord:
-    """Measure.
+    """Run a benchmark and return its record.
 
     Args:
         options: what to measure.
@@ -95,7 +95,7 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
 
 def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
-    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them.
+    """Time the rows in turn (A B C A B C), so that clock drift affects all rows equally.
 
     Returns:
         Largest number of rounds of a row.
@@ -124,7 +124,7 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
 
 
 def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[str]:
-    """Return warnings about throttling that the benchmark itself caused, and about threads."""
+    """Return warnings about throttling that began during the benchmark, and about threads."""
     warnings = []
     for reason in describe_device().throttling:
         if reason not in throttling:

@@ -60,7 +60,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
     baseline = Setup("onnxruntime", next(iter(files)), cores)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         photograph = write_photograph(Path(folder) / "fundus.png", show)
-        # One number of threads at a time: a small board has no memory for all processes at once.
+        # One number of threads at a time: a small board lacks memory for all processes at once.
         for threads in thread_counts(cores):
             setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
             timings += _time_setups(baseline, setups, files, photograph, show)
@@ -104,7 +104,7 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
 
 
 def mask_failure(precision: Precision, change: float) -> str:
-    """Return why a mask is too different from the baseline's; "" if it is not.
+    """Return why a candidate is rejected; "" if its mask agrees with the baseline's.
 
     Args:
         precision: precision of the candidate.
@@ -117,7 +117,7 @@ def mask_failure(precision: Precision, change: float) -> str:
 
 
 def mask_change(mask: Path, expected: Path) -> float:
-    """Return the share of the field of view's pixels that differ between two files of a worker."""
+    """Return the share of the field of view's pixels that differ between two mask files."""
     vessels, fov = np.load(mask, allow_pickle=False)
     expected_vessels, _ = np.load(expected, allow_pickle=False)
     return int(np.count_nonzero(vessels != expected_vessels)) / max(1, int(np.count_nonzero(fov)))

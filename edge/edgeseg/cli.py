@@ -71,7 +71,7 @@ COMMANDS = {
 }
 
 TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
-"""`module:attribute` of the function behind `edgeseg doctor --tune`."""
+"""`module:attribute` of the function that `edgeseg doctor --tune` calls."""
 
 STARTED = "edgeseg.started"
 """Key in click's `meta`: start of the command in monotonic seconds, before heavy imports."""
@@ -109,7 +109,7 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; print edgeseg's errors in one line and leave tracebacks to bugs."""
+        """Run a command and print edgeseg's errors in one line. Only bugs print a traceback."""
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)

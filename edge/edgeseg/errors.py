@@ -1,4 +1,4 @@
-"""Errors with exit codes. The command prints them in one line; a traceback is a bug."""
+"""Errors with exit codes. The command prints them in one line; a traceback indicates a bug."""
 
 from typing import Literal, TypeAlias
 
@@ -59,7 +59,7 @@ class CheckError(EdgesegError):
 
 
 class IncomparableError(EdgesegError):
-    """Two benchmark reports measured different things."""
+    """Two benchmark reports cannot be compared."""
 
     exit_code = 5
 
@@ -92,10 +92,10 @@ def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
     )
 
 
-CUT_OFF = "the file is cut off. Copy it again from its source."
+CUT_OFF = "the file is truncated. Copy it again from its source."
 DAMAGED = "the file is damaged. Copy it again from its source."
 SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):
-    """An image file cannot be decoded faithfully. The message does not name the file yet."""
+    """An image file cannot be decoded faithfully. The message does not contain its name yet."""

@@ -1,4 +1,4 @@
-"""Network output to mask: resize to the photograph's own size, then threshold."""
+"""Network output to mask: resize to the photograph's original size, then threshold."""
 
 import threading
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ class ResizeBuffer(threading.local):
         self._pixels = np.empty(0, np.float32)
 
     def reserve(self, width: int, height: int) -> Probability:
-        """Return (height, width) float32 with any content, valid until the next call."""
+        """Return an uninitialized (height, width) float32 array, valid until the next call."""
         if self._pixels.size < width * height:
             self._pixels = np.empty(width * height, np.float32)
         return self._pixels[: width * height].reshape(height, width)
 
 
 def resize_to_photo(probability: Probability, placement: Placement, inside: Mask) -> Probability:
-    """Resize the network output to the photograph's own size.
+    """Resize the network output to the photograph's original size.
 
     Args:
         probability: (size, size) float32, 0 to 1, network output.
@@ -53,9 +53,9 @@ def threshold_at_photo_size(
     threshold: float,
     buffer: ResizeBuffer | None = None,
 ) -> Mask:
-    """Resize the network output to the photograph's own size and threshold it.
+    """Resize the network output to the photograph's original size and threshold it.
 
-    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, but never holds
+    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, without storing
     the whole probability of a large photograph in memory.
 
     Args:

@@ -50,9 +50,9 @@ class FrameQuality(NamedTuple):
     Attributes:
         focus: contrast of fine detail in the green channel (1 to 2 pixels of the small version)
             relative to that of coarser detail (2 to 6 pixels). Blur lowers it; the brightness has
-            no influence. If lower, the same ratio of coarser detail (2 to 4 to 6 to 14 pixels),
-            because a video codec adds fine edges to a blurred frame. 0 if there is only sensor
-            noise, as in an empty field; None without a fundus.
+            no influence. The minimum of this ratio and that of coarser detail (2 to 4 and 6 to
+            14 pixels), because a video codec adds fine edges to a blurred frame. 0 if there is
+            only sensor noise, as in an empty field; None without a fundus.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
             fundus.
         retina: share of the frame that is lit retina, 0 to 1.
@@ -100,7 +100,7 @@ NO_FUNDUS = FrameQuality(None, None, 0.0, None)
 
 
 def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:
-    """Assess a field of view; for a network that sees the whole frame, the field that it shows.
+    """Assess a field of view; detect it first if the model uses the whole frame.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -152,8 +152,9 @@ def _shrink(photo: Photo) -> Photo:
 
 def _resize(photo: Photo, width: int, height: int) -> Photo:
     method = cv2.INTER_AREA if width < photo.shape[1] else cv2.INTER_LINEAR
-    resized = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method)
-    return np.asarray(resized, np.uint8)
+    return np.asarray(
+        cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method), np.uint8
+    )
 
 
 def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float:
@@ -174,7 +175,7 @@ def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) 
 def _measure_coarse_focus(
     grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
 ) -> float:
-    """Measure the focus of detail that is too coarse for codec artefacts.
+    """Measure the focus at coarse scales, which codec artefacts do not affect.
 
     This is done at half the size. Blurring is normalised to the field of view, as the rim is near.
     """
@@ -194,7 +195,7 @@ def _measure_coarse_focus(
 
 
 def _fit_rim(mask: Mask) -> FovEllipse | None:
-    """Fit the rim of a field of view that is given only as a mask; None if it shows no rim."""
+    """Fit the rim of a field of view that is given only as a mask; None if no rim is visible."""
     scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)

@@ -80,7 +80,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality, which is assessed when first asked for."""
+        """Results per field of view, with their quality, which is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -91,7 +91,7 @@ class Segmentation:
 
     @cached_property
     def probability(self) -> Probability:
-        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed when first asked for."""
+        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed on first access."""
         maps = [
             resize_to_photo(result.probability, result.placement, result.fov.mask)
             for result in self.inferred
@@ -117,7 +117,7 @@ class Segmentation:
 
     @property
     def threshold(self) -> float:
-        """Vessel probability threshold that the mask was made with."""
+        """Vessel probability threshold of the mask."""
         return self.segmenter.threshold
 
     def overlay(self) -> Photo:

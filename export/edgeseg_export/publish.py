@@ -68,7 +68,7 @@ def make_card(
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:
-    """Return the bytes of a model file without metadata; equal models give equal bytes."""
+    """Return the bytes of a model file without metadata; equal models give identical bytes."""
     bare = deepcopy(model)
     bare.producer_name = "edgeseg"
     bare.producer_version = ""

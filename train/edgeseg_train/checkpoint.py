@@ -136,8 +136,9 @@ def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
         raise ModelError(
             f"checkpoint format {plain.get('format')!r}; this version of edgeseg reads {FORMAT}"
         )
-    values = msgspec.convert(plain["preprocessing"], dict[str, object])
-    preprocessing = PreprocessingConfig.from_dict(values)
+    preprocessing = PreprocessingConfig.from_dict(
+        msgspec.convert(plain["preprocessing"], dict[str, object])
+    )
     checkpoint = msgspec.convert({**plain, "preprocessing": preprocessing}, Checkpoint)
     architecture = checkpoint.architecture
     check_fit(architecture, checkpoint.weights)
@@ -177,19 +178,15 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
         ModelError: a weight is missing, unknown or has a different shape.
     """
     with torch.device("meta"):
-        expected = build_network(architecture).state_dict()
-    for name in sorted(expected.keys() | weights.keys()):
-        shape = _format_shape(weights, name)
-        expected_shape = _format_shape(expected, name)
-        if shape != expected_shape:
+        network = build_network(architecture)
+    expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if shapes.get(name) != expected.get(name):
             raise ModelError(
-                f"the weights do not fit '{architecture.name}': "
-                f"shape of {name[:80]!r} is {shape}, expected {expected_shape}"
+                f"the weights do not fit '{architecture.name}': shape of {name[:80]!r} is "
+                f"{shapes.get(name, 'none')}, expected {expected.get(name, 'none')}"
             )
-
-
-def _format_shape(weights: Mapping[str, Tensor], name: str) -> str:
-    return str(tuple(weights[name].shape)) if name in weights else "none"
 
 
 def write_tensors(plain: Mapping[str, object], file: Path) -> None:

@@ -76,16 +76,16 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Working size in pixels. Repeatable.  [default: that of --arch]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run in epochs.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-              metavar="M", help="Length of the run in minutes, all sessions together.")  # fmt: skip
+              metavar="M", help="Length of the run in minutes, all sessions included.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-              show_default=True, help="Device that trains.")  # fmt: skip
+              show_default=True, help="Training device.")  # fmt: skip
 @click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto",
               show_default=True,
               help="Precision and memory format; auto selects the fastest.")  # fmt: skip
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
-              help="Side of a training crop in pixels.")  # fmt: skip
+              help="Side length of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N",
-              help="Number of crops in a step.")  # fmt: skip
+              help="Number of crops per step.")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan,
               default=3e-3, show_default=True,
               help="Peak learning rate of AdamW; use about a third with --start.")  # fmt: skip
@@ -239,7 +239,7 @@ def _prepare_trainer(
         state: state of an earlier session.
     """
     cv2.setNumThreads(1)  # photographs are loaded and scored in threads, one each
-    # All steps have the same shapes. Two sessions of fixed epochs must compute alike.
+    # All steps have the same shapes. With fixed epochs, all sessions must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)
@@ -255,8 +255,9 @@ def _prepare_trainer(
         config.coverage,
     )
     loading_started = time.monotonic()
-    own_validation = validation if process.is_main else ()
-    validation_pairs = cache_pairs(own_validation, config.preprocessing, config.sizes[0].size)
+    validation_pairs = cache_pairs(
+        validation if process.is_main else (), config.preprocessing, config.sizes[0].size
+    )
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:

@@ -220,5 +220,6 @@ class RunSchedule:
         if self.config.epochs is not None:
             epochs = max(1, self.config.epochs // MAX_VALIDATIONS)
             return step % (self.steps_per_epoch * epochs) == 0
-        interval = max(VALIDATION_INTERVAL * self.validation_seconds, MIN_VALIDATION_SECONDS)
-        return seconds_since > interval
+        return seconds_since > max(
+            VALIDATION_INTERVAL * self.validation_seconds, MIN_VALIDATION_SECONDS
+        )

@@ -1,6 +1,6 @@
 """Validation during training, and selection of weights and thresholds after the last step.
 
-Networks are scored on photographs at their own size, at the best threshold.
+Networks are scored on photographs at their original size, at the best threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from edgeseg_train.training.losses import total_loss
 
 # Weights of the trained network in the interpolation with the weights of `--start`.
 # The mean of both often generalises better to other cameras than either (WiSE-FT; Wortsman et al.
-# 2022, "Robust fine-tuning of zero-shot models"). At 0 the result is no better than `--start`.
+# 2022, "Robust fine-tuning of zero-shot models"). 0 keeps the weights of `--start`.
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -41,7 +41,7 @@ class CachedPair:
         prepared: network input, its position in the photograph and the detected field of view.
         small_truth: (size, size) uint8, vessel share of each pixel at the working size, for the
             loss.
-        truth: (H, W) uint8 {0, 255} at the photograph's own size.
+        truth: (H, W) uint8 {0, 255} at the photograph's original size.
         published_fov: (H, W) uint8 {0, 255}, field of view in which pixels are scored; None for
             the whole frame.
     """
@@ -158,8 +158,11 @@ def _compute_loss(logits: Tensor, pair: CachedPair) -> float:
 
 
 def _compute_curve(probability: Probability, pair: CachedPair) -> ThresholdCurve:
-    resized = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
-    return threshold_curve(resized, pair.truth, pair.published_fov)
+    return threshold_curve(
+        resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask),
+        pair.truth,
+        pair.published_fov,
+    )
 
 
 def select_best(
@@ -206,8 +209,9 @@ def _select_interpolation(
     click.echo("Validation Dice of interpolated weights:", err=True)
     candidates = []
     for share in INTERPOLATION_WEIGHTS:
-        interpolated = interpolate_weights(trained, start_weights, share)
-        candidate = choose_thresholds(interpolated, pairs, device)
+        candidate = choose_thresholds(
+            interpolate_weights(trained, start_weights, share), pairs, device
+        )
         means = {name: scores["mean"] for name, scores in candidate.evidence.items()}
         click.echo(f"{share:.0%} trained weights: {_format_scores(means)}", err=True)
         candidates.append((float(np.mean(list(means.values()))), share, candidate))

@@ -55,9 +55,8 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     "--max-size-growth",
     callback=parse_share,
     default=str(DEFAULTS.size_growth),
-    show_default="2%",
     metavar="P%",
-    help="Largest growth of a model file.",
+    help="Largest growth of a model file.  [default: 2%]",
 )
 @click.option(
     "--max-latency-ratio",
@@ -78,14 +77,14 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     "specs",
     multiple=True,
     metavar="NAME:DIR",
-    help="Photographs of a data set of the baseline. Repeatable. Synthetic ones are generated.",
+    help="Folder of a data set in the baseline; not needed for synthetic ones. Repeatable.",
 )
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="FILE",
-    help="File of a model of the baseline that is not a shipped one. Repeatable.",
+    help="Model file for a baseline row that is not a shipped model. Repeatable.",
 )
 @click.option("--summary", type=FILE, metavar="FILE", help="Write Markdown for a pull request.")
 def gate(
@@ -102,9 +101,9 @@ def gate(
 ) -> None:
     """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 if something is worse
-    (a model that no longer loads, too) and 5 if the two cannot be compared. Time and memory are
-    compared as ratios to the first row of the same benchmark, and only with a limit.
+    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a
+    regression (or a model that no longer loads) and 5 if the two cannot be compared. Time and
+    memory are compared only with a limit, as ratios to the first row of the same benchmark.
     """
     limits = GateLimits(
         max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
@@ -128,7 +127,7 @@ def gate(
 
 
 def _write_summary(result: GateResult, file: Path | None) -> None:
-    """Write the summary; if the gate fails, that failure decides the exit code."""
+    """Write the summary. If the gate failed, only print a write error."""
     try:
         write_summaries(result, file)
     except SystemSetupError as error:
@@ -138,7 +137,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures; `worse` is more important than `incomparable`."""
+    """Raise an error with the first failures; `worse` takes precedence over `incomparable`."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

@@ -165,7 +165,8 @@ def _compare_accuracy(
     current = {(data_set.name, data_set.split): data_set for data_set in now.data_sets}
     missing = known.keys() - current.keys()
     if not known:
-        yield _note(before, "Dice", "incomparable", "the baseline has none. Use `bench --data`.")
+        reason = "the baseline contains no Dice. Create it with `bench --data`."
+        yield _note(before, "Dice", "incomparable", reason)
     elif missing == known.keys() and missing <= set(omitted):
         yield _note(before, "Dice", "incomparable", "no photographs. Use --data NAME:DIR.")
         return
@@ -184,7 +185,7 @@ def _compare_accuracy(
 def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare the mean over the photographs that both could score, and the worst photograph."""
+    """Compare the mean over the photographs scored in both benchmarks, and the worst photograph."""
     old = {photograph.name: photograph.scores for photograph in before.photographs}
     new = {photograph.name: photograph.scores for photograph in now.photographs}
     metric = _mean_metric(before)
@@ -198,14 +199,8 @@ def _compare_data_set(
         if scores is not None and current is not None:
             dice[name] = (scores.dice, current.dice)
         elif scores is not None:
-            yield MetricComparison(
-                str(row.key),
-                f"Dice {before.name} {name}",
-                "worse",
-                f"{scores.dice:.4f}",
-                "none",
-                "the photograph could not be scored",
-            )
+            texts = (f"{scores.dice:.4f}", "none", "the photograph could not be scored")
+            yield MetricComparison(str(row.key), f"Dice {before.name} {name}", "worse", *texts)
     if dice:
         means = [math.fsum(values) / len(dice) for values in zip(*dice.values(), strict=True)]
         yield _compare_dice(row, metric, means[0], means[1], limits.dice_drop)
@@ -232,18 +227,14 @@ def _compare_dice(
 def _compare_all_ratios(
     before: BenchRecord, now: BenchRecord, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare time and memory of the rows that both could measure."""
+    """Compare time and memory of the rows that were measured in both benchmarks."""
     old = [row for row in before.rows if row.ok]
     new = {row.key: row for row in now.rows if row.ok}
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
     metric = "time and memory"
     if limited and len(old) < 2:
-        yield MetricComparison(
-            "benchmark",
-            metric,
-            "incomparable",
-            change="the limit requires a second row in the baseline",
-        )
+        reason = "the limit requires a second row in the baseline"
+        yield MetricComparison("benchmark", metric, "incomparable", change=reason)
     for row in old[1:] if new else ():
         firsts = old[0], next(iter(new.values()))
         if row.key not in new or skip_reason(row.key, now.versions, now.device.features):
@@ -288,7 +279,7 @@ def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
 
 
 def _outcome(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of a change for the worse; NaN never passes a limit."""
+    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"

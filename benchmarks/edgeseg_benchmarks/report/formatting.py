@@ -31,7 +31,7 @@ def format_ms(value: float) -> str:
 
 
 def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
-    """Return `p50 41.2` and so on, then the ratio to the first row."""
+    """Return the percentiles (`p50 41.2`, ...), then the ratio to the first row."""
     values = {} if latency is None else asdict(latency)
     return [*(f"{name} {format_ms(value)}" for name, value in values.items()), format_ratio(ratio)]
 

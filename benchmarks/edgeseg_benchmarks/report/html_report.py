@@ -1,4 +1,4 @@
-"""The record as one self-contained HTML page, which loads nothing (extra `html`)."""
+"""The record as one self-contained HTML page without external resources (extra `html`)."""
 
 import base64
 from itertools import chain

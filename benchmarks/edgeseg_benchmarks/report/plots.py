@@ -99,7 +99,7 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
 
 
 def plot_stages(record: BenchRecord) -> Figure:
-    """Plot a stacked bar per row; a very long one is cut off and marked, its value is printed."""
+    """Plot a stacked bar per row; a very long bar is cut off and labelled with its value."""
     rows = [row for row in record.rows if row.stages_ms]
     figure = Figure(figsize=(4.6, 1.4 + 0.37 * len(rows)), layout="constrained")
     axes: Axes = figure.subplots()
@@ -140,7 +140,7 @@ def _runtime_label(row: BenchRow) -> str:
 
 
 def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:
-    """Use a logarithmic axis with plain numbers if the times differ a lot."""
+    """Use a logarithmic axis with plain numbers if the times differ widely."""
     if times and max(times) > 8 * min(times):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -149,6 +149,6 @@ def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:
 
 
 def _plain(text: str, longest: int) -> str:
-    """Return the text, shortened, without formulas."""
+    """Shorten a label and escape Matplotlib's formula syntax."""
     shortened = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return shortened.replace("$", r"\$")

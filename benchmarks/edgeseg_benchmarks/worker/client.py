@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer of a worker: the return value of the function, or an error in one line."""
+    """Reply of a worker: the return value of the function, or an error in one line."""
 
     value: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""

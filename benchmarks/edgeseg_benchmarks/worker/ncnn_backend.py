@@ -74,7 +74,7 @@ class Ncnn:
         extractor.input(self._input_name, self._ncnn.Mat(planes))
         code, output = extractor.extract("out0")
         if code:
-            raise ModelError(f"ncnn cannot compute the network (code {code})")
+            raise ModelError(f"ncnn cannot run the network (code {code})")
         return np.array(output, np.float32).reshape(photo.shape[1:3])
 
 
@@ -102,7 +102,7 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes, which ncnn does not have, by a no-op; return its output's name.
+    """Replace the cast from bytes, which ncnn lacks, by a no-op; return its output's name.
 
     Raises:
         ModelError: the graph has no such cast.

@@ -22,7 +22,7 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class RowError(Exception):
-    """Why a row failed; the other rows continue."""
+    """Failure of one row; the other rows continue."""
 
 
 class CommandTiming(NamedTuple):
@@ -60,7 +60,7 @@ def pin(threads: int, process: int | None = None) -> None:
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return the environment of a child process, which imports the same packages as this one.
+    """Return environment variables with which a child imports the same packages as this process.
 
     Args:
         threads: number of threads of NumPy's matrix products.
@@ -90,7 +90,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Let the system kill this process when its parent ends: a stopped process cannot notice it."""
+    """Make the kernel kill this process when its parent ends, even while it is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -98,7 +98,7 @@ def die_with_parent() -> None:
 
 @contextmanager
 def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
-    """Kill a process if a block takes longer than a limit, or is interrupted."""
+    """Kill a process if the `with` block exceeds a time limit or is interrupted."""
     watchdog = threading.Timer(timeout_s, child.kill)
     watchdog.start()
     try:

@@ -27,7 +27,7 @@ SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
 
 
 class RowRunner:
-    """Measures one row. A step is executed by `attempt`; after a failure it is skipped.
+    """Measurement of one row. `attempt` executes a step, or skips it after a failure.
 
     Attributes:
         spec: what to measure.
@@ -65,7 +65,7 @@ class RowRunner:
         self.attempt(self._warm_up)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Execute a step; if it fails, end the process and keep the reason."""
+        """Execute a step; if it fails, end the process and store the reason."""
         if self.failure:
             return
         try:
@@ -79,7 +79,7 @@ class RowRunner:
         self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
-        """Read the peak memory, except of ncnn, whose process also loads ONNX Runtime."""
+        """Read the peak memory; skip ncnn, whose process also loads ONNX Runtime."""
         if self.spec.key.runtime != NCNN:
             peak = self._process.call("read_peak_memory", int)
             self._row = replace(self._row, peak_rss_bytes=peak or None)
@@ -176,7 +176,7 @@ class RowRunner:
         )
 
     def _warm_up(self) -> None:
-        """Run untimed rounds; the last one decides how many rounds fit the time."""
+        """Run untimed rounds; the duration of the last one determines the number of rounds."""
         spent = last = 0.0
         for _ in range(max(1, self._options.warmup)):
             if spent < SECONDS_PER_ROW:
@@ -196,7 +196,7 @@ def summarize_latency(times: Sequence[float]) -> Latency:
 
 
 def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    """Return the median of the ratios of each round, so that a drifting clock does not matter.
+    """Return the median of the rounds' ratios, so that clock drift cancels out.
 
     Args:
         times: times of a row, by round.

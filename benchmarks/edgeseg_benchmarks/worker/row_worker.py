@@ -19,7 +19,7 @@ from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
 
 class Worker:
-    """The functions that a client can call; `load` first, where a model is required."""
+    """Functions that a client can call; those that require a model need `load` first."""
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
         """Load a model and the photograph that it is timed on, on pinned cores.
@@ -84,7 +84,7 @@ class Worker:
         return 0
 
     def measure_peak(self, threads: int, side: int, rounds: int) -> float:
-        """Return the 10^9 operations per second of an FP32 matrix product, the best of the rounds.
+        """Return the throughput of an FP32 matrix product in GFLOP/s, the best of the rounds.
 
         A single round may be far below the peak.
         """

@@ -62,20 +62,20 @@ def evaluate(
     as_json: bool,
     figures: Path | None,
 ) -> None:
-    r"""Score a model against manual vessel masks.
+    """Score a model against manual vessel masks.
 
     Prints Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
     means. A photograph that cannot be segmented is reported and skipped (exit code 3).
 
     \b
     Protocols:
-      native             photograph's own size, the model's threshold, inside the
-                         published field of view
+      native             photograph at its original size, the model's threshold,
+                         inside the published field of view
       reference          photograph and mask stretched to 512x512, threshold 0.5,
                          whole frame
-      reference-aligned  reference, corrected for the shift by half a pixel that
-                         stretching causes in the mask
-    """
+      reference-aligned  as reference, with the prediction shifted by half a pixel,
+                         because stretching shifts the mask
+    """  # noqa: D301
     from edgeseg.evaluation.protocols import evaluation_threshold
     from edgeseg.evaluation.result import EvaluationResult
     from edgeseg.segmenter import Segmenter
@@ -181,7 +181,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write the photograph and, to its right, the prediction's errors."""
+    """Write the photograph with the prediction's error map to its right."""
     import numpy as np
 
     from edgeseg.imaging.overlay import draw_error_map

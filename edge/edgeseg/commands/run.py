@@ -1,4 +1,4 @@
-"""`edgeseg run`: photographs, videos and cameras in; masks, overlays and JSON lines out."""
+"""`edgeseg run`: segment photographs, videos and camera frames."""
 
 from __future__ import annotations
 
@@ -39,12 +39,16 @@ DEFAULT_OUTPUT = Path("vessels")
     show_default=True,
     help="Folder for the results; created if it does not exist.",
 )
-@click.option("--camera", metavar="N|DEVICE", help="Camera to segment live, newest frame first.")
+@click.option(
+    "--camera",
+    metavar="N|DEVICE",
+    help="Camera to segment live; skips all but the newest frame.",
+)
 @click.option(
     "--watch",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder whose present and new photographs are segmented until Ctrl-C or SIGTERM.",
+    help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
 )
 @model_options
 @click.option(
@@ -99,12 +103,12 @@ def run(
     throughput: bool,
     as_json: bool,
 ) -> None:
-    """Segment the vessels of photographs.
+    """Segment vessels in photographs, videos or camera frames.
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
     STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
-    reported and the others continue (exit code 3).
+    reported, and the others are processed (exit code 3).
     """
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")

@@ -86,7 +86,7 @@ def describe_device(root: Path = Path("/")) -> DeviceInfo:
 
 
 def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
-    """Return warnings for people, each one sentence with a remedy if there is one."""
+    """Return warnings, each one sentence, with a remedy if there is one."""
     warnings = []
     if device.bits == 32:
         warnings.append(

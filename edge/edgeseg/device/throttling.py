@@ -82,12 +82,12 @@ def _hot_zones(zones: list[Path]) -> Iterator[str]:
 
 
 def _active_cooling(root: Path) -> Iterator[str]:
-    """Yield the active cooling devices that lower the CPU clock; fans are not among them."""
+    """Yield the active cooling devices that lower the CPU clock; fans are excluded."""
     for device in sorted(root.glob("sys/class/thermal/cooling_device*")):
         kind = read_line(device / "type")
         state = read_line(device / "cur_state")
         if ("cpufreq" in kind or kind == "Processor") and state.isdecimal() and int(state) > 0:
-            yield f"the kernel lowers the clock against heat ({kind}, step {state})"
+            yield f"the kernel has lowered the CPU clock because of heat ({kind}, step {state})"
 
 
 def read_line(file: Path) -> str:

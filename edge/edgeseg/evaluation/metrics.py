@@ -88,7 +88,7 @@ class ThresholdCurve:
 
     @property
     def auc(self) -> float | None:
-        """Area under the ROC curve; None without vessel or without background pixels.
+        """Area under the ROC curve; None if there are no vessel or no background pixels.
 
         It is the probability that a vessel pixel ranks above a background pixel; ties count half.
         """

@@ -1,8 +1,8 @@
 """Evaluation of a model against manual masks, by one of three protocols.
 
-`native`: at the photograph's own size, with the model's threshold, inside the published field of
-view. If none is published, the whole frame counts, so that vessels outside a field of view that was
-detected too small count as missed.
+`native`: at the photograph's original size, with the model's threshold, inside the published field
+of view. If none is published, the whole frame counts: vessels outside a detected field of view that
+is too small count as missed.
 
 `reference`: as the published ResUNet-Deeper was scored, to compare with its figures. Photograph
 (linear) and manual mask (nearest) are stretched to 512x512, the threshold is 0.5, and the whole
@@ -183,7 +183,7 @@ def _stretch(
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:
-    """Shift a stretched probability to where the nearest-neighbour mask is.
+    """Shift a stretched probability to align it with the nearest-neighbour mask.
 
     Args:
         probability: (512, 512) float32.
@@ -196,7 +196,7 @@ def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probab
 
 
 def _mask_shift(length: int) -> float:
-    """Return the mean shift, in pixels of 512, when a line is resized to its nearest pixels."""
+    """Return the mean shift of nearest-neighbour resizing to 512 pixels, in output pixels."""
     line = np.arange(length, dtype=np.float32)[None]
     sampled = cv2.resize(line, (REFERENCE_SIZE, 1), interpolation=cv2.INTER_NEAREST)[0]
     centres = (sampled + 0.5) * REFERENCE_SIZE / length - 0.5

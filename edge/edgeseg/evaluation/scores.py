@@ -134,5 +134,5 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
-    """Return the scores by name; all are None without scores."""
+    """Return the scores by name; all are None if the photograph was not scored."""
     return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)

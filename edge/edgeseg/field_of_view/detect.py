@@ -1,4 +1,4 @@
-"""Detection of the field of view: the part of the frame in which the camera saw the retina.
+"""Detection of the field of view: the part of the frame that shows the retina.
 
 The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
 ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where

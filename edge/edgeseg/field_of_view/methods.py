@@ -1,4 +1,4 @@
-"""Methods of detecting the field of view, by the names that a model's preprocessing stores."""
+"""Methods of detecting the field of view, by their names in a model's preprocessing."""
 
 from typing import Literal, TypeAlias
 

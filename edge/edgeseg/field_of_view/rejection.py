@@ -30,7 +30,7 @@ def _no_fundus(name: str, reason: str) -> PhotoError:
 
 
 def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> None:
-    """Reject a photograph without a round field that is not as smooth and warm as a retina.
+    """Reject a photograph without a round field, unless it is as smooth and warm as a retina.
 
     Roughness is the mean absolute Laplacian on 64x64 cells. On the published data sets, it is at
     most 0.14 of the mean brightness and 0.9 of its standard deviation, and blue never dominates.

@@ -48,7 +48,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return outlines of the tabs by which cameras mark the upper side; they show retina, too."""
+    """Return outlines of the tabs with which cameras mark the top; retina is visible in them."""
     beyond = region.copy()
     _fill_polygon(beyond, ellipse.points_at(np.arange(0.0, 360.0, 2.0)), 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""Straight edges of a field of view, as a camera's film gate or sensor cuts them."""
+"""Straight edges of a field of view that is cut by a camera's film gate or sensor."""
 
 import math
 from typing import NamedTuple

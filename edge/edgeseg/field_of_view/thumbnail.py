@@ -58,7 +58,7 @@ def _retina_level(level: Mask, dark: float) -> float:
 
 
 def _resize_channels(photo: Photo) -> tuple[list[Mask], float, float]:
-    """Take every n-th pixel, or enlarge n times; return R, G and B, and factor and shift."""
+    """Keep every n-th pixel, or enlarge n times; return the channels, the factor and the shift."""
     shorter, longer = sorted(photo.shape[:2])
     if longer >= _MIN_PHOTO_SIDE:
         stride = max(1, min(longer // _MIN_LONGER_SIDE, shorter // _MIN_SHORTER_SIDE))

@@ -55,7 +55,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
         raise InvalidImageError("not enough free memory for the image", "too_large") from error
-    # For an in-place conversion, OpenCV copies its input: here a band instead of the whole image.
+    # OpenCV copies the input of an in-place conversion. With bands, this copy is small.
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]
         cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
@@ -137,7 +137,7 @@ def _to_bgr(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
-    """Scale samples to 0..255 by the stated maximum, or else by the smallest camera range."""
+    """Scale samples to 0..255 by the header's maximum, or else by the smallest camera range."""
     if image.ndim == 3 and image.shape[2] == 4:
         _blacken_transparent(image)
     if image.dtype == np.uint8 and stated_maximum in {None, 255}:

@@ -63,8 +63,8 @@ def read_header(data: bytes) -> ImageHeader:
     """Read the header of a complete image file and check that the file is complete.
 
     Raises:
-        InvalidImageError: the format is unknown, or the file is cut off, damaged or of a kind that
-            cannot be decoded faithfully.
+        InvalidImageError: the format is unknown, or the file is truncated, damaged or of a kind
+            that cannot be decoded faithfully.
     """
     try:
         return _select_reader(data)(data, True)
@@ -126,7 +126,7 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Each reader takes the bytes of a file and whether they are complete; complete bytes are checked.
+# Each reader takes the bytes of a file and whether the file is complete, which it then checks.
 # One of the errors in _OUT_OF_RANGE means that the bytes end too early.
 
 

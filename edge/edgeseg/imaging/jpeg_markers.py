@@ -23,8 +23,8 @@ class JpegMarker(NamedTuple):
     Attributes:
         code: second byte of the marker.
         start: offset of the marker.
-        end: offset behind the two bytes of the marker.
-        segment_end: offset behind the marker's segment; it may lie behind the end of the data.
+        end: offset after the two bytes of the marker.
+        segment_end: offset after the marker's segment; it may exceed the length of the data.
     """
 
     code: int
@@ -48,7 +48,7 @@ class JpegSplitter:
 
     It walks from marker to marker, as a decoder does, so the end marker of an embedded thumbnail
     does not end the JPEG. If a new JPEG begins before the previous one has ended, the previous one
-    is cut off. It is returned as well, so that the caller reports it like any damaged image.
+    is truncated. It is returned as well, so that the caller reports it like any damaged image.
 
     Attributes:
         has_skipped_data: whether skipped bytes were not text, as between the parts of an HTTP
@@ -89,7 +89,7 @@ class JpegSplitter:
         return True
 
     def _jpeg_end(self) -> int:
-        """Return the offset behind the first JPEG, or 0 if its end has not arrived yet."""
+        """Return the offset after the first JPEG, or 0 if its end has not arrived yet."""
         for marker in walk_markers(self._buffer, self._position):
             if marker.code == END_OF_IMAGE:
                 return marker.end

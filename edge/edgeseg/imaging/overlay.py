@@ -1,4 +1,4 @@
-"""Images for people: vessels over the photograph, and an error map of prediction against truth."""
+"""Visualizations: vessels over the photograph, and an error map of a prediction."""
 
 from collections.abc import Iterator
 

@@ -28,7 +28,7 @@ _ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"  # the last block of the st
 # Sizes of bands that are compressed in parallel. A smaller band takes less time than starting a
 # thread; with larger bands, large images needed 8 MB more.
 _PARALLEL_BYTES = range(100_000, 1 << 20)
-# Run-length strategy, as OpenCV uses: the noise of a retina contains no longer repetitions.
+# Run-length strategy, as in OpenCV: retina noise contains repetitions of single bytes only.
 _ZLIB_LEVEL, _ZLIB_MEMORY_LEVEL = 1, 9
 
 
@@ -66,7 +66,7 @@ def read_png_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
     Args:
         path: PNG file.
-        require_complete: whether a file that is cut off counts as one without text.
+        require_complete: whether a truncated file counts as one without text.
 
     Returns:
         Value of each key; empty if the file is missing or not a PNG file.
@@ -149,7 +149,7 @@ def _header(size: tuple[int, int], band: Rows) -> bytes:
 
 
 def _filter_rows(band: Rows) -> memoryview:
-    """Return each row's filter type, followed by its pixels minus those to their left, bytewise."""
+    """Return each row as the filter type and the bytewise differences to the pixels to the left."""
     big_endian = np.ascontiguousarray(band, band.dtype.newbyteorder(">"))
     pixels = big_endian.view(np.uint8).reshape(len(band), -1)
     step = pixels.shape[1] // band.shape[1]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging import tiff_deflate
 
-# Values of one tag: more strips or tiles than any photograph has, few enough for the memory.
+# Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
 _MAX_OVERLAP = 8  # equal strips may share their bytes

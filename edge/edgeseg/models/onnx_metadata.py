@@ -66,7 +66,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return how many bytes of the field follow; a varint field is consumed and leaves 0."""
+    """Return the number of bytes of the field that follow; a varint is consumed (0 follow)."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

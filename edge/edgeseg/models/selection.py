@@ -76,7 +76,7 @@ def select_model(
     threads: int | None = None,
     provider: ProviderChoice | None = None,
 ) -> ModelSelection:
-    """Select what `Segmenter` loads.
+    """Select the model file, runtime and threads for `Segmenter`.
 
     Args:
         model: shipped name or path of a model file.
@@ -95,8 +95,11 @@ def select_model(
         tuned = _select_tuned(model)
         if tuned is not None:
             return tuned
-    file = resolve_model(model, precision, cpu.cpu_features())
-    return ModelSelection(file, resolve_runtime(runtime, provider), threads or cpu.usable_cores())
+    return ModelSelection(
+        resolve_model(model, precision, cpu.cpu_features()),
+        resolve_runtime(runtime, provider),
+        threads or cpu.usable_cores(),
+    )
 
 
 def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
@@ -176,7 +179,7 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether INT8's Dice on real test photographs is close enough to its float file's.
+    """Return whether INT8's Dice on real test photographs is close enough to the float file's.
 
     Every data set that both cards contain must be within `MAX_DICE_DROP`, and there must be one.
     Without a float file there is nothing to compare with.

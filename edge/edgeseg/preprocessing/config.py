@@ -1,6 +1,6 @@
 """Preprocessing from photograph to network input, as data stored in checkpoints and model files.
 
-`edgeseg.preprocessing.prepare` carries it out. This module does not load OpenCV, so that reading a
+`edgeseg.preprocessing.prepare` applies it. This module does not load OpenCV, so that reading a
 model's card is fast.
 """
 

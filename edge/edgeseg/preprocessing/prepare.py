@@ -1,6 +1,6 @@
-"""Photograph to network input: the one recipe of training, export and device.
+"""Photograph to network input, shared by training, export and device.
 
-`edgeseg.preprocessing.config` holds the settings.
+`edgeseg.preprocessing.config` contains the settings.
 """
 
 from typing import Literal, NamedTuple
@@ -32,7 +32,7 @@ class Placement(NamedTuple):
 
     @property
     def shrinks(self) -> bool:
-        """Whether neither side of the crop is enlarged."""
+        """True if neither side of the crop is enlarged."""
         is_narrower = self.target.width <= self.source.width
         return is_narrower and self.target.height <= self.source.height
 
@@ -90,7 +90,7 @@ def prepare(
 def compute_placement(
     frame: tuple[int, int], fov: FieldOfView, config: PreprocessingConfig
 ) -> Placement:
-    """Compute where a field of view goes in the network input.
+    """Compute the position of a field of view in the network input.
 
     Args:
         frame: (height, width) of the photograph in pixels.
@@ -138,10 +138,10 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size: a pixel is set if its centre is.
+    """Resize a field of view to the working size: a pixel is set if its centre is inside.
 
     Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
-    rim. A mask that is enlarged takes the other way, which gives a smoother rim.
+    rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -156,7 +156,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size: a pixel is set if at least half of its area is.
+    """Resize a mask to the working size: a pixel is set if at least half of its area is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -171,7 +171,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size as the share of each pixel's area that is set.
+    """Resize a mask to the working size; values are the share of each pixel that is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

@@ -1,4 +1,4 @@
-"""Open the sources that the command line names."""
+"""Open the sources given on the command line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def open_sources(
         watch: folder to watch.
         output: folder for the results.
         newest: whether a stream on standard input drops all frames but the newest.
-        stop: request to end.
+        stop: stop request.
 
     Raises:
         UsageError: An input does not exist, or two inputs would write the same file.
@@ -53,7 +53,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when its turn comes."""
+    """Open each source when it is reached."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)

@@ -97,7 +97,7 @@ class Pipeline(Generic[F, D, S, R]):
 
 
 class _DecodeAhead(Iterator["D | None"]):
-    """Frames decoded in a thread; None if none arrived for a moment, so that results can pass."""
+    """Iterator over frames that a thread decodes; yields None while no frame is available."""
 
     def __init__(
         self, frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: StopRequest

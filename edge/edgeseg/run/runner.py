@@ -32,7 +32,7 @@ class InputCounts(NamedTuple):
         failed: inputs that could not be processed, streams with failed frames included.
         total: all inputs.
         bugs: frames that failed by an unexpected exception.
-        unfinished: photographs that a request to end left out.
+        unfinished: photographs that were not processed because of a stop request.
     """
 
     failed: int = 0
@@ -69,7 +69,7 @@ class Runner:
 
         Args:
             source: source of frames.
-            stop: request to end.
+            stop: stop request.
             advance: called after each frame.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them side by side."""
+"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
 
 import io
 import traceback
@@ -44,7 +44,7 @@ class DecodedFrame(NamedTuple):
     Attributes:
         frame: the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests that its results will carry; None if no picture is written.
+        provenance: digests to store in its results; None if no picture is written.
         timer: time per stage.
     """
 
@@ -99,12 +99,13 @@ class Stages:
         self.encoder_threads = encoder_threads
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
-        deciding: dict[str, str | float] = {
-            "threshold": segmenter.threshold,
-            "runtime": segmenter.runtime_name,
-            "version": __version__,
-        }
-        self._options_hash = hash_options(deciding)
+        self._options_hash = hash_options(
+            {
+                "threshold": segmenter.threshold,
+                "runtime": segmenter.runtime_name,
+                "version": __version__,
+            }
+        )
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
@@ -179,8 +180,9 @@ class Stages:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
         except PhotoError as error:
-            size = (photo.shape[0], photo.shape[1])
-            record = self.records.without_field(frame, size, str(error), repeats)
+            record = self.records.without_field(
+                frame, (photo.shape[0], photo.shape[1]), str(error), repeats
+            )
             return SegmentedFrame(decoded, (record,), None)
         records: list[ResultRecord] = []
         inferred: list[FieldResult] = []

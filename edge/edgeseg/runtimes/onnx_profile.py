@@ -1,4 +1,4 @@
-"""Profile of ONNX Runtime: where and in which data type a model is really computed.
+"""Profile of ONNX Runtime: the execution provider and data type of each node.
 
 An FP16 file may run in FP32 behind casts, and nodes may fall back to the CPU; only the profile
 shows it.

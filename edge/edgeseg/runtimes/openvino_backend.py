@@ -63,9 +63,7 @@ class OpenVino:
                 # A copy, because the next inference overwrites the tensor.
                 output = np.array(self._request.get_output_tensor(0).data, np.float32)
         except Exception as error:
-            raise ModelError(
-                f"{self._file}: OpenVINO cannot compute it ({one_line(error)})"
-            ) from error
+            raise ModelError(f"{self._file}: OpenVINO cannot run it ({one_line(error)})") from error
         return check_output(self._file, photo, output)
 
 

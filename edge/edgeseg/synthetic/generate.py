@@ -138,13 +138,13 @@ def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.
 
 
 def _pixel_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with the grain of one pixel, as after demosaicking."""
+    """Generate noise with a grain size of one pixel, as after demosaicking."""
     white = rng.standard_normal((size, size), dtype=np.float32)
     return np.asarray(cv2.GaussianBlur(white, (0, 0), 0.75), dtype=np.float32)
 
 
 def _colour_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with the grain of two pixels: JPEG stores colour at half the resolution."""
+    """Generate noise with a grain size of two pixels: JPEG stores colour at half the resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
     return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -37,7 +37,7 @@ class VesselTree:
 
 
 def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, VesselTree]:
-    """Grow veins and arteries, which share the retina between them.
+    """Grow the veins and the arteries of one retina, stage by stage in turn.
 
     Returns:
         Veins and arteries.
@@ -91,7 +91,7 @@ def _make_branch(
     scene: Scene,
     rng: np.random.Generator,
 ) -> list[Trunk]:
-    """Make a large branch from a share of the trunk's length to the periphery, if it fits."""
+    """Create a large branch from a position on the trunk to the periphery, if there is space."""
     line = trunks[trunk].points
     point = round(share * (len(line) - 1))
     start, ahead = line[point], line[min(point + 3, len(line) - 1)] - line[point]
@@ -116,7 +116,7 @@ def _make_line(
     offset: float,
     jitter: float,
 ) -> Points:
-    """Make one trunk of equal segments from control points, moved randomly and sideways."""
+    """Create a trunk of equal segments from control points, with a random and a lateral offset."""
     count = len(control_points)
     noise = rng.normal(0, jitter, (count, 2)) * np.linspace(0, 1, count)[:, None]
     control = np.array(control_points) + noise
@@ -193,7 +193,7 @@ def _prune_twigs(
 
 
 def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int = 3) -> Points:
-    """Move each node between its parent and its children, because growth leaves corners."""
+    """Move each node between its parent and its children, to smooth corners."""
     inner = parents >= 0
     for _ in range(rounds):
         total, count = points.copy(), np.ones(len(points))

@@ -1,4 +1,4 @@
-"""Atomic files: an output file appears complete or not at all. Write errors name a remedy."""
+"""Atomic file writes: an output file is complete or absent. Error messages contain a remedy."""
 
 import errno
 import fcntl
@@ -17,7 +17,7 @@ _REMEDIES = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
     errno.EDQUOT: ("the disk quota is exceeded", "Free some space or choose another disk."),
     errno.EFBIG: ("the file is too large for the file system", "Choose another disk."),
-    errno.EIO: ("the disk does not work properly", "Choose another disk."),
+    errno.EIO: ("the disk reported an I/O error", "Choose another disk."),
     errno.EACCES: _NO_PERMISSION,
     errno.EPERM: _NO_PERMISSION,
     errno.EROFS: ("the file system is read-only", "Choose another folder."),

@@ -44,7 +44,7 @@ class StopRequest:
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """Yield a request that Ctrl-C and SIGTERM make; a second Ctrl-C interrupts immediately."""
+    """Yield a stop request that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts immediately."""
     stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -1,11 +1,11 @@
-"""Time the stages of a photograph's path."""
+"""Measure the time of each processing stage."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
-# Stages in the order of a photograph's path. `write` moves an encoded file into place.
+# Stages in processing order. `write` moves an encoded file into place.
 Stage: TypeAlias = Literal[
     "decode",
     "field_of_view",

@@ -102,7 +102,7 @@ def test_compare_with_a_change_equal_to_its_limit_passes() -> None:
 
 
 def test_compare_uses_photographs_that_both_could_score() -> None:
-    # 02 is scored now, with a low Dice; the baseline does not tell whether it was better.
+    # 02 is scored now, with a low Dice; the baseline does not contain its Dice.
     result = compare(make_row(dice=(0.8, None)), make_row(dice=(0.8, 0.1)))
     assert result
     assert "0.8000 -> 0.8000" in reasons(result, "ok")

@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib", reason="plots require matplotlib (extra 'bench
 
 from edgeseg_benchmarks.report.plots import draw_plots, plot_latency_dice, plot_stages
 
-# matplotlib warns if a figure has no room for its content.
+# Matplotlib warns if a figure is too small for its content.
 pytestmark = pytest.mark.filterwarnings("error")
 
 

@@ -106,8 +106,9 @@ def sample_crops(
         selected = _select_crops(random, probability, count, excluded)
         if len(selected):
             grid[selected] = move(grid[selected], random)
-    centres = torch.tensor([placement.centre for placement in placements])
-    centres = centres.to(random.device, non_blocking=True)
+    centres = torch.tensor([placement.centre for placement in placements]).to(
+        random.device, non_blocking=True
+    )
     batch = photographs.read(
         [(placement.photograph, placement.size) for placement in placements],
         grid + centres[:, None, None],

@@ -18,7 +18,7 @@ from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
 MIN_VESSEL_GAIN = 1.2
 # Range of the factor on vessel coverage.
-# Observers mark whole pixels. In a photograph of few pixels they mark a pixel where the vessel
+# Observers mark whole pixels. In a low-resolution photograph they mark a pixel if the vessel
 # covers a quarter to two fifths of it: there, coverage times the gain is one half or more.
 MAX_VESSEL_GAIN = 2.0
 
@@ -55,10 +55,8 @@ class ReducedPair:
         size = (COARSE_WIDTH, round(height * COARSE_WIDTH / width))
         photo = cv2.resize(original.photo, size, interpolation=cv2.INTER_AREA)
         coverage = cv2.resize(original.truth, size, interpolation=cv2.INTER_AREA)
-        gain = (MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2
-        _, truth = cv2.threshold(
-            cv2.convertScaleAbs(coverage, alpha=gain), 127, 255, cv2.THRESH_BINARY
-        )
+        widened = cv2.convertScaleAbs(coverage, alpha=(MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2)
+        _, truth = cv2.threshold(widened, 127, 255, cv2.THRESH_BINARY)
         fov = original.fov
         if fov is not None:
             fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)

@@ -129,8 +129,7 @@ def brightness_contrast(photo: Tensor, random: RandomSource) -> Tensor:
     """Change contrast by 0.7 to 1.3 around mid-grey, brightness by up to 0.2 of the range."""
     shape = (len(photo), 1, 1, 1)
     contrast = random.uniform(0.7, 1.3, *shape)
-    brightness = random.uniform(-0.2, 0.2, *shape)
-    return ((photo - 0.5) * contrast + 0.5 + brightness).clamp(0, 1)
+    return ((photo - 0.5) * contrast + 0.5 + random.uniform(-0.2, 0.2, *shape)).clamp(0, 1)
 
 
 def gamma(photo: Tensor, random: RandomSource) -> Tensor:
@@ -158,8 +157,7 @@ def hue_saturation(photo: Tensor, random: RandomSource) -> Tensor:
 def gaussian_noise(photo: Tensor, random: RandomSource) -> Tensor:
     """Add noise with a standard deviation of 2 to 12 grey levels to each channel."""
     noise = random.normal(1, *photo.shape)
-    deviation = random.uniform(2 / 255, 12 / 255, len(photo), 1, 1, 1)
-    return (photo + noise * deviation).clamp(0, 1)
+    return (photo + noise * random.uniform(2 / 255, 12 / 255, len(photo), 1, 1, 1)).clamp(0, 1)
 
 
 def gaussian_blur(photo: Tensor, random: RandomSource) -> Tensor:

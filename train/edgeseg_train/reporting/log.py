@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import msgspec
@@ -12,8 +11,7 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
 
 
-@dataclass(frozen=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """Metrics of a training run at one step.
 
     Training metrics are means since the previous entry. Validation metrics are None if nothing
@@ -28,8 +26,8 @@ class LogEntry:
         dice: Dice of training crops at threshold 0.5, over all pixels.
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
-        validation_dice: Dice of validation photographs at their own size and the best threshold,
-            mean over data sets.
+        validation_dice: Dice of validation photographs at their original size and the best
+            threshold, mean over data sets.
         validation_iou: IoU of validation photographs, as `validation_dice`.
         threshold: best threshold on validation photographs.
     """
@@ -50,11 +48,11 @@ class LogEntry:
 def write_log(entries: Sequence[LogEntry], file: Path) -> None:
     """Write `log.csv` atomically."""
     text = io.StringIO()
-    columns = [field.name for field in fields(LogEntry)]
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, LogEntry.__struct_fields__, lineterminator="\n")
     writer.writeheader()
     for entry in entries:
-        writer.writerow({key: _round_value(value) for key, value in asdict(entry).items()})
+        values = msgspec.structs.asdict(entry)
+        writer.writerow({key: _round_value(value) for key, value in values.items()})
     write_atomically(file, text.getvalue().encode())
 
 

@@ -85,8 +85,13 @@ def draw_contact_sheet(
     for name, row_augmentation in rows.items():
         cells = [_draw_title(name.replace("_", " "), crop)]
         for column in range(CROPS_PER_ROW):
-            rng = np.random.default_rng((seed, column))
-            batch = sample_crops(photographs, [placement], crop, row_augmentation, rng)
+            batch = sample_crops(
+                photographs,
+                [placement],
+                crop,
+                row_augmentation,
+                np.random.default_rng((seed, column)),
+            )
             photo = _to_image(batch.photo[0])
             if column % 2:
                 photo = draw_overlay(photo, _to_image(batch.truth[0])[..., 0], opacity=0.45)

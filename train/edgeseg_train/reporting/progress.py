@@ -59,7 +59,7 @@ class ProgressDisplay(Progress):
 
 
 def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> str:
-    """Format validation Dice, best Dice and remaining time; parts without a value are left out."""
+    """Format validation Dice, best Dice and remaining time; parts without a value are omitted."""
     parts = []
     if entry.validation_dice is not None:
         parts.append(f"validation {entry.validation_dice:.4f}")

@@ -25,7 +25,7 @@ TRIAL_ROUNDS = 3
 TRIAL_SECONDS = 5.0
 
 # Maximum forward cost of a trial step; the trial batch is made smaller to stay below it.
-# `resunet-deeper` needs 10 s for a step of the default batch. Its trial would outlast a short run.
+# A step of `resunet-deeper` with the default batch takes 10 s: trials would outlast a short run.
 TRIAL_GMAC = 20.0
 
 # Another mode is selected only if its step takes less than this share of plain float32.
@@ -33,7 +33,7 @@ MAX_RELATIVE_TIME = 0.9
 
 
 def select_device(device: str) -> str:
-    """Return `cuda` or `cpu` for `auto`, `cuda` or `cpu`.
+    """Resolve `auto`, `cuda` or `cpu` to `cuda` or `cpu`.
 
     Raises:
         SystemSetupError: CUDA is not available.
@@ -58,7 +58,7 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process validates, saves and prints."""
+        """True if this process validates, saves and prints."""
         return self.rank == 0
 
     def share_decision(
@@ -73,7 +73,7 @@ class DistributedContext:
 
 
 def count_photo_threads() -> int:
-    """Return the number of threads of this process that may each handle one photograph."""
+    """Return the number of threads with which this process handles photographs in parallel."""
     cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, min(MAX_PHOTO_THREADS, cores))
 
@@ -120,7 +120,7 @@ class ComputeMode:
 
     def move_network(self, network: ResUNet, device: torch.device) -> ResUNet:
         """Move a network to a device and convert its weights to this memory format."""
-        # PyTorch's annotations lack `memory_format` beside a device.
+        # PyTorch's type annotations do not allow `memory_format` together with a device.
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
@@ -154,7 +154,7 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device that trains.
     """
-    # Without CPU instructions, bfloat16 is 20 times slower and not worth a trial.
+    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:

@@ -83,12 +83,12 @@ class RunningMetrics:
 
     @property
     def loss(self) -> float:
-        """Mean loss over the steps; NaN without steps."""
+        """Mean loss over the steps; NaN before the first step."""
         return float(torch.stack(self._losses).mean()) if self._losses else math.nan
 
     @property
     def dice(self) -> float:
-        """Dice over all pixels; 1 without true and predicted vessels, NaN without steps."""
+        """Dice over all pixels; 1 if there are no vessels, NaN before the first step."""
         if not self._pixel_counts:
             return math.nan
         overlap, predicted, true = torch.stack(self._pixel_counts).double().sum(dim=0).tolist()

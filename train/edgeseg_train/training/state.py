@@ -99,7 +99,7 @@ def load_state(folder: Path) -> SavedState | None:
     except msgspec.ValidationError as error:
         raise ModelError(
             f"{file}: not a state of `edgeseg train` ({error}). "
-            "Remove it to start anew, or choose another --out."
+            "Remove it to start a new run, or choose another --out."
         ) from error
 
 

@@ -251,7 +251,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; the last ones without validation."""
+        """Return the weights with the best validation Dice; the last ones if there was none."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 
@@ -283,8 +283,9 @@ class Trainer:
         Raises:
             ModelError: the state belongs to a different run.
         """
-        config = describe_config(self.config, len(self.crops.photographs))
-        state.check_config(config, self.out / LAST)
+        state.check_config(
+            describe_config(self.config, len(self.crops.photographs)), self.out / LAST
+        )
         self.step = state.step
         self.best_dice = state.best_dice
         self.schedule.validation_seconds = state.validation_seconds

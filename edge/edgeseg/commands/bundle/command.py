@@ -27,7 +27,7 @@ PLATFORMS = get_args(Platform)
 @click.option("--platform", type=click.Choice(PLATFORMS), default="linux-aarch64",
               show_default=True, help="Platform of the device.")  # fmt: skip
 @click.option("--python", type=click.Choice(PYTHONS), required=True, metavar="VERSION",
-              help=f"Python of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
+              help=f"Python version of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
               metavar="DIR", help="New or empty folder.")  # fmt: skip
 @click.option("--model", "models", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
@@ -76,7 +76,7 @@ def _check_empty(folder: Path) -> None:
 
 
 def _read_model(file: Path) -> bytes:
-    """Read a model file that a device will accept."""
+    """Read a model file and check its metadata."""
     read_card(file)
     return file.read_bytes()
 
@@ -84,7 +84,7 @@ def _read_model(file: Path) -> bytes:
 def _write_bundle(
     folder: Path, files: list[tuple[str, bytes]], target: Target, own_wheel: Path
 ) -> None:
-    """Write the bundle; the script comes last, so that an incomplete bundle cannot be installed."""
+    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
     script = ("install.sh", install_script(target, own_wheel))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)

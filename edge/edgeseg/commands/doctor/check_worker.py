@@ -31,7 +31,7 @@ SIDE = 768
 
 
 def main(arguments: list[str]) -> None:
-    """Run the check that the command line describes."""
+    """Run the check specified on the command line."""
     if arguments == ["list"]:
         import onnxruntime
 
@@ -46,8 +46,9 @@ def main(arguments: list[str]) -> None:
 
 def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
-    photo = generate_photo(SEED, SIDE).photo
-    return prepare(photo, read_card(model).preprocessing, "synthetic photograph").tensor
+    return prepare(
+        generate_photo(SEED, SIDE).photo, read_card(model).preprocessing, "synthetic photograph"
+    ).tensor
 
 
 def _check_runtime(

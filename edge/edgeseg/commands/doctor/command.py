@@ -34,7 +34,7 @@ class Diagnosis(NamedTuple):
         selection: model file, runtime and threads that `run` selects.
         runtimes: checks of the runtimes with that file.
         providers: checks of ONNX Runtime's execution providers with that file.
-        warnings: warnings for people, with remedies.
+        warnings: warnings as text, with remedies.
         tuning: result of `--tune`, if requested.
     """
 
@@ -192,7 +192,7 @@ def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
 
 
 def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
-    """Describe a check, in capitals if `run` requires it: most providers work on no board."""
+    """Describe a check; a failure is in capitals only if `run` depends on it."""
     if not check.installed:
         return check.note
     failure = "DOES NOT WORK" if is_required else "does not work"

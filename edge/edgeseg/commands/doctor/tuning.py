@@ -64,7 +64,7 @@ def _check_target(target: str) -> Path:
     if file is None:
         raise UsageError(
             f"no default file for the setup ({VARIABLE} is empty or there is no "
-            "home folder). Name a file with --tune FILE."
+            "home folder). Specify a file with --tune FILE."
         )
     if file == default:
         make_folder(file.absolute().parent)

@@ -47,7 +47,7 @@ class RecordBuilder:
         Args:
             frame: picture.
             size: (height, width) of the picture in pixels.
-            message: what is wrong, for people.
+            message: description of the problem.
             repeats: identical frames directly before it.
         """
         return self._record(

@@ -80,7 +80,7 @@ class FrameCounts:
         return self.decoded + self.failed
 
     def summary(self) -> str:
-        """Return the counts in one line; zero counts are left out."""
+        """Return the counts in one line; zero counts are omitted."""
         counts = {
             "segmented": self.segmented,
             "skipped": self.skipped,
@@ -104,7 +104,7 @@ class Reporter:
 
     Args:
         name: name of the source.
-        stream: whether the source is a stream, which gets one line a minute instead of one a frame.
+        stream: whether the source is a stream, with one line per minute instead of per frame.
         as_json: whether to print one JSON object per record instead.
         clock: monotonic clock in seconds.
     """
@@ -153,7 +153,7 @@ class Reporter:
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the line for people about one picture: files, time and vessel density."""
+    """Return the console line about one picture: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:

@@ -68,7 +68,7 @@ class StdinMjpeg:
 
     @property
     def stem(self) -> str:
-        """Start of the name of the overlay video."""
+        """Prefix of the overlay video's file name."""
         return f"{STDIN_STEM}_{timestamp_text(self.started)}"
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
@@ -100,14 +100,14 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
     """Read the beginning of standard input and return the source that it contains.
 
     Args:
-        stop: request to end, which also ends a wait for input.
+        stop: stop request, which also ends a wait for input.
         started: start of the run.
 
     Raises:
         PhotoError: Standard input is closed, or it is not a stream and too large for a photograph.
     """
     if sys.stdin is None:
-        raise PhotoError(f"{STDIN_NAME}: closed. Name a photograph instead of -.", "unreadable")
+        raise PhotoError(f"{STDIN_NAME}: closed. Specify a photograph instead of -.", "unreadable")
     blocks = _read_blocks(sys.stdin.buffer, stop)
     splitter = JpegSplitter()
     beginning = bytearray()

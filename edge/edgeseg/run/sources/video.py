@@ -66,7 +66,7 @@ class Video:
     Args:
         path: file.
         name: name in messages.
-        stem: start of the names of its results.
+        stem: prefix of its result names.
     """
 
     live = False

@@ -27,7 +27,7 @@ _FileState: TypeAlias = tuple[int, int, int]
 
 @dataclass
 class _WatchedFile:
-    """What is known about a file.
+    """State of a file in the folder.
 
     Attributes:
         state: state at the last check.
@@ -42,7 +42,7 @@ class _WatchedFile:
 
 @dataclass
 class WatchedFolder:
-    """The photographs in a folder, present and future.
+    """The photographs in a folder: existing ones and new ones.
 
     Attributes:
         folder: folder; its subfolders are not watched.
@@ -116,8 +116,8 @@ class WatchedFolder:
 
     def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
         raise PhotoError(
-            f"{photograph.name}: its results in {self.output} would have the names of those of "
-            f"{owner}. Rename it.",
+            f"{photograph.name}: its results in {self.output} would have the same names as those "
+            f"of {owner}. Rename it.",
             code="name_collision",
         )
 

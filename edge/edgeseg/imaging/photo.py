@@ -21,6 +21,7 @@ from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Mask, Photo, row_bands
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
 from edgeseg.imaging.file_headers import check_size
+from edgeseg.system.regular_files import open_regular_file
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
 # Suffixes of photograph files in lower case, with the dot.
@@ -114,10 +115,11 @@ def read_photo_bytes(path: Path) -> bytes:
     """Read the bytes of a photograph file.
 
     Raises:
-        PhotoError: the file is missing, not readable, or too large for a photograph.
+        PhotoError: the file is missing, not readable, not a regular file, or too large for a
+            photograph.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             return read_photo_stream(file, str(path))
     except OSError as error:
         raise PhotoError(f"{path}: cannot be read ({error.strerror})", "unreadable") from error

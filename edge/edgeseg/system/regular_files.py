@@ -1,0 +1,52 @@
+"""Reading of regular files only: a pipe or a device may block for ever or never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_TEXT_BYTES = 16 << 20
+"""Size limit of text files: JSON, TOML and CSV."""
+
+
+def open_regular_file(path: Path) -> BinaryIO:
+    """Open a regular file for reading. Anything else is rejected before it is opened.
+
+    Raises:
+        OSError: The file cannot be opened, or it is a folder, pipe, socket or device.
+    """
+    _reject_special(path, path.stat().st_mode)
+    # The file may have been replaced by a pipe, which must not block.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _reject_special(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular_file(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a regular file of limited size.
+
+    Args:
+        path: regular file.
+        max_bytes: largest accepted size in bytes.
+
+    Raises:
+        OSError: As `open_regular_file`, or the file is too large.
+    """
+    with open_regular_file(path) as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise OSError(errno.EFBIG, f"larger than {max_bytes >> 20} MiB", str(path))
+        return file.read()
+
+
+def _reject_special(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))

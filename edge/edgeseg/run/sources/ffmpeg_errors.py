@@ -5,6 +5,7 @@ OpenCV does not pass the log on, so this module registers a callback with the li
 has loaded.
 """
 
+import atexit
 import ctypes
 import threading
 from contextlib import suppress
@@ -33,6 +34,7 @@ class FfmpegErrors:
         library = _load_avutil()
         if library is not None:
             library.av_log_set_callback(self._callback)
+            atexit.register(library.av_log_set_callback, None)  # Python must be alive in a callback
 
     def expect_from_this_thread(self) -> None:
         """Count errors of the calling thread, and of FFmpeg's threads.

@@ -1,5 +1,5 @@
-# The README's two commands. They need Python and make, install nothing outside this folder, and
-# use a new virtual environment each time.
+# The README's two commands. They require Python and make, install nothing outside this folder, and
+# create a new virtual environment each time.
 #   make demo                      install the device package and segment a synthetic photograph
 #   make test                      install everything and run the tests, except ARM64
 #   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
@@ -9,7 +9,7 @@ PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
 
-# Valid in any Python version, so that an old one reports what is wrong.
+# Valid in any Python version, so that an old one reports the required version.
 define CHECK_PYTHON
 import sys
 version = "%d.%d" % sys.version_info[:2]
@@ -23,8 +23,8 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-# $(call fresh,FOLDER,WHAT): a new virtual environment with WHAT, in the versions that CI uses. The constraints
-# are environment variables and not -c, because only so do they also apply to building our own wheel.
+# $(call fresh,FOLDER,WHAT): create a virtual environment with WHAT, in the versions that CI uses. Constraints in
+# environment variables also apply to the build of edgeseg's wheel; -c does not.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
@@ -52,7 +52,7 @@ test:
 test-arm64:
 	$(TEST)/python -m pytest -m arm64 $(PYTEST_ARGS)
 
-# Baseline of the gate: every shipped file in ONNX Runtime. Its latencies only serve as ratios, so few rounds do.
+# Baseline of the gate: every shipped file in ONNX Runtime. Its latencies are used as ratios only, so few rounds are enough.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \

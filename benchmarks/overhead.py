@@ -1,4 +1,4 @@
-"""Measure what edgeseg costs apart from the network. For developers; not part of `edgeseg bench`.
+"""Measure the overhead of edgeseg besides the network. For developers; not part of `edgeseg bench`.
 
     python benchmarks/overhead.py PHOTOGRAPH [--threads N] [--rounds N]
 
@@ -15,21 +15,24 @@ clock does not matter. A value is the median over the rounds.
                 field of view to the working size. Bound: 2.5 at 2048x2048 pixels.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import click
 
-from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import child_environment, python_module, python_statement
-from edgeseg_benchmarks.worker.subprocess_timing import time_command
+from edgeseg_benchmarks.worker.process import (
+    child_environment,
+    elapsed_ms,
+    pin,
+    python_module,
+    python_statement,
+    time_command,
+)
 
 TIMEOUT_S = 600.0
 Measurement = Callable[[], float]
@@ -59,7 +62,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
 
 
 def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
-    """Measure a cost and its baseline in turns, after one round that does not count."""
+    """Measure a cost and its baseline in turns, after one untimed round."""
     return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 
@@ -103,20 +106,16 @@ def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measu
     target = (result.placement.target.width, result.placement.target.height)
     crop = photo[result.fov.box.rows, result.fov.box.columns]
 
-    def process() -> float:
-        start = time.perf_counter()
+    def process() -> None:
         ready = segmenter.prepare(photo)
         threshold_at_photo_size(
             result.probability, ready.placement, ready.fov.mask, segmenter.threshold, buffer
         )
-        return (time.perf_counter() - start) * 1e3
 
-    def resize() -> float:
-        start = time.perf_counter()
+    def resize() -> None:
         cv2.resize(crop, target, interpolation=cv2.INTER_AREA)
-        return (time.perf_counter() - start) * 1e3
 
-    return process, resize
+    return partial(elapsed_ms, process), partial(elapsed_ms, resize)
 
 
 if __name__ == "__main__":

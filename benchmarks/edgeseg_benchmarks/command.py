@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,35 +13,22 @@ from edgeseg.system.files import check_folders, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from edgeseg.models.card import Precision
-    from edgeseg_benchmarks.options import ShowProgress
-    from edgeseg_benchmarks.record.bench import BenchRecord
-    from edgeseg_benchmarks.record.row import BenchRuntime
+    from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
 
 RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-MAX_THREADS = 1024
+THREADS = click.IntRange(1, 1024)
 # Models whose failed rows do not change the exit code: the user did not name them.
 IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
-class ThreadCounts(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """`1,2,4` -> numbers of threads, each once."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Convert the option's value or fail."""
-        try:
-            numbers = [int(part) for part in str(value).split(",")]
-        except ValueError:
-            numbers = [0]
-        if not all(1 <= number <= MAX_THREADS for number in numbers):
-            expected = f"expected numbers from 1 to {MAX_THREADS}, separated by commas"
-            self.fail(f"{value!r}: {expected}", param, ctx)
-        return tuple(dict.fromkeys(numbers))
+def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Convert `1,2,4` to numbers of threads without duplicates; empty without the option."""
+    if value is None:
+        return ()
+    numbers = [THREADS(part, param, ctx) for part in value.split(",")]
+    return tuple(dict.fromkeys(numbers))
 
 
 @click.command()
@@ -72,8 +57,7 @@ class ThreadCounts(click.ParamType):  # type: ignore[type-arg]  # generic in the
 )
 @click.option(
     "--threads",
-    type=ThreadCounts(),
-    default=None,
+    callback=parse_threads,
     metavar="LIST",
     help="Numbers of CPU threads, separated by commas.  [default: every usable core]",
 )
@@ -117,7 +101,7 @@ def bench(
     every: bool,
     models: tuple[str, ...],
     data: tuple[str, ...],
-    threads: tuple[int, ...] | None,
+    threads: tuple[int, ...],
     runtimes: tuple[BenchRuntime, ...],
     runs: int | None,
     warmup: int,
@@ -129,12 +113,13 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options: the shipped model in FP32 on a synthetic photograph. A failed row contains the
-    reason and the other rows continue; the exit code is 6 if its model was given with --model.
+    Without options: the shipped model in FP32 on a synthetic photograph. A row that fails
+    contains the reason, and the other rows are measured. The exit code is 6 if a model given with
+    --model failed.
     """
-    from edgeseg.console import print_table
-    from edgeseg_benchmarks.options import BenchOptions, require_extra
+    from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.report.tables import to_table
+    from edgeseg_benchmarks.rows import BenchOptions, require_extra
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:
@@ -143,7 +128,7 @@ def bench(
         require_extra("html", "--html", "jinja2")
     check_folders(json_file, csv_file, html)
     _check_data(data)
-    if every and threads is not None and len(threads) > 1:
+    if every and len(threads) > 1:
         raise UsageError("--all: supports a single number of threads. Give --threads one number.")
     precisions: list[Precision] = ["fp32"]
     if fp16:
@@ -155,7 +140,7 @@ def bench(
         precisions=tuple(precisions),
         every=every,
         runtimes=tuple(dict.fromkeys(runtimes)),
-        threads=threads or (),
+        threads=threads,
         data=data,
         rounds=runs,
         warmup=warmup,
@@ -166,19 +151,6 @@ def bench(
     print_table(to_table(record))
     _write_files(record, json_file, csv_file, html, figures)
     _check_failures(record)
-
-
-@contextmanager
-def show_status() -> Iterator[ShowProgress]:
-    """Show the current step on standard error, if it is a terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("starting") as status:
-        yield status.update
 
 
 def _check_data(data: tuple[str, ...]) -> None:
@@ -219,7 +191,8 @@ def _check_failures(record: BenchRecord) -> None:
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")
     if failed:
-        count = f"{len(failed)} of {len(record.rows)}"
-        click.echo(f"edgeseg: {count} rows failed; see the table", err=True)
+        click.echo(
+            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed; see the table", err=True
+        )
     if any(row.model not in IMPLIED_MODELS for row in failed):
         sys.exit(ModelError.exit_code)

@@ -1,37 +1,33 @@
 """ResUNet-Deeper, the published model: FP32 and FP16 files with random weights."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from edgeseg.device import cpu
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME, BenchOptions
-from edgeseg_benchmarks.record.row import RowKey
-from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.record import RowKey
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, BenchOptions, RowSpec
 
 NAME = "resunet-deeper"
 REMARK = "random weights: only time and memory are meaningful"
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
-def reference_rows(folder: Path, options: BenchOptions) -> list[RowSpec]:
-    """Write the files at full size, with the published preprocessing, and return their rows.
+def reference_rows(folder: Path, options: BenchOptions) -> Iterator[RowSpec]:
+    """Write the files at full size, with the published preprocessing, and yield their rows.
 
     Args:
         folder: folder of the files.
         options: options of the benchmark. The reference is measured in ONNX Runtime only.
     """
-    rows: list[RowSpec] = []
     if options.runtimes and DEFAULT_RUNTIME not in options.runtimes:
-        return rows
+        return
     for precision, file in _write_models(folder).items():
         for threads in options.threads or (cpu.usable_cores(),):
             key = RowKey(NAME, precision, DEFAULT_RUNTIME, threads)
-            rows.append(RowSpec(key, file, remarks=(REMARK,), scored=False))
-    return rows
+            yield RowSpec(key, file, remarks=(REMARK,), scored=False)
 
 
 def _write_models(
@@ -55,8 +51,8 @@ def _write_models(
     model = trace_to_onnx(PhotoToProbability(network, config), config.size)
     files: dict[Precision, Path] = {}
     for precision in PRECISIONS:
+        files[precision] = folder / f"{architecture}.{precision}.onnx"
         graph = model if precision == "fp32" else to_half_compute(model)
         card = make_card(source, working, architecture, "0" * 64, precision)
-        files[precision] = folder / f"{architecture}.{precision}.onnx"
         files[precision].write_bytes(add_card(graph, card))
     return files

@@ -1,13 +1,10 @@
 """Remarks on rows: half precision and INT8 are not always faster."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record import BenchRecord, BenchRow
 
 EQUAL_RATIO = 1.02  # two rows count as equally fast up to this ratio
 KERNELS = {"fp16": "float16", "int8": "int8"}
@@ -19,8 +16,7 @@ def add_remarks(record: BenchRecord) -> BenchRecord:
     for key, row in rows.items():
         if row.ok:
             reference = rows.get(key._replace(precision="fp32"), row)
-            remarks = (*row.remarks, *_row_remarks(row, reference))
-            rows[key] = replace(row, remarks=remarks)
+            rows[key] = replace(row, remarks=(*row.remarks, *_row_remarks(row, reference)))
     return replace(record, rows=tuple(rows.values()))
 
 
@@ -43,8 +39,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
             yield f"{ratio:.2f}x slower than FP32"
     kernel = KERNELS.get(row.precision)
     if kernel is not None and row.kernels and kernel not in row.kernels:
-        name = row.precision.upper()
-        yield f"no {name} kernel was used: convolutions computed in FP32"
+        yield f"no {row.precision.upper()} kernel was used: convolutions computed in FP32"
     failed = sum(data_set.failed for data_set in row.data_sets)
     total = sum(len(data_set.photographs) for data_set in row.data_sets)
     if failed:

@@ -1,27 +1,58 @@
-"""The rows of a benchmark: model x precision x runtime x threads."""
-
-from __future__ import annotations
+"""The options of a benchmark and its rows: model x precision x runtime x threads."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
 from edgeseg.device import cpu
-from edgeseg.errors import EdgesegError, ModelError
+from edgeseg.errors import EdgesegError, ModelError, missing_extra
 from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS, ModelFile
 from edgeseg.models.selection import ModelSelection, choose_precision, resolve_model, select_model
-from edgeseg_benchmarks.options import (
-    DEFAULT_RUNTIME,
-    NCNN,
-    BenchOptions,
-    installed_bench_runtimes,
-)
-from edgeseg_benchmarks.record.row import RowKey
+from edgeseg_benchmarks.record import BenchRuntime, RowKey
 
+DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
+PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
+    DEFAULT_RUNTIME: (),  # always installed
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn", "pnnx"),
+}
+NCNN: BenchRuntime = "ncnn"  # measured in FP32 and only here: `edgeseg run` does not support it
 HALF_PRECISION_REMARK = "FP16 variant that `auto` selects on this device"
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Options of a benchmark: what to measure, and how.
+
+    Attributes:
+        models: shipped names or model files; the first one determines the first row.
+        precisions: precisions of each model.
+        every: measure every shipped model and every precision.
+        runtimes: names of runtimes; empty for every installed one.
+        threads: numbers of CPU threads; empty for every core that the process may use.
+        data: data sets (`NAME:DIR`) whose test split is scored.
+        rounds: number of timed rounds; None for as many as fit the time per row.
+        warmup: number of untimed rounds, at least one.
+        reference: also measure ResUNet-Deeper.
+        timeout_s: time limit for one answer of a row's process.
+        only: keys of the rows to measure; empty for all.
+    """
+
+    models: tuple[str, ...] = ("default",)
+    precisions: tuple[Precision, ...] = ("fp32",)
+    every: bool = False
+    runtimes: tuple[BenchRuntime, ...] = ()
+    threads: tuple[int, ...] = ()
+    data: tuple[str, ...] = ()
+    rounds: int | None = None
+    warmup: int = 3
+    reference: bool = False
+    timeout_s: float = 600.0
+    only: frozenset[RowKey] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -32,7 +63,7 @@ class RowSpec:
         key: identity of the row.
         file: model file; None if it is missing or damaged.
         failure: why the row cannot be measured, or "".
-        remarks: caveats for people.
+        remarks: limitations, as text.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         scored: whether the model's Dice is meaningful.
     """
@@ -45,6 +76,30 @@ class RowSpec:
     scored: bool = True
 
 
+def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
+    """Return the runtimes whose packages are installed, ONNX Runtime first.
+
+    A runtime that does not work is reported by its row.
+    """
+    return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
+
+
+def require_extra(extra: str, option: str, *packages: str) -> None:
+    """Check that the packages of an optional dependency are installed.
+
+    Args:
+        extra: name of the extra.
+        option: command-line option that requires it, for the message.
+        packages: import names of the required packages.
+
+    Raises:
+        SystemSetupError: a package is missing.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise missing_extra(option, extra, package)
+
+
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
@@ -52,13 +107,12 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
     files of the same name in different folders give `NAME` and `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
-    known: set[tuple[Path, RowKey]] = set()
+    known: set[tuple[Path | None, RowKey]] = set()
     for row in _list_rows(options):
-        if row.file is not None:
-            identity = (row.file.resolve(), row.key)
-            if identity in known:
-                continue
-            known.add(identity)
+        identity = (row.file and row.file.resolve(), row.key)
+        if row.file is not None and identity in known:
+            continue
+        known.add(identity)
         key, count = row.key, 1
         while key in rows:
             count += 1
@@ -93,7 +147,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether a row is the selected one; without tuning, threads do not matter."""
+    """Return whether a row is the selected one; without tuning, threads are not compared."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
@@ -116,8 +170,11 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     files = {}
     for precision in dict.fromkeys(precisions):
         files[precision] = _resolve(model, "auto" if precision == named else precision)
-    resolved = {p: file.card for p, file in files.items() if isinstance(file, ModelFile)}
-    halves = {p: card for p, card in resolved.items() if p in ("fp16", "fp16w")}
+    halves = {
+        precision: file.card
+        for precision, file in files.items()
+        if precision in ("fp16", "fp16w") and isinstance(file, ModelFile)
+    }
     best = None
     if halves and "fp16" in requested:
         best = choose_precision(halves, cpu.cpu_features())[0]

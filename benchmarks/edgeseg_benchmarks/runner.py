@@ -1,22 +1,20 @@
 """The benchmark: rows take turns round by round, and only one process computes at a time."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from edgeseg.console import ShowProgress, plural
 from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress, require_extra
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.remarks import add_remarks
-from edgeseg_benchmarks.rows import select_rows
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess
+from edgeseg_benchmarks.rows import BenchOptions, require_extra, select_rows
+from edgeseg_benchmarks.worker.client import WorkerProcess
+from edgeseg_benchmarks.worker.process import RowError
 from edgeseg_benchmarks.worker.row_runner import RowRunner
 
 PHOTOGRAPH_SIZE = 2048
@@ -27,7 +25,7 @@ PEAK_ROUNDS = 5
 
 
 def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> BenchRecord:
-    """Measure.
+    """Run a benchmark and return its record.
 
     Args:
         options: what to measure.
@@ -89,14 +87,15 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
     It is the best of several large matrix products; 0 without enough memory.
     """
-    arguments = {"threads": threads, "side": MATRIX_SIDE, "rounds": PEAK_ROUNDS}
     with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
-        return process.call("measure_peak", float, arguments)
+        return process.call(
+            "measure_peak", float, threads=threads, side=MATRIX_SIDE, rounds=PEAK_ROUNDS
+        )
     return 0.0
 
 
 def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
-    """Time the rows in turn (A B C A B C): a drifting clock drifts for all of them.
+    """Time the rows in turn (A B C A B C), so that clock drift affects all rows equally.
 
     Returns:
         Largest number of rounds of a row.
@@ -125,7 +124,7 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
 
 
 def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[str]:
-    """Return warnings about throttling that the benchmark itself caused, and about threads."""
+    """Return warnings about throttling that began during the benchmark, and about threads."""
     warnings = []
     for reason in describe_device().throttling:
         if reason not in throttling:
@@ -133,6 +132,6 @@ def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[st
     cores = cpu.usable_cores()
     for number in threads:
         if number > cores:
-            usable = "1 usable core" if cores == 1 else f"{cores} usable cores"
-            warnings.append(f"{format_threads(number)} on {usable}: threads wait for each other")
+            text = f"{plural(number, 'thread')} on {plural(cores, 'usable core')}"
+            warnings.append(f"{text}: threads wait for each other")
     return warnings

@@ -1,7 +1,5 @@
 """`edgeseg doctor --tune`: find the fastest setup of a model whose masks agree with FP32."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,6 +9,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from edgeseg.console import ShowProgress, plural
 from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError
 from edgeseg.models.card import Precision
@@ -18,13 +17,11 @@ from edgeseg.models.catalog import ModelFile, available_precisions
 from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
-from edgeseg_benchmarks.options import BenchOptions, ShowProgress
-from edgeseg_benchmarks.record.row import RowKey, format_threads
+from edgeseg_benchmarks.record import RowKey
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
-from edgeseg_benchmarks.rows import RowSpec
+from edgeseg_benchmarks.rows import BenchOptions, RowSpec
 from edgeseg_benchmarks.runner import time_rounds, write_photograph
-from edgeseg_benchmarks.statistics import median_ratio
-from edgeseg_benchmarks.worker.row_runner import RowRunner
+from edgeseg_benchmarks.worker.row_runner import RowRunner, median_ratio
 
 NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
 
@@ -37,7 +34,7 @@ class Setup(NamedTuple):
     threads: int
 
     def __str__(self) -> str:
-        return f"{self.precision} in {self.runtime}, {format_threads(self.threads)}"
+        return f"{self.precision} in {self.runtime}, {plural(self.threads, 'thread')}"
 
 
 def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
@@ -63,13 +60,18 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
     baseline = Setup("onnxruntime", next(iter(files)), cores)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         photograph = write_photograph(Path(folder) / "fundus.png", show)
-        # One number of threads at a time: a small board has no memory for all processes at once.
+        # One number of threads at a time: a small board lacks memory for all processes at once.
         for threads in thread_counts(cores):
             setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
             timings += _time_setups(baseline, setups, files, photograph, show)
     best = select_fastest(timings, rule)
-    key = TuningKey.for_this_device(cards)
-    return TunedSetup(key, best.runtime, best.precision, best.threads, tuple(timings))
+    return TunedSetup(
+        TuningKey.for_this_device(cards),
+        best.runtime,
+        best.precision,
+        best.threads,
+        tuple(timings),
+    )
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
@@ -95,14 +97,14 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
     ranks = {}
     for k, ratio in valid.items():
         setup = Setup(timings[k].runtime, timings[k].precision, timings[k].threads)
-        exactness = get_args(Precision).index(setup.precision)
-        slow = ratio > min(valid.values()) * EQUAL_RATIO
-        ranks[k] = (slow, setup != rule, exactness, setup.threads, ratio)
+        is_slower = ratio > min(valid.values()) * EQUAL_RATIO
+        precision = get_args(Precision).index(setup.precision)
+        ranks[k] = (is_slower, setup != rule, precision, setup.threads, ratio)
     return timings[min(ranks, key=ranks.__getitem__)]
 
 
 def mask_failure(precision: Precision, change: float) -> str:
-    """Return why a mask is too different from the baseline's; "" if it is not.
+    """Return why a candidate is rejected; "" if its mask agrees with the baseline's.
 
     Args:
         precision: precision of the candidate.
@@ -115,11 +117,10 @@ def mask_failure(precision: Precision, change: float) -> str:
 
 
 def mask_change(mask: Path, expected: Path) -> float:
-    """Return the share of the field of view's pixels that differ between two files of a worker."""
+    """Return the share of the field of view's pixels that differ between two mask files."""
     vessels, fov = np.load(mask, allow_pickle=False)
     expected_vessels, _ = np.load(expected, allow_pickle=False)
-    changed = int(np.count_nonzero(vessels != expected_vessels))
-    return changed / max(1, int(np.count_nonzero(fov)))
+    return int(np.count_nonzero(vessels != expected_vessels)) / max(1, int(np.count_nonzero(fov)))
 
 
 def _time_setups(
@@ -154,7 +155,12 @@ def _compare_setup(
     if row.failure:
         return CandidateTiming(*setup, row.compute, failure=row.failure)
     times = row.times("network_ms")
-    ratio = median_ratio(times, baseline.times("network_ms"))
     change = mask_change(mask, expected)
-    failure = mask_failure(setup.precision, change)
-    return CandidateTiming(*setup, row.compute, median(times), ratio, change, failure)
+    return CandidateTiming(
+        *setup,
+        row.compute,
+        network_ms=median(times),
+        ratio=median_ratio(times, baseline.times("network_ms")),
+        flipped=change,
+        failure=mask_failure(setup.precision, change),
+    )

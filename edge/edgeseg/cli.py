@@ -4,8 +4,6 @@ Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command 
 missing can name the extra.
 """
 
-from __future__ import annotations
-
 import errno
 import importlib
 import os
@@ -17,7 +15,8 @@ from typing import NamedTuple, NoReturn
 import click
 
 from edgeseg._version import __version__
-from edgeseg.errors import EdgesegError, SystemSetupError
+from edgeseg.errors import EdgesegError, SystemSetupError, missing_extra
+from edgeseg.system.files import write_errors_named
 
 
 class CommandEntry(NamedTuple):
@@ -72,7 +71,7 @@ COMMANDS = {
 }
 
 TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
-"""`module:attribute` of the function behind `edgeseg doctor --tune`."""
+"""`module:attribute` of the function that `edgeseg doctor --tune` calls."""
 
 STARTED = "edgeseg.started"
 """Key in click's `meta`: start of the command in monotonic seconds, before heavy imports."""
@@ -84,8 +83,7 @@ _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def load_attribute(place: str) -> object:
     """Import `module:attribute` and return the attribute."""
     module, attribute = place.split(":")
-    loaded: object = getattr(importlib.import_module(module), attribute)
-    return loaded
+    return getattr(importlib.import_module(module), attribute)
 
 
 class LazyCommands(click.Group):
@@ -111,7 +109,7 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; print edgeseg's errors in one line and leave tracebacks to bugs."""
+        """Run a command and print edgeseg's errors in one line. Only bugs print a traceback."""
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)
@@ -134,12 +132,7 @@ def _load_command(name: str, entry: CommandEntry) -> click.Command:
     except ModuleNotFoundError as error:
         if not entry.extra or (error.name or "").startswith("edgeseg"):
             raise
-        wheel = f"edgeseg-{__version__}-py3-none-any.whl"
-        raise SystemSetupError(
-            f"'edgeseg {name}' requires the extra '{entry.extra}' ({error.name} is not installed). "
-            f"Install it in the clone with pip install '.[{entry.extra}]', "
-            f"or from the wheel with pip install '{wheel}[{entry.extra}]'."
-        ) from error
+        raise missing_extra(f"'edgeseg {name}'", entry.extra, str(error.name)) from error
     assert isinstance(command, click.Command)
     return command
 
@@ -152,9 +145,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; the process exits with the documented codes."""
-    is_module = sys.argv[0].endswith("__main__.py")
     try:
-        cli(prog_name="python -m edgeseg" if is_module else "edgeseg")
+        cli(prog_name="python -m edgeseg" if sys.argv[0].endswith("__main__.py") else "edgeseg")
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS:
             raise
@@ -164,8 +156,6 @@ def main() -> None:
 
 
 def _report_output_error(error: OSError) -> int:
-    from edgeseg.system.files import write_errors_named  # noqa: PLC0415
-
     try:
         with write_errors_named("standard output"):
             raise error

@@ -1,8 +1,9 @@
 """Printing of tables and JSON to standard output."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 import click
 import msgspec
@@ -12,6 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 _UNLIMITED_WIDTH = 10_000
+
+ShowProgress: TypeAlias = Callable[[str], None]
+"""Function that is called with a few words about the current step."""
+
+
+@contextmanager
+def show_status() -> Iterator[ShowProgress]:
+    """Yield a function that shows the current step on standard error, if it is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("starting") as status:
+        yield status.update
 
 
 def print_table(*renderables: RenderableType) -> None:

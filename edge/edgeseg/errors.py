@@ -1,8 +1,8 @@
-"""Errors with exit codes. The command prints them in one line; a traceback is a bug."""
-
-from __future__ import annotations
+"""Errors with exit codes. The command prints them in one line; a traceback indicates a bug."""
 
 from typing import Literal, TypeAlias
+
+from edgeseg._version import __version__
 
 PhotoErrorCode: TypeAlias = Literal[
     "no_fundus",
@@ -59,7 +59,7 @@ class CheckError(EdgesegError):
 
 
 class IncomparableError(EdgesegError):
-    """Two benchmark reports measured different things."""
+    """Two benchmark reports cannot be compared."""
 
     exit_code = 5
 
@@ -76,10 +76,26 @@ class SystemSetupError(EdgesegError):
     exit_code = 7
 
 
-CUT_OFF = "the file is cut off. Copy it again from its source."
+def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
+    """Return the error of a missing optional dependency; it contains the command to install it.
+
+    Args:
+        subject: command or option that requires the extra.
+        extra: name of the extra.
+        package: import name of the package that is not installed.
+    """
+    wheel = f"edgeseg-{__version__}-py3-none-any.whl"
+    return SystemSetupError(
+        f"{subject} requires the extra '{extra}' ({package} is not installed). "
+        f"Install it in the clone with pip install '.[{extra}]', "
+        f"or from the wheel with pip install '{wheel}[{extra}]'."
+    )
+
+
+CUT_OFF = "the file is truncated. Copy it again from its source."
 DAMAGED = "the file is damaged. Copy it again from its source."
 SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):
-    """An image file cannot be decoded faithfully. The message does not name the file yet."""
+    """An image file cannot be decoded faithfully. The message does not contain its name yet."""

@@ -1,7 +1,6 @@
-"""Network output to mask: resize to the photograph's own size, then threshold."""
+"""Network output to mask: resize to the photograph's original size, then threshold."""
 
-from __future__ import annotations
-
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -11,8 +10,8 @@ from edgeseg.imaging.arrays import Mask, Probability, is_large_image, row_bands
 from edgeseg.preprocessing.prepare import Placement
 
 
-class ResizeBuffer:
-    """Reusable memory for the resized probability.
+class ResizeBuffer(threading.local):
+    """Reusable memory for the resized probability; each thread has its own.
 
     The operating system hands out new memory page by page at the first write, which takes longer
     than the computation.
@@ -22,14 +21,14 @@ class ResizeBuffer:
         self._pixels = np.empty(0, np.float32)
 
     def reserve(self, width: int, height: int) -> Probability:
-        """Return (height, width) float32 with any content, valid until the next call."""
+        """Return an uninitialized (height, width) float32 array, valid until the next call."""
         if self._pixels.size < width * height:
             self._pixels = np.empty(width * height, np.float32)
         return self._pixels[: width * height].reshape(height, width)
 
 
 def resize_to_photo(probability: Probability, placement: Placement, inside: Mask) -> Probability:
-    """Resize the network output to the photograph's own size.
+    """Resize the network output to the photograph's original size.
 
     Args:
         probability: (size, size) float32, 0 to 1, network output.
@@ -54,9 +53,9 @@ def threshold_at_photo_size(
     threshold: float,
     buffer: ResizeBuffer | None = None,
 ) -> Mask:
-    """Resize the network output to the photograph's own size and threshold it.
+    """Resize the network output to the photograph's original size and threshold it.
 
-    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, but never holds
+    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, without storing
     the whole probability of a large photograph in memory.
 
     Args:
@@ -73,8 +72,7 @@ def threshold_at_photo_size(
     mask: Mask = np.zeros(placement.frame, np.uint8)
     crop, inside_crop = mask[source.rows, source.columns], inside[source.rows, source.columns]
     for rows, part in _resize_in_bands(probability, placement, buffer or ResizeBuffer()):
-        vessels = (part >= np.float32(threshold)).view(np.uint8)
-        cv2.copyTo(inside_crop[rows], vessels, crop[rows])
+        cv2.copyTo(inside_crop[rows], (part >= np.float32(threshold)).view(np.uint8), crop[rows])
     return mask
 
 

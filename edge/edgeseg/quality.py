@@ -16,8 +16,6 @@ CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test
 A field is also `cropped` if no part of its rim is in the frame.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -28,9 +26,8 @@ import numpy.typing as npt
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fov
 from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside_frame
-from edgeseg.field_of_view.percentile import percentile
+from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import FovMethod
 
 Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
 
@@ -53,9 +50,9 @@ class FrameQuality(NamedTuple):
     Attributes:
         focus: contrast of fine detail in the green channel (1 to 2 pixels of the small version)
             relative to that of coarser detail (2 to 6 pixels). Blur lowers it; the brightness has
-            no influence. If lower, the same ratio of coarser detail (2 to 4 to 6 to 14 pixels),
-            because a video codec adds fine edges to a blurred frame. 0 if there is only sensor
-            noise, as in an empty field; None without a fundus.
+            no influence. The minimum of this ratio and that of coarser detail (2 to 4 and 6 to
+            14 pixels), because a video codec adds fine edges to a blurred frame. 0 if there is
+            only sensor noise, as in an empty field; None without a fundus.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
             fundus.
         retina: share of the frame that is lit retina, 0 to 1.
@@ -103,7 +100,7 @@ NO_FUNDUS = FrameQuality(None, None, 0.0, None)
 
 
 def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:
-    """Assess a field of view; for a network that sees the whole frame, the field that it shows.
+    """Assess a field of view; detect it first if the model uses the whole frame.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -131,9 +128,8 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     )
     inside = np.asarray(mask) > 0
     # Eight times as fast as crop.max(axis=2).
-    brightest = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])
-    light = brightest[inside]
-    lit = float((light > _LIT_SHARE * percentile(light, 75)).mean()) if light.any() else 0.0
+    light = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])[inside]
+    lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
     retina_pixels = cv2.countNonZero(fov.mask) * lit
     rim = fov.rim or _fit_rim(fov.mask)
     return FrameQuality(
@@ -156,8 +152,9 @@ def _shrink(photo: Photo) -> Photo:
 
 def _resize(photo: Photo, width: int, height: int) -> Photo:
     method = cv2.INTER_AREA if width < photo.shape[1] else cv2.INTER_LINEAR
-    resized = cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method)
-    return np.asarray(resized, np.uint8)
+    return np.asarray(
+        cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method), np.uint8
+    )
 
 
 def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float:
@@ -178,7 +175,7 @@ def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) 
 def _measure_coarse_focus(
     grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
 ) -> float:
-    """Measure the focus of detail that is too coarse for codec artefacts.
+    """Measure the focus at coarse scales, which codec artefacts do not affect.
 
     This is done at half the size. Blurring is normalised to the field of view, as the rim is near.
     """
@@ -198,7 +195,7 @@ def _measure_coarse_focus(
 
 
 def _fit_rim(mask: Mask) -> FovEllipse | None:
-    """Fit the rim of a field of view that is given only as a mask; None if it shows no rim."""
+    """Fit the rim of a field of view that is given only as a mask; None if no rim is visible."""
     scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)

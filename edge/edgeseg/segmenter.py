@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
@@ -81,17 +80,18 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality, which is assessed when first asked for."""
+        """Results per field of view, with their quality, which is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
-        assessed: list[FieldResult] = []
-        for result in self.inferred:
-            quality = result.quality or assess_for_model(self.photo, result.fov, method)
-            assessed.append(replace(result, quality=quality))
-        return tuple(assessed)
+        return tuple(
+            replace(
+                result, quality=result.quality or assess_for_model(self.photo, result.fov, method)
+            )
+            for result in self.inferred
+        )
 
     @cached_property
     def probability(self) -> Probability:
-        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed when first asked for."""
+        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed on first access."""
         maps = [
             resize_to_photo(result.probability, result.placement, result.fov.mask)
             for result in self.inferred
@@ -117,7 +117,7 @@ class Segmentation:
 
     @property
     def threshold(self) -> float:
-        """Vessel probability threshold that the mask was made with."""
+        """Vessel probability threshold of the mask."""
         return self.segmenter.threshold
 
     def overlay(self) -> Photo:
@@ -156,11 +156,11 @@ class Segmentation:
 
         builder = RecordBuilder(self.segmenter)
         frame = Frame(source, Path(source).stem, bytes)
-        records: list[ResultRecord] = []
-        for index, result in enumerate(self.fields, 1):
-            record = builder.segmented(frame, result, index, len(self.fields))
-            records.append(with_files(record, {}, self.timings))
-        return tuple(records)
+        count = len(self.fields)
+        return tuple(
+            with_files(builder.segmented(frame, result, index, count), {}, self.timings)
+            for index, result in enumerate(self.fields, 1)
+        )
 
     @cached_property
     def _largest(self) -> int:
@@ -224,7 +224,7 @@ class Segmenter:
         if provider is None and self.runtime_name == "onnxruntime":
             provider = "cpu"
         self.provider = provider
-        self._buffers = threading.local()
+        self._buffer = ResizeBuffer()
 
     def segment(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
@@ -252,8 +252,7 @@ class Segmenter:
             with timer.stage("preprocess"):
                 prepared = self.prepare(pixels, name, one_fov)
             inferred.append(self.infer(prepared, timer=timer, name=name))
-        mask = join_masks(tuple(inferred))
-        return Segmentation(pixels, mask, tuple(inferred), timer.ms, self)
+        return Segmentation(pixels, join_masks(tuple(inferred)), tuple(inferred), timer.ms, self)
 
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
         """Detect the fields of view of (H, W, 3) uint8 RGB by the model's method.
@@ -310,7 +309,7 @@ class Segmenter:
                 )
         with timer.stage("postprocess"):
             mask = threshold_at_photo_size(
-                probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer()
+                probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
 
@@ -325,13 +324,6 @@ class Segmenter:
             return hashlib.sha256(self.file.path.read_bytes()).hexdigest()
         except OSError as error:
             raise ModelError(f"{self.file.path}: cannot be read ({error.strerror})") from error
-
-    def _buffer(self) -> ResizeBuffer:
-        """Return this thread's buffer: a shared one would mix the masks of two threads."""
-        buffer: ResizeBuffer | None = getattr(self._buffers, "value", None)
-        if buffer is None:
-            buffer = self._buffers.value = ResizeBuffer()
-        return buffer
 
 
 def join_masks(results: tuple[FieldResult, ...]) -> Mask:

@@ -27,7 +27,7 @@ from edgeseg_export.report.html_report import load_template, render_report
 from edgeseg_export.source import SourceOptions, open_source
 from edgeseg_export.verify.parity import compute_reference
 
-# Check photographs without `--data`.
+# Default of `--data`.
 DEFAULT_DATA = "synthetic:4"
 
 # Precisions of the files by the names of `--precision`.
@@ -83,7 +83,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 @click.option(
     "--output",
     metavar="[INDEX:]logit|probability",
-    help="Vessel output of a bare state dict's network.  [default: 0:logit]",
+    help="Network output with the vessel map, for a bare state dict.  [default: 0:logit]",
 )
 @click.option(
     "--weights",
@@ -246,7 +246,7 @@ def _scratch_folder() -> Iterator[Path]:
 def _convert_graph(
     graph: Fp32Graph, digest: str, options: ExportOptions
 ) -> tuple[EvaluationResult, list[ExportedFile]]:
-    """Build the files of one working size; each photograph is prepared once for all of them."""
+    """Build the files of one working size; each photograph is prepared once for all files."""
     reference = compute_reference(
         graph.network,
         graph.source.preprocessing,
@@ -276,7 +276,7 @@ def _publish(
 def _print_json(
     digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
 ) -> None:
-    """Print the output of `edgeseg convert --json`, a contract with other programs."""
+    """Print the output of `edgeseg convert --json`, a stable interface for other programs."""
     output = {
         "checkpoint_sha256": digest,
         "references": list(map(EvaluationResult.to_dict, references)),

@@ -25,7 +25,7 @@ class OutputSpec:
         """Parse `[INDEX:]logit|probability`.
 
         Raises:
-            UsageError: the text has another form.
+            UsageError: the text is invalid.
         """
         index, _, kind = text.rpartition(":")
         if kind not in ("logit", "probability") or not (index or "0").isdecimal():

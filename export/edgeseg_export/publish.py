@@ -17,7 +17,7 @@ from edgeseg.models.card import Licence, ModelCard, Precision, read_card
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
-from edgeseg_train.network.complexity import count_parameters
+from edgeseg_train.network.resunet import count_parameters
 
 # Data type of a file's convolutions on a device that supports it.
 COMPUTE: dict[Precision, str] = {
@@ -71,7 +71,7 @@ def make_card(
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:
-    """Return the bytes of a model file without metadata; equal models give equal bytes."""
+    """Return the bytes of a model file without metadata; equal models give identical bytes."""
     bare = deepcopy(model)
     bare.producer_name = "edgeseg"
     bare.producer_version = ""

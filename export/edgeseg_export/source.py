@@ -22,8 +22,12 @@ from edgeseg_train.checkpoint import (
     load_checkpoint,
     read_tensors,
 )
-from edgeseg_train.network.complexity import count_gmac
-from edgeseg_train.network.resunet import ARCHITECTURES, architecture_by_name, build_network
+from edgeseg_train.network.resunet import (
+    ARCHITECTURES,
+    architecture_by_name,
+    build_network,
+    count_gmac,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,7 @@ class SourceNetwork:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Options of the command line about a checkpoint; None if not given.
+    """Command-line options that describe a checkpoint; None if not given.
 
     Attributes:
         arch: architecture name, `module:factory` or `file.py:factory`.
@@ -139,7 +143,7 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
     if size % multiple:
         raise UsageError(f"--size {size}: must be a multiple of {multiple}")
     nearest = min(checkpoint.sizes, key=lambda working: abs(working.size - size))
-    # The Dice of another size does not hold for this one.
+    # The stored Dice was measured at another size and is not valid for this one.
     return replace(source, sizes=(WorkingSize("default", size, nearest.threshold),), evidence={})
 
 

@@ -1,6 +1,6 @@
 """Arithmetic, results and instruction counts on an emulated Cortex-A72 and Cortex-A76.
 
-Emulation says nothing about time.
+Time is not measured under emulation.
 """
 
 from __future__ import annotations

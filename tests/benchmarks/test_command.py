@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg_benchmarks import options
-from edgeseg_benchmarks.record.bench import read_bench
+from edgeseg_benchmarks import rows
+from edgeseg_benchmarks.record import read_bench
 
 
 def bench(*arguments: object) -> Result:
@@ -74,7 +74,7 @@ def test_bench_with_wrong_usage_fails_in_plain_words(
 def test_bench_html_without_its_extra_names_it(
     package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "find_spec", lambda name: None if name == package else name)
+    monkeypatch.setattr(rows, "find_spec", lambda name: None if name == package else name)
     result = bench("--html", "bench.html")
     assert result.exit_code == 7
     assert f"pip install '.[{extra}]'" in result.stderr

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from edgeseg.runtimes.base import resolve_runtime
-from edgeseg_benchmarks.options import BenchOptions, installed_bench_runtimes
-from edgeseg_benchmarks.rows import HALF_PRECISION_REMARK, select_rows, split_file_name
+from edgeseg_benchmarks.rows import (
+    HALF_PRECISION_REMARK,
+    BenchOptions,
+    installed_bench_runtimes,
+    select_rows,
+    split_file_name,
+)
 
 
 def make_options(*models: Path, **more: object) -> BenchOptions:

@@ -1,4 +1,4 @@
-"""Network output back to the photograph's own size."""
+"""Network output back to the photograph's original size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image quality of the shared photographs, which are gradable, and of degraded versions."""
+"""Image quality of published photographs, which are gradable, and of degraded versions."""
 
 from __future__ import annotations
 

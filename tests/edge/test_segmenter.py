@@ -107,7 +107,7 @@ def test_segmentation_mask_probability_and_density_agree(
     inside = found.fov.mask > 0
     assert found.threshold == 0.5
     assert np.array_equal(found.mask > 0, inside & (found.probability >= np.float32(0.5)))
-    assert 0 < (found.mask > 0).sum() < inside.sum()  # else the test below would hold of anything
+    assert 0 < (found.mask > 0).sum() < inside.sum()  # otherwise the test below would always pass
     assert not found.probability[~inside].any()
     assert found.vessel_density == pytest.approx((found.mask > 0).sum() / inside.sum())
     assert found.probability is found.probability
@@ -229,13 +229,13 @@ def test_segment_with_other_preprocessing_gives_mask_at_photo_size(
     assert (how.fov == "none") == bool(found.fov.mask.all())
 
 
-# Model files that are not what their cards say.
+# Model files that do not match their cards.
 
 
 def onnx_file(
     folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str
 ) -> Path:
-    """A chain of operators from `photo` to `probability`, with a card that says size 128."""
+    """A chain of operators from `photo` to `probability`, with a card of size 128."""
     names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
     chain = []
     for k, (kind, attributes) in enumerate(nodes):
@@ -299,7 +299,7 @@ def test_segment_graph_that_fails_at_run_time_raises_model_error(
 ) -> None:
     ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
     file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
-    assert "cannot compute it" in rejection(file, drawn)
+    assert "cannot run it" in rejection(file, drawn)
     assert capfd.readouterr().err == ""
 
 

@@ -24,8 +24,7 @@ from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command
 from edgeseg_export.verify import checks
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
-from edgeseg_train.network.complexity import count_gmac, count_parameters
-from edgeseg_train.network.resunet import ResUNet
+from edgeseg_train.network.resunet import ResUNet, count_gmac, count_parameters
 
 RunConvert = Callable[..., Result]
 MakeCheckpoint = Callable[[PreprocessingConfig, tuple[WorkingSize, ...]], Checkpoint]

@@ -3,8 +3,6 @@
 Files are untrusted: they are read without running a pickle and checked before use.
 """
 
-from __future__ import annotations
-
 import io
 import pickle
 import re
@@ -13,7 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -45,8 +43,7 @@ NUMPY_GLOBALS: list[Any] = [
 ]
 
 
-@dataclass(frozen=True)
-class WorkingSize:
+class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Working size with its threshold.
 
     Attributes:
@@ -66,14 +63,13 @@ class WorkingSize:
                 f"working size {self.name[:40]!r}: only letters, digits, - and _ are allowed"
             )
         low, high = SIZE_RANGE
-        if not isinstance(self.size, int) or not low <= self.size <= high:
+        if not low <= self.size <= high:
             raise ModelError(f"working size {self.size}: must be {low} to {high} pixels")
         if not 0 <= self.threshold <= 1:
             raise ModelError(f"working size {self.name}: threshold must be 0 to 1")
 
 
-@dataclass(frozen=True)
-class TrainingData:
+class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Data set that weights were trained on.
 
     Attributes:
@@ -85,11 +81,6 @@ class TrainingData:
     name: str
     photographs: int
     licence: str
-
-    def __post_init__(self) -> None:
-        types = (type(self.name), type(self.photographs), type(self.licence))
-        if types != (str, int, str):
-            raise ModelError("training data: invalid name, number of photographs or licence")
 
 
 @dataclass(frozen=True)
@@ -150,48 +141,28 @@ def load_checkpoint(file: Path) -> Checkpoint:
     plain = read_tensors(file)
     try:
         return _parse_checkpoint(plain)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-        reason = f"missing key {error}" if isinstance(error, KeyError) else one_line(error)
-        raise ModelError(f"{file}: not a checkpoint of `edgeseg train` ({reason})") from error
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
+    except (msgspec.ValidationError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)})"
+        ) from error
 
 
 def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
-    if plain["format"] != FORMAT:
+    if plain.get("format") != FORMAT:
         raise ModelError(
-            f"checkpoint format {plain['format']!r}; this version of edgeseg reads {FORMAT}"
+            f"checkpoint format {plain.get('format')!r}; this version of edgeseg reads {FORMAT}"
         )
-    # The casts are checked when the constructors below unpack the values.
-    fields = dict(cast("Mapping[str, object]", plain["architecture"]))
-    fields["widths"] = tuple(cast("list[int]", fields["widths"]))
-    architecture = Architecture(**fields)  # type: ignore[arg-type]
-    weights = cast("Mapping[str, Tensor]", plain["weights"])
-    _check_weights(architecture, weights)
-    preprocessing = cast("Mapping[str, object]", plain["preprocessing"])
-    training_data = cast("list[dict[str, object]]", plain["training_data"])
-    return Checkpoint(
-        architecture=architecture,
-        weights=weights,
-        preprocessing=PreprocessingConfig.from_dict(preprocessing),
-        sizes=_parse_sizes(cast("list[dict[str, object]]", plain["sizes"]), architecture),
-        training_data=tuple(TrainingData(**data) for data in training_data),  # type: ignore[arg-type]
-        evidence=msgspec.convert(plain["evidence"], dict[str, dict[str, float]]),
+    preprocessing = PreprocessingConfig.from_dict(
+        msgspec.convert(plain["preprocessing"], dict[str, object])
     )
-
-
-def _check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    if not all(isinstance(weight, Tensor) for weight in weights.values()):
-        raise TypeError("a weight is not a tensor")
-    check_fit(architecture, weights)
-    if not all(bool(weight.isfinite().all()) for weight in weights.values()):
+    checkpoint = msgspec.convert({**plain, "preprocessing": preprocessing}, Checkpoint)
+    architecture = checkpoint.architecture
+    check_fit(architecture, checkpoint.weights)
+    if not all(bool(weight.isfinite().all()) for weight in checkpoint.weights.values()):
         raise ModelError("a weight is NaN or infinite. Train again from an earlier checkpoint.")
-
-
-def _parse_sizes(
-    plain: list[dict[str, object]], architecture: Architecture
-) -> tuple[WorkingSize, ...]:
-    sizes = tuple(WorkingSize(**size) for size in plain)  # type: ignore[arg-type]
+    sizes = checkpoint.sizes
     if not sizes or len({size.name for size in sizes}) < len(sizes):
         raise ModelError("no working size, or two with the same name")
     for size in sizes:
@@ -199,7 +170,7 @@ def _parse_sizes(
             raise ModelError(
                 f"working size {size.size}: not a multiple of {architecture.multiple} pixels"
             )
-    return sizes
+    return checkpoint
 
 
 def merge_training_data(
@@ -214,8 +185,7 @@ def merge_training_data(
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        licence = LICENCES[data_set.name]
-        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
+        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
     return tuple(merged.values())
 
 
@@ -226,19 +196,15 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
         ModelError: a weight is missing, unknown or has a different shape.
     """
     with torch.device("meta"):
-        expected = build_network(architecture).state_dict()
-    for name in sorted(expected.keys() | weights.keys()):
-        shape = _format_shape(weights, name)
-        expected_shape = _format_shape(expected, name)
-        if shape != expected_shape:
+        network = build_network(architecture)
+    expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if shapes.get(name) != expected.get(name):
             raise ModelError(
-                f"the weights do not fit '{architecture.name}': "
-                f"shape of {name[:80]!r} is {shape}, expected {expected_shape}"
+                f"the weights do not fit '{architecture.name}': shape of {name[:80]!r} is "
+                f"{shapes.get(name, 'none')}, expected {expected.get(name, 'none')}"
             )
-
-
-def _format_shape(weights: Mapping[str, Tensor], name: str) -> str:
-    return str(tuple(weights[name].shape)) if name in weights else "none"
 
 
 def write_tensors(plain: Mapping[str, object], file: Path) -> None:

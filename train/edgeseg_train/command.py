@@ -1,55 +1,50 @@
 """Command `edgeseg train`."""
 
-from __future__ import annotations
-
-import math
-import os
 import shlex
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import cv2
 import torch
 
 from edgeseg.cli import STARTED
 from edgeseg.commands.options import reject_nan
-from edgeseg.datasets import DataSet
-from edgeseg.errors import ModelError, UsageError
-from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
+from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder
 from edgeseg.system.signals import stop_by_signals
-from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
-from edgeseg_train.config import TrainConfig
-from edgeseg_train.data.photo_store import load_example
-from edgeseg_train.network.complexity import count_gmac, count_parameters
+from edgeseg_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from edgeseg_train.config import TrainConfig, make_config
+from edgeseg_train.data.crop_sampler import CropSampler
+from edgeseg_train.data.photo_store import load_examples, load_photographs
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
     Architecture,
     architecture_by_name,
     build_network,
+    count_gmac,
+    count_parameters,
 )
 from edgeseg_train.reporting.log import LogEntry
 from edgeseg_train.reporting.plots import draw_contact_sheet, draw_curves
 from edgeseg_train.reporting.progress import ProgressDisplay, open_tensorboard
-from edgeseg_train.training.compute import COMPUTE_MODES
-from edgeseg_train.training.distributed import DistributedContext, join_processes
-from edgeseg_train.training.losses import LossWeights
-from edgeseg_train.training.setup import (
-    open_data_sets,
-    prepare_folder,
-    prepare_trainer,
+from edgeseg_train.training.compute import (
+    COMPUTE_MODES,
+    ComputeMode,
+    DistributedContext,
+    join_processes,
+    select_compute_mode,
     select_device,
 )
-from edgeseg_train.training.state import BEST, LAST, load_state
+from edgeseg_train.training.state import BEST, LAST, SavedState, load_state, prepare_folder
 from edgeseg_train.training.trainer import Trainer
-from edgeseg_train.validation.model_selection import select_best
+from edgeseg_train.validation import cache_pairs, select_best
 
-# Crops are taken at these multiples of the first working size, and at the other working sizes.
-CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
-
-# Range of a working size in pixels.
-MIN_SIZE, MAX_SIZE = 64, 4096
+# Time reserved for `curves.png` and the last files in a run of fixed minutes.
+PLOT_SECONDS = 1.0
 
 
 def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -81,16 +76,16 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Working size in pixels. Repeatable.  [default: that of --arch]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run in epochs.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-              metavar="M", help="Length of the run in minutes, all sessions together.")  # fmt: skip
+              metavar="M", help="Length of the run in minutes, all sessions included.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
-              show_default=True, help="Device that trains.")  # fmt: skip
+              show_default=True, help="Training device.")  # fmt: skip
 @click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto",
               show_default=True,
               help="Precision and memory format; auto selects the fastest.")  # fmt: skip
 @click.option("--crop", type=click.IntRange(32, 4096), default=256, show_default=True, metavar="N",
-              help="Side of a training crop in pixels.")  # fmt: skip
+              help="Side length of a training crop in pixels.")  # fmt: skip
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, metavar="N",
-              help="Number of crops in a step.")  # fmt: skip
+              help="Number of crops per step.")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan,
               default=3e-3, show_default=True,
               help="Peak learning rate of AdamW; use about a third with --start.")  # fmt: skip
@@ -132,7 +127,7 @@ def train(
     checkpoint = load_checkpoint(start) if start is not None else None
     architecture = _choose_architecture(arch, checkpoint)
     length = (epochs, minutes) if sheet is None else (1, None)
-    config = _make_config(architecture, sizes, *length, crop, batch, learning_rate, loss, seed)
+    config = make_config(architecture, sizes, *length, crop, batch, learning_rate, loss, seed)
     if sheet is not None:
         _draw_sheet(specs, config, sheet)
         return
@@ -148,9 +143,9 @@ def train(
     state = load_state(out) if resume else None
     if process.is_main:
         prepare_folder(out, resume, state)
-    training = open_data_sets(specs, "train", show_notices=process.is_main)
-    validation = open_data_sets(specs, "validation", show_notices=False)
-    trainer = prepare_trainer(
+    training = _open_data_sets(specs, "train", show_notices=process.is_main)
+    validation = _open_data_sets(specs, "validation", show_notices=False)
+    trainer = _prepare_trainer(
         config, out, training, validation, torch.device(device), arithmetic, process, started, state
     )
     if checkpoint is not None and state is None:
@@ -167,74 +162,6 @@ def _choose_architecture(name: str | None, start: Checkpoint | None) -> Architec
             f"'{start.architecture.name}'. Omit --arch."
         )
     return start.architecture
-
-
-def _make_config(
-    architecture: Architecture,
-    sizes: tuple[str, ...],
-    epochs: int | None,
-    minutes: float | None,
-    crop: int,
-    batch: int,
-    learning_rate: float,
-    loss: tuple[float, float, float],
-    seed: int,
-) -> TrainConfig:
-    if (epochs is None) == (minutes is None):
-        raise UsageError("the length of the run is required: either --epochs N or --minutes M")
-    if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
-        raise UsageError(f"--loss {loss}: weights must be at least 0, and one of them above 0")
-    multiple = architecture.multiple
-    if crop % multiple:
-        raise UsageError(f"--crop {crop}: '{architecture.name}' needs a multiple of {multiple}")
-    working_sizes = _parse_sizes(sizes, architecture)
-    first = working_sizes[0].size
-    photograph_sizes = {size.size for size in working_sizes}
-    photograph_sizes |= {round(first * scale / multiple) * multiple for scale in CROP_SCALES}
-    return TrainConfig(
-        architecture,
-        preprocessing_preset("edge", first),
-        working_sizes,
-        tuple(sorted({max(crop, size) for size in photograph_sizes})),
-        epochs=epochs,
-        minutes=minutes,
-        crop=crop,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-        loss=LossWeights(*loss),
-    )
-
-
-def _parse_sizes(texts: tuple[str, ...], architecture: Architecture) -> tuple[WorkingSize, ...]:
-    if not texts:
-        return (WorkingSize("default", architecture.size),)
-    sizes = tuple(_parse_size(text, architecture) for text in texts)
-    if len({size.name for size in sizes}) < len(sizes):
-        raise UsageError(
-            "--size: two working sizes have the same name. Use names, as in --size detail=1024."
-        )
-    return sizes
-
-
-def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
-    name, equals, number = text.rpartition("=")
-    if not number.isdecimal() or (equals and not name):
-        raise UsageError(f"--size {text}: expected N or NAME=N")
-    size = int(number)
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        raise UsageError(f"--size {text}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
-    multiple = architecture.multiple
-    if size % multiple:
-        nearest = max(1, round(size / multiple)) * multiple
-        raise UsageError(
-            f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
-            f"such as {nearest}"
-        )
-    try:
-        return WorkingSize(name or "default", size)
-    except ModelError as error:
-        raise UsageError(f"--size {text}: {error}") from error
 
 
 def _run_training(trainer: Trainer, validation: list[DataSet], process: DistributedContext) -> None:
@@ -267,12 +194,99 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
     )
     file = trainer.out / BEST
     save_checkpoint(best, file)
-    click.echo(os.fspath(file))
-    click.echo(f"Next: edgeseg convert {shlex.quote(os.fspath(file))}", err=True)
+    click.echo(file)
+    click.echo(f"Next: edgeseg convert {shlex.quote(str(file))}", err=True)
 
 
 def _draw_sheet(specs: tuple[str, ...], config: TrainConfig, file: Path) -> None:
-    pair = open_data_sets(specs, "train", show_notices=False)[0].pairs[0]
-    example = load_example(pair, config.preprocessing, config.sizes[0].size)
+    pair = _open_data_sets(specs, "train", show_notices=False)[0].pairs[0]
+    (example,) = load_examples(pair, config.preprocessing, (config.sizes[0].size,))
     draw_contact_sheet(example, file, config.augmentation, config.crop, config.seed)
-    click.echo(os.fspath(file))
+    click.echo(file)
+
+
+def _open_data_sets(specs: Sequence[str], split: SplitChoice, show_notices: bool) -> list[DataSet]:
+    """Open the data sets of `--data` and print their notices to standard error."""
+    data_sets = [open_data(spec, split) for spec in specs]
+    for data_set in data_sets:
+        if data_set.notice and show_notices:
+            click.echo(f"{data_set.name}: {data_set.notice}", err=True)
+    return data_sets
+
+
+def _prepare_trainer(
+    config: TrainConfig,
+    out: Path,
+    training: Sequence[DataSet],
+    validation: Sequence[DataSet],
+    device: torch.device,
+    arithmetic: str,
+    process: DistributedContext,
+    started: float,
+    state: SavedState | None,
+) -> Trainer:
+    """Load the photographs, select the compute mode and restore an earlier session.
+
+    Args:
+        config: hyperparameters.
+        out: output folder.
+        training: training data sets.
+        validation: validation data sets.
+        device: device that trains.
+        arithmetic: name of a compute mode, or `auto`.
+        process: position among the processes of the run.
+        started: start of the session as `time.monotonic()`.
+        state: state of an earlier session.
+    """
+    cv2.setNumThreads(1)  # photographs are loaded and scored in threads, one each
+    # All steps have the same shapes. With fixed epochs, all sessions must use the same algorithms.
+    torch.backends.cudnn.benchmark = config.epochs is None
+    pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
+    photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)
+    photographs.move_to(device)
+    crops = CropSampler(
+        photographs,
+        config.crop,
+        config.batch // process.world_size,
+        config.seed,
+        config.augmentation,
+        process.rank,
+        process.world_size,
+        config.coverage,
+    )
+    loading_started = time.monotonic()
+    validation_pairs = cache_pairs(
+        validation if process.is_main else (), config.preprocessing, config.sizes[0].size
+    )
+    loading_seconds = time.monotonic() - loading_started
+    mode = _choose_mode(arithmetic, config, device, process, state)
+    if process.is_main:
+        click.echo(
+            f"Photographs: {len(pairs)} for training, {len(validation_pairs)} for validation. "
+            f"Device: {device.type}, {mode.name}.",
+            err=True,
+        )
+    trainer = Trainer(
+        config, out, training, crops, validation_pairs, device, mode, process, started
+    )
+    # Photographs are loaded again for the other working sizes.
+    trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
+    if state is not None:
+        trainer.resume(state)
+    return trainer
+
+
+def _choose_mode(
+    arithmetic: str,
+    config: TrainConfig,
+    device: torch.device,
+    process: DistributedContext,
+    state: SavedState | None,
+) -> ComputeMode:
+    if arithmetic in COMPUTE_MODES:
+        return COMPUTE_MODES[arithmetic]
+    if state is not None:
+        return state.compute_mode
+    if process.world_size > 1:  # all processes must use the same mode
+        return ComputeMode()
+    return select_compute_mode(config.architecture, config.crop, config.batch, device)

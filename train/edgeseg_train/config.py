@@ -1,15 +1,30 @@
-"""Hyperparameters of a training run."""
-
-from __future__ import annotations
+"""Hyperparameters and schedule of a training run."""
 
 import math
+import time
 from dataclasses import dataclass, field
 
-from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.errors import ModelError, UsageError
+from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg_train.checkpoint import WorkingSize
 from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
+
+# Crops are taken at these multiples of the first working size, and at the other working sizes.
+CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
+
+# Range of a working size in pixels.
+MIN_SIZE, MAX_SIZE = 64, 4096
+
+# Maximum number of validations in a run of fixed epochs.
+MAX_VALIDATIONS = 50
+
+# Run of fixed minutes: time between validations, as a multiple of a validation's duration.
+VALIDATION_INTERVAL = 12
+
+# Run of fixed minutes: minimum time between validations.
+MIN_VALIDATION_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
@@ -75,3 +90,136 @@ class TrainConfig:
         dominated by its initial weights.
         """
         return min(self.average_decay, (1 + step) / (10 + step))
+
+
+def make_config(
+    architecture: Architecture,
+    sizes: tuple[str, ...],
+    epochs: int | None,
+    minutes: float | None,
+    crop: int,
+    batch: int,
+    learning_rate: float,
+    loss: tuple[float, float, float],
+    seed: int,
+) -> TrainConfig:
+    """Create the configuration from the options of `edgeseg train`.
+
+    Raises:
+        UsageError: an option is invalid.
+    """
+    if (epochs is None) == (minutes is None):
+        raise UsageError("the length of the run is required: either --epochs N or --minutes M")
+    if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
+        raise UsageError(f"--loss {loss}: weights must be at least 0, and one of them above 0")
+    multiple = architecture.multiple
+    if crop % multiple:
+        raise UsageError(f"--crop {crop}: '{architecture.name}' needs a multiple of {multiple}")
+    working_sizes = _parse_sizes(sizes, architecture)
+    first = working_sizes[0].size
+    photograph_sizes = {size.size for size in working_sizes}
+    photograph_sizes |= {round(first * scale / multiple) * multiple for scale in CROP_SCALES}
+    return TrainConfig(
+        architecture,
+        preprocessing_preset("edge", first),
+        working_sizes,
+        tuple(sorted({max(crop, size) for size in photograph_sizes})),
+        epochs=epochs,
+        minutes=minutes,
+        crop=crop,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+        loss=LossWeights(*loss),
+    )
+
+
+def _parse_sizes(texts: tuple[str, ...], architecture: Architecture) -> tuple[WorkingSize, ...]:
+    if not texts:
+        return (WorkingSize("default", architecture.size),)
+    sizes = tuple(_parse_size(text, architecture) for text in texts)
+    if len({size.name for size in sizes}) < len(sizes):
+        raise UsageError(
+            "--size: two working sizes have the same name. Use names, as in --size detail=1024."
+        )
+    return sizes
+
+
+def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
+    name, equals, number = text.rpartition("=")
+    if not number.isdecimal() or (equals and not name):
+        raise UsageError(f"--size {text}: expected N or NAME=N")
+    size = int(number)
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise UsageError(f"--size {text}: must be {MIN_SIZE} to {MAX_SIZE} pixels")
+    if size % (multiple := architecture.multiple):
+        nearest = max(1, round(size / multiple)) * multiple
+        raise UsageError(
+            f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
+            f"such as {nearest}"
+        )
+    try:
+        return WorkingSize(name or "default", size)
+    except ModelError as error:
+        raise UsageError(f"--size {text}: {error}") from error
+
+
+@dataclass
+class RunSchedule:
+    """Clock of a run of fixed epochs or fixed minutes.
+
+    Attributes:
+        config: hyperparameters.
+        steps_per_epoch: number of steps in an epoch.
+        started: start of the session as `time.monotonic()`.
+        earlier_seconds: duration of earlier sessions.
+        validation_seconds: duration of the last validation.
+        closing_seconds: time needed after the last step, besides validation.
+    """
+
+    config: TrainConfig
+    steps_per_epoch: int
+    started: float
+    earlier_seconds: float = 0.0
+    validation_seconds: float = 0.0
+    closing_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Duration of all sessions, loading and validation included."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def progress_at(self, step: int, final_candidates: int = 1) -> float:
+        """Return the finished share of the run; 1 or more at its end.
+
+        A run of fixed minutes reserves time for the last validations. At other working sizes they
+        take longer, in proportion to the pixels.
+
+        Args:
+            step: number of finished steps.
+            final_candidates: number of networks that are validated after the last step.
+        """
+        if self.config.minutes is None:
+            return step / ((self.config.epochs or 1) * self.steps_per_epoch)
+        first_size = self.config.sizes[0].size
+        relative_cost = sum((size.size / first_size) ** 2 for size in self.config.sizes)
+        validations = 2 + 2 * final_candidates * relative_cost
+        reserved = validations * self.validation_seconds + self.closing_seconds
+        return self.seconds / max(60 * self.config.minutes - reserved, 1.0)
+
+    def validation_is_due(self, step: int, seconds_since: float) -> bool:
+        """Return whether to validate before the end of the run.
+
+        A run of fixed epochs validates at fixed steps, so that a resumed run selects the same
+        weights. A run of fixed minutes validates by time.
+
+        Args:
+            step: number of finished steps.
+            seconds_since: time since the last validation.
+        """
+        if self.config.epochs is not None:
+            epochs = max(1, self.config.epochs // MAX_VALIDATIONS)
+            return step % (self.steps_per_epoch * epochs) == 0
+        return seconds_since > max(
+            VALIDATION_INTERVAL * self.validation_seconds, MIN_VALIDATION_SECONDS
+        )

@@ -1,45 +1,33 @@
 """`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 
 import click
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
+from edgeseg.console import print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
-from edgeseg_benchmarks.command import FILE, show_status
+from edgeseg_benchmarks.command import FILE
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
-from edgeseg_benchmarks.record.bench import read_bench
+from edgeseg_benchmarks.record import read_bench
 
 DEFAULTS = GateLimits()
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click only
-    """`2%` or `0.02`."""
-
-    name = "share"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Convert the option's value to a share of at least 0."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        number, percent = text.removesuffix("%"), text.endswith("%")
-        try:
-            share = float(number) / 100 if percent else float(number)
-        except ValueError:
-            share = math.nan
-        if not 0 <= share < math.inf or (share >= 1 and not percent):
-            self.fail(f"{text!r} is not a share; write 2% or 0.02", param, ctx)
-        return share
+def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """Convert `2%` or `0.02` to a share of at least 0."""
+    number, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
+    try:
+        share = float(number) / 100 if percent else float(number)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share < math.inf or (share >= 1 and not percent):
+        raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
+    return share
 
 
 @click.command()
@@ -65,11 +53,10 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
 )
 @click.option(
     "--max-size-growth",
-    type=Share(),
-    default=DEFAULTS.size_growth,
-    show_default="2%",
+    callback=parse_share,
+    default=str(DEFAULTS.size_growth),
     metavar="P%",
-    help="Largest growth of a model file.",
+    help="Largest growth of a model file.  [default: 2%]",
 )
 @click.option(
     "--max-latency-ratio",
@@ -90,14 +77,14 @@ class Share(click.ParamType):  # type: ignore[type-arg]  # generic in the newest
     "specs",
     multiple=True,
     metavar="NAME:DIR",
-    help="Photographs of a data set of the baseline. Repeatable. Synthetic ones are generated.",
+    help="Folder of a data set in the baseline; not needed for synthetic ones. Repeatable.",
 )
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="FILE",
-    help="File of a model of the baseline that is not a shipped one. Repeatable.",
+    help="Model file for a baseline row that is not a shipped model. Repeatable.",
 )
 @click.option("--summary", type=FILE, metavar="FILE", help="Write Markdown for a pull request.")
 def gate(
@@ -114,9 +101,9 @@ def gate(
 ) -> None:
     """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 if something is worse
-    (a model that no longer loads, too) and 5 if the two cannot be compared. Time and memory are
-    compared as ratios to the first row of the same benchmark, and only with a limit.
+    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a
+    regression (or a model that no longer loads) and 5 if the two cannot be compared. Time and
+    memory are compared only with a limit, as ratios to the first row of the same benchmark.
     """
     limits = GateLimits(
         max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
@@ -140,7 +127,7 @@ def gate(
 
 
 def _write_summary(result: GateResult, file: Path | None) -> None:
-    """Write the summary; if the gate fails, that failure decides the exit code."""
+    """Write the summary. If the gate failed, only print a write error."""
     try:
         write_summaries(result, file)
     except SystemSetupError as error:
@@ -150,7 +137,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures; `worse` is more important than `incomparable`."""
+    """Raise an error with the first failures; `worse` takes precedence over `incomparable`."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

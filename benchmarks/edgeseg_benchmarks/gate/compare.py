@@ -4,8 +4,6 @@ Dice and file size are compared as such. Time and memory depend on the machine a
 are compared as ratios to the first row of the same benchmark.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +11,8 @@ from typing import Literal, TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.selection import INT8_FEATURES
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, RowKey
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
 # `incomparable` fails the gate. `skipped` does not apply to this device or this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
@@ -151,10 +148,14 @@ def _compare_rows(
     else:
         yield from _compare_accuracy(before, now, limits, omitted)
         growth = (now.file_bytes or 0) / (before.file_bytes or 1) - 1
-        change = f"{growth:+.1%}, limit {limits.size_growth:+.1%}"
-        texts = (_megabytes(before.file_bytes), _megabytes(now.file_bytes), change)
-        outcome = _outcome(growth, limits.size_growth)
-        yield MetricComparison(str(before.key), "file size", outcome, *texts)
+        yield MetricComparison(
+            str(before.key),
+            "file size",
+            _outcome(growth, limits.size_growth),
+            f"{(before.file_bytes or 0) / 1e6:.3f} MB",
+            f"{(now.file_bytes or 0) / 1e6:.3f} MB",
+            f"{growth:+.1%}, limit {limits.size_growth:+.1%}",
+        )
 
 
 def _compare_accuracy(
@@ -164,7 +165,8 @@ def _compare_accuracy(
     current = {(data_set.name, data_set.split): data_set for data_set in now.data_sets}
     missing = known.keys() - current.keys()
     if not known:
-        yield _note(before, "Dice", "incomparable", "the baseline has none. Use `bench --data`.")
+        reason = "the baseline contains no Dice. Create it with `bench --data`."
+        yield _note(before, "Dice", "incomparable", reason)
     elif missing == known.keys() and missing <= set(omitted):
         yield _note(before, "Dice", "incomparable", "no photographs. Use --data NAME:DIR.")
         return
@@ -183,14 +185,13 @@ def _compare_accuracy(
 def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare the mean over the photographs that both could score, and the worst photograph."""
+    """Compare the mean over the photographs scored in both benchmarks, and the worst photograph."""
     old = {photograph.name: photograph.scores for photograph in before.photographs}
     new = {photograph.name: photograph.scores for photograph in now.photographs}
     metric = _mean_metric(before)
     different = sorted(old.keys() ^ new.keys())
     if different:
-        reason = f"other photographs: {', '.join(different[:5])}"
-        yield _note(row, metric, "incomparable", reason)
+        yield _note(row, metric, "incomparable", f"other photographs: {', '.join(different[:5])}")
         return
     dice: dict[str, tuple[float, float]] = {}
     for name, scores in old.items():
@@ -213,14 +214,20 @@ def _compare_data_set(
 def _compare_dice(
     row: BenchRow, metric: str, before: float, now: float, limit: float
 ) -> MetricComparison:
-    texts = (f"{before:.4f}", f"{now:.4f}", f"{now - before:+.4f}, limit {-limit:+.4f}")
-    return MetricComparison(str(row.key), metric, _outcome(before - now, limit), *texts)
+    return MetricComparison(
+        str(row.key),
+        metric,
+        _outcome(before - now, limit),
+        f"{before:.4f}",
+        f"{now:.4f}",
+        f"{now - before:+.4f}, limit {-limit:+.4f}",
+    )
 
 
 def _compare_all_ratios(
     before: BenchRecord, now: BenchRecord, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare time and memory of the rows that both could measure."""
+    """Compare time and memory of the rows that were measured in both benchmarks."""
     old = [row for row in before.rows if row.ok]
     new = {row.key: row for row in now.rows if row.ok}
     limited = limits.latency_ratio is not None or limits.memory_ratio is not None
@@ -242,15 +249,18 @@ def _compare_all_ratios(
 def _compare_ratios(
     before: BenchRow, now: BenchRow, firsts: tuple[BenchRow, BenchRow], limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    time, memory = limits.latency_ratio, limits.memory_ratio
     metrics: dict[str, tuple[float | None, float | None, float | None]] = {
-        "network time": (before.ratio_to_first, now.ratio_to_first, time),
+        "network time": (before.ratio_to_first, now.ratio_to_first, limits.latency_ratio),
         "end-to-end time": (
             before.end_to_end_ratio_to_first,
             now.end_to_end_ratio_to_first,
-            time,
+            limits.latency_ratio,
         ),
-        "memory": (_memory_ratio(before, firsts[0]), _memory_ratio(now, firsts[1]), memory),
+        "memory": (
+            _memory_ratio(before, firsts[0]),
+            _memory_ratio(now, firsts[1]),
+            limits.memory_ratio,
+        ),
     }
     for name, (old, new, limit) in metrics.items():
         metric = f"{name} over {firsts[0].model} {firsts[0].precision}"
@@ -269,7 +279,7 @@ def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
 
 
 def _outcome(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of a change for the worse; NaN never passes a limit."""
+    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"
@@ -281,10 +291,6 @@ def _loss(before: float, now: float) -> float:
 
 def _note(row: BenchRow, metric: str, outcome: Outcome, reason: str) -> MetricComparison:
     return MetricComparison(str(row.key), metric, outcome, change=reason)
-
-
-def _megabytes(size: int | None) -> str:
-    return f"{(size or 0) / 1e6:.3f} MB"
 
 
 def _mean_metric(data_set: DataSetScores) -> str:

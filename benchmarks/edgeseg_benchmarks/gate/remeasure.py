@@ -1,7 +1,5 @@
 """The current benchmark: the rows of the baseline, measured on this device."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,8 @@ from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
 from edgeseg_benchmarks.gate.compare import DataSetName, skip_reason
-from edgeseg_benchmarks.options import BenchOptions
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.rows import select_rows, split_file_name
+from edgeseg_benchmarks.record import BenchRecord
+from edgeseg_benchmarks.rows import BenchOptions, select_rows, split_file_name
 
 SYNTHETIC = "synthetic"
 
@@ -23,7 +20,7 @@ SYNTHETIC = "synthetic"
 def plan_remeasure(
     baseline: BenchRecord, models: Sequence[str], data: Sequence[str], timed: bool
 ) -> tuple[BenchOptions, frozenset[DataSetName]]:
-    """Return what to measure so that the result can be compared with the baseline.
+    """Return benchmark options whose result can be compared with the baseline.
 
     Args:
         baseline: the baseline.
@@ -38,7 +35,7 @@ def plan_remeasure(
         UsageError: a model of the baseline is missing, or a model or data set is not in the
             baseline.
         ModelError: a given file does not exist.
-        IncomparableError: this device can measure no row of the baseline.
+        IncomparableError: this device cannot measure any row of the baseline.
     """
     versions, features = installed_versions(), cpu.cpu_features()
     keys = [row.key for row in baseline.rows if not skip_reason(row.key, versions, features)]
@@ -60,13 +57,14 @@ def plan_remeasure(
     specs = {spec.partition(":")[0]: spec for spec in data}
     for name, spec in specs.items():
         if name not in known:
-            names = ", ".join(known) or "none"
-            raise UsageError(f"--data {spec}: not in the baseline. Its data sets: {names}")
+            raise UsageError(
+                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
+            )
     if SYNTHETIC in known:
         specs.setdefault(SYNTHETIC, known[SYNTHETIC])
     omitted = frozenset(name for name in counts if name[0] not in specs)
     if not keys:
-        raise IncomparableError("this device can measure no row of the baseline")
+        raise IncomparableError("this device cannot measure any row of the baseline")
     _, precisions, runtimes, threads = map(dict.fromkeys, zip(*keys, strict=True))
     options = BenchOptions(
         models=tuple(files.values()),
@@ -77,8 +75,10 @@ def plan_remeasure(
         only=frozenset(keys),
     )
     if not select_rows(options):
-        raise IncomparableError("this device can measure no row of the baseline")
-    return options if timed else replace(options, rounds=3, warmup=1), omitted
+        raise IncomparableError("this device cannot measure any row of the baseline")
+    if not timed:
+        options = replace(options, rounds=3, warmup=1)
+    return options, omitted
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name of the rows; a damaged file has a row, too, which fails the gate."""
+    """Return the model name of the rows; a damaged file also gets a row, which fails the gate."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

@@ -1,7 +1,5 @@
 """The result of the gate as a table for the terminal and as Markdown for a pull request."""
 
-from __future__ import annotations
-
 import html
 import os
 import re
@@ -29,7 +27,7 @@ STYLES: dict[Outcome, str] = {
 
 
 def headline(result: GateResult) -> str:
-    """Return `passed: 12 ok, 3 skipped`."""
+    """Return a headline such as `passed: 12 ok, 3 skipped`."""
     counts = Counter(entry.outcome for entry in result.comparisons)
     texts = [f"{counts[outcome]} {outcome}" for outcome in STYLES if counts[outcome]]
     state = "passed" if result else "failed"
@@ -50,12 +48,18 @@ def to_tables(result: GateResult) -> Group:
 
 
 def to_markdown(result: GateResult) -> str:
-    """Return the failed comparisons, then all of them, folded."""
+    """Return the failed comparisons, then all comparisons in a collapsed section."""
     failed = [entry for entry in result.comparisons if not entry]
-    lines = [f"## edgeseg gate {headline(result)}", "", *_markdown_table(failed), ""]
-    lines += ["<details><summary>all comparisons</summary>\n"]
-    lines += [*_markdown_table(result.comparisons), "\n</details>"]
-    return "\n".join(lines) + "\n"
+    lines = [
+        f"## edgeseg gate {headline(result)}",
+        "",
+        *_markdown_table(failed),
+        "",
+        "<details><summary>all comparisons</summary>\n",
+        *_markdown_table(result.comparisons),
+        "\n</details>\n",
+    ]
+    return "\n".join(lines)
 
 
 def write_summaries(
@@ -100,6 +104,6 @@ def _markdown_table(
 
 
 def _escape(text: str) -> str:
-    """Escape text from a file, so that it creates no Markdown, HTML or table cell."""
+    """Escape untrusted text, so that it is not rendered as Markdown, HTML or a table cell."""
     plain = html.escape(str(safe_text(text)), quote=False)
     return re.sub(r"([\\`*_\[\]|~#!])", lambda letter: f"&#{ord(letter[0])};", plain)

@@ -1,11 +1,8 @@
 """Measurements as text: the units and digits of table and page."""
 
-from __future__ import annotations
-
 from msgspec.structs import asdict
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 # Key of a stage -> its heading.
 STAGES = {
@@ -28,12 +25,13 @@ COSTS = {
 
 def format_ms(value: float) -> str:
     """Return milliseconds with three significant digits."""
-    digits = 0 if value >= 100 else 1
-    return f"{value:.{digits}f}" if value >= 10 else f"{value:.2f}"
+    if value < 10:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
-    """Return `p50 41.2` and so on, then the ratio to the first row."""
+    """Return the percentiles (`p50 41.2`, ...), then the ratio to the first row."""
     values = {} if latency is None else asdict(latency)
     return [*(f"{name} {format_ms(value)}" for name, value in values.items()), format_ratio(ratio)]
 

@@ -1,6 +1,4 @@
-"""The record as one self-contained HTML page, which loads nothing (extra `html`)."""
-
-from __future__ import annotations
+"""The record as one self-contained HTML page without external resources (extra `html`)."""
 
 import base64
 from itertools import chain
@@ -8,8 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import format_threads
+from edgeseg.console import plural
+from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     cost_values,
@@ -28,17 +26,18 @@ def render_page(record: BenchRecord) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"ms": format_ms, "ratio": format_ratio, "threads": format_threads}
-    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+    environment.filters |= {
+        "ms": format_ms,
+        "ratio": format_ratio,
+        "plural": plural,
+        "base64": lambda data: base64.b64encode(data).decode(),
+    }
     dice = [dice_values(record, row) for row in record.rows]
-    data_sets = dict.fromkeys(chain.from_iterable(dice))
-    costs = map(cost_values, record.rows)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         record=record,
-        rows=zip(record.rows, costs, dice, strict=True),
+        rows=zip(record.rows, map(cost_values, record.rows), dice, strict=True),
         stages=STAGES,
-        data_sets=list(data_sets),
+        data_sets=list(dict.fromkeys(chain.from_iterable(dice))),
         plots=draw_plots(record, "svg"),
         captions=CAPTIONS,
         selected=SELECTED,

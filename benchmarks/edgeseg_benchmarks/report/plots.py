@@ -1,10 +1,8 @@
 """Plots of a benchmark (extra `bench`): latency against Dice, and the stages as stacked bars."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from statistics import fmean
 from typing import Any, Literal
 
@@ -14,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 
 # Paul Tol's bright palette, distinguishable with red-green colour blindness.
@@ -91,9 +88,7 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
     for model, position in best.items() if len(best) > 1 else ():
         axes.annotate(_plain(model, 28), position, **MODEL_NAME)
     _scale_time_axis(axes, [ms for ms, _, _ in points])
-    names: dict[str, None] = {}
-    for row in record.rows:
-        names |= dict.fromkeys(row.mean_dice)
+    names = dict.fromkeys(chain.from_iterable(row.mean_dice for row in record.rows))
     axes.set(xlabel="network alone, ms (median)", ylabel=_plain(f"Dice ({', '.join(names)})", 60))
     axes.margins(0.2)
     axes.grid(alpha=0.3)
@@ -104,7 +99,7 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
 
 
 def plot_stages(record: BenchRecord) -> Figure:
-    """Plot a stacked bar per row; a very long one is cut off and marked, its value is printed."""
+    """Plot a stacked bar per row; a very long bar is cut off and labelled with its value."""
     rows = [row for row in record.rows if row.stages_ms]
     figure = Figure(figsize=(4.6, 1.4 + 0.37 * len(rows)), layout="constrained")
     axes: Axes = figure.subplots()
@@ -116,8 +111,7 @@ def plot_stages(record: BenchRecord) -> Figure:
     limit = min(max(totals), MAX_BAR * sorted(totals)[len(totals) // 2])
     for k, (row, total) in enumerate(zip(rows, totals, strict=True)):
         cut = " ▸" if total > limit else ""
-        name = _plain(str(row.key), 60)
-        axes.text(0, k - 0.26, name, va="bottom", fontsize=8, in_layout=False)
+        axes.text(0, k - 0.26, _plain(str(row.key), 60), va="bottom", fontsize=8, in_layout=False)
         axes.text(min(total, limit), k, f" {format_ms(total)}{cut}", va="center", fontsize=8)
     axes.set(xlabel="ms", xlim=(0, limit * 1.16), ylim=(len(rows) - 0.6, -0.85), yticks=[])
     axes.spines["left"].set_visible(False)
@@ -127,8 +121,7 @@ def plot_stages(record: BenchRecord) -> Figure:
 
 def _encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     buffer = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else None
-    figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+    figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
 
 
@@ -147,7 +140,7 @@ def _runtime_label(row: BenchRow) -> str:
 
 
 def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:
-    """Use a logarithmic axis with plain numbers if the times differ a lot."""
+    """Use a logarithmic axis with plain numbers if the times differ widely."""
     if times and max(times) > 8 * min(times):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -156,6 +149,6 @@ def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:
 
 
 def _plain(text: str, longest: int) -> str:
-    """Return the text, shortened, without formulas."""
+    """Shorten a label and escape Matplotlib's formula syntax."""
     shortened = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return shortened.replace("$", r"\$")

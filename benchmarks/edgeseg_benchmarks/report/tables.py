@@ -1,7 +1,5 @@
 """The record as a table for the terminal and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence
@@ -13,9 +11,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from edgeseg.console import safe_text
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency, format_threads
+from edgeseg.console import plural, safe_text
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
     cost_values,
@@ -56,8 +53,7 @@ def _wide_table(record: BenchRecord) -> Table:
     for heading in ("row", *headings):
         table.add_column(heading, overflow="fold")
     for row in record.rows:
-        cells = _cells(record, row)[: len(headings)]
-        table.add_row(_row_cell(row), *map(_join_lines, cells))
+        table.add_row(_row_cell(row), *map(_join_lines, _cells(record, row)[: len(headings)]))
     return table
 
 
@@ -76,7 +72,7 @@ def _narrow_table(record: BenchRecord) -> Table:
 
 def _row_cell(row: BenchRow) -> Text:
     size = "" if row.size_px is None else f", {row.size_px} px"
-    runtime = f"{row.runtime}, {format_threads(row.threads)}{size}"
+    runtime = f"{row.runtime}, {plural(row.threads, 'thread')}{size}"
     cell = _join_lines([f"{row.model} {row.precision}", runtime])
     if row.taken_by_auto:
         cell.append(f"\n{SELECTED}", "green")
@@ -99,8 +95,7 @@ def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
     dice = []
     for name, (mean, *drop) in dice_values(record, row).items():
         dice += [f"{name} {mean}", *drop]
-    network = format_latency(row.network_ms, row.ratio_to_first)
-    return [network, whole, stage_lines, costs, dice]
+    return [format_latency(row.network_ms, row.ratio_to_first), whole, stage_lines, costs, dice]
 
 
 def _join_lines(lines: Sequence[str]) -> Text:
@@ -114,7 +109,7 @@ def _notes(record: BenchRecord) -> Iterator[str]:
     yield ", ".join(f"{name} {version}" for name, version in record.versions.items())
     yield f"timed on {record.photographs}, up to {record.rounds} rounds, rows taking turns"
     for threads, peak in record.peak_gflops.items():
-        yield f"peak: {peak:.0f} GFLOP/s (FP32 matrix product, {format_threads(threads)})"
+        yield f"peak: {peak:.0f} GFLOP/s (FP32 matrix product, {plural(threads, 'thread')})"
     for warning in record.warnings:
         yield f"warning: {warning}"
 
@@ -122,9 +117,9 @@ def _notes(record: BenchRecord) -> Iterator[str]:
 def to_csv(record: BenchRecord) -> str:
     """Return one line per row, numbers at full precision, empty cells for missing values."""
     lines = [_flatten_row(record, row) for row in record.rows]
-    columns = dict.fromkeys(chain.from_iterable(lines))
+    columns = list(dict.fromkeys(chain.from_iterable(lines)))
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return stream.getvalue()

@@ -1,90 +1,39 @@
 """The client of a row's process: start it, send requests, detect that it died."""
 
-from __future__ import annotations
-
-import ctypes
-import os
 import signal
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 import psutil
 
-import edgeseg
-import edgeseg_benchmarks
+from edgeseg_benchmarks.worker.process import RowError, child_environment, python_module, time_limit
 
 T = TypeVar("T")
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-class RowError(Exception):
-    """Why a row failed; the other rows continue."""
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer of a worker: the return value of the function, or an error in one line."""
+    """Reply of a worker: the return value of the function, or an error in one line."""
 
     value: msgspec.Raw = msgspec.Raw(b"null")
     error: str = ""
 
 
-def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return the environment of a child process, which imports the same packages as this one.
+class RoundTiming(msgspec.Struct, frozen=True):
+    """The timing of one row in one round, in milliseconds.
 
-    Args:
-        threads: number of threads of NumPy's matrix products.
+    Attributes:
+        network_ms: time of the network alone.
+        end_to_end_ms: time from the bytes of a file to the mask.
+        stages_ms: parts of `end_to_end_ms`, by stage.
     """
-    variables = dict(os.environ)
-    roots = [Path(package.__file__ or "").parents[1] for package in (edgeseg, edgeseg_benchmarks)]
-    if not roots[0].name.endswith("-packages"):  # not installed: an editable or a test environment
-        paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    if threads is not None:
-        variables |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    return variables
 
-
-def python_module(module: str) -> list[str]:
-    """Return a command that calls `main` of a module."""
-    return python_statement(f"from {module} import main; main()")
-
-
-def python_statement(text: str) -> list[str]:
-    """Return a command that executes a line of Python.
-
-    Neither `python -m` nor `python -c` alone: they import from the current folder first, which may
-    contain a `json.py` of the user.
-    """
-    return [sys.executable, "-c", f"import sys; sys.path[:] = filter(None, sys.path); {text}"]
-
-
-def die_with_parent() -> None:
-    """Let the system kill this process when its parent ends: a stopped process cannot notice it."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-@contextmanager
-def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
-    """Kill a process if a block takes longer than a limit, or is interrupted."""
-    watchdog = threading.Timer(timeout_s, child.kill)
-    watchdog.start()
-    try:
-        yield
-    except BaseException:  # Ctrl-C may not have reached the child
-        child.kill()
-        raise
-    finally:
-        watchdog.cancel()  # otherwise this process would wait for it at its end
+    network_ms: float
+    end_to_end_ms: float
+    stages_ms: dict[str, float]
 
 
 class WorkerProcess:
@@ -107,9 +56,7 @@ class WorkerProcess:
         )
         self._process = psutil.Process(self._child.pid)
 
-    def call(
-        self, function: str, reply_type: type[T], arguments: Mapping[str, object] | None = None
-    ) -> T:
+    def call(self, function: str, reply_type: type[T], **arguments: object) -> T:
         """Call a function of the worker and wait for its return value.
 
         Between calls the process is suspended: its idle threads would spin for some milliseconds
@@ -118,7 +65,7 @@ class WorkerProcess:
         Args:
             function: name of a function of `row_worker.Worker`.
             reply_type: type of the return value.
-            arguments: keyword arguments.
+            arguments: keyword arguments of the function.
 
         Raises:
             RowError: the function failed, the process died, or it took too long.
@@ -128,7 +75,7 @@ class WorkerProcess:
         start = time.monotonic()
         with suppress(OSError, ValueError, psutil.Error), time_limit(self._child, self._timeout_s):
             self._process.resume()
-            self._child.stdin.write(msgspec.json.encode((function, arguments or {})) + b"\n")
+            self._child.stdin.write(msgspec.json.encode((function, arguments)) + b"\n")
             self._child.stdin.flush()
             line = self._child.stdout.readline()
             self._process.suspend()

@@ -1,7 +1,5 @@
 """ncnn, in FP32 (`pip install --no-deps ncnn pnnx`). pnnx converts the model file at each start."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile
@@ -76,7 +74,7 @@ class Ncnn:
         extractor.input(self._input_name, self._ncnn.Mat(planes))
         code, output = extractor.extract("out0")
         if code:
-            raise ModelError(f"ncnn cannot compute the network (code {code})")
+            raise ModelError(f"ncnn cannot run the network (code {code})")
         return np.array(output, np.float32).reshape(photo.shape[1:3])
 
 
@@ -92,15 +90,19 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
         raise SystemSetupError(f"ncnn: requires pnnx to read model files. {INSTALL}")
     shutil.copyfile(file, folder / "model.onnx")
     size = read_card(file).preprocessing.size
-    program = str(Path(package.origin).parent / "pnnx")
-    command = [program, "model.onnx", f"inputshape=[1,{size},{size},3]u8", "fp16=0"]
+    command = [
+        str(Path(package.origin).with_name("pnnx")),
+        "model.onnx",
+        f"inputshape=[1,{size},{size},3]u8",
+        "fp16=0",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
     if done.returncode or not (folder / "model.ncnn.param").is_file():
         raise ModelError(f"{file}: pnnx cannot convert it (exit code {done.returncode})")
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes, which ncnn does not have, by a no-op; return its output's name.
+    """Replace the cast from bytes, which ncnn lacks, by a no-op; return its output's name.
 
     Raises:
         ModelError: the graph has no such cast.

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
+import numpy as np
 from msgspec.structs import replace
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import read_card
-from edgeseg_benchmarks.options import DEFAULT_RUNTIME, NCNN, BenchOptions
-from edgeseg_benchmarks.record.row import BenchRow
+from edgeseg_benchmarks.record import BenchRow, Latency
 from edgeseg_benchmarks.remarks import compute_remarks
-from edgeseg_benchmarks.rows import RowSpec
-from edgeseg_benchmarks.statistics import (
-    RoundTiming,
-    median_ratio,
-    median_stages,
-    summarize_latency,
-)
-from edgeseg_benchmarks.worker.client import RowError, WorkerProcess, python_module
-from edgeseg_benchmarks.worker.subprocess_timing import time_command
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, NCNN, BenchOptions, RowSpec
+from edgeseg_benchmarks.worker.client import RoundTiming, WorkerProcess
+from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_module, time_command
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
@@ -34,7 +27,7 @@ SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
 
 
 class RowRunner:
-    """Measures one row. A step is executed by `attempt`; after a failure it is skipped.
+    """Measurement of one row. `attempt` executes a step, or skips it after a failure.
 
     Attributes:
         spec: what to measure.
@@ -72,7 +65,7 @@ class RowRunner:
         self.attempt(self._warm_up)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Execute a step; if it fails, end the process and keep the reason."""
+        """Execute a step; if it fails, end the process and store the reason."""
         if self.failure:
             return
         try:
@@ -86,7 +79,7 @@ class RowRunner:
         self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
-        """Read the peak memory, except of ncnn, whose process also loads ONNX Runtime."""
+        """Read the peak memory; skip ncnn, whose process also loads ONNX Runtime."""
         if self.spec.key.runtime != NCNN:
             peak = self._process.call("read_peak_memory", int)
             self._row = replace(self._row, peak_rss_bytes=peak or None)
@@ -110,20 +103,20 @@ class RowRunner:
         """Count the kernels of ONNX Runtime in a new process: profiling slows a session down."""
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
-        arguments = {"file": str(self.spec.file), "threads": self.spec.key.threads}
+        file, threads = str(self.spec.file), self.spec.key.threads
         with closing(WorkerProcess(self._options.timeout_s)) as process:
-            kernels = process.call("count_kernels", dict[str, int], arguments)
+            kernels = process.call("count_kernels", dict[str, int], file=file, threads=threads)
         self._row = replace(self._row, kernels=kernels)
 
     def score(self) -> None:
         """Score the data sets."""
         for data in self._options.data if self.spec.scored else ():
-            scores = self._process.call("score", DataSetScores, {"spec": data})
+            scores = self._process.call("score", DataSetScores, spec=data)
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
 
     def write_mask(self, file: Path) -> None:
         """Write mask and field of view, (2, H, W) uint8."""
-        self._process.call("write_mask", object, {"output": str(file)})
+        self._process.call("write_mask", object, output=str(file))
 
     def close(self) -> None:
         """End the process."""
@@ -140,15 +133,16 @@ class RowRunner:
             return BenchRow(*self.spec.key, status=self.failure, remarks=self.spec.remarks)
         network, whole = self.times("network_ms"), self.times("end_to_end_ms")
         latency = summarize_latency(network)
-        cold_start = median(self._cold_starts) if self._cold_starts else None
-        gflops = None if self._row.gmac is None else 2 * self._row.gmac / (latency.p50 / 1e3)
-        share = gflops / peak_gflops if gflops and peak_gflops else None
+        gflops = share = None
+        if self._row.gmac is not None:
+            gflops = 2 * self._row.gmac / (latency.p50 / 1e3)
+            share = gflops / peak_gflops if gflops and peak_gflops else None
         return replace(
             self._row,
             network_ms=latency,
             end_to_end_ms=summarize_latency(whole),
             stages_ms=median_stages(self.timings),
-            cold_start_ms=cold_start,
+            cold_start_ms=median(self._cold_starts) if self._cold_starts else None,
             ratio_to_first=median_ratio(network, first.times("network_ms")),
             end_to_end_ratio_to_first=median_ratio(whole, first.times("end_to_end_ms")),
             gflops=gflops,
@@ -164,13 +158,14 @@ class RowRunner:
         self._process = WorkerProcess(self._options.timeout_s)
         self._stack.callback(self._process.close)
         key = self.spec.key
-        arguments = {
-            "file": str(self.spec.file),
-            "photograph": str(self._photograph),
-            "runtime": key.runtime,
-            "threads": key.threads,
-        }
-        self.compute = self._process.call("load", str, arguments)
+        self.compute = self._process.call(
+            "load",
+            str,
+            file=str(self.spec.file),
+            photograph=str(self._photograph),
+            runtime=key.runtime,
+            threads=key.threads,
+        )
         card = read_card(self.spec.file)
         self._row = replace(
             self._row,
@@ -181,16 +176,44 @@ class RowRunner:
         )
 
     def _warm_up(self) -> None:
-        """Run untimed rounds; the last one decides how many rounds fit the time."""
+        """Run untimed rounds; the duration of the last one determines the number of rounds."""
         spent = last = 0.0
         for _ in range(max(1, self._options.warmup)):
             if spent < SECONDS_PER_ROW:
-                start = time.perf_counter()
-                self.time_round()
-                last = time.perf_counter() - start
+                last = elapsed_ms(self.time_round) / 1e3
                 spent += last
         self.timings.clear()
         fitting = max(MIN_ROUNDS, min(MAX_ROUNDS, int(SECONDS_PER_ROW / last)))
         self.rounds = self._options.rounds or fitting
         if not self.spec.scored:
             self.rounds = min(self.rounds, fitting)
+
+
+def summarize_latency(times: Sequence[float]) -> Latency:
+    """Return percentiles and minimum of the rounds' times, in milliseconds."""
+    p50, p90, p95 = np.percentile(times, [50, 90, 95]).tolist()
+    return Latency(p50, p90, p95, min(times))
+
+
+def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
+    """Return the median of the rounds' ratios, so that clock drift cancels out.
+
+    Args:
+        times: times of a row, by round.
+        reference: times of the row that it is compared with, by round. Only the rounds that both
+            rows have are used.
+
+    Returns:
+        The ratio; None without a common round.
+    """
+    pairs = zip(times, reference, strict=False)
+    ratios = [time / other for time, other in pairs if other > 0]
+    return median(ratios) if ratios else None
+
+
+def median_stages(rounds: Sequence[RoundTiming]) -> dict[str, float]:
+    """Return the median time of each stage, in milliseconds."""
+    medians = {}
+    for stage in rounds[0].stages_ms:
+        medians[stage] = median(timing.stages_ms[stage] for timing in rounds)
+    return medians

@@ -4,8 +4,6 @@ Sessions in one process take time from each other (their idle threads spin). The
 a process of its own, and only the one that was called computes.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -13,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
-import edgeseg  # noqa: F401  first: it keeps ONNX Runtime from opening a connection
 from edgeseg.errors import EdgesegError, one_line
-from edgeseg_benchmarks.statistics import RoundTiming
-from edgeseg_benchmarks.worker.affinity import pin
-from edgeseg_benchmarks.worker.client import Reply, die_with_parent
+from edgeseg_benchmarks.worker.client import Reply, RoundTiming
+from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
 
 class Worker:
-    """The functions that a client can call; `load` first, where a model is required."""
+    """Functions that a client can call; those that require a model need `load` first."""
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
         """Load a model and the photograph that it is timed on, on pinned cores.
@@ -64,8 +61,6 @@ class Worker:
 
     def write_mask(self, output: str) -> None:
         """Write mask and field of view, (2, H, W) uint8."""
-        import numpy as np
-
         segmentation = self.segmenter.segment(self.photograph)
         np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
 
@@ -89,20 +84,14 @@ class Worker:
         return 0
 
     def measure_peak(self, threads: int, side: int, rounds: int) -> float:
-        """Return the 10^9 operations per second of an FP32 matrix product, the best of the rounds.
+        """Return the throughput of an FP32 matrix product in GFLOP/s, the best of the rounds.
 
         A single round may be far below the peak.
         """
         pin(threads)
-        import numpy as np
-
         matrix = np.random.default_rng(0).random((side, side), np.float32)
-        seconds = []
-        for _ in range(rounds + 1):  # the first one is untimed
-            start = time.perf_counter()
-            matrix @ matrix
-            seconds.append(time.perf_counter() - start)
-        return 2 * side**3 / min(seconds[1:]) / 1e9
+        times = [elapsed_ms(lambda: matrix @ matrix) for _ in range(rounds + 1)]
+        return 2 * side**3 / min(times[1:]) / 1e6  # the first one does not count
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
         """Count the convolutions of a model file by data type."""
@@ -112,9 +101,7 @@ class Worker:
         return kernel_types(Path(file), threads)
 
     def _time_inference(self) -> float:
-        start = time.perf_counter()
-        self.segmenter.runtime.infer(self.tensor)
-        return (time.perf_counter() - start) * 1e3
+        return elapsed_ms(lambda: self.segmenter.runtime.infer(self.tensor))
 
 
 def answer(worker: Worker, line: bytes) -> Reply:

@@ -1,7 +1,5 @@
 """`edgeseg draw`: synthetic fundus photographs, for a first try and for tests without data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
@@ -15,14 +13,14 @@ from edgeseg.system.files import make_folder, write_atomically
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="Output folder  [default: current folder]",
+    help="Output folder.  [default: current folder]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph; the next ones count up.",
+    help="Seed of the first photograph; increases by 1 for each further one.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."
@@ -51,7 +49,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
 
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:
     """Return the PNG files of one photograph by folder."""
-    # OpenCV is heavy: `edgeseg draw --help` does not load it.
+    # Imported here, so that `edgeseg draw --help` does not load OpenCV.
     from edgeseg.imaging.photo import encode_png
     from edgeseg.synthetic import generate_photo
 

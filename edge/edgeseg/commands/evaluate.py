@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
-from edgeseg.commands.options import data_options, model_options
+from edgeseg.commands.options import data_options, json_option, model_options
+from edgeseg.console import print_json, print_table, safe_text
+from edgeseg.errors import UsageError
+from edgeseg.system.files import make_folder, write_atomically
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from edgeseg.datasets import DataSet, SplitChoice
     from edgeseg.evaluation.protocols import Comparison, OnPhotograph
     from edgeseg.evaluation.result import EvaluationProtocol
@@ -39,9 +42,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Score the second human observer instead of a model (drive test, stare, chasedb1).",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object, and nothing else, to stdout."
-)
+@json_option
 @click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
@@ -61,25 +62,23 @@ def evaluate(
     as_json: bool,
     figures: Path | None,
 ) -> None:
-    r"""Score a model against manual vessel masks.
+    """Score a model against manual vessel masks.
 
     Prints Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
     means. A photograph that cannot be segmented is reported and skipped (exit code 3).
 
     \b
     Protocols:
-      native             photograph's own size, the model's threshold, inside the
-                         published field of view
+      native             photograph at its original size, the model's threshold,
+                         inside the published field of view
       reference          photograph and mask stretched to 512x512, threshold 0.5,
                          whole frame
-      reference-aligned  reference, corrected for the shift by half a pixel that
-                         stretching causes in the mask
-    """
-    from edgeseg.console import print_json, print_table
+      reference-aligned  as reference, with the prediction shifted by half a pixel,
+                         because stretching shifts the mask
+    """  # noqa: D301
     from edgeseg.evaluation.protocols import evaluation_threshold
     from edgeseg.evaluation.result import EvaluationResult
     from edgeseg.segmenter import Segmenter
-    from edgeseg.system.files import make_folder
 
     if second_observer:
         _reject_model_options()
@@ -111,8 +110,6 @@ def _identify(segmenter: Segmenter | None) -> tuple[str, str, str]:
 
 
 def _reject_model_options() -> None:
-    from edgeseg.errors import UsageError
-
     context = click.get_current_context()
     for name in ("model", "precision", "runtime", "provider", "threads"):
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
@@ -130,8 +127,6 @@ def _open_data_sets(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
 
 
 def _check_figure_names(data_sets: Sequence[DataSet]) -> None:
-    from edgeseg.errors import UsageError
-
     names: Counter[str] = Counter()
     for data_set in data_sets:
         names.update(_figure_name(data_set.name, pair.name) for pair in data_set.pairs)
@@ -154,9 +149,6 @@ def _evaluate_all(
     figures: Path | None,
 ) -> tuple[DataSetScores, ...]:
     """Evaluate the data sets in turn, with a progress bar if standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from edgeseg.evaluation.protocols import evaluate as evaluate_data_set
 
     console = Console(stderr=True)
@@ -175,8 +167,6 @@ def _photograph_callback(
     data_set: DataSet, progress: Progress, figures: Path | None
 ) -> OnPhotograph:
     """Create a callback that reports failures, writes figures and advances the progress bar."""
-    from edgeseg.console import safe_text
-
     task = progress.add_task(data_set.name, total=len(data_set.pairs))
 
     def on_photograph(photograph: PhotographScores, comparison: Comparison | None) -> None:
@@ -191,12 +181,11 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write the photograph and, to its right, the prediction's errors."""
+    """Write the photograph with the prediction's error map to its right."""
     import numpy as np
 
     from edgeseg.imaging.overlay import draw_error_map
     from edgeseg.imaging.photo import encode_png
-    from edgeseg.system.files import write_atomically
 
     errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
     write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))

@@ -28,8 +28,10 @@ def info(file: str, as_json: bool) -> None:
 
     model = resolve_model(file, "auto", cpu.cpu_features())
     if as_json:
-        file_facts = {"file": str(model.path), "file_bytes": model.path.stat().st_size}
-        print_json(file_facts | model.card.to_dict())
+        print_json(
+            {"file": str(model.path), "file_bytes": model.path.stat().st_size}
+            | model.card.to_dict()
+        )
     else:
         print_table(facts_table(*_list_facts(model)))
 

@@ -1,7 +1,5 @@
 """Options shared by several commands."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -43,7 +41,7 @@ def model_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--provider", type=click.Choice(PROVIDERS),
                      help="Execution provider of ONNX Runtime.  [default: cpu]"),
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
-                     help="Runtime that computes the network."),
+                     help="Inference runtime."),
         click.option("--precision", type=click.Choice(PRECISIONS), default="auto",
                      show_default=True, help="Precision of the model file."),
         click.option("--model", default="default", show_default=True, metavar="NAME|FILE",

@@ -1,4 +1,4 @@
-"""`edgeseg run`: photographs, videos and cameras in; masks, overlays and JSON lines out."""
+"""`edgeseg run`: segment photographs, videos and camera frames."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from edgeseg.commands.options import model_options
+from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
@@ -38,12 +39,16 @@ DEFAULT_OUTPUT = Path("vessels")
     show_default=True,
     help="Folder for the results; created if it does not exist.",
 )
-@click.option("--camera", metavar="N|DEVICE", help="Camera to segment live, newest frame first.")
+@click.option(
+    "--camera",
+    metavar="N|DEVICE",
+    help="Camera to segment live; skips all but the newest frame.",
+)
 @click.option(
     "--watch",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder whose present and new photographs are segmented until Ctrl-C or SIGTERM.",
+    help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
 )
 @model_options
 @click.option(
@@ -98,12 +103,12 @@ def run(
     throughput: bool,
     as_json: bool,
 ) -> None:
-    """Segment the vessels of photographs.
+    """Segment vessels in photographs, videos or camera frames.
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
     STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
-    reported and the others continue (exit code 3).
+    reported, and the others are processed (exit code 3).
     """
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
@@ -130,8 +135,7 @@ def run(
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
-        noun = "input" if counts.total == 1 else "inputs"
-        click.echo(f"edgeseg: {counts.failed} of {counts.total} {noun} failed", err=True)
+        click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
 
 
@@ -139,8 +143,8 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
     if stop.signal == signal.SIGINT:
         sys.exit(130)
     if counts.unfinished:
-        noun = "photograph" if counts.unfinished == 1 else "photographs"
-        click.echo(f"edgeseg: SIGTERM: {counts.unfinished} {noun} not processed", err=True)
+        photographs = plural(counts.unfinished, "photograph")
+        click.echo(f"edgeseg: SIGTERM: {photographs} not processed", err=True)
         sys.exit(143)
     sys.exit(0)
 

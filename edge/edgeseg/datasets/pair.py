@@ -1,7 +1,5 @@
 """A photograph with its manual vessel mask."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias

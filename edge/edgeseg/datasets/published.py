@@ -4,8 +4,6 @@ DRIVE has its own split and STARE is for testing only. The splits of CHASE_DB1, 
 this project's.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -113,8 +111,8 @@ def read_fives(folder: Path) -> list[FilePair]:
     pairs: list[FilePair] = []
     for pair in train:
         pairs.append(replace(pair, split="validation") if pair in held_out else pair)
-    for pair in _fives_pairs(folder / "test", "test"):
-        pairs.append(replace(pair, name=f"test_{pair.name}"))
+    test = _fives_pairs(folder / "test", "test")
+    pairs += [replace(pair, name=f"test_{pair.name}") for pair in test]
     return _require_pairs(
         pairs, folder, "FIVES: train/ and test/ with 'Original/1_A.png' and 'Ground truth/1_A.png'"
     )

@@ -1,7 +1,5 @@
 """Synthetic photographs as a data set: `synthetic:N`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from edgeseg.datasets.pair import LoadedPair, Split

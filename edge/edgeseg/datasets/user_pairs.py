@@ -1,7 +1,5 @@
 """The user's own photographs: `images/`, `masks/`, optional `fov/` and `split.csv`."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import cast, get_args

@@ -1,9 +1,6 @@
 """Facts about the device for `edgeseg bench` and `edgeseg doctor`."""
 
-from __future__ import annotations
-
-from edgeseg.device.health import device_warnings
-from edgeseg.device.info import DeviceInfo, describe_device
+from edgeseg.device.info import DeviceInfo, describe_device, device_warnings
 from edgeseg.device.versions import installed_versions
 
 __all__ = ["DeviceInfo", "describe_device", "device_warnings", "installed_versions"]

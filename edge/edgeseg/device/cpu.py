@@ -1,7 +1,5 @@
 """Features and name of the CPU, from /proc/cpuinfo."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Mapping

@@ -1,14 +1,10 @@
 """CPU throttling: governor, temperature, and the state of a Raspberry Pi's firmware."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-from edgeseg.device.sysfs import read_celsius, read_line
 
 FIRMWARE_BITS = {
     0: "under-voltage",
@@ -86,9 +82,26 @@ def _hot_zones(zones: list[Path]) -> Iterator[str]:
 
 
 def _active_cooling(root: Path) -> Iterator[str]:
-    """Yield the active cooling devices that lower the CPU clock; fans are not among them."""
+    """Yield the active cooling devices that lower the CPU clock; fans are excluded."""
     for device in sorted(root.glob("sys/class/thermal/cooling_device*")):
         kind = read_line(device / "type")
         state = read_line(device / "cur_state")
         if ("cpufreq" in kind or kind == "Processor") and state.isdecimal() and int(state) > 0:
-            yield f"the kernel lowers the clock against heat ({kind}, step {state})"
+            yield f"the kernel has lowered the CPU clock because of heat ({kind}, step {state})"
+
+
+def read_line(file: Path) -> str:
+    """Return the printable characters of a small file; "" if it cannot be read."""
+    try:
+        text = file.read_bytes()[:4096].decode(errors="replace")
+    except OSError:
+        return ""
+    return "".join(filter(str.isprintable, text)).strip()
+
+
+def read_celsius(file: Path) -> float | None:
+    """Return a temperature, which the kernel writes in thousandths of a degree."""
+    try:
+        return int(read_line(file)) / 1000
+    except ValueError:
+        return None

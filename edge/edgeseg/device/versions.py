@@ -1,7 +1,5 @@
 """Versions of the packages that influence results and timings."""
 
-from __future__ import annotations
-
 import platform
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version

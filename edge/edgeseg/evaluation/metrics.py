@@ -1,7 +1,5 @@
 """Scores of a vessel mask against a manual one, derived from integer pixel counts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -90,7 +88,7 @@ class ThresholdCurve:
 
     @property
     def auc(self) -> float | None:
-        """Area under the ROC curve; None without vessel or without background pixels.
+        """Area under the ROC curve; None if there are no vessel or no background pixels.
 
         It is the probability that a vessel pixel ranks above a background pixel; ties count half.
         """

@@ -1,8 +1,8 @@
 """Evaluation of a model against manual masks, by one of three protocols.
 
-`native`: at the photograph's own size, with the model's threshold, inside the published field of
-view. If none is published, the whole frame counts, so that vessels outside a field of view that was
-detected too small count as missed.
+`native`: at the photograph's original size, with the model's threshold, inside the published field
+of view. If none is published, the whole frame counts: vessels outside a detected field of view that
+is too small count as missed.
 
 `reference`: as the published ResUNet-Deeper was scored, to compare with its figures. Photograph
 (linear) and manual mask (nearest) are stretched to 512x512, the threshold is 0.5, and the whole
@@ -15,8 +15,6 @@ right and down. On DRIVE test this costs the second human observer 0.05 of Dice.
 
 The masks of a second human observer are scored by the same protocols (`segmenter` is None).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -122,8 +120,7 @@ def evaluation_threshold(segmenter: Segmenter | None, protocol: EvaluationProtoc
 def _compare(segmenter: Segmenter | None, pair: Pair, protocol: EvaluationProtocol) -> Comparison:
     loaded = pair.load()
     if segmenter is None:
-        second = read_second_observer_mask(pair, loaded.photo)
-        return compare_observers(loaded, second, protocol)
+        return compare_observers(loaded, read_second_observer_mask(pair, loaded.photo), protocol)
     return compare_with_manual(segmenter, loaded, protocol, pair.name)
 
 
@@ -138,8 +135,7 @@ def compare_with_manual(
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)
         return Comparison(loaded.photo, result.probability, result.mask, loaded.truth, loaded.fov)
-    probability = _segment_stretched(segmenter, loaded.photo, name)
-    return _compare_stretched(loaded, probability, protocol)
+    return _compare_stretched(loaded, _segment_stretched(segmenter, loaded.photo, name), protocol)
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
@@ -183,12 +179,11 @@ def _stretch(
     picture: npt.NDArray[Pixel], interpolation: int = cv2.INTER_LINEAR
 ) -> npt.NDArray[Pixel]:
     size = (REFERENCE_SIZE, REFERENCE_SIZE)
-    resized = cv2.resize(picture, size, interpolation=interpolation)
-    return resized.astype(picture.dtype, copy=False)
+    return cv2.resize(picture, size, interpolation=interpolation).astype(picture.dtype, copy=False)
 
 
 def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probability:
-    """Shift a stretched probability to where the nearest-neighbour mask is.
+    """Shift a stretched probability to align it with the nearest-neighbour mask.
 
     Args:
         probability: (512, 512) float32.
@@ -201,7 +196,7 @@ def _shift_like_mask(probability: Probability, frame: tuple[int, int]) -> Probab
 
 
 def _mask_shift(length: int) -> float:
-    """Return the mean shift, in pixels of 512, when a line is resized to its nearest pixels."""
+    """Return the mean shift of nearest-neighbour resizing to 512 pixels, in output pixels."""
     line = np.arange(length, dtype=np.float32)[None]
     sampled = cv2.resize(line, (REFERENCE_SIZE, 1), interpolation=cv2.INTER_NEAREST)[0]
     centres = (sampled + 0.5) * REFERENCE_SIZE / length - 0.5

@@ -39,7 +39,7 @@ class Check(msgspec.Struct, frozen=True):
 
     @classmethod
     def at_most(cls, name: str, value: float, limit: float | None, note: str) -> Check:
-        """Create a check that passes up to the limit, or always without one.
+        """Create a check that passes up to the limit; without a limit, it always passes.
 
         NaN does not pass if there is a limit.
         """
@@ -110,14 +110,14 @@ class EvaluationResult(msgspec.Struct, frozen=True):
         return result | {"data_sets": [data_set.to_dict() for data_set in self.data_sets]}
 
     def to_tables(self) -> Group:
-        """Return the tables of a terminal: every photograph, then the mean of each data set."""
+        """Return tables for the terminal: every photograph, then the mean of each data set."""
         tables: list[Table | Text] = []
         for data_set in self.data_sets:
             tables += [_photograph_table(data_set), Text()]
         return Group(*tables, self._mean_table())
 
     def to_check_table(self) -> Table:
-        """Return the table of a terminal with one line for each check."""
+        """Return a table for the terminal with one line for each check."""
         title = f"{self.file}  {self.file_bytes / 1e6:.2f} MB"
         table = narrow_table(title if self.passed else f"{title}  FAILED")
         table.add_column("check", no_wrap=True)

@@ -123,17 +123,16 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object: counts, `dice_mean` and so on, and every photograph."""
-        means = scores_by_name(self.mean).items()
         return {
             "name": self.name,
             "split": self.split,
             "scored": len(self.scored),
             "failed": self.failed,
-            **{f"{name}_mean": value for name, value in means},
+            **{f"{name}_mean": value for name, value in scores_by_name(self.mean).items()},
             "photographs": msgspec.to_builtins(list(self.photographs)),
         }
 
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
-    """Return the scores by name; all are None without scores."""
+    """Return the scores by name; all are None if the photograph was not scored."""
     return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)

@@ -1,4 +1,4 @@
-"""Detection of the field of view: the part of the frame in which the camera saw the retina.
+"""Detection of the field of view: the part of the frame that shows the retina.
 
 The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
 ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,7 +19,9 @@ from edgeseg.field_of_view import rejection, render, thresholding
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.field_of_view.thumbnail import make_thumbnail
 from edgeseg.imaging.arrays import Box, Mask, Photo
-from edgeseg.preprocessing.config import PreprocessingConfig
+
+if TYPE_CHECKING:
+    from edgeseg.preprocessing.config import PreprocessingConfig
 
 
 @dataclass(frozen=True, eq=False)

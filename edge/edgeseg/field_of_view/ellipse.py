@@ -51,7 +51,7 @@ class FovEllipse(NamedTuple):
         return math.sqrt(self.radius_x * self.radius_y)
 
     def to_unit_circle(self, points: Points) -> Points:
-        """Return the points after the mapping of the ellipse to the unit circle."""
+        """Return the points after an affine map that turns the ellipse into the unit circle."""
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
@@ -67,15 +67,14 @@ class FovEllipse(NamedTuple):
         """Return the points (N, 2) of the ellipse in the given directions."""
         angle = np.deg2rad(degrees)
         x = self.x + self.radius_x * np.cos(angle)
-        y = self.y + self.radius_y * np.sin(angle)
-        return np.column_stack([x, y])
+        return np.column_stack([x, self.y + self.radius_y * np.sin(angle)])
 
     def expanded(self, pixels: float) -> FovEllipse:
         """Return the ellipse with longer half-axes."""
         return FovEllipse(self.x, self.y, self.radius_x + pixels, self.radius_y + pixels)
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Return in which of the DIRECTIONS there is a point, (180,) bool."""
+        """Return for each of the DIRECTIONS whether it contains a point, (180,) bool."""
         unit = self.to_unit_circle(points)
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
@@ -115,13 +114,13 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
 
 
 def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return which points are at least 3 pixels inside the frame, whose edges are straight."""
+    """Return which points are not within 3 pixels of the frame's edges, (N,) bool."""
     limit = np.array([shape[1] - 3, shape[0] - 3])
     return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
 
 
 def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
-    """Fit to nearby points by least squares; keep the axis ratio if they cover too little."""
+    """Fit to nearby points by least squares; keep the axis ratio if few directions are covered."""
     if len(points) < 10:
         return ellipse
     x, y = ellipse.to_unit_circle(points).T
@@ -132,7 +131,7 @@ def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
     a, b = square_factors[0], square_factors[-1]
     if min(a, b) <= 0:
         return ellipse
-    # Complete a x^2 + b y^2 + c x + d y = 1 to squares.
+    # Complete the squares in a x^2 + b y^2 + c x + d y = 1.
     rest = 1 + c * c / (4 * a) + d * d / (4 * b)
     return FovEllipse(
         float(ellipse.x - ellipse.radius_x * c / (2 * a)),
@@ -192,7 +191,7 @@ def _fit_ellipses(samples: Floats) -> Floats:
     system = np.concatenate([points**2, points], axis=2)
     system = system[np.abs(np.linalg.det(system)) > 1e-6]
     a, b, c, d = np.linalg.solve(system, np.ones((len(system), 4, 1)))[:, :, 0].T
-    # Complete a x^2 + b y^2 + c x + d y = 1 to squares.
+    # Complete the squares in a x^2 + b y^2 + c x + d y = 1.
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = -c / (2 * a), -d / (2 * b)
         rest = 1 + c * c / (4 * a) + d * d / (4 * b)

@@ -1,10 +1,7 @@
 """Rejection of photographs that do not show a fundus. Doubtful ones are accepted."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.thumbnail import Thumbnail
@@ -21,7 +18,7 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     Raises:
         PhotoError: the frame is black or uniform.
     """
-    low, high = _percentiles_1_and_99(_block_means(thumbnail.colour))
+    low, high = np.percentile(_block_means(thumbnail.colour), (1, 99), axis=(0, 1))
     if high.max() < 10:
         raise _no_fundus(name, "the frame is black")
     if (high - low).max() < 6:
@@ -32,21 +29,8 @@ def _no_fundus(name: str, reason: str) -> PhotoError:
     return PhotoError(f"{name}: no fundus found: {reason}.", "no_fundus")
 
 
-def _percentiles_1_and_99(
-    cells: Photo,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return `np.percentile(cells, (1, 99))` per channel, 20 times as fast by a radix sort."""
-    channels = np.ascontiguousarray(cells.reshape(-1, 3).T)
-    ordered = np.sort(channels, kind="stable").T.astype(np.float64)
-    position = np.array([0.01, 0.99]) * (len(ordered) - 1)
-    index = position.astype(int)
-    below = ordered[index]
-    low, high = below + (ordered[index + 1] - below) * (position % 1)[:, None]
-    return low, high
-
-
 def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> None:
-    """Reject a photograph without a round field that is not as smooth and warm as a retina.
+    """Reject a photograph without a round field, unless it is as smooth and warm as a retina.
 
     Roughness is the mean absolute Laplacian on 64x64 cells. On the published data sets, it is at
     most 0.14 of the mean brightness and 0.9 of its standard deviation, and blue never dominates.

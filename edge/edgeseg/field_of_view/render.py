@@ -1,7 +1,5 @@
 """Rendering of a detected field of view as a mask of the photograph's size."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -46,12 +44,11 @@ def render_ellipse(
 
 def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
     """Enlarge a mask of the thumbnail to the photograph's height and width."""
-    size = (shape[1], shape[0])
-    return np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.asarray(cv2.resize(region, shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return outlines of the tabs by which cameras mark the upper side; they show retina, too."""
+    """Return outlines of the tabs with which cameras mark the top; retina is visible in them."""
     beyond = region.copy()
     _fill_polygon(beyond, ellipse.points_at(np.arange(0.0, 360.0, 2.0)), 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

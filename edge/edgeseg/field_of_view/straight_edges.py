@@ -1,6 +1,4 @@
-"""Straight edges of a field of view, as a camera's film gate or sensor cuts them."""
-
-from __future__ import annotations
+"""Straight edges of a field of view that is cut by a camera's film gate or sensor."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, FovEllipse, Points
-from edgeseg.field_of_view.percentile import median
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))  # top, bottom, left, right
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE has slopes up to 0.03
@@ -62,8 +59,7 @@ def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[Stra
     """
     edges: list[StraightEdge] = []
     for side in _SIDES:
-        fits = [_fit_edge(outline, ellipse, side) for outline in outlines]
-        valid = [edge for edge in fits if edge]
+        valid = [edge for outline in outlines if (edge := _fit_edge(outline, ellipse, side))]
         best_support = max((edge.support for edge in valid), default=0.0)
         similar = [edge for edge in valid if edge.support > best_support - _SIMILAR_SUPPORT]
         if similar:
@@ -108,4 +104,4 @@ def _fit_line(along: Floats, outward: Floats) -> tuple[float, float]:
     residuals = outward - slope * along
     start = round(float(residuals.min()))
     height = start + int(np.bincount(np.round(residuals - start).astype(int).clip(0)).argmax())
-    return slope, median(residuals[np.abs(residuals - height) < TOLERANCE])
+    return slope, float(np.median(residuals[np.abs(residuals - height) < TOLERANCE]))

@@ -1,7 +1,5 @@
 """Thresholding of a thumbnail at several levels, and selection of a region as field of view."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, TypeAlias
 
 import cv2
@@ -15,7 +13,6 @@ from edgeseg.field_of_view.ellipse import (
     fit_ellipse,
     points_inside_frame,
 )
-from edgeseg.field_of_view.percentile import median
 from edgeseg.field_of_view.straight_edges import StraightEdge, fit_straight_edges
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
@@ -24,11 +21,11 @@ Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as O
 
 _MAX_BACKGROUND = 0.4  # share of the retina's brightness
 _CLEARLY_ROUND = 0.95  # coverage and inlier share from which no further level is tried
-# Levels as shares of the way from background to retina, the preferred one first: it agrees best
-# with the published masks of DRIVE and HRF. Lower levels keep a dark rim; higher levels exclude the
-# glow around the circles of STARE.
+# Thresholds between background (0) and retina (1), in order of preference. The first one agrees
+# best with the published masks of DRIVE and HRF. Lower ones keep a dark rim; higher ones exclude
+# the glow around the circles of STARE.
 _LEVELS = (0.18, 0.1, 0.25, 0.35, 0.5, 0.05)
-# The rim of an enlarged photograph is as wide as the original pixels; its middle comes first.
+# The rim of an enlarged photograph is blurred over an original pixel; its middle is preferred.
 _LEVELS_ENLARGED = (0.35, 0.5, 0.25, 0.18, 0.1, 0.05)
 _MIN_COVERAGE = 0.4  # share of the visible directions; irregular outlines reach 0.2
 _MIN_RIM_CONTRAST = 0.4  # share of the brightness that is lost at the rim; vignetting loses 0.2
@@ -90,7 +87,7 @@ def _threshold(level: Mask, threshold: float) -> FovCandidate | None:
 
 
 def largest_region(bright: npt.NDArray[np.bool_]) -> Mask | None:
-    """Return the largest outer contour of the bright pixels, filled with 255; None without any."""
+    """Return the largest outer contour of the bright pixels, filled with 255, or None."""
     contour = _largest_contour(bright.view(np.uint8))
     return None if contour is None else _fill_contour(contour, bright.shape)
 
@@ -119,8 +116,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
         return False
     directions, reach = DIRECTIONS[candidate.covered], _reach(ellipse)
     inner = ellipse.expanded(-reach).points_at(directions)
-    outer = ellipse.expanded(reach).points_at(directions)
-    return _is_sharp_transition(thumbnail, inner, outer)
+    return _is_sharp_transition(thumbnail, inner, ellipse.expanded(reach).points_at(directions))
 
 
 def visible_straight_edges(
@@ -139,15 +135,15 @@ def visible_straight_edges(
 
 
 def _reach(ellipse: FovEllipse) -> float:
-    """Return how far inside and outside the rim the brightness is compared, in pixels."""
+    """Return the distance from the rim at which the brightness is compared, in pixels."""
     return max(3.0, 0.02 * ellipse.radius)
 
 
 def _is_sharp_transition(thumbnail: Thumbnail, inner: Points, outer: Points) -> bool:
-    """Return whether the brightness drops as at a camera's stop, and does not fade slowly."""
+    """Return whether the brightness drops sharply, as at a camera's stop."""
     inside, outside = _levels_at(thumbnail.level, inner), _levels_at(thumbnail.level, outer)
     drop = (inside - outside) / np.maximum(inside - thumbnail.dark, 1)
-    return median(drop) > _MIN_RIM_CONTRAST
+    return bool(np.median(drop) > _MIN_RIM_CONTRAST)
 
 
 def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:
@@ -157,7 +153,7 @@ def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:
 
 
 def irregular_region(candidates: list[FovCandidate], thumbnail: Thumbnail) -> Mask | None:
-    """Return the convex hull of a field that is not round; None without a visible background."""
+    """Return the convex hull of a field that is not round; None if no background is visible."""
     for candidate in candidates:
         region = candidate.region
         if (region > 0).mean() > 0.1 and _has_sharp_edge(region, thumbnail):

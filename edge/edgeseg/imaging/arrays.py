@@ -3,8 +3,6 @@
 A photograph is RGB everywhere. BGR exists only inside the functions that call OpenCV's codecs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 

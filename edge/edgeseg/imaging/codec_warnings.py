@@ -4,8 +4,6 @@ libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this
 only sign of the damage: OpenCV returns an image that is wrong from there on, without an error.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import threading
@@ -19,10 +17,8 @@ _Result = TypeVar("_Result")
 
 _MAX_CAPTURED_BYTES = 1 << 20
 _LOCK = threading.Lock()
-_LEVEL_SILENT, _LEVEL_ERROR = (
-    0,
-    2,
-)  # the error level is the one at which OpenCV 5 reports damaged TIFF strips
+# At the error level, OpenCV 5 reports damaged TIFF strips.
+_LEVEL_SILENT, _LEVEL_ERROR = 0, 2
 _LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself
 _CODEC_LINE = re.compile(
     rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"

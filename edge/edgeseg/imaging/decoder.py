@@ -1,7 +1,5 @@
 """Image decoder: OpenCV's codecs, with checks for the damage that they accept silently."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from typing import TypeAlias, cast
@@ -48,7 +46,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         image = _to_uint8(_to_bgr(_decode_samples(data, header)), header.maximum)
     except MemoryError as error:
         raise InvalidImageError("not enough free memory for the image", "too_large") from error
-    # For an in-place conversion, OpenCV copies its input: here a band instead of the whole image.
+    # OpenCV copies the input of an in-place conversion. With bands, this copy is small.
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]
         cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
@@ -122,7 +120,7 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
 
 
 def _to_bgr(image: _Samples) -> _Samples:
-    """Convert grey to BGR, and remove alpha. Transparent pixels become black, like the surround."""
+    """Convert grey to BGR, and remove alpha. Transparent pixels become black."""
     if image.ndim == 2:
         return np.repeat(image[:, :, np.newaxis], 3, axis=2)
     if image.shape[2] == 3:
@@ -135,7 +133,7 @@ def _to_bgr(image: _Samples) -> _Samples:
 
 
 def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
-    """Scale samples to 0..255 by the stated maximum, or else by the smallest camera range."""
+    """Scale samples to 0..255 by the header's maximum, or else by the smallest camera range."""
     if image.dtype == np.uint8 and stated_maximum in {None, 255}:
         return cast("npt.NDArray[np.uint8]", image)
     maximum = stated_maximum or 65535
@@ -143,5 +141,4 @@ def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uin
         brightest = int(image.max())
         maximum = min(limit for limit in _CAMERA_MAXIMA if brightest <= limit)
     values = np.arange(np.iinfo(image.dtype).max + 1) * (255 / maximum)
-    table = np.minimum(np.rint(values), 255).astype(np.uint8)
-    return np.take(table, image)
+    return np.take(np.minimum(np.rint(values), 255).astype(np.uint8), image)

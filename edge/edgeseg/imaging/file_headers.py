@@ -4,8 +4,6 @@ OpenCV returns a half-grey photograph for a cut-off JPEG, and unrelated memory f
 A silently segmented half of a retina is worse than an error, so incomplete files are rejected here.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib
@@ -57,8 +55,8 @@ def read_header(data: bytes) -> ImageHeader:
     """Read the header of a complete image file and check that the file is complete.
 
     Raises:
-        InvalidImageError: the format is unknown, or the file is cut off, damaged or of a kind that
-            cannot be decoded faithfully.
+        InvalidImageError: the format is unknown, or the file is truncated, damaged or of a kind
+            that cannot be decoded faithfully.
     """
     try:
         return _select_reader(data)(data, True)
@@ -90,9 +88,9 @@ def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise InvalidImageError("the image has no pixels")
     if width * height > MAX_PIXELS:
-        limit = MAX_PIXELS // 1_000_000
         raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {limit} megapixels. Reduce its size.",
+            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce its size.",
             "too_large",
         )
 
@@ -106,7 +104,7 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Each reader takes the bytes of a file and whether they are complete; complete bytes are checked.
+# Each reader takes the bytes of a file and whether the file is complete, which it then checks.
 # One of the errors in _OUT_OF_RANGE means that the bytes end too early.
 
 

@@ -1,7 +1,5 @@
 """JPEG markers: a walk over the segments of a JPEG, and a splitter for a JPEG stream (MJPEG)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,8 +22,8 @@ class JpegMarker(NamedTuple):
     Attributes:
         code: second byte of the marker.
         start: offset of the marker.
-        end: offset behind the two bytes of the marker.
-        segment_end: offset behind the marker's segment; it may lie behind the end of the data.
+        end: offset after the two bytes of the marker.
+        segment_end: offset after the marker's segment; it may exceed the length of the data.
     """
 
     code: int
@@ -39,8 +37,7 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]
-        has_segment = code != 0x01
-        position = end + has_segment * int.from_bytes(data[end : end + 2], "big")
+        position = end + (code != 0x01) * int.from_bytes(data[end : end + 2], "big")
         yield JpegMarker(code, match.start(), end, position)
 
 
@@ -50,7 +47,7 @@ class JpegSplitter:
 
     It walks from marker to marker, as a decoder does, so the end marker of an embedded thumbnail
     does not end the JPEG. If a new JPEG begins before the previous one has ended, the previous one
-    is cut off. It is returned as well, so that the caller reports it like any damaged image.
+    is truncated. It is returned as well, so that the caller reports it like any damaged image.
     """
 
     _buffer: bytearray = field(default_factory=bytearray)
@@ -85,7 +82,7 @@ class JpegSplitter:
         return True
 
     def _jpeg_end(self) -> int:
-        """Return the offset behind the first JPEG, or 0 if its end has not arrived yet."""
+        """Return the offset after the first JPEG, or 0 if its end has not arrived yet."""
         for marker in walk_markers(self._buffer, self._position):
             if marker.code == END_OF_IMAGE:
                 return marker.end

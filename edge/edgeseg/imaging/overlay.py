@@ -1,6 +1,4 @@
-"""Images for people: vessels over the photograph, and an error map of prediction against truth."""
-
-from __future__ import annotations
+"""Visualizations: vessels over the photograph, and an error map of a prediction."""
 
 from collections.abc import Iterator
 
@@ -30,12 +28,7 @@ def draw_overlay(
     Returns:
         Tinted copy, (H, W, 3) uint8 RGB.
     """
-    tinted = np.empty_like(photo)
-    top = 0
-    for band in overlay_bands(photo, mask, colour, opacity):
-        tinted[top : top + len(band)] = band
-        top += len(band)
-    return tinted
+    return np.concatenate(list(overlay_bands(photo, mask, colour, opacity)))
 
 
 def overlay_bands(

@@ -6,10 +6,8 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
   contains the brightest sample. A PPM or PGM file states its range.
 - CMYK is converted to RGB. The EXIF orientation is applied. Only the first page or frame is read.
 - Transparent pixels become black, like the surround of a fundus.
-- A file that is cut off, damaged or too large for a photograph is rejected, never partly read.
+- A file that is truncated, damaged or too large for a photograph is rejected, never partly read.
 """
-
-from __future__ import annotations
 
 import io
 from pathlib import Path
@@ -28,7 +26,7 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", "
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-# A mask pixel is set if it is brighter. DRIVE's second observer wrote 3 and 253, not 0 and 255.
+# Mask pixels above this value are set. DRIVE's second observer wrote 3 and 253, not 0 and 255.
 MASK_THRESHOLD = 127
 
 
@@ -70,7 +68,7 @@ def decode_photo(data: bytes, name: str = "photograph") -> Photo:
 
     Raises:
         PhotoError: the format is unknown or not supported (for example floating-point samples), or
-            the file is cut off, damaged or too large.
+            the file is truncated, damaged or too large.
     """
     try:
         return decode_rgb(data)
@@ -140,9 +138,9 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:
-            limit = MAX_FILE_BYTES >> 20
             raise PhotoError(
-                f"{name}: more than {limit} MiB, too large for a photograph", "too_large"
+                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph",
+                "too_large",
             )
     return b"".join(blocks)
 

@@ -4,20 +4,16 @@ The writer needs neither the whole image nor its encoded bytes in memory at once
 this saves 10 MB over OpenCV's encoder.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-from edgeseg.system.background import BackgroundTask
 
 Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (N, W, 3) RGB or (N, W) grey
 
@@ -32,7 +28,7 @@ _ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"  # the last block of the st
 # Sizes of bands that are compressed in parallel. A smaller band takes less time than starting a
 # thread; with larger bands, large images needed 8 MB more.
 _PARALLEL_BYTES = range(100_000, 1 << 20)
-# Run-length strategy, as OpenCV uses: the noise of a retina contains no longer repetitions.
+# Run-length strategy, as in OpenCV: retina noise contains repetitions of single bytes only.
 _ZLIB_LEVEL, _ZLIB_MEMORY_LEVEL = 1, 9
 
 
@@ -70,7 +66,7 @@ def read_png_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
     Args:
         path: PNG file.
-        require_complete: whether a file that is cut off counts as one without text.
+        require_complete: whether a truncated file counts as one without text.
 
     Returns:
         Value of each key; empty if the file is missing or not a PNG file.
@@ -112,23 +108,24 @@ def _compress_bands(
     threads: int,
 ) -> Iterator[tuple[memoryview, bytes]]:
     """Yield each band's filtered and compressed bytes; write the header before the first band."""
-    pending: deque[tuple[memoryview, BackgroundTask[bytes]]] = deque()
-    for number, band in enumerate(bands):
-        if number == 0:
-            file.write(_SIGNATURE + _header(size, band))
-            for key, value in texts.items():
-                file.write(_chunk(b"tEXt", f"{key}\0{value}".encode("latin-1")))
-        raw = _filter_rows(band)
-        parallel = threads > 1 and len(raw) in _PARALLEL_BYTES
-        while pending and (len(pending) == threads or not parallel):  # keeps the order
-            first, task = pending.popleft()
+    pending: deque[tuple[memoryview, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for number, band in enumerate(bands):
+            if number == 0:
+                file.write(_SIGNATURE + _header(size, band))
+                for key, value in texts.items():
+                    file.write(_chunk(b"tEXt", f"{key}\0{value}".encode("latin-1")))
+            raw = _filter_rows(band)
+            parallel = threads > 1 and len(raw) in _PARALLEL_BYTES
+            while pending and (len(pending) == threads or not parallel):  # keeps the order
+                first, task = pending.popleft()
+                yield first, task.result()
+            if parallel:
+                pending.append((raw, pool.submit(_deflate, raw)))
+            else:
+                yield raw, _deflate(raw)
+        for first, task in pending:
             yield first, task.result()
-        if parallel:
-            pending.append((raw, BackgroundTask(partial(_deflate, raw))))
-        else:
-            yield raw, _deflate(raw)
-    for first, task in pending:
-        yield first, task.result()
 
 
 def _deflate(raw: memoryview) -> bytes:
@@ -152,7 +149,7 @@ def _header(size: tuple[int, int], band: Rows) -> bytes:
 
 
 def _filter_rows(band: Rows) -> memoryview:
-    """Return each row's filter type, followed by its pixels minus those to their left, bytewise."""
+    """Return each row as the filter type and the bytewise differences to the pixels to the left."""
     big_endian = np.ascontiguousarray(band, band.dtype.newbyteorder(">"))
     pixels = big_endian.view(np.uint8).reshape(len(band), -1)
     step = pixels.shape[1] // band.shape[1]

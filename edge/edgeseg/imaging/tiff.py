@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 
-# Values of one tag: more strips or tiles than any photograph has, few enough for the memory.
+# Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -45,9 +45,8 @@ class TiffDirectory(NamedTuple):
         """
         order = "<" if data[:1] == b"I" else ">"
         big = data[2:4] in {b"+\0", b"\0+"}
-        offset_format, count_format = (
-            (order + "Q", order + "Q") if big else (order + "I", order + "H")
-        )
+        offset_format = order + ("Q" if big else "I")
+        count_format = order + ("Q" if big else "H")
         offset_bytes = struct.calcsize(offset_format)
         (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)

@@ -66,7 +66,7 @@ class ModelCard(NamedTuple):
     checkpoint_sha256: str = ""
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries: text as it is, everything else as JSON.
+        """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
 
         `json.dumps` stays the writer, so that converted files are reproduced bit for bit.
         """
@@ -113,9 +113,7 @@ class ModelCard(NamedTuple):
 
 
 def _parse_card(entries: Mapping[str, str]) -> ModelCard:
-    gmac = None
-    if entries[PREFIX + "gmac"] != "null":
-        gmac = _decode_entry(entries, "gmac", float)
+    gmac = None if entries[PREFIX + "gmac"] == "null" else _decode_entry(entries, "gmac", float)
     preprocessing = _decode_entry(entries, "preprocessing", dict[str, object])
     card = ModelCard(
         name=entries[PREFIX + "name"],
@@ -143,7 +141,7 @@ def _decode_entry(entries: Mapping[str, str], key: str, kind: type[T]) -> T:
 
 
 def _check_card(card: ModelCard) -> None:
-    """Check what the types do not express: the threshold's range, and texts safe for a terminal."""
+    """Check constraints beyond the types: the threshold's range, and texts safe for a terminal."""
     if not 0 <= card.threshold <= 1:
         raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
     texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]

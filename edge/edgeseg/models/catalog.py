@@ -1,7 +1,5 @@
 """Model files by name: the shipped models, and the files of one model in several precisions."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
@@ -91,6 +89,5 @@ def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, Model
         return {card.precision: ModelFile(path, card, "")}
     paths = list_model_files(model)
     files = {precision: ModelFile(file, read_card(file), "") for precision, file in paths.items()}
-    reference = files.get("fp32") or next(iter(files.values()))
-    checkpoint = reference.card.checkpoint_sha256
+    checkpoint = (files.get("fp32") or next(iter(files.values()))).card.checkpoint_sha256
     return {p: file for p, file in files.items() if file.card.checkpoint_sha256 == checkpoint}

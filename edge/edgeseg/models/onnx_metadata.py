@@ -4,8 +4,6 @@ Only the outermost protobuf fields are read and the graph is skipped, because se
 must not cost a session for each file. Files are untrusted: the limits below bound time and memory.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Collection, Iterator
@@ -68,13 +66,12 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return how many bytes of the field follow; a varint field is consumed and leaves 0."""
+    """Return the number of bytes of the field that follow; a varint is consumed (0 follow)."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):
         raise ValueError("not a protobuf message")
-    value = _read_varint(stream)
-    return value if wire_type == _DELIMITED else 0
+    return _read_varint(stream) if wire_type == _DELIMITED else 0
 
 
 def _read_varint(stream: BinaryIO) -> int:

@@ -4,8 +4,6 @@
 so that equal devices give equal masks; only `edgeseg doctor --tune` measures.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -78,7 +76,7 @@ def select_model(
     threads: int | None = None,
     provider: ProviderChoice | None = None,
 ) -> ModelSelection:
-    """Select what `Segmenter` loads.
+    """Select the model file, runtime and threads for `Segmenter`.
 
     Args:
         model: shipped name or path of a model file.
@@ -97,8 +95,11 @@ def select_model(
         tuned = _select_tuned(model)
         if tuned is not None:
             return tuned
-    file = resolve_model(model, precision, cpu.cpu_features())
-    return ModelSelection(file, resolve_runtime(runtime, provider), threads or cpu.usable_cores())
+    return ModelSelection(
+        resolve_model(model, precision, cpu.cpu_features()),
+        resolve_runtime(runtime, provider),
+        threads or cpu.usable_cores(),
+    )
 
 
 def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
@@ -106,8 +107,7 @@ def _select_tuned(model: str | os.PathLike[str]) -> ModelSelection | None:
     if cache_file is None or not os.path.exists(cache_file):  # noqa: PTH110 - False without access
         return None
     files = available_precisions(model)
-    cards = {precision: file.card for precision, file in files.items()}
-    setup = tuning_cache.find_tuned_setup(cache_file, cards)
+    setup = tuning_cache.find_tuned_setup(cache_file, {p: f.card for p, f in files.items()})
     if setup is None:
         return None
     file = files[setup.precision]._replace(
@@ -141,8 +141,7 @@ def resolve_model(
         return ModelFile(path, card, "this file was requested")
     if precision == "auto":
         files = available_precisions(model)
-        cards = {p: file.card for p, file in files.items()}
-        chosen, reason = choose_precision(cards, features)
+        chosen, reason = choose_precision({p: file.card for p, file in files.items()}, features)
         return files[chosen]._replace(reason=reason)
     paths = list_model_files(model)
     if precision not in paths:
@@ -180,7 +179,7 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether INT8's Dice on real test photographs is close enough to its float file's.
+    """Return whether INT8's Dice on real test photographs is close enough to the float file's.
 
     Every data set that both cards contain must be within `MAX_DICE_DROP`, and there must be one.
     Without a float file there is nothing to compare with.
@@ -188,9 +187,10 @@ def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
     float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
     if "int8" not in cards or float_card is None:
         return False
-    drops = []
-    for key, dice in cards["int8"].evidence.items():  # key: drive/test/native
-        is_real = key.endswith("/native") and not key.startswith("synthetic/")
-        if is_real and key in float_card.evidence:
-            drops.append(float_card.evidence[key] - dice)
+    int8, reference = cards["int8"].evidence, float_card.evidence
+    drops = [
+        reference[key] - int8[key]
+        for key in int8.keys() & reference.keys()  # such as drive/test/native
+        if key.endswith("/native") and not key.startswith("synthetic/")
+    ]
     return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values

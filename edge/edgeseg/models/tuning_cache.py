@@ -62,7 +62,6 @@ class TuningKey(msgspec.Struct, frozen=True):
 
         card = next(iter(cards.values()))
         installed = installed_versions()
-        packages = [name for name in VERSIONED_PACKAGES if name in installed]
         return cls(
             checkpoint_sha256=card.checkpoint_sha256,
             size=card.preprocessing.size,
@@ -70,7 +69,7 @@ class TuningKey(msgspec.Struct, frozen=True):
             cpu=cpu.cpu_model(),
             features=cpu.performance_features(),
             cores=cpu.usable_cores(),
-            versions={name: installed[name] for name in packages},
+            versions={name: installed[name] for name in VERSIONED_PACKAGES if name in installed},
         )
 
 

@@ -1,6 +1,6 @@
 """Preprocessing from photograph to network input, as data stored in checkpoints and model files.
 
-`edgeseg.preprocessing.prepare` carries it out. This module does not load OpenCV, so that reading a
+`edgeseg.preprocessing.prepare` applies it. This module does not load OpenCV, so that reading a
 model's card is fast.
 """
 
@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from edgeseg.errors import ModelError
+from edgeseg.field_of_view.methods import FovMethod
 
-FovMethod: TypeAlias = Literal["found", "grey10", "none"]
 Crop: TypeAlias = Literal["fov", "frame"]
 Fit: TypeAlias = Literal["pad", "stretch"]
 Contrast: TypeAlias = Literal["none", "clahe"]

@@ -1,9 +1,7 @@
-"""Photograph to network input: the one recipe of training, export and device.
+"""Photograph to network input, shared by training, export and device.
 
-`edgeseg.preprocessing.config` holds the settings.
+`edgeseg.preprocessing.config` contains the settings.
 """
-
-from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
@@ -31,6 +29,12 @@ class Placement(NamedTuple):
     source: Box
     target: Box
     size: int
+
+    @property
+    def shrinks(self) -> bool:
+        """True if neither side of the crop is enlarged."""
+        is_narrower = self.target.width <= self.source.width
+        return is_narrower and self.target.height <= self.source.height
 
 
 class Prepared(NamedTuple):
@@ -86,7 +90,7 @@ def prepare(
 def compute_placement(
     frame: tuple[int, int], fov: FieldOfView, config: PreprocessingConfig
 ) -> Placement:
-    """Compute where a field of view goes in the network input.
+    """Compute the position of a field of view in the network input.
 
     Args:
         frame: (height, width) of the photograph in pixels.
@@ -120,14 +124,13 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
     """
     source = placement.source
     target = placement.target
-    shrinks = target.width <= source.width and target.height <= source.height
-    if fit == "pad" and shrinks:
+    shape = (target.width, target.height)
+    if fit == "pad" and placement.shrinks:
         resized = resize_area(photo, source, target.width, target.height)
     else:
         crop = photo[source.rows, source.columns]
-        shape = (target.width, target.height)
         resized = np.asarray(cv2.resize(crop, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
-    if (target.width, target.height) == (placement.size, placement.size):
+    if shape == (placement.size, placement.size):
         return resized
     padded: Photo = np.full((placement.size, placement.size, 3), padding, np.uint8)
     padded[target.rows, target.columns] = resized
@@ -135,10 +138,10 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size: a pixel is set if its centre is.
+    """Resize a field of view to the working size: a pixel is set if its centre is inside.
 
     Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
-    rim. A mask that is enlarged takes the other way, which gives a smoother rim.
+    rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -147,21 +150,13 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     Returns:
         (size, size) uint8 {0, 255}.
     """
-    source = placement.source
-    target = placement.target
-    if target.width > source.width:
+    if placement.target.width > placement.source.width:
         return resize_mask_to_input(mask, placement)
-    crop = mask[source.rows, source.columns]
-    shape = (target.width, target.height)
-    resized: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    resized[target.rows, target.columns] = cv2.resize(
-        crop, shape, interpolation=cv2.INTER_NEAREST_EXACT
-    )
-    return resized
+    return _resize_crop(mask, placement, cv2.INTER_NEAREST_EXACT)
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size: a pixel is set if at least half of its area is.
+    """Resize a mask to the working size: a pixel is set if at least half of its area is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -176,7 +171,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size as the share of each pixel's area that is set.
+    """Resize a mask to the working size; values are the share of each pixel that is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -185,16 +180,18 @@ def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
     Returns:
         (size, size) uint8, 255 for a pixel that is set completely.
     """
+    return _resize_crop(mask, placement, cv2.INTER_AREA if placement.shrinks else cv2.INTER_LINEAR)
+
+
+def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
     source = placement.source
     target = placement.target
     crop = mask[source.rows, source.columns]
-    shrinks = target.width <= source.width and target.height <= source.height
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    coverage: Mask = np.zeros((placement.size, placement.size), np.uint8)
-    coverage[target.rows, target.columns] = cv2.resize(
+    resized: Mask = np.zeros((placement.size, placement.size), np.uint8)
+    resized[target.rows, target.columns] = cv2.resize(
         crop, (target.width, target.height), interpolation=interpolation
     )
-    return coverage
+    return resized
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:

@@ -3,8 +3,6 @@
 One protocol serves photographs, videos, cameras, streams and watched folders.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,7 +13,7 @@ import numpy.typing as npt
 
 from edgeseg.system.signals import StopRequest
 
-Payload: TypeAlias = "bytes | npt.NDArray[np.uint8]"
+Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
 
 LIVE_FPS = 10.0
@@ -33,7 +31,7 @@ class Frame:
 
     Attributes:
         source: name of the source in messages.
-        stem: start of the names of its results.
+        stem: prefix of its result names.
         load: function that reads the picture; raises PhotoError if it cannot be read.
         number: number within the stream, from 1; None for a photograph.
         position_s: seconds since the start of the video; None for other sources.
@@ -66,7 +64,7 @@ class Source(Protocol):
 
     @property
     def stem(self) -> str:
-        """Start of the name of the overlay video."""
+        """Prefix of the overlay video's file name."""
 
     @property
     def total(self) -> int | None:
@@ -74,7 +72,7 @@ class Source(Protocol):
 
     @property
     def live(self) -> bool:
-        """True if a waiting frame becomes outdated, so that none is decoded ahead."""
+        """True if frames become outdated, so that none is decoded ahead."""
 
     @property
     def fps(self) -> float | None:
@@ -99,5 +97,6 @@ def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int)
     Its results are named by time and number, so that a later run does not overwrite them.
     """
     time = timestamp_now()
-    name = f"{stem}_{timestamp_text(time)}_{number:06}"
-    return Frame(source, name, load, number, time=time, live=True)
+    return Frame(
+        source, f"{stem}_{timestamp_text(time)}_{number:06}", load, number, time=time, live=True
+    )

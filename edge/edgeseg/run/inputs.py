@@ -1,12 +1,10 @@
 """Inputs of a run: photographs, videos and standard input, and the names of their results.
 
-A folder stands for the photographs directly in it, in natural order (2 before 10), without hidden
-files. A file that is named is used whatever its suffix. Results of `edgeseg run`
+A folder means the photographs directly in it, in natural order (2 before 10), without hidden
+files. A file given by name is used with any suffix. Results of `edgeseg run`
 (`STEM_vessels.png`, ...) are skipped in both cases, so that a second run on the same folder, or on
 `*.png`, does not segment them.
 """
-
-from __future__ import annotations
 
 import re
 import sys
@@ -28,7 +26,7 @@ VIDEO_SUFFIXES = (
 """Suffixes of video files, in lower case."""
 
 STDIN_NAME = "standard input"  # in messages
-STDIN_STEM = "stdin"  # start of the names of its results
+STDIN_STEM = "stdin"  # prefix of its result names
 
 _RESULT_ENDINGS = (
     "_vessels.png",
@@ -45,7 +43,7 @@ class Input(NamedTuple):
 
     Attributes:
         name: name in messages.
-        stem: start of the names of its results.
+        stem: prefix of its result names.
         path: file; None for standard input.
     """
 
@@ -70,7 +68,7 @@ class Input(NamedTuple):
 
 
 def collect_inputs(arguments: Sequence[str]) -> list[Input]:
-    """Return the inputs that the arguments name, in their order, each file once.
+    """Return the inputs given as arguments, in order and without duplicates.
 
     Args:
         arguments: files, folders, or "-" for standard input.
@@ -92,8 +90,7 @@ def collect_inputs(arguments: Sequence[str]) -> list[Input]:
 
 def own_results(arguments: Iterable[str]) -> list[Path]:
     """Return the named files that `collect_inputs` skips as results of an earlier run."""
-    paths = map(Path, arguments)
-    return [path for path in paths if _is_result(path) and not path.is_dir()]
+    return [path for path in map(Path, arguments) if _is_result(path) and not path.is_dir()]
 
 
 def list_photographs(folder: Path) -> list[Input]:
@@ -150,7 +147,7 @@ def _expand_argument(argument: str) -> list[Input]:
     if argument == "-":
         return [Input(STDIN_NAME, STDIN_STEM, None)]
     if not argument:
-        raise UsageError("'': empty name. Name a photograph or a folder.")
+        raise UsageError("'': empty name. Specify a photograph or a folder.")
     path = Path(argument)
     try:
         if path.is_dir():
@@ -176,7 +173,7 @@ def _expand_folder(folder: Path) -> list[Input]:
     if not photographs:
         raise UsageError(
             f"{path_text(folder)}: no photographs in this folder. "
-            "Name a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
+            "Specify a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
         )
     return photographs
 

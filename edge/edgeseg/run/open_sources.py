@@ -1,6 +1,4 @@
-"""Open the sources that the command line names."""
-
-from __future__ import annotations
+"""Open the sources given on the command line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +6,12 @@ from pathlib import Path
 from edgeseg.run.frame import Source, timestamp_now
 from edgeseg.run.inputs import Input, check_collisions, collect_inputs, own_results
 from edgeseg.run.results.reporter import print_message
+from edgeseg.run.sources.camera import Camera
+from edgeseg.run.sources.latest_frame import LatestFrameSource
 from edgeseg.run.sources.photographs import Photographs
+from edgeseg.run.sources.stdin import open_stdin
+from edgeseg.run.sources.video import Video
+from edgeseg.run.sources.watched_folder import WatchedFolder
 from edgeseg.system.signals import StopRequest
 
 
@@ -28,17 +31,16 @@ def open_sources(
         watch: folder to watch.
         output: folder for the results.
         newest: whether a stream on standard input drops all frames but the newest.
-        stop: request to end.
+        stop: stop request.
 
     Raises:
         UsageError: An input does not exist, or two inputs would write the same file.
         SystemSetupError: A folder cannot be read.
     """
     collected = collect_inputs(inputs) if inputs else []
-    results = own_results(inputs)
+    results = ", ".join(map(str, own_results(inputs)))
     if results:
-        names = ", ".join(map(str, results))
-        print_message(f"skipped, written by an earlier run: {names}")
+        print_message(f"skipped, written by an earlier run: {results}")
     check_collisions(collected, output)
     return _open(collected, camera, watch, output, newest, stop)
 
@@ -51,33 +53,18 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when its turn comes, and import what only some sources need."""
+    """Open each source when it is reached."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)
     for video in inputs:
         if video.path is not None and video.is_video:
-            from edgeseg.run.sources.video import Video  # noqa: PLC0415
-
             yield Video(video.path, video.name, video.stem)
     if any(one.path is None for one in inputs):
-        yield _standard_input(newest, stop)
+        source = open_stdin(stop, timestamp_now())
+        is_stream = source.fps is not None
+        yield LatestFrameSource(source) if newest and is_stream else source
     if camera is not None:
-        from edgeseg.run.sources.camera import Camera  # noqa: PLC0415
-        from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-
         yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
     if watch is not None:
-        from edgeseg.run.sources.watched_folder import WatchedFolder  # noqa: PLC0415
-
         yield WatchedFolder(watch, output, print_message)
-
-
-def _standard_input(newest: bool, stop: StopRequest) -> Source:
-    from edgeseg.run.sources.latest_frame import LatestFrameSource  # noqa: PLC0415
-    from edgeseg.run.sources.stdin import open_stdin  # noqa: PLC0415
-
-    source = open_stdin(stop, timestamp_now())
-    if newest and source.fps is not None:
-        return LatestFrameSource(source)
-    return source

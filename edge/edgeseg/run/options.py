@@ -1,6 +1,4 @@
-"""Options of a run, as the command line gives them."""
-
-from __future__ import annotations
+"""Options of a run, as set on the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,12 +6,11 @@ thread, which receives signals, segments. Any number of threads write; the resul
 the frames.
 """
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -72,8 +71,6 @@ class Pipeline(Generic[F, D, S, R]):
                 yield self.write(self.segment(item))
 
     def _write_in_threads(self, decoded: Iterator[D | None]) -> Iterator[R]:
-        from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - slow to load
-
         pending: deque[Future[R]] = deque()
         source_error: Exception | None = None
         pool = ThreadPoolExecutor(self.writers, "write")
@@ -100,7 +97,7 @@ class Pipeline(Generic[F, D, S, R]):
 
 
 class _DecodeAhead(Iterator["D | None"]):
-    """Frames decoded in a thread; None if none arrived for a moment, so that results can pass."""
+    """Iterator over frames that a thread decodes; yields None while no frame is available."""
 
     def __init__(
         self, frames: Iterable[F], decode: Callable[[F], D], ahead: int, stop: StopRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
@@ -12,15 +12,14 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
+from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import DecodedFrame, Records, SegmentedFrame, Stages
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
-
-if TYPE_CHECKING:
-    from edgeseg.run.results.overlay_video import OverlayVideo
 
 _MAX_WRITERS = 4
 _DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decoded
@@ -33,7 +32,7 @@ class InputCounts(NamedTuple):
         failed: inputs that could not be processed, streams with failed frames included.
         total: all inputs.
         bugs: frames that failed by an unexpected exception.
-        unfinished: photographs that a request to end left out.
+        unfinished: photographs that were not processed because of a stop request.
     """
 
     failed: int = 0
@@ -70,7 +69,7 @@ class Runner:
 
         Args:
             source: source of frames.
-            stop: request to end.
+            stop: stop request.
             advance: called after each frame.
 
         Raises:
@@ -90,9 +89,8 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                frame = Frame(source.name, source.stem, bytes)
                 failed = RecordBuilder(self.segmenter).failed(
-                    frame, "unreadable_source", str(error)
+                    Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))
         reporter.finish(self.options.output)
@@ -100,17 +98,13 @@ class Runner:
             print_message(throughput.summary())
         counts = reporter.counts
         if is_stream:
-            has_failed = source_failed or counts.failed > 0
-            return InputCounts(int(has_failed), 1, counts.bugs)
+            return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
         total = source.total or counts.total
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:
             return None
-        from edgeseg.run.results.overlay_video import open_overlay_video  # noqa: PLC0415
-        from edgeseg.run.sources.video import Video  # noqa: PLC0415
-
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
         video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)

@@ -1,12 +1,10 @@
-"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them side by side."""
-
-from __future__ import annotations
+"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
 
 import io
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
@@ -18,6 +16,7 @@ from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -33,12 +32,9 @@ from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
-if TYPE_CHECKING:
-    from edgeseg.run.results.overlay_video import OverlayVideo
-
 T = TypeVar("T")
 
-Records: TypeAlias = "tuple[ResultRecord, ...]"
+Records: TypeAlias = tuple[ResultRecord, ...]
 """Records of one frame: one per field of view, at least one."""
 
 
@@ -48,7 +44,7 @@ class DecodedFrame(NamedTuple):
     Attributes:
         frame: the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests that its results will carry; None if no picture is written.
+        provenance: digests to store in its results; None if no picture is written.
         timer: time per stage.
     """
 
@@ -103,12 +99,13 @@ class Stages:
         self.encoder_threads = encoder_threads
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
-        deciding: dict[str, str | float] = {
-            "threshold": segmenter.threshold,
-            "runtime": segmenter.runtime_name,
-            "version": __version__,
-        }
-        self._options_hash = hash_options(deciding)
+        self._options_hash = hash_options(
+            {
+                "threshold": segmenter.threshold,
+                "runtime": segmenter.runtime_name,
+                "version": __version__,
+            }
+        )
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
@@ -177,14 +174,15 @@ class Stages:
 
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
-        repeats = self._count_repeats(frame, photo)
+        repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
         segmenter = self.segmenter
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
         except PhotoError as error:
-            size = (photo.shape[0], photo.shape[1])
-            record = self.records.without_field(frame, size, str(error), repeats)
+            record = self.records.without_field(
+                frame, (photo.shape[0], photo.shape[1]), str(error), repeats
+            )
             return SegmentedFrame(decoded, (record,), None)
         records: list[ResultRecord] = []
         inferred: list[FieldResult] = []
@@ -205,9 +203,6 @@ class Stages:
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
         return SegmentedFrame(decoded, tuple(records), segmentation)
-
-    def _count_repeats(self, frame: Frame, photo: Photo) -> int:
-        return self._frozen_frames.count_repeats(photo) if frame.live else 0
 
     def _write(self, segmented: SegmentedFrame) -> Records:
         (frame, photo, provenance, timer), records, segmentation = segmented

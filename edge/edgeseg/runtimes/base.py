@@ -1,6 +1,4 @@
-"""Runtimes: the protocol, the choice of one, and the checks that all share."""
-
-from __future__ import annotations
+"""Runtimes: their protocol, the selection of a runtime, and shared checks."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -120,7 +118,7 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
 def installed_runtimes() -> tuple[RuntimeName, ...]:
     """Return the installed runtimes in the order of preference of `auto`.
 
-    They are not loaded; whether one works on this device is tested by `edgeseg doctor`.
+    They are not loaded; whether one works on this device is checked by `edgeseg doctor`.
     """
     return tuple(name for name in ("openvino", "onnxruntime") if _is_installed(name))
 
@@ -134,7 +132,7 @@ def _is_installed(name: str) -> bool:
 
 
 def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
-    """Return the runtime for a choice.
+    """Return the runtime that an option selects.
 
     `auto` selects OpenVINO if it is installed, unless an execution provider is given.
 

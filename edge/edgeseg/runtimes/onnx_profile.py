@@ -1,10 +1,8 @@
-"""Profile of ONNX Runtime: where and in which data type a model is really computed.
+"""Profile of ONNX Runtime: the execution provider and data type of each node.
 
 An FP16 file may run in FP32 behind casts, and nodes may fall back to the CPU; only the profile
 shows it.
 """
-
-from __future__ import annotations
 
 import tempfile
 from collections import Counter
@@ -83,8 +81,7 @@ def run_with_profile(
             photo = np.zeros(session.get_inputs()[0].shape, np.uint8)
         (output,) = session.run(["probability"], {"photo": photo})
         profile = Path(session.end_profiling()).read_bytes()
-    probability: Probability = np.asarray(output, np.float32)[0]
-    return probability, msgspec.json.decode(profile, type=list[ProfileEvent])
+    return np.asarray(output, np.float32)[0], msgspec.json.decode(profile, type=list[ProfileEvent])
 
 
 def kernel_types(file: Path, threads: int) -> dict[str, int]:

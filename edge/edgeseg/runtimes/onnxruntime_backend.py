@@ -1,7 +1,5 @@
 """ONNX Runtime backend."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +61,7 @@ class OnnxRuntime:
             (output,) = self._session.run(["probability"], {"photo": photo})
         except Exception as error:  # as above; also if memory runs out
             raise ModelError(
-                f"{self._file}: ONNX Runtime cannot compute it ({one_line(error)})"
+                f"{self._file}: ONNX Runtime cannot run it ({one_line(error)})"
             ) from error
         return check_output(self._file, photo, output)
 
@@ -77,7 +75,7 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.force_spinning_stop", "1")
     # By default they also spin while the session is created. Releases before 1.26 ignore the entry.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
-    # As fast without it; with it the second frame allocates all of its memory again.
+    # It gives no speed-up, and the second frame would allocate all of its memory again.
     options.enable_mem_pattern = False
     # Errors arrive as exceptions, and users cannot act on the warnings.
     options.log_severity_level = 4

@@ -1,7 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any, Literal
@@ -47,8 +45,7 @@ class OpenVino:
         try:
             compiled = core.compile_model(model, "CPU", settings)
             self._request = compiled.create_infer_request()
-            hint = compiled.get_property("INFERENCE_PRECISION_HINT")
-            self.compute = str(hint.get_type_name())
+            self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file
@@ -66,9 +63,7 @@ class OpenVino:
                 # A copy, because the next inference overwrites the tensor.
                 output = np.array(self._request.get_output_tensor(0).data, np.float32)
         except Exception as error:
-            raise ModelError(
-                f"{self._file}: OpenVINO cannot compute it ({one_line(error)})"
-            ) from error
+            raise ModelError(f"{self._file}: OpenVINO cannot run it ({one_line(error)})") from error
         return check_output(self._file, photo, output)
 
 

@@ -1,7 +1,5 @@
 """Generation of a synthetic photograph: scene, vessels, light from the retina, camera."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2
@@ -93,8 +91,7 @@ def _render_light(seed: int, scene: Scene, vessels: VesselMasks, size: int) -> t
 
 
 def _enlarge(field: Field, size: int) -> Field:
-    resized = cv2.resize(field, (size, size), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(resized, dtype=np.float32)
+    return np.asarray(cv2.resize(field, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
@@ -141,17 +138,16 @@ def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.
 
 
 def _pixel_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with the grain of one pixel, as after demosaicking."""
+    """Generate noise with a grain size of one pixel, as after demosaicking."""
     white = rng.standard_normal((size, size), dtype=np.float32)
     return np.asarray(cv2.GaussianBlur(white, (0, 0), 0.75), dtype=np.float32)
 
 
 def _colour_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with the grain of two pixels: JPEG stores colour at half the resolution."""
+    """Generate noise with a grain size of two pixels: JPEG stores colour at half the resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
-    resized = cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float32)
+    return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _compress_highlights(light: Field) -> Field:

@@ -1,7 +1,5 @@
 """Random numbers that do not depend on the machine, and smooth random fields."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias
 
 import cv2

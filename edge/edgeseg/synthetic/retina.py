@@ -1,7 +1,5 @@
 """Light from the retina: background, macula, lesions and disc, then absorption by the vessels."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +123,7 @@ def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator
 
 
 def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
-    """Return the colours of rim and cup: half the scene's, half their own, at most yellow."""
+    """Return the colours of rim and cup: the mean of the scene's colours and typical ones."""
     red = scene.colour[0]
     seen = np.minimum(scene.colour * (1.3, 2.3, 2.2), red * np.array([1.3, 0.90, 0.48]))
     brightness = 0.35 + 0.65 * red / 180
@@ -135,7 +133,7 @@ def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
 
 
 def _smooth_step(value: Field, softness: float | Field) -> Field:
-    """Return 0 below 0 and 1 above, with a smooth transition of width `softness`."""
+    """Return a smooth step at 0 from 0 to 1, with a transition of width `softness`."""
     return np.asarray(1 / (1 + np.exp(-np.clip(4 * value / softness, -30, 30))), dtype=np.float32)
 
 
@@ -153,7 +151,7 @@ def absorb_by_vessels(
     """
     size = light.shape[1]
     uneven = (1 + np.float32(0.10) * noise_field(rng, grid.size, 18)) * np.float32(scene.depth)
-    # Over the pale disc, no light from the tissue behind brightens a vessel: it is darker there.
+    # Vessels are darker over the disc, because no light from deeper tissue passes through them.
     disc_distance = grid.distance(scene.disc) / np.float32(scene.disc_radius)
     disc = np.exp(-np.square(disc_distance) * np.float32(0.8))
     for channel, gain in enumerate((0.6, 1.0, 1.7)):

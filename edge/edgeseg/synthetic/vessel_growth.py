@@ -2,10 +2,8 @@
 
 Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007: attractors pull the
 nearest node towards them. Here, the cost of a node also depends on the turning angle, because
-retinal branches leave forwards.
+retinal vessels branch in the forward direction.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -101,7 +99,7 @@ class Growth:
         return cost[np.arange(len(attractors)), best], best + first
 
     def _extend(self, attractors: Points, nearest: _Indices, rng: np.random.Generator) -> bool:
-        """Add a segment to each attracted node unless it hits a vessel; return if any was added."""
+        """Extend each attracted node unless it hits a vessel; return whether any was extended."""
         way = attractors - self.points[nearest]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         nodes, inverse = np.unique(nearest, return_inverse=True)
@@ -148,8 +146,7 @@ class Growth:
 
 
 def _unit_vectors(vectors: Points) -> Points:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-9))
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _cells(coordinates: npt.NDArray[np.float64]) -> _Indices:

@@ -1,7 +1,5 @@
 """Rendering of vessel trees: their extent, and the light that they absorb, for each pixel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """Vessel trees: trunks along the arcades, branches grown from them, widths by Murray's law."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +37,7 @@ class VesselTree:
 
 
 def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, VesselTree]:
-    """Grow veins and arteries, which share the retina between them.
+    """Grow the veins and the arteries of one retina, stage by stage in turn.
 
     Returns:
         Veins and arteries.
@@ -51,8 +49,7 @@ def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, Ve
     arteries = Growth(_make_trunks(scene, rng, -offset), scene, rng)
     for count, kill_distance in _STAGES:
         for tree, other in ((veins, arteries), (arteries, veins)):
-            attractors = _sample_attractors(scene, rng, count, other.points)
-            tree.colonise(attractors, kill_distance, rng)
+            tree.colonise(_sample_attractors(scene, rng, count, other.points), kill_distance, rng)
     warp = [noise_grid(rng, 22, 22) for _ in range(2)]
     vein_warp = [noise_grid(rng, 64, 64) for _ in range(2)]
     artery_warp = [noise_grid(rng, 64, 64) for _ in range(2)]
@@ -94,7 +91,7 @@ def _make_branch(
     scene: Scene,
     rng: np.random.Generator,
 ) -> list[Trunk]:
-    """Make a large branch from a share of the trunk's length to the periphery, if it fits."""
+    """Create a large branch from a position on the trunk to the periphery, if there is space."""
     line = trunks[trunk].points
     point = round(share * (len(line) - 1))
     start, ahead = line[point], line[min(point + 3, len(line) - 1)] - line[point]
@@ -119,7 +116,7 @@ def _make_line(
     offset: float,
     jitter: float,
 ) -> Points:
-    """Make one trunk of equal segments from control points, moved randomly and sideways."""
+    """Create a trunk of equal segments from control points, with a random and a lateral offset."""
     count = len(control_points)
     noise = rng.normal(0, jitter, (count, 2)) * np.linspace(0, 1, count)[:, None]
     control = np.array(control_points) + noise
@@ -137,8 +134,7 @@ def _make_line(
 
 def _resample(curve: Points) -> Points:
     """Resample a curve to segments of equal length, up to where it leaves the frame."""
-    steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
-    length = np.concatenate([[0], np.cumsum(steps)])
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     positions = np.arange(0, length[-1], SEGMENT)
     even = np.stack([np.interp(positions, length, curve[:, axis]) for axis in (0, 1)], 1)
     outside = np.flatnonzero(np.linalg.norm(even, axis=1) > 1.15)
@@ -197,7 +193,7 @@ def _prune_twigs(
 
 
 def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int = 3) -> Points:
-    """Move each node between its parent and its children, because growth leaves corners."""
+    """Move each node between its parent and its children, to smooth corners."""
     inner = parents >= 0
     for _ in range(rounds):
         total, count = points.copy(), np.ones(len(points))

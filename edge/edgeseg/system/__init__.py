@@ -1,1 +1,1 @@
-"""Operating system services: atomic files, signals, rate limit, background tasks, telemetry."""
+"""Operating system services: atomic files, signals, rate limit, telemetry."""

@@ -1,6 +1,4 @@
-"""Atomic files: an output file appears complete or not at all. Write errors name a remedy."""
-
-from __future__ import annotations
+"""Atomic file writes: an output file is complete or absent. Error messages contain a remedy."""
 
 import errno
 import fcntl
@@ -19,7 +17,7 @@ _REMEDIES = {
     errno.ENOSPC: ("the disk is full", "Free some space or choose another disk."),
     errno.EDQUOT: ("the disk quota is exceeded", "Free some space or choose another disk."),
     errno.EFBIG: ("the file is too large for the file system", "Choose another disk."),
-    errno.EIO: ("the disk does not work properly", "Choose another disk."),
+    errno.EIO: ("the disk reported an I/O error", "Choose another disk."),
     errno.EACCES: _NO_PERMISSION,
     errno.EPERM: _NO_PERMISSION,
     errno.EROFS: ("the file system is read-only", "Choose another folder."),
@@ -161,6 +159,5 @@ def write_errors_named(path: Path | str) -> Iterator[None]:
 
 
 def _write_error(path: Path | str, error: OSError) -> SystemSetupError:
-    unknown = (error.strerror or str(error), "")
-    reason, remedy = _REMEDIES.get(error.errno or 0, unknown)
+    reason, remedy = _REMEDIES.get(error.errno or 0, (error.strerror or str(error), ""))
     return SystemSetupError(f"{path}: cannot be written ({reason}). {remedy}".rstrip())

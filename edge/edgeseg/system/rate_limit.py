@@ -1,7 +1,5 @@
 """Rate limit for repeated messages."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,7 +8,7 @@ MessageCallback: TypeAlias = Callable[[str], None]  # function that shows one li
 
 
 class RateLimitedMessage:
-    """Limit messages of one kind to one a minute, and count the suppressed ones.
+    """Limit messages of one kind to one per minute, and count the suppressed ones.
 
     Args:
         show: function that shows a line to the user.
@@ -35,7 +33,7 @@ class RateLimitedMessage:
             self._suppressed += 1
             return False
         if self._suppressed:
-            line = f"{line} (and {self._suppressed} more like it)"
+            line = f"{line} (and {self._suppressed} similar messages)"
         self._last_shown, self._suppressed = now, 0
         self._show(line)
         return True

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: the current frame is finished, then the run stops."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator
@@ -46,7 +44,7 @@ class StopRequest:
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """Yield a request that Ctrl-C and SIGTERM make; a second Ctrl-C interrupts immediately."""
+    """Yield a stop request that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts immediately."""
     stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:

@@ -1,13 +1,11 @@
-"""Time the stages of a photograph's path."""
-
-from __future__ import annotations
+"""Measure the time of each processing stage."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
-# Stages in the order of a photograph's path. `write` moves an encoded file into place.
+# Stages in processing order. `write` moves an encoded file into place.
 Stage: TypeAlias = Literal[
     "decode",
     "field_of_view",
@@ -40,5 +38,4 @@ class StageTimer:
         try:
             yield
         finally:
-            elapsed_ms = (time.perf_counter() - start) * 1e3
-            self.ms[name] = self.ms.get(name, 0.0) + elapsed_ms
+            self.ms[name] = self.ms.get(name, 0.0) + ((time.perf_counter() - start) * 1e3)

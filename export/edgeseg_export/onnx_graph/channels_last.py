@@ -1,4 +1,4 @@
-"""Rewrite an FP32 graph so that blocks of pixels move channels-last.
+"""Rewrite an FP32 graph so that it moves pixel blocks in channels-last layout.
 
 The input photograph is channels-last and uint8. PyTorch exports PixelUnshuffle as a move of single
 float values, which took ONNX Runtime a sixth of a frame's time. Moving whole rows of a block as
@@ -6,7 +6,7 @@ uint8 takes a tenth of that.
 
 Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) need
 two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents fusing the
-residual sum behind it. Written as copies of whole channel vectors, it needs none of these, and the
+residual sum after it. Written as copies of whole channel vectors, it needs none of these, and the
 network stays channels-last from the photograph to the logits. FP32 convolutions have a layout of
 their own and are faster with DepthToSpace.
 """
@@ -38,7 +38,7 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Gather the blocks of the photograph channels-last, for FP32.
+    """Rearrange the photograph's pixel blocks in channels-last layout, for FP32.
 
     The function that the graph computes stays the same, as in `convert_to_channels_last`.
     """
@@ -46,7 +46,7 @@ def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) -> onnx.ModelProto:
-    """Return a graph of the same function that stays channels-last.
+    """Return an equivalent graph in channels-last layout.
 
     Parts of dynamic size or of another form are not changed.
 
@@ -71,7 +71,7 @@ def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.Mo
 
 
 def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Replace DepthToSpace behind a convolution by copies of whole channel vectors."""
+    """Replace DepthToSpace after a convolution by copies of whole channel vectors."""
     shape = graph.shapes.get(node.input[0], ())
     chain = graph.match_chain(node.input[0], ["Conv"])
     if len(shape) != 4 or not all(shape) or not chain:
@@ -99,7 +99,7 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
 
 
 def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Gather the photograph's blocks as uint8; fold its scale into the first convolution."""
+    """Rearrange the photograph's blocks as uint8; fold its scale into the first convolution."""
     scaling = _gather_blocks(graph, node)
     if scaling is not None:
         scale = graph.read_weight(scaling.input[1])
@@ -109,7 +109,7 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 
 
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """Gather the photograph's blocks as uint8 in front of the first convolution.
+    """Rearrange the photograph's blocks as uint8 before the first convolution.
 
     Returns:
         The node that scales the blocks; None if the graph has another form and stays as it is.

@@ -1,8 +1,8 @@
-"""Fold BatchNorm into the preceding convolution, with equal bytes on every CPU.
+"""Fold BatchNorm into the preceding convolution, with identical bytes on every CPU.
 
 PyTorch's exporter can fold too, but it computes in FP32 with vector instructions whose rounding
 depends on the CPU. Here the factors are computed in FP64, where square root and division round
-alike everywhere, so that a checkpoint gives the same file on any machine.
+identically everywhere, so that a checkpoint gives the same file on any machine.
 """
 
 import numpy as np

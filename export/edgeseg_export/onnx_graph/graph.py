@@ -37,7 +37,7 @@ class OnnxGraph:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Inferred shape of each value at the first access; 0 is an unknown dimension."""
+        """Inferred shape of each value, computed on first access; 0 is an unknown dimension."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         shapes = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
@@ -64,7 +64,7 @@ class OnnxGraph:
         return all(name in self.weights and self.get_only_reader(name) for name in names)
 
     def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
-        """Return the nodes that lead to a value, last node first.
+        """Return the chain of nodes that computes a value, last node first.
 
         Args:
             name: value to start from.
@@ -104,7 +104,7 @@ def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
 
 
 def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Move each node behind the nodes whose output it reads, in place.
+    """Move each node after the nodes whose output it reads, in place.
 
     ONNX requires this order, but some converters and quantizers write another one.
 

@@ -26,7 +26,7 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
         after = Path(folder) / "after.onnx"
         onnx.save(model, before)
         try:
-            # In a folder of its own: `-m` looks for modules in the current folder first.
+            # Use a separate folder, because `-m` searches for modules in the current folder first.
             process = subprocess.run(
                 [sys.executable, "-m", "onnxsim", str(before), str(after)],
                 cwd=folder,

@@ -62,7 +62,7 @@ class PhotoToProbability(nn.Module):
         return torch.sigmoid(result) if self.output.kind == "logit" else result
 
     def _select_map(self, outputs: object, frame: torch.Size) -> Tensor:
-        """Return the vessel map (1, size, size) out of everything that the network returned."""
+        """Select the vessel map (1, size, size) from the network's outputs."""
         if isinstance(outputs, Mapping):
             outputs = list(outputs.values())
         maps = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

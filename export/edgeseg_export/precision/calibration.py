@@ -29,15 +29,15 @@ METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "percentile": (CalibrationMethod.Percentile, {"symmetric": False, "percentile": 99.999}),
 }
 
-# Operators whose values become INT8. Operators that only move values are among them, so that no
-# value leaves INT8 on its way.
+# Operators that are quantized. Operators that only move values are included, so that values stay
+# INT8 between convolutions.
 QUANTIZED_OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu"),
     *("MaxPool", "AveragePool", "Concat", "Resize", "Reshape", "Transpose"),
     *("DepthToSpace", "SpaceToDepth"),
 )
 
-# Photographs without `--calibrate`.
+# Default of `--calibrate`.
 DEFAULT_DATA = "synthetic:6"
 
 
@@ -81,7 +81,7 @@ def load_photos(
 
 
 def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
-    """Select pairs at even distances: neighbours often are photographs of one patient."""
+    """Select evenly spaced pairs: adjacent photographs often show the same patient."""
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
@@ -91,7 +91,7 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
 
 
 def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
-    """Compute the range of each tensor of a graph by one method.
+    """Compute the range of each tensor of a graph with one calibration method.
 
     Photographs are passed one by one: ONNX Runtime's calibrators keep every intermediate result of
     all photographs that they get at once.

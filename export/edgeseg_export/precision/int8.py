@@ -46,14 +46,14 @@ from edgeseg_export.precision.qdq_cleanup import remove_redundant_qdq
 MAX_TRAINING = 12
 MAX_VALIDATION = 8
 
-# Largest number of layers that stay in float, and their largest share of the weights: the limit
-# of the file's size is 0.30 of FP32's.
+# Largest number of layers that stay in float, and their largest share of the weights. The size
+# of an INT8 file is limited to 0.30 of FP32's.
 MAX_FLOAT_LAYERS = 4
 MAX_FLOAT_WEIGHTS = 0.04
 
 LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
-# Costs at which no layer needs to stay in float: a fifth and half of the limits of the checks.
+# Costs up to which no layer needs to stay in float: 1/5 and 1/2 of the limits of the checks.
 ACCEPTED_DICE_DROP = 0.001
 ACCEPTED_MASK_CHANGE = 0.005
 
@@ -206,7 +206,7 @@ def select_float_layers(
 
 
 def _find_small_layers(model: onnx.ModelProto) -> list[str]:
-    """Return the layers of which `MAX_FLOAT_LAYERS` together stay below `MAX_FLOAT_WEIGHTS`."""
+    """Return the layers so small that `MAX_FLOAT_LAYERS` of them stay below `MAX_FLOAT_WEIGHTS`."""
     sizes = Counter({weight.name: math.prod(weight.dims) for weight in model.graph.initializer})
     limit = sizes.total() * MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS
     layers = [node for node in model.graph.node if node.op_type in LAYER_OPERATORS]

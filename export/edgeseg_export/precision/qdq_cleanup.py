@@ -1,4 +1,4 @@
-"""Remove QuantizeLinear and DequantizeLinear pairs that have no effect from an INT8 graph.
+"""Remove redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
 
 The quantizer puts a pair around every node. ONNX Runtime removes most of them again; OpenVINO
 computes them. Around a node that only moves values they have no effect: it can move the bytes.
@@ -16,7 +16,7 @@ MOVING_OPERATORS = ("Reshape", "Transpose", "Squeeze")
 
 
 def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model of the same function, bit for bit, without the redundant pairs."""
+    """Return a model with identical results, bit for bit, without the redundant pairs."""
     cleaned = deepcopy(model)
     graph = OnnxGraph(cleaned)
     for node in list(graph.proto.node):
@@ -41,7 +41,7 @@ def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
 
 
 def _remove_qdq_around(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Remove the pair around a node that moves values, if both halves have the same scale."""
+    """Remove the pair around a node that only moves values, if both have the same scale."""
     before = graph.match_chain(node.input[0], ["DequantizeLinear"])
     after = graph.get_only_reader(node.output[0])
     if not before or after is None or after.op_type != "QuantizeLinear":
@@ -55,7 +55,7 @@ def _remove_qdq_around(graph: OnnxGraph, node: onnx.NodeProto) -> None:
 
 
 def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.NodeProto) -> bool:
-    """Return whether both nodes have the same scale and zero point, one for all values."""
+    """Return whether both nodes have the same scale and zero point per tensor."""
     if len(first.input) != 3 or len(second.input) != 3:
         return False
     names = (*first.input[1:], *second.input[1:])
@@ -68,7 +68,7 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 
 
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
-    """Replace cast and scaling of the photograph by one DequantizeLinear, if it stays the same.
+    """Replace the photograph's cast and scaling by one DequantizeLinear, if that is equivalent.
 
     ONNX Runtime then removes both nodes. OpenVINO needs the QuantizeLinear: without it, it
     computes the first convolution in float.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import missing_extra
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.photo import encode_png
@@ -30,10 +30,7 @@ def load_template() -> Template:
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise SystemSetupError(
-            "--html needs the extra 'html' (jinja2 is not installed). "
-            "In the clone: pip install '.[html]'."
-        ) from error
+        raise missing_extra("--html", "html", "jinja2") from error
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -102,7 +99,7 @@ def _encode_probability(probability: Probability) -> str:
 
 
 def _list_dice(columns: Sequence[EvaluationResult]) -> dict[str, dict[int, float]]:
-    """List the Dice of each photograph by the number of its column."""
+    """Return the Dice of each photograph by column number."""
     rows: dict[str, dict[int, float]] = {}
     for number, column in enumerate(columns):
         for data_set in column.data_sets:

@@ -65,7 +65,7 @@ def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Che
 
 
 def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
-    """Check that the probability is finite and close to PyTorch's, and the masks equal enough."""
+    """Check that the probability is finite and close to PyTorch's, and that the masks agree."""
     limits = LIMITS[precision]
     largest = max(parity.differences)
     photographs = f"{len(parity.differences)} photographs"
@@ -105,7 +105,7 @@ def check_dice(
 
 
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
-    """Report in which arithmetic this CPU computed an FP16 file.
+    """Report the data type in which this CPU computed an FP16 file.
 
     Args:
         precision: precision of the file; any other than FP16 gives no check.

@@ -141,7 +141,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
             worst = _clear_outside(pair, expected, actual)
             worst_rank = (change, largest)
         if reference.scores:
-            # Rounding in INT8 may exceed 0 to 1; NaN fails another check.
+            # INT8 rounding may leave the range 0 to 1; another check rejects NaN.
             valid = np.nan_to_num(np.clip(actual, 0, 1))
             valid_scores = pair.score(valid, reference.threshold)
             scores[pair.data_set].append(PhotographScores.from_scores(pair.name, valid_scores))
@@ -153,7 +153,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
 def _clear_outside(
     pair: PreparedPair, expected: Probability, actual: Probability
 ) -> WorstPhotograph:
-    """Set the probability outside the field of view to 0: it reaches no mask."""
+    """Set the probability outside the field of view to 0, because it does not affect the mask."""
     inside = pair.inside != 0
     zero = np.float32(0)
     return WorstPhotograph(
@@ -166,7 +166,7 @@ def _clear_outside(
 def measure_mask_change(
     pair: PreparedPair, first: Probability, second: Probability, threshold: float
 ) -> float:
-    """Return the share of the field of view, at the photograph's own size, whose mask differs.
+    """Return the share of the field of view, at the photograph's original size, whose mask differs.
 
     Args:
         pair: prepared photograph.

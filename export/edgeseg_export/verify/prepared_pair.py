@@ -16,13 +16,13 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 PackedMask: TypeAlias = npt.NDArray[np.uint8]
 
-# Photograph of a comparison of which only the scores are used.
+# Placeholder for a comparison that only needs the scores.
 NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedPair:
-    """The network input of a photograph, and its masks at the photograph's own size.
+    """The network input of a photograph, and its masks at the photograph's original size.
 
     Masks are packed to one bit per pixel along their rows, (H, ceil(W / 8)) uint8, so that an
     8-megapixel photograph takes 11 MB at a working size of 1408 pixels.
@@ -54,7 +54,7 @@ class PreparedPair:
         return np.multiply(pixels, 255, dtype=np.uint8)
 
     def segment(self, probability: Probability, threshold: float) -> Mask:
-        """Return the vessel mask at the photograph's own size.
+        """Return the vessel mask at the photograph's original size.
 
         Args:
             probability: (size, size) float32 at the working size.

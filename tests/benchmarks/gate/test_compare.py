@@ -14,8 +14,7 @@ from edgeseg.device import DeviceInfo
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.models.card import Precision
 from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, Outcome, compare_benches
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 VNNI = DeviceInfo(cpu="Xeon", features=("avx2", "avx512_vnni"))
 PLAIN = DeviceInfo(cpu="Cortex-A72", features=("asimd",))
@@ -103,7 +102,7 @@ def test_compare_with_a_change_equal_to_its_limit_passes() -> None:
 
 
 def test_compare_uses_photographs_that_both_could_score() -> None:
-    # 02 is scored now, with a low Dice; the baseline does not tell whether it was better.
+    # 02 is scored now, with a low Dice; the baseline does not contain its Dice.
     result = compare(make_row(dice=(0.8, None)), make_row(dice=(0.8, 0.1)))
     assert result
     assert "0.8000 -> 0.8000" in reasons(result, "ok")

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 from edgeseg.device import DeviceInfo
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.models.card import Precision
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRow, Latency
+from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 from edgeseg_benchmarks.remarks import add_remarks
 
 HOSTILE = "<script>alert(1)</script>[red]"

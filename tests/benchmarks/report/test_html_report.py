@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record import BenchRecord
 
 pytest.importorskip("matplotlib", reason="the page requires matplotlib (extra 'bench')")
 pytest.importorskip("jinja2", reason="the page requires jinja2 (extra 'html')")

@@ -6,14 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from edgeseg.models.card import Precision
-from edgeseg_benchmarks.record.bench import BenchRecord
-from edgeseg_benchmarks.record.row import BenchRuntime
+from edgeseg_benchmarks.record import BenchRecord, BenchRuntime
 
 pytest.importorskip("matplotlib", reason="plots require matplotlib (extra 'bench')")
 
 from edgeseg_benchmarks.report.plots import draw_plots, plot_latency_dice, plot_stages
 
-# matplotlib warns if a figure has no room for its content.
+# Matplotlib warns if a figure is too small for its content.
 pytestmark = pytest.mark.filterwarnings("error")
 
 

@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edgeseg_benchmarks.record.bench import BenchRecord
+from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.report.tables import to_csv, to_table
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edgeseg import device
 from edgeseg.cli import cli
-from edgeseg.commands.doctor import runtime_checks
+from edgeseg.commands.doctor import command, runtime_checks
 from edgeseg.device import DeviceInfo
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
@@ -89,7 +88,8 @@ def test_doctor_without_working_runtime_prints_table_and_exits_with_7(
 def test_doctor_lists_missing_runtime_without_checking_it(
     fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "installed_runtimes", lambda: ("onnxruntime",))
+    for module in (base, command):
+        monkeypatch.setattr(module, "installed_runtimes", lambda: ("onnxruntime",))
     fake_worker("np.save(argv[3], np.zeros((4, 4))); print('{}')")
     openvino = json.loads(doctor("--json").stdout)["runtimes"][1]
     assert list(openvino) == ["name", "works", "note", "installed"]
@@ -152,7 +152,8 @@ def test_check_of_runtime_with_equal_mask_and_other_probability_passes(
 def test_doctor_warns_if_selected_runtime_fails(
     fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "installed_runtimes", lambda: ("openvino", "onnxruntime"))
+    for module in (base, command):
+        monkeypatch.setattr(module, "installed_runtimes", lambda: ("openvino", "onnxruntime"))
     fake_worker(
         "argv[1] == 'openvino' and sys.exit('broken')\n"
         "np.save(argv[3], np.zeros((4, 4))); print('{}')"
@@ -174,7 +175,7 @@ def test_doctor_warns_of_32_bit_python(
 ) -> None:
     fake_worker("sys.exit('No module named onnxruntime')")
     board = DeviceInfo(board="Raspberry Pi 3", machine="armv7l", bits=32, cores=4)
-    monkeypatch.setattr(device, "describe_device", lambda: board)
+    monkeypatch.setattr(command, "describe_device", lambda: board)
     report = json.loads(doctor("--json").stdout)
     assert any("32-bit" in warning for warning in report["warnings"])
     done = doctor()

@@ -1,4 +1,4 @@
-"""The `draw` command."""
+"""`edgeseg draw`: generated files and options."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_run_colliding_names_exit_2_before_writing(
 def test_run_does_not_overwrite_foreign_files(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """A mask that someone drew may lie there, or a link to the photograph itself."""
+    """The folder may contain a manual mask, or a link to the photograph itself."""
     drawn, linked = tmp_path / "eye0_vessels.png", tmp_path / "eye1_overlay.png"
     drawn.write_bytes(encode_png(generate_photo(0, 200).truth))
     linked.symlink_to(photographs / "eye1.png")

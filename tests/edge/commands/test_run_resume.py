@@ -1,4 +1,4 @@
-"""A run that is killed goes on where it was, and no one can tell afterwards."""
+"""A run that was killed and resumed gives the same results as an uninterrupted run."""
 
 from __future__ import annotations
 

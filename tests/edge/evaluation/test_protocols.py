@@ -166,7 +166,7 @@ def test_reference_aligned_changes_nothing_at_reference_size(loaded: LoadedPair)
 def test_reference_leaves_stretching_to_a_model_that_stretches(
     make_model: Callable[[str, PreprocessingConfig], Path], loaded: LoadedPair
 ) -> None:
-    # The published system applies CLAHE at full size and stretches afterwards.
+    # The published system applies CLAHE at full size and stretches the result.
     segmenter = Segmenter(make_model("reference", preprocessing_preset("reference")), threads=1)
     result = segmenter.segment(loaded.photo)
     comparison = compare_with_manual(segmenter, loaded, "reference", "eye")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from edgeseg import synthetic
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import detect_fields, detect_fov, grey10, whole_frame
+from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.preprocessing.config import FovMethod, PreprocessingConfig
+from edgeseg.preprocessing.config import PreprocessingConfig
 
 ORANGE = (180, 90, 40)
 

@@ -1,4 +1,4 @@
-"""Decoding of damaged, cut-off, unusual and hostile files: one-line errors, no partial image."""
+"""Decoding of damaged, truncated, unusual and malicious files: one-line errors, no partial data."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def make_gif() -> bytes:
 
 
 def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
-    """PNG file with valid checksums, whatever the size and the pixels are."""
+    """PNG file with valid checksums and any size and pixels."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(name + content)
@@ -207,14 +207,14 @@ def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy() -> None:
 def test_decode_photo_bigtiff_with_huge_offset_raises() -> None:
     entry = struct.pack("<HHQQ", 273, 16, 2, 1 << 63)
     data = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1) + entry
-    assert "cut off" in decoding_error(data)
+    assert "truncated" in decoding_error(data)
 
 
 def test_decode_photo_tiff_with_pixels_outside_of_file_raises() -> None:
     pixels = bytes(WIDTH * HEIGHT)
     assert decode_photo(make_tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
-    assert "cut off" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
-    assert "cut off" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
     assert "strips" in decoding_error(make_tiff(pixels, t278=1))
 
 

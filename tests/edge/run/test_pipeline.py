@@ -1,4 +1,4 @@
-"""The pipeline keeps the order of frames and bounds their number, whatever happens."""
+"""The pipeline keeps the order of frames and limits their number, errors included."""
 
 from __future__ import annotations
 

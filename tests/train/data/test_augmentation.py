@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from edgeseg.imaging.arrays import Mask
-from edgeseg_train.data import geometric_transforms as geometric
-from edgeseg_train.data import photometric_transforms as photometric
+from edgeseg_train.data import transforms
 from edgeseg_train.data.augmentation import (
     NO_AUGMENTATION,
     PIXEL_PRESERVING,
@@ -23,9 +22,8 @@ from edgeseg_train.data.augmentation import (
     CropPlacement,
     sample_crops,
 )
-from edgeseg_train.data.geometric_transforms import GridTransform
 from edgeseg_train.data.photo_store import Batch, Example, PhotoStore
-from edgeseg_train.data.photometric_transforms import ColourTransform
+from edgeseg_train.data.transforms import ColourTransform, GridTransform
 
 ALL = Augmentation()
 EVERY = Augmentation(
@@ -212,8 +210,8 @@ def test_sample_crops_augments_crops_independently() -> None:
 def test_sample_crops_applies_probability_to_each_crop() -> None:
     plain = sample_one_position(80, 120, SIDE, NO_AUGMENTATION, 0, 1).photo
     for augmentation in (
-        only_colour(photometric.gamma, 0.5),
-        replace(NO_AUGMENTATION, geometric=((geometric.vertical_flip, 0.5),)),
+        only_colour(transforms.gamma, 0.5),
+        replace(NO_AUGMENTATION, geometric=((transforms.vertical_flip, 0.5),)),
     ):
         same = (
             (sample_one_position(80, 120, SIDE, augmentation, 0, 60).photo == plain)
@@ -264,8 +262,8 @@ def test_flips_mirror_every_tensor() -> None:
         sample_one_position(90, 110, SIDE, augmentation, 0, 2)
         for augmentation in (
             NO_AUGMENTATION,
-            only_move(geometric.horizontal_flip),
-            only_move(geometric.vertical_flip),
+            only_move(transforms.horizontal_flip),
+            only_move(transforms.vertical_flip),
         )
     )
     for part in PARTS:

@@ -12,7 +12,7 @@ import torch
 from edgeseg_train.data.augmentation import NO_AUGMENTATION, Augmentation
 from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Batch, Example, PhotoStore
-from edgeseg_train.data.photometric_transforms import brightness_contrast
+from edgeseg_train.data.transforms import brightness_contrast
 
 
 def flat(level: int, side: int) -> Example:

@@ -16,7 +16,7 @@ from edgeseg_train.data.photo_store import (
     Example,
     PhotoStore,
     fits_in_memory,
-    load_example,
+    load_examples,
     load_photographs,
 )
 
@@ -157,15 +157,16 @@ def test_load_photographs_loads_every_size() -> None:
     assert photographs.sides == ((64, 96),) * 2
     for number, pair in enumerate(pairs):
         for size, side in enumerate((64, 96)):
-            example = load_example(pair, config, side)
+            (example,) = load_examples(pair, config, (side,))
             assert example.photo.shape == (side, side, 3)
             assert example.truth.any() and example.inside.any()
             check_same(photographs.read([(number, size)], pixels(side)), example)
 
 
-def test_load_example_at_small_size_keeps_vessel_area() -> None:
+def test_load_examples_at_small_size_keeps_vessel_area() -> None:
     pair = open_data("synthetic:1", "train").pairs[0]
-    example, truth = load_example(pair, preprocessing_preset("edge"), 128), pair.load().truth
+    (example,) = load_examples(pair, preprocessing_preset("edge"), (128,))
+    truth = pair.load().truth
     assert example.truth.mean() * 128**2 == pytest.approx(
         truth.mean() * truth.size * (128 / 1024) ** 2, rel=0.15
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,14 @@ from torch.nn import functional
 
 from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import preprocessing_preset
-from edgeseg_train.network.complexity import count_gmac, count_parameters
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
     Architecture,
     ResUNet,
     architecture_by_name,
     build_network,
+    count_gmac,
+    count_parameters,
     normalise_photo,
 )
 
@@ -240,11 +242,32 @@ def test_architecture_by_name_with_unknown_name_lists_names() -> None:
 )
 def test_architecture_with_invalid_value_is_rejected(changes: dict[str, object]) -> None:
     plain: dict[str, object] = {"name": "x", "widths": (8, 16), "bridge": 16}
-    with pytest.raises(ModelError, match="architecture"):
-        Architecture(**(plain | changes))  # type: ignore[arg-type]
+    with pytest.raises(msgspec.ValidationError, match=next(iter(changes))):
+        msgspec.convert(plain | changes, Architecture)
 
 
 def test_normalise_photo_subtracts_mean_and_divides_by_std() -> None:
     config = replace(preprocessing_preset("reference"), mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 2.0))
     normalised = normalise_photo(torch.ones(2, 3, 4, 5), config)
     assert normalised[0, :, 0, 0].tolist() == [1.0, 3.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("layer", "macs"),
+    [
+        (nn.Conv2d(3, 16, 3, padding=1), 32 * 32 * 16 * 3 * 9),
+        (nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False), 16 * 16 * 16 * 3 * 9),
+        (nn.ConvTranspose2d(3, 8, 2, stride=2), 32 * 32 * 3 * 8 * 4),
+        (nn.MaxPool2d(2), 0),
+    ],
+)
+def test_count_gmac_of_single_layer_matches_manual_calculation(layer: nn.Module, macs: int) -> None:
+    assert count_gmac(layer, 32) * 1e9 == pytest.approx(macs)
+
+
+def test_count_gmac_does_not_change_the_network() -> None:
+    network = build_network(architecture_by_name("tiny")).train()
+    before = {key: weight.clone() for key, weight in network.state_dict().items()}
+    count_gmac(network, 64)
+    assert network.training
+    assert all(torch.equal(weight, before[key]) for key, weight in network.state_dict().items())

@@ -5,8 +5,6 @@ are made one by one. Transforms depend only on their input and on random numbers
 gives the same crops.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,15 +13,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgeseg_train.data import geometric_transforms as geometric
-from edgeseg_train.data import photometric_transforms as photometric
-from edgeseg_train.data.geometric_transforms import GridTransform, identity_grid
+from edgeseg_train.data import transforms
 from edgeseg_train.data.photo_store import Batch, PhotoStore
-from edgeseg_train.data.photometric_transforms import CameraTransform, ColourTransform
-from edgeseg_train.data.random_source import RandomSource
+from edgeseg_train.data.transforms import (
+    CameraTransform,
+    ColourTransform,
+    GridTransform,
+    RandomSource,
+    identity_grid,
+)
 
 # Geometric transforms that need no interpolation.
-PIXEL_PRESERVING = (geometric.horizontal_flip, geometric.vertical_flip)
+PIXEL_PRESERVING = (transforms.horizontal_flip, transforms.vertical_flip)
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,21 @@ class Augmentation:
     """
 
     geometric: tuple[tuple[GridTransform, float], ...] = (
-        (geometric.horizontal_flip, 0.5),
-        (geometric.vertical_flip, 0.5),
-        (geometric.elastic, 0.2),
-        (geometric.grid_distortion, 0.15),
-        (geometric.optical_distortion, 0.15),
-        (geometric.shift_scale_rotate, 0.9),
+        (transforms.horizontal_flip, 0.5),
+        (transforms.vertical_flip, 0.5),
+        (transforms.elastic, 0.2),
+        (transforms.grid_distortion, 0.15),
+        (transforms.optical_distortion, 0.15),
+        (transforms.shift_scale_rotate, 0.9),
     )
-    camera: tuple[tuple[CameraTransform, float], ...] = ((photometric.low_resolution, 0.5),)
+    camera: tuple[tuple[CameraTransform, float], ...] = ((transforms.low_resolution, 0.5),)
     colour: tuple[tuple[ColourTransform, float], ...] = (
-        (photometric.gaussian_blur, 0.25),
-        (photometric.illumination, 0.3),
-        (photometric.brightness_contrast, 0.5),
-        (photometric.gamma, 0.5),
-        (photometric.hue_saturation, 0.5),
-        (photometric.gaussian_noise, 0.3),
+        (transforms.gaussian_blur, 0.25),
+        (transforms.illumination, 0.3),
+        (transforms.brightness_contrast, 0.5),
+        (transforms.gamma, 0.5),
+        (transforms.hue_saturation, 0.5),
+        (transforms.gaussian_noise, 0.3),
     )
 
 
@@ -105,8 +106,9 @@ def sample_crops(
         selected = _select_crops(random, probability, count, excluded)
         if len(selected):
             grid[selected] = move(grid[selected], random)
-    centres = torch.tensor([placement.centre for placement in placements])
-    centres = centres.to(random.device, non_blocking=True)
+    centres = torch.tensor([placement.centre for placement in placements]).to(
+        random.device, non_blocking=True
+    )
     batch = photographs.read(
         [(placement.photograph, placement.size) for placement in placements],
         grid + centres[:, None, None],

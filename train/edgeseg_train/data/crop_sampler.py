@@ -4,8 +4,6 @@ The crops depend only on the seed, the step, the kind of device and the rank of 
 state is stored, and a resumed run continues with the same photographs in the same order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from edgeseg_train.data.photo_store import Batch, PhotoStore
 # this draws vessels there.
 FRAMED_SHARE = 0.3
 
-# Attempts to draw a centre inside the field of view.
+# Attempts to sample a centre inside the field of view.
 CENTRE_ATTEMPTS = 100
 
 
@@ -56,8 +54,14 @@ class CropSampler:
         rng = np.random.default_rng((self.seed, 1, step))
         placements = [self._draw_placement(index, rng) for index in self._photographs_of(step)]
         own = placements[self.rank * self.batch :][: self.batch]
-        rng = np.random.default_rng((self.seed, 2, step, self.rank))
-        return sample_crops(self.photographs, own, self.size, self.augmentation, rng, self.coverage)
+        return sample_crops(
+            self.photographs,
+            own,
+            self.size,
+            self.augmentation,
+            np.random.default_rng((self.seed, 2, step, self.rank)),
+            self.coverage,
+        )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
         """Yield the batches from `step` on, prepared in threads (PyTorch releases the GIL).
@@ -89,15 +93,15 @@ class CropSampler:
         sides = self.photographs.sides[photograph]
         size = int(rng.integers(len(sides)))
         centre = self._draw_centre(photograph, size, rng)
-        if rng.random() < FRAMED_SHARE:
+        framed = rng.random() < FRAMED_SHARE
+        if framed:
             centre = _move_into_square(centre, sides[size], self.size)
-            return CropPlacement(photograph, size, centre, framed=True)
-        return CropPlacement(photograph, size, centre)
+        return CropPlacement(photograph, size, centre, framed)
 
     def _draw_centre(
         self, photograph: int, size: int, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """Draw a pixel of the field of view, all with equal probability."""
+        """Sample a pixel of the field of view with uniform probability."""
         side = self.photographs.sides[photograph][size]
         for _ in range(CENTRE_ATTEMPTS):
             x, y = rng.integers(side, size=2).tolist()
@@ -107,7 +111,6 @@ class CropSampler:
 
 
 def _move_into_square(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
-    """Return the nearest centre whose crop has whole pixels and stays in the square."""
-    half = (crop - 1) / 2
-    x, y = (min(max(int(c) - crop // 2, 0), side - crop) + half for c in centre)
+    """Return the nearest centre whose crop is aligned to pixels and inside the square."""
+    x, y = (min(max(int(c) - crop // 2, 0), side - crop) + (crop - 1) / 2 for c in centre)
     return x, y

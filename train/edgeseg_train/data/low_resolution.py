@@ -1,19 +1,24 @@
-"""Validation photographs reduced to the resolution of a low-resolution camera."""
+"""Photographs at the resolution of a low-resolution camera.
 
-from __future__ import annotations
+Validation photographs are reduced one by one. Training crops are reduced in a batch, each to its
+own size; OpenCV resizes one image at a time.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
 
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
-from edgeseg.imaging.arrays import Mask, Photo
 
 MIN_VESSEL_GAIN = 1.2
 # Range of the factor on vessel coverage.
-# Observers mark whole pixels. In a photograph of few pixels they mark a pixel where the vessel
+# Observers mark whole pixels. In a low-resolution photograph they mark a pixel if the vessel
 # covers a quarter to two fifths of it: there, coverage times the gain is one half or more.
 MAX_VESSEL_GAIN = 2.0
 
@@ -21,36 +26,15 @@ MAX_VESSEL_GAIN = 2.0
 COARSE_WIDTH = 565
 
 
-def reduce_photo(
-    photo: Photo, truth: Mask, size: tuple[int, int], gain: float
-) -> tuple[Photo, Mask]:
-    """Reduce a photograph and its vessel mask.
-
-    Args:
-        photo: (H, W, 3) uint8.
-        truth: (H, W) uint8, vessel coverage from 0 to 255.
-        size: new width and height in pixels.
-        gain: factor on the coverage.
-
-    Returns:
-        The photograph, and the coverage times `gain`, at most 255.
-    """
-    small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    coverage = cv2.resize(truth, size, interpolation=cv2.INTER_AREA)
-    return small, cv2.convertScaleAbs(coverage, alpha=gain).astype(np.uint8, copy=False)
-
-
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair of photograph and mask, reduced to a width; smaller photographs stay unchanged.
+    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; smaller ones stay unchanged.
 
     Attributes:
         pair: original pair.
-        width: width in pixels.
     """
 
     pair: Pair
-    width: int = COARSE_WIDTH
 
     @property
     def name(self) -> str:
@@ -66,16 +50,17 @@ class ReducedPair:
         """Load the original pair and reduce it."""
         original = self.pair.load()
         height, width = original.truth.shape
-        if width <= self.width:
+        if width <= COARSE_WIDTH:
             return original
-        size = (self.width, round(height * self.width / width))
-        gain = (MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2
-        photo, coverage = reduce_photo(original.photo, original.truth, size, gain)
-        _, truth = cv2.threshold(coverage, 127, 255, cv2.THRESH_BINARY)
+        size = (COARSE_WIDTH, round(height * COARSE_WIDTH / width))
+        photo = cv2.resize(original.photo, size, interpolation=cv2.INTER_AREA)
+        coverage = cv2.resize(original.truth, size, interpolation=cv2.INTER_AREA)
+        widened = cv2.convertScaleAbs(coverage, alpha=(MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2)
+        _, truth = cv2.threshold(widened, 127, 255, cv2.THRESH_BINARY)
         fov = original.fov
         if fov is not None:
             fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-        return LoadedPair(photo, truth.astype(np.uint8, copy=False), fov)
+        return LoadedPair(photo.astype(np.uint8), truth.astype(np.uint8), fov)
 
 
 def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:
@@ -88,3 +73,66 @@ def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:
         )
         for data_set in data_sets
     ]
+
+
+def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
+    """Shrink each image by area averaging, as OpenCV's INTER_AREA does.
+
+    Args:
+        images: (N, C, side, side).
+        sides: (N,) new side of each image in pixels.
+
+    Returns:
+        (N, C, M, M), where M is the largest of `sides`. Image n fills the top left
+        `sides[n]` x `sides[n]` pixels; the other pixels are undefined.
+    """
+    side = images.shape[-1]
+    new_sides = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    edges = torch.arange(int(sides.max()) + 1, device=images.device) * (side / new_sides)
+    edges = edges.clamp(max=side)
+    scale = (new_sides / side)[:, None, None]
+    for _ in range(2):
+        sums = _interpolate_rows(pad(images.cumsum(dim=-2), (0, 0, 1, 0)), edges)
+        images = (sums.diff(dim=-2) * scale).mT
+    return images
+
+
+def enlarge_batch(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
+    """Enlarge the result of `shrink_batch` by linear interpolation.
+
+    Args:
+        images: (N, C, M, M), of which image n fills the top left `sides[n]` x `sides[n]` pixels.
+        sides: (N,) side of each image in pixels.
+        side: new side of all images in pixels.
+
+    Returns:
+        (N, C, side, side).
+    """
+    own_sides = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
+    rows = (torch.arange(side, device=images.device) + 0.5) * (own_sides / side) - 0.5
+    rows = rows.clamp(min=0).minimum(own_sides - 1)
+    for _ in range(2):
+        images = _interpolate_rows(images, rows).mT
+    return images
+
+
+def _interpolate_rows(images: Tensor, rows: Tensor) -> Tensor:
+    """Interpolate linearly between rows.
+
+    Args:
+        images: (N, C, H, W).
+        rows: (N, K) fractional row numbers from 0 to H - 1.
+
+    Returns:
+        (N, C, K, W).
+    """
+    count, channels, height, width = images.shape
+    upper = rows.floor().clamp(max=height - 2)
+    image_start = torch.arange(count * channels, device=images.device) * height
+    index = (image_start.view(count, channels, 1) + upper.long()[:, None]).flatten()
+    flat = images.reshape(-1, width)
+    low, high = (
+        flat.index_select(0, rows_index).view(count, channels, -1, width)
+        for rows_index in (index, index + 1)
+    )
+    return torch.lerp(low, high, (rows - upper)[:, None, :, None])

@@ -3,8 +3,6 @@
 All pixels are in one tensor, so that a whole batch of crops is read at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
-from edgeseg_train.training.distributed import count_photo_threads
+from edgeseg_train.training.compute import count_photo_threads
 
 # Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
 PIXEL_BYTES = 4
@@ -41,11 +39,6 @@ class Example:
     photo: Photo
     truth: Mask
     inside: Mask
-
-    @property
-    def side(self) -> int:
-        """Side of the example in pixels."""
-        return len(self.truth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +76,16 @@ class PhotoStore:
         pixels = next(starts)
         self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
         self._inside = np.zeros(pixels, np.uint8)
-        # What `read` reads: views of the arrays above, or copies on the GPU.
+        # Source of `read`: views of the arrays above, or copies on the GPU.
         self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
         self._inside_tensor = torch.from_numpy(self._inside)
 
     @staticmethod
-    def from_examples(examples: Sequence[Sequence[Example]]) -> PhotoStore:
+    def from_examples(examples: Sequence[Sequence[Example]]) -> "PhotoStore":
         """Create a store that contains `examples[photograph][size]`."""
         sides = []
         for own_examples in examples:
-            sides.append([example.side for example in own_examples])
+            sides.append([len(example.truth) for example in own_examples])
         photographs = PhotoStore(sides)
         for index, own_examples in enumerate(examples):
             photographs.write(index, own_examples)
@@ -101,8 +94,8 @@ class PhotoStore:
     def write(self, photograph: int, examples: Sequence[Example]) -> None:
         """Store one photograph at every size."""
         for start, example in zip(self._starts[photograph], examples, strict=True):
-            own = slice(start, start + example.side**2)
-            pixels = self._pixels[own].reshape(example.side, example.side, PIXEL_BYTES)
+            own = slice(start, start + example.truth.size)
+            pixels = self._pixels[own].reshape(*example.truth.shape, PIXEL_BYTES)
             pixels[..., :3] = example.photo
             pixels[..., 3] = example.truth
             self._inside[own] = example.inside.ravel()
@@ -131,7 +124,7 @@ class PhotoStore:
         return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
-        """Read examples at any positions; photograph and truth by linear interpolation.
+        """Sample examples at arbitrary positions; photograph and truth are interpolated linearly.
 
         Beyond the edges of an example `inside` is 0, and photograph and truth are those of the
         edge.
@@ -149,18 +142,18 @@ class PhotoStore:
             self._interpolate_row(index, (x - left)[:, None]) for index in (first, first + side)
         )
         pixels = torch.lerp(upper, lower, (y - top)[:, None]) / 255
-        photo, truth = torch.split(pixels, [3, 1], dim=1)
         nearest = start + y.round().long() * side + x.round().long()
         in_example = ((positions - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
         inside = (self._inside_tensor[nearest] > 127) & in_example
-        return Batch(photo, truth, inside[:, None].float())
+        return Batch(pixels[:, :3], pixels[:, 3:], inside[:, None].float())
 
     def _stack_values(
         self, values: Sequence[Sequence[int]], examples: Sequence[tuple[int, int]]
     ) -> Tensor:
         """Return the value of each example, (N, 1, 1)."""
-        selected = torch.tensor([values[photograph][size] for photograph, size in examples])
-        return selected.to(self.device, non_blocking=True)[:, None, None]
+        return torch.tensor([values[photograph][size] for photograph, size in examples]).to(
+            self.device, non_blocking=True
+        )[:, None, None]
 
     def _interpolate_row(self, index: Tensor, weight: Tensor) -> Tensor:
         """Interpolate between the pixels at `index` (N, H, W) and their right neighbours."""
@@ -193,21 +186,17 @@ def load_photographs(
     photographs = PhotoStore([sizes] * len(pairs))
 
     def load(index: int) -> None:
-        photographs.write(index, _load_at_sizes(pairs[index], config, sizes))
+        photographs.write(index, load_examples(pairs[index], config, sizes))
 
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         list(pool.map(load, range(len(pairs))))  # raises the error of a thread
     return photographs
 
 
-def load_example(pair: Pair, config: PreprocessingConfig, size: int) -> Example:
-    """Load and preprocess one pair at one working size."""
-    return _load_at_sizes(pair, config, (size,))[0]
-
-
-def _load_at_sizes(
+def load_examples(
     pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
 ) -> tuple[Example, ...]:
+    """Load and preprocess one pair at every size."""
     loaded = pair.load()
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)

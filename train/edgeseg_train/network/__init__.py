@@ -1,1 +1,1 @@
-"""Network architectures and their complexity."""
+"""Network architectures."""

@@ -7,24 +7,23 @@ transposed convolutions, which stay FP32 in FP16 and INT8 graphs; and the head p
 pixels at once.
 """
 
-from __future__ import annotations
+import copy
+from typing import Annotated, Literal, TypeAlias
 
-from dataclasses import asdict, dataclass
-from typing import Literal
-
+import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import PreprocessingConfig
 
-MAX_COUNT = 8192
-MAX_LEVELS = 8
-MAX_BLOCKS = 8
+# Limit for checkpoints, which are untrusted: no value may require unlimited memory.
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=8192)]
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Architecture of a residual U-Net.
 
     Attributes:
@@ -40,40 +39,23 @@ class Architecture:
         size: default working size in pixels.
         skip: combination of encoder and decoder features: `concat` as published, or `add`, which
             saves a third of the decoder's work.
+
+    The ranges are checked when msgspec converts a checkpoint.
     """
 
     name: str
-    widths: tuple[int, ...]
-    bridge: int
-    blocks: int = 1
+    widths: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=8)]
+    bridge: Count
+    blocks: Annotated[int, Meta(ge=1, le=8)] = 1
     stem: Literal[1, 2, 4] = 4
     up: Literal["transposed", "shuffle"] = "shuffle"
-    dropout: float = 0.0
-    size: int = 640
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    size: Count = 640
     skip: Literal["concat", "add"] = "concat"
-
-    def __post_init__(self) -> None:
-        # Checkpoints are untrusted: no value may require unlimited levels or memory.
-        counts = (*self.widths, self.bridge, self.blocks, len(self.widths), self.size)
-        if not all(isinstance(count, int) and 1 <= count <= MAX_COUNT for count in counts):
-            raise ModelError(
-                f"architecture: widths, bridge, blocks and size must be integers from 1 to "
-                f"{MAX_COUNT}, not {counts}"
-            )
-        if len(self.widths) > MAX_LEVELS or self.blocks > MAX_BLOCKS:
-            raise ModelError(
-                f"architecture: more than {MAX_LEVELS} levels or {MAX_BLOCKS} blocks per level"
-            )
-        if self.stem not in (1, 2, 4):
-            raise ModelError(f"architecture: invalid stem {self.stem!r}")
-        if self.up not in ("transposed", "shuffle") or self.skip not in ("concat", "add"):
-            raise ModelError(f"architecture: invalid up {self.up!r} or skip {self.skip!r}")
-        if not 0 <= self.dropout < 1:
-            raise ModelError(f"architecture: invalid dropout {self.dropout!r}")
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for a checkpoint."""
-        return asdict(self) | {"widths": list(self.widths)}
+        return msgspec.structs.asdict(self) | {"widths": list(self.widths)}
 
     @property
     def multiple(self) -> int:
@@ -92,11 +74,6 @@ ARCHITECTURES = {
         Architecture("resunet-deeper", (64, 128, 256, 512), 1024, 2, 1, "transposed", 0.2, 512),
     )
 }
-
-
-def build_network(architecture: Architecture) -> ResUNet:
-    """Build a network with random weights."""
-    return ResUNet(architecture)
 
 
 def architecture_by_name(name: str) -> Architecture:
@@ -181,12 +158,11 @@ class ResUNet(nn.Module):
         x = self.dropout(self._run_blocks("bridge", x))
         for level in reversed(levels):
             x = self.get_submodule(f"upconv{level}")(x)
-            x = self._run_blocks(f"decoder{level}_", self._combine(x, skips.pop()))
+            skip = skips.pop()
+            x = x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
+            x = self._run_blocks(f"decoder{level}_", x)
         logits: Tensor = self.output(x)
         return logits
-
-    def _combine(self, x: Tensor, skip: Tensor) -> Tensor:
-        return x + skip if self.architecture.skip == "add" else torch.cat([x, skip], dim=1)
 
     def _run_blocks(self, prefix: str, x: Tensor) -> Tensor:
         for block in range(1, self.architecture.blocks + 1):
@@ -194,9 +170,14 @@ class ResUNet(nn.Module):
         return x
 
 
+def build_network(architecture: Architecture) -> ResUNet:
+    """Build a network with random weights."""
+    return ResUNet(architecture)
+
+
 def _build_stem(architecture: Architecture) -> nn.Sequential:
     width = architecture.widths[0]
-    side = int(architecture.stem)
+    side = architecture.stem
     if side == 1:
         return nn.Sequential(
             nn.Conv2d(3, width, 7, padding=3, bias=False),
@@ -223,7 +204,7 @@ def _build_upsampling(
 
 def _build_head(architecture: Architecture) -> nn.Module:
     width = architecture.widths[0]
-    side = int(architecture.stem)
+    side = architecture.stem
     if side == 1:
         return nn.Conv2d(width, 1, 1)
     return nn.Sequential(nn.Conv2d(width, side * side, 3, padding=1), nn.PixelShuffle(side))
@@ -244,3 +225,19 @@ def normalise_photo(photo: Tensor, config: PreprocessingConfig) -> Tensor:
         for values in (config.mean, config.std)
     )
     return (photo - mean) / std
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_gmac(network: nn.Module, size: int) -> float:
+    """Return the GMACs of convolutions and matrix products for one `size` x `size` image.
+
+    The network runs on the `meta` device, which only propagates shapes.
+    """
+    meta_network = copy.deepcopy(network).eval().to("meta")
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        meta_network(torch.zeros(1, 3, size, size, device="meta"))
+    return float(counter.get_total_flops()) / 2e9  # a multiply-accumulate counts as two

@@ -1,19 +1,17 @@
 """Log of a training run (`log.csv`)."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+import msgspec
 
 from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
 
 
-@dataclass(frozen=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """Metrics of a training run at one step.
 
     Training metrics are means since the previous entry. Validation metrics are None if nothing
@@ -28,8 +26,8 @@ class LogEntry:
         dice: Dice of training crops at threshold 0.5, over all pixels.
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
-        validation_dice: Dice of validation photographs at their own size and the best threshold,
-            mean over data sets.
+        validation_dice: Dice of validation photographs at their original size and the best
+            threshold, mean over data sets.
         validation_iou: IoU of validation photographs, as `validation_dice`.
         threshold: best threshold on validation photographs.
     """
@@ -47,16 +45,14 @@ class LogEntry:
     threshold: float | None = None
 
 
-COLUMNS = [field.name for field in fields(LogEntry)]
-
-
 def write_log(entries: Sequence[LogEntry], file: Path) -> None:
     """Write `log.csv` atomically."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, LogEntry.__struct_fields__, lineterminator="\n")
     writer.writeheader()
     for entry in entries:
-        writer.writerow({key: _format_value(value) for key, value in asdict(entry).items()})
+        values = msgspec.structs.asdict(entry)
+        writer.writerow({key: _round_value(value) for key, value in values.items()})
     write_atomically(file, text.getvalue().encode())
 
 
@@ -70,7 +66,7 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
         return []
     try:
         entries = [_parse_row(row) for row in csv.DictReader(file.read_text().splitlines())]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, msgspec.ValidationError) as error:
         raise SystemSetupError(
             f"{file}: not a log of `edgeseg train` ({error}). Move it to another folder."
         ) from error
@@ -78,13 +74,9 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
 
 
 def _parse_row(row: dict[str, str]) -> LogEntry:
-    if set(row) != set(COLUMNS):
-        raise ValueError("unknown columns")
-    values = {key: float(value) for key, value in row.items() if value}
-    return LogEntry(step=int(values.pop("step")), **values)
+    filled = {key: value for key, value in row.items() if value}
+    return msgspec.convert(filled, LogEntry, strict=False)
 
 
-def _format_value(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+def _round_value(value: float | None) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else value

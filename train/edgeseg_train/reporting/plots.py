@@ -1,14 +1,11 @@
 """Plots of a training run: learning curves and a contact sheet of the augmentations."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -28,9 +25,6 @@ from edgeseg_train.data.augmentation import (
 from edgeseg_train.data.photo_store import Example, PhotoStore
 from edgeseg_train.reporting.log import LogEntry
 
-TRAINING_COLOUR = "#4c72b0"
-VALIDATION_COLOUR = "#dd8452"
-
 PANEL_TITLES = {"loss": "Loss", "dice": "Dice", "iou": "IoU"}
 
 # Number of crops in a row of the contact sheet.
@@ -44,10 +38,8 @@ def draw_curves(entries: Sequence[LogEntry], file: Path) -> None:
         entries: log entries.
         file: PNG file to write.
     """
-    mpl.use("agg")
     figure = Figure(figsize=(13, 4), layout="constrained")
-    panels: Sequence[Axes] = list(figure.subplots(1, 3))
-    for axes, metric in zip(panels, PANEL_TITLES, strict=True):
+    for axes, metric in zip(figure.subplots(1, 3), PANEL_TITLES, strict=True):
         _draw_panel(axes, entries, metric)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
@@ -57,11 +49,11 @@ def draw_curves(entries: Sequence[LogEntry], file: Path) -> None:
 def _draw_panel(axes: Axes, entries: Sequence[LogEntry], metric: str) -> None:
     epochs = [entry.epoch for entry in entries]
     values = [getattr(entry, metric) for entry in entries]
-    axes.plot(epochs, values, color=TRAINING_COLOUR, label="training crops")
+    axes.plot(epochs, values, color="#4c72b0", label="training crops")
     validated = [entry for entry in entries if entry.validation_dice is not None]
     epochs = [entry.epoch for entry in validated]
     values = [getattr(entry, f"validation_{metric}") for entry in validated]
-    axes.plot(epochs, values, "o-", ms=3, color=VALIDATION_COLOUR, label="validation photographs")
+    axes.plot(epochs, values, "o-", ms=3, color="#dd8452", label="validation photographs")
     axes.set(title=PANEL_TITLES[metric], xlabel="epoch")
     if metric != "loss":
         axes.set_ylim(0, 1)
@@ -93,8 +85,13 @@ def draw_contact_sheet(
     for name, row_augmentation in rows.items():
         cells = [_draw_title(name.replace("_", " "), crop)]
         for column in range(CROPS_PER_ROW):
-            rng = np.random.default_rng((seed, column))
-            batch = sample_crops(photographs, [placement], crop, row_augmentation, rng)
+            batch = sample_crops(
+                photographs,
+                [placement],
+                crop,
+                row_augmentation,
+                np.random.default_rng((seed, column)),
+            )
             photo = _to_image(batch.photo[0])
             if column % 2:
                 photo = draw_overlay(photo, _to_image(batch.truth[0])[..., 0], opacity=0.45)

@@ -1,23 +1,17 @@
 """Progress of a training run: a live line in a terminal, plain lines in a pipe, TensorBoard."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from edgeseg.errors import SystemSetupError
 from edgeseg_train.reporting.log import LogEntry
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 # Time between two lines if standard error is not a terminal.
 PLAIN_LINE_SECONDS = 20.0
@@ -26,33 +20,21 @@ PLAIN_LINE_SECONDS = 20.0
 MIN_PROGRESS = 0.005
 
 
-class ProgressDisplay:
+class ProgressDisplay(Progress):
     """Context manager that shows the progress of a run on standard error."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bar = Progress(
+        console = Console(stderr=True)
+        super().__init__(
             TextColumn("{task.percentage:3.0f}%"),
             BarColumn(24),
             TextColumn("{task.description}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
+            console=console,
+            disable=not console.is_terminal,
         )
-        self._task: TaskID = self._bar.add_task("starting", total=1.0)
+        self._task = self.add_task("starting", total=1.0)
         self._last_line = 0.0
         self._best_dice = 0.0
-
-    def __enter__(self) -> ProgressDisplay:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
 
     def show(self, entry: LogEntry, progress: float) -> None:
         """Show a log entry.
@@ -65,10 +47,10 @@ class ProgressDisplay:
         training = f"epoch {entry.epoch:.1f}  loss {entry.loss:.3f}  Dice {entry.dice:.3f}"
         validation = _format_validation(entry, progress, self._best_dice)
         # Two lines: a terminal of 80 columns would cut off the remaining time.
-        self._bar.update(
+        self.update(
             self._task, completed=min(progress, 1.0), description=f"{training}\n{validation}"
         )
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             return
         now = time.monotonic()
         if entry.validation_dice is not None or now - self._last_line > PLAIN_LINE_SECONDS:
@@ -77,22 +59,16 @@ class ProgressDisplay:
 
 
 def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> str:
-    """Format validation Dice, best Dice and remaining time; parts without a value are left out."""
+    """Format validation Dice, best Dice and remaining time; parts without a value are omitted."""
     parts = []
     if entry.validation_dice is not None:
         parts.append(f"validation {entry.validation_dice:.4f}")
     if best_dice > 0:
         parts.append(f"best {best_dice:.4f}")
     if MIN_PROGRESS < progress < 1:
-        parts.append(f"{_format_duration(entry.seconds * (1 - progress) / progress)} left")
+        left = timedelta(seconds=round(entry.seconds * (1 - progress) / progress))
+        parts.append(f"{str(left).removeprefix('0:').removeprefix('0')} left")
     return "  ".join(parts)
-
-
-def _format_duration(seconds: float) -> str:
-    """Format a duration as M:SS or H:MM:SS."""
-    minutes, seconds = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
@@ -108,9 +84,19 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
     with _report_full_disk(folder):
         writer = SummaryWriter(str(folder))
 
+    @_report_full_disk(folder)
     def write_entry(entry: LogEntry) -> None:
-        with _report_full_disk(folder):
-            _write_scalars(writer, entry)
+        scalars = {
+            "training/loss": entry.loss,
+            "training/Dice": entry.dice,
+            "validation/loss": entry.validation_loss,
+            "validation/Dice": entry.validation_dice,
+            "learning rate": entry.learning_rate,
+        }
+        for name, value in scalars.items():
+            if value is not None:
+                writer.add_scalar(name, value, entry.step)
+        writer.flush()
 
     return write_entry
 
@@ -124,17 +110,3 @@ def _report_full_disk(folder: Path) -> Iterator[None]:
         raise SystemSetupError(
             f"{folder}: cannot write TensorBoard events ({error.strerror})."
         ) from error
-
-
-def _write_scalars(writer: SummaryWriter, entry: LogEntry) -> None:
-    scalars = {
-        "training/loss": entry.loss,
-        "training/Dice": entry.dice,
-        "validation/loss": entry.validation_loss,
-        "validation/Dice": entry.validation_dice,
-        "learning rate": entry.learning_rate,
-    }
-    for name, value in scalars.items():
-        if value is not None:
-            writer.add_scalar(name, value, entry.step)
-    writer.flush()

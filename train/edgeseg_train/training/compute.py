@@ -1,20 +1,22 @@
-"""Compute modes of a training step (precision and memory format) and the search for the fastest."""
-
-from __future__ import annotations
+"""Device, processes and compute mode (precision and memory format) of a training run."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from timeit import timeit
 
 import torch
+from torch import distributed
 
-from edgeseg.device.cpu import cpu_features
-from edgeseg_train.network.complexity import count_gmac
-from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
+from edgeseg.device.cpu import cpu_features, usable_cores
+from edgeseg.errors import SystemSetupError
+from edgeseg_train.network.resunet import Architecture, ResUNet, build_network, count_gmac
 
-CPU = torch.device("cpu")
+# Maximum number of threads that load or score photographs; each needs 24 MB or more.
+MAX_PHOTO_THREADS = 8
 
 # Maximum number of timed rounds.
 TRIAL_ROUNDS = 3
@@ -23,11 +25,74 @@ TRIAL_ROUNDS = 3
 TRIAL_SECONDS = 5.0
 
 # Maximum forward cost of a trial step; the trial batch is made smaller to stay below it.
-# `resunet-deeper` needs 10 s for a step of the default batch. Its trial would outlast a short run.
+# A step of `resunet-deeper` with the default batch takes 10 s: trials would outlast a short run.
 TRIAL_GMAC = 20.0
 
 # Another mode is selected only if its step takes less than this share of plain float32.
 MAX_RELATIVE_TIME = 0.9
+
+
+def select_device(device: str) -> str:
+    """Resolve `auto`, `cuda` or `cpu` to `cuda` or `cpu`.
+
+    Raises:
+        SystemSetupError: CUDA is not available.
+    """
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise SystemSetupError("--device cuda: PyTorch found no CUDA device. Use --device cpu.")
+    return "cuda" if available and device != "cpu" else "cpu"
+
+
+@dataclass(frozen=True)
+class DistributedContext:
+    """Position of this process among all processes of the run.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world_size: number of processes.
+    """
+
+    rank: int = 0
+    world_size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """True if this process validates, saves and prints."""
+        return self.rank == 0
+
+    def share_decision(
+        self, progress: float, stop: bool, device: torch.device
+    ) -> tuple[float, bool]:
+        """Return the main process's progress and stop flag, so that all processes agree."""
+        if self.world_size == 1:
+            return progress, stop
+        decision = torch.tensor([progress, float(stop)], dtype=torch.float64, device=device)
+        distributed.broadcast(decision, 0)
+        return float(decision[0]), bool(decision[1])
+
+
+def count_photo_threads() -> int:
+    """Return the number of threads with which this process handles photographs in parallel."""
+    cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(MAX_PHOTO_THREADS, cores))
+
+
+def join_processes(device: str) -> DistributedContext:
+    """Join the process group that torchrun describes in the environment.
+
+    Args:
+        device: `cuda` or `cpu`.
+
+    Returns:
+        The position of this process; rank 0 of 1 without torchrun.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return DistributedContext()
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    return DistributedContext(distributed.get_rank(), distributed.get_world_size())
 
 
 @dataclass(frozen=True)
@@ -55,7 +120,7 @@ class ComputeMode:
 
     def move_network(self, network: ResUNet, device: torch.device) -> ResUNet:
         """Move a network to a device and convert its weights to this memory format."""
-        # PyTorch's annotations lack `memory_format` beside a device.
+        # PyTorch's type annotations do not allow `memory_format` together with a device.
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
@@ -89,20 +154,18 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device that trains.
     """
-    bfloat16 = _supports_bfloat16(device)
+    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
+    if device.type == "cuda":
+        bfloat16 = torch.cuda.is_bf16_supported()
+    else:
+        bfloat16 = bool({"avx512_bf16", "amx_bf16", "bf16"} & cpu_features())
     candidates = [mode for mode in COMPUTE_MODES.values() if bfloat16 or not mode.bfloat16]
     gmac = count_gmac(build_network(architecture), crop)
     trial_batch = min(batch, max(1, round(TRIAL_GMAC / gmac)))
     seconds = _time_modes(architecture, (trial_batch, 3, crop, crop), device, candidates)
-    fastest, default = min(seconds, key=seconds.__getitem__), ComputeMode()
-    return fastest if seconds[fastest] < MAX_RELATIVE_TIME * seconds[default] else default
-
-
-def _supports_bfloat16(device: torch.device) -> bool:
-    """Return whether bfloat16 is worth a trial: without CPU instructions it is 20 times slower."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & cpu_features())
+    fastest = min(seconds, key=seconds.__getitem__)
+    limit = MAX_RELATIVE_TIME * seconds[ComputeMode()]
+    return fastest if seconds[fastest] < limit else ComputeMode()
 
 
 def _time_modes(
@@ -124,7 +187,7 @@ def _time_modes(
         if round_number > 0 and time.perf_counter() - started >= TRIAL_SECONDS:
             break
         for mode, step in steps.items():
-            fastest[mode] = min(fastest[mode], _time_call(step))
+            fastest[mode] = min(fastest[mode], timeit(step, number=1))
     return fastest
 
 
@@ -146,9 +209,3 @@ def _make_step(
             torch.cuda.synchronize()
 
     return run_step
-
-
-def _time_call(function: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started

@@ -1,13 +1,13 @@
 """Loss of the reference system: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
 
-All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32.
-They return a scalar.
+All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32, and
+return a scalar.
 """
 
-from __future__ import annotations
-
+import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -46,8 +46,7 @@ def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0
 
 def cross_entropy(logits: Tensor, truth: Tensor, inside: Tensor) -> Tensor:
     """Compute the mean binary cross-entropy inside the field of view."""
-    per_pixel = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return _mean_inside(per_pixel, inside)
+    return _mean_inside(binary_cross_entropy_with_logits(logits, truth, reduction="none"), inside)
 
 
 def focal_loss(
@@ -63,3 +62,34 @@ def focal_loss(
 
 def _mean_inside(per_pixel: Tensor, inside: Tensor) -> Tensor:
     return (per_pixel * inside).sum() / inside.sum().clamp(min=1)
+
+
+class RunningMetrics:
+    """Loss and Dice of training crops since the last log entry.
+
+    Sums stay on the device until they are read, so that no step waits for the GPU.
+    """
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._pixel_counts: list[Tensor] = []
+
+    def add(self, loss: Tensor, logits: Tensor, truth: Tensor, inside: Tensor) -> None:
+        """Add a step; vessels are predicted at probability 0.5, inside the field of view."""
+        predicted = (logits > 0) * inside
+        counts = ((predicted * truth).sum(), predicted.sum(), (truth * inside).sum())
+        self._losses.append(loss)
+        self._pixel_counts.append(torch.stack(counts))
+
+    @property
+    def loss(self) -> float:
+        """Mean loss over the steps; NaN before the first step."""
+        return float(torch.stack(self._losses).mean()) if self._losses else math.nan
+
+    @property
+    def dice(self) -> float:
+        """Dice over all pixels; 1 if there are no vessels, NaN before the first step."""
+        if not self._pixel_counts:
+            return math.nan
+        overlap, predicted, true = torch.stack(self._pixel_counts).double().sum(dim=0).tolist()
+        return float(2 * overlap / (predicted + true)) if predicted + true else 1.0

@@ -1,16 +1,16 @@
-"""State of a training run that is saved to `last.pt` and resumed from it."""
+"""Output folder of a training run and its state, saved to `last.pt` and resumed from it."""
 
-from __future__ import annotations
-
-from dataclasses import asdict
 from pathlib import Path
 
+import click
 import msgspec
 from torch import Tensor
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, UsageError
+from edgeseg.system.files import remove_stale_temporaries
 from edgeseg_train.checkpoint import TrainingData, read_tensors, write_tensors
 from edgeseg_train.config import TrainConfig
+from edgeseg_train.reporting.log import write_log
 from edgeseg_train.training.compute import ComputeMode
 
 # Checkpoint of the best validation Dice.
@@ -77,8 +77,8 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
             field.encode_name: getattr(self, field.name)
             for field in msgspec.structs.fields(SavedState)
         }
-        plain["arithmetic"] = asdict(self.compute_mode)
-        plain["before"] = [asdict(data) for data in self.earlier_data]
+        plain["arithmetic"] = msgspec.to_builtins(self.compute_mode)
+        plain["before"] = msgspec.to_builtins(self.earlier_data)
         write_tensors(plain, folder / LAST)
 
 
@@ -99,7 +99,7 @@ def load_state(folder: Path) -> SavedState | None:
     except msgspec.ValidationError as error:
         raise ModelError(
             f"{file}: not a state of `edgeseg train` ({error}). "
-            "Remove it to start anew, or choose another --out."
+            "Remove it to start a new run, or choose another --out."
         ) from error
 
 
@@ -107,7 +107,7 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
     """Return the options that must not change between two sessions of a run, as plain values."""
     return {
         "architecture": config.architecture.to_dict(),
-        "loss": asdict(config.loss),
+        "loss": msgspec.to_builtins(config.loss),
         "crop": config.crop,
         "batch": config.batch,
         "crops_each": config.crops_per_photograph,
@@ -118,3 +118,29 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
         "coverage": config.coverage,
         "photographs": photographs,
     }
+
+
+def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
+    """Check that no other run is overwritten, and that the folder is writable.
+
+    Args:
+        out: output folder.
+        resume: whether `--resume` was given.
+        state: state of an earlier session.
+
+    Raises:
+        UsageError: the folder contains another run.
+    """
+    remove_stale_temporaries(out)
+    if state is not None:
+        return
+    if resume:
+        click.echo(f"{out / LAST} does not exist: starting a new run.", err=True)
+        for name in (BEST, LOG):
+            (out / name).unlink(missing_ok=True)
+    elif (out / BEST).exists() or (out / LAST).exists():
+        raise UsageError(
+            f"--out {out}: already contains a run. Continue it with --resume, "
+            "or choose another folder."
+        )
+    write_log([], out / LOG)  # reports a full disk before the run, not minutes later

@@ -5,8 +5,6 @@ fixed epochs, learning rate). A run that was killed and resumed therefore ends w
 an uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
 """
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,22 +20,24 @@ from edgeseg.datasets import DataSet
 from edgeseg_train.checkpoint import (
     Checkpoint,
     TrainingData,
+    WorkingSize,
     merge_training_data,
     save_checkpoint,
 )
-from edgeseg_train.config import TrainConfig
+from edgeseg_train.config import RunSchedule, TrainConfig
 from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Batch
 from edgeseg_train.network.resunet import build_network, normalise_photo
 from edgeseg_train.reporting.log import LogEntry, read_log, write_log
-from edgeseg_train.training.compute import ComputeMode
-from edgeseg_train.training.distributed import DistributedContext
-from edgeseg_train.training.losses import total_loss
-from edgeseg_train.training.running_metrics import RunningMetrics
-from edgeseg_train.training.schedule import RunSchedule
+from edgeseg_train.training.compute import ComputeMode, DistributedContext
+from edgeseg_train.training.losses import RunningMetrics, total_loss
 from edgeseg_train.training.state import BEST, LAST, LOG, SavedState, describe_config
-from edgeseg_train.validation.model_selection import INTERPOLATION_WEIGHTS
-from edgeseg_train.validation.validator import CachedPair, ValidationScores, validate_network
+from edgeseg_train.validation import (
+    INTERPOLATION_WEIGHTS,
+    CachedPair,
+    ValidationScores,
+    validate_network,
+)
 
 # Seconds after which `last.pt` is first saved, between two saves, and between two log entries.
 FIRST_SAVE_SECONDS = 8.0
@@ -91,13 +91,15 @@ class Trainer:
 
         self.network = compute_mode.move_network(build_network(config.architecture), device)
         self.averaged = copy.deepcopy(self.network).eval()
-        parameters = self.network.parameters()
         self.optimizer = torch.optim.AdamW(
-            parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self.network.parameters(),
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         crops_per_epoch = len(crops.photographs) * config.crops_per_photograph
         self.steps_per_epoch = max(1, round(crops_per_epoch / config.batch))
-        self.schedule = RunSchedule(config, self.steps_per_epoch, started)
+        self.schedule = RunSchedule(config, self.steps_per_epoch, started or time.monotonic())
         self._parallel: nn.Module = self.network
         if process.world_size > 1:
             self._parallel = DistributedDataParallel(self.network)
@@ -105,7 +107,6 @@ class Trainer:
     def start_from(self, checkpoint: Checkpoint) -> None:
         """Load the weights of another run and record the data they were trained on."""
         self.start_weights = dict(checkpoint.weights)
-        self.schedule.final_candidates = len(INTERPOLATION_WEIGHTS)
         for network in (self.network, self.averaged):
             network.load_state_dict(self.start_weights)
         self._earlier_data = checkpoint.training_data
@@ -113,7 +114,8 @@ class Trainer:
     @property
     def progress(self) -> float:
         """Finished share of the run; 1 or more at its end."""
-        return self.schedule.progress_at(self.step)
+        candidates = len(INTERPOLATION_WEIGHTS) if self.start_weights else 1
+        return self.schedule.progress_at(self.step, candidates)
 
     def run(
         self, report: Callable[[LogEntry, float], None], should_stop: Callable[[], bool]
@@ -237,7 +239,7 @@ class Trainer:
         first, *others = self.config.sizes
         evidence = {}
         if scores:
-            first = replace(first, threshold=scores.threshold)
+            first = WorkingSize(first.name, first.size, scores.threshold)
             evidence[first.name] = {"mean": scores.dice, **scores.per_set}
         return Checkpoint(
             architecture=self.config.architecture,
@@ -249,7 +251,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; the last ones without validation."""
+        """Return the weights with the best validation Dice; the last ones if there was none."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 
@@ -281,16 +283,15 @@ class Trainer:
         Raises:
             ModelError: the state belongs to a different run.
         """
-        current = describe_config(self.config, len(self.crops.photographs))
-        state.check_config(current, self.out / LAST)
+        state.check_config(
+            describe_config(self.config, len(self.crops.photographs)), self.out / LAST
+        )
         self.step = state.step
         self.best_dice = state.best_dice
         self.schedule.validation_seconds = state.validation_seconds
         self.schedule.earlier_seconds = state.seconds
         self._earlier_data = tuple(state.earlier_data)
-        if state.start_weights:
-            self.start_weights = state.start_weights
-            self.schedule.final_candidates = len(INTERPOLATION_WEIGHTS)
+        self.start_weights = state.start_weights or None
         self._best_weights = state.best_weights
         self.network.load_state_dict(state.network)
         self.averaged.load_state_dict(state.averaged)

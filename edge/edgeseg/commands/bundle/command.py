@@ -1,27 +1,33 @@
 """`edgeseg bundle`: wheels and models for a device without a network connection."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import click
 
+from edgeseg.commands.bundle.wheels import (
+    Platform,
+    Target,
+    check_extras,
+    checksums,
+    collect_wheels,
+    install_script,
+    own_source,
+)
 from edgeseg.errors import SystemSetupError, UsageError
-
-if TYPE_CHECKING:
-    from edgeseg.commands.bundle.wheels import Platform, Target
+from edgeseg.models.card import read_card
+from edgeseg.system.files import make_folder, write_atomically
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-PLATFORMS = ("linux-aarch64", "linux-x86_64")
+PLATFORMS = get_args(Platform)
 
 
 @click.command()
 @click.option("--platform", type=click.Choice(PLATFORMS), default="linux-aarch64",
               show_default=True, help="Platform of the device.")  # fmt: skip
 @click.option("--python", type=click.Choice(PYTHONS), required=True, metavar="VERSION",
-              help=f"Python of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
+              help=f"Python version of the device, {PYTHONS[0]} to {PYTHONS[-1]}.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
               metavar="DIR", help="New or empty folder.")  # fmt: skip
 @click.option("--model", "models", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
@@ -44,8 +50,6 @@ def bundle(
     the only command that uses the network: pip downloads the wheels. Raspberry Pi and Jetson are
     linux-aarch64.
     """
-    from edgeseg.commands.bundle.wheels import Target, check_extras, collect_wheels, own_source
-
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)
     _check_empty(output)
@@ -72,9 +76,7 @@ def _check_empty(folder: Path) -> None:
 
 
 def _read_model(file: Path) -> bytes:
-    """Read a model file that a device will accept."""
-    from edgeseg.models.card import read_card
-
+    """Read a model file and check its metadata."""
     read_card(file)
     return file.read_bytes()
 
@@ -82,10 +84,7 @@ def _read_model(file: Path) -> bytes:
 def _write_bundle(
     folder: Path, files: list[tuple[str, bytes]], target: Target, own_wheel: Path
 ) -> None:
-    """Write the bundle; the script comes last, so that an incomplete bundle cannot be installed."""
-    from edgeseg.commands.bundle.wheels import checksums, install_script
-    from edgeseg.system.files import make_folder, write_atomically
-
+    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
     script = ("install.sh", install_script(target, own_wheel))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)

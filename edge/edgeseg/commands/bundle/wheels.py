@@ -3,8 +3,6 @@
 This is the only module that opens a connection: pip downloads the wheels.
 """
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys
@@ -65,13 +63,13 @@ class Target:
     def pip_options(self) -> list[str]:
         """Return pip's options for wheels of this target, without source packages."""
         abi = f"cp{self.python.replace('.', '')}"
-        options = [
+        versions = range(_NEWEST_LIBC, _OLDEST_LIBC - 1, -1)
+        return [
             "--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}",
             f"--abi={abi}", "--abi=abi3", "--abi=none",
+            *(f"--platform=manylinux_2_{libc}_{self.machine}" for libc in versions),
+            f"--platform=manylinux2014_{self.machine}", "--platform=any",
         ]  # fmt: skip
-        for libc in range(_NEWEST_LIBC, _OLDEST_LIBC - 1, -1):
-            options.append(f"--platform=manylinux_2_{libc}_{self.machine}")
-        return [*options, f"--platform=manylinux2014_{self.machine}", "--platform=any"]
 
 
 def own_source() -> str:
@@ -151,8 +149,7 @@ def install_script(target: Target, own_wheel: Path) -> bytes:
     version = own_wheel.name.split("-")[1]
     text = _SCRIPT.read_text()
     text = text.replace("@PYTHON@", target.python).replace("@MACHINE@", target.machine)
-    requirement = f"edgeseg{target.extras_suffix}=={version}"
-    return text.replace("@REQUIREMENT@", requirement).encode()
+    return text.replace("@REQUIREMENT@", f"edgeseg{target.extras_suffix}=={version}").encode()
 
 
 def checksums(files: Sequence[tuple[str, bytes]]) -> bytes:

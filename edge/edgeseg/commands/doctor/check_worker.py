@@ -8,8 +8,6 @@ The answer is JSON on standard output. A failure is one line on standard error a
 code.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import cast
@@ -33,9 +31,11 @@ SIDE = 768
 
 
 def main(arguments: list[str]) -> None:
-    """Run the check that the command line describes."""
+    """Run the check specified on the command line."""
     if arguments == ["list"]:
-        answer = WorkerAnswer(providers=_list_providers())
+        import onnxruntime
+
+        answer = WorkerAnswer(providers=onnxruntime.get_available_providers())
     else:
         kind, name, model, output = arguments
         check = _check_runtime if kind == "runtime" else _check_provider
@@ -46,14 +46,9 @@ def main(arguments: list[str]) -> None:
 
 def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
     """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
-    photo = generate_photo(SEED, SIDE).photo
-    return prepare(photo, read_card(model).preprocessing, "synthetic photograph").tensor
-
-
-def _list_providers() -> list[str]:
-    import onnxruntime
-
-    return list(onnxruntime.get_available_providers())
+    return prepare(
+        generate_photo(SEED, SIDE).photo, read_card(model).preprocessing, "synthetic photograph"
+    ).tensor
 
 
 def _check_runtime(

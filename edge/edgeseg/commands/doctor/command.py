@@ -1,13 +1,12 @@
 """`edgeseg doctor`: diagnosis of the device."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import click
 
+from edgeseg.commands.doctor.runtime_checks import RuntimeCheck, check_providers, check_runtimes
 from edgeseg.commands.doctor.tuning import (
     DEFAULT_FILE,
     TuningResult,
@@ -15,11 +14,15 @@ from edgeseg.commands.doctor.tuning import (
     tune_and_save,
 )
 from edgeseg.commands.options import json_option
-
-if TYPE_CHECKING:
-    from edgeseg.commands.doctor.runtime_checks import RuntimeCheck
-    from edgeseg.device import DeviceInfo
-    from edgeseg.models.selection import ModelSelection
+from edgeseg.console import facts_table, plural, print_json, print_table
+from edgeseg.device import DeviceInfo, describe_device, device_warnings, installed_versions
+from edgeseg.models.selection import (
+    FP16_FEATURES,
+    INT8_FEATURES,
+    ModelSelection,
+    select_model,
+)
+from edgeseg.runtimes.base import INSTALL_HINTS, RuntimeName, installed_runtimes
 
 
 class Diagnosis(NamedTuple):
@@ -31,7 +34,7 @@ class Diagnosis(NamedTuple):
         selection: model file, runtime and threads that `run` selects.
         runtimes: checks of the runtimes with that file.
         providers: checks of ONNX Runtime's execution providers with that file.
-        warnings: warnings for people, with remedies.
+        warnings: warnings as text, with remedies.
         tuning: result of `--tune`, if requested.
     """
 
@@ -95,26 +98,18 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     if no runtime works. Nothing is timed without --tune, which stores its result in FILE, by
     default edgeseg/choices.json in the user's configuration folder.
     """
-    from edgeseg.console import facts_table, print_json, print_table
-
-    tuning = None if tune_file is None else tune_and_save(model, tune_file)
-    diagnosis = _diagnose(model, tuning)
+    diagnosis = _diagnose(model, None if tune_file is None else tune_and_save(model, tune_file))
     if as_json:
         print_json(diagnosis.to_dict())
     else:
-        facts = (*_describe_device(diagnosis.device), *_describe_software(diagnosis))
-        print_table(facts_table(*facts))
+        device = _describe_device(diagnosis.device)
+        print_table(facts_table(*device, *_describe_software(diagnosis)))
     if not any(diagnosis.runtimes):
         click.echo("edgeseg: no runtime can run the model on this device", err=True)
         sys.exit(7)
 
 
 def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
-    from edgeseg.commands.doctor.runtime_checks import RuntimeCheck, check_providers, check_runtimes
-    from edgeseg.device import describe_device, device_warnings, installed_versions
-    from edgeseg.models.selection import select_model
-    from edgeseg.runtimes.base import INSTALL_HINTS, RuntimeName, installed_runtimes
-
     device = describe_device()  # before the checks, which load the machine
     selection = select_model(model)
     installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
@@ -130,8 +125,7 @@ def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
             f"use --runtime {working[0]}"
         )
     providers = check_providers(selection.file.path)
-    versions = installed_versions()
-    return Diagnosis(device, versions, selection, runtimes, providers, warnings, tuning)
+    return Diagnosis(device, installed_versions(), selection, runtimes, providers, warnings, tuning)
 
 
 def _describe_device(device: DeviceInfo) -> Iterator[tuple[str, str]]:
@@ -155,16 +149,12 @@ def _describe_device(device: DeviceInfo) -> Iterator[tuple[str, str]]:
 
 
 def _describe_fp16(features: Sequence[str]) -> str:
-    from edgeseg.models.selection import FP16_FEATURES
-
     if set(features) >= FP16_FEATURES:
         return "yes: ONNX Runtime computes FP16 files in half precision"
     return "no: ONNX Runtime computes FP16 files in FP32"
 
 
 def _describe_int8(features: Sequence[str]) -> str:
-    from edgeseg.models.selection import INT8_FEATURES
-
     names = [name for feature, name in INT8_FEATURES.items() if feature in features]
     if not names:
         return "no: INT8 gains little"
@@ -190,8 +180,6 @@ def _describe_software(diagnosis: Diagnosis) -> Iterator[tuple[str, str]]:
 
 
 def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
-    from edgeseg.console import plural
-
     if not any(diagnosis.runtimes):
         return "none: no runtime works"
     runtime, threads = diagnosis.selection.runtime, diagnosis.selection.threads
@@ -204,7 +192,7 @@ def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
 
 
 def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
-    """Describe a check, in capitals if `run` requires it: most providers work on no board."""
+    """Describe a check; a failure is in capitals only if `run` depends on it."""
     if not check.installed:
         return check.note
     failure = "DOES NOT WORK" if is_required else "does not work"

@@ -1,7 +1,5 @@
 """Checks of runtimes and execution providers: each runs the model in a process of its own."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -105,8 +103,7 @@ def _describe_difference(probability: Probability, reference: Probability, card:
     """Return how two masks differ, or "" if they agree."""
     if probability.shape != reference.shape or not np.isfinite(probability).all():
         return "wrong result: another shape, or NaN"
-    changed = (probability >= card.threshold) != (reference >= card.threshold)
-    share = float(np.mean(changed))
+    share = float(np.mean((probability >= card.threshold) != (reference >= card.threshold)))
     if share <= MAX_MASK_DIFFERENCE:
         return ""
     return f"wrong result: {share:.2%} of mask pixels differ (limit {MAX_MASK_DIFFERENCE:.0%})"

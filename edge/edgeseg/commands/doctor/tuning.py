@@ -1,17 +1,17 @@
 """`edgeseg doctor --tune`: measure the candidates and store the fastest setup."""
 
-from __future__ import annotations
-
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
+import msgspec
+
+from edgeseg.cli import TUNE_FUNCTION, load_attribute
+from edgeseg.console import ShowProgress, plural, show_status
 from edgeseg.errors import SystemSetupError, UsageError
-
-if TYPE_CHECKING:
-    from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup
+from edgeseg.models import tuning_cache
+from edgeseg.models.tuning_cache import VARIABLE, CandidateTiming, TunedSetup
+from edgeseg.system.files import make_folder
 
 DEFAULT_FILE = "\0"
 """Value of `--tune` without a file; no file can have this name."""
@@ -32,9 +32,7 @@ class TuningResult(NamedTuple):
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
-        import msgspec
-
-        setup: dict[str, object] = msgspec.to_builtins(self.setup)
+        setup = msgspec.to_builtins(self.setup)
         return {"file": str(self.file), "looked_at": self.looked_at, **setup}
 
 
@@ -50,30 +48,23 @@ def tune_and_save(model: str, target: str) -> TuningResult:
     Raises:
         EdgesegError: the model or the file is invalid, or measuring failed.
     """
-    from edgeseg.cli import TUNE_FUNCTION, load_attribute
-    from edgeseg.models import tuning_cache
-
     file = _check_target(target)
     # It belongs to the benchmarks, which `edge` must not import.
-    tune = cast("Callable[[str, Callable[[str], None]], TunedSetup]", load_attribute(TUNE_FUNCTION))
-    with _show_progress() as show:
+    tune = cast("Callable[[str, ShowProgress], TunedSetup]", load_attribute(TUNE_FUNCTION))
+    with show_status() as show:
         setup = tune(model, show)
     tuning_cache.save_tuned_setup(file, setup)
     default = tuning_cache.cache_path()
-    looked_at = default is not None and file.absolute() == default.absolute()
-    return TuningResult(setup, file, looked_at)
+    return TuningResult(setup, file, default is not None and file.absolute() == default.absolute())
 
 
 def _check_target(target: str) -> Path:
-    from edgeseg.models import tuning_cache
-    from edgeseg.system.files import make_folder
-
     default = tuning_cache.cache_path()
     file = default if target == DEFAULT_FILE else Path(target)
     if file is None:
         raise UsageError(
-            f"no default file for the setup ({tuning_cache.VARIABLE} is empty or there is no "
-            "home folder). Name a file with --tune FILE."
+            f"no default file for the setup ({VARIABLE} is empty or there is no "
+            "home folder). Specify a file with --tune FILE."
         )
     if file == default:
         make_folder(file.absolute().parent)
@@ -88,8 +79,6 @@ def _check_target(target: str) -> Path:
 
 def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
     """Yield headings and texts: each candidate, and the file of the stored setup."""
-    from edgeseg.models.tuning_cache import VARIABLE
-
     key = result.setup.key
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:
@@ -99,8 +88,6 @@ def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
 
 
 def _describe_timing(timing: CandidateTiming, setup: TunedSetup) -> str:
-    from edgeseg.console import plural
-
     threads = plural(timing.threads, "thread")
     if timing.failure or timing.network_ms is None or timing.ratio is None:
         return f"{threads}: REJECTED: {timing.failure}"
@@ -111,15 +98,3 @@ def _describe_timing(timing: CandidateTiming, setup: TunedSetup) -> str:
     chosen = (setup.runtime, setup.precision, setup.threads)
     is_chosen = (timing.runtime, timing.precision, timing.threads) == chosen
     return f"{text} <- selected" if is_chosen else text
-
-
-@contextmanager
-def _show_progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows the current step on a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        yield status.update

@@ -1,7 +1,5 @@
 """List the columns of the result record, for the JSON schema, tables and the data dictionary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -62,8 +60,7 @@ def _nested_struct(schema: dict[str, Any]) -> str | None:
 
 def _type_name(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        options = [_type_name(option) for option in schema["anyOf"]]
-        return " or ".join(options)
+        return " or ".join([_type_name(option) for option in schema["anyOf"]])
     if "enum" in schema:
         return ", ".join(f"`{word}`" for word in schema["enum"])
     if schema["type"] == "array":

@@ -1,7 +1,5 @@
 """Overlay video of a stream: written to a temporary file that is moved into place when closed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator
@@ -117,8 +115,9 @@ class OverlayVideo:
             path = self.path.with_suffix(suffix)
             with write_errors_named(path):
                 temporary, file = self._stack.enter_context(temporary_beside(path, suffix))
-            fourcc = cv2.VideoWriter.fourcc(*codec)
-            writer = cv2.VideoWriter(str(temporary), fourcc, self.fps, self._size)
+            writer = cv2.VideoWriter(
+                str(temporary), cv2.VideoWriter.fourcc(*codec), self.fps, self._size
+            )
             if writer.isOpened():
                 self.path = path
                 self.temporary = temporary
@@ -140,11 +139,11 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Write a video `STEM_overlay.mp4` (or `.avi`), which is closed and kept whatever ends the run.
+    """Write a video `STEM_overlay.mp4` (or `.avi`); it is finished even if the run fails.
 
     Args:
         folder: output folder.
-        stem: start of its name.
+        stem: prefix of the file name.
         fps: frames per second.
         live: True if frames arrive irregularly; each is then shown until the next one arrived.
 

@@ -1,10 +1,8 @@
 """Provenance of a result: hashes and the record, stored in the mask's own PNG text.
 
-`--resume` reuses a photograph's results if all of them carry the hashes that this run would write.
+`--resume` reuses a photograph's results if all contain the hashes that this run would write.
 No state file is needed: a killed run leaves results that are either complete or missing.
 """
-
-from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +22,12 @@ _RECORD = f"{_PREFIX}record"
 
 
 class Provenance(NamedTuple):
-    """SHA-256 digests, in hexadecimal, of what a result was made from.
+    """SHA-256 digests, in hexadecimal, of the inputs of a result.
 
     Attributes:
         photograph: digest of the photograph's file or of the stream's frame.
         model: digest of the model file.
-        options: digest of everything else that decides on the mask.
+        options: digest of all other values that affect the mask.
     """
 
     photograph: str
@@ -41,7 +39,7 @@ class Provenance(NamedTuple):
         return {_PREFIX + key: value for key, value in self._asdict().items()}
 
     def matches(self, files: Iterable[Path]) -> bool:
-        """Return whether every file is a complete PNG that carries these digests."""
+        """Return whether every file is a complete PNG that contains these digests."""
         expected = self.png_texts().items()
         return all(expected <= read_png_text(file).items() for file in files)
 
@@ -61,7 +59,7 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
 
 
 def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
-    """Read the records that a mask carries; None if it carries none that this version reads."""
+    """Read the records stored in a mask; None if there are none that this version supports."""
     text = read_png_text(mask).get(_RECORD)
     if text is None:
         return None
@@ -72,7 +70,7 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 
 
 def is_foreign(file: Path) -> bool:
-    """Return whether a file exists that edgeseg did not write; a result may be cut off."""
+    """Return whether edgeseg did not write an existing file; a truncated result is not foreign."""
     try:
         if not file.is_file() or not file.stat().st_size:
             return False
@@ -91,5 +89,5 @@ def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
 
 
 def hash_options(options: Mapping[str, str | float]) -> str:
-    """Return the SHA-256 of what else decides on a mask, in any order of the keys."""
+    """Return the SHA-256 of all other values that affect a mask, independent of their order."""
     return hashlib.sha256(msgspec.json.encode(options, order="sorted")).hexdigest()

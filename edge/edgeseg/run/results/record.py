@@ -1,11 +1,9 @@
-"""The result record: one contract for JSON lines, tables, HTTP answers and Python.
+"""The result record: one format for JSON, tables and Python.
 
 Every column is declared once, here, with its type, unit and definition;
-`edgeseg.run.results.columns` lists them. A key is absent if it was not asked for or cannot apply,
+`edgeseg.run.results.columns` lists them. A key is absent if it was not requested or does not apply,
 and null if its value is unknown.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
@@ -35,8 +33,8 @@ Code: TypeAlias = Literal[
 
 CODES: Mapping[Code, str] = {
     "no_fundus": "No retina was found in the picture.",
-    "ungradable": "Image quality is too low; `quality.reasons` names what is wrong.",
-    "undecodable": "The file is damaged, cut off, or not an image that edgeseg reads.",
+    "ungradable": "Image quality is too low; `quality.reasons` contains the reasons.",
+    "undecodable": "The file is damaged, truncated, or not an image that edgeseg reads.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "name_collision": "Another input already writes results of this name.",
@@ -80,11 +78,11 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
 class QualityRecord(Struct, frozen=True, kw_only=True):
     """Image quality of a field of view; definitions in quality.py."""
 
-    ungradable: Annotated[bool, column("Whether there is a reason not to segment the field.")]
+    ungradable: Annotated[bool, column("Whether the quality is too low for segmentation.")]
     reasons: Annotated[tuple[QualityReason, ...], column("Why the field is ungradable.")]
-    focus: Annotated[NonNegative | None, column("Fine detail over coarse detail.")]
+    focus: Annotated[NonNegative | None, column("Ratio of fine to coarse detail.")]
     brightness: Annotated[GreyLevel | None, column("Mean of the brightest channel.", "grey level")]
-    retina: Annotated[Share, column("Share of the picture that is lit retina.")]
+    retina: Annotated[Share, column("Share of the picture that shows illuminated retina.")]
     field: Annotated[
         Share | None, column("Share of the round field of view that the picture shows.")
     ]
@@ -108,22 +106,20 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     fov_height: Annotated[Positive | None, column("Height of the field's box.", "px")] = None
     fov_diameter_px: Annotated[
         NonNegative | None,
-        column(
-            "Diameter of the round field of view; longer side of its box if no rim is seen.", "px"
-        ),
+        column("Diameter of the round field of view, or the longer side of its box.", "px"),
     ] = None
     width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
     height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
     status: Annotated[Status, column("Outcome.")]
-    reasons: Annotated[tuple[Code, ...], column("Codes: why it was skipped or failed.")] = ()
-    message: Annotated[str | UnsetType, column("One line for people; may change.")] = UNSET
-    warnings: Annotated[tuple[Code, ...], column("Codes: why the result may be unreliable.")] = ()
+    reasons: Annotated[tuple[Code, ...], column("Reason codes if `status` is not `ok`.")] = ()
+    message: Annotated[str | UnsetType, column("Human-readable line; may change.")] = UNSET
+    warnings: Annotated[tuple[Code, ...], column("Reason codes if the result is unreliable.")] = ()
     edgeseg_version: Annotated[str, column("Version of edgeseg.")]
     schema_version: Annotated[Positive, column("Version of this record.")] = SCHEMA_VERSION
     model: Annotated[str, column("Name of the model.")]
     model_sha256: Annotated[str, column("SHA-256 of the model file.")]
     precision: Annotated[Precision, column("Precision of the model file.")]
-    runtime: Annotated[str, column("Runtime that computed the network.")]
+    runtime: Annotated[str, column("Runtime that executed the network.")]
     provider: Annotated[
         str | None, column("Execution provider of ONNX Runtime; null for other runtimes.")
     ]
@@ -134,7 +130,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         Share | None, column("Share of the field of view's pixels that are vessel.")
     ] = None
     time: Annotated[
-        str | UnsetType, column("When the picture was taken from its source, UTC, ISO 8601.")
+        str | UnsetType, column("Time at which the picture was received, UTC, ISO 8601.")
     ] = UNSET
     timings_ms: Annotated[
         dict[str, float] | UnsetType, column("Time per stage, of the whole picture.", "ms")
@@ -146,7 +142,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         Count | UnsetType, column("Identical frames of a live stream directly before this one.")
     ] = UNSET
     reused: Annotated[
-        bool | UnsetType, column("Whether `--resume` found this result done; only in JSON.")
+        bool | UnsetType, column("Whether `--resume` reused an earlier result; only in JSON.")
     ] = UNSET
 
 

@@ -1,22 +1,18 @@
 """Build the records of a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from edgeseg._version import __version__
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.quality import NO_FUNDUS, FrameQuality
+from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
-
-if TYPE_CHECKING:
-    from edgeseg.run.frame import Frame
-    from edgeseg.segmenter import FieldResult, Segmenter
+from edgeseg.segmenter import FieldResult, Segmenter
 
 _FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
 
@@ -51,7 +47,7 @@ class RecordBuilder:
         Args:
             frame: picture.
             size: (height, width) of the picture in pixels.
-            message: what is wrong, for people.
+            message: description of the problem.
             repeats: identical frames directly before it.
         """
         return self._record(
@@ -98,14 +94,13 @@ class RecordBuilder:
         repeats: int = 0,
     ) -> ResultRecord:
         """Return the record of a field of view that was skipped for its quality."""
-        values = _field_values(fov, quality, index, count)
         return self._record(
             frame,
             repeats,
             status="skipped",
             reasons=("ungradable",),
             message=_low_quality(quality),
-            **values,
+            **_field_values(fov, quality, index, count),
         )
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:

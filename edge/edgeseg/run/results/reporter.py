@@ -1,7 +1,5 @@
 """Print the results of a run: a line or a JSON object per result, errors on standard error."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import click
 from msgspec import UNSET
 
+from edgeseg.console import plural
 from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
@@ -81,7 +80,7 @@ class FrameCounts:
         return self.decoded + self.failed
 
     def summary(self) -> str:
-        """Return the counts in one line; zero counts are left out."""
+        """Return the counts in one line; zero counts are omitted."""
         counts = {
             "segmented": self.segmented,
             "skipped": self.skipped,
@@ -105,7 +104,7 @@ class Reporter:
 
     Args:
         name: name of the source.
-        stream: whether the source is a stream, which gets one line a minute instead of one a frame.
+        stream: whether the source is a stream, with one line per minute instead of per frame.
         as_json: whether to print one JSON object per record instead.
         clock: monotonic clock in seconds.
     """
@@ -134,14 +133,11 @@ class Reporter:
             for record in records:
                 print_result(encode_record(record))
         elif self.stream:
-            self._print_summary_if_due()
+            if self._clock() - self._last_summary >= _STREAM_INTERVAL_S:
+                self._last_summary = self._clock()
+                print_result(f"{self.name}  {self.counts.summary()}")
         elif first.status != "failed" and first.reused is UNSET:
             print_result(result_line(records))
-
-    def _print_summary_if_due(self) -> None:
-        if self._clock() - self._last_summary >= _STREAM_INTERVAL_S:
-            self._last_summary = self._clock()
-            print_result(f"{self.name}  {self.counts.summary()}")
 
     def finish(self, output: Path) -> None:
         """Print the summary of a stream, or of several photographs.
@@ -152,13 +148,12 @@ class Reporter:
         if self.stream and not self.as_json:
             print_result(f"{self.name}  {self.counts.summary()}")
         elif not self.stream and (self.counts.total > 1 or self.counts.reused):
-            noun = "photograph" if self.counts.total == 1 else "photographs"
-            summary = self.counts.summary()
-            print_message(f"{self.counts.total} {noun}: {summary}; results in {output}")
+            total = plural(self.counts.total, "photograph")
+            print_message(f"{total}: {self.counts.summary()}; results in {output}")
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the line for people about one picture: files, time and vessel density."""
+    """Return the console line about one picture: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:
@@ -166,9 +161,7 @@ def result_line(records: Sequence[ResultRecord]) -> str:
     densities = [record.vessel_density for record in records if record.vessel_density is not None]
     if densities:
         details.append("vessel density " + ", ".join(f"{density:.1%}" for density in densities))
-    for record in records:
-        if record.message is not UNSET:
-            details.append(record.message)
+    details += [record.message for record in records if record.message is not UNSET]
     files = ""
     if first.files is not UNSET:
         paths = [first.files.mask, first.files.overlay, first.files.probability]

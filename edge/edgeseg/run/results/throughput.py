@@ -1,6 +1,4 @@
-"""Throughput of a run, as a fraction of what its stages allow."""
-
-from __future__ import annotations
+"""Throughput of a run, as a fraction of the pipeline's limit."""
 
 import time
 from collections.abc import Mapping
@@ -34,7 +32,7 @@ class Throughput:
         self._cpu_start = time.process_time()
 
     def add(self, record: ResultRecord) -> None:
-        """Count a frame, by the first record of it, if it was segmented."""
+        """Count a frame, given its first record, if it was segmented."""
         if record.vessel_density is None or record.timings_ms is UNSET:
             return
         self.frames += 1

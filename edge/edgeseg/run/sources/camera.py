@@ -1,6 +1,4 @@
-"""Camera, read through OpenCV; one that disconnects is opened again when it is back."""
-
-from __future__ import annotations
+"""Camera, read through OpenCV; after a disconnection it is reopened once it is available."""
 
 import re
 from collections.abc import Callable, Iterator

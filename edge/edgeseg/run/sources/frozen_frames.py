@@ -1,11 +1,9 @@
-"""Frozen live sources: a camera or a link that hangs delivers the same picture again and again.
+"""Frozen live sources: a camera or a link that hangs delivers the same picture repeatedly.
 
 Sensor noise makes any two pictures of a live source differ, so that only identical pictures are
 repeats. Frames of a video file are not checked: a codec changes repeated pictures and removes the
 noise of others.
 """
-
-from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt

@@ -1,7 +1,5 @@
 """Latest frame of a live source: frames that arrive during segmentation are dropped and counted."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +12,7 @@ _JOIN_TIMEOUT_S = 2.0  # for a driver that blocks in a read
 
 
 class LatestFrameSource:
-    """A source that is read in a thread and of which only the latest frame waits.
+    """Wrapper that reads a source in a thread and keeps only its latest frame.
 
     Args:
         source: source to read.
@@ -48,7 +46,7 @@ class LatestFrameSource:
 
 
 class _FrameSlot:
-    """Space for one frame between the thread that reads and the one that segments."""
+    """Buffer for one frame between the reading thread and the segmenting thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

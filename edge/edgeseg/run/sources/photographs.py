@@ -1,7 +1,5 @@
 """Photograph files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from edgeseg.run.frame import Frame

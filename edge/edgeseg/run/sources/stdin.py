@@ -1,9 +1,9 @@
 """Standard input: one photograph, or a Motion JPEG stream.
 
 A JPEG that another one follows is a stream; everything else is a photograph.
+`rpicam-vid --codec mjpeg -o - ... | edgeseg run -` produces such a stream, and GStreamer's
+`jpegenc ! fdsink`.
 """
-
-from __future__ import annotations
 
 import io
 import os
@@ -19,9 +19,8 @@ from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
-from edgeseg.run.frame import Frame
+from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM
-from edgeseg.run.sources.mjpeg import StdinMjpeg, split_stream
 from edgeseg.system.signals import StopRequest
 
 _BLOCK_BYTES = 1 << 18
@@ -51,18 +50,64 @@ class StdinPhotograph:
             yield Frame(STDIN_NAME, STDIN_STEM, partial(bytes, self.data))
 
 
+@dataclass(frozen=True)
+class StdinMjpeg:
+    """A Motion JPEG stream whose first bytes have been read.
+
+    Attributes:
+        jpegs: JPEG files; a truncated one becomes a frame that cannot be loaded.
+        started: start of the run, part of the name of its overlay video.
+    """
+
+    jpegs: Iterator[bytes]
+    started: datetime
+    name: str = STDIN_NAME
+    live: bool = False
+    total: None = None
+    fps: float = LIVE_FPS
+
+    @property
+    def stem(self) -> str:
+        """Prefix of the overlay video's file name."""
+        return f"{STDIN_STEM}_{timestamp_text(self.started)}"
+
+    def frames(self, stop: StopRequest) -> Iterator[Frame]:
+        """Yield one frame per JPEG file."""
+        for number, jpeg in enumerate(self.jpegs, 1):
+            if stop.asked:
+                return
+            yield live_frame(STDIN_NAME, STDIN_STEM, partial(bytes, jpeg), number)
+
+
+def split_stream(
+    first: list[bytes], splitter: JpegSplitter, blocks: Iterator[bytes]
+) -> Iterator[bytes]:
+    """Yield the JPEG files of a stream.
+
+    Args:
+        first: JPEG files that the splitter has returned already.
+        splitter: splitter that has read the beginning of the stream.
+        blocks: rest of the stream.
+    """
+    yield from first
+    for block in blocks:
+        yield from splitter.feed(block)
+    if splitter.rest.startswith(BEGINNING):
+        yield splitter.rest  # truncated
+
+
 def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotograph:
     """Read the beginning of standard input and return the source that it contains.
 
     Args:
-        stop: request to end, which also ends a wait for input.
+        stop: stop request, which also ends a wait for input.
         started: start of the run.
 
     Raises:
         PhotoError: Standard input is closed, or it is not a stream and too large for a photograph.
     """
     if sys.stdin is None:
-        raise PhotoError(f"{STDIN_NAME}: closed. Name a photograph instead of -.", "unreadable")
+        raise PhotoError(f"{STDIN_NAME}: closed. Specify a photograph instead of -.", "unreadable")
     blocks = _read_blocks(sys.stdin.buffer, stop)
     splitter = JpegSplitter()
     beginning = bytearray()

@@ -1,7 +1,5 @@
 """Video file."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -64,7 +62,7 @@ class Video:
     Args:
         path: file.
         name: name in messages.
-        stem: start of the names of its results.
+        stem: prefix of its result names.
     """
 
     live = False

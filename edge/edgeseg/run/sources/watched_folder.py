@@ -5,8 +5,6 @@ header announces. A file that stays incomplete for a while is yielded anyway, so
 once.
 """
 
-from __future__ import annotations
-
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,13 +21,28 @@ from edgeseg.run.inputs import Input, collision_key, list_photographs
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-_FileState: TypeAlias = "tuple[int, int, int]"
+_FileState: TypeAlias = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, inode."""
 
 
 @dataclass
+class _WatchedFile:
+    """State of a file in the folder.
+
+    Attributes:
+        state: state at the last check.
+        since: time of the check that found this state first, in seconds of the monotonic clock.
+        yielded: state in which the file was yielded.
+    """
+
+    state: _FileState | None = None
+    since: float = 0.0
+    yielded: _FileState | None = None
+
+
+@dataclass
 class WatchedFolder:
-    """The photographs in a folder, present and future.
+    """The photographs in a folder: existing ones and new ones.
 
     Attributes:
         folder: folder; its subfolders are not watched.
@@ -103,8 +116,8 @@ class WatchedFolder:
 
     def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
         raise PhotoError(
-            f"{photograph.name}: its results in {self.output} would have the names of those of "
-            f"{owner}. Rename it.",
+            f"{photograph.name}: its results in {self.output} would have the same names as those "
+            f"of {owner}. Rename it.",
             code="name_collision",
         )
 
@@ -112,21 +125,6 @@ class WatchedFolder:
         for path in self._files.keys() - present:
             del self._files[path]
         self._owners = {key: path for key, path in self._owners.items() if path in present}
-
-
-@dataclass
-class _WatchedFile:
-    """What is known about a file.
-
-    Attributes:
-        state: state at the last check.
-        since: time of the check that found this state first, in seconds of the monotonic clock.
-        yielded: state in which the file was yielded.
-    """
-
-    state: _FileState | None = None
-    since: float = 0.0
-    yielded: _FileState | None = None
 
 
 def _file_state(path: Path) -> _FileState | None:

@@ -1,4 +1,4 @@
-"""The overlay video exists under its name, complete, exactly when it was closed and has a frame."""
+"""The overlay video exists, complete, only if it was closed and has a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras that disconnect, come back, or deliver invalid images."""
+"""Cameras that disconnect, reconnect, or deliver invalid images."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ import pytest
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.photo import encode_png
 from edgeseg.run.frame import timestamp_now
-from edgeseg.run.sources.mjpeg import StdinMjpeg
-from edgeseg.run.sources.stdin import StdinPhotograph, open_stdin
+from edgeseg.run.sources.stdin import StdinMjpeg, StdinPhotograph, open_stdin
 from edgeseg.system.signals import StopRequest
 
 

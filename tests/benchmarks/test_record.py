@@ -13,8 +13,15 @@ from edgeseg.device import DeviceInfo
 from edgeseg.errors import IncomparableError, SystemSetupError
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.models.card import Precision
-from edgeseg_benchmarks.record.bench import BenchRecord, decode_bench, read_bench
-from edgeseg_benchmarks.record.row import BenchRow, BenchRuntime, Latency, RowKey
+from edgeseg_benchmarks.record import (
+    BenchRecord,
+    BenchRow,
+    BenchRuntime,
+    Latency,
+    RowKey,
+    decode_bench,
+    read_bench,
+)
 
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 LATENCY = Latency(30.5, 31.0, 32.25, 30.0)

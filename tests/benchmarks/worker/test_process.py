@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg_benchmarks.worker.client import RowError, python_statement
-from edgeseg_benchmarks.worker.subprocess_timing import time_command
+from edgeseg_benchmarks.worker.process import (
+    RowError,
+    fastest_cores,
+    pin,
+    python_statement,
+    time_command,
+)
+
+needs_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="this system does not pin threads"
+)
 
 
 def test_time_command_first_line_excludes_what_follows() -> None:
@@ -43,7 +52,7 @@ def test_time_command_when_interrupted_leaves_no_process(tmp_path: Path) -> None
     code = (
         "import os, signal, sys, threading, time\n"
         "from pathlib import Path\n"
-        "from edgeseg_benchmarks.worker.subprocess_timing import time_command\n"
+        "from edgeseg_benchmarks.worker.process import time_command\n"
         # A shell's background jobs ignore the signal.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"mark = Path({str(mark)!r})\n"
@@ -59,3 +68,23 @@ def test_time_command_when_interrupted_leaves_no_process(tmp_path: Path) -> None
     assert "KeyboardInterrupt" in done.stderr
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)
+
+
+@needs_affinity
+def test_fastest_cores_start_with_the_highest_frequency(tmp_path: Path) -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    last = tmp_path / f"sys/devices/system/cpu/cpu{usable[-1]}/cpufreq"
+    last.mkdir(parents=True)
+    (last / "cpuinfo_max_freq").write_text("2400000\n")
+    assert fastest_cores(1, tmp_path) == [usable[-1]]
+    assert set(fastest_cores(len(usable) + 5, tmp_path)) == set(usable)
+
+
+@needs_affinity
+def test_pin_of_another_process_pins_only_that_one() -> None:
+    before = os.sched_getaffinity(0)
+    with subprocess.Popen(["sleep", "60"]) as child:
+        pin(1, child.pid)
+        assert len(os.sched_getaffinity(child.pid)) == 1
+        child.kill()
+    assert os.sched_getaffinity(0) == before

@@ -1,1 +1,0 @@
-"""The benchmark record as JSON."""

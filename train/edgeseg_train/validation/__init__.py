@@ -1,1 +1,0 @@
-"""Validation during training and model selection at its end."""

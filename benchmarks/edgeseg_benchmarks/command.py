@@ -118,8 +118,9 @@ def bench(
     --model failed.
     """
     from edgeseg.console import print_table, show_status
+    from edgeseg_benchmarks.options import BenchOptions
     from edgeseg_benchmarks.report.tables import to_table
-    from edgeseg_benchmarks.rows import BenchOptions, require_extra
+    from edgeseg_benchmarks.rows import require_extra
     from edgeseg_benchmarks.runner import run_bench
 
     if html is not None or figures is not None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from edgeseg.device import cpu
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import preprocessing_preset
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import RowKey
-from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, BenchOptions, RowSpec
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, RowSpec
 
 NAME = "resunet-deeper"
 REMARK = "random weights: only time and memory are meaningful"

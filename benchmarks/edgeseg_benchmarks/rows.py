@@ -1,4 +1,4 @@
-"""The options of a benchmark and its rows: model x precision x runtime x threads."""
+"""The rows of a benchmark: model x precision x runtime x threads."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +12,7 @@ from edgeseg.errors import EdgesegError, ModelError, missing_extra
 from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS, ModelFile
 from edgeseg.models.selection import ModelSelection, choose_precision, resolve_model, select_model
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRuntime, RowKey
 
 DEFAULT_RUNTIME: BenchRuntime = "onnxruntime"
@@ -22,37 +23,6 @@ PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
 }
 NCNN: BenchRuntime = "ncnn"  # measured in FP32 and only here: `edgeseg run` does not support it
 HALF_PRECISION_REMARK = "FP16 variant that `auto` selects on this device"
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """Options of a benchmark: what to measure, and how.
-
-    Attributes:
-        models: shipped names or model files; the first one determines the first row.
-        precisions: precisions of each model.
-        every: measure every shipped model and every precision.
-        runtimes: names of runtimes; empty for every installed one.
-        threads: numbers of CPU threads; empty for every core that the process may use.
-        data: data sets (`NAME:DIR`) whose test split is scored.
-        rounds: number of timed rounds; None for as many as fit the time per row.
-        warmup: number of untimed rounds, at least one.
-        reference: also measure ResUNet-Deeper.
-        timeout_s: time limit for one answer of a row's process.
-        only: keys of the rows to measure; empty for all.
-    """
-
-    models: tuple[str, ...] = ("default",)
-    precisions: tuple[Precision, ...] = ("fp32",)
-    every: bool = False
-    runtimes: tuple[BenchRuntime, ...] = ()
-    threads: tuple[int, ...] = ()
-    data: tuple[str, ...] = ()
-    rounds: int | None = None
-    warmup: int = 3
-    reference: bool = False
-    timeout_s: float = 600.0
-    only: frozenset[RowKey] = frozenset()
 
 
 @dataclass(frozen=True)

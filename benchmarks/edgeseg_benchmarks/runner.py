@@ -10,9 +10,10 @@ from edgeseg.datasets import open_data
 from edgeseg.device import cpu, describe_device, device_warnings, installed_versions
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks import reference_model
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.remarks import add_remarks
-from edgeseg_benchmarks.rows import BenchOptions, require_extra, select_rows
+from edgeseg_benchmarks.rows import require_extra, select_rows
 from edgeseg_benchmarks.worker.client import WorkerProcess
 from edgeseg_benchmarks.worker.process import RowError
 from edgeseg_benchmarks.worker.row_runner import RowRunner

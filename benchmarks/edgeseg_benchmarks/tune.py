@@ -17,11 +17,13 @@ from edgeseg.models.catalog import ModelFile, available_precisions
 from edgeseg.models.selection import MAX_MASK_CHANGE, choose_precision, int8_is_validated
 from edgeseg.models.tuning_cache import CandidateTiming, TunedSetup, TuningKey
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes, resolve_runtime
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import RowKey
 from edgeseg_benchmarks.remarks import EQUAL_RATIO
-from edgeseg_benchmarks.rows import BenchOptions, RowSpec
+from edgeseg_benchmarks.rows import RowSpec
 from edgeseg_benchmarks.runner import time_rounds, write_photograph
-from edgeseg_benchmarks.worker.row_runner import RowRunner, median_ratio
+from edgeseg_benchmarks.statistics import median_ratio
+from edgeseg_benchmarks.worker.row_runner import RowRunner
 
 NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
 

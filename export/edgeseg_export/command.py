@@ -15,14 +15,14 @@ from edgeseg.commands.options import reject_nan
 from edgeseg.console import print_table
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
-from edgeseg.evaluation.result import EvaluationResult
+from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
-from edgeseg_export.publish import file_sha256, publish_files
+from edgeseg_export.publish import file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
 from edgeseg_export.source import SourceOptions, open_source
 from edgeseg_export.verify.parity import compute_reference
@@ -86,6 +86,18 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     help="Network output with the vessel map, for a bare state dict.  [default: 0:logit]",
 )
 @click.option(
+    "--weights",
+    metavar="KEYS",
+    help="Weights in a checkpoint with several that fit, as the error message lists them.",
+)
+@click.option(
+    "--ignore-keys",
+    "ignored_keys",
+    multiple=True,
+    metavar="PATTERN",
+    help="Names in the checkpoint that the network does not need, such as 'aux*'. Repeatable.",
+)
+@click.option(
     "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."
 )
 @click.option(
@@ -127,6 +139,8 @@ def convert(
     arch: str | None,
     preprocessing: str | None,
     output: str | None,
+    weights: str | None,
+    ignored_keys: tuple[str, ...],
     size: int | None,
     opset: int,
     simplified: bool,
@@ -144,16 +158,14 @@ def convert(
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
-    source = open_source(checkpoint, SourceOptions(arch, preprocessing, size, output))
+    source = open_source(
+        checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
+    )
+    if source.note:
+        click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
+    data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
-        precisions=precisions,
-        data_sets=_open_data_sets(specs or (DEFAULT_DATA,)),
-        scored=bool(specs),
-        calibration=calibrate,
-        opset=opset,
-        simplified=simplified,
-        dynamic=dynamic,
-        max_dice_drop=max_dice_drop,
+        precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
     )
     digest = file_sha256(checkpoint)
     folder = folder or checkpoint.parent
@@ -169,9 +181,7 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
-        passed = {folder / file.file.name: file.file for file in files if file.result.passed}
-        failed = [folder / file.file.name for file in files if not file.result.passed]
-        publish_files(passed, failed)
+        _publish(files, [graph.name for graph in graphs], folder, digest)
     if html is not None:
         page = render_report(f"Conversion of {checkpoint.name}", files, references)
         write_atomically(html, page.encode())
@@ -251,6 +261,18 @@ def _convert_graph(
     return result, [build_file(p, graph, digest, reference, options) for p in options.precisions]
 
 
+def _publish(
+    files: Sequence[ExportedFile], names: Sequence[str], folder: Path, digest: str
+) -> None:
+    """Publish the files that passed; remove those that failed or have another checkpoint."""
+    passed = {folder / file.file.name: file.file for file in files if file.result.passed}
+    failed = [folder / file.file.name for file in files if not file.result.passed]
+    stale = set(list_stale_files(folder, names, digest)) - passed.keys()
+    publish_files(passed, {*failed, *stale})
+    for path in sorted(stale):
+        click.echo(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
+
+
 def _print_json(
     digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
 ) -> None:
@@ -273,6 +295,13 @@ def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
 
 def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
-    failed = [f"{name}: {check.name} ({check.note})" for name, check in checks if not check]
+    failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
     if failed:
         raise CheckError(f"not published, a check failed: {'; '.join(failed)}")
+
+
+def _describe_failure(check: Check) -> str:
+    """Describe a failed check with its figure and its limit."""
+    if check.value is None or check.limit is None:
+        return f"{check.name} ({check.note})"
+    return f"{check.name} {check.value:.3g}, limit {check.limit:.3g} ({check.note})"

@@ -1,16 +1,19 @@
 """Build metadata, serialize model files and publish them together."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import onnx
 
-from edgeseg.models.card import Licence, ModelCard, Precision
+from edgeseg.errors import ModelError
+from edgeseg.models.card import Licence, ModelCard, Precision, read_card
 from edgeseg.models.checksum import append_checksum
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 from edgeseg_export.source import SourceNetwork
@@ -91,6 +94,23 @@ def serialize_card(card: ModelCard) -> bytes:
 def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     """Return the bytes of a model file with its metadata and its checksum."""
     return append_checksum(serialize_graph(model) + serialize_card(card))
+
+
+def list_stale_files(folder: Path, names: Collection[str], checkpoint_sha256: str) -> list[Path]:
+    """List the files of a model that belong to another checkpoint, so that no set is mixed.
+
+    Args:
+        folder: folder of the model files.
+        names: model names.
+        checkpoint_sha256: SHA-256 of the checkpoint that is converted now.
+    """
+    stale = []
+    for name, precision in itertools.product(names, get_args(Precision)):
+        path = folder / f"{name}.{precision}.onnx"
+        with suppress(ModelError):  # missing, or not a file of `edgeseg convert`
+            if read_card(path).checkpoint_sha256 != checkpoint_sha256:
+                stale.append(path)
+    return stale
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:

@@ -12,7 +12,9 @@ from edgeseg.errors import ModelError, UsageError, one_line
 from edgeseg.preprocessing.config import PreprocessingConfig, PresetName, preprocessing_preset
 from edgeseg.system.regular_files import read_regular_file
 from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
-from edgeseg_export.third_party import call_factory, extract_state_dict, load_weights
+from edgeseg_export.safetensors import read_safetensors
+from edgeseg_export.state_dict import load_weights
+from edgeseg_export.third_party import call_factory
 from edgeseg_train.checkpoint import (
     Checkpoint,
     TrainingData,
@@ -41,6 +43,7 @@ class SourceNetwork:
         output: vessel output of the network.
         training_data: data sets that the weights were trained on; empty if unknown.
         evidence: validation Dice per working size and data set.
+        note: what was ignored in the checkpoint; "" if nothing.
     """
 
     network: nn.Module
@@ -50,6 +53,7 @@ class SourceNetwork:
     output: OutputSpec = FIRST_LOGIT
     training_data: tuple[TrainingData, ...] = ()
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    note: str = ""
 
     def compute_gmac(self, size: int) -> float | None:
         """Return the GMACs per image at a working size; None if they cannot be counted."""
@@ -68,12 +72,16 @@ class SourceOptions:
         preprocessing: name of a preset, or a TOML file.
         size: working size in pixels.
         output: `[INDEX:]logit|probability`.
+        weights: label of the weights among several that fit.
+        ignored_keys: patterns of names that the network does not need.
     """
 
     arch: str | None = None
     preprocessing: str | None = None
     size: int | None = None
     output: str | None = None
+    weights: str | None = None
+    ignored_keys: tuple[str, ...] = ()
 
 
 def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
@@ -83,7 +91,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
         ModelError: the file is damaged, needs a pickle, or does not fit the architecture.
         UsageError: a required option is missing, or an option does not apply.
     """
-    checkpoint = read_tensors(file)
+    checkpoint = read_safetensors(file) if file.suffix == ".safetensors" else read_tensors(file)
     if "format" in checkpoint and "architecture" in checkpoint:
         return _open_own_checkpoint(file, options)
     if options.arch is None:
@@ -97,9 +105,11 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
         network = call_factory(options.arch)
     else:
         network = build_network(architecture_by_name(options.arch))
-    load_weights(network, extract_state_dict(checkpoint, file), file, options.arch)
+    note = load_weights(
+        network, checkpoint, file, options.arch, options.weights, options.ignored_keys
+    )
     size = WorkingSize("default", preprocessing.size)
-    return SourceNetwork(network, options.arch, preprocessing, (size,), output)
+    return SourceNetwork(network, options.arch, preprocessing, (size,), output, note=note)
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:
@@ -119,6 +129,8 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
         "--arch": options.arch,
         "--output": options.output,
         "--preprocessing": options.preprocessing,
+        "--weights": options.weights,
+        "--ignore-keys": ", ".join(options.ignored_keys) or None,
     }
     for option, value in inapplicable.items():
         if value is not None:

@@ -1,20 +1,16 @@
-"""Load a network that edgeseg did not train: import its code and load its state dict."""
+"""Import the code of a network that edgeseg did not train."""
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from edgeseg.errors import ModelError, UsageError, one_line
-from edgeseg_train.checkpoint import check_weight_types
-
-# Common keys of a state dict inside a checkpoint.
-WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "network")
+from edgeseg.errors import UsageError, one_line
 
 
 def call_factory(spec: str) -> nn.Module:
@@ -48,19 +44,31 @@ def call_factory(spec: str) -> nn.Module:
 
 def _import_module(module: str) -> object:
     is_file = module.endswith(".py")
-    folder = Path(module).resolve().parent if is_file else Path.cwd()
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    file = Path(module).resolve()
+    for folder in (Path.cwd(), file.parent) if is_file else (Path.cwd(),):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     try:
-        return _import_file(Path(module).resolve()) if is_file else importlib.import_module(module)
+        return _import_file(file) if is_file else importlib.import_module(module)
     except Exception as error:  # the user's own code may raise anything
+        hint = ""
+        if is_file and "relative import" in str(error) and file.is_relative_to(Path.cwd()):
+            name = ".".join(file.relative_to(Path.cwd()).with_suffix("").parts)
+            hint = f". Try --arch {name}:FUNCTION."
         raise UsageError(
-            f"--arch: {module} cannot be imported ({type(error).__name__}: {one_line(error)})"
+            f"--arch: {module} cannot be imported ({type(error).__name__}: {one_line(error)}){hint}"
         ) from error
 
 
 def _import_file(file: Path) -> object:
-    """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`)."""
+    """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`).
+
+    A file beside an `__init__.py` is imported as a part of its package.
+    """
+    if (file.parent / "__init__.py").is_file() and file.is_file():
+        module = _import_from_package(file)
+        if Path(getattr(module, "__file__", None) or "").resolve() == file:
+            return module
     name = file.stem if file.stem not in sys.modules else f"edgeseg_arch_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
@@ -70,57 +78,12 @@ def _import_file(file: Path) -> object:
     return module
 
 
-def extract_state_dict(checkpoint: Mapping[str, object], file: Path) -> dict[str, Tensor]:
-    """Return the weights of a checkpoint, which may contain them under one of `WRAPPER_KEYS`.
-
-    Raises:
-        ModelError: the checkpoint contains no state dict; the message names the file.
-    """
-    candidates = [checkpoint.get(key) for key in WRAPPER_KEYS]
-    weights = next((value for value in candidates if isinstance(value, Mapping)), checkpoint)
-    names_are_text = all(isinstance(name, str) for name in weights)
-    are_tensors = all(isinstance(weight, Tensor) for weight in weights.values())
-    if not weights or not names_are_text or not are_tensors:
-        raise ModelError(
-            f"{file}: contains no state dict. Save model.state_dict() with torch.save."
-        )
-    return dict(weights)
-
-
-def load_weights(network: nn.Module, weights: dict[str, Tensor], file: Path, arch: str) -> None:
-    """Load a state dict and set the network to evaluation mode, FP32 on the CPU.
-
-    A prefix that all names share (`module.`) is removed if the network does not have it.
-
-    Raises:
-        ModelError: a weight is missing, unexpected, of another shape, or not finite; the message
-            names the file.
-    """
-    expected = network.state_dict()
-    if not expected.keys() & weights.keys():  # a part of the network may be named like the prefix
-        weights = _remove_prefix(weights, expected)
-    try:
-        check_weight_types(weights, expected)
-    except ModelError as error:
-        raise ModelError(f"{file}: {error}") from error
-    for name, weight in weights.items():
-        if weight.is_floating_point() and not bool(weight.isfinite().all()):
-            raise ModelError(f"{file}: {name[:80]!r} contains NaN or infinity")
-    # BatchNorm's step counters are not used here, and old checkpoints lack them.
-    counters = {name: expected[name] for name in expected if name.endswith("num_batches_tracked")}
-    try:
-        network.load_state_dict(counters | weights)
-    except RuntimeError as error:
-        raise ModelError(f"{file}: does not fit '{arch}' ({one_line(error)})") from error
-    network.to("cpu", torch.float32).eval()
-
-
-def _remove_prefix(weights: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
-    """Remove a wrapper's prefix: `module.`, `_orig_mod.` (torch.compile), `model.` (Lightning)."""
-    parts = next(iter(weights)).split(".")
-    for number in range(1, len(parts)):
-        prefix = ".".join(parts[:number]) + "."
-        stripped = {name.removeprefix(prefix): weight for name, weight in weights.items()}
-        if not stripped.keys().isdisjoint(expected):
-            return stripped
-    return weights
+def _import_from_package(file: Path) -> ModuleType:
+    """Import a file under its dotted name, with the folder of its outermost package importable."""
+    root = file.parent
+    while (root.parent / "__init__.py").is_file():
+        root = root.parent
+    if str(root.parent) not in sys.path:
+        sys.path.insert(0, str(root.parent))
+    parts = file.relative_to(root.parent).with_suffix("").parts
+    return importlib.import_module(".".join(parts).removesuffix(".__init__"))

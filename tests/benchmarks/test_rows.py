@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edgeseg.runtimes.base import resolve_runtime
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.rows import (
     HALF_PRECISION_REMARK,
-    BenchOptions,
     installed_bench_runtimes,
     select_rows,
     split_file_name,

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from edgeseg.cli import cli
 from edgeseg.runtimes.onnx_profile import kernel_types
 from edgeseg_benchmarks import runner
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord, BenchRow
-from edgeseg_benchmarks.rows import BenchOptions
 from edgeseg_benchmarks.runner import run_bench
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fast_bench")]

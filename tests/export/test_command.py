@@ -249,3 +249,20 @@ def test_convert_html_exits_with_7_when_jinja2_is_missing(
     assert result.exit_code == 7
     assert "'.[html]'" in result.stderr
     assert not checkpoint.with_name("net.fp32.onnx").exists()
+
+
+def test_file_of_another_checkpoint_is_removed(
+    checkpoint: Path, make_checkpoint: MakeCheckpoint, run_convert: RunConvert
+) -> None:
+    assert run_convert(checkpoint, *FP32_FAST).exit_code == 0
+    published = checkpoint.with_name("net.fp32.onnx")
+    old = checkpoint.with_name("net.int8.onnx")
+    old.write_bytes(published.read_bytes())
+    assert run_convert(checkpoint, *FP32_FAST).exit_code == 0
+    assert old.exists()
+    save_checkpoint(make_checkpoint(replace(REFERENCE, tiles=4), SIZES[:1]), checkpoint)
+    result = run_convert(checkpoint, *FP32_FAST)
+    assert result.exit_code == 0, result.output
+    assert "net.int8.onnx" in result.stderr
+    assert not old.exists()
+    assert published.exists()

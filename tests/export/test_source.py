@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,20 @@ def test_unsuitable_checkpoint_is_rejected_in_one_line(
     assert all(part in result.stderr for part in parts)
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("line", ["from .parts import Net", "from models.parts import Net"])
+def test_factory_file_inside_package_imports_its_siblings(
+    third_party: Path, line: str, run_convert: RunConvert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "models"]:
+        monkeypatch.delitem(sys.modules, name)
+    package = third_party / "models"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "parts.py").write_text(FACTORY)
+    (package / "unet.py").write_text(f"{line}\n\ndef build():\n    return Net()\n")
+    result = run_convert(
+        "net.pth", "--arch", "models/unet.py:build", *STRETCHED, "--output", "0:logit", *FAST
+    )
+    assert result.exit_code == 0, result.output

@@ -11,8 +11,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +22,27 @@ from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocessing.config import SIZE_RANGE, PreprocessingConfig
 from edgeseg.system.files import write_atomically
+from edgeseg_train.file_kind import describe_foreign_file
 from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
 
 FORMAT = 1
 MAX_ENTRIES = 16
 MAX_TEXT_LENGTH = 1000
+
+# NumPy values beside the weights (a Dice, a history): their classes only build arrays. Files of
+# NumPy 1 name another module than those of NumPy 2.
+_MAKE_SCALAR = np.float64(0).__reduce__()[0]
+_MAKE_ARRAY = np.zeros(1).__reduce__()[0]
+_DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")
+NUMPY_GLOBALS: list[Any] = [
+    (_MAKE_SCALAR, "numpy.core.multiarray.scalar"),
+    (_MAKE_SCALAR, "numpy._core.multiarray.scalar"),
+    (_MAKE_ARRAY, "numpy.core.multiarray._reconstruct"),
+    (_MAKE_ARRAY, "numpy._core.multiarray._reconstruct"),
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(code)) for code in _DTYPE_CODES),
+]
 
 
 class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -254,15 +272,16 @@ def read_tensors(file: Path) -> dict[str, object]:
     if not file.is_file():
         raise ModelError(f"{file}: no such checkpoint file")
     try:
+        if (description := describe_foreign_file(file)) is not None:
+            raise ModelError(f"{file}: {description}")
         _check_archive(file)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(NUMPY_GLOBALS):
             warnings.simplefilter("ignore")  # the error below is sufficient
             plain = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{file}: damaged, or contains pickled code, which is never executed; "
-            "save its state_dict() instead"
-        ) from error
+        raise ModelError(f"{file}: {_explain_unpickling_error(error)}") from error
+    except ModelError:
+        raise
     except Exception as error:  # damaged files raise many types
         # PyTorch's message continues with advice that does not apply here.
         detail = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
@@ -272,18 +291,29 @@ def read_tensors(file: Path) -> dict[str, object]:
     return plain
 
 
+def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
+    """Name the class of an object beside the weights that would need code from the file."""
+    match = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if match is None:
+        return (
+            "damaged, or contains pickled code, which is never executed. "
+            "Copy it again, or save model.state_dict() with torch.save."
+        )
+    return (
+        f"contains a pickled object of the class {match[1][:100]}, whose code is never executed. "
+        "Ask its author for model.state_dict(), saved with torch.save."
+    )
+
+
 def _check_archive(file: Path) -> None:
     """Check the checksums of a zip archive; `torch.load` ignores them and loads flipped bits.
 
     Raises:
         zipfile.BadZipFile: a part is damaged; the message names it.
-        pickle.UnpicklingError: the file is a TorchScript program.
     """
     if not zipfile.is_zipfile(file):  # PyTorch's old format has no checksums
         return
     with zipfile.ZipFile(file) as archive:
-        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise pickle.UnpicklingError("TorchScript program")
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
             raise zipfile.BadZipFile("compressed parts, which PyTorch does not write")
         if (damaged_part := archive.testzip()) is not None:

@@ -11,8 +11,9 @@ from edgeseg.models.card import Precision
 from edgeseg.models.catalog import SHIPPED_MODELS
 from edgeseg.models.selection import resolve_model
 from edgeseg_benchmarks.gate.compare import DataSetName, skip_reason
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord
-from edgeseg_benchmarks.rows import BenchOptions, select_rows, split_file_name
+from edgeseg_benchmarks.rows import select_rows, split_file_name
 
 SYNTHETIC = "synthetic"
 
@@ -49,20 +50,7 @@ def plan_remeasure(
     files |= given
     for name in files.keys() - given.keys() - SHIPPED_MODELS.keys():
         raise UsageError(f"--model: {name!r} of the baseline is missing. Add --model {name}.onnx.")
-    counts: dict[DataSetName, int] = {}
-    for row in baseline.rows:
-        for data_set in row.data_sets:
-            counts[data_set.name, data_set.split] = len(data_set.photographs)
-    known = {name: f"{name}:{count}" for (name, _), count in counts.items()}
-    specs = {spec.partition(":")[0]: spec for spec in data}
-    for name, spec in specs.items():
-        if name not in known:
-            raise UsageError(
-                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
-            )
-    if SYNTHETIC in known:
-        specs.setdefault(SYNTHETIC, known[SYNTHETIC])
-    omitted = frozenset(name for name in counts if name[0] not in specs)
+    specs, omitted = _select_data(baseline, data)
     if not keys:
         raise IncomparableError("this device cannot measure any row of the baseline")
     _, precisions, runtimes, threads = map(dict.fromkeys, zip(*keys, strict=True))
@@ -79,6 +67,26 @@ def plan_remeasure(
     if not timed:
         options = replace(options, rounds=3, warmup=1)
     return options, omitted
+
+
+def _select_data(
+    baseline: BenchRecord, data: Sequence[str]
+) -> tuple[dict[str, str], frozenset[DataSetName]]:
+    """Return the data set specifications by name, and the data sets without photographs."""
+    counts: dict[DataSetName, int] = {}
+    for row in baseline.rows:
+        for data_set in row.data_sets:
+            counts[data_set.name, data_set.split] = len(data_set.photographs)
+    known = {name: f"{name}:{count}" for (name, _), count in counts.items()}
+    specs = {spec.partition(":")[0]: spec for spec in data}
+    for name, spec in specs.items():
+        if name not in known:
+            raise UsageError(
+                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
+            )
+    if SYNTHETIC in known:
+        specs.setdefault(SYNTHETIC, known[SYNTHETIC])
+    return specs, frozenset(name for name in counts if name[0] not in specs)
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:

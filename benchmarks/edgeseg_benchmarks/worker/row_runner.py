@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
-import numpy as np
 from msgspec.structs import replace
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import read_card
-from edgeseg_benchmarks.record import BenchRow, Latency
+from edgeseg_benchmarks.options import BenchOptions
+from edgeseg_benchmarks.record import BenchRow
 from edgeseg_benchmarks.remarks import compute_remarks
-from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, NCNN, BenchOptions, RowSpec
+from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, NCNN, RowSpec
+from edgeseg_benchmarks.statistics import median_ratio, median_stages, summarize_latency
 from edgeseg_benchmarks.worker.client import RoundTiming, WorkerProcess
 from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_module, time_command
 
@@ -187,33 +188,3 @@ class RowRunner:
         self.rounds = self._options.rounds or fitting
         if not self.spec.scored:
             self.rounds = min(self.rounds, fitting)
-
-
-def summarize_latency(times: Sequence[float]) -> Latency:
-    """Return percentiles and minimum of the rounds' times, in milliseconds."""
-    p50, p90, p95 = np.percentile(times, [50, 90, 95]).tolist()
-    return Latency(p50, p90, p95, min(times))
-
-
-def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    """Return the median of the rounds' ratios, so that clock drift cancels out.
-
-    Args:
-        times: times of a row, by round.
-        reference: times of the row that it is compared with, by round. Only the rounds that both
-            rows have are used.
-
-    Returns:
-        The ratio; None without a common round.
-    """
-    pairs = zip(times, reference, strict=False)
-    ratios = [time / other for time, other in pairs if other > 0]
-    return median(ratios) if ratios else None
-
-
-def median_stages(rounds: Sequence[RoundTiming]) -> dict[str, float]:
-    """Return the median time of each stage, in milliseconds."""
-    medians = {}
-    for stage in rounds[0].stages_ms:
-        medians[stage] = median(timing.stages_ms[stage] for timing in rounds)
-    return medians

@@ -17,8 +17,7 @@ _Result = TypeVar("_Result")
 
 _MAX_CAPTURED_BYTES = 1 << 20
 _LOCK = threading.Lock()
-# At the error level, OpenCV 5 reports damaged TIFF strips.
-_LEVEL_SILENT, _LEVEL_ERROR = 0, 2
+_LEVEL_SILENT, _LEVEL_WARNING = 0, 3  # damaged TIFF strips are warnings
 _LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself
 _CODEC_LINE = re.compile(
     rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"
@@ -38,7 +37,7 @@ def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]
     Returns:
         The result of `decode`, and the codecs' messages.
     """
-    with _LOCK, _error_log_level(), _captured_stderr() as captured:
+    with _LOCK, _warning_log_level(), _captured_stderr() as captured:
         result = decode()
     lines = bytes(captured).splitlines(keepends=True)
     other_lines = [line for line in lines if not _CODEC_LINE.match(line)]
@@ -54,8 +53,8 @@ def silence_opencv() -> None:
 
 
 @contextmanager
-def _error_log_level() -> Iterator[None]:
-    previous = _LOGGING.setLogLevel(_LEVEL_ERROR)
+def _warning_log_level() -> Iterator[None]:
+    previous = _LOGGING.setLogLevel(_LEVEL_WARNING)
     try:
         yield
     finally:

@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
-from edgeseg.imaging.file_headers import ImageHeader, check_size, peek_header, read_header
+from edgeseg.imaging.file_headers import (
+    ImageHeader,
+    check_memory,
+    check_size,
+    peek_header,
+    read_header,
+)
 
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
@@ -21,6 +27,7 @@ _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
+    "|TIFF_Warning (?:JPEGLib|PackBitsDecode|Fax[34]|LZW|ZIP)"
 )
 _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9\s*")
 
@@ -43,7 +50,9 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         data = _unpack_gzip(data)
         header = read_header(data)
         check_size(header.width, header.height)
-        image = _to_uint8(_to_bgr(_decode_samples(data, header)), header.maximum)
+        check_memory(header)
+        samples = _decode_samples(data, header)
+        image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
         raise InvalidImageError("not enough free memory for the image", "too_large") from error
     # OpenCV copies the input of an in-place conversion. With bands, this copy is small.
@@ -86,7 +95,8 @@ def _decode_samples(data: bytes, header: ImageHeader) -> _Samples:
     if data.startswith((b"P1", b"P2", b"P3")):
         data += b"\n"  # OpenCV requires white space at the end of a plain-text image
     # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
-    flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    unchanged = header.alpha or header.grey
+    flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
     unsupported = f"an unsupported kind of {header.format.upper()}. {SAVE_AS}"
     if image is None:
@@ -119,26 +129,38 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
     return _DAMAGE.search(messages) is not None
 
 
-def _to_bgr(image: _Samples) -> _Samples:
-    """Convert grey to BGR, and remove alpha. Transparent pixels become black."""
+def _to_bgr(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Convert grey to BGR, and remove alpha, in which transparent pixels are black already."""
     if image.ndim == 2:
         return np.repeat(image[:, :, np.newaxis], 3, axis=2)
-    if image.shape[2] == 3:
-        return image
-    alpha = image[:, :, 3]
-    colours = np.ascontiguousarray(image[:, :, :3])
-    if alpha.any():  # a channel that is 0 everywhere is unused, as in many BMP files
-        colours[alpha == 0] = 0
-    return colours
+    return np.ascontiguousarray(image[:, :, :3])
 
 
 def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
     """Scale samples to 0..255 by the header's maximum, or else by the smallest camera range."""
+    if image.ndim == 3 and image.shape[2] == 4:
+        _blacken_transparent(image)
     if image.dtype == np.uint8 and stated_maximum in {None, 255}:
         return cast("npt.NDArray[np.uint8]", image)
+    colours = image if image.ndim == 2 else image[:, :, :3]
     maximum = stated_maximum or 65535
     if maximum == 65535:
-        brightest = int(image.max())
+        brightest = int(colours.max())
         maximum = min(limit for limit in _CAMERA_MAXIMA if brightest <= limit)
     values = np.arange(np.iinfo(image.dtype).max + 1) * (255 / maximum)
-    return np.take(np.minimum(np.rint(values), 255).astype(np.uint8), image)
+    table = np.minimum(np.rint(values), 255).astype(np.uint8)
+    scaled = np.empty(colours.shape, np.uint8)
+    # For a lookup, NumPy converts all samples to 64-bit indices: here only those of a band.
+    for top in range(0, len(colours), _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        scaled[rows] = table[colours[rows]]
+    return scaled
+
+
+def _blacken_transparent(image: _Samples) -> None:
+    """Set transparent pixels of a BGRA image to black, like the surround of a fundus."""
+    if not image[:, :, 3].any():  # unused channel, as in many BMP files
+        return
+    for top in range(0, len(image), _BAND_ROWS):
+        band = image[top : top + _BAND_ROWS]
+        band[band[:, :, 3] == 0] = 0

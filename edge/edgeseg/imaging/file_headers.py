@@ -11,15 +11,19 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.imaging import bmp
 from edgeseg.imaging.jpeg_markers import (
     END_OF_IMAGE,
     START_OF_FRAME,
     START_OF_SCAN,
     walk_markers,
 )
+from edgeseg.imaging.jpeg_zeros import has_blank_bytes
 from edgeseg.imaging.tiff import TiffDirectory
 
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
+
+_MAX_DECODING_BYTES = 900_000_000
 
 ImageFormat: TypeAlias = Literal["png", "jpeg", "tiff", "gif", "bmp", "pnm"]
 
@@ -41,6 +45,8 @@ class ImageHeader(NamedTuple):
         alpha: whether the file may have a transparency channel with the orientation of the pixels.
         maximum: sample value of white, if the file states one (PPM, PGM).
         end: offset of the end marker of a JPEG; 0 for other formats.
+        grey: whether the file has one channel and no orientation.
+        decoder_bytes: bytes per pixel that decoding needs beside the RGB image, if it is known.
     """
 
     format: ImageFormat
@@ -49,6 +55,8 @@ class ImageHeader(NamedTuple):
     alpha: bool = False
     maximum: int | None = None
     end: int = 0
+    grey: bool = False
+    decoder_bytes: int = 3
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -95,6 +103,20 @@ def check_size(width: int, height: int) -> None:
         )
 
 
+def check_memory(header: ImageHeader) -> None:
+    """Reject an image whose decoding needs more memory than a small board has.
+
+    Raises:
+        InvalidImageError: the image is too large for its sample type.
+    """
+    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
+        raise InvalidImageError(
+            f"{header.width} x {header.height} pixels of this kind need too much memory. "
+            "Reduce its size, or save it with 8 bits per channel.",
+            "too_large",
+        )
+
+
 def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     for signature, reader in _READERS:
         if data.startswith(signature):
@@ -109,7 +131,7 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
 
 
 def _read_png(data: bytes, complete: bool) -> ImageHeader:
-    width, height, _, colour = struct.unpack_from(">IIBB", data, 16)
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
     alpha = colour in {4, 6}
     oriented = False
     position, name = 8, b""
@@ -117,25 +139,34 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
         length, name = struct.unpack_from(">I4s", data, position)
         end = position + 8 + length
         (checksum,) = struct.unpack_from(">I", data, end)
-        critical = not name[0] & 0x20
-        if critical and zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
             raise InvalidImageError(f"a PNG checksum does not match: {DAMAGED}")
         alpha |= name == b"tRNS"
         oriented |= name == b"eXIf"
         position = end + 4
-    return ImageHeader("png", width, height, alpha=alpha and not oriented)
+    alpha &= not oriented
+    grey = colour == 0 and not alpha and not oriented
+    channels = 1 if grey else 3 + alpha
+    sample_bytes = 2 if bits == 16 else 1
+    # OpenCV's decoder holds the image twice.
+    decoder_bytes = max(2 * channels * sample_bytes - 3, channels * sample_bytes)
+    return ImageHeader("png", width, height, alpha=alpha, grey=grey, decoder_bytes=decoder_bytes)
 
 
 def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
     """Walk over the segments. A photograph is complete if an end marker follows its scans."""
-    width, height, scans = 0, 0, 0
+    width, height, scans, decoder_bytes = 0, 0, 0, 0
     for marker in walk_markers(data, 2):
         if marker.code == END_OF_IMAGE and scans:
-            return ImageHeader("jpeg", width, height, end=marker.start)
+            if has_blank_bytes(data, marker.start):
+                raise InvalidImageError(DAMAGED)
+            return ImageHeader("jpeg", width, height, end=marker.start, decoder_bytes=decoder_bytes)
         if marker.code == END_OF_IMAGE:
             break
         if marker.code in START_OF_FRAME and not height:
-            height, width = struct.unpack_from(">HH", data, marker.end + 3)
+            height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
+            if marker.code not in {0xC0, 0xC1}:  # all coefficients are kept, 16 bits each
+                decoder_bytes = 2 * components
             if not complete:
                 return ImageHeader("jpeg", width, height)
         scans += marker.code == START_OF_SCAN
@@ -183,6 +214,10 @@ def _read_bmp(data: bytes, complete: bool) -> ImageHeader:
     row_bytes = (width * bits + 31) // 32 * 4
     if complete and uncompressed and offset + row_bytes * abs(height) > len(data):
         raise InvalidImageError(CUT_OFF)
+    if complete and compression in {bmp.RLE8, bmp.RLE4}:
+        check_size(width, abs(height))
+        if not bmp.is_rle_complete(data, offset, (width, abs(height)), compression):
+            raise InvalidImageError(f"a BMP with missing pixels: {DAMAGED}")
     return ImageHeader("bmp", width, abs(height), alpha=bits == 32)
 
 
@@ -204,15 +239,25 @@ def _read_pnm(data: bytes, complete: bool) -> ImageHeader:
     row_bytes = {4: (width + 7) // 8, 5: width, 6: width * 3}.get(kind, 0) * sample_bytes
     if complete and pixels_start + row_bytes * height > len(data):
         raise InvalidImageError(CUT_OFF)
-    return ImageHeader("pnm", width, height, maximum=maximum)
+    grey = kind in {2, 5}
+    decoder_bytes = sample_bytes * (1 if grey else 3)
+    return ImageHeader(
+        "pnm", width, height, maximum=maximum, grey=grey, decoder_bytes=decoder_bytes
+    )
 
 
 def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
     directory = TiffDirectory.read(data)
     width, height = directory.size
     if complete:
-        directory.check(len(data))
-    return ImageHeader("tiff", width, height, alpha=directory.alpha)
+        directory.check(data)
+    return ImageHeader(
+        "tiff",
+        width,
+        height,
+        alpha=directory.alpha,
+        decoder_bytes=directory.decoder_bytes,
+    )
 
 
 _READERS = (

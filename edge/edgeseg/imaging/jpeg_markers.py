@@ -10,6 +10,7 @@ BEGINNING = b"\xff\xd8\xff"
 MAX_FRAME_BYTES = 64 << 20
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
+HUFFMAN_TABLES = 0xC4
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 # Neither a zero byte inside a scan nor a restart marker (0xD0 to 0xD7) starts a segment.
@@ -48,7 +49,13 @@ class JpegSplitter:
     It walks from marker to marker, as a decoder does, so the end marker of an embedded thumbnail
     does not end the JPEG. If a new JPEG begins before the previous one has ended, the previous one
     is truncated. It is returned as well, so that the caller reports it like any damaged image.
+
+    Attributes:
+        has_skipped_data: whether skipped bytes were not text, as between the parts of an HTTP
+            stream, but part of a damaged JPEG.
     """
+
+    has_skipped_data: bool = False
 
     _buffer: bytearray = field(default_factory=bytearray)
     _position: int = 0
@@ -75,9 +82,9 @@ class JpegSplitter:
             return True
         start = self._buffer.find(BEGINNING)
         if start < 0:
-            self._drop(max(0, len(self._buffer) - len(BEGINNING) + 1))
+            self._skip(max(0, len(self._buffer) - len(BEGINNING) + 1))
             return False
-        self._drop(start)
+        self._skip(start)
         self._position = 2
         return True
 
@@ -93,6 +100,12 @@ class JpegSplitter:
             self._position = marker.segment_end
         self._position = max(self._position, len(self._buffer) - 1)
         return 0
+
+    def _skip(self, count: int) -> None:
+        skipped = self._buffer[:count]
+        if b"\xff" in skipped or b"\x00" in skipped:
+            self.has_skipped_data = True
+        self._drop(count)
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]

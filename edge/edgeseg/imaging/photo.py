@@ -115,7 +115,8 @@ def read_photo_bytes(path: Path) -> bytes:
     """Read the bytes of a photograph file.
 
     Raises:
-        PhotoError: the file is missing, not readable, or too large for a photograph.
+        PhotoError: the file is missing, not readable, not a regular file, or too large for a
+            photograph.
     """
     try:
         with open_regular_file(path) as file:

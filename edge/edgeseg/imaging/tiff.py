@@ -7,21 +7,23 @@ import struct
 from typing import NamedTuple
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.imaging import tiff_deflate
 
 # Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
+_MAX_OVERLAP = 8  # equal strips may share their bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
-_EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
+_FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 266, 338, 339
 _TAGS = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
     | {_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES}
     | {_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
-    | {_EXTRA_SAMPLES, _SAMPLE_FORMAT}
+    | {_FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT}
 )
 
 _WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer samples than pixels
@@ -80,15 +82,32 @@ class TiffDirectory(NamedTuple):
         """True if the colours are followed by a transparency channel."""
         return self._value(_EXTRA_SAMPLES) in {1, 2}
 
-    def check(self, file_bytes: int) -> None:
+    @property
+    def decoder_bytes(self) -> int:
+        """Bytes per pixel that OpenCV needs beside the RGB image.
+
+        It holds a strip or tile, which may be larger than the image, and 16-bit samples once more.
+        """
+        width, height = self.size
+        if _TILE_OFFSETS in self.tags:
+            piece = self._value(_TILE_WIDTH) * self._value(_TILE_HEIGHT)
+        else:
+            piece = width * height
+        shares = max(1, math.ceil(piece / max(1, width * height)))
+        if self._value(_BITS, 1) <= 8:
+            return 4 * shares
+        samples = max(3, self._value(_SAMPLES, 1))
+        return 2 * samples * (shares + 1) - 3
+
+    def check(self, data: bytes) -> None:
         """Reject a file that OpenCV would decode wrongly.
 
         Args:
-            file_bytes: size of the file.
+            data: bytes of the file.
 
         Raises:
-            InvalidImageError: OpenCV does not support the sample type or the layout, or some pixels
-                are outside of the file.
+            InvalidImageError: OpenCV does not support the sample type or the layout, some pixels
+                are outside of the file, or the checksum of a deflated strip does not match.
         """
         bits = self._value(_BITS, 1)
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
@@ -99,10 +118,10 @@ class TiffDirectory(NamedTuple):
             raise InvalidImageError(f"a 16-bit TIFF with separate colour planes. {SAVE_AS}")
         if bits > 8 and self._value(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
             raise InvalidImageError(f"a 16-bit TIFF in which 0 is white. {SAVE_AS}")
-        self._check_pixels(file_bytes)
+        self._check_pixels(data)
 
-    def _check_pixels(self, file_bytes: int) -> None:
-        """Check that the strips or tiles cover the image and are inside the file."""
+    def _check_pixels(self, data: bytes) -> None:
+        """Check that the strips or tiles cover the image, are inside the file, and are intact."""
         width, height = self.size
         if _TILE_OFFSETS in self.tags:
             offsets, sizes = self.tags[_TILE_OFFSETS], self.tags.get(_TILE_BYTES, ())
@@ -117,8 +136,25 @@ class TiffDirectory(NamedTuple):
         pieces = math.ceil(width / columns) * math.ceil(height / rows) * planes
         if min(len(offsets), len(sizes)) < pieces:
             raise InvalidImageError(f"a TIFF with missing strips or tiles: {DAMAGED}")
-        if any(start + size > file_bytes for start, size in zip(offsets, sizes, strict=False)):
+        if any(start + size > len(data) for start, size in zip(offsets, sizes, strict=False)):
             raise InvalidImageError(CUT_OFF)
-        raw = self._value(_COMPRESSION, 1) == 1 and self._value(_PHOTOMETRIC, 1) != _YCBCR
-        if raw and sum(sizes) < width * height * samples * self._value(_BITS, 1) // 8:
+        bits = self._value(_BITS, 1)
+        compression = self._value(_COMPRESSION, 1)
+        raw = compression == 1 and self._value(_PHOTOMETRIC, 1) != _YCBCR
+        if raw and sum(sizes) < width * height * samples * bits // 8:
             raise InvalidImageError(CUT_OFF)
+        if compression in tiff_deflate.COMPRESSIONS:
+            row_bytes = math.ceil(columns * (samples // planes) * bits / 8)
+            self._check_deflate(data, offsets[:pieces], sizes[:pieces], rows * row_bytes)
+
+    def _check_deflate(
+        self, data: bytes, offsets: tuple[int, ...], sizes: tuple[int, ...], max_bytes: int
+    ) -> None:
+        if sum(sizes) > _MAX_OVERLAP * len(data):
+            raise InvalidImageError(f"a TIFF with overlapping strips or tiles: {DAMAGED}")
+        reverse_bits = self._value(_FILL_ORDER, 1) == 2
+        view = memoryview(data)
+        for start, size in zip(offsets, sizes, strict=True):
+            packed = view[start : start + size]
+            if not tiff_deflate.is_deflate_intact(packed, max_bytes, reverse_bits):
+                raise InvalidImageError(f"a TIFF checksum does not match: {DAMAGED}")

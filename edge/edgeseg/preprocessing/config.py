@@ -90,7 +90,7 @@ class PreprocessingConfig:
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:
-                _reject(f"unknown key {key!r}")
+                _reject(f"unknown key {key!r}. Known keys: {', '.join(known)}.")
         try:
             return msgspec.convert(values, cls)
         except msgspec.ValidationError as error:

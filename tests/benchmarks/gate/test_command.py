@@ -14,8 +14,8 @@ from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg_benchmarks import runner
+from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, read_bench
-from edgeseg_benchmarks.rows import BenchOptions
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow

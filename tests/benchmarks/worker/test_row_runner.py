@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeseg_benchmarks.statistics import median_ratio, median_stages, summarize_latency
 from edgeseg_benchmarks.worker.client import RoundTiming
-from edgeseg_benchmarks.worker.row_runner import median_ratio, median_stages, summarize_latency
 
 times = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=30)
 

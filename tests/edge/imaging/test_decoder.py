@@ -7,6 +7,8 @@ import gzip
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 import tracemalloc
 import zlib
@@ -335,3 +337,45 @@ def test_decode_photo_from_several_threads_detects_damage() -> None:
     for thread in threads:
         thread.join()
     assert not errors
+
+
+def make_large_png(bits: int, colour: int, row_bytes: int) -> bytes:
+    """Black PNG of 10000 x 10000 pixels, a few hundred kilobytes."""
+    packer = zlib.compressobj(1)
+    rows = [packer.compress(bytes((1 + row_bytes) * 100)) for _ in range(100)]
+    rows.append(packer.flush())
+    png = make_png(10_000, 10_000, b"")
+    header = struct.pack(">IIBBBBB", 10_000, 10_000, bits, colour, 0, 0, 0)
+    chunks = b""
+    for name, content in ((b"IHDR", header), (b"IDAT", b"".join(rows)), (b"IEND", b"")):
+        checksum = struct.pack(">I", zlib.crc32(name + content))
+        chunks += struct.pack(">I", len(content)) + name + content + checksum
+    return png[:8] + chunks
+
+
+@pytest.mark.slow
+def test_decode_photo_large_16_bit_grey_png_needs_less_than_a_gigabyte() -> None:
+    data = make_large_png(16, 0, 20_000)
+    code = (
+        "import resource, sys; from edgeseg.imaging.photo import decode_photo; "
+        "shape = decode_photo(sys.stdin.buffer.read()).shape; "
+        "print(*shape, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True)
+    *shape, kilobytes = map(int, result.stdout.split())
+    assert shape == [10_000, 10_000, 3]
+    assert kilobytes < 1_000_000
+
+
+def test_decode_photo_large_16_bit_colour_png_raises() -> None:
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(make_large_png(16, 2, 60_000))
+    assert caught.value.code == "too_large"
+
+
+def test_decode_photo_jpeg_with_blank_bytes_that_decode_raises() -> None:
+    """In a flat part, zeros are valid codes, so libjpeg reports no damage."""
+    data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
+    for start in range(data.rfind(b"\xff\xda") + 200, len(data) - 400, len(data) // 20):
+        decoding_error(data[:start] + bytes(128) + data[start + 128 :])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,17 @@ def test_read_photo_unreadable_path_raises(tmp_path: Path) -> None:
         with pytest.raises(PhotoError) as caught:
             photo.read_photo(path)
         assert caught.value.code == "unreadable"
+
+
+def test_read_photo_special_file_raises_without_blocking(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "null.png").symlink_to("/dev/null")
+    for name in ("pipe.png", "zero.png", "null.png"):
+        for read in (photo.read_photo, photo.read_mask):
+            with pytest.raises(PhotoError, match=name) as caught:
+                read(tmp_path / name)
+            assert caught.value.code == "unreadable"
 
 
 def test_read_photo_of_each_data_set_returns_rgb(data_root: Path) -> None:

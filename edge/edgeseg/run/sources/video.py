@@ -1,7 +1,7 @@
 """Video file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -10,15 +10,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import InvalidImageError, PhotoError
+from edgeseg.errors import DAMAGED, InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
 from edgeseg.imaging.file_headers import check_size
-from edgeseg.run.frame import Frame
+from edgeseg.run.frame import Frame, Payload
+from edgeseg.run.sources.ffmpeg_errors import ffmpeg_errors
+from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
-_MISSING_SHARE = 0.02  # of the frames: containers without an index estimate their number
+_MISSING_SHARE = 0.02  # of the frames: containers other than AVI and MP4 estimate their number
 
 
 class Capture(Protocol):
@@ -59,6 +61,8 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
 class Video:
     """A video file.
 
+    Motion JPEG is read by this project, everything else by FFmpeg.
+
     Args:
         path: file.
         name: name in messages.
@@ -71,6 +75,19 @@ class Video:
         self.path = path
         self.name = name
         self.stem = stem
+        self.total: int | None = None
+        self.fps = _DEFAULT_FPS
+        self._mjpeg: MjpegFile | None = None
+        self._error: OSError | None = None
+        try:
+            self._mjpeg = open_mjpeg(path)
+        except OSError as error:  # reported when the frames are read
+            self._error = error
+            return
+        if self._mjpeg is not None:
+            self.total = self._mjpeg.total
+            self.fps = self._mjpeg.fps or _DEFAULT_FPS
+            return
         capture = open_capture(str(path))
         count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         fps = capture.get(cv2.CAP_PROP_FPS)
@@ -82,28 +99,77 @@ class Video:
         """Yield every frame.
 
         Raises:
-            PhotoError: The file cannot be read, or frames are missing at its end.
+            PhotoError: The file cannot be read, frames are missing, or the decoder reported damage
+                that it concealed.
         """
+        if self._error is not None:
+            raise PhotoError(f"{self.name}: cannot be read ({self._error.strerror})")
+        if self._mjpeg is not None:
+            yield from self._mjpeg_frames(self._mjpeg, stop)
+        else:
+            yield from self._decoded_frames(stop)
+
+    def _mjpeg_frames(self, mjpeg: MjpegFile, stop: StopRequest) -> Iterator[Frame]:
         number = 0
+        for jpeg in mjpeg.jpegs():
+            if stop.asked:
+                return
+            number += 1
+            if jpeg:
+                yield self._frame(number, partial(bytes, jpeg))
+        expected = mjpeg.total or 0
+        if not number or number < expected:
+            raise self._missing_frames(number, expected)
+        if mjpeg.is_damaged:
+            raise PhotoError(f"{self.name}: {DAMAGED}")
+
+    def _decoded_frames(self, stop: StopRequest) -> Iterator[Frame]:
+        number = 0
+        first_damaged = 0
+        errors = ffmpeg_errors()
         capture = open_capture(str(self.path))
+        errors.install()
+        errors_before = errors.count
         try:
             self._check(capture)
             expected = capture.get(cv2.CAP_PROP_FRAME_COUNT)
             while not stop.asked:
+                errors.expect_from_this_thread()
                 success, image = capture.read()
+                if not first_damaged and errors.count > errors_before:
+                    first_damaged = number + 1
                 if not success or image is None:
                     break
                 number += 1
-                stem = f"{self.stem}_{number:06}"
-                load = partial(convert_to_rgb, image, self.name)
-                yield Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
+                yield self._frame(number, partial(convert_to_rgb, image, self.name))
         finally:
             capture.release()
-        if not stop.asked and (not number or number < (1 - _MISSING_SHARE) * expected - 1):
+        if stop.asked:
+            return
+        if not number or number < self._required_frames(expected):
+            raise self._missing_frames(number, int(expected))
+        if first_damaged:
             raise PhotoError(
-                f"{self.name}: damaged or truncated (only {number} of {expected:.0f} frames "
-                "could be read)"
+                f"{self.name}: damaged at about frame {first_damaged}; the masks from there on may "
+                "be wrong. Copy it again from its source."
             )
+
+    def _frame(self, number: int, load: Callable[[], Payload]) -> Frame:
+        stem = f"{self.stem}_{number:06}"
+        return Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
+
+    def _required_frames(self, stated: float) -> float:
+        """Return the smallest number of frames of a complete file, from the container's number."""
+        with self.path.open("rb") as file:
+            beginning = file.read(8)
+        if beginning.startswith(b"RIFF") or beginning[4:] == b"ftyp":
+            return stated
+        return (1 - _MISSING_SHARE) * stated - 1
+
+    def _missing_frames(self, number: int, expected: int) -> PhotoError:
+        return PhotoError(
+            f"{self.name}: damaged or truncated (only {number} of {expected} frames could be read)"
+        )
 
     def _check(self, capture: Capture) -> None:
         if not capture.isOpened():

@@ -1,0 +1,14 @@
+"""The benchmark record: one device and its rows, as `edgeseg bench --json` writes them."""
+
+from edgeseg_benchmarks.record.bench import BenchRecord, decode_bench, read_bench
+from edgeseg_benchmarks.record.row import BenchRow, BenchRuntime, Latency, RowKey
+
+__all__ = [
+    "BenchRecord",
+    "BenchRow",
+    "BenchRuntime",
+    "Latency",
+    "RowKey",
+    "decode_bench",
+    "read_bench",
+]

@@ -1,0 +1,44 @@
+"""Statistics over the rounds of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgeseg_benchmarks.record import Latency
+
+if TYPE_CHECKING:
+    from edgeseg_benchmarks.worker.client import RoundTiming
+
+
+def summarize_latency(times: Sequence[float]) -> Latency:
+    """Return percentiles and minimum of the rounds' times, in milliseconds."""
+    p50, p90, p95 = np.percentile(times, [50, 90, 95]).tolist()
+    return Latency(p50, p90, p95, min(times))
+
+
+def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
+    """Return the median of the rounds' ratios, so that clock drift cancels out.
+
+    Args:
+        times: times of a row, by round.
+        reference: times of the row that it is compared with, by round. Only the rounds that both
+            rows have are used.
+
+    Returns:
+        The ratio; None without a common round.
+    """
+    pairs = zip(times, reference, strict=False)
+    ratios = [time / other for time, other in pairs if other > 0]
+    return median(ratios) if ratios else None
+
+
+def median_stages(rounds: Sequence[RoundTiming]) -> dict[str, float]:
+    """Return the median time of each stage, in milliseconds."""
+    medians = {}
+    for stage in rounds[0].stages_ms:
+        medians[stage] = median(timing.stages_ms[stage] for timing in rounds)
+    return medians

@@ -1,0 +1,48 @@
+"""Blank bytes inside of a JPEG's pixel data, as a bad disk block or an interrupted copy leaves.
+
+A decoder reads zeros as valid codes, so it often reports no damage.
+"""
+
+from collections.abc import Iterator
+
+from edgeseg.imaging.jpeg_markers import HUFFMAN_TABLES, START_OF_FRAME, START_OF_SCAN, walk_markers
+
+# Longer than a block of 63 equal coefficients, which no photograph contains.
+_BLANK = bytes(64)
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+_END_OF_BLOCK = 0
+
+
+def has_blank_bytes(data: bytes, end: int) -> bool:
+    """Return whether zeros replaced pixel data of a JPEG with sequential Huffman codes.
+
+    If the code of the end of a block consists of zeros, as for a photograph with much black, valid
+    data may contain them, and False is returned.
+
+    Args:
+        data: bytes of the file.
+        end: offset of the end marker.
+    """
+    if _BLANK not in data:
+        return False
+    tables = []
+    for marker in walk_markers(data, 2):
+        if marker.code in START_OF_FRAME - _SEQUENTIAL:
+            return False
+        if marker.code == HUFFMAN_TABLES:
+            tables.append(data[marker.end + 2 : marker.segment_end])
+        if marker.code == START_OF_SCAN:
+            pixels = data[marker.segment_end : end].rstrip(b"\x00\xff")  # padding of some cameras
+            first_symbols = [symbol for table in tables for symbol in _first_symbols(table)]
+            return _BLANK in pixels and _END_OF_BLOCK not in first_symbols
+    return False
+
+
+def _first_symbols(tables: bytes) -> Iterator[int]:
+    """Yield the symbol of each AC table whose code consists of zeros."""
+    position = 0
+    while position + 17 < len(tables):
+        is_ac = tables[position] >= 0x10
+        if is_ac:
+            yield tables[position + 17]
+        position += 17 + sum(tables[position + 1 : position + 17])

@@ -1,0 +1,62 @@
+"""Read the tensors of a `.safetensors` file: a JSON header and raw bytes, without any code."""
+
+import math
+from pathlib import Path
+
+import msgspec
+import torch
+
+from edgeseg.errors import ModelError, one_line
+
+HEADER_LENGTH_BYTES = 8
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+def read_safetensors(file: Path) -> dict[str, object]:
+    """Read all tensors by name.
+
+    Raises:
+        ModelError: the file is missing or damaged; the message names it.
+    """
+    try:
+        data = bytearray(file.read_bytes())
+        length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
+        start = HEADER_LENGTH_BYTES + length
+        header = msgspec.json.decode(data[HEADER_LENGTH_BYTES:start], type=dict[str, msgspec.Raw])
+        header.pop("__metadata__", None)
+        tensors: dict[str, object] = {}
+        for name, raw in header.items():
+            entry = msgspec.json.decode(raw, type=_Entry)
+            dtype, count = DTYPES[entry.dtype], math.prod(entry.shape)
+            first, last = entry.data_offsets
+            if (
+                not 0 <= first <= last <= len(data) - start
+                or last - first != count * dtype.itemsize
+            ):
+                raise ValueError(f"{name[:80]!r} lies outside the file")
+            flat = torch.empty(0, dtype=dtype)
+            if count:
+                flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + first)
+            tensors[name] = flat.reshape(entry.shape).clone()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"{file}: damaged or not a safetensors file ({one_line(error)})"
+        ) from error
+    return tensors

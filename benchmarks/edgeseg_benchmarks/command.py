@@ -89,9 +89,7 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
 )
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the record as JSON.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write the table as CSV.")
-@click.option(
-    "--html", type=FILE, metavar="FILE", help="Write an HTML page (extras 'bench' and 'html')."
-)
+@click.option("--html", type=FILE, metavar="FILE", help="Write an HTML page (extra 'bench').")
 @click.option(
     "--figures", type=FOLDER, metavar="DIR", help="Write the plots as PNG (extra 'bench')."
 )

@@ -88,7 +88,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 @click.option(
     "--weights",
     metavar="KEYS",
-    help="Weights in a checkpoint with several that fit, as the error message lists them.",
+    help="Key of the weights, if several sets in the checkpoint fit.",
 )
 @click.option(
     "--ignore-keys",
@@ -301,7 +301,7 @@ def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
 
 
 def _describe_failure(check: Check) -> str:
-    """Describe a failed check with its figure and its limit."""
+    """Describe a failed check with its value and limit."""
     if check.value is None or check.limit is None:
         return f"{check.name} ({check.note})"
     return f"{check.name} {check.value:.3g}, limit {check.limit:.3g} ({check.note})"

@@ -78,7 +78,9 @@ def load_weights(
             f"Select one, such as --weights {chosen[-1].label}."
         )
     if not chosen and weights is not None:
-        raise UsageError(f"--weights {weights}: no such weights that fit '{arch}' in {file}")
+        raise UsageError(
+            f"--weights {weights}: {file} contains no weights of this name that fit '{arch}'"
+        )
     if not chosen:
         raise ModelError(_explain_misfit(network, checkpoint, file, arch))
     fit = chosen[0]
@@ -139,7 +141,7 @@ def _list_fits(
 
 
 def _list_prefixes(names: Mapping[str, str], required: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """List pairs of a prefix that only the file has, and one that only the network has."""
+    """List pairs of a prefix that only the file has and a prefix that only the network has."""
     first = required[0] if required else ""
     parts = first.split(".")
     for number in range(len(parts)):
@@ -181,7 +183,7 @@ def _check_finite(weights: Mapping[str, Tensor], file: Path) -> None:
 def _explain_misfit(
     network: nn.Module, checkpoint: Mapping[str, object], file: Path, arch: str
 ) -> str:
-    """Explain why no set of tensors fits, for the set that has most names of the network."""
+    """Explain why no tensors fit, for the set that shares most names with the network."""
     keys = _shorten([str(key) for key in checkpoint])
     expected = network.state_dict()
     best: dict[str, Tensor] = {}

@@ -20,10 +20,10 @@ MIN_SIZE, MAX_SIZE = 64, 4096
 # Maximum number of validations in a run of fixed epochs.
 MAX_VALIDATIONS = 50
 
-# Run of fixed minutes: time between validations, as a multiple of a validation's duration.
+# With --minutes: time between validations, as a multiple of a validation's duration.
 VALIDATION_INTERVAL = 12
 
-# Run of fixed minutes: minimum time between validations.
+# With --minutes: minimum time between validations.
 MIN_VALIDATION_SECONDS = 12.0
 
 

@@ -27,7 +27,7 @@ PT2 = (
     "Load it with torch.export.load and save its state_dict with torch.save."
 )
 TORCHSCRIPT = (
-    "a TorchScript program, which holds code. "
+    "a TorchScript program, which contains code. "
     "Load it with torch.jit.load and save its state_dict() with torch.save."
 )
 ZIP = "a zip archive that contains no checkpoint of PyTorch"

@@ -118,7 +118,9 @@ def gate(
             now = run_bench(options, show)
         result = compare_benches(before, now, limits, omitted)
     elif specs or models:
-        raise UsageError("--data and --model: require a measurement. Leave out CURRENT.json.")
+        raise UsageError(
+            "--data and --model cannot be combined with CURRENT.json. Omit one of them."
+        )
     else:
         result = compare_benches(before, read_bench(current), limits)
     print_table(to_tables(result))

@@ -176,7 +176,9 @@ def _compare_accuracy(
             continue
         names = ", ".join(map(" ".join, current)) or "none"
         outcome: Outcome = "skipped" if name in omitted else "incomparable"
-        reason = f"not given (--data {data_set.name}:DIR); the current benchmark has {names}"
+        reason = (
+            f"missing in the current benchmark, which has {names}. Add --data {data_set.name}:DIR"
+        )
         yield _note(before, _mean_metric(data_set), outcome, reason)
     for name in current.keys() - known.keys():
         yield _note(before, _mean_metric(current[name]), "skipped", "not in the baseline")

@@ -74,9 +74,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume", is_flag=True, help="Reuse results that this run would reproduce identically."
 )
-@click.option(
-    "--skip-ungradable", is_flag=True, help="Skip photographs that are blurred, dark or cropped."
-)
+@click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )

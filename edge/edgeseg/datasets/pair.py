@@ -14,7 +14,7 @@ SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
 
 @dataclass(frozen=True, eq=False)
 class LoadedPair:
-    """A pair in memory.
+    """A photograph and its masks, loaded into memory.
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.

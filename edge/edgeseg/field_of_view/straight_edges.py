@@ -48,7 +48,7 @@ class StraightEdge(NamedTuple):
 
 
 def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[StraightEdge]:
-    """Fit the straight edge at the top, bottom, left and right, if there is one.
+    """Fit up to four straight edges: top, bottom, left and right.
 
     Of several edges with similar support, the innermost is selected: glow beyond an edge has a
     straight end, too.

@@ -235,7 +235,7 @@ def _read_pnm(data: bytes, complete: bool) -> ImageHeader:
             raise InvalidImageError(f"a PPM or PGM without a maximum: {DAMAGED}")
         maximum, pixels_start = int(stated[1]), stated.end()
         sample_bytes = 2 if maximum > 255 else 1
-    # Plain-text files (1 to 3) have no fixed number of bytes.
+    # Plain-text PNM files (P1 to P3) have no fixed number of bytes.
     row_bytes = {4: (width + 7) // 8, 5: width, 6: width * 3}.get(kind, 0) * sample_bytes
     if complete and pixels_start + row_bytes * height > len(data):
         raise InvalidImageError(CUT_OFF)

@@ -12,7 +12,7 @@ _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def is_deflate_intact(packed: memoryview, max_bytes: int, reverse_bits: bool) -> bool:
-    """Return whether a strip unpacks, has the right checksum, and is not larger than it may be.
+    """Return whether a strip decompresses, has a valid checksum and respects the size limit.
 
     Args:
         packed: bytes of the strip or tile, with the zlib header.

@@ -99,7 +99,7 @@ def _resolve_provider(provider: ProviderChoice) -> str:
 
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations
-    """Describe an input or output of the session; its shape has names for dynamic sides."""
+    """Describe an input or output of the session; dynamic dimensions have names."""
     shape = []
     for side in node.shape:
         shape.append(side if isinstance(side, int) else DYNAMIC)

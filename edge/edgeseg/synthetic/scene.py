@@ -100,7 +100,7 @@ def compose_scene(rng: np.random.Generator) -> Scene:
 def _uniform_or(
     rng: np.random.Generator, probability: float, low: float, high: float, default: float
 ) -> float:
-    """Choose a number from low to high with the given probability, or else the default."""
+    """Return a random number with the given probability, otherwise the default."""
     return float(rng.uniform(low, high)) if rng.random() < probability else default
 
 

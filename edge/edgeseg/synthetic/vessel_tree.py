@@ -60,7 +60,7 @@ def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, Ve
 
 
 def _make_trunks(scene: Scene, rng: np.random.Generator, offset: float) -> list[Trunk]:
-    """Make four arcades with their first branches, and a few small vessels.
+    """Generate four arcades with their first branches, and a few small vessels.
 
     `offset` moves the tree outwards, so that veins and arteries run side by side.
     """

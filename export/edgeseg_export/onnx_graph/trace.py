@@ -69,7 +69,7 @@ class PhotoToProbability(nn.Module):
         index = self.output.index
         if index >= len(maps):
             raise ModelError(
-                f"--output {index}: the network returns {len(maps)} outputs, counted from 0"
+                f"--output {index}: the network has {len(maps)} outputs; indices start at 0"
             )
         result = maps[index]
         height, width = map(int, frame)

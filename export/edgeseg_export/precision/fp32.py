@@ -15,7 +15,7 @@ from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
 
-# A graph converted to a precision, and results of the conversion itself.
+# Converted graph and the checks of its conversion.
 ConvertedGraph: TypeAlias = tuple[onnx.ModelProto, list[Check]]
 
 DEFAULT_SIZE = "default"

@@ -53,7 +53,7 @@ MAX_FLOAT_WEIGHTS = 0.04
 
 LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
-# Costs up to which no layer needs to stay in float: 1/5 and 1/2 of the limits of the checks.
+# At or below these costs no layer is kept in float: 1/5 and 1/2 of the limits of the checks.
 ACCEPTED_DICE_DROP = 0.001
 ACCEPTED_MASK_CHANGE = 0.005
 
@@ -142,7 +142,7 @@ def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
     tried = ", ".join(f"{method} {cost.dissimilarity:.4f}" for method, cost in costs.items())
     data = ", ".join(spec.partition(":")[0] for spec in specs) or "synthetic photographs"
     method_note = (
-        f"{best}; 1 - Dice between INT8's and FP32's masks: {tried} "
+        f"{best}; Dice loss of INT8 masks against FP32 masks: {tried} "
         f"({data}: {len(tensors)} for calibration, {len(validation)} for selection)"
     )
     return model, [

@@ -80,7 +80,7 @@ class CropSampler:
                 step += 1
 
     def _photographs_of(self, step: int) -> list[int]:
-        """Return the photographs of a step in all processes; each round has a new order."""
+        """Return the photographs of a step in all processes; the order changes in every epoch."""
         crops_per_step = self.world_size * self.batch
         count = len(self.photographs)
         first = step * crops_per_step

@@ -28,7 +28,7 @@ class Provenance(NamedTuple):
     Attributes:
         photograph: digest of the photograph's file or of the stream's frame.
         model: digest of the model file.
-        options: digest of all other values that affect the mask.
+        options: digest of all other values (threshold, runtime, version) that affect the mask.
     """
 
     photograph: str
@@ -98,5 +98,5 @@ def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
 
 
 def hash_options(options: Mapping[str, str | float]) -> str:
-    """Return the SHA-256 of all other values that affect a mask, independent of their order."""
+    """Return the SHA-256 of the options that affect a mask, independent of their order."""
     return hashlib.sha256(msgspec.json.encode(options, order="sorted")).hexdigest()

@@ -127,7 +127,7 @@ def _read_avi_header(path: Path, header: bytes, frames_start: int) -> MjpegFile:
 
 
 def _is_field(jpeg: bytes, header: bytes) -> bool:
-    """Return whether a frame consists of two JPEG files, of every other row each."""
+    """Return whether a frame consists of two interlaced JPEG images."""
     position = header.find(b"strf")
     if position < 0 or position + 20 > len(header):
         return False

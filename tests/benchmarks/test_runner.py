@@ -61,7 +61,7 @@ def test_run_bench_measures_everything(record: BenchRecord) -> None:
 def test_run_bench_with_failed_rows_measures_the_others(record: BenchRecord) -> None:
     assert [row.ok for row in record.rows] == [True, True, False, False, False, False]
     damaged = find_row(record, "damaged", "fp32")
-    assert "ONNX Runtime" in damaged.status
+    assert "damaged" in damaged.status
     assert damaged.network_ms is None and damaged.cold_start_ms is None
     assert "fp16" in find_row(record, "damaged", "fp16").status
     assert "nowhere.onnx" in find_row(record, "nowhere", "fp32").status

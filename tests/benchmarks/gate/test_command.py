@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from edgeseg.cli import cli
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
+from edgeseg.models.checksum import append_checksum
 from edgeseg_benchmarks import runner
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, read_bench
@@ -86,6 +88,15 @@ def test_run_bench_twice_gives_the_same_dice_bit_for_bit(baseline: Path, candida
     assert data_sets(again)[0][0].scored
 
 
+def bytes_without_checksum(model: Any) -> bytes:
+    for index, entry in enumerate(model.metadata_props):
+        if entry.key == "edgeseg.file_sha256":
+            del model.metadata_props[index]
+            break
+    data: bytes = model.SerializeToString()
+    return data
+
+
 def test_gate_fails_for_damaged_weights(baseline: Path, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="damaging weights needs onnx (extra 'export')")
     model = onnx.load(SHIPPED_FILE)
@@ -95,17 +106,19 @@ def test_gate_fails_for_damaged_weights(baseline: Path, tmp_path: Path) -> None:
         if values.ndim == 4:
             spoilt = values + noise.normal(0, 0.3 * values.std(), values.shape).astype(values.dtype)
             weights.CopyFrom(onnx.numpy_helper.from_array(spoilt, weights.name))
-    onnx.save(model, tmp_path / "mine.fp32.onnx")
+    (tmp_path / "mine.fp32.onnx").write_bytes(append_checksum(bytes_without_checksum(model)))
     done = gate(baseline, "--model", tmp_path / "mine.fp32.onnx")
     assert done.exit_code == 4, done.output
     assert "Dice synthetic" in done.stderr and "file size" not in done.stderr
 
 
 def test_gate_fails_for_a_larger_file(baseline: Path, tmp_path: Path) -> None:
-    # An unknown field of 100 KB at the end; nothing else changes.
+    onnx = pytest.importorskip("onnx", reason="changing the file needs onnx (extra 'export')")
+    # An unknown field of 100 KB; nothing else changes.
     padding = bytes([0xAA, 0x06, 0xA0, 0x8D, 0x06]) + bytes(100_000)
     larger = tmp_path / "mine.fp32.onnx"
-    larger.write_bytes(SHIPPED_FILE.read_bytes() + padding)
+    content = bytes_without_checksum(onnx.load(SHIPPED_FILE))
+    larger.write_bytes(append_checksum(content + padding))
     done = gate(baseline, "--model", larger)
     assert done.exit_code == 4, done.output
     assert f"file size {SHIPPED_FILE.stat().st_size / 1e6:.3f} MB" in done.stderr

@@ -126,7 +126,7 @@ def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) ->
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     """Yield a row for each precision of a model, without runtime and threads.
 
-    The precision of a named file comes first. Precisions that nobody named (those of `--all`, and
+    The precision of a named file comes first. Other precisions (those of `--all`, and
     FP32 beside a named file) are left out if their file is missing, but not if it is damaged.
     """
     name, named = split_file_name(model)

@@ -47,7 +47,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
         show: called with the current step.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: the model does not exist.
         SystemSetupError: the baseline, FP32 in ONNX Runtime with every core, fails.
     """
     files = available_precisions(model)

@@ -16,7 +16,7 @@ _TOLERANCE = 0.45  # pixels by which the window may be wider or narrower than th
 
 
 def box_window(area_width: float) -> int | None:
-    """Return the odd window that approximates an area of this width; None if there is none.
+    """Return the odd window that approximates an area of this width; None if no window does.
 
     Args:
         area_width: pixels of the photograph per pixel of the result, 1 or more.

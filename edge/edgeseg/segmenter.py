@@ -15,8 +15,9 @@ import numpy.typing as npt
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Mask, Photo, Probability
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
+from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
@@ -126,7 +127,7 @@ class Segmentation:
         return draw_overlay(self.photo, self.mask)
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
-        """Write `STEM_vessels.png` and `STEM_overlay.png`.
+        """Write `STEM_vessels.png` and `STEM_overlay.jpg`.
 
         Args:
             directory: folder for the files; created if it does not exist.
@@ -141,9 +142,9 @@ class Segmentation:
         folder = Path(directory)
         make_folder(folder)
         mask = folder / f"{stem}_vessels.png"
-        overlay = folder / f"{stem}_overlay.png"
+        overlay = folder / f"{stem}_overlay.jpg"
         write_atomically(mask, encode_png(self.mask))
-        write_atomically(overlay, encode_png(self.overlay()))
+        write_atomically(overlay, encode_jpeg(self.overlay()))
         return mask, overlay
 
     def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:

@@ -16,7 +16,8 @@ import pytest
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
-from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import read_mask, read_photo
 from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from edgeseg.system.signals import stop_by_signals
 if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
+    from edgeseg.run.inputs import OverlayFormat
     from edgeseg.run.options import RunOptions
     from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
@@ -63,6 +65,13 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
 )
 @click.option(
+    "--overlay-format",
+    type=click.Choice(["jpg", "png"]),
+    default="jpg",
+    show_default=True,
+    help="File format of the overlays; png is lossless and takes longer.",
+)
+@click.option(
     "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
 )
 @click.option(
@@ -93,6 +102,7 @@ def run(
     threads: int | None,
     threshold: float | None,
     overlay: bool,
+    overlay_format: OverlayFormat,
     probability: bool,
     frames: bool,
     newest: bool,
@@ -105,7 +115,7 @@ def run(
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
+    STEM_overlay.jpg; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
     reported, and the others are processed (exit code 3).
     """
     if not inputs and camera is None and watch is None:
@@ -126,6 +136,7 @@ def run(
             skip_ungradable=skip_ungradable,
             as_json=as_json,
             throughput=throughput,
+            overlay_format=overlay_format,
         )
         sources = open_sources(inputs, camera, watch, output, newest, stop)
         segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
@@ -175,8 +186,26 @@ def _progress_bar(total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("segmenting", total=total)
-        yield lambda: bar.advance(task)
+    rate_column = TextColumn("{task.description}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn())
+    console = Console(stderr=True)
+    start = time.monotonic()
+    count = 0
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            rate = count / (time.monotonic() - start)
+            bar.update(task, advance=1, description=f"{rate:.1f} photographs/s")
+
+        yield advance

@@ -17,6 +17,7 @@ from edgeseg.imaging.file_headers import (
     peek_header,
     read_header,
 )
+from edgeseg.imaging.jpeg import decode_plain_jpeg
 
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
@@ -24,6 +25,7 @@ _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM of 16 bits needs 18
 _BAND_ROWS = 64
 _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
+_FORMATS_WITH_WARNINGS = frozenset({"jpeg", "tiff"})  # a warning is the only sign of damage
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
@@ -51,6 +53,10 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         header = read_header(data)
         check_size(header.width, header.height)
         check_memory(header)
+        if header.format == "jpeg":
+            photo = decode_plain_jpeg(data)
+            if photo is not None:
+                return photo
         samples = _decode_samples(data, header)
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
@@ -97,7 +103,10 @@ def _decode_samples(data: bytes, header: ImageHeader) -> _Samples:
     # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
+    if header.format in _FORMATS_WITH_WARNINGS:
+        image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
+    else:
+        image, messages = _imdecode(data, flags), ""
     unsupported = f"an unsupported kind of {header.format.upper()}. {SAVE_AS}"
     if image is None:
         raise InvalidImageError(f"the file is damaged, or {unsupported}")

@@ -1,4 +1,4 @@
-"""Photograph and mask files: reading to arrays, and writing as PNG.
+"""Photograph and mask files: reading to arrays.
 
 PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 
@@ -9,7 +9,6 @@ PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 - A file that is truncated, damaged or too large for a photograph is rejected, never partly read.
 """
 
-import io
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import InvalidImageError, PhotoError
-from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Mask, Photo, row_bands
+from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
 from edgeseg.imaging.file_headers import check_size
 from edgeseg.system.regular_files import open_regular_file
@@ -145,30 +143,6 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
                 "too_large",
             )
     return b"".join(blocks)
-
-
-def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
-    """Encode an image as a PNG file.
-
-    Args:
-        array: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
-
-    Returns:
-        Bytes of the file.
-
-    Raises:
-        TypeError: the array has another shape or dtype, or is empty.
-    """
-    has_channels = array.ndim == 2 or array.shape[2:] == (3,)
-    if array.dtype not in (np.uint8, np.uint16) or not has_channels or not array.size:
-        raise TypeError(
-            "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
-            f"got {array.shape} {array.dtype}"
-        )
-    file = io.BytesIO()
-    height, width = array.shape[:2]
-    png.write_png(file, (height, width), (array[rows] for rows in row_bands(height)))
-    return file.getvalue()
 
 
 def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:

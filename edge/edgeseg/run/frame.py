@@ -78,8 +78,10 @@ class Source(Protocol):
     def fps(self) -> float | None:
         """Frames per second of the overlay video; None for photographs, which have none."""
 
-    def frames(self, stop: StopRequest) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
         """Yield the frames in order, until there are no more or `stop` is requested.
+
+        None means that no frame is available at present.
 
         Raises:
             PhotoError: The source itself cannot be read, or is incomplete.

@@ -21,6 +21,8 @@ from edgeseg.imaging.photo import is_photograph, photo_stem, read_photo_bytes, r
 Part: TypeAlias = Literal["vessels", "overlay", "probability"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
+OverlayFormat: TypeAlias = Literal["jpg", "png"]
+
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm",
     ".mpg", ".mpeg", ".wmv", ".ts", ".mjpeg", ".mjpg",
@@ -32,6 +34,7 @@ STDIN_STEM = "stdin"  # prefix of its result names
 
 _RESULT_ENDINGS = (
     "_vessels.png",
+    "_overlay.jpg",
     "_overlay.png",
     "_probability.png",
     "_overlay.mp4",
@@ -105,9 +108,10 @@ def list_photographs(folder: Path) -> list[Input]:
     return [_file_input(path) for path in sorted(paths, key=_natural_order)]
 
 
-def output_file(stem: str, folder: Path, part: Part) -> Path:
+def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayFormat = "jpg") -> Path:
     """Return the path of one of a photograph's results."""
-    return folder / f"{stem}_{part}.png"
+    suffix = overlay_format if part == "overlay" else "png"
+    return folder / f"{stem}_{part}.{suffix}"
 
 
 def collision_key(stem: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseg.run.inputs import Part, output_file
+from edgeseg.run.inputs import OverlayFormat, Part, output_file
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class RunOptions:
         skip_ungradable: whether to leave out fields of view of low quality.
         as_json: whether to print one JSON object per record.
         throughput: whether to report the throughput at the end.
+        overlay_format: file format of the overlays of photographs.
     """
 
     output: Path
@@ -29,6 +30,7 @@ class RunOptions:
     skip_ungradable: bool = False
     as_json: bool = False
     throughput: bool = False
+    overlay_format: OverlayFormat = "jpg"
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -42,4 +44,7 @@ class RunOptions:
 
     def output_files(self, stem: str, parts: tuple[Part, ...]) -> dict[str, Path]:
         """Return the path of each picture of a frame."""
-        return {part: output_file(stem, self.output, part) for part in parts}
+        files: dict[str, Path] = {}
+        for part in parts:
+            files[part] = output_file(stem, self.output, part, self.overlay_format)
+        return files

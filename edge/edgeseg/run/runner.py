@@ -6,23 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import psutil
+
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
-from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.pipeline import process_frames
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
-from edgeseg.run.stages import DecodedFrame, Records, SegmentedFrame, Stages
+from edgeseg.run.stages import Records, Stages
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
 
-_MAX_WRITERS = 4
-_DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decoded
+_MAX_WORKERS = 16
+_BYTES_PER_WORKER = 256 << 20
 
 
 class InputCounts(NamedTuple):
@@ -77,13 +79,13 @@ class Runner:
         """
         is_stream = source.fps is not None
         reporter = Reporter(source.name, is_stream, self.options.as_json)
-        writers = _writer_threads(source)
-        throughput = Throughput(cpu.usable_cores(), writers)
+        workers = _count_workers(source)
+        throughput = Throughput(cpu.usable_cores(), workers)
         source_failed = False
         with ExitStack() as stack:
             video = self._open_overlay_video(source, stack)
             try:
-                for records in self._records(source, video, writers, stop):
+                for records in self._records(source, video, workers, stop):
                     reporter.report(records)
                     throughput.add(records[0])
                     advance()
@@ -111,30 +113,29 @@ class Runner:
         return stack.enter_context(video)
 
     def _records(
-        self, source: Source, video: OverlayVideo | None, writers: int, stop: StopRequest
+        self, source: Source, video: OverlayVideo | None, workers: int, stop: StopRequest
     ) -> Iterator[Records]:
         is_stream = source.fps is not None
         parts: tuple[Part, ...] = self.options.parts
         if is_stream and not self.options.frames:
             parts = ()
         resume = self.options.resume and video is None  # an overlay video needs every frame
-        # Several writers encode one picture each; a single one encodes with all threads.
-        encoder_threads = 1 if writers else min(_MAX_WRITERS, cpu.usable_cores())
-        stages = Stages(self.segmenter, self.options, parts, resume, video, encoder_threads)
-        ahead = 0 if source.live or source.total == 1 else _DECODED_AHEAD
-        pipeline: Pipeline[Frame, DecodedFrame | Records, SegmentedFrame | Records, Records]
-        pipeline = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)
-        return pipeline.run(source.frames(stop), stop)
+        stages = Stages(self.segmenter, self.options, parts, resume, video)
+        frames = source.frames(stop)
+        if video is None:
+            yield from process_frames(frames, stages.process, workers, stop)
+            return
+        for segmented in process_frames(frames, stages.decode_and_segment, workers, stop):
+            yield stages.write(segmented)
 
 
-def _writer_threads(source: Source) -> int:
-    """Return the number of writer threads; 0 writes in the caller's thread.
+def _count_workers(source: Source) -> int:
+    """Return the number of frames to process at the same time.
 
-    A single photograph needs none, live frames are reported at once, and a video needs its frames
-    in order.
+    One for each core and for each 256 MB of available memory, which suffice for a photograph of
+    50 megapixels. Live frames are processed one after the other, so that none becomes outdated.
     """
-    if source.total == 1 or source.live:
-        return 0
-    if source.fps is not None:
+    if source.live or source.total == 1:
         return 1
-    return min(_MAX_WRITERS, cpu.usable_cores())
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))

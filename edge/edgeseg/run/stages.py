@@ -1,20 +1,21 @@
-"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
+"""Stages of one frame: decode, segment, write."""
 
-import io
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
+import numpy as np
+
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
-from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.overlay import draw_overlay, overlay_bands
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
+from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
-from edgeseg.run.inputs import Part, output_file
+from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
@@ -79,7 +80,6 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        encoder_threads: number of threads that encode one picture.
     """
 
     def __init__(
@@ -89,14 +89,12 @@ class Stages:
         parts: tuple[Part, ...],
         resume: bool,
         video: OverlayVideo | None = None,
-        encoder_threads: int = 1,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
         self.parts = parts
         self.resume = resume
         self.video = video
-        self.encoder_threads = encoder_threads
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
         self._options_hash = hash_options(
@@ -106,6 +104,14 @@ class Stages:
                 "version": __version__,
             }
         )
+
+    def process(self, frame: Frame) -> Records:
+        """Decode and segment a frame, and write its pictures."""
+        return self.write(self.decode_and_segment(frame))
+
+    def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
+        """Decode and segment a frame."""
+        return self.segment(self.decode(frame))
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
@@ -210,34 +216,20 @@ class Stages:
         if self.video is not None:
             self.video.check_free_space()
         if segmentation is not None:
-            texts = {} if provenance is None else provenance.png_texts()
-            for part in self.parts:
-                file = output_file(frame.stem, self.options.output, part)
+            texts = {} if provenance is None else provenance.texts()
+            files = self.options.output_files(frame.stem, self.parts)
+            for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
-                self._write_picture(file, segmentation, part, texts | extra, timer)
-                files[part] = file
+                with timer.stage("encode"):
+                    encoded = _encode_picture(segmentation, part, file.suffix, texts | extra)
+                with timer.stage("write"):
+                    write_atomically(file, encoded)
         if self.video is not None:
             with timer.stage("video"):
                 picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
-
-    def _write_picture(
-        self,
-        file: Path,
-        segmentation: Segmentation,
-        part: Part,
-        texts: dict[str, str],
-        timer: StageTimer,
-    ) -> None:
-        height, width = segmentation.mask.shape
-        encoded = io.BytesIO()
-        with timer.stage("encode"):
-            rows = _picture_rows(segmentation, part)
-            png.write_png(encoded, (height, width), rows, texts, self.encoder_threads)
-        with timer.stage("write"):
-            write_atomically(file, encoded.getvalue())
 
 
 def _reject_foreign(files: Iterable[Path], name: str) -> None:
@@ -250,11 +242,12 @@ def _reject_foreign(files: Iterable[Path], name: str) -> None:
             )
 
 
-def _picture_rows(segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
-    mask = segmentation.mask
+def _encode_picture(
+    segmentation: Segmentation, part: str, suffix: str, texts: dict[str, str]
+) -> bytes:
     if part == "vessels":
-        return (mask[rows] for rows in row_bands(len(mask)))
-    if part == "overlay":
-        return overlay_bands(segmentation.photo, mask)
-    probability = segmentation.probability
-    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))
+        return encode_png(segmentation.mask, texts)
+    if part == "probability":
+        return encode_png((segmentation.probability * 65535).round().astype(np.uint16), texts)
+    overlay = draw_overlay(segmentation.photo, segmentation.mask)
+    return encode_jpeg(overlay, texts) if suffix == ".jpg" else encode_png(overlay, texts)

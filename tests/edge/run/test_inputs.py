@@ -62,12 +62,12 @@ def test_collect_inputs_ignores_subfolders(tmp_path: Path) -> None:
 
 
 def test_collect_inputs_skips_results_and_hidden_files_of_folder(tmp_path: Path) -> None:
-    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.png", "a_probability.PNG", "._a.png")
+    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.jpg", "a_probability.PNG", "._a.png")
     assert file_names(collect_inputs([str(tmp_path)])) == ["a.png"]
 
 
 def test_collect_inputs_skips_named_results(tmp_path: Path) -> None:
-    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.png", "a_overlay.mp4")
+    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.jpg", "a_overlay.mp4")
     arguments = sorted(str(path) for path in tmp_path.iterdir())
     assert file_names(collect_inputs(arguments)) == ["a.png"]
 
@@ -84,11 +84,11 @@ def test_collect_inputs_fails_when_only_results_are_named(tmp_path: Path) -> Non
 
 
 def test_own_results_returns_named_result_files_only(tmp_path: Path) -> None:
-    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.png")
+    write_files(tmp_path, "a.png", "a_vessels.png", "a_overlay.jpg")
     write_files(tmp_path / "b_vessels.png", "b.png")
     arguments = sorted(str(path) for path in tmp_path.iterdir())
     results = own_results([*arguments, str(tmp_path), "-"])
-    assert [path.name for path in results] == ["a_overlay.png", "a_vessels.png"]
+    assert [path.name for path in results] == ["a_overlay.jpg", "a_vessels.png"]
 
 
 def test_output_file_is_skipped_as_input(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import encode_png
 from edgeseg.system.files import write_atomically
 from edgeseg_train.data.augmentation import (
     NO_AUGMENTATION,

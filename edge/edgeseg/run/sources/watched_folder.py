@@ -69,8 +69,8 @@ class WatchedFolder:
         """Name in messages."""
         return str(self.folder)
 
-    def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield photographs until `stop` is requested."""
+    def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
+        """Yield photographs, and None before each wait, until `stop` is requested."""
         warn = RateLimitedMessage(self.say)
         while not stop.asked:
             try:
@@ -89,6 +89,7 @@ class WatchedFolder:
                 if frame is not None:
                     yield frame
             self._forget_missing({photograph.path for photograph in photographs})
+            yield None
             stop.pause(self.poll_s)
 
     def _check_file(self, photograph: Input) -> Frame | None:

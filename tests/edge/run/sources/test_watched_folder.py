@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotoError
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.sources.watched_folder import WatchedFolder
 from edgeseg.system.signals import StopRequest
 
@@ -45,7 +45,7 @@ def watch_during_steps(
     thread = threading.Thread(target=run_steps, args=(stop, *steps))
     thread.start()
     frames = watch_folder(folder, messages, patience_s).frames(stop)
-    names = [Path(frame.name).name for frame in frames]
+    names = [Path(frame.name).name for frame in frames if frame is not None]
     thread.join()
     return [*names, *messages]
 
@@ -85,8 +85,9 @@ def test_watched_folder_rejects_second_photograph_of_same_result(tmp_path: Path)
     (tmp_path / "a.png").write_bytes(encode_png(EYE))
     (tmp_path / "a.jpg").write_bytes(JPEG)
     frames = watch_folder(tmp_path, []).frames(StopRequest())
-    first = next(frames)
-    second = next(frames)
+    yielded = (frame for frame in frames if frame is not None)
+    first = next(yielded)
+    second = next(yielded)
     first.load()
     with pytest.raises(PhotoError, match=r"a\.png: .*a\.jpg") as caught:
         second.load()

@@ -95,7 +95,7 @@ def test_output_file_is_skipped_as_input(tmp_path: Path) -> None:
     write_files(tmp_path, "a.png")
     for part in PARTS:
         file = output_file("a", tmp_path, part)
-        assert file == tmp_path / f"a_{part}.png"
+        assert file.stem == f"a_{part}"
         file.write_bytes(b"x")
     assert file_names(collect_inputs([str(tmp_path)])) == ["a.png"]
 

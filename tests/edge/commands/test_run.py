@@ -46,7 +46,7 @@ def test_run_folder_writes_masks_and_overlays(
 ) -> None:
     done = run(tiny_model, photographs, "-o", tmp_path)
     assert done.exit_code == 0, done.output
-    expected = {f"eye{n}_{part}.png" for n in range(3) for part in ("vessels", "overlay")}
+    expected = {f"eye{n}_{name}" for n in range(3) for name in ("vessels.png", "overlay.jpg")}
     assert {file.name for file in tmp_path.iterdir()} == expected
     assert len(done.stdout.splitlines()) == 3
     result = Segmenter(tiny_model).segment(photographs / "eye1.png")

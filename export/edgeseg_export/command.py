@@ -19,6 +19,7 @@ from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
@@ -158,9 +159,9 @@ def convert(
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
-    source = open_source(
-        checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    )
+    source_options = SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
+    with divert_stdout():
+        source = open_source(checkpoint, source_options)
     if source.note:
         click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
@@ -171,7 +172,7 @@ def convert(
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
-    with _scratch_folder() as scratch:
+    with divert_stdout(), _scratch_folder() as scratch:
         graphs = [
             export_fp32(source, working_size, checkpoint.stem, options, scratch)
             for working_size in source.sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,22 @@ REFERENCE = preprocessing_preset("reference", 64)
 SIZES = (WorkingSize("default", 64, 0.4), WorkingSize("detail", 96, 0.45))
 FP32 = ("--precision", "fp32")
 FP32_FAST = (*FP32, "--no-simplify")
+PRINTING_NETWORK = """
+import os
+from edgeseg_train.network.resunet import ResUNet, architecture_by_name
+
+print("printed at import")
+
+class PrintingNetwork(ResUNet):
+    def forward(self, x):
+        print("printed in forward()")
+        os.system("echo printed by a program")
+        return super().forward(x)
+
+def create():
+    os.write(1, b"printed by C\\n")
+    return PrintingNetwork(architecture_by_name("tiny"))
+"""
 FILES = [("simple", SIZES[0]), ("net", SIZES[0]), ("net-detail", SIZES[1])]
 
 
@@ -201,6 +218,21 @@ def test_dice_on_data_is_in_card_json_and_report(
     assert evidence[key] == pytest.approx(data_set["dice_mean"], abs=1e-6)
     assert data_set["dice_mean"] == pytest.approx(reference["data_sets"][0]["dice_mean"], abs=1e-4)
     assert "net.fp32.onnx" in html.read_text()
+
+
+def test_convert_json_prints_only_results_when_the_network_prints(
+    tmp_path: Path, make_checkpoint: MakeCheckpoint
+) -> None:
+    torch.save(make_checkpoint(REFERENCE, SIZES[:1]).weights, tmp_path / "weights.pt")
+    (tmp_path / "network.py").write_text(PRINTING_NETWORK)
+    command = [sys.executable, "-m", "edgeseg", "convert", "weights.pt", *FP32_FAST, "--json"]
+    done = subprocess.run(
+        [*command, "--arch", "network.py:create", "--preprocessing", "edge", "--size", "64"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"][0]["passed"]
+    assert done.stderr.count("printed") >= 4
 
 
 def test_convert_fails_when_dice_drops_below_limit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import subprocess
@@ -23,6 +24,7 @@ from edgeseg.models.card import Licence, read_card
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command
+from edgeseg_export.precision import build
 from edgeseg_export.verify import checks
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
 from edgeseg_train.network.resunet import ResUNet, count_gmac, count_parameters
@@ -186,6 +188,54 @@ def test_failed_precision_is_not_published_and_older_file_removed(
     assert "net.fp16w.onnx: bytes" in result.stderr
     assert {path.name for path in out.iterdir()} == {"net.fp32.onnx", "net.int8.onnx"}
     assert read_card(out / "net.fp32.onnx").precision == "fp32"
+
+
+def fail_with(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("unsupported operator"), 4),
+        (KeyError("bug in a converter"), 4),
+        (MemoryError(), 7),
+        (OSError(errno.ENOSPC, "No space left on device"), 7),
+    ],
+)
+def test_convert_publishes_and_removes_nothing_when_a_file_cannot_be_made(
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_convert: RunConvert,
+    error: Exception,
+    code: int,
+) -> None:
+    monkeypatch.setitem(build.CONVERTERS, "fp16w", fail_with(error))
+    out = tmp_path / "out"
+    out.mkdir()
+    for precision in ("fp32", "fp16w"):
+        (out / f"net.{precision}.onnx").write_text("older file")
+    result = run_convert(checkpoint, "-o", out, "--precision", "fp32,fp16w", "--no-simplify")
+    assert result.exit_code == code
+    assert len(result.stderr.splitlines()) == 1
+    contents = {file.name: file.read_text() for file in out.iterdir()}
+    assert contents == {"net.fp32.onnx": "older file", "net.fp16w.onnx": "older file"}
+    assert str(out) not in result.stdout
+
+
+def test_convert_publishes_nothing_when_the_report_fails(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
+) -> None:
+    monkeypatch.setattr(command, "render_report", fail_with(KeyError("bug")))
+    arguments = (*FP32_FAST, "-o", tmp_path / "out", "--html")
+    assert run_convert(checkpoint, *arguments, tmp_path / "none" / "report.html").exit_code == 7
+    assert not (tmp_path / "out").exists()
+    assert run_convert(checkpoint, *arguments, tmp_path / "report.html").exit_code == 1
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_convert_dynamic_accepts_any_size(checkpoint: Path, run_convert: RunConvert) -> None:

@@ -63,7 +63,8 @@ def build_file(
     """Convert a graph, measure it, add its metadata, and check the file.
 
     The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
-    are appended to its bytes. Every error except a lack of memory becomes a failed check.
+    are appended to its bytes. Every error becomes a failed check, except a lack of memory or a
+    full disk.
 
     Args:
         precision: precision of the file.
@@ -86,7 +87,7 @@ def build_file(
         card = card._replace(evidence={**card.evidence, **dice})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
-    except MemoryError:
+    except (MemoryError, OSError):
         raise
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"

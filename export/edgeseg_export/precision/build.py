@@ -7,14 +7,14 @@ from pathlib import Path
 import onnx
 
 from edgeseg.device import cpu
-from edgeseg.errors import one_line
+from edgeseg.errors import ModelError, one_line
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.models.checksum import append_checksum
 from edgeseg.runtimes.base import Runtime, load_runtime
 from edgeseg_export.onnx_graph.channels_last import gather_input_blocks
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes
 from edgeseg_export.precision.fp16 import to_half_compute, to_half_weights
 from edgeseg_export.precision.fp32 import ConvertedGraph, ExportOptions, Fp32Graph
 from edgeseg_export.precision.int8 import convert_to_int8
@@ -25,9 +25,13 @@ from edgeseg_export.verify.checks import (
     check_card,
     check_dice,
     check_graph,
+    check_half_precision,
     check_parity,
+    check_range,
 )
+from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
+from edgeseg_export.verify.value_range import measure_largest_value
 
 # Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
 CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]] = {
@@ -104,7 +108,23 @@ def build_file(
     ]
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
+    if precision == "fp16":
+        checks += _check_in_half_precision(file, graph, reference, options)
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+
+
+def _check_in_half_precision(
+    file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
+) -> list[Check]:
+    """Compute an FP16 file as a device does that computes every node in half precision."""
+    cores = cpu.usable_cores()
+    photos = [pair.tensor for pair in reference.pairs]
+    checks = [check_range(measure_largest_value(graph.file, photos, cores))]
+    try:
+        parity = measure_parity(HalfPrecisionRuntime(file, cores), reference)
+    except ModelError as error:
+        return [*checks, Check("half finite", None, None, one_line(error), False)]
+    return checks + check_half_precision(parity, reference.scores, options.max_dice_drop)
 
 
 def _load(file: Path, graph: Fp32Graph) -> Runtime:

@@ -18,7 +18,7 @@ from torch import nn
 from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes
 from edgeseg_export.precision import calibration, int8
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.source import SourceNetwork

@@ -34,9 +34,10 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         half = float16.convert_float_to_float16(model, max_finite_val=LARGEST, keep_io_types=True)
     # The converter keeps an existing cast of the photograph to FP32, but its readers are FP16 now.
-    fp32_casts = {n.name for n in model.graph.node if read_attribute(n, "to", 0) == FLOAT}
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    fp32_results = {n.output[0] for n in casts if read_attribute(n, "to", 0) == FLOAT}
     for node in half.graph.node:
-        if node.name in fp32_casts:
+        if node.op_type == "Cast" and node.output[0] in fp32_results:
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("to", TensorProto.FLOAT16))
     return sort_nodes(half)

@@ -17,7 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from edgeseg.errors import ModelError
 from edgeseg_export.precision.fp16 import to_half_compute
-from edgeseg_export.verify import half_precision
+from edgeseg_export.verify import checks, half_precision
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime, create_plain_session
 from edgeseg_export.verify.value_range import measure_largest_value
 
@@ -119,9 +119,15 @@ def test_measure_largest_value_names_tensor(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("factory", "published"), [("small", True), ("large", False)])
 def test_convert_withholds_fp16_that_overflows(
-    tmp_path: Path, run_convert: RunConvert, factory: str, published: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_convert: RunConvert,
+    factory: str,
+    published: bool,
 ) -> None:
     """The overflowing file passes every check that computes it in FP32."""
+    # Rounding changes many pixels of random weights.
+    monkeypatch.setitem(checks.LIMITS, "fp16", checks.ParityLimits(0.51, None, 0.01, 1e-3))
     network_file = tmp_path / "networks.py"
     network_file.write_text(NETWORK)
     config = tmp_path / "config.toml"

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
+from msgspec.structs import replace
 
 from edgeseg.device import cpu
 from edgeseg.errors import ModelError, one_line
@@ -28,9 +30,11 @@ from edgeseg_export.verify.checks import (
     check_half_precision,
     check_parity,
     check_range,
+    check_rounding,
 )
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
+from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
 
 # Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
@@ -104,13 +108,47 @@ def build_file(
         check_bytes(precision, weight_bytes, fp32_bytes),
         *conversion_checks,
         *check_arithmetic(precision, cpu.cpu_features()),
-        *check_parity(precision, parity),
+        *_check_parity(precision, file, graph, reference, parity),
     ]
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     if precision == "fp16":
         checks += _check_in_half_precision(file, graph, reference, options)
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+
+
+def _check_parity(
+    precision: Precision,
+    file: Path,
+    graph: Fp32Graph,
+    reference: ReferenceOutputs,
+    parity: ParityReport,
+) -> list[Check]:
+    """Compare with PyTorch in FP32, and with FP64 where an FP32 file exceeds the limit."""
+    finite, difference, flipped = check_parity(precision, parity)
+    if precision == "fp32" and finite and not difference:
+        difference = _compare_with_double(file, graph, reference, parity, difference)
+    return [finite, difference, flipped]
+
+
+def _compare_with_double(
+    file: Path,
+    graph: Fp32Graph,
+    reference: ReferenceOutputs,
+    parity: ParityReport,
+    difference: Check,
+) -> Check:
+    """Replace a failed comparison with PyTorch in FP32 by one with FP64."""
+    assert difference.limit is not None
+    photographs = []
+    for index in np.argsort(parity.differences)[::-1][:MAX_PHOTOGRAPHS].tolist():
+        if parity.differences[index] > difference.limit:
+            photographs.append(index)
+    try:
+        errors = measure_rounding(_load(file, graph), graph.network, reference, photographs)
+    except ArithmeticError as error:
+        return replace(difference, note=f"{difference.note}; no FP64 reference: {error}")
+    return check_rounding(errors)
 
 
 def _check_in_half_precision(

@@ -127,7 +127,8 @@ def test_convert_withholds_fp16_that_overflows(
 ) -> None:
     """The overflowing file passes every check that computes it in FP32."""
     # Rounding changes many pixels of random weights.
-    monkeypatch.setitem(checks.LIMITS, "fp16", checks.ParityLimits(0.51, None, 0.01, 1e-3))
+    for precision in ("fp16", "fp16w"):
+        monkeypatch.setitem(checks.LIMITS, precision, checks.ParityLimits(0.51, None, 0.01, 1e-3))
     network_file = tmp_path / "networks.py"
     network_file.write_text(NETWORK)
     config = tmp_path / "config.toml"

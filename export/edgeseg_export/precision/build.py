@@ -33,6 +33,7 @@ from edgeseg_export.verify.checks import (
     check_rounding,
 )
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
+from edgeseg_export.verify.other_sizes import check_other_sizes
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
@@ -114,6 +115,10 @@ def build_file(
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     if precision == "fp16":
         checks += _check_in_half_precision(file, graph, reference, options)
+    if options.dynamic:
+        runtime = _load(file, graph)
+        pair = reference.pairs[0]
+        checks += check_other_sizes(precision, runtime, graph.network, pair, graph.size.threshold)
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
 
 

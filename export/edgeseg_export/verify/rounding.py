@@ -52,7 +52,7 @@ def measure_rounding(
         ArithmeticError: the network cannot be computed in FP64.
         ModelError: the file cannot be computed.
     """
-    double = deepcopy(network).double().eval()
+    double = convert_to_double(network)
     errors = []
     for index in photographs:
         photo = reference.pairs[index].tensor
@@ -61,6 +61,11 @@ def measure_rounding(
         file = np.abs(runtime.infer(photo) - exact).max()
         errors.append(RoundingError(float(pytorch), float(file)))
     return errors
+
+
+def convert_to_double(network: PhotoToProbability) -> PhotoToProbability:
+    """Return a copy of a network with FP64 weights."""
+    return deepcopy(network).double().eval()
 
 
 @torch.inference_mode()

@@ -33,6 +33,7 @@ from edgeseg_export.verify.checks import (
     check_rounding,
 )
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
+from edgeseg_export.verify.latency import describe_latency, is_slower, measure_latency_ratio
 from edgeseg_export.verify.other_sizes import check_other_sizes
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
@@ -90,27 +91,44 @@ def build_file(
         graph_bytes = serialize_graph(model)
         file.write_bytes(graph_bytes)
         parity = measure_parity(_load(file, graph), reference)
+        if precision == "int8":
+            ratio, problem = _measure_latency(file, graph)
+            card = card._replace(int8_slower=is_slower(ratio))
+            conversion_checks.append(describe_latency(ratio, problem))
         means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
         dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
         card = card._replace(evidence={**card.evidence, **dice})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
+        weight_bytes = count_weight_bytes(model)
+        fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
+        checks = [
+            check_graph(file),
+            check_card(file, card),
+            check_bytes(precision, weight_bytes, fp32_bytes),
+            *conversion_checks,
+            *_check_outputs(file, graph, precision, parity, reference, options),
+        ]
     except MemoryError:
         raise
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
         return ExportedFile(file, failure, None)
-    weight_bytes = count_weight_bytes(model)
-    fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
-    checks = [
-        check_graph(file),
-        check_card(file, card),
-        check_bytes(precision, weight_bytes, fp32_bytes),
-        *conversion_checks,
-        *check_arithmetic(precision, cpu.cpu_features()),
-        *_check_parity(precision, file, graph, reference, parity),
-    ]
+    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+
+
+def _check_outputs(
+    file: Path,
+    graph: Fp32Graph,
+    precision: Precision,
+    parity: ParityReport,
+    reference: ReferenceOutputs,
+    options: ExportOptions,
+) -> list[Check]:
+    """Compare the results of a file with PyTorch's."""
+    checks = check_arithmetic(precision, cpu.cpu_features())
+    checks += _check_parity(precision, file, graph, reference, parity)
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     if precision == "fp16":
@@ -119,7 +137,16 @@ def build_file(
         runtime = _load(file, graph)
         pair = reference.pairs[0]
         checks += check_other_sizes(precision, runtime, graph.network, pair, graph.size.threshold)
-    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+    return checks
+
+
+def _measure_latency(file: Path, graph: Fp32Graph) -> tuple[float | None, str]:
+    """Measure an INT8 file against the FP32 file of the same graph."""
+    fp32_file = file.with_name(f"{graph.name}.latency.onnx")
+    onnx.save(gather_input_blocks(onnx.load(graph.file)), fp32_file)
+    return measure_latency_ratio(
+        fp32_file, file, graph.size.size, cpu.usable_cores(), cpu.cpu_features()
+    )
 
 
 def _check_parity(

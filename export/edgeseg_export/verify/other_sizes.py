@@ -129,7 +129,7 @@ def _check_masks(
     expected: npt.NDArray[np.bool_],
     actual: npt.NDArray[np.bool_],
 ) -> Check:
-    changed = np.count_nonzero((expected != actual) & inside)
-    share = changed / max(1, np.count_nonzero(inside))
+    changed = int(((expected != actual) & inside).sum())
+    share = changed / max(1, int(inside.sum()))
     note = "share of the field of view whose mask differs from PyTorch"
     return Check.at_most(name, share, LIMITS[precision].mask_change, note)

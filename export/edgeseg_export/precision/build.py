@@ -73,7 +73,8 @@ def build_file(
     """Convert a graph, measure it, add its metadata, and check the file.
 
     The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
-    are appended to its bytes. Every error except a lack of memory becomes a failed check.
+    are appended to its bytes. Every error becomes a failed check, except a lack of memory or a
+    full disk.
 
     Args:
         precision: precision of the file.
@@ -109,7 +110,7 @@ def build_file(
             *conversion_checks,
             *_check_outputs(file, graph, precision, parity, reference, options),
         ]
-    except MemoryError:
+    except (MemoryError, OSError):
         raise
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"

@@ -96,9 +96,7 @@ def build_file(
             ratio, problem = _measure_latency(file, graph)
             card = card._replace(int8_slower=is_slower(ratio))
             conversion_checks.append(describe_latency(ratio, problem))
-        means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
-        dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
-        card = card._replace(evidence={**card.evidence, **dice})
+        card = card._replace(evidence={**card.evidence, **_collect_dice(parity)})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
         weight_bytes = count_weight_bytes(model)
@@ -117,6 +115,11 @@ def build_file(
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
         return ExportedFile(file, failure, None)
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+
+
+def _collect_dice(parity: ParityReport) -> dict[str, float]:
+    means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
+    return {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
 
 
 def _check_outputs(

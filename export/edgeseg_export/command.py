@@ -17,7 +17,6 @@ from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, UsageError
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.models.card import Precision
-from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
@@ -25,6 +24,8 @@ from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
 from edgeseg_export.source import SourceOptions, open_source
+from edgeseg_export.source_options import source_options
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import compute_reference
 
 # Default of `--data`.
@@ -69,37 +70,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="NAME:DIR",
     help="Data set for the checks (test split). Repeatable.  [default: synthetic photographs]",
 )
-@click.option(
-    "--arch",
-    metavar="NAME|module:factory|file.py:factory",
-    help="Architecture of a bare state dict: a name, or a function without arguments that "
-    "returns a torch.nn.Module.",
-)
-@click.option(
-    "--preprocessing",
-    metavar="NAME|FILE.toml",
-    help="Preprocessing of a bare state dict: edge, reference, or a TOML file.",
-)
-@click.option(
-    "--output",
-    metavar="[INDEX:]logit|probability",
-    help="Network output with the vessel map, for a bare state dict.  [default: 0:logit]",
-)
-@click.option(
-    "--weights",
-    metavar="KEYS",
-    help="Key of the weights, if several sets in the checkpoint fit.",
-)
-@click.option(
-    "--ignore-keys",
-    "ignored_keys",
-    multiple=True,
-    metavar="PATTERN",
-    help="Names in the checkpoint that the network does not need, such as 'aux*'. Repeatable.",
-)
-@click.option(
-    "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."
-)
+@source_options
 @click.option(
     "--opset",
     type=click.IntRange(13, 20),
@@ -136,12 +107,7 @@ def convert(
     names: str | None,
     calibrate: tuple[str, ...],
     specs: tuple[str, ...],
-    arch: str | None,
-    preprocessing: str | None,
-    output: str | None,
-    weights: str | None,
-    ignored_keys: tuple[str, ...],
-    size: int | None,
+    source_choices: SourceOptions,
     opset: int,
     simplified: bool,
     dynamic: bool,
@@ -158,9 +124,7 @@ def convert(
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
-    source = open_source(
-        checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    )
+    source = open_source(checkpoint, source_choices)
     if source.note:
         click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
@@ -255,6 +219,16 @@ def _convert_graph(
         options.scored,
         graph.file.parent,
     )
+    if graph.network.enlargement > 1:
+        click.echo(
+            f"edgeseg: {graph.name}: the network's map is enlarged "
+            f"{graph.network.enlargement}x in the graph",
+            err=True,
+        )
+    if reference.implausible_masks:
+        click.echo(
+            f"edgeseg: {graph.name}: {IMPLAUSIBLE_MASK}: {reference.implausible_masks}", err=True
+        )
     result = EvaluationResult(
         graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
     )

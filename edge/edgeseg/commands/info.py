@@ -64,6 +64,10 @@ def _list_facts(model: ModelFile) -> Iterator[tuple[str, str]]:
     yield "GMAC", "depends on the input size" if card.gmac is None else f"{card.gmac:g} per image"
     yield "precision", f"{card.precision} (computes in {card.compute})"
     yield "input", f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
+    if card.input_channels:
+        yield "input channels", card.input_channels
+    if card.output:
+        yield "network output", card.output
     yield "preprocessing", ", ".join(preprocessing)
     yield "threshold", f"{card.threshold:.4g}"
     for data in card.training_data:

@@ -14,7 +14,7 @@ from rich.text import Text
 from edgeseg.commands.options import reject_nan
 from edgeseg.console import print_table
 from edgeseg.datasets import DataSet, open_data
-from edgeseg.errors import CheckError, UsageError
+from edgeseg.errors import CheckError, ModelError, UsageError
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.system.files import make_folder, write_atomically
@@ -135,7 +135,7 @@ def convert(
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
-    with _scratch_folder() as scratch:
+    with _scratch_folder() as scratch, _name_checkpoint(checkpoint):
         graphs = [
             export_fp32(source, working_size, checkpoint.stem, options, scratch)
             for working_size in source.sizes
@@ -205,6 +205,15 @@ def _scratch_folder() -> Iterator[Path]:
             yield Path(folder)
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _name_checkpoint(checkpoint: Path) -> Iterator[None]:
+    """Add the checkpoint's path to errors about its network."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{checkpoint}: {error}") from error
 
 
 def _convert_graph(

@@ -56,9 +56,10 @@ def load_weights(
         raise ModelError(_explain_misfit(network, checkpoint, file, arch))
     fit = _select_fit(fits, expected, weights, ignored, f"{file}: several sets fit '{arch}'")
     if unknown := _list_unknown(fit, expected, ignored):
+        patterns = dict.fromkeys(f"--ignore-keys '{name.partition('.')[0]}*'" for name in unknown)
         raise ModelError(
             f"{file}: does not fit '{arch}': the network has no {_shorten(unknown)}. "
-            f"If it does not need them, give --ignore-keys '{unknown[0].partition('.')[0]}*'."
+            f"If it does not need them, give {' '.join(patterns)}."
         )
     try:
         check_weight_types(fit.weights, expected)

@@ -97,6 +97,9 @@ def test_weights_that_network_lacks_are_rejected_unless_ignored() -> None:
     with pytest.raises(EdgesegError, match=r"--ignore-keys 'aux\*'"):
         load_weights(Net(), checkpoint, FILE, "net")
     load_weights(Net(), checkpoint, FILE, "net", ignored=("aux*",))
+    checkpoint["head.bias"] = torch.zeros(3)
+    with pytest.raises(EdgesegError, match=r"--ignore-keys 'aux\*' --ignore-keys 'head\*'"):
+        load_weights(Net(), checkpoint, FILE, "net")
 
 
 def test_checkpoint_without_weights_lists_its_keys() -> None:

@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import onnx
 import torch
@@ -111,10 +112,9 @@ def trace_to_onnx(
     buffer = io.BytesIO()
     axes = {1: "height", 2: "width"}
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        with _silence_exporter():
             # The TorchScript exporter writes simpler graphs than its successor and needs no
             # further package.
-            warnings.simplefilter("ignore")
             torch.onnx.export(
                 network.eval(),
                 (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
@@ -138,6 +138,22 @@ def trace_to_onnx(
     model = onnx.load_from_string(buffer.getvalue())
     duplicate_shared_weights(model)
     return fold_batch_norms(model)
+
+
+@contextmanager
+def _silence_exporter() -> Iterator[None]:
+    """Suppress warnings, and the graph that PyTorch prints when an export fails.
+
+    PyTorch means to print it only on request, but always turns this log on.
+    """
+    enable_log = torch._C._jit_set_onnx_log_enabled
+    torch._C._jit_set_onnx_log_enabled = lambda enabled: None
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch._C._jit_set_onnx_log_enabled = enable_log
 
 
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:

@@ -27,6 +27,7 @@ from edgeseg_export.verify.checks import (
     check_graph,
     check_parity,
 )
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 
 # Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
@@ -102,6 +103,8 @@ def build_file(
         *check_arithmetic(precision, cpu.cpu_features()),
         *check_parity(precision, parity),
     ]
+    if reference.implausible_masks:
+        checks.append(Check(IMPLAUSIBLE_MASK, None, None, reference.implausible_masks, True))
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg_export.network_output import SizeError
 from edgeseg_export.onnx_graph.size_search import describe_sizes, search_sizes
-from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability
+from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
 
 
 class Pyramid(nn.Module):
@@ -50,6 +51,14 @@ def test_search_sizes_returns_sizes_that_can_be_exported(
 ) -> None:
     wrapped = PhotoToProbability(network, PreprocessingConfig(size)).eval()
     assert search_sizes(wrapped, size, OPSET, problem) == expected
+
+
+def test_failed_export_does_not_print_graph(capfd: pytest.CaptureFixture[str]) -> None:
+    wrapped = PhotoToProbability(Pyramid(), PreprocessingConfig(128)).eval()
+    with pytest.raises(SizeError):
+        trace_to_onnx(wrapped, 128)
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ""
 
 
 def test_describe_sizes_lists_tried_sizes_if_none_works() -> None:

@@ -82,19 +82,21 @@ class ModelCard(NamedTuple):
         """
         entries = {}
         for key, value in (self.to_dict() | {"format": FORMAT}).items():
-            if key in OPTIONAL_TEXTS and not value:
-                continue
             text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
             entries[PREFIX + key] = text
         return entries
 
     def to_dict(self) -> dict[str, object]:
         """Return the card as plain values for JSON."""
-        return self._asdict() | {
+        values = self._asdict() | {
             "preprocessing": self.preprocessing.to_dict(),
             "training_data": msgspec.to_builtins(self.training_data),
             "evidence": dict(self.evidence),
         }
+        for key in OPTIONAL_TEXTS:
+            if not values[key]:
+                del values[key]
+        return values
 
     @classmethod
     def from_metadata(cls, entries: Mapping[str, str], file: str) -> ModelCard:

@@ -59,6 +59,8 @@ class ModelCard(NamedTuple):
             empty for a network of `edgeseg train`.
         input_channels: input channels of a third-party network (`rgb`, `bgr`, `green`, `grey`);
             empty for a network of `edgeseg train`.
+        int8_slower: true if `edgeseg convert` measured this INT8 file to be slower than FP32. The
+            metadata contains the entry only then.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ModelCard(NamedTuple):
     checkpoint_sha256: str = ""
     output: str = ""
     input_channels: str = ""
+    int8_slower: bool = False
 
     def to_metadata(self) -> dict[str, str]:
         """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
@@ -96,6 +99,8 @@ class ModelCard(NamedTuple):
         for key in OPTIONAL_TEXTS:
             if not values[key]:
                 del values[key]
+        if not self.int8_slower:
+            del values["int8_slower"]
         return values
 
     @classmethod
@@ -143,6 +148,7 @@ def _parse_card(entries: Mapping[str, str]) -> ModelCard:
         checkpoint_sha256=entries[PREFIX + "checkpoint_sha256"],
         output=entries.get(f"{PREFIX}output", ""),
         input_channels=entries.get(f"{PREFIX}input_channels", ""),
+        int8_slower=msgspec.json.decode(entries.get(PREFIX + "int8_slower", "false"), type=bool),
     )
     _check_card(card)
     return card

@@ -11,7 +11,7 @@ from edgeseg.errors import ModelError
 from edgeseg.evaluation.result import Check
 from edgeseg.models.card import Precision
 from edgeseg_export.network_output import SizeError
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes, move_constants_to_weights
 from edgeseg_export.onnx_graph.simplify import simplify
 from edgeseg_export.onnx_graph.size_search import describe_sizes
 from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
@@ -100,6 +100,7 @@ def export_fp32(
     problem = "not requested"
     if options.simplified:
         model, problem = simplify(model)
+    model = move_constants_to_weights(model)
     simplified = Check("simplified", None, None, problem or "by onnxsim", True)
     file = scratch / f"{name}.graph.onnx"
     onnx.save(model, file)

@@ -40,6 +40,7 @@ CARDS = st.builds(
     checkpoint_sha256=TEXT,
     output=TEXT,
     input_channels=TEXT,
+    int8_slower=st.booleans(),
 )
 
 
@@ -59,6 +60,7 @@ def test_card_after_round_trip_through_metadata_is_equal(card: ModelCard) -> Non
     entries = card.to_metadata()
     assert all(key.startswith("edgeseg.") for key in entries)
     assert ModelCard.from_metadata(entries, "x.onnx") == card
+    assert ("edgeseg.int8_slower" in entries) == card.int8_slower
 
 
 def test_read_card_equals_metadata_in_onnx_runtime(tiny_model: Path) -> None:

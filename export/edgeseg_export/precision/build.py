@@ -35,6 +35,7 @@ from edgeseg_export.verify.checks import (
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
 from edgeseg_export.verify.latency import describe_latency, is_slower, measure_latency_ratio
 from edgeseg_export.verify.other_sizes import check_other_sizes
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
@@ -133,6 +134,8 @@ def _check_outputs(
     """Compare the results of a file with PyTorch's."""
     checks = check_arithmetic(precision, cpu.cpu_features())
     checks += _check_parity(precision, file, graph, reference, parity)
+    if reference.implausible_masks:
+        checks.append(Check(IMPLAUSIBLE_MASK, None, None, reference.implausible_masks, True))
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     if precision == "fp16":

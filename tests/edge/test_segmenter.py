@@ -21,7 +21,7 @@ from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
-from edgeseg.segmenter import join_masks
+from edgeseg.segmentation import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 

@@ -12,7 +12,8 @@ from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
-from edgeseg.segmenter import FieldResult, Segmenter
+from edgeseg.segmentation import FieldResult
+from edgeseg.segmenter import Segmenter
 
 _FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
 

@@ -56,7 +56,7 @@ class Segmentation:
     Attributes:
         photo: (H, W, 3) uint8 RGB, as decoded.
         mask: (H, W) uint8 {0, 255}, the vessels of all fields of view.
-        inferred: results per field of view, from left to right, then from top to bottom.
+        inferred: results per field of view, row by row from the left.
         timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
         segmenter: model that made it.
     """

@@ -3,6 +3,9 @@
 The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
 ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
 the camera cut the field, and renders the result at the size of the photograph.
+
+If something bright is beside the field, or no round field was found, light margins are trimmed, the
+light surround is removed, and every round field is detected in a part of the picture of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def detect_fields(
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, from left to right, then from top to bottom.
+        At least one field of view, row by row from the left.
 
     Raises:
         PhotoError: no retina was found.
@@ -108,15 +111,15 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
 
 
 def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-    """Detect the fields of view of any shape: ellipses with straight edges, or else a region.
+    """Detect the fields of view: ellipses with straight edges, or else a region of any shape.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         name: name of the photograph in error messages.
 
     Returns:
-        Fields of view, from left to right, then from top to bottom; the whole frame if no dark
-        background is visible.
+        At least one field of view, row by row from the left; the whole frame if no background is
+        visible.
 
     Raises:
         PhotoError: the photograph does not show a fundus.
@@ -132,9 +135,10 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
         fields = detect_retinas(photo[inner.rows, inner.columns], name)
         return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
     surround = find_light_surround(thumbnail)
-    has_surround = bool(surround.any())
     several = detect_several(photo, thumbnail, surround)
-    if len(several) > 1 or (several and (has_surround or not found)):
+    has_surround = bool(surround.any())
+    is_changed = has_surround or not found or len(several) > 1
+    if several and (is_changed or several[0].overlapping):
         return sort_fields(several)
     if found:
         return (found.to_field_of_view(photo.shape),)

@@ -17,6 +17,7 @@ _MIN_RADIUS = 0.04  # share of the shorter side
 _MIN_COVERED = 1 / 3  # share of all directions, whether or not they are in the frame
 _MIN_FILLED = 0.55  # share of the disc; what remains beside a removed field is narrower
 _MIN_AREA = 0.015  # share of the largest field's area
+_LIT_SHARE = 0.1  # of the retina's brightness; darker pixels show no further field
 _GLOW = 0.02  # of the radius, around a field
 
 
@@ -35,7 +36,11 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     """
     discs: list[Disc] = []
     opening = max(5, min(thumbnail.level.shape) // 30 | 1)
+    lit = thumbnail.dark + _LIT_SHARE * (thumbnail.bright - thumbnail.dark)
+    smallest = 0.0  # pixels
     for _ in range(_MAX_ATTEMPTS):
+        if cv2.countNonZero((thumbnail.level > lit).view(np.uint8)) <= smallest:
+            break
         candidates = thresholding.threshold_candidates(thumbnail, opening, _MIN_RADIUS)
         if not candidates:
             break
@@ -47,6 +52,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
             removed = _draw_disc(best.ellipse, thumbnail, seams)
             if _is_field(best, removed):
                 discs.append(Disc(ellipse, seams))
+                smallest = max(smallest, _MIN_AREA * cv2.countNonZero(removed))
         level = cv2.subtract(thumbnail.level, removed)
         thumbnail = renew_levels(thumbnail, np.asarray(level, np.uint8))
     largest = max((disc.ellipse.radius for disc in discs), default=0.0)

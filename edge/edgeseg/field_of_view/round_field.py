@@ -10,7 +10,7 @@ from edgeseg.field_of_view.thresholding import FovCandidate
 from edgeseg.field_of_view.thumbnail import Thumbnail
 
 _MAX_BEYOND = 0.02  # share of the field's area; film glow in STARE is larger in two photographs
-_MIN_LIGHT_EDGE = 0.95  # share of an edge of the frame; a field leaves corners dark
+_MAX_BAR_DEVIATION = 8.0  # grey levels along an edge of the frame; a retina varies more
 
 
 class RoundField:
@@ -40,9 +40,10 @@ class RoundField:
     def is_alone(self) -> bool:
         """True if nothing bright is beyond the field: no other field, no margin, no bar."""
         bright = self._candidate.bright
-        edges = (bright[0], bright[-1], bright[:, 0], bright[:, -1])
-        if any(cv2.countNonZero(edge) > _MIN_LIGHT_EDGE * len(edge) for edge in edges):
-            return False
+        level = self._thumbnail.level
+        for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+            if bright[edge].all() and level[edge].std() < _MAX_BAR_DEVIATION:
+                return False
         inside = np.zeros_like(bright)
         render.fill_ellipse(inside, self.ellipse.expanded(1), 1)
         beyond = cv2.countNonZero(bright) - cv2.countNonZero(cv2.bitwise_and(bright, inside))

@@ -18,8 +18,8 @@ from edgeseg.imaging.arrays import Box, Photo
 _REACH = (0.3, 0.92)  # distance of a seam from the field's centre, share of the half-axis
 _CHORD = 0.8  # share of the chord that is examined; its ends are at the rim
 _SAMPLES = 200  # pixels per chord
-_MIN_CONTRAST = 2.5  # change across the seam, relative to that across other lines
-_MIN_CHANGE = 4.0  # grey levels
+_MIN_CONTRAST = 4.0  # change across the seam, relative to that across other lines
+_MIN_CHANGE = 5.0  # grey levels
 
 
 class HalfPlane(NamedTuple):
@@ -101,7 +101,8 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
     columns = columns.clip(0, photo.shape[1] - 1)
     above = photo[rows[:, None], columns].astype(np.int16)
     below = photo[rows[:, None] + 1, columns]
-    changes = np.abs(above - below).mean(axis=(1, 2))
+    # The median is not affected by the rim of another field, which crosses the chord.
+    changes = np.median(np.abs(above - below).mean(axis=2), axis=1)
     strongest = int(changes.argmax())
     if changes[strongest] < max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
         return None

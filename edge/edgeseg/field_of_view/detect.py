@@ -19,11 +19,12 @@ import numpy as np
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding
 from edgeseg.field_of_view.field import FieldOfView, field_from_mask
-from edgeseg.field_of_view.margins import trim_margins
+from edgeseg.field_of_view.margins import may_have_margin, trim_margins
 from edgeseg.field_of_view.round_field import detect_round_field
 from edgeseg.field_of_view.several import detect_several, sort_fields, without_surround
 from edgeseg.field_of_view.surround import find_light_surround
-from edgeseg.field_of_view.thumbnail import make_thumbnail
+from edgeseg.field_of_view.thresholding import FovCandidate
+from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail
 from edgeseg.imaging.arrays import Photo
 
 __all__ = [
@@ -128,15 +129,25 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
     rejection.reject_blank(thumbnail, name)
     candidates = thresholding.threshold_candidates(thumbnail)
     found = detect_round_field(candidates, thumbnail)
-    if found and found.is_alone:
+    if found and found.is_alone and not may_have_margin(photo):
         return (found.to_field_of_view(photo.shape),)
     inner = trim_margins(photo)
     if (inner.height, inner.width) != photo.shape[:2]:
         fields = detect_retinas(photo[inner.rows, inner.columns], name)
         return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
+    if found and found.is_alone:
+        return (found.to_field_of_view(photo.shape),)
+    return _detect_beside_other_parts(photo, thumbnail, candidates, name)
+
+
+def _detect_beside_other_parts(
+    photo: Photo, thumbnail: Thumbnail, candidates: list[FovCandidate], name: str
+) -> tuple[FieldOfView, ...]:
+    """Detect fields that are not alone in the picture, or that are not round."""
     surround = find_light_surround(thumbnail)
-    several = detect_several(photo, thumbnail, surround)
     has_surround = bool(surround.any())
+    found = detect_round_field(candidates, thumbnail)
+    several = detect_several(photo, thumbnail, surround)
     is_changed = has_surround or not found or len(several) > 1
     if several and (is_changed or several[0].overlapping):
         return sort_fields(several)

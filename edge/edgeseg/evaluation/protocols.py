@@ -18,6 +18,7 @@ The masks of a second human observer are scored by the same protocols (`segmente
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeVar
 
 import cv2
@@ -29,7 +30,7 @@ from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.evaluation.metrics import count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
-from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
 from edgeseg.segmenter import Segmenter
 
@@ -163,8 +164,15 @@ def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probabi
     The field of view is detected before stretching, as in the reference system: after stretching it
     is no longer a circle.
     """
+    fields = detect_fields(photo, segmenter.card.preprocessing, name)
+    maps = [_segment_stretched_field(segmenter, photo, fov, name) for fov in fields]
+    return reduce(np.maximum, maps)
+
+
+def _segment_stretched_field(
+    segmenter: Segmenter, photo: Photo, fov: FieldOfView, name: str
+) -> Probability:
     config = segmenter.card.preprocessing
-    fov = largest_field(detect_fields(photo, config, name))
     mask = _stretch(fov.mask, cv2.INTER_NEAREST)
     if (config.crop, config.fit, config.size) == ("frame", "stretch", REFERENCE_SIZE):
         # The model's own preprocessing stretches, after CLAHE at full size. Stretching before CLAHE

@@ -28,7 +28,8 @@ from edgeseg.run.results.provenance import (
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
-from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
+from edgeseg.segmentation import FieldResult, Segmentation, join_masks
+from edgeseg.segmenter import Segmenter
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 

@@ -29,6 +29,7 @@ Code: TypeAlias = Literal[
     "unreadable_source",
     "internal_error",
     "frozen_frame",
+    "several_fields",
 ]
 
 CODES: Mapping[Code, str] = {
@@ -42,6 +43,7 @@ CODES: Mapping[Code, str] = {
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
+    "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
@@ -97,7 +99,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
     ] = UNSET
     fov_index: Annotated[
-        Count, column("Number of the field of view, from left to right; 0 if none was found.")
+        Count,
+        column("Number of the field of view, row by row from the left; 0 if none was found."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None

@@ -261,6 +261,9 @@ def _prepare_trainer(
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:
+        notes = photographs.notes.union(*[pair.notes for pair in validation_pairs])
+        for note in sorted(notes):
+            click.echo(note, err=True)
         click.echo(
             f"Photographs: {len(pairs)} for training, {len(validation_pairs)} for validation. "
             f"Device: {device.type}, {mode.name}.",

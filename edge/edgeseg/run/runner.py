@@ -83,9 +83,9 @@ class Runner:
         throughput = Throughput(cpu.usable_cores(), writers)
         source_failed = False
         with ExitStack() as stack:
-            video = self._open_overlay_video(source, stack)
-            stages = self._make_stages(source, video, writers, stop, stack)
             try:
+                video = self._open_overlay_video(source, stack)
+                stages = self._make_stages(source, video, writers, stop, stack)
                 for records in self._records(source, stages, writers, stop):
                     reporter.report(records)
                     throughput.add(records[0])
@@ -110,7 +110,10 @@ class Runner:
             return None
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
-        OutputFolders(self.options.output).create_parent(self.options.output / source.stem)
+        folders = OutputFolders(self.options.output)
+        path = self.options.output / source.stem
+        folders.check(path, source.name)
+        folders.create_parent(path)
         video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)
         return stack.enter_context(video)
 

@@ -55,6 +55,7 @@ class FolderScanner:
     def __init__(self, recursive: bool = False) -> None:
         self.recursive = recursive
         self._kinds: dict[Path, tuple[_FileState, FileKind]] = {}
+        self._previous_kinds = self._kinds
 
     def scan(self, folder: Path) -> FolderListing:
         """List a folder.
@@ -66,6 +67,7 @@ class FolderScanner:
             OSError: The folder cannot be read.
         """
         listing = FolderListing([], SkippedFiles(), [])
+        self._previous_kinds, self._kinds = self._kinds, {}
         self._scan(folder, (_folder_identity(folder),), listing)
         return listing
 
@@ -107,12 +109,12 @@ class FolderScanner:
             is_input = path.is_symlink() and is_photograph(path)
             return "photograph" if is_input else "other"
         state = (status.st_size, status.st_mtime_ns, status.st_ino)
-        known = self._kinds.get(path)
-        if known is not None and known[0] == state:
-            return known[1]
-        kind = classify_file(path) if path.is_file() else "other"  # a pipe or a device
-        self._kinds[path] = (state, kind)
-        return kind
+        known = self._previous_kinds.get(path)
+        if known is None or known[0] != state:
+            kind = classify_file(path) if path.is_file() else "other"  # a pipe or a device
+            known = (state, kind)
+        self._kinds[path] = known
+        return known[1]
 
 
 def _folder_identity(folder: Path) -> tuple[int, int]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgeseg.datasets.mask_values import decode_mask_values
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.file_headers import peek_header
@@ -37,6 +36,7 @@ _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
 _MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
 _BRIGHT = 127
+_GREY_LEVELS = (32, 223)  # of pixels that are neither dark nor bright
 _SAMPLED_SIDE = 1000  # pixels; a sample of a larger picture has the same shares
 
 
@@ -98,10 +98,12 @@ def _is_mask_picture(picture: Photo, is_named: bool) -> bool:
     if levels <= (_MAX_NAMED_LEVELS if is_named else _MAX_LEVELS):
         # Dark noise has few levels, too.
         return is_named or int(grey.max()) > _BRIGHT
-    values = decode_mask_values(picture)
     bright_share = counts[_BRIGHT + 1 :].sum() / grey.size
     if not _MIN_BRIGHT_SHARE < bright_share < 1 - _MIN_BRIGHT_SHARE:
         return False
+    darkest, brightest = _GREY_LEVELS
+    is_grey = ((picture >= darkest) & (picture <= brightest)).any(axis=2)
+    grey_share = float(is_grey.mean())
     if is_named:
-        return values.grey_share < _MAX_NAMED_GREY_SHARE
-    return values.grey_share < _MAX_GREY_SHARE and _chroma(picture) < _MAX_CHROMA
+        return grey_share < _MAX_NAMED_GREY_SHARE
+    return grey_share < _MAX_GREY_SHARE and _chroma(picture) < _MAX_CHROMA

@@ -120,7 +120,8 @@ def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
 def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
     """Append a number to stems that differ only in case or Unicode form from another one."""
     taken: set[_Key] = set()
-    for index in sorted(range(len(files)), key=lambda index: stems[index]):
+    # In an order that does not depend on that of the inputs.
+    for index in sorted(range(len(files)), key=lambda index: (stems[index], str(files[index]))):
         stem = stems[index]
         number = 1
         while files[index].key(stem) in taken:

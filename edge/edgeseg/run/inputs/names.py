@@ -121,7 +121,9 @@ def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]
     """Append a number to stems that differ only in case or Unicode form from another one."""
     taken: set[_Key] = set()
     # In an order that does not depend on that of the inputs.
-    for index in sorted(range(len(files)), key=lambda index: (stems[index], str(files[index]))):
+    for index in sorted(
+        range(len(files)), key=lambda index: (stems[index], str(files[index].path))
+    ):
         stem = stems[index]
         number = 1
         while files[index].key(stem) in taken:

@@ -83,7 +83,7 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
     """Copy the photographs of a folder under distinct names until there are `count`."""
     target.mkdir()
-    paths = [item.path for item in collect_inputs([str(folder)]) if item.path is not None]
+    paths = [item.path for item in collect_inputs([str(folder)]).inputs if item.path is not None]
     for number, path in enumerate(islice(cycle(paths), count)):
         shutil.copyfile(path, target / f"{number:05}_{path.name}")
 
@@ -107,7 +107,7 @@ def measure_floor(photographs: Path, output: Path) -> float:
     cv2.setNumThreads(1)
     segmenter = Segmenter()
     times_ms = []
-    for item in collect_inputs([str(photographs)]):
+    for item in collect_inputs([str(photographs)]).inputs:
         assert item.path is not None
         data = read_photo_bytes(item.path)
         segmentation = segmenter.segment(data)

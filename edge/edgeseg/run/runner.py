@@ -10,10 +10,12 @@ import psutil
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
+from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import process_frames
+from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
@@ -83,9 +85,10 @@ class Runner:
         throughput = Throughput(cpu.usable_cores(), workers)
         source_failed = False
         with ExitStack() as stack:
-            video = self._open_overlay_video(source, stack)
             try:
-                for records in self._records(source, video, workers, stop):
+                video = self._open_overlay_video(source, stack)
+                stages = self._make_stages(source, video, stop, stack)
+                for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
                     throughput.add(records[0])
                     advance()
@@ -109,20 +112,36 @@ class Runner:
             return None
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
+        folders = OutputFolders(self.options.output)
+        path = self.options.output / source.stem
+        folders.check(path, source.name)
+        folders.create_parent(path)
         video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)
         return stack.enter_context(video)
 
-    def _records(
-        self, source: Source, video: OverlayVideo | None, workers: int, stop: StopRequest
-    ) -> Iterator[Records]:
+    def _make_stages(
+        self,
+        source: Source,
+        video: OverlayVideo | None,
+        stop: StopRequest,
+        stack: ExitStack,
+    ) -> Stages:
         is_stream = source.fps is not None
         parts: tuple[Part, ...] = self.options.parts
         if is_stream and not self.options.frames:
             parts = ()
         resume = self.options.resume and video is None  # an overlay video needs every frame
-        stages = Stages(self.segmenter, self.options, parts, resume, video)
+        claims = None
+        if resume and parts:
+            claims = ResultClaims(self.options.output, stop)
+            stack.callback(claims.close)
+        return Stages(self.segmenter, self.options, parts, resume, video, claims)
+
+    def _records(
+        self, source: Source, stages: Stages, workers: int, stop: StopRequest
+    ) -> Iterator[Records]:
         frames = source.frames(stop)
-        if video is None:
+        if stages.video is None:
             yield from process_frames(frames, stages.process, workers, stop)
             return
         for segmented in process_frames(frames, stages.decode_and_segment, workers, stop):

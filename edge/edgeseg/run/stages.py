@@ -14,9 +14,11 @@ from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.quality import assess_for_model
+from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
     Provenance,
@@ -29,7 +31,8 @@ from edgeseg.run.results.provenance import (
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
-from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
+from edgeseg.segmentation import FieldResult, Segmentation, join_masks
+from edgeseg.segmenter import Segmenter
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
@@ -80,6 +83,7 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
+        claims: claims of results by processes that resume into the same folder.
     """
 
     def __init__(
@@ -89,12 +93,15 @@ class Stages:
         parts: tuple[Part, ...],
         resume: bool,
         video: OverlayVideo | None = None,
+        claims: ResultClaims | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
         self.parts = parts
         self.resume = resume
         self.video = video
+        self.claims = claims
+        self.folders = OutputFolders(options.output)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
         self._options_hash = hash_options(
@@ -115,13 +122,21 @@ class Stages:
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
-        return self._report_bugs(frame, lambda: self._decode(frame))
+        if self.claims is not None:
+            self.claims.acquire(frame.stem)
+        decoded = self._report_bugs(frame, lambda: self._decode(frame))
+        if not isinstance(decoded, DecodedFrame):
+            self._release(frame)
+        return decoded
 
     def segment(self, decoded: DecodedFrame | Records) -> SegmentedFrame | Records:
         """Detect the fields of view, assess their quality, and segment them."""
         if not isinstance(decoded, DecodedFrame):
             return decoded
-        return self._report_bugs(decoded.frame, lambda: self._segment(decoded))
+        segmented = self._report_bugs(decoded.frame, lambda: self._segment(decoded))
+        if not isinstance(segmented, SegmentedFrame):
+            self._release(decoded.frame)
+        return segmented
 
     def write(self, segmented: SegmentedFrame | Records) -> Records:
         """Write the pictures of a frame and complete its records.
@@ -131,7 +146,15 @@ class Stages:
         """
         if not isinstance(segmented, SegmentedFrame):
             return segmented
-        return self._report_bugs(segmented.decoded.frame, lambda: self._write(segmented))
+        frame = segmented.decoded.frame
+        try:
+            return self._report_bugs(frame, lambda: self._write(segmented))
+        finally:
+            self._release(frame)
+
+    def _release(self, frame: Frame) -> None:
+        if self.claims is not None:
+            self.claims.release(frame.stem)
 
     def _report_bugs(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
         """Turn an unexpected exception into a failed record, so that it does not end the run."""
@@ -150,7 +173,7 @@ class Stages:
             with timer.stage("decode"):
                 payload = frame.load()
                 files = self.options.output_files(frame.stem, self.parts)
-                _reject_foreign(files.values(), frame.name)
+                self._reject_foreign(files.values(), frame.name)
                 provenance = self._provenance(payload) if files else None
                 if self.resume and provenance is not None:
                     stored = self._stored_records(frame, files, provenance)
@@ -173,10 +196,16 @@ class Stages:
         if not provenance.matches(files.values()):
             return None
         stored = read_records(files["vessels"])
-        if stored is None:
+        if stored is None or not self._would_reproduce(stored):
             return None
         reused = [self.records.reused(record, frame) for record in stored]
         return tuple(with_files(record, files, {}) for record in reused)
+
+    def _would_reproduce(self, stored: Records) -> bool:
+        """Return whether this run would segment the same fields of view."""
+        if self.options.skip_ungradable:
+            return not any("ungradable" in record.warnings for record in stored)
+        return all(record.status == "ok" for record in stored)
 
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
@@ -223,6 +252,7 @@ class Stages:
                 with timer.stage("encode"):
                     encoded = _encode_picture(segmentation, part, file.suffix, texts | extra)
                 with timer.stage("write"):
+                    self.folders.create_parent(file)
                     write_atomically(file, encoded)
         if self.video is not None:
             with timer.stage("video"):
@@ -231,15 +261,15 @@ class Stages:
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
 
-
-def _reject_foreign(files: Iterable[Path], name: str) -> None:
-    for file in files:
-        if is_foreign(file):
-            raise PhotoError(
-                f"{name}: refusing to overwrite {file}: not written by edgeseg. "
-                "Move it or choose another folder with -o.",
-                code="not_overwritten",
-            )
+    def _reject_foreign(self, files: Iterable[Path], name: str) -> None:
+        for file in files:
+            if is_foreign(file):
+                raise PhotoError(
+                    f"{name}: refusing to overwrite {file}: not written by edgeseg. "
+                    "Move it or choose another folder with -o.",
+                    code="not_overwritten",
+                )
+            self.folders.check(file, name)
 
 
 def _encode_picture(

@@ -43,7 +43,7 @@ class ImageHeader(NamedTuple):
         width: number of columns before the EXIF orientation is applied.
         height: number of rows before the EXIF orientation is applied.
         alpha: whether the file may have a transparency channel with the orientation of the pixels.
-        maximum: sample value of white, if the file states one (PPM, PGM).
+        maximum: sample value of white, if the file states one (PPM, PGM, TIFF).
         end: offset of the end marker of a JPEG; 0 for other formats.
         grey: whether the file has one channel and no orientation.
         decoder_bytes: bytes per pixel that decoding needs beside the RGB image, if it is known.
@@ -256,6 +256,7 @@ def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
         width,
         height,
         alpha=directory.alpha,
+        maximum=directory.maximum,
         decoder_bytes=directory.decoder_bytes,
     )
 

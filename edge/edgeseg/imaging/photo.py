@@ -2,8 +2,9 @@
 
 PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
 
-- 16-bit samples are scaled to 8 bits by the smallest camera range (8, 10, 12, 14 or 16 bits) that
-  contains the brightest sample. A PPM or PGM file states its range.
+- 16-bit samples are scaled to 8 bits by the range that the file states (PPM, PGM, TIFF with 9 to 15
+  bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains 95 % of the
+  field, so that a burnt-in label or a hot pixel does not change it.
 - CMYK is converted to RGB. The EXIF orientation is applied. Only the first page or frame is read.
 - Transparent pixels become black, like the surround of a fundus.
 - A file that is truncated, damaged or too large for a photograph is rejected, never partly read.

@@ -83,6 +83,12 @@ class TiffDirectory(NamedTuple):
         return self._value(_EXTRA_SAMPLES) in {1, 2}
 
     @property
+    def maximum(self) -> int | None:
+        """Sample value of white if samples have 9 to 15 bits, which OpenCV shifts to 16 bits."""
+        bits = self._value(_BITS, 1)
+        return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
+
+    @property
     def decoder_bytes(self) -> int:
         """Bytes per pixel that OpenCV needs beside the RGB image.
 

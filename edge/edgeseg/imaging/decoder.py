@@ -11,13 +11,14 @@ import numpy.typing as npt
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import (
-    ImageHeader,
     check_memory,
     check_size,
     peek_header,
     read_header,
 )
+from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
+from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
@@ -46,6 +47,9 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     """
     try:
         data = _unpack_gzip(data)
+        if data.startswith(TIFF_SIGNATURES):
+            pages = list_tiff_pages(data).photographs
+            data = select_tiff_page(data, pages[0]) if pages else data
         header = read_header(data)
         check_size(header.width, header.height)
         check_memory(header)
@@ -103,7 +107,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
         raise InvalidImageError(DAMAGED)
     same_size = {*image.shape[:2]} == {header.width, header.height}
     if not same_size or image.dtype not in (np.uint8, np.uint16):
-        raise InvalidImageError(unsupported)
+        raise InvalidImageError(unsupported, "unsupported_format")
     return image
 
 

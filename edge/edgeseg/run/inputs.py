@@ -16,16 +16,20 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, recognize_file
 from edgeseg.imaging.photo import is_photograph, photo_stem, read_photo_bytes, read_photo_stream
+from edgeseg.system.regular_files import open_regular_file
 
 Part: TypeAlias = Literal["vessels", "overlay", "probability"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm",
-    ".mpg", ".mpeg", ".wmv", ".ts", ".mjpeg", ".mjpg",
+    ".mpg", ".mpeg", ".wmv", ".ts", ".mts", ".m2ts", ".3gp", ".h264", ".264", ".mjpeg", ".mjpg",
 )  # fmt: skip
 """Suffixes of video files, in lower case."""
+
+_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # their content begins like a JPEG photograph
 
 STDIN_NAME = "standard input"  # in messages
 STDIN_STEM = "stdin"  # prefix of its result names
@@ -55,8 +59,8 @@ class Input(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """True if the file has the suffix of a video, in upper or lower case."""
-        return self.path is not None and self.path.name.lower().endswith(VIDEO_SUFFIXES)
+        """True if the file is a video by its content, or by its suffix if that is unknown."""
+        return self.path is not None and _is_video(self.path)
 
     def read_bytes(self) -> bytes:
         """Read the whole file, without decoding it. Standard input can be read once.
@@ -181,7 +185,7 @@ def _expand_folder(folder: Path) -> list[Input]:
     if not photographs:
         raise UsageError(
             f"{path_text(folder)}: no photographs in this folder. "
-            "Specify a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
+            "Specify a folder of PNG, JPEG, TIFF or other image files."
         )
     return photographs
 
@@ -189,6 +193,18 @@ def _expand_folder(folder: Path) -> list[Input]:
 def _is_listed(path: Path) -> bool:
     is_skipped = path.name.startswith(".") or _is_result(path)
     return is_photograph(path) and not is_skipped and path.is_file()
+
+
+def _is_video(path: Path) -> bool:
+    try:
+        with open_regular_file(path) as file:
+            kind = recognize_file(file.read(SIGNATURE_BYTES)).kind
+    except OSError:  # reported when the file is read
+        kind = "unknown"
+    name = path.name.lower()
+    if kind == "unknown" or name.endswith(_MJPEG_SUFFIXES):
+        return name.endswith(VIDEO_SUFFIXES)
+    return kind == "video"
 
 
 def _natural_order(path: Path) -> tuple[list[str | int], str]:

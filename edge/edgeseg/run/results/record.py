@@ -22,6 +22,7 @@ Code: TypeAlias = Literal[
     "no_fundus",
     "ungradable",
     "undecodable",
+    "unsupported_format",
     "too_large",
     "unreadable",
     "name_collision",
@@ -29,12 +30,14 @@ Code: TypeAlias = Literal[
     "unreadable_source",
     "internal_error",
     "frozen_frame",
+    "pages_skipped",
 ]
 
 CODES: Mapping[Code, str] = {
     "no_fundus": "No retina was found in the picture.",
     "ungradable": "Image quality is too low; `quality.reasons` contains the reasons.",
-    "undecodable": "The file is damaged, truncated, or not an image that edgeseg reads.",
+    "undecodable": "The file is damaged, truncated, or not an image.",
+    "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "name_collision": "Another input already writes results of this name.",
@@ -42,6 +45,7 @@ CODES: Mapping[Code, str] = {
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
+    "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 

@@ -1,9 +1,16 @@
 """Photograph files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
-from edgeseg.run.inputs import Input
+from edgeseg.run.inputs import Input, collision_key
+from edgeseg.run.sources.pages import raise_error, split_pages
+from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
 
@@ -20,15 +27,41 @@ class Photographs:
 
     def __init__(self, inputs: Sequence[Input]) -> None:
         self.inputs = inputs
+        self._further_pages = 0
 
     @property
     def total(self) -> int:
-        """Number of photographs."""
-        return len(self.inputs)
+        """Number of photographs, with the pages of the files that have been read."""
+        return len(self.inputs) + self._further_pages
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph; its file is read when the frame is loaded."""
+        """Yield each photograph; its file is read when the frame is loaded, a TIFF before."""
         for photograph in self.inputs:
             if stop.asked:
                 return
-            yield Frame(photograph.name, photograph.stem, photograph.read_bytes)
+            frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
+            if photograph.path is None or not _is_tiff(photograph.path):
+                yield frame
+                continue
+            for number, page in enumerate(split_pages(frame)):
+                if stop.asked:
+                    return
+                self._further_pages += number > 0
+                yield self._reject_collision(page) if number > 0 else page
+
+    def _reject_collision(self, page: Frame) -> Frame:
+        """Replace a page whose results would have the names of another input's results."""
+        for photograph in self.inputs:
+            if collision_key(photograph.stem) == collision_key(page.stem):
+                message = f"{page.name}: its results would have the names of those of "
+                error = PhotoError(f"{message}{photograph.name}. Rename it.", "name_collision")
+                return replace(page, load=partial(raise_error, error))
+        return page
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with open_regular_file(path) as file:
+            return file.read(4) in TIFF_SIGNATURES
+    except OSError:  # reported when the frame is loaded
+        return False

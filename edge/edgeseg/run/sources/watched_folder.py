@@ -18,6 +18,7 @@ from edgeseg.imaging.file_headers import read_header
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input, collision_key, list_photographs
+from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
@@ -87,7 +88,7 @@ class WatchedFolder:
                     return
                 frame = self._check_file(photograph)
                 if frame is not None:
-                    yield frame
+                    yield from split_pages(frame)
             self._forget_missing({photograph.path for photograph in photographs})
             stop.pause(self.poll_s)
 

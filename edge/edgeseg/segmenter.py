@@ -6,17 +6,17 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
+from edgeseg.imaging.convert import PhotoLike, to_photo
+from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
+from edgeseg.imaging.photo import encode_png
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
@@ -31,9 +31,7 @@ from edgeseg.system.stage_timer import StageTimer
 if TYPE_CHECKING:
     from edgeseg.run.results.record import ResultRecord
 
-PhotoLike: TypeAlias = "npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes"
-"""An RGB uint8 array (H, W, 3), a path, or the bytes of an image file."""
-
+_NOTEBOOK_SIDE = 1024  # pixels
 _ROUNDING = 0.01  # one step of an INT8 output is 1/255
 
 
@@ -121,9 +119,18 @@ class Segmentation:
         """Vessel probability threshold of the mask."""
         return self.segmenter.threshold
 
-    def overlay(self) -> Photo:
-        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
-        return draw_overlay(self.photo, self.mask)
+    def overlay(self, style: OverlayStyle = "outline", opacity: float | None = None) -> Photo:
+        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB.
+
+        Args:
+            style: line around the vessels, or tint of their pixels.
+            opacity: weight of the colour, 0 to 1; by default that of the style.
+        """
+        return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
+
+    def _repr_png_(self) -> bytes:
+        """Return the overlay as a PNG of at most 1024 pixels, which notebooks display."""
+        return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
         """Write `STEM_vessels.png` and `STEM_overlay.png`.
@@ -240,7 +247,8 @@ class Segmenter:
         """Segment the vessels in every field of view.
 
         Args:
-            photo: RGB uint8 array (H, W, 3), a path, or the bytes of an image file.
+            photo: RGB array (H, W, 3), a path, the bytes of an image file, a PIL image, or another
+                array; `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
             name: photograph's name for error messages, unless `photo` is a path.
             fov: the only field of view to segment, its mask (H, W); by default all detected ones.
 
@@ -252,7 +260,7 @@ class Segmenter:
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
         with timer.stage("decode"):
-            pixels = _decode(photo, name)
+            pixels = to_photo(photo, name)
         with timer.stage("field_of_view"):
             fovs = (fov,) if fov is not None else self.detect_fields(pixels, name)
         inferred: list[FieldResult] = []
@@ -279,7 +287,7 @@ class Segmenter:
             PhotoError: The photograph cannot be read or shows no retina.
             UsageError: `fov` has another size than the photograph.
         """
-        pixels = _decode(photo, name)
+        pixels = to_photo(photo, name)
         if fov is not None and fov.mask.shape != pixels.shape[:2]:
             fov_size = f"{fov.mask.shape[1]}x{fov.mask.shape[0]}"
             photo_size = f"{pixels.shape[1]}x{pixels.shape[0]}"
@@ -330,11 +338,3 @@ def join_masks(results: tuple[FieldResult, ...]) -> Mask:
     for result in results[1:]:
         cv2.bitwise_or(joined, result.mask, joined)
     return joined
-
-
-def _decode(photo: PhotoLike, name: str) -> Photo:
-    if isinstance(photo, bytes):
-        return decode_photo(photo, name)
-    if isinstance(photo, (str, os.PathLike)):
-        return read_photo(Path(photo))
-    return validate_photo(photo, name)

@@ -17,6 +17,7 @@ from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
+    from edgeseg.imaging.overlay import OverlayStyle
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.options import RunOptions
@@ -63,6 +64,19 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
 )
 @click.option(
+    "--overlay-style",
+    type=click.Choice(["outline", "fill"]),
+    default="outline",
+    show_default=True,
+    help="Draw a line around the vessels, or tint their pixels.",
+)
+@click.option(
+    "--overlay-opacity",
+    type=click.FloatRange(0, 1),
+    metavar="W",
+    help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
+)
+@click.option(
     "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
 )
 @click.option(
@@ -93,6 +107,8 @@ def run(
     threads: int | None,
     threshold: float | None,
     overlay: bool,
+    overlay_style: OverlayStyle,
+    overlay_opacity: float | None,
     probability: bool,
     frames: bool,
     newest: bool,
@@ -120,6 +136,8 @@ def run(
         options = RunOptions(
             output,
             overlay=overlay,
+            overlay_style=overlay_style,
+            overlay_opacity=overlay_opacity,
             probability=probability,
             frames=frames,
             resume=resume,

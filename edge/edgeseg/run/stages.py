@@ -10,7 +10,7 @@ from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.overlay import draw_overlay, overlay_bands
+from edgeseg.imaging.overlay import overlay_bands
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
@@ -104,6 +104,7 @@ class Stages:
                 "threshold": segmenter.threshold,
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
+                **options.overlay_look,
             }
         )
 
@@ -218,7 +219,7 @@ class Stages:
                 files[part] = file
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
+                picture = photo if segmentation is None else self._draw_overlay(segmentation)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
@@ -234,10 +235,28 @@ class Stages:
         height, width = segmentation.mask.shape
         encoded = io.BytesIO()
         with timer.stage("encode"):
-            rows = _picture_rows(segmentation, part)
+            rows = self._picture_rows(segmentation, part)
             png.write_png(encoded, (height, width), rows, texts, self.encoder_threads)
         with timer.stage("write"):
             write_atomically(file, encoded.getvalue())
+
+    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
+        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)
+
+    def _picture_rows(self, segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
+        mask = segmentation.mask
+        bands = row_bands(len(mask))
+        if part == "vessels":
+            return (mask[rows] for rows in bands)
+        if part == "overlay":
+            return overlay_bands(
+                segmentation.photo,
+                mask,
+                opacity=self.options.overlay_opacity,
+                style=self.options.overlay_style,
+            )
+        probability = segmentation.probability
+        return ((probability[rows] * 65535).round().astype("uint16") for rows in bands)
 
 
 def _reject_foreign(files: Iterable[Path], name: str) -> None:
@@ -248,13 +267,3 @@ def _reject_foreign(files: Iterable[Path], name: str) -> None:
                 "Move it or choose another folder with -o.",
                 code="not_overwritten",
             )
-
-
-def _picture_rows(segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
-    mask = segmentation.mask
-    if part == "vessels":
-        return (mask[rows] for rows in row_bands(len(mask)))
-    if part == "overlay":
-        return overlay_bands(segmentation.photo, mask)
-    probability = segmentation.probability
-    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))

@@ -49,7 +49,17 @@ CODES: Mapping[Code, str] = {
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
-QualityReason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
+QualityReason: TypeAlias = Literal[
+    "no_fundus",
+    "blurred",
+    "dark",
+    "overexposed",
+    "hazy",
+    "small",
+    "cropped",
+    "unusual_colours",
+    "not_a_colour_photograph",
+]
 
 
 def column(definition: str, unit: str = "", version: int = 1) -> Meta:
@@ -90,6 +100,19 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     field: Annotated[
         Share | None, column("Share of the round field of view that the picture shows.")
     ]
+    diameter_px: Annotated[
+        NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
+    ] = 0.0
+    detail: Annotated[
+        NonNegative | None, column("Deviation of medium detail in green, relative to the mean.")
+    ] = None
+    contrast: Annotated[
+        NonNegative | None, column("Standard deviation of green, relative to its mean.")
+    ] = None
+    overexposed: Annotated[Share | None, column("Share of the field whose green is white.")] = None
+    median_red: Annotated[GreyLevel | None, column("Median of red.", "grey level")] = None
+    median_green: Annotated[GreyLevel | None, column("Median of green.", "grey level")] = None
+    median_blue: Annotated[GreyLevel | None, column("Median of blue.", "grey level")] = None
 
 
 class ResultRecord(Struct, frozen=True, kw_only=True):

@@ -21,8 +21,9 @@ CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test
 
 A field of low chroma is `not_a_colour_photograph`: an angiogram, a red-free or a locally averaged
 copy. Its vessels may be bright, and the models were trained on colour photographs. Chroma is the
-range of the channels' medians; it and the differences are relative to the largest median. An overexposed field is not `blurred`. A field is `small` if the lit
-retina is less than 200 pixels across, and also `cropped` if no part of its rim is in the frame.
+range of the channels' medians; it and the differences are relative to the largest median. An
+overexposed field is not `blurred`. A field is `small` if the lit retina is less than 200 pixels
+across, and also `cropped` if no part of its rim is in the frame.
 """
 
 import math

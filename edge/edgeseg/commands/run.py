@@ -90,6 +90,11 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @click.option(
+    "--contact-sheet",
+    is_flag=True,
+    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
+)
+@click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )
 @click.option(
@@ -114,6 +119,7 @@ def run(
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
+    contact_sheet: bool,
     throughput: bool,
     as_json: bool,
 ) -> None:
@@ -143,6 +149,7 @@ def run(
             resume=resume,
             skip_ungradable=skip_ungradable,
             as_json=as_json,
+            contact_sheet=contact_sheet,
             throughput=throughput,
         )
         sources = open_sources(inputs, camera, watch, output, newest, stop)
@@ -168,12 +175,14 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
 def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
+    from edgeseg.run.results.contact_sheet import ContactSheet
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
     make_folder(options.output)
     remove_stale_temporaries(options.output)
-    runner = Runner(segmenter, options)
+    sheet = ContactSheet(options.output) if options.contact_sheet else None
+    runner = Runner(segmenter, options, sheet)
     counts = InputCounts()
     try:
         for source in sources:
@@ -181,6 +190,8 @@ def _run_sources(
                 break
             with _progress_bar(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
+        if sheet is not None:
+            sheet.write()
     finally:
         remove_stale_temporaries(options.output)
     return counts

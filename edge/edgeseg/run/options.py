@@ -21,6 +21,7 @@ class RunOptions:
         resume: whether to reuse results that this run would reproduce.
         skip_ungradable: whether to leave out fields of view of low quality.
         as_json: whether to print one JSON object per record.
+        contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
     """
 
@@ -33,6 +34,7 @@ class RunOptions:
     resume: bool = False
     skip_ungradable: bool = False
     as_json: bool = False
+    contact_sheet: bool = False
     throughput: bool = False
 
     @property

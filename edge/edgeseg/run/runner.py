@@ -12,6 +12,7 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
@@ -56,11 +57,15 @@ class Runner:
     Args:
         segmenter: model.
         options: options of the run.
+        sheet: contact sheet of the photographs; the caller writes it at the end.
     """
 
-    def __init__(self, segmenter: Segmenter, options: RunOptions) -> None:
+    def __init__(
+        self, segmenter: Segmenter, options: RunOptions, sheet: ContactSheet | None = None
+    ) -> None:
         self.segmenter = segmenter
         self.options = options
+        self.sheet = sheet
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
@@ -85,6 +90,8 @@ class Runner:
             try:
                 for records in self._records(source, video, writers, stop):
                     reporter.report(records)
+                    if self.sheet is not None and not is_stream:
+                        self.sheet.add_records(records)
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:
@@ -120,7 +127,8 @@ class Runner:
         resume = self.options.resume and video is None  # an overlay video needs every frame
         # Several writers encode one picture each; a single one encodes with all threads.
         encoder_threads = 1 if writers else min(_MAX_WRITERS, cpu.usable_cores())
-        stages = Stages(self.segmenter, self.options, parts, resume, video, encoder_threads)
+        sheet = None if is_stream else self.sheet
+        stages = Stages(self.segmenter, self.options, parts, resume, video, encoder_threads, sheet)
         ahead = 0 if source.live or source.total == 1 else _DECODED_AHEAD
         pipeline: Pipeline[Frame, DecodedFrame | Records, SegmentedFrame | Records, Records]
         pipeline = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)

@@ -16,6 +16,7 @@ from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
     Provenance,
@@ -80,6 +81,7 @@ class Stages:
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
         encoder_threads: number of threads that encode one picture.
+        sheet: contact sheet that gets the thumbnails.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Stages:
         resume: bool,
         video: OverlayVideo | None = None,
         encoder_threads: int = 1,
+        sheet: ContactSheet | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -97,6 +100,7 @@ class Stages:
         self.resume = resume
         self.video = video
         self.encoder_threads = encoder_threads
+        self.sheet = sheet
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
         self._options_hash = hash_options(
@@ -217,6 +221,10 @@ class Stages:
                 extra = record_text(records) if part == "vessels" else {}
                 self._write_picture(file, segmentation, part, texts | extra, timer)
                 files[part] = file
+            if self.sheet is not None:
+                with timer.stage("contact_sheet"):
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
                 picture = photo if segmentation is None else self._draw_overlay(segmentation)

@@ -53,7 +53,8 @@ def subtract_local_mean(share: float, gain: float) -> Change:
     def change(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
         colour = photo.astype(np.float32)
         mean = cv2.GaussianBlur(colour, (0, 0), share * fov.box.width)
-        return gain * (colour - mean) + 128
+        averaged: npt.NDArray[np.generic] = gain * (colour - mean) + 128
+        return averaged
 
     return change
 

@@ -133,8 +133,7 @@ def run(
     """
     if not inputs and camera is None and watch is None:
         raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
-    # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _limit_blas_threads()
     with stop_by_signals() as stop:
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
@@ -162,6 +161,11 @@ def run(
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
+
+
+def _limit_blas_threads() -> None:
+    """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:

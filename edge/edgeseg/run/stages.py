@@ -222,7 +222,7 @@ class Stages:
                 self._write_picture(file, segmentation, part, texts | extra, timer)
                 files[part] = file
             if self.sheet is not None:
-                with timer.stage("contact_sheet"):
+                with timer.stage("encode"):
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:

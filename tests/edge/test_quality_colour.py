@@ -62,7 +62,8 @@ def subtract_local_mean(share: float, gain: float) -> Change:
 def lay_veil(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
     """Reduce the contrast to 15 % around a light colour."""
     mean = photo[fov.mask > 0].mean(axis=0)
-    return 0.15 * photo + 0.85 * (0.7 * mean + 0.3 * 180)
+    veiled: npt.NDArray[np.generic] = 0.15 * photo + 0.85 * (0.7 * mean + 0.3 * 180)
+    return veiled
 
 
 COLOURS: dict[str, tuple[Change, str]] = {

@@ -10,7 +10,6 @@ PhotoErrorCode: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
-    "name_collision",
     "not_overwritten",
     "unreadable_source",
 ]

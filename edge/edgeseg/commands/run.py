@@ -52,6 +52,12 @@ DEFAULT_OUTPUT = Path("vessels")
     metavar="DIR",
     help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
 )
+@click.option("--recursive", is_flag=True, help="Include sub-folders; results mirror them.")
+@click.option(
+    "--files-from",
+    metavar="LIST|-",
+    help="Text file with one input per line, or - for standard input.",
+)
 @model_options
 @click.option(
     "--threshold",
@@ -106,6 +112,8 @@ def run(
     output: Path,
     camera: str | None,
     watch: Path | None,
+    recursive: bool,
+    files_from: str | None,
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
@@ -128,13 +136,14 @@ def run(
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
-    reported, and the others are processed (exit code 3).
+    STEM_overlay.png; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
+    content; masks and other files are skipped and counted. A photograph that cannot be segmented
+    is reported, and the others are processed (exit code 3).
     """
-    if not inputs and camera is None and watch is None:
-        raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
+    _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()
     with stop_by_signals() as stop:
+        from edgeseg.run.inputs.file_list import read_file_list
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
         from edgeseg.segmenter import Segmenter
@@ -152,7 +161,8 @@ def run(
             contact_sheet=contact_sheet,
             throughput=throughput,
         )
-        sources = open_sources(inputs, camera, watch, output, newest, stop)
+        listed = [] if files_from is None else read_file_list(files_from)
+        sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
@@ -166,6 +176,15 @@ def run(
 def _limit_blas_threads() -> None:
     """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _check_arguments(
+    inputs: tuple[str, ...], camera: str | None, watch: Path | None, files_from: str | None
+) -> None:
+    if not inputs and camera is None and watch is None and files_from is None:
+        raise click.UsageError("Missing argument 'INPUT...', or --files-from, --camera or --watch.")
+    if files_from == "-" and "-" in inputs:
+        raise click.UsageError("--files-from - and INPUT - both read standard input. Remove one.")
 
 
 def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:

@@ -25,12 +25,12 @@ Code: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
-    "name_collision",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
     "frozen_frame",
     "pages_skipped",
+    "several_fields",
 ]
 
 CODES: Mapping[Code, str] = {
@@ -40,12 +40,12 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "name_collision": "Another input already writes results of this name.",
     "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
+    "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
@@ -124,7 +124,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
     ] = UNSET
     fov_index: Annotated[
-        Count, column("Number of the field of view, from left to right; 0 if none was found.")
+        Count,
+        column("Number of the field of view, row by row from the left; 0 if none was found."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None

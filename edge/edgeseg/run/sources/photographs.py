@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from edgeseg.errors import PhotoError
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
-from edgeseg.run.inputs import Input, collision_key
-from edgeseg.run.sources.pages import raise_error, split_pages
+from edgeseg.run.inputs import Input
+from edgeseg.run.sources.pages import split_pages
+from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
@@ -47,16 +46,16 @@ class Photographs:
                 if stop.asked:
                     return
                 self._further_pages += number > 0
-                yield self._reject_collision(page) if number > 0 else page
+                yield self._with_distinct_stem(page) if number > 0 else page
 
-    def _reject_collision(self, page: Frame) -> Frame:
-        """Replace a page whose results would have the names of another input's results."""
-        for photograph in self.inputs:
-            if collision_key(photograph.stem) == collision_key(page.stem):
-                message = f"{page.name}: its results would have the names of those of "
-                error = PhotoError(f"{message}{photograph.name}. Rename it.", "name_collision")
-                return replace(page, load=partial(raise_error, error))
-        return page
+    def _with_distinct_stem(self, page: Frame) -> Frame:
+        """Append a number to a page's stem if another input's results have its name."""
+        taken = {name_key(photograph.stem) for photograph in self.inputs}
+        stem, number = page.stem, 1
+        while name_key(stem) in taken:
+            number += 1
+            stem = f"{page.stem}_{number}"
+        return replace(page, stem=stem)
 
 
 def _is_tiff(path: Path) -> bool:

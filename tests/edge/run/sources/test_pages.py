@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgeseg.errors import PhotoError
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import collect_inputs
 from edgeseg.run.sources.photographs import Photographs
@@ -21,7 +20,7 @@ def write_tiff(path: Path, *sides: int) -> Path:
 
 
 def list_frames(*paths: Path) -> list[Frame]:
-    source = Photographs(collect_inputs([str(path) for path in paths]))
+    source = Photographs(collect_inputs([str(path) for path in paths]).inputs)
     frames = list(source.frames(StopRequest()))
     assert source.total == len(frames)
     return frames
@@ -38,17 +37,10 @@ def test_photographs_thumbnail_page_is_skipped_with_a_warning(tmp_path: Path) ->
     assert (frame.stem, frame.page, frame.warnings) == ("eye", None, ("pages_skipped",))
 
 
-def test_photographs_page_with_the_name_of_another_input_fails(tmp_path: Path) -> None:
+def test_photographs_page_with_the_name_of_another_input_gets_a_number(tmp_path: Path) -> None:
     other = write_tiff(tmp_path / "eye_p0002.tif", 64)
     frames = list_frames(write_tiff(tmp_path / "eye.tif", 64, 60), other)
-    codes = []
-    for frame in frames:
-        try:
-            frame.load()
-            codes.append("")
-        except PhotoError as error:
-            codes.append(error.code)
-    assert codes == ["", "name_collision", ""]
+    assert [frame.stem for frame in frames] == ["eye", "eye_p0002_2", "eye_p0002"]
 
 
 def test_collect_inputs_video_is_recognized_by_content(tmp_path: Path) -> None:
@@ -60,5 +52,5 @@ def test_collect_inputs_video_is_recognized_by_content(tmp_path: Path) -> None:
     for name, content in names.items():
         (tmp_path / name).write_bytes(content + bytes(40))
     write_tiff(tmp_path / "photo.tif", 64).rename(tmp_path / "photo.mp4")
-    inputs = collect_inputs([str(tmp_path / name) for name in (*names, "photo.mp4")])
+    inputs = collect_inputs([str(tmp_path / name) for name in (*names, "photo.mp4")]).inputs
     assert [one.is_video for one in inputs] == [True, True, True, False]

@@ -166,6 +166,11 @@ def run(
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
+    _exit_with_status(stop, counts)
+
+
+def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
+    """Exit with the code of a signal or of failed inputs; return if there is neither."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:

@@ -1,4 +1,4 @@
-"""Conversion of what callers of the Python API pass to a photograph."""
+"""Conversion of arrays, PIL images, paths and bytes to a photograph."""
 
 import os
 from pathlib import Path

@@ -44,7 +44,7 @@ _VIDEO = re.compile(
 
 
 class RecognizedFile(NamedTuple):
-    """What a file is.
+    """Recognized kind of a file.
 
     Attributes:
         kind: kind of the file; `unknown` if no signature matches.

@@ -1,4 +1,4 @@
-"""What the header of an image file states."""
+"""Header of an image file: the fields that decoding needs."""
 
 from typing import Literal, NamedTuple, TypeAlias
 

@@ -10,13 +10,14 @@ from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.overlay import draw_overlay, overlay_bands
+from edgeseg.imaging.overlay import overlay_bands
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
@@ -84,6 +85,7 @@ class Stages:
         video: overlay video of a stream.
         encoder_threads: number of threads that encode one picture.
         claims: claims of results by processes that resume into the same folder.
+        sheet: contact sheet that gets the thumbnails.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Stages:
         video: OverlayVideo | None = None,
         encoder_threads: int = 1,
         claims: ResultClaims | None = None,
+        sheet: ContactSheet | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -102,6 +105,7 @@ class Stages:
         self.resume = resume
         self.video = video
         self.encoder_threads = encoder_threads
+        self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output)
         self.records = RecordBuilder(segmenter)
@@ -111,6 +115,7 @@ class Stages:
                 "threshold": segmenter.threshold,
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
+                **options.overlay_look,
             }
         )
 
@@ -245,9 +250,13 @@ class Stages:
                 extra = record_text(records) if part == "vessels" else {}
                 self._write_picture(file, segmentation, part, texts | extra, timer)
                 files[part] = file
+            if self.sheet is not None:
+                with timer.stage("encode"):
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
+                picture = photo if segmentation is None else self._draw_overlay(segmentation)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
@@ -263,7 +272,7 @@ class Stages:
         height, width = segmentation.mask.shape
         encoded = io.BytesIO()
         with timer.stage("encode"):
-            rows = _picture_rows(segmentation, part)
+            rows = self._picture_rows(segmentation, part)
             png.write_png(encoded, (height, width), rows, texts, self.encoder_threads)
         with timer.stage("write"):
             self.folders.create_parent(file)
@@ -279,12 +288,20 @@ class Stages:
                 )
             self.folders.check(file, name)
 
+    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
+        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)
 
-def _picture_rows(segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
-    mask = segmentation.mask
-    if part == "vessels":
-        return (mask[rows] for rows in row_bands(len(mask)))
-    if part == "overlay":
-        return overlay_bands(segmentation.photo, mask)
-    probability = segmentation.probability
-    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))
+    def _picture_rows(self, segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
+        mask = segmentation.mask
+        bands = row_bands(len(mask))
+        if part == "vessels":
+            return (mask[rows] for rows in bands)
+        if part == "overlay":
+            return overlay_bands(
+                segmentation.photo,
+                mask,
+                opacity=self.options.overlay_opacity,
+                style=self.options.overlay_style,
+            )
+        probability = segmentation.probability
+        return ((probability[rows] * 65535).round().astype("uint16") for rows in bands)

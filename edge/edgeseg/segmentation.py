@@ -14,7 +14,7 @@ import numpy as np
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.overlay import draw_overlay
+from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
 from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.prepare import Placement
 from edgeseg.quality import FrameQuality, assess_for_model
@@ -23,6 +23,9 @@ from edgeseg.system.files import make_folder, write_atomically
 if TYPE_CHECKING:
     from edgeseg.run.results.record import ResultRecord
     from edgeseg.segmenter import Segmenter
+
+
+_NOTEBOOK_SIDE = 1024  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +112,18 @@ class Segmentation:
         """Vessel probability threshold of the mask."""
         return self.segmenter.threshold
 
-    def overlay(self) -> Photo:
-        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
-        return draw_overlay(self.photo, self.mask)
+    def overlay(self, style: OverlayStyle = "outline", opacity: float | None = None) -> Photo:
+        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB.
+
+        Args:
+            style: line around the vessels, or tint of their pixels.
+            opacity: weight of the colour, 0 to 1; by default that of the style.
+        """
+        return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
+
+    def _repr_png_(self) -> bytes:
+        """Return the overlay as a PNG of at most 1024 pixels, which notebooks display."""
+        return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
         """Write `STEM_vessels.png` and `STEM_overlay.jpg`.

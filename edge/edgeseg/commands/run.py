@@ -19,6 +19,7 @@ from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
+    from edgeseg.imaging.overlay import OverlayStyle
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.inputs import OverlayFormat
@@ -79,6 +80,19 @@ DEFAULT_OUTPUT = Path("vessels")
     help="File format of the overlays; png is lossless and takes longer.",
 )
 @click.option(
+    "--overlay-style",
+    type=click.Choice(["outline", "fill"]),
+    default="outline",
+    show_default=True,
+    help="Draw a line around the vessels, or tint their pixels.",
+)
+@click.option(
+    "--overlay-opacity",
+    type=click.FloatRange(0, 1),
+    metavar="W",
+    help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
+)
+@click.option(
     "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
 )
 @click.option(
@@ -91,6 +105,11 @@ DEFAULT_OUTPUT = Path("vessels")
     "--resume", is_flag=True, help="Reuse results that this run would reproduce identically."
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
+@click.option(
+    "--contact-sheet",
+    is_flag=True,
+    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
+)
 @click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )
@@ -112,11 +131,14 @@ def run(
     threshold: float | None,
     overlay: bool,
     overlay_format: OverlayFormat,
+    overlay_style: OverlayStyle,
+    overlay_opacity: float | None,
     probability: bool,
     frames: bool,
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
+    contact_sheet: bool,
     throughput: bool,
     as_json: bool,
 ) -> None:
@@ -129,8 +151,7 @@ def run(
     is reported, and the others are processed (exit code 3).
     """
     _check_arguments(inputs, camera, watch, files_from)
-    # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _limit_blas_threads()
     with stop_by_signals() as stop:
         from edgeseg.run.inputs.file_list import read_file_list
         from edgeseg.run.open_sources import open_sources
@@ -140,11 +161,14 @@ def run(
         options = RunOptions(
             output,
             overlay=overlay,
+            overlay_style=overlay_style,
+            overlay_opacity=overlay_opacity,
             probability=probability,
             frames=frames,
             resume=resume,
             skip_ungradable=skip_ungradable,
             as_json=as_json,
+            contact_sheet=contact_sheet,
             throughput=throughput,
             overlay_format=overlay_format,
         )
@@ -153,11 +177,21 @@ def run(
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
+    _exit_with_status(stop, counts)
+
+
+def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
+    """Exit with the code of a signal or of failed inputs; return if there is neither."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
+
+
+def _limit_blas_threads() -> None:
+    """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _check_arguments(
@@ -182,12 +216,14 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
 def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
+    from edgeseg.run.results.contact_sheet import ContactSheet
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
     make_folder(options.output)
     remove_stale_temporaries(options.output)
-    runner = Runner(segmenter, options)
+    sheet = ContactSheet(options.output) if options.contact_sheet else None
+    runner = Runner(segmenter, options, sheet)
     counts = InputCounts()
     try:
         for source in sources:
@@ -195,6 +231,8 @@ def _run_sources(
                 break
             with _progress_bar(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
+        if sheet is not None:
+            sheet.write()
     finally:
         remove_stale_temporaries(options.output)
     return counts

@@ -15,6 +15,7 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import process_frames
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
@@ -60,11 +61,15 @@ class Runner:
     Args:
         segmenter: model.
         options: options of the run.
+        sheet: contact sheet of the photographs; the caller writes it at the end.
     """
 
-    def __init__(self, segmenter: Segmenter, options: RunOptions) -> None:
+    def __init__(
+        self, segmenter: Segmenter, options: RunOptions, sheet: ContactSheet | None = None
+    ) -> None:
         self.segmenter = segmenter
         self.options = options
+        self.sheet = sheet
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
@@ -90,6 +95,8 @@ class Runner:
                 stages = self._make_stages(source, video, stop, stack)
                 for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
+                    if self.sheet is not None and not is_stream:
+                        self.sheet.add_records(records)
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:
@@ -104,7 +111,7 @@ class Runner:
         counts = reporter.counts
         if is_stream:
             return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
-        total = source.total or counts.total
+        total = max(source.total or 0, counts.total)  # a TIFF may have several pages
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
@@ -135,7 +142,8 @@ class Runner:
         if resume and parts:
             claims = ResultClaims(self.options.output, stop)
             stack.callback(claims.close)
-        return Stages(self.segmenter, self.options, parts, resume, video, claims)
+        sheet = None if is_stream else self.sheet
+        return Stages(self.segmenter, self.options, parts, resume, video, claims, sheet)
 
     def _records(
         self, source: Source, stages: Stages, workers: int, stop: StopRequest

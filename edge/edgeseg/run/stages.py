@@ -11,13 +11,13 @@ from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
-from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.provenance import (
@@ -84,6 +84,7 @@ class Stages:
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
         claims: claims of results by processes that resume into the same folder.
+        sheet: contact sheet that gets the thumbnails.
     """
 
     def __init__(
@@ -94,12 +95,14 @@ class Stages:
         resume: bool,
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
+        sheet: ContactSheet | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
         self.parts = parts
         self.resume = resume
         self.video = video
+        self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output)
         self.records = RecordBuilder(segmenter)
@@ -109,6 +112,7 @@ class Stages:
                 "threshold": segmenter.threshold,
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
+                **options.overlay_look,
             }
         )
 
@@ -250,13 +254,17 @@ class Stages:
             for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    encoded = _encode_picture(segmentation, part, file.suffix, texts | extra)
+                    encoded = self._encode_picture(segmentation, part, file.suffix, texts | extra)
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded)
+            if self.sheet is not None:
+                with timer.stage("encode"):
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
+                picture = photo if segmentation is None else self._draw_overlay(segmentation)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
@@ -271,13 +279,15 @@ class Stages:
                 )
             self.folders.check(file, name)
 
+    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
+        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)
 
-def _encode_picture(
-    segmentation: Segmentation, part: str, suffix: str, texts: dict[str, str]
-) -> bytes:
-    if part == "vessels":
-        return encode_png(segmentation.mask, texts)
-    if part == "probability":
-        return encode_png((segmentation.probability * 65535).round().astype(np.uint16), texts)
-    overlay = draw_overlay(segmentation.photo, segmentation.mask)
-    return encode_jpeg(overlay, texts) if suffix == ".jpg" else encode_png(overlay, texts)
+    def _encode_picture(
+        self, segmentation: Segmentation, part: str, suffix: str, texts: dict[str, str]
+    ) -> bytes:
+        if part == "vessels":
+            return encode_png(segmentation.mask, texts)
+        if part == "probability":
+            return encode_png((segmentation.probability * 65535).round().astype(np.uint16), texts)
+        overlay = self._draw_overlay(segmentation)
+        return encode_jpeg(overlay, texts) if suffix == ".jpg" else encode_png(overlay, texts)

@@ -26,7 +26,6 @@ MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM of 16 bits needs 18
 _BAND_ROWS = 64
-_FORMATS_WITH_WARNINGS = frozenset({"jpeg", "tiff"})  # a warning is the only sign of damage
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
@@ -105,10 +104,10 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format in _FORMATS_WITH_WARNINGS:
-        image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
-    else:
+    if header.format == "png":  # its checksums are correct, and several can be decoded at once
         image, messages = _imdecode(data, flags), ""
+    else:
+        image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
     unsupported = f"an unsupported kind of {header.format.upper()}. {SAVE_AS}"
     if image is None:
         raise InvalidImageError(f"the file is damaged, or {unsupported}")

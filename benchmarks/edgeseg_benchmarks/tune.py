@@ -84,7 +84,8 @@ def thread_counts(cores: int) -> tuple[int, ...]:
 def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> CandidateTiming:
     """Select the fastest candidate that did not fail.
 
-    Of equally fast ones: the setup of the rule, else higher precision, then fewer threads.
+    Among equally fast candidates, the setup of the rule is preferred, then higher precision, then
+    fewer threads.
 
     Args:
         timings: the candidates.

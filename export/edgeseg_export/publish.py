@@ -100,7 +100,7 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
 
 
 def list_stale_files(folder: Path, names: Collection[str], checkpoint_sha256: str) -> list[Path]:
-    """List the files of a model that belong to another checkpoint, so that no set is mixed.
+    """List the files of a model that belong to another checkpoint, to avoid mixed sets of files.
 
     Args:
         folder: folder of the model files.
@@ -117,15 +117,15 @@ def list_stale_files(folder: Path, names: Collection[str], checkpoint_sha256: st
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
-    """Copy files to their final paths. All are complete on the disk before the first appears.
+    """Copy files to their final paths. All copies are complete before the first one is visible.
 
     Args:
         files: source file by final path.
         stale: outdated files without replacement; removed.
 
     Raises:
-        SystemSetupError: a file cannot be written; then none appears, and no temporary file
-            is left.
+        SystemSetupError: a file cannot be written. Then no file is written, and no temporary file
+            remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

@@ -14,7 +14,8 @@ from edgeseg.models.selection import INT8_FEATURES
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
-# `incomparable` fails the gate. `skipped` does not apply to this device or this call.
+# `incomparable` fails the gate. `skipped` means that the metric does not apply to this device or
+# this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
 DataSetName: TypeAlias = tuple[str, str]  # name and split
 TOLERANCE = 1e-9  # a change that equals its limit passes in spite of rounding
@@ -111,7 +112,7 @@ def compare_benches(
 
 
 def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
-    """Return why a device cannot measure a row.
+    """Return the reason why a device cannot measure a row.
 
     Args:
         key: identity of the row.
@@ -124,7 +125,7 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
     if key.precision == "int8" and not set(INT8_FEATURES) & set(features):
-        return "the CPU has neither AVX2 nor dot products, INT8 results differ"
+        return "the CPU has neither AVX2 nor Arm dot-product instructions; INT8 results differ"
     return ""
 
 
@@ -281,7 +282,7 @@ def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
 
 
 def _outcome(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
+    """Compare an increase (positive is worse) with its limit; NaN never passes."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"

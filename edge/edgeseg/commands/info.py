@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
-@click.option("--verify", is_flag=True, help="Check the file's checksum (exit code 6).")
+@click.option(
+    "--verify", is_flag=True, help="Check the file's checksum (exit code 6 on a mismatch)."
+)
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:
     """Show a model file's metadata.

@@ -15,7 +15,7 @@ _SIMILAR_SUPPORT = 0.15
 
 
 class StraightEdge(NamedTuple):
-    """Straight edge: nothing is visible beyond a distance from the ellipse's centre.
+    """Straight edge of a field of view; pixels on its outer side are dark.
 
     Attributes:
         x: horizontal component of the outward unit normal.

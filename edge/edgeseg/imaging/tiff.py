@@ -129,9 +129,10 @@ class TiffDirectory(NamedTuple):
 
     @property
     def decoder_bytes(self) -> int:
-        """Bytes per pixel that OpenCV needs beside the RGB image.
+        """Bytes per pixel that OpenCV needs in addition to the RGB image.
 
-        It holds a strip or tile, which may be larger than the image, and 16-bit samples once more.
+        OpenCV allocates a strip or tile, which may be larger than the image, and copies 16-bit
+        samples.
         """
         width, height = self.size
         if _TILE_OFFSETS in self.tags:

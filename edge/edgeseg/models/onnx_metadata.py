@@ -1,7 +1,8 @@
 """Metadata of an ONNX file, read without ONNX Runtime.
 
-Only the outermost protobuf fields are read and the graph is skipped, because selecting a precision
-must not cost a session for each file. Files are untrusted: the limits below bound time and memory.
+Only the outermost protobuf fields are read and the graph is skipped: to select a precision,
+creating a session for each file would be too slow. Files are untrusted: the limits below bound time
+and memory.
 """
 
 import io
@@ -66,7 +67,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return the number of bytes of the field that follow; a varint is consumed (0 follow)."""
+    """Return how many bytes of the field remain to be read; 0 for a varint, which is read here."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

@@ -1,8 +1,8 @@
 """Latency of an INT8 file relative to FP32 on this machine.
 
-INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of
-33 ms. The result is stored in the file only if INT8 is clearly slower, so that files stay
-reproducible, and `auto` measures nothing on a device.
+INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of 33
+ms. The result is stored in the file, because `auto` measures nothing on a device. It is stored only
+if INT8 is clearly slower, so that files stay reproducible.
 """
 
 import statistics
@@ -61,7 +61,7 @@ def measure_latency_ratio(
 
 
 def is_slower(ratio: float | None) -> bool:
-    """Return whether INT8 is so much slower that `auto` must prefer FP32."""
+    """Return whether INT8 is clearly slower, so that `auto` must prefer FP32."""
     return ratio is not None and ratio > MAX_LATENCY_RATIO
 
 

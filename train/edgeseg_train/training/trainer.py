@@ -1,8 +1,8 @@
 """Training loop: AdamW, warm-up and cosine learning rate, averaged weights, checkpoints, resuming.
 
 A step depends only on the configuration and its number (crop order, crops, dropout and, with
-fixed epochs, learning rate). A run that was killed and resumed therefore ends with the weights of
-an uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
+--epochs, learning rate). A run that was killed and resumed therefore ends with the weights of an
+uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
 """
 
 import copy
@@ -251,7 +251,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; the last ones if there was none."""
+        """Return the weights with the best validation Dice; without a validation, the last ones."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 

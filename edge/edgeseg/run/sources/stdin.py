@@ -1,8 +1,7 @@
 """Standard input: one photograph, or a Motion JPEG stream.
 
-A JPEG that another one follows is a stream; everything else is a photograph.
-`rpicam-vid --codec mjpeg -o - ... | edgeseg run -` produces such a stream, and GStreamer's
-`jpegenc ! fdsink`.
+A JPEG followed by another JPEG is a stream; everything else is a photograph. `rpicam-vid --codec
+mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
 """
 
 import io

@@ -20,7 +20,7 @@ from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
-_MISSING_SHARE = 0.02  # of the frames: containers other than AVI and MP4 estimate their number
+_MISSING_SHARE = 0.02  # share of the frames; only AVI and MP4 files contain their exact number
 
 
 class Capture(Protocol):

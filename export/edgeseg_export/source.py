@@ -129,7 +129,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:
-    """Return the network of an edgeseg checkpoint, which contains all metadata."""
+    """Return the network and the metadata of an edgeseg checkpoint."""
     return SourceNetwork(
         network=checkpoint.network(),
         architecture=checkpoint.architecture.name,

@@ -79,7 +79,7 @@ def _import_file(file: Path) -> object:
 
 
 def _import_from_package(file: Path) -> ModuleType:
-    """Import a file as a module of its package, whose parent folder is on sys.path meanwhile."""
+    """Import a file as a module of its package; the parent folder is on sys.path meanwhile."""
     root = file.parent
     while (root.parent / "__init__.py").is_file():
         root = root.parent

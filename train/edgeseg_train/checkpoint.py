@@ -30,7 +30,7 @@ MAX_ENTRIES = 16
 MAX_TEXT_LENGTH = 1000
 
 # Classes of NumPy values that are stored with the weights (a Dice, a history). They only build
-# arrays. Files of NumPy 1 name another module than those of NumPy 2.
+# arrays. The module names differ between NumPy 1 and NumPy 2.
 _MAKE_SCALAR = np.float64(0).__reduce__()[0]
 _MAKE_ARRAY = np.zeros(1).__reduce__()[0]
 _DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")

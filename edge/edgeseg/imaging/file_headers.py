@@ -129,8 +129,8 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Arguments of each reader: the bytes, and whether they are the whole file, which is then checked.
-# An error in _OUT_OF_RANGE means that the bytes end too early.
+# Arguments of each reader: the bytes, and whether they are the whole file, whose completeness is
+# then checked. An error in _OUT_OF_RANGE means that the bytes end too early.
 
 
 def _read_png(data: bytes, complete: bool) -> ImageHeader:

@@ -67,7 +67,7 @@ def _outline(mask: Mask, rows: slice) -> Mask:
 
 
 def shrink_photo(photo: Photo, max_side: int) -> Photo:
-    """Shrink a photograph to at most `max_side` pixels; a smaller one is returned as it is.
+    """Shrink a photograph to at most `max_side` pixels; return a smaller photograph unchanged.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

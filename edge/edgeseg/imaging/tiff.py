@@ -12,7 +12,7 @@ from edgeseg.imaging import tiff_deflate
 # Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
-_MAX_OVERLAP = 8  # equal strips may share their bytes
+_MAX_OVERLAP = 8  # limit relative to the file size; equal strips may share their bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # a tag, and two of its bits
@@ -123,7 +123,7 @@ class TiffDirectory(NamedTuple):
 
     @property
     def maximum(self) -> int | None:
-        """Sample value of white if samples have 9 to 15 bits, which OpenCV shifts to 16 bits."""
+        """Sample value of white for samples of 9 to 15 bits: OpenCV shifts them to 16 bits."""
         bits = self._value(_BITS, 1)
         return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
 

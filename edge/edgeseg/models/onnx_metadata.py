@@ -13,7 +13,7 @@ from typing import BinaryIO
 _METADATA_PROPS = 14  # field number in ModelProto of onnx.proto
 _KEY, _VALUE = 1, 2  # field numbers in StringStringEntryProto
 
-# Wire types of protobuf; fixed-size ones with their number of bytes.
+# Wire types of protobuf; for types of fixed size, their number of bytes.
 _VARINT = 0
 _DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
@@ -67,7 +67,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return how many bytes of the field remain to be read; 0 for a varint, which is read here."""
+    """Return how many bytes of the field remain to be read; 0 for a varint: it is read here."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

@@ -1,4 +1,4 @@
-"""Tuning cache: setups measured by `edgeseg doctor --tune`, which `auto` uses on the same device.
+"""Tuning cache: setups measured by `edgeseg doctor --tune`, to be used by `auto` on this device.
 
 Reading never measures anything. A setup applies only to the same model, CPU and package versions.
 """

@@ -79,11 +79,11 @@ class Source(Protocol):
 
     @property
     def live(self) -> bool:
-        """True for a live source: its frames are not decoded in advance, to avoid stale ones."""
+        """True for a live source: frames are not decoded in advance, so that they are recent."""
 
     @property
     def fps(self) -> float | None:
-        """Frames per second of the overlay video; None for photographs, which have none."""
+        """Frames per second of the overlay video; None for photographs."""
 
     def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
         """Yield the frames in order, until there are no more or `stop` is requested.

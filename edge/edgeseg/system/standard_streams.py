@@ -43,7 +43,7 @@ def prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            # The system assigns the lowest free descriptor, which is this one.
+            # The system assigns the lowest free descriptor: this number.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     if sys.stdin is None:

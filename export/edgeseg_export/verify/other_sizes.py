@@ -78,7 +78,7 @@ def check_other_sizes(
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size, likely ones first.
+    """List heights and widths near a working size; sizes that probably work come first.
 
     They are multiples of the same power of two, as most networks require.
     """

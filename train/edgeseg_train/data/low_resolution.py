@@ -28,7 +28,7 @@ COARSE_WIDTH = 565
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; smaller ones stay unchanged.
+    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; a smaller pair stays unchanged.
 
     Attributes:
         pair: original pair.

@@ -251,7 +251,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; without a validation, the last ones."""
+        """Return the weights with the best validation Dice; without any, the last weights."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 

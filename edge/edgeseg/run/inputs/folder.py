@@ -11,7 +11,7 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 _DIGITS = re.compile(r"([0-9]+)")
-# Files of operating systems, which are not worth a message.
+# Files that operating systems create; they are skipped without a message.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory", ".localized"})
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 

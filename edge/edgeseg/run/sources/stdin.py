@@ -123,7 +123,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
 
 
 def _is_photograph(beginning: bytes) -> bool:
-    """Return whether the beginning is certainly that of a photograph.
+    """Return whether the first bytes certainly belong to a photograph, not to a stream.
 
     A JPEG may be the first of a stream, unless it announces that it contains a preview (MPF).
     """

@@ -77,7 +77,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
-    """Return every core, half of them, and so on down to one."""
+    """Return numbers of threads: all cores, half of them, and so on down to one."""
     return (cores, *thread_counts(cores // 2)) if cores > 1 else (1,)
 
 

@@ -247,7 +247,7 @@ def _publish(
     stale = set(list_stale_files(folder, names, digest)) - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
-        click.echo(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
+        click.echo(f"edgeseg: {path}: deleted, because its checkpoint differs", err=True)
 
 
 def _list_unmade(files: Sequence[ExportedFile]) -> list[ExportedFile]:
@@ -277,13 +277,13 @@ def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
 def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     for file in _list_unmade(files):
         raise CheckError(
-            f"nothing published, {file.file.name} could not be made "
+            f"no file was written, because {file.file.name} could not be made "
             f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
         )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
     failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
     if failed:
-        raise CheckError(f"not published, a check failed: {'; '.join(failed)}")
+        raise CheckError(f"not written, because a check failed: {'; '.join(failed)}")
 
 
 def _describe_failure(check: Check) -> str:

@@ -190,7 +190,7 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
     for data in checkpoint.training_data:
         texts += [data.name, data.licence]
         if data.photographs < 0:
-            raise ModelError(f"training data: {data.photographs} photographs")
+            raise ModelError(f"training data: invalid number of photographs ({data.photographs})")
     for scores in checkpoint.evidence.values():
         texts += scores
         if len(scores) > MAX_ENTRIES or not all(0 <= dice <= 1 for dice in scores.values()):

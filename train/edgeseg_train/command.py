@@ -137,7 +137,7 @@ def train(
         _draw_sheet(specs, config, sheet)
         return
     if out is None:
-        raise UsageError("--out DIR is missing: it is the folder for the checkpoint.")
+        raise UsageError("--out DIR is missing. Specify a folder for the checkpoint.")
     device = select_device(device)
     process = join_processes(device)
     if batch % process.world_size:

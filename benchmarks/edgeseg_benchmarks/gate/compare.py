@@ -78,7 +78,7 @@ class GateResult:
         return all(self.comparisons) and bool(self.with_outcome("ok"))
 
     def with_outcome(self, outcome: Outcome) -> Sequence[MetricComparison]:
-        """Return the comparisons with an outcome, in order."""
+        """Return the comparisons that have a given outcome, in order."""
         return [entry for entry in self.comparisons if entry.outcome == outcome]
 
 

@@ -192,7 +192,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write the photograph with the prediction's error map to its right."""
+    """Write a figure: the photograph, and to its right the error map of the prediction."""
     import numpy as np
 
     from edgeseg.imaging.encoder import encode_png

@@ -60,7 +60,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
-    """Draw a disc with its glow on its side of the seams, (h, w) uint8 {0, 255}."""
+    """Draw a disc and its glow, cut off at its seams; (h, w) uint8 {0, 255}."""
     mask = np.zeros_like(thumbnail.level)
     fill_ellipse(mask, ellipse.expanded(2 + _GLOW * ellipse.radius), 255)
     for seam in seams:

@@ -23,7 +23,7 @@ _MIN_CHANGE = 5.0  # grey levels
 
 
 class HalfPlane(NamedTuple):
-    """Side of a line: the points with x * column + y * row < limit.
+    """Half-plane: the points with x * column + y * row < limit.
 
     Attributes:
         x: horizontal component of the normal.

@@ -37,7 +37,7 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
     # OpenCV returns the stored pixels, without rotation and crop.
     if complete and names & {b"irot", b"imir", b"clap"}:
         raise InvalidImageError(
-            f"an AVIF that states a rotation or a crop. {SAVE_AS}", "unsupported_format"
+            f"an AVIF with a rotation or a crop. {SAVE_AS}", "unsupported_format"
         )
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     bits = max(depths, default=8)

@@ -82,7 +82,7 @@ def peek_header(beginning: bytes) -> ImageHeader | None:
 
 
 def check_size(width: int, height: int) -> None:
-    """Reject an image without pixels, and one with more pixels than a photograph can have.
+    """Reject an image without pixels, or with more pixels than a photograph can have.
 
     Raises:
         InvalidImageError: the size is out of range.

@@ -105,7 +105,7 @@ class TiffDirectory(NamedTuple):
 
     @property
     def is_auxiliary(self) -> bool:
-        """True if the page is stated to be a thumbnail or a transparency mask."""
+        """True if the file marks the page as a thumbnail or a transparency mask."""
         return bool(self._value(_SUBFILE_TYPE) & (_THUMBNAIL | _TRANSPARENCY))
 
     def _value(self, number: int, default: int = 0) -> int:

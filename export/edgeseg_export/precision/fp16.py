@@ -23,7 +23,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the `fp16` variant of an FP32 model: it computes in half precision.
+    """Return the `fp16` variant of an FP32 model, which computes in half precision.
 
     The input `photo` stays uint8 and the output `probability` stays float32.
     """

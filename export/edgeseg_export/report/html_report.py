@@ -99,7 +99,7 @@ def _encode_probability(probability: Probability) -> str:
 
 
 def _list_dice(columns: Sequence[EvaluationResult]) -> dict[str, dict[int, float]]:
-    """Return the Dice of each photograph by column number."""
+    """Return, for each photograph, a dict from column number to Dice."""
     rows: dict[str, dict[int, float]] = {}
     for number, column in enumerate(columns):
         for data_set in column.data_sets:

@@ -71,7 +71,7 @@ def check_card(file: Path, card: ModelCard) -> Check:
 
 
 def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
-    """Compare the size of the weights with FP32's."""
+    """Compare the size of the weights with their size in FP32."""
     note = f"{weight_bytes:,} of FP32's {fp32_bytes:,} bytes of weights"
     return Check.at_most("bytes", weight_bytes / max(1, fp32_bytes), LIMITS[precision].bytes, note)
 

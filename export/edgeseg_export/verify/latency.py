@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 def measure_latency_ratio(
     fp32_file: Path, file: Path, size: int, threads: int, features: Collection[str]
 ) -> tuple[float | None, str]:
-    """Measure an INT8 file against the FP32 file, each time in another process.
+    """Compare the latency of an INT8 file with that of the FP32 file, in several new processes.
 
     Args:
         fp32_file: FP32 file of the same network.

@@ -40,7 +40,7 @@ def measure_rounding(
     reference: ReferenceOutputs,
     photographs: Sequence[int],
 ) -> list[RoundingError]:
-    """Compare a file and PyTorch with FP64.
+    """Compare a model file, and PyTorch in FP32, with PyTorch in FP64.
 
     Args:
         runtime: loaded model file.

@@ -79,7 +79,7 @@ def count_photo_threads() -> int:
 
 
 def join_processes(device: str) -> DistributedContext:
-    """Join the process group that torchrun describes in the environment.
+    """Join the process group that torchrun specifies in environment variables.
 
     Args:
         device: `cuda` or `cpu`.

@@ -39,7 +39,8 @@ from edgeseg_train.validation import (
     validate_network,
 )
 
-# Seconds after which `last.pt` is first saved, between two saves, and between two log entries.
+# In seconds: time until `last.pt` is first saved, time between two saves, time between two log
+# entries.
 FIRST_SAVE_SECONDS = 8.0
 SAVE_SECONDS = 30.0
 LOG_SECONDS = 5.0

@@ -159,7 +159,7 @@ class Video:
         return Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
 
     def _required_frames(self, stated: float) -> float:
-        """Return the smallest number of frames of a complete file, from the container's number."""
+        """Return the minimum number of frames of a complete file, from the number in its header."""
         with self.path.open("rb") as file:
             beginning = file.read(8)
         if beginning.startswith(b"RIFF") or beginning[4:] == b"ftyp":

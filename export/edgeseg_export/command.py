@@ -8,22 +8,25 @@ from pathlib import Path
 from types import FrameType
 
 import click
-import msgspec
-from rich.text import Text
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
 from edgeseg.datasets import DataSet, open_data
-from edgeseg.errors import CheckError, UsageError
-from edgeseg.evaluation.result import Check, EvaluationResult
+from edgeseg.errors import UsageError
+from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
-from edgeseg_export.publish import file_sha256, list_stale_files, publish_files
+from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
+from edgeseg_export.report.summary import (
+    print_checks,
+    print_conversion_json,
+    print_settings,
+    raise_failed_checks,
+)
 from edgeseg_export.source import SourceOptions, open_source
 from edgeseg_export.verify.parity import compute_reference
 
@@ -47,6 +50,11 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Folder for the model files.  [default: folder of CKPT]",
+)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the model, as in NAME.fp32.onnx.  [default: CKPT without its suffix]",
 )
 @click.option(
     "--precision",
@@ -133,6 +141,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 def convert(
     checkpoint: Path,
     folder: Path | None,
+    name: str | None,
     names: str | None,
     calibrate: tuple[str, ...],
     specs: tuple[str, ...],
@@ -158,6 +167,7 @@ def convert(
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
+    model_name = check_model_name(checkpoint.stem if name is None else name)
     source = open_source(
         checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
     )
@@ -167,13 +177,15 @@ def convert(
     options = ExportOptions(
         precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
     )
+    if not as_json:
+        print_settings(source, checkpoint)
     digest = file_sha256(checkpoint)
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
     with _scratch_folder() as scratch:
         graphs = [
-            export_fp32(source, working_size, checkpoint.stem, options, scratch)
+            export_fp32(source, working_size, model_name, options, scratch)
             for working_size in source.sizes
         ]
         make_folder(folder)
@@ -181,15 +193,15 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
-        _publish(files, [graph.name for graph in graphs], folder, digest)
+        _publish(files, folder)
     if html is not None:
         page = render_report(f"Conversion of {checkpoint.name}", files, references)
         write_atomically(html, page.encode())
     if as_json:
-        _print_json(digest, references, files)
+        print_conversion_json(digest, source, references, files)
     else:
-        _print_tables(files, folder)
-    _raise_failed_checks(files)
+        print_checks(files, folder)
+    raise_failed_checks(files)
 
 
 def _parse_precisions(names: str) -> tuple[Precision, ...]:
@@ -261,47 +273,14 @@ def _convert_graph(
     return result, [build_file(p, graph, digest, reference, options) for p in options.precisions]
 
 
-def _publish(
-    files: Sequence[ExportedFile], names: Sequence[str], folder: Path, digest: str
-) -> None:
-    """Publish the files that passed; remove those that failed or have another checkpoint."""
+def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
+    """Publish the files that passed; remove those that failed or belong to another model."""
     passed = {folder / file.file.name: file.file for file in files if file.result.passed}
     failed = [folder / file.file.name for file in files if not file.result.passed]
-    stale = set(list_stale_files(folder, names, digest)) - passed.keys()
+    stale = {*list_stale_files(folder, [file.card for file in files])} - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
-        click.echo(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
-
-
-def _print_json(
-    digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
-) -> None:
-    """Print the output of `edgeseg convert --json`, a stable interface for other programs."""
-    output = {
-        "checkpoint_sha256": digest,
-        "references": list(map(EvaluationResult.to_dict, references)),
-        "files": [file.result.to_dict() for file in files],
-    }
-    click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
-
-
-def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
-    for file in files:
-        print_table(file.result.to_check_table(), Text())
-    for file in files:
-        if file.result.passed:
-            click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
-
-
-def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
-    checks = [(file.file.name, check) for file in files for check in file.result.checks]
-    failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
-    if failed:
-        raise CheckError(f"not published, a check failed: {'; '.join(failed)}")
-
-
-def _describe_failure(check: Check) -> str:
-    """Describe a failed check with its value and limit."""
-    if check.value is None or check.limit is None:
-        return f"{check.name} ({check.note})"
-    return f"{check.name} {check.value:.3g}, limit {check.limit:.3g} ({check.note})"
+        click.echo(
+            f"edgeseg: {path}: removed (another checkpoint, or the same with other settings)",
+            err=True,
+        )

@@ -108,8 +108,10 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     note = load_weights(
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
+    # Several sets of weights in one checkpoint are several models.
+    architecture = options.arch + (f" ({options.weights})" if options.weights else "")
     size = WorkingSize("default", preprocessing.size)
-    return SourceNetwork(network, options.arch, preprocessing, (size,), output, note=note)
+    return SourceNetwork(network, architecture, preprocessing, (size,), output, note=note)
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:

@@ -44,11 +44,13 @@ class ExportedFile:
 
     Attributes:
         file: path in the scratch folder, with the final name; missing if the conversion failed.
+        card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
     """
 
     file: Path
+    card: ModelCard
     result: EvaluationResult
     parity: ParityReport | None
 
@@ -91,7 +93,7 @@ def build_file(
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
-        return ExportedFile(file, failure, None)
+        return ExportedFile(file, card, failure, None)
     weight_bytes = count_weight_bytes(model)
     fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
     checks = [
@@ -104,7 +106,7 @@ def build_file(
     ]
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
-    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+    return ExportedFile(file, card, _make_result(file, card, parity.scores, checks), parity)
 
 
 def _load(file: Path, graph: Fp32Graph) -> Runtime:

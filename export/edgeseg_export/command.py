@@ -1,11 +1,7 @@
 """`edgeseg convert`: convert a checkpoint to checked ONNX files."""
 
-import signal
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -15,7 +11,8 @@ from edgeseg.errors import UsageError
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.preprocessing.config import SIZE_RANGE
-from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.files import check_folders, make_folder, write_atomically
+from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
@@ -27,6 +24,7 @@ from edgeseg_export.report.summary import (
     print_settings,
     raise_failed_checks,
 )
+from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceOptions, open_source
 from edgeseg_export.verify.parity import compute_reference
 
@@ -161,16 +159,18 @@ def convert(
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
     All files that pass every check are published together. A file that fails a check is not
-    published, and an older one of its name is removed (exit code 4).
+    published, and an older one of its name is removed (exit code 4). If a file cannot be made,
+    nothing is published.
     """
+    check_folders(html)
     if html is not None:
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)
-    source = open_source(
-        checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    )
+    source_options = SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
+    with divert_stdout():
+        source = open_source(checkpoint, source_options)
     if source.note:
         click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
@@ -183,7 +183,7 @@ def convert(
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
-    with _scratch_folder() as scratch:
+    with divert_stdout(), scratch_folder() as scratch:
         graphs = [
             export_fp32(source, working_size, model_name, options, scratch)
             for working_size in source.sizes
@@ -193,9 +193,10 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
+        if html is not None:  # before the files are published, because it may fail
+            page = render_report(f"Conversion of {checkpoint.name}", files, references)
         _publish(files, folder)
     if html is not None:
-        page = render_report(f"Conversion of {checkpoint.name}", files, references)
         write_atomically(html, page.encode())
     if as_json:
         print_conversion_json(digest, source, references, files)
@@ -240,21 +241,6 @@ def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
     return data_sets
 
 
-@contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """Provide a temporary folder for unpublished files, up to 1 GB; SIGTERM removes it, too."""
-
-    def exit_by_signal(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, exit_by_signal)
-    try:
-        with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-            yield Path(folder)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def _convert_graph(
     graph: Fp32Graph, digest: str, options: ExportOptions
 ) -> tuple[EvaluationResult, list[ExportedFile]]:
@@ -274,7 +260,12 @@ def _convert_graph(
 
 
 def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
-    """Publish the files that passed; remove those that failed or belong to another model."""
+    """Publish the files that passed; remove those that failed or belong to another model.
+
+    Nothing changes if a file could not be made.
+    """
+    if not all(file.is_made for file in files):
+        return
     passed = {folder / file.file.name: file.file for file in files if file.result.passed}
     failed = [folder / file.file.name for file in files if not file.result.passed]
     stale = {*list_stale_files(folder, [file.card for file in files])} - passed.keys()

@@ -1,5 +1,6 @@
 """Build metadata, serialize model files and publish them together."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Collection, Mapping
@@ -155,6 +156,10 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
         SystemSetupError: a file cannot be written; then none appears, and no temporary file
             is left.
     """
+    for path in (*files, *stale):
+        if path.is_dir():
+            with write_errors_named(path):
+                raise IsADirectoryError(errno.EISDIR, "")
     with ExitStack() as stack:
         temporaries = {}
         for path, source in files.items():

@@ -16,6 +16,7 @@ from edgeseg.commands.options import data_options, json_option, model_options
 from edgeseg.console import print_json, print_table, safe_text
 from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
     from edgeseg.datasets import DataSet, SplitChoice
@@ -85,7 +86,8 @@ def evaluate(
     data_sets = _open_data_sets(specs, split)
     segmenter = None
     if not second_observer:
-        segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
+        with divert_stdout():
+            segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
         _check_figure_names(data_sets)
         make_folder(figures)

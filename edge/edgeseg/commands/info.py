@@ -86,7 +86,8 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
     yield "parameters", f"{card.parameters:,}"
     unknown = "unknown: depends on the input size, or could not be counted"
     yield "GMAC", unknown if card.gmac is None else f"{card.gmac:g} per image"
-    yield "precision", f"{card.precision} (computes in {card.compute})"
+    slower = ", slower than FP32" if card.int8_slower else ""
+    yield "precision", f"{card.precision} (computes in {card.compute}{slower})"
     yield "input", f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
     yield "preprocessing", ", ".join(preprocessing)
     yield "threshold", f"{card.threshold:.4g}"

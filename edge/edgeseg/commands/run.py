@@ -15,6 +15,7 @@ import click
 from edgeseg.commands.options import model_options
 from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
+from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
@@ -128,7 +129,8 @@ def run(
             throughput=throughput,
         )
         sources = open_sources(inputs, camera, watch, output, newest, stop)
-        segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
+        with divert_stdout():
+            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
     if stop.asked:
         _exit_after_signal(stop, counts)

@@ -53,6 +53,8 @@ class ModelCard(NamedTuple):
         training_data: data sets of the training, with licences.
         evidence: mean Dice by `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
+        int8_slower: true if `edgeseg convert` measured this INT8 file to be slower than FP32. The
+            metadata contains the entry only then.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelCard(NamedTuple):
     training_data: tuple[Licence, ...]
     evidence: Mapping[str, float] = {}
     checkpoint_sha256: str = ""
+    int8_slower: bool = False
 
     def is_same_model(self, other: ModelCard) -> bool:
         """Return whether two files are precisions of one model.
@@ -93,11 +96,14 @@ class ModelCard(NamedTuple):
 
     def to_dict(self) -> dict[str, object]:
         """Return the card as plain values for JSON."""
-        return self._asdict() | {
+        values = self._asdict() | {
             "preprocessing": self.preprocessing.to_dict(),
             "training_data": msgspec.to_builtins(self.training_data),
             "evidence": dict(self.evidence),
         }
+        if not self.int8_slower:
+            del values["int8_slower"]
+        return values
 
     @classmethod
     def from_metadata(cls, entries: Mapping[str, str], file: str) -> ModelCard:
@@ -142,6 +148,7 @@ def _parse_card(entries: Mapping[str, str]) -> ModelCard:
         training_data=_decode_entry(entries, "training_data", tuple[Licence, ...]),
         evidence=_decode_entry(entries, "evidence", dict[str, float]),
         checkpoint_sha256=entries[PREFIX + "checkpoint_sha256"],
+        int8_slower=msgspec.json.decode(entries.get(PREFIX + "int8_slower", "false"), type=bool),
     )
     _check_card(card)
     return card

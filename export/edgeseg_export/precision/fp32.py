@@ -9,7 +9,7 @@ import onnx
 from edgeseg.datasets import DataSet
 from edgeseg.evaluation.result import Check
 from edgeseg.models.card import Precision
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes, move_constants_to_weights
 from edgeseg_export.onnx_graph.simplify import simplify
 from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
 from edgeseg_export.source import SourceNetwork
@@ -91,6 +91,7 @@ def export_fp32(
     problem = "not requested"
     if options.simplified:
         model, problem = simplify(model)
+    model = move_constants_to_weights(model)
     simplified = Check("simplified", None, None, problem or "by onnxsim", True)
     file = scratch / f"{name}.graph.onnx"
     onnx.save(model, file)

@@ -63,8 +63,9 @@ def print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
     """Print a table of checks for each file, then the published files."""
     for file in files:
         print_table(file.result.to_check_table(), Text())
+    is_complete = all(file.is_made for file in files)
     for file in files:
-        if file.result.passed:
+        if is_complete and file.result.passed:
             click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
 
 
@@ -72,8 +73,14 @@ def raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     """Report every failed check with its value and limit.
 
     Raises:
-        CheckError: A check failed.
+        CheckError: a check failed, or a file could not be made.
     """
+    for file in files:
+        if not file.is_made:
+            raise CheckError(
+                f"nothing published, {file.file.name} could not be made "
+                f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
+            )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
     failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
     if failed:

@@ -38,6 +38,7 @@ CARDS = st.builds(
     ),
     evidence=st.dictionaries(TEXT, st.floats(0, 1), max_size=3),
     checkpoint_sha256=TEXT,
+    int8_slower=st.booleans(),
 )
 
 
@@ -57,6 +58,7 @@ def test_card_after_round_trip_through_metadata_is_equal(card: ModelCard) -> Non
     entries = card.to_metadata()
     assert all(key.startswith("edgeseg.") for key in entries)
     assert ModelCard.from_metadata(entries, "x.onnx") == card
+    assert ("edgeseg.int8_slower" in entries) == card.int8_slower
 
 
 def test_read_card_equals_metadata_in_onnx_runtime(tiny_model: Path) -> None:

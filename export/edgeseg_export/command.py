@@ -18,14 +18,9 @@ from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
-from edgeseg_export.report.summary import (
-    print_checks,
-    print_conversion_json,
-    print_settings,
-    raise_failed_checks,
-)
+from edgeseg_export.report.summary import print_results, print_settings
 from edgeseg_export.scratch_folder import scratch_folder
-from edgeseg_export.source import SourceOptions, open_source
+from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
 from edgeseg_export.verify.parity import compute_reference
 
 # Default of `--data`.
@@ -169,10 +164,7 @@ def convert(
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)
     source_options = SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    with divert_stdout():
-        source = open_source(checkpoint, source_options)
-    if source.note:
-        click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
+    source = _open_source(checkpoint, source_options)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
         precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
@@ -198,11 +190,16 @@ def convert(
         _publish(files, folder)
     if html is not None:
         write_atomically(html, page.encode())
-    if as_json:
-        print_conversion_json(digest, source, references, files)
-    else:
-        print_checks(files, folder)
-    raise_failed_checks(files)
+    print_results(digest, source, references, files, None if as_json else folder)
+
+
+def _open_source(checkpoint: Path, options: SourceOptions) -> SourceNetwork:
+    """Open the network, and report what was ignored in the checkpoint."""
+    with divert_stdout():
+        source = open_source(checkpoint, options)
+    if source.note:
+        click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
+    return source
 
 
 def _parse_precisions(names: str) -> tuple[Precision, ...]:

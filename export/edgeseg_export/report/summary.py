@@ -38,7 +38,33 @@ def _list_settings(source: SourceNetwork) -> Iterator[tuple[str, str]]:
         yield field.name, f"{values[field.name]}{suffix}"
 
 
-def print_conversion_json(
+def print_results(
+    digest: str,
+    source: SourceNetwork,
+    references: Sequence[EvaluationResult],
+    files: Sequence[ExportedFile],
+    folder: Path | None,
+) -> None:
+    """Print the results of a conversion and report failed checks.
+
+    Args:
+        digest: SHA-256 of the checkpoint.
+        source: converted network.
+        references: scores of PyTorch.
+        files: files with their checks.
+        folder: folder of the published files, for tables; None prints JSON.
+
+    Raises:
+        CheckError: a check failed, or a file could not be made.
+    """
+    if folder is None:
+        _print_json(digest, source, references, files)
+    else:
+        _print_checks(files, folder)
+    _raise_failed_checks(files)
+
+
+def _print_json(
     digest: str,
     source: SourceNetwork,
     references: Sequence[EvaluationResult],
@@ -59,7 +85,7 @@ def print_conversion_json(
     click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
 
 
-def print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
+def _print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
     """Print a table of checks for each file, then the published files."""
     for file in files:
         print_table(file.result.to_check_table(), Text())
@@ -69,7 +95,7 @@ def print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
             click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
 
 
-def raise_failed_checks(files: Sequence[ExportedFile]) -> None:
+def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     """Report every failed check with its value and limit.
 
     Raises:

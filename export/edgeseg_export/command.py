@@ -1,16 +1,16 @@
 """`edgeseg convert`: convert a checkpoint to checked ONNX files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from edgeseg.commands.options import reject_nan
 from edgeseg.datasets import DataSet, open_data
-from edgeseg.errors import UsageError
+from edgeseg.errors import ModelError, UsageError
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
-from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg.system.files import check_folders, make_folder, write_atomically
 from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
@@ -21,6 +21,8 @@ from edgeseg_export.report.html_report import load_template, render_report
 from edgeseg_export.report.summary import print_results, print_settings
 from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
+from edgeseg_export.source_options import source_options
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import compute_reference
 
 # Default of `--data`.
@@ -70,37 +72,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="NAME:DIR",
     help="Data set for the checks (test split). Repeatable.  [default: synthetic photographs]",
 )
-@click.option(
-    "--arch",
-    metavar="NAME|module:factory|file.py:factory",
-    help="Architecture of a bare state dict: a name, or a function without arguments that "
-    "returns a torch.nn.Module.",
-)
-@click.option(
-    "--preprocessing",
-    metavar="NAME|FILE.toml",
-    help="Preprocessing of a bare state dict: edge, reference, or a TOML file.",
-)
-@click.option(
-    "--output",
-    metavar="[INDEX:]logit|probability",
-    help="Network output with the vessel map, for a bare state dict.  [default: 0:logit]",
-)
-@click.option(
-    "--weights",
-    metavar="KEYS",
-    help="Key of the weights, if several sets in the checkpoint fit.",
-)
-@click.option(
-    "--ignore-keys",
-    "ignored_keys",
-    multiple=True,
-    metavar="PATTERN",
-    help="Names in the checkpoint that the network does not need, such as 'aux*'. Repeatable.",
-)
-@click.option(
-    "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."
-)
+@source_options
 @click.option(
     "--opset",
     type=click.IntRange(13, 20),
@@ -138,12 +110,7 @@ def convert(
     names: str | None,
     calibrate: tuple[str, ...],
     specs: tuple[str, ...],
-    arch: str | None,
-    preprocessing: str | None,
-    output: str | None,
-    weights: str | None,
-    ignored_keys: tuple[str, ...],
-    size: int | None,
+    source_choices: SourceOptions,
     opset: int,
     simplified: bool,
     dynamic: bool,
@@ -163,8 +130,7 @@ def convert(
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)
-    source_options = SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    source = _open_source(checkpoint, source_options)
+    source = _open_source(checkpoint, source_choices)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
         precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
@@ -175,7 +141,7 @@ def convert(
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
-    with divert_stdout(), scratch_folder() as scratch:
+    with divert_stdout(), scratch_folder() as scratch, _name_checkpoint(checkpoint):
         graphs = [
             export_fp32(source, working_size, model_name, options, scratch)
             for working_size in source.sizes
@@ -238,6 +204,15 @@ def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
     return data_sets
 
 
+@contextmanager
+def _name_checkpoint(checkpoint: Path) -> Iterator[None]:
+    """Add the checkpoint's path to errors about its network."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{checkpoint}: {error}") from error
+
+
 def _convert_graph(
     graph: Fp32Graph, digest: str, options: ExportOptions
 ) -> tuple[EvaluationResult, list[ExportedFile]]:
@@ -250,6 +225,16 @@ def _convert_graph(
         options.scored,
         graph.file.parent,
     )
+    if graph.network.enlargement > 1:
+        click.echo(
+            f"edgeseg: {graph.name}: the network's map is enlarged "
+            f"{graph.network.enlargement}x in the graph",
+            err=True,
+        )
+    if reference.implausible_masks:
+        click.echo(
+            f"edgeseg: {graph.name}: {IMPLAUSIBLE_MASK}: {reference.implausible_masks}", err=True
+        )
     result = EvaluationResult(
         graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
     )

@@ -84,6 +84,8 @@ def make_card(
         training_data=tuple(licences),
         evidence=evidence,
         checkpoint_sha256=checkpoint_sha256,
+        output=str(source.output) if source.is_third_party else "",
+        input_channels=source.input_channels if source.is_third_party else "",
     )
 
 

@@ -168,15 +168,23 @@ def _evaluate_all(
 def _photograph_callback(
     data_set: DataSet, progress: Progress, figures: Path | None
 ) -> OnPhotograph:
-    """Create a callback that reports failures, writes figures and advances the progress bar."""
+    """Create a callback that reports failures and notes, and writes figures."""
     task = progress.add_task(data_set.name, total=len(data_set.pairs))
+    printed: set[str] = set()
+
+    def print_line(line: str) -> None:
+        progress.console.print(safe_text(f"edgeseg: {data_set.name} {line}"), soft_wrap=True)
 
     def on_photograph(photograph: PhotographScores, comparison: Comparison | None) -> None:
         if comparison is None:
-            failure = f"edgeseg: {data_set.name} {photograph.name}: {photograph.status}"
-            progress.console.print(safe_text(failure), soft_wrap=True)
-        elif figures is not None:
-            _write_figure(comparison, figures / _figure_name(data_set.name, photograph.name))
+            print_line(f"{photograph.name}: {photograph.status}")
+        else:
+            for note in comparison.notes:
+                if note not in printed:
+                    print_line(note)
+                    printed.add(note)
+            if figures is not None:
+                _write_figure(comparison, figures / _figure_name(data_set.name, photograph.name))
         progress.advance(task)
 
     return on_photograph
@@ -186,8 +194,8 @@ def _write_figure(comparison: Comparison, file: Path) -> None:
     """Write the photograph with the prediction's error map to its right."""
     import numpy as np
 
+    from edgeseg.imaging.encoder import encode_png
     from edgeseg.imaging.overlay import draw_error_map
-    from edgeseg.imaging.photo import encode_png
 
     errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
     write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))

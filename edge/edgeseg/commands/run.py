@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
+    from edgeseg.imaging.overlay import OverlayStyle
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
+    from edgeseg.run.inputs import OverlayFormat
     from edgeseg.run.options import RunOptions
     from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
@@ -51,6 +54,12 @@ DEFAULT_OUTPUT = Path("vessels")
     metavar="DIR",
     help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
 )
+@click.option("--recursive", is_flag=True, help="Include sub-folders; results mirror them.")
+@click.option(
+    "--files-from",
+    metavar="LIST|-",
+    help="Text file with one input per line, or - for standard input.",
+)
 @model_options
 @click.option(
     "--threshold",
@@ -62,6 +71,26 @@ DEFAULT_OUTPUT = Path("vessels")
     "--overlay/--no-overlay",
     default=True,
     help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
+)
+@click.option(
+    "--overlay-format",
+    type=click.Choice(["jpg", "png"]),
+    default="jpg",
+    show_default=True,
+    help="File format of the overlays; png is lossless and takes longer.",
+)
+@click.option(
+    "--overlay-style",
+    type=click.Choice(["outline", "fill"]),
+    default="outline",
+    show_default=True,
+    help="Draw a line around the vessels, or tint their pixels.",
+)
+@click.option(
+    "--overlay-opacity",
+    type=click.FloatRange(0, 1),
+    metavar="W",
+    help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
 )
 @click.option(
     "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
@@ -77,6 +106,11 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @click.option(
+    "--contact-sheet",
+    is_flag=True,
+    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
+)
+@click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )
 @click.option(
@@ -87,6 +121,8 @@ def run(
     output: Path,
     camera: str | None,
     watch: Path | None,
+    recursive: bool,
+    files_from: str | None,
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
@@ -94,11 +130,15 @@ def run(
     threads: int | None,
     threshold: float | None,
     overlay: bool,
+    overlay_format: OverlayFormat,
+    overlay_style: OverlayStyle,
+    overlay_opacity: float | None,
     probability: bool,
     frames: bool,
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
+    contact_sheet: bool,
     throughput: bool,
     as_json: bool,
 ) -> None:
@@ -106,14 +146,14 @@ def run(
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
-    reported, and the others are processed (exit code 3).
+    STEM_overlay.jpg; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
+    content; masks and other files are skipped and counted. A photograph that cannot be segmented
+    is reported, and the others are processed (exit code 3).
     """
-    if not inputs and camera is None and watch is None:
-        raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
-    # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _check_arguments(inputs, camera, watch, files_from)
+    _limit_blas_threads()
     with stop_by_signals() as stop:
+        from edgeseg.run.inputs.file_list import read_file_list
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
         from edgeseg.segmenter import Segmenter
@@ -121,22 +161,46 @@ def run(
         options = RunOptions(
             output,
             overlay=overlay,
+            overlay_style=overlay_style,
+            overlay_opacity=overlay_opacity,
             probability=probability,
             frames=frames,
             resume=resume,
             skip_ungradable=skip_ungradable,
             as_json=as_json,
+            contact_sheet=contact_sheet,
             throughput=throughput,
+            overlay_format=overlay_format,
         )
-        sources = open_sources(inputs, camera, watch, output, newest, stop)
+        listed = [] if files_from is None else read_file_list(files_from)
+        sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
+    _exit_with_status(stop, counts)
+
+
+def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
+    """Exit with the code of a signal or of failed inputs; return if there is neither."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
+
+
+def _limit_blas_threads() -> None:
+    """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _check_arguments(
+    inputs: tuple[str, ...], camera: str | None, watch: Path | None, files_from: str | None
+) -> None:
+    if not inputs and camera is None and watch is None and files_from is None:
+        raise click.UsageError("Missing argument 'INPUT...', or --files-from, --camera or --watch.")
+    if files_from == "-" and "-" in inputs:
+        raise click.UsageError("--files-from - and INPUT - both read standard input. Remove one.")
 
 
 def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
@@ -152,12 +216,14 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
 def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
+    from edgeseg.run.results.contact_sheet import ContactSheet
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
     make_folder(options.output)
     remove_stale_temporaries(options.output)
-    runner = Runner(segmenter, options)
+    sheet = ContactSheet(options.output) if options.contact_sheet else None
+    runner = Runner(segmenter, options, sheet)
     counts = InputCounts()
     try:
         for source in sources:
@@ -165,6 +231,8 @@ def _run_sources(
                 break
             with _progress_bar(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
+        if sheet is not None:
+            sheet.write()
     finally:
         remove_stale_temporaries(options.output)
     return counts
@@ -177,8 +245,26 @@ def _progress_bar(total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("segmenting", total=total)
-        yield lambda: bar.advance(task)
+    rate_column = TextColumn("{task.description}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn())
+    console = Console(stderr=True)
+    start = time.monotonic()
+    count = 0
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            rate = count / (time.monotonic() - start)
+            bar.update(task, advance=1, description=f"{rate:.1f} photographs/s")
+
+        yield advance

@@ -35,6 +35,7 @@ from edgeseg_export.verify.checks import (
 from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
 from edgeseg_export.verify.latency import describe_latency, is_slower, measure_latency_ratio
 from edgeseg_export.verify.other_sizes import check_other_sizes
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
@@ -103,9 +104,7 @@ def build_file(
             ratio, problem = _measure_latency(file, graph)
             card = card._replace(int8_slower=is_slower(ratio))
             conversion_checks.append(describe_latency(ratio, problem))
-        means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
-        dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
-        card = card._replace(evidence={**card.evidence, **dice})
+        card = card._replace(evidence={**card.evidence, **_collect_dice(parity)})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
         weight_bytes = count_weight_bytes(model)
@@ -126,6 +125,11 @@ def build_file(
     return ExportedFile(file, card, _make_result(file, card, parity.scores, checks), parity)
 
 
+def _collect_dice(parity: ParityReport) -> dict[str, float]:
+    means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
+    return {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
+
+
 def _check_outputs(
     file: Path,
     graph: Fp32Graph,
@@ -137,6 +141,8 @@ def _check_outputs(
     """Compare the results of a file with PyTorch's."""
     checks = check_arithmetic(precision, cpu.cpu_features())
     checks += _check_parity(precision, file, graph, reference, parity)
+    if reference.implausible_masks:
+        checks.append(Check(IMPLAUSIBLE_MASK, None, None, reference.implausible_masks, True))
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
     if precision == "fp16":

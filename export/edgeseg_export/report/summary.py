@@ -25,7 +25,8 @@ def print_settings(source: SourceNetwork, checkpoint: Path) -> None:
 def _list_settings(source: SourceNetwork) -> Iterator[tuple[str, str]]:
     """List the settings; preprocessing keys that have their default value are marked."""
     yield "architecture", source.architecture
-    yield "output", f"{source.output.index}:{source.output.kind}"
+    yield "output", str(source.output)
+    yield "input channels", source.input_channels
     for size in source.sizes:
         yield "threshold", f"{size.threshold:.4g} at {size.size} pixels"
     values = source.preprocessing.to_dict()
@@ -75,7 +76,8 @@ def _print_json(
         "checkpoint_sha256": digest,
         "settings": {
             "architecture": source.architecture,
-            "output": source.output,
+            "output": str(source.output),
+            "input_channels": source.input_channels,
             "sizes": source.sizes,
             "preprocessing": source.preprocessing.to_dict(),
         },

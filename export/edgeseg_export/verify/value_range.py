@@ -1,4 +1,9 @@
-"""Largest values of a network's intermediate tensors, compared with half precision's range."""
+"""Largest values of a network's intermediate tensors, compared with half precision's range.
+
+A mean is computed from a sum, which runtimes may accumulate in half precision: the mean of a
+million values of 0.2 fits, their sum does not. The operators of normalization layers and of global
+pooling accumulate in FP32 everywhere and are not affected.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edgeseg_export.onnx_graph.graph import OnnxGraph
 from edgeseg_export.verify.half_precision import create_plain_session
+
+# Sum that an operator computes first.
+SUMS = {"ReduceMean": "ReduceSum", "ReduceL2": "ReduceSumSquare"}
 
 
 class LargestValue(NamedTuple):
@@ -40,6 +48,7 @@ def measure_largest_value(
         threads: number of CPU threads.
     """
     model = onnx.load(file)
+    _add_sums_of_means(model)
     names = _list_computed_tensors(model)
     if not names:
         return LargestValue(0.0, "", "")
@@ -53,6 +62,23 @@ def measure_largest_value(
     index = int(largest.argmax())
     operator = OnnxGraph(model).producers[names[index]].op_type
     return LargestValue(float(largest[index]), names[index], operator)
+
+
+def _add_sums_of_means(model: onnx.ModelProto) -> None:
+    """Add the sum to each ReduceMean, and the sum of squares to each ReduceL2, in place."""
+    for node in list(model.graph.node):
+        if node.op_type not in SUMS:
+            continue
+        name = f"{node.output[0]}.sum"
+        op_type = SUMS[node.op_type]
+        added = model.graph.node.add(op_type=op_type, input=node.input, output=[name])
+        for attribute in node.attribute:
+            if attribute.name == "axes" and op_type == "ReduceSum":  # an input since opset 13
+                axes = np.array(attribute.ints, np.int64)
+                model.graph.initializer.append(numpy_helper.from_array(axes, f"{name}.axes"))
+                added.input.append(f"{name}.axes")
+            else:
+                added.attribute.append(attribute)
 
 
 def _list_computed_tensors(model: onnx.ModelProto) -> list[str]:

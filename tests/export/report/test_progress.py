@@ -29,7 +29,7 @@ def test_show_steps_prints_one_line_per_stage_without_terminal(
 def test_show_steps_prints_time_left_when_interval_is_over(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress.time, "monotonic", iter([0.0, 10.0, 40.0]).__next__)
+    monkeypatch.setattr("time.monotonic", iter([0.0, 10.0, 40.0]).__next__)
     with show_steps("net.int8.onnx") as report:
         for step in range(3):
             report("search", step, 10)

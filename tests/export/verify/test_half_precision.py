@@ -113,8 +113,32 @@ def test_measure_largest_value_names_tensor(tmp_path: Path) -> None:
     onnx.save(make_model(4.0), file)
     photos = [random_photo(), np.full((1, 8, 8, 3), 200, np.uint8)]
     largest = measure_largest_value(file, photos, 1)
-    highest = max(4.0 * float(photo.max()) for photo in photos)
-    assert largest == (highest**2, "z", "Mul")
+    sums = [((4.0 * photo) ** 2).sum(3).max() for photo in photos]
+    assert largest == (max(sums), "mean.sum", "ReduceSum")
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18])
+@pytest.mark.parametrize("operator", ["ReduceMean", "ReduceL2"])
+def test_measure_largest_value_includes_sums(tmp_path: Path, operator: str, opset: int) -> None:
+    axes = "<axes = [1, 2], keepdims = 0> (x)"
+    if opset == 18:
+        axes = "<keepdims = 0> (x, axes)"
+    model = onnx.parser.parse_model(f"""
+        <ir_version: 8, opset_import: ["": {opset}]>
+        g (uint8[1, 8, 8, 3] photo) => (float[1, 3] probability)
+        <int64[2] axes = {{1, 2}}>
+        {{
+            x = Cast <to = 1> (photo)
+            y = {operator} {axes}
+            probability = Sigmoid (y)
+        }}""")
+    file = tmp_path / "net.onnx"
+    onnx.save(model, file)
+    photo = random_photo()
+    largest = measure_largest_value(file, [photo], 1)
+    values = photo.astype(np.float64) ** (2 if operator == "ReduceL2" else 1)
+    assert largest.value == pytest.approx(values.sum((1, 2)).max(), rel=1e-6)
+    assert largest.tensor == "y.sum"
 
 
 @pytest.mark.parametrize(("factory", "published"), [("small", True), ("large", False)])

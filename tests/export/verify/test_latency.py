@@ -33,9 +33,8 @@ def test_int8_is_slower_above_limit(ratio: float | None, slower: bool) -> None:
 
 
 def test_measure_latency_ratio_compares_files_in_processes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(latency, "PROCESSES", 1)
     file = tmp_path / "net.onnx"
     onnx.save(onnx.parser.parse_model(MODEL), file)
     ratio, problem = measure_latency_ratio(file, file, 8, 1, {"avx2"})
@@ -56,7 +55,8 @@ def test_measure_latency_ratio_returns_median_of_processes(
     def answer(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 0, next(answers))
 
-    monkeypatch.setattr(latency.subprocess, "run", answer)
+    monkeypatch.setattr(latency, "PROCESSES", 3)
+    monkeypatch.setattr("subprocess.run", answer)
     assert measure_latency_ratio(tmp_path, tmp_path, 8, 1, {"asimddp"}) == (1.2, "")
 
 

@@ -22,30 +22,44 @@ Code: TypeAlias = Literal[
     "no_fundus",
     "ungradable",
     "undecodable",
+    "unsupported_format",
     "too_large",
     "unreadable",
-    "name_collision",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
     "frozen_frame",
+    "pages_skipped",
+    "several_fields",
 ]
 
 CODES: Mapping[Code, str] = {
     "no_fundus": "No retina was found in the picture.",
     "ungradable": "Image quality is too low; `quality.reasons` contains the reasons.",
-    "undecodable": "The file is damaged, truncated, or not an image that edgeseg reads.",
+    "undecodable": "The file is damaged, truncated, or not an image.",
+    "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "name_collision": "Another input already writes results of this name.",
     "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
+    "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
+    "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
-QualityReason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
+QualityReason: TypeAlias = Literal[
+    "no_fundus",
+    "blurred",
+    "dark",
+    "overexposed",
+    "hazy",
+    "small",
+    "cropped",
+    "unusual_colours",
+    "not_a_colour_photograph",
+]
 
 
 def column(definition: str, unit: str = "", version: int = 1) -> Meta:
@@ -86,6 +100,19 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     field: Annotated[
         Share | None, column("Share of the round field of view that the picture shows.")
     ]
+    diameter_px: Annotated[
+        NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
+    ] = 0.0
+    detail: Annotated[
+        NonNegative | None, column("Deviation of medium detail in green, relative to the mean.")
+    ] = None
+    contrast: Annotated[
+        NonNegative | None, column("Standard deviation of green, relative to its mean.")
+    ] = None
+    overexposed: Annotated[Share | None, column("Share of the field whose green is white.")] = None
+    median_red: Annotated[GreyLevel | None, column("Median of red.", "grey level")] = None
+    median_green: Annotated[GreyLevel | None, column("Median of green.", "grey level")] = None
+    median_blue: Annotated[GreyLevel | None, column("Median of blue.", "grey level")] = None
 
 
 class ResultRecord(Struct, frozen=True, kw_only=True):
@@ -97,7 +124,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
     ] = UNSET
     fov_index: Annotated[
-        Count, column("Number of the field of view, from left to right; 0 if none was found.")
+        Count,
+        column("Number of the field of view, row by row from the left; 0 if none was found."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None

@@ -154,10 +154,9 @@ def run(
 ) -> None:
     """Segment vessels in photographs, videos or camera frames.
 
-    INPUT is a photograph, a folder, a video, or - for standard input (a photograph or a stream of
-    JPEG images). Writes STEM_vessels.png (255 is vessel) and STEM_overlay.jpg; for a stream,
-    STEM_overlay.mp4. Masks and other files in a folder are skipped and counted. If a photograph
-    cannot be segmented, the others are still processed (exit code 3).
+    INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
+    Writes STEM_vessels.png and STEM_overlay.jpg; for a stream, STEM_overlay.mp4. Masks and other
+    files in a folder are skipped. A failed photograph does not end the run (exit code 3).
     """
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.options import model_options
+from edgeseg.commands.options import measure_options, model_options
 from edgeseg.console import plural
+from edgeseg.errors import UsageError
 from edgeseg.system.signals import stop_by_signals
 
 if TYPE_CHECKING:
+    from edgeseg.measures import Eye
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.options import RunOptions
@@ -75,6 +77,13 @@ DEFAULT_OUTPUT = Path("vessels")
     "--resume", is_flag=True, help="Reuse results that this run would reproduce identically."
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
+@click.option("--measures", is_flag=True, help="Measure the vessels; also write measures.csv.")
+@click.option(
+    "--measures-overlay",
+    is_flag=True,
+    help="Measure, and write the segments coloured by width with branching and end points.",
+)
+@measure_options
 @click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )
@@ -98,6 +107,10 @@ def run(
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
+    measures: bool,
+    measures_overlay: bool,
+    um_per_px: float | None,
+    eye: Eye | None,
     throughput: bool,
     as_json: bool,
 ) -> None:
@@ -113,6 +126,7 @@ def run(
     # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with stop_by_signals() as stop:
+        from edgeseg.measures import Spacing
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
         from edgeseg.segmenter import Segmenter
@@ -126,7 +140,12 @@ def run(
             skip_ungradable=skip_ungradable,
             as_json=as_json,
             throughput=throughput,
+            measures=measures or measures_overlay,
+            measures_overlay=measures_overlay,
+            spacing=None if um_per_px is None else Spacing(um_per_px, um_per_px),
+            eye=eye,
         )
+        _check_measure_options(options)
         sources = open_sources(inputs, camera, watch, output, newest, stop)
         segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
@@ -135,6 +154,11 @@ def run(
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
+
+
+def _check_measure_options(options: RunOptions) -> None:
+    if not options.measures and (options.spacing is not None or options.eye is not None):
+        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
 
 
 def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Box, Probability
 from edgeseg.measures.arrays import binarize_mask, check_arrays
+from edgeseg.measures.eye import Eye
 from edgeseg.measures.network import VesselNetwork, trace_vessels
 from edgeseg.measures.regions import Area, FieldFigures, Scale
 from edgeseg.measures.spacing import Spacing, SpacingStatus, um_per_px
@@ -23,8 +23,6 @@ from edgeseg.measures.values import (
     QuadrantMeasures,
     Quadrants,
 )
-
-Eye: TypeAlias = Literal["left", "right"]
 
 MIN_DIAMETER = 128
 """Smallest diameter in pixels of a field of view that is measured."""

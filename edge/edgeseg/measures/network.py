@@ -60,6 +60,16 @@ class VesselNetwork:
     end_points: Floats
     width_method: WidthMethod
 
+    def mean_widths(self) -> Floats:
+        """Return the mean width of each curve in pixels, (S,) float64; NaN if it is unknown."""
+        known = ~np.isnan(self.widths)
+        owners, count = self.curves.steps().owners[known], len(self.curves.counts)
+        sums = np.bincount(owners, self.widths[known], minlength=count)
+        counts = np.bincount(owners, minlength=count)
+        means: Floats = np.full(count, np.nan)
+        np.divide(sums, counts, out=means, where=counts > 0)
+        return means
+
 
 def trace_vessels(
     mask: Mask, diameter: float, probability: Probability | None = None, threshold: float = 0.5

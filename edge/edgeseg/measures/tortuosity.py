@@ -16,6 +16,10 @@ MIN_LENGTH = 0.08
 SMOOTHING = 0.02
 """Standard deviation of the Gaussian along a segment, relative to the field's diameter."""
 
+_LOOP = 0.2
+# Chord of a loop, relative to its length: it returns to its branching point. Its shape is that of a
+# hole between vessels.
+
 _STEP = 1 / 512  # distance of two points, relative to the field's diameter
 
 
@@ -43,19 +47,18 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
     step = _STEP * diameter
     sigma = SMOOTHING * diameter / step
     smooth = segments.resample(step).smooth(sigma).resample(step)
-    curvatures = np.abs(smooth.curvatures())
+    # A radius below the scale of smoothing is a cusp, where a curve turns back on itself.
+    curvatures = np.minimum(np.abs(smooth.curvatures()), 1 / (SMOOTHING * diameter))
     curvatures[smooth.ends[smooth.closed]] = 0  # the same point as the first one
     owners, count = smooth.owners(), len(smooth.counts)
     steps = smooth.counts - 1
     lengths, chords = segments.lengths(), segments.chords()
+    is_loop = (chords < _LOOP * lengths) & ~segments.closed
     arc_chord = np.full(count, np.nan)
-    is_open = chords > 1e-6 * lengths
-    np.divide(lengths, chords, out=arc_chord, where=is_open & ~segments.closed)
-    return Tortuosity(
-        arc_chord,
-        np.sqrt(np.bincount(owners, curvatures**2, minlength=count) / steps),
-        np.bincount(owners, curvatures, minlength=count) / steps,
-    )
+    np.divide(lengths, chords, out=arc_chord, where=~is_loop & ~segments.closed)
+    rms = np.sqrt(np.bincount(owners, curvatures**2, minlength=count) / steps)
+    mean = np.bincount(owners, curvatures, minlength=count) / steps
+    return Tortuosity(arc_chord, np.where(is_loop, np.nan, rms), np.where(is_loop, np.nan, mean))
 
 
 def weighted_mean(values: Floats, weights: Floats) -> float | None:

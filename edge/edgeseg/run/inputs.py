@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.imaging.photo import is_photograph, photo_stem, read_photo_bytes, read_photo_stream
 
-Part: TypeAlias = Literal["vessels", "overlay", "probability"]
+Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
 VIDEO_SUFFIXES = (

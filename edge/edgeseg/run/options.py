@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseg.measures import Eye, Spacing
+from edgeseg.measures.values import DEFINITIONS_VERSION
 from edgeseg.run.inputs import Part, output_file
 
 
@@ -19,6 +21,10 @@ class RunOptions:
         skip_ungradable: whether to leave out fields of view of low quality.
         as_json: whether to print one JSON object per record.
         throughput: whether to report the throughput at the end.
+        measures: whether to measure the vessels.
+        measures_overlay: whether to write a picture of what was measured.
+        spacing: size of a pixel; None if it is unknown.
+        eye: eye of the photographs; None if it is unknown.
     """
 
     output: Path
@@ -29,6 +35,10 @@ class RunOptions:
     skip_ungradable: bool = False
     as_json: bool = False
     throughput: bool = False
+    measures: bool = False
+    measures_overlay: bool = False
+    spacing: Spacing | None = None
+    eye: Eye | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -38,7 +48,16 @@ class RunOptions:
             parts.append("overlay")
         if self.probability:
             parts.append("probability")
+        if self.measures_overlay:
+            parts.append("measures_overlay")
         return tuple(parts)
+
+    def hashed_values(self) -> dict[str, str]:
+        """Return the values that affect a stored record, for `--resume`."""
+        if not self.measures:
+            return {}
+        spacing = "" if self.spacing is None else repr(tuple(self.spacing))
+        return {"measures": str(DEFINITIONS_VERSION), "spacing": spacing, "eye": self.eye or ""}
 
     def output_files(self, stem: str, parts: tuple[Part, ...]) -> dict[str, Path]:
         """Return the path of each picture of a frame."""

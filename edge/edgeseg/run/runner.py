@@ -12,6 +12,7 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
@@ -61,6 +62,11 @@ class Runner:
     def __init__(self, segmenter: Segmenter, options: RunOptions) -> None:
         self.segmenter = segmenter
         self.options = options
+        self._table: MeasuresTable | None = None
+        if options.measures:
+            self._table = MeasuresTable(
+                options.output, options.spacing is not None, options.eye is not None
+            )
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
@@ -85,6 +91,8 @@ class Runner:
             try:
                 for records in self._records(source, video, writers, stop):
                     reporter.report(records)
+                    if self._table is not None:
+                        self._table.add(records)
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:

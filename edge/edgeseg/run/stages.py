@@ -12,6 +12,8 @@ from edgeseg.imaging import png
 from edgeseg.imaging.arrays import Photo, row_bands
 from edgeseg.imaging.overlay import draw_overlay, overlay_bands
 from edgeseg.imaging.photo import decode_photo, validate_photo
+from edgeseg.measures import Measures
+from edgeseg.measures.overlay import draw_measures
 from edgeseg.quality import assess_for_model
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
@@ -26,7 +28,7 @@ from edgeseg.run.results.provenance import (
     record_text,
 )
 from edgeseg.run.results.record import ResultRecord
-from edgeseg.run.results.record_builder import RecordBuilder, with_files
+from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
 from edgeseg.system.files import write_atomically
@@ -61,11 +63,13 @@ class SegmentedFrame(NamedTuple):
         decoded: the decoded frame.
         records: its records, without files and times.
         segmentation: its vessels; None if no field of view was segmented.
+        measured: measurements of its fields of view, for the picture of them.
     """
 
     decoded: DecodedFrame
     records: Records
     segmentation: Segmentation | None
+    measured: tuple[Measures, ...] = ()
 
 
 class Stages:
@@ -104,6 +108,7 @@ class Stages:
                 "threshold": segmenter.threshold,
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
+                **options.hashed_values(),
             }
         )
 
@@ -186,26 +191,39 @@ class Stages:
             return SegmentedFrame(decoded, (record,), None)
         records: list[ResultRecord] = []
         inferred: list[FieldResult] = []
+        measured: list[Measures] = []
         for index, fov in enumerate(fovs, 1):
             with timer.stage("quality"):
                 quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
             if self.options.skip_ungradable and quality.ungradable:
                 record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
-                records.append(record)
+                records.append(with_measures(record, None, self.options))
                 continue
             with timer.stage("preprocess"):
                 prepared = segmenter.prepare(photo, frame.name, fov)
             result = segmenter.infer(prepared, quality, timer, frame.name)
             inferred.append(result)
-            records.append(self.records.segmented(frame, result, index, len(fovs), repeats))
+            record = self.records.segmented(frame, result, index, len(fovs), repeats)
+            measures = self._measure(result, timer)
+            measured += [] if measures is None else [measures]
+            records.append(with_measures(record, measures, self.options))
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
-        return SegmentedFrame(decoded, tuple(records), segmentation)
+        return SegmentedFrame(decoded, tuple(records), segmentation, tuple(measured))
+
+    def _measure(self, result: FieldResult, timer: StageTimer) -> Measures | None:
+        """Measure a field of view, unless its quality is too low or it was not requested."""
+        assert result.quality is not None
+        if not self.options.measures or result.quality.ungradable:
+            return None
+        with timer.stage("measure"):
+            threshold, spacing = self.segmenter.threshold, self.options.spacing
+            return result.measure(threshold, spacing, self.options.eye)
 
     def _write(self, segmented: SegmentedFrame) -> Records:
-        (frame, photo, provenance, timer), records, segmentation = segmented
+        (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
             self.video.check_free_space()
@@ -214,7 +232,11 @@ class Stages:
             for part in self.parts:
                 file = output_file(frame.stem, self.options.output, part)
                 extra = record_text(records) if part == "vessels" else {}
-                self._write_picture(file, segmentation, part, texts | extra, timer)
+                with timer.stage("encode"):
+                    rows = _picture_rows(segmentation, part, measured)
+                    data = self._encode(rows, segmentation.mask.shape, texts | extra)
+                with timer.stage("write"):
+                    write_atomically(file, data)
                 files[part] = file
         if self.video is not None:
             with timer.stage("video"):
@@ -223,21 +245,12 @@ class Stages:
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
 
-    def _write_picture(
-        self,
-        file: Path,
-        segmentation: Segmentation,
-        part: Part,
-        texts: dict[str, str],
-        timer: StageTimer,
-    ) -> None:
-        height, width = segmentation.mask.shape
+    def _encode(
+        self, rows: Iterator[png.Rows], size: tuple[int, ...], texts: dict[str, str]
+    ) -> bytes:
         encoded = io.BytesIO()
-        with timer.stage("encode"):
-            rows = _picture_rows(segmentation, part)
-            png.write_png(encoded, (height, width), rows, texts, self.encoder_threads)
-        with timer.stage("write"):
-            write_atomically(file, encoded.getvalue())
+        png.write_png(encoded, (size[0], size[1]), rows, texts, self.encoder_threads)
+        return encoded.getvalue()
 
 
 def _reject_foreign(files: Iterable[Path], name: str) -> None:
@@ -250,8 +263,13 @@ def _reject_foreign(files: Iterable[Path], name: str) -> None:
             )
 
 
-def _picture_rows(segmentation: Segmentation, part: Part) -> Iterator[png.Rows]:
+def _picture_rows(
+    segmentation: Segmentation, part: Part, measured: tuple[Measures, ...]
+) -> Iterator[png.Rows]:
     mask = segmentation.mask
+    if part == "measures_overlay":
+        picture = draw_measures(segmentation.photo, measured)
+        return (picture[rows] for rows in row_bands(len(mask)))
     if part == "vessels":
         return (mask[rows] for rows in row_bands(len(mask)))
     if part == "overlay":

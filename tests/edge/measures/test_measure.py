@@ -68,7 +68,7 @@ def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probabili
 def test_turning_by_90_degrees_and_mirroring_change_nothing(hrf_mask: tuple[Mask, Mask]) -> None:
     mask, fov = hrf_mask
     before = measure_vessels(mask, fov)
-    for moved in (lambda a: np.rot90(a), lambda a: np.rot90(a, 2), lambda a: a[:, ::-1]):
+    for moved in (np.rot90, lambda a: np.rot90(a, 2), lambda a: a[:, ::-1]):
         assert_close(measure_vessels(moved(mask), moved(fov)), before, 0.005, relative=False)
 
 
@@ -103,7 +103,8 @@ def test_quadrants_add_up_to_the_field(drive_mask: tuple[Mask, Mask]) -> None:
     assert values is not None
     names = ("upper_left", "upper_right", "lower_left", "lower_right")
     parts = [getattr(values.quadrant, name) for name in names]
-    assert sum(part.total_length_px for part in parts) == pytest.approx(values.total_length_px)
+    total = sum(part.total_length_px for part in parts)
+    assert total == pytest.approx(values.total_length_px, rel=1e-4)
     assert sum(part.end_point_count for part in parts) == values.end_point_count
     assert sum(part.segment_count for part in parts) == values.segment_count
 

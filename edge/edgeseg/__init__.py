@@ -13,13 +13,18 @@ turn_telemetry_off()
 __all__ = ["EdgesegError", "Segmentation", "Segmenter", "__version__"]
 
 if TYPE_CHECKING:
-    from edgeseg.segmenter import Segmentation, Segmenter
+    from edgeseg.segmentation import Segmentation
+    from edgeseg.segmenter import Segmenter
 
 
 def __getattr__(name: str) -> object:
     """Import `Segmenter` and `Segmentation` on first use: they load OpenCV and ONNX Runtime."""
-    if name in {"Segmenter", "Segmentation"}:
-        from edgeseg import segmenter  # noqa: PLC0415
+    if name == "Segmenter":
+        from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 
-        return getattr(segmenter, name)
+        return Segmenter
+    if name == "Segmentation":
+        from edgeseg.segmentation import Segmentation  # noqa: PLC0415
+
+        return Segmentation
     raise AttributeError(f"module 'edgeseg' has no attribute '{name}'")

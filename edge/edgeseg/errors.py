@@ -9,7 +9,6 @@ PhotoErrorCode: TypeAlias = Literal[
     "undecodable",
     "too_large",
     "unreadable",
-    "name_collision",
     "not_overwritten",
     "unreadable_source",
 ]

@@ -3,205 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
-from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import decode_photo, encode_png, read_photo, validate_photo
-from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
-from edgeseg.postprocess import ResizeBuffer, resize_to_photo, threshold_at_photo_size
-from edgeseg.preprocessing.prepare import Placement, Prepared, prepare
-from edgeseg.quality import FrameQuality, assess_for_model
+from edgeseg.postprocess import ResizeBuffer, threshold_at_photo_size
+from edgeseg.preprocessing.prepare import Prepared, prepare
+from edgeseg.quality import FrameQuality
 from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, load_runtime
-from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
-
-if TYPE_CHECKING:
-    from edgeseg.run.results.record import ResultRecord
 
 PhotoLike: TypeAlias = "npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes"
 """An RGB uint8 array (H, W, 3), a path, or the bytes of an image file."""
 
 _ROUNDING = 0.01  # one step of an INT8 output is 1/255
-
-
-@dataclass(frozen=True, eq=False)
-class FieldResult:
-    """Vessels of one field of view.
-
-    Attributes:
-        fov: field of view in the photograph.
-        placement: mapping between the network input and the photograph.
-        probability: (size, size) float32, 0 to 1, at the working size.
-        mask: (H, W) uint8 {0, 255}, the vessels of this field.
-        quality: image quality of this field; None if it was not assessed.
-    """
-
-    fov: FieldOfView = field(repr=False)
-    placement: Placement
-    probability: Probability = field(repr=False)
-    mask: Mask = field(repr=False)
-    quality: FrameQuality | None = None
-
-    @cached_property
-    def vessel_density(self) -> float:
-        """Share of the field of view's pixels that are vessel, 0 to 1."""
-        return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
-
-    def measure(
-        self, threshold: float, spacing: Spacing | None = None, eye: Eye | None = None
-    ) -> Measures:
-        """Measure the vessels; widths are measured on the probability.
-
-        Args:
-            threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel; without it, no figure is in micrometres.
-            eye: `left` or `right`, for the anatomical names of the quadrants.
-
-        Raises:
-            UsageError: The spacing is not positive.
-        """
-        probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
-        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by a step
-        return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """Vessels of one photograph.
-
-    Attributes:
-        photo: (H, W, 3) uint8 RGB, as decoded.
-        mask: (H, W) uint8 {0, 255}, the vessels of all fields of view.
-        inferred: results per field of view, from left to right, then from top to bottom.
-        timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
-        segmenter: model that made it.
-    """
-
-    photo: Photo = field(repr=False)
-    mask: Mask = field(repr=False)
-    inferred: tuple[FieldResult, ...]
-    timings: dict[str, float]
-    segmenter: Segmenter = field(repr=False)
-
-    @cached_property
-    def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality, which is assessed on first access."""
-        method = self.segmenter.card.preprocessing.fov
-        return tuple(
-            replace(
-                result, quality=result.quality or assess_for_model(self.photo, result.fov, method)
-            )
-            for result in self.inferred
-        )
-
-    @cached_property
-    def probability(self) -> Probability:
-        """(H, W) float32, 0 to 1; 0 outside the fields of view. Computed on first access."""
-        maps = [
-            resize_to_photo(result.probability, result.placement, result.fov.mask)
-            for result in self.inferred
-        ]
-        return reduce(np.maximum, maps)
-
-    @property
-    def fov(self) -> FieldOfView:
-        """The largest field of view."""
-        return self.inferred[self._largest].fov
-
-    @property
-    def quality(self) -> FrameQuality:
-        """Image quality of the largest field of view."""
-        quality = self.fields[self._largest].quality
-        assert quality is not None
-        return quality
-
-    @property
-    def vessel_density(self) -> float:
-        """Vessel density of the largest field of view, 0 to 1."""
-        return self.inferred[self._largest].vessel_density
-
-    @property
-    def threshold(self) -> float:
-        """Vessel probability threshold of the mask."""
-        return self.segmenter.threshold
-
-    def measures(
-        self, spacing: Spacing | None = None, eye: Eye | None = None
-    ) -> tuple[Measures, ...]:
-        """Measure the vessels of each field of view. Definitions: docs/measures.md.
-
-        Args:
-            spacing: size of a pixel; without it, no figure is in micrometres.
-            eye: `left` or `right`, for the anatomical names of the quadrants.
-
-        Raises:
-            UsageError: The spacing is not positive.
-        """
-        measured: list[Measures] = []
-        for result in self.inferred:
-            measured.append(result.measure(self.threshold, spacing, eye))
-        return tuple(measured)
-
-    def overlay(self) -> Photo:
-        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
-        return draw_overlay(self.photo, self.mask)
-
-    def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
-        """Write `STEM_vessels.png` and `STEM_overlay.png`.
-
-        Args:
-            directory: folder for the files; created if it does not exist.
-            stem: beginning of the file names.
-
-        Returns:
-            Paths of the mask and of the overlay.
-
-        Raises:
-            SystemSetupError: The files cannot be written.
-        """
-        folder = Path(directory)
-        make_folder(folder)
-        mask = folder / f"{stem}_vessels.png"
-        overlay = folder / f"{stem}_overlay.png"
-        write_atomically(mask, encode_png(self.mask))
-        write_atomically(overlay, encode_png(self.overlay()))
-        return mask, overlay
-
-    def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:
-        """Return one result record per field of view, as `edgeseg run --json` prints them.
-
-        Args:
-            source: path or name of the photograph.
-        """
-        from edgeseg.run.frame import Frame  # noqa: PLC0415 - `edgeseg.run` imports this module
-        from edgeseg.run.results.record_builder import RecordBuilder, with_files  # noqa: PLC0415
-
-        builder = RecordBuilder(self.segmenter)
-        frame = Frame(source, Path(source).stem, bytes)
-        count = len(self.fields)
-        return tuple(
-            with_files(builder.segmented(frame, result, index, count), {}, self.timings)
-            for index, result in enumerate(self.fields, 1)
-        )
-
-    @cached_property
-    def _largest(self) -> int:
-        areas = [cv2.countNonZero(result.fov.mask) for result in self.inferred]
-        return areas.index(max(areas))
 
 
 class Segmenter:
@@ -355,16 +181,6 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
-
-
-def join_masks(results: tuple[FieldResult, ...]) -> Mask:
-    """Return one (H, W) uint8 {0, 255} mask with the vessels of all fields of view."""
-    if len(results) == 1:
-        return results[0].mask
-    joined: Mask = results[0].mask.copy()
-    for result in results[1:]:
-        cv2.bitwise_or(joined, result.mask, joined)
-    return joined
 
 
 def _decode(photo: PhotoLike, name: str) -> Photo:

@@ -1,11 +1,8 @@
 """`edgeseg convert`: convert a checkpoint to checked ONNX files."""
 
-import signal
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 import msgspec
@@ -14,17 +11,20 @@ from rich.text import Text
 from edgeseg.commands.options import reject_nan
 from edgeseg.console import print_table
 from edgeseg.datasets import DataSet, open_data
-from edgeseg.errors import CheckError, UsageError
+from edgeseg.errors import CheckError, ModelError, UsageError
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.models.card import Precision
-from edgeseg.preprocessing.config import SIZE_RANGE
-from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.files import check_folders, make_folder, write_atomically
+from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
+from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceOptions, open_source
+from edgeseg_export.source_options import source_options
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import compute_reference
 
 # Default of `--data`.
@@ -69,37 +69,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="NAME:DIR",
     help="Data set for the checks (test split). Repeatable.  [default: synthetic photographs]",
 )
-@click.option(
-    "--arch",
-    metavar="NAME|module:factory|file.py:factory",
-    help="Architecture of a bare state dict: a name, or a function without arguments that "
-    "returns a torch.nn.Module.",
-)
-@click.option(
-    "--preprocessing",
-    metavar="NAME|FILE.toml",
-    help="Preprocessing of a bare state dict: edge, reference, or a TOML file.",
-)
-@click.option(
-    "--output",
-    metavar="[INDEX:]logit|probability",
-    help="Network output with the vessel map, for a bare state dict.  [default: 0:logit]",
-)
-@click.option(
-    "--weights",
-    metavar="KEYS",
-    help="Key of the weights, if several sets in the checkpoint fit.",
-)
-@click.option(
-    "--ignore-keys",
-    "ignored_keys",
-    multiple=True,
-    metavar="PATTERN",
-    help="Names in the checkpoint that the network does not need, such as 'aux*'. Repeatable.",
-)
-@click.option(
-    "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."
-)
+@source_options
 @click.option(
     "--opset",
     type=click.IntRange(13, 20),
@@ -136,12 +106,7 @@ def convert(
     names: str | None,
     calibrate: tuple[str, ...],
     specs: tuple[str, ...],
-    arch: str | None,
-    preprocessing: str | None,
-    output: str | None,
-    weights: str | None,
-    ignored_keys: tuple[str, ...],
-    size: int | None,
+    source_choices: SourceOptions,
     opset: int,
     simplified: bool,
     dynamic: bool,
@@ -152,15 +117,16 @@ def convert(
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
     All files that pass every check are published together. A file that fails a check is not
-    published, and an older one of its name is removed (exit code 4).
+    published, and an older one of its name is removed (exit code 4). If a file cannot be made,
+    nothing is published.
     """
+    check_folders(html)
     if html is not None:
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
-    source = open_source(
-        checkpoint, SourceOptions(arch, preprocessing, size, output, weights, ignored_keys)
-    )
+    with divert_stdout():
+        source = open_source(checkpoint, source_choices)
     if source.note:
         click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
@@ -171,7 +137,7 @@ def convert(
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
-    with _scratch_folder() as scratch:
+    with divert_stdout(), scratch_folder() as scratch, _name_checkpoint(checkpoint):
         graphs = [
             export_fp32(source, working_size, checkpoint.stem, options, scratch)
             for working_size in source.sizes
@@ -181,9 +147,10 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
+        if html is not None:  # before the files are published, because it may fail
+            page = render_report(f"Conversion of {checkpoint.name}", files, references)
         _publish(files, [graph.name for graph in graphs], folder, digest)
     if html is not None:
-        page = render_report(f"Conversion of {checkpoint.name}", files, references)
         write_atomically(html, page.encode())
     if as_json:
         _print_json(digest, references, files)
@@ -229,18 +196,12 @@ def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
 
 
 @contextmanager
-def _scratch_folder() -> Iterator[Path]:
-    """Provide a temporary folder for unpublished files, up to 1 GB; SIGTERM removes it, too."""
-
-    def exit_by_signal(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    previous = signal.signal(signal.SIGTERM, exit_by_signal)
+def _name_checkpoint(checkpoint: Path) -> Iterator[None]:
+    """Add the checkpoint's path to errors about its network."""
     try:
-        with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
-            yield Path(folder)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        yield
+    except ModelError as error:
+        raise ModelError(f"{checkpoint}: {error}") from error
 
 
 def _convert_graph(
@@ -255,6 +216,16 @@ def _convert_graph(
         options.scored,
         graph.file.parent,
     )
+    if graph.network.enlargement > 1:
+        click.echo(
+            f"edgeseg: {graph.name}: the network's map is enlarged "
+            f"{graph.network.enlargement}x in the graph",
+            err=True,
+        )
+    if reference.implausible_masks:
+        click.echo(
+            f"edgeseg: {graph.name}: {IMPLAUSIBLE_MASK}: {reference.implausible_masks}", err=True
+        )
     result = EvaluationResult(
         graph.name, "fp32", "pytorch", "native", reference.threshold, reference.scores
     )
@@ -264,13 +235,22 @@ def _convert_graph(
 def _publish(
     files: Sequence[ExportedFile], names: Sequence[str], folder: Path, digest: str
 ) -> None:
-    """Publish the files that passed; remove those that failed or have another checkpoint."""
+    """Publish the files that passed; remove those that failed or have another checkpoint.
+
+    Nothing changes if a file could not be made.
+    """
+    if _list_unmade(files):
+        return
     passed = {folder / file.file.name: file.file for file in files if file.result.passed}
     failed = [folder / file.file.name for file in files if not file.result.passed]
     stale = set(list_stale_files(folder, names, digest)) - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
         click.echo(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
+
+
+def _list_unmade(files: Sequence[ExportedFile]) -> list[ExportedFile]:
+    return [file for file in files if file.parity is None]
 
 
 def _print_json(
@@ -288,12 +268,17 @@ def _print_json(
 def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
     for file in files:
         print_table(file.result.to_check_table(), Text())
-    for file in files:
+    for file in [] if _list_unmade(files) else files:
         if file.result.passed:
             click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
 
 
 def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
+    for file in _list_unmade(files):
+        raise CheckError(
+            f"nothing published, {file.file.name} could not be made "
+            f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
+        )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
     failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
     if failed:

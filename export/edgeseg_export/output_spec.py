@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeAlias, TypeGuard, get_args
 
 from edgeseg.errors import UsageError
+
+OutputKind: TypeAlias = Literal["logit", "probability", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -13,27 +15,53 @@ class OutputSpec:
     """Position and kind of the vessel map among the outputs of a network.
 
     Attributes:
-        index: index of the output, counted from 0.
-        kind: `logit` (a sigmoid is added) or `probability`.
+        output: index of the output, counted from 0 or, if negative, from the end; or its name;
+            None for the only map.
+        kind: `logit` (a sigmoid is added), `softmax` (logits of several classes, a softmax is
+            added) or `probability`.
+        channel: channel of the vessels; None for the only channel, or the second of two classes.
     """
 
-    index: int = 0
-    kind: Literal["logit", "probability"] = "logit"
+    output: int | str | None = None
+    kind: OutputKind = "logit"
+    channel: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> OutputSpec:
-        """Parse `[INDEX:]logit|probability`.
+        """Parse `[OUTPUT:]KIND[:CHANNEL]`, or `OUTPUT` alone for a logit.
 
         Raises:
             UsageError: the text is invalid.
         """
-        index, _, kind = text.rpartition(":")
-        if kind not in ("logit", "probability") or not (index or "0").isdecimal():
+        parts = text.split(":")
+        channel = None
+        if len(parts) > 1 and _is_kind(parts[-2]) and _is_integer(parts[-1]):
+            channel = int(parts.pop())
+        kind: OutputKind = "logit"
+        if _is_kind(parts[-1]):
+            kind = parts.pop()  # type: ignore[assignment]  # checked by `_is_kind`
+        output = parts[0] if parts else None
+        if len(parts) > 1 or output == "":
             raise UsageError(
-                f"--output {text}: expected logit or probability, or INDEX:logit "
-                "for a network with several outputs"
+                f"--output {text}: expected [OUTPUT:]logit|probability|softmax[:CHANNEL]. "
+                "OUTPUT is an index or a name, such as --output 1:logit or --output out:softmax:1."
             )
-        return cls(int(index or 0), cast("Literal['logit', 'probability']", kind))
+        if output is not None and _is_integer(output):
+            return cls(int(output), kind, channel)
+        return cls(output, kind, channel)
+
+    def __str__(self) -> str:
+        output = 0 if self.output is None else self.output
+        suffix = "" if self.channel is None else f":{self.channel}"
+        return f"{output}:{self.kind}{suffix}"
 
 
-FIRST_LOGIT = OutputSpec()
+def _is_kind(text: str) -> TypeGuard[OutputKind]:
+    return text in get_args(OutputKind)
+
+
+def _is_integer(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii()
+
+
+ONLY_LOGIT = OutputSpec()

@@ -1,5 +1,6 @@
 """Build metadata, serialize model files and publish them together."""
 
+import errno
 import hashlib
 import itertools
 import os
@@ -68,6 +69,8 @@ def make_card(
         training_data=tuple(licences),
         evidence=evidence,
         checkpoint_sha256=checkpoint_sha256,
+        output=str(source.output) if source.is_third_party else "",
+        input_channels=source.input_channels if source.is_third_party else "",
     )
 
 
@@ -124,6 +127,10 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
         SystemSetupError: a file cannot be written; then none appears, and no temporary file
             is left.
     """
+    for path in (*files, *stale):
+        if path.is_dir():
+            with write_errors_named(path):
+                raise IsADirectoryError(errno.EISDIR, "")
     with ExitStack() as stack:
         temporaries = {}
         for path, source in files.items():

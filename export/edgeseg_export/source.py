@@ -11,7 +11,8 @@ from torch import nn
 from edgeseg.errors import ModelError, UsageError, one_line
 from edgeseg.preprocessing.config import PreprocessingConfig, PresetName, preprocessing_preset
 from edgeseg.system.regular_files import read_regular_file
-from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
+from edgeseg_export.input_channels import InputChannels
+from edgeseg_export.output_spec import ONLY_LOGIT, OutputSpec
 from edgeseg_export.safetensors import read_safetensors
 from edgeseg_export.state_dict import load_weights
 from edgeseg_export.third_party import call_factory
@@ -35,25 +36,29 @@ class SourceNetwork:
     """A network and its metadata.
 
     Attributes:
-        network: normalized (1, 3, size, size) float32 -> one or more maps; in evaluation mode,
+        network: normalized (1, C, size, size) float32 -> one or more maps; in evaluation mode,
             FP32 on the CPU.
         architecture: name of the architecture, or its factory.
         preprocessing: configuration of the network's input.
         sizes: working sizes with their thresholds.
         output: vessel output of the network.
+        input_channels: channels of the network's input.
         training_data: data sets that the weights were trained on; empty if unknown.
         evidence: validation Dice per working size and data set.
         note: what was ignored in the checkpoint; "" if nothing.
+        is_third_party: the checkpoint is not one of `edgeseg train`.
     """
 
     network: nn.Module
     architecture: str
     preprocessing: PreprocessingConfig
     sizes: tuple[WorkingSize, ...]
-    output: OutputSpec = FIRST_LOGIT
+    output: OutputSpec = ONLY_LOGIT
+    input_channels: InputChannels = "rgb"
     training_data: tuple[TrainingData, ...] = ()
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     note: str = ""
+    is_third_party: bool = False
 
     def compute_gmac(self, size: int) -> float | None:
         """Return the GMACs per image at a working size; None if they cannot be counted."""
@@ -71,7 +76,8 @@ class SourceOptions:
         arch: architecture name, `module:factory` or `file.py:factory`.
         preprocessing: name of a preset, or a TOML file.
         size: working size in pixels.
-        output: `[INDEX:]logit|probability`.
+        output: `[OUTPUT:]KIND[:CHANNEL]`.
+        input_channels: channels of the network's input.
         weights: label of the weights among several that fit.
         ignored_keys: patterns of names that the network does not need.
     """
@@ -80,6 +86,7 @@ class SourceOptions:
     preprocessing: str | None = None
     size: int | None = None
     output: str | None = None
+    input_channels: InputChannels | None = None
     weights: str | None = None
     ignored_keys: tuple[str, ...] = ()
 
@@ -100,7 +107,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
             f"Give --arch ({', '.join(ARCHITECTURES)}, or file.py:factory)."
         )
     preprocessing = _select_preprocessing(options, file)
-    output = OutputSpec.parse(options.output) if options.output else FIRST_LOGIT
+    output = OutputSpec.parse(options.output) if options.output else ONLY_LOGIT
     if ":" in options.arch:
         network = call_factory(options.arch)
     else:
@@ -109,7 +116,16 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
     size = WorkingSize("default", preprocessing.size)
-    return SourceNetwork(network, options.arch, preprocessing, (size,), output, note=note)
+    return SourceNetwork(
+        network=network,
+        architecture=options.arch,
+        preprocessing=preprocessing,
+        sizes=(size,),
+        output=output,
+        input_channels=options.input_channels or "rgb",
+        note=note,
+        is_third_party=True,
+    )
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:
@@ -128,6 +144,7 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
     inapplicable = {
         "--arch": options.arch,
         "--output": options.output,
+        "--input-channels": options.input_channels,
         "--preprocessing": options.preprocessing,
         "--weights": options.weights,
         "--ignore-keys": ", ".join(options.ignored_keys) or None,

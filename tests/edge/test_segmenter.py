@@ -21,7 +21,7 @@ from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
-from edgeseg.segmenter import join_masks
+from edgeseg.segmentation import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 
@@ -83,6 +83,31 @@ def test_segmentation_save_writes_mask_and_overlay(
     assert mask.name == "eye_vessels.png"
     assert np.array_equal(read_mask(mask), found.mask)
     assert np.array_equal(read_photo(overlay), found.overlay())
+
+
+def test_segment_two_fields_gives_mask_and_record_of_both(segmenter: Segmenter) -> None:
+    first, second = generate_photo(0, 240).photo, generate_photo(1, 240).photo
+    found = segmenter.segment(np.hstack([first, second]))
+    assert len(found.fields) == 2
+    for part, photo in ((found.mask[:, :240], first), (found.mask[:, 240:], second)):
+        alone = segmenter.segment(photo).mask > 0
+        both = np.count_nonzero((part > 0) & alone)
+        assert 2 * both > 0.97 * (np.count_nonzero(part) + np.count_nonzero(alone))
+    records = found.records("pair.png")
+    assert [(record.fov_index, record.fov_count) for record in records] == [(1, 2), (2, 2)]
+    assert records[0].fov_x is not None
+    assert records[1].fov_x is not None
+    assert records[0].fov_x < records[1].fov_x
+
+
+def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Segmenter) -> None:
+    eye = generate_photo(0, 240).photo
+    picture = np.zeros((240, 400, 3), np.uint8)
+    picture[:, :240] = eye
+    picture[:, 160:] = np.maximum(picture[:, 160:], eye)
+    (record,) = segmenter.segment(picture).records()
+    assert "several_fields" in record.warnings
+    assert record.fov_count == 1
 
 
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:

@@ -14,6 +14,7 @@ from edgeseg.cli import cli
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg_export import command
 from edgeseg_export.precision import calibration
+from edgeseg_export.verify import latency
 from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize
 from edgeseg_train.network.resunet import architecture_by_name, build_network
 
@@ -29,9 +30,10 @@ def single_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def few_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check on one synthetic photograph and calibrate on two."""
+    """Check on one synthetic photograph, calibrate on two, and measure INT8 once."""
     monkeypatch.setattr(command, "DEFAULT_DATA", "synthetic:1")
     monkeypatch.setattr(calibration, "DEFAULT_DATA", "synthetic:2")
+    monkeypatch.setattr(latency, "PROCESSES", 1)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,21 @@ def test_publish_files_writes_none_when_one_fails(
     assert [path.name for path in tmp_path.iterdir()] == ["old.onnx"]
 
 
+@pytest.mark.parametrize("blocked", ["b.onnx", "old.onnx"])
+def test_publish_files_changes_nothing_when_a_folder_has_a_file_name(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, blocked: str
+) -> None:
+    source = tmp_path_factory.mktemp("scratch") / "model"
+    source.write_bytes(b"model")
+    (tmp_path / blocked).mkdir()
+    (tmp_path / "a.onnx").write_bytes(b"older file")
+    files = {tmp_path / "a.onnx": source, tmp_path / "b.onnx": source}
+    with pytest.raises(SystemSetupError, match=blocked):
+        publish_files(files, [tmp_path / "old.onnx"])
+    assert {path.name for path in tmp_path.iterdir()} == {"a.onnx", blocked}
+    assert (tmp_path / "a.onnx").read_bytes() == b"older file"
+
+
 def test_publish_files_replaces_files_and_removes_stale_ones(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

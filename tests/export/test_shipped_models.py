@@ -20,7 +20,7 @@ from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS
 from edgeseg.runtimes.base import load_runtime
 from edgeseg.synthetic import generate_photo
 from edgeseg_export import command
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.publish import file_sha256
 from edgeseg_export.verify.checks import check_bytes, check_dice, check_parity

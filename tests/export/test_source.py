@@ -81,7 +81,7 @@ def test_bare_state_dict_is_converted(
 
 
 @pytest.mark.parametrize("arch", ["third_party_net:net", "third_party_net.py:net"])
-@pytest.mark.parametrize("output", ["logit", "1:probability"])
+@pytest.mark.parametrize("output", ["0:logit", "-1:probability"])
 def test_third_party_network_is_converted(
     third_party: Path, arch: str, output: str, run_convert: RunConvert
 ) -> None:
@@ -94,12 +94,62 @@ def test_third_party_network_is_converted(
     weights = torch.load(third_party / "net.pth", weights_only=True)
     conv.load_state_dict({name.removeprefix("conv."): value for name, value in weights.items()})
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2) / 255 / 0.5
-    channel = 0 if output == "logit" else 1
+    channel = 0 if output == "0:logit" else 1
     with torch.inference_mode():
         expected = conv(pixels)[0, channel].sigmoid().numpy()
     assert np.abs(actual - expected).max() < 1e-5
     card = read_card(file)
     assert (card.architecture, card.preprocessing.fit, card.training_data) == (arch, "stretch", ())
+    assert (card.output, card.input_channels) == (output, "rgb")
+
+
+@pytest.mark.parametrize(
+    ("output", "advice"), [("1:logit", "1:probability"), ("0:probability", "0:logit")]
+)
+def test_output_of_another_kind_is_rejected_with_advice_that_works(
+    third_party: Path, output: str, advice: str, run_convert: RunConvert
+) -> None:
+    result = run_convert("net.pth", *NET, *STRETCHED, "--output", output, *FAST)
+    assert result.exit_code == 6
+    assert f"--output {advice}." in result.stderr
+    assert not (third_party / "net.fp32.onnx").exists()
+    result = run_convert("net.pth", *NET, *STRETCHED, "--output", advice, *FAST)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("bias", [-50, 50])
+def test_masks_that_are_all_full_or_empty_are_a_warning(
+    third_party: Path, bias: float, run_convert: RunConvert
+) -> None:
+    weights = torch.load(third_party / "net.pth", weights_only=True)
+    weights["conv.bias"] += bias
+    torch.save(weights, third_party / "net.pth")
+    result = run_convert("net.pth", *NET, *STRETCHED, "--output", "0:logit", *FAST)
+    assert result.exit_code == 0, result.output
+    assert "implausible_mask" in result.stderr
+
+
+@pytest.mark.parametrize("channels", ["bgr", "green"])
+def test_network_with_other_input_channels_is_converted(
+    third_party: Path, channels: str, run_convert: RunConvert
+) -> None:
+    count = 3 if channels == "bgr" else 1
+    (third_party / "plain_net.py").write_text(
+        f"from torch import nn\n\n\ndef net():\n    return nn.Conv2d({count}, 1, 1)\n"
+    )
+    weights = torch.arange(1.0, count + 1).view(1, count, 1, 1)
+    torch.save({"weight": weights, "bias": torch.zeros(1)}, third_party / "net.pth")
+    (third_party / "mean.toml").write_text("size = 32\nmean = [0.1, 0.2, 0.3]\n")
+    options = ("--arch", "plain_net.py:net", "--preprocessing", "mean.toml", *FAST)
+    result = run_convert("net.pth", *options, "--input-channels", channels)
+    assert result.exit_code == 0, result.output
+    photo = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    file = third_party / "net.fp32.onnx"
+    actual = load_runtime(file, 32, "onnxruntime", 1).infer(photo)
+    pixels = photo[0] / 255 - np.array([0.1, 0.2, 0.3])
+    logit = pixels @ [3, 2, 1] if channels == "bgr" else pixels[:, :, 1]
+    assert np.abs(actual - 1 / (1 + np.exp(-logit))).max() < 1e-5
+    assert read_card(file).input_channels == channels
 
 
 def test_factory_file_may_have_name_of_loaded_module(
@@ -121,7 +171,9 @@ def test_factory_file_may_have_name_of_loaded_module(
         (("--arch", "third_party_net:broken", *STRETCHED), 2, "no weights at hand"),
         (("--arch", "third_party_net:nothing", *STRETCHED), 2, "returned a int"),
         ((*NET, *STRETCHED, "--output", "2:logit"), 6, "2 outputs"),
-        ((*NET, *STRETCHED, "--output", "vessels"), 2, "logit or probability"),
+        ((*NET, *STRETCHED, "--output", "0:vessels"), 2, "0:vessels"),
+        ((*NET, *STRETCHED, "--output", "vessels"), 6, "0 (1, 1, 64, 64)"),
+        ((*NET, *STRETCHED), 6, "--output 0:logit"),
         ((*NET, "--preprocessing", "none.toml"), 6, "none.toml"),
         (("--arch", "tiny", *STRETCHED), 6, "input_layer"),
         (("--arch", "huge", *STRETCHED), 6, "'huge'"),

@@ -39,6 +39,15 @@ def replace_part(before: str, after: str) -> dict[str, Tensor]:
     return {name.replace(before, after): weight for name, weight in make_weights().items()}
 
 
+def split_parts(removed: bool) -> dict[str, dict[str, Tensor]]:
+    """Split the weights as a trainer that saves encoder and decoder separately."""
+    parts: dict[str, dict[str, Tensor]] = {"down": {}, "last": {}}
+    for name, weight in make_weights().items():
+        part = name.partition(".")[0]
+        parts[part][name.removeprefix(f"{part}." if removed else "")] = weight
+    return parts
+
+
 @pytest.mark.parametrize(
     "checkpoint",
     [
@@ -48,6 +57,9 @@ def replace_part(before: str, after: str) -> dict[str, Tensor]:
         {"state_dict": {**add_prefix("model."), "criterion.pos_weight": torch.tensor(3.0)}},
         {"state_dict": {**add_prefix("model."), "val_dice.total": torch.tensor(0.0)}},
         {**make_weights(), "mask_values": [0, 1]},
+        split_parts(removed=False),
+        {"epoch": 3, "networks": split_parts(removed=False)},
+        split_parts(removed=True),
         {**make_weights(), "total_ops": torch.zeros(1), "down.total_params": torch.zeros(1)},
         {**add_prefix("module."), "n_averaged": torch.tensor(4)},
         replace_part("down.", "down._orig_mod."),
@@ -75,6 +87,8 @@ def test_one_of_several_fits_is_selected_by_option() -> None:
         load_weights(Net(), checkpoint, FILE, "net")
     network = Net()
     load_weights(network, checkpoint, FILE, "net", "state_dict/ema_model")
+    with pytest.raises(EdgesegError, match="state_dict/ema_model"):
+        load_weights(network, checkpoint, FILE, "net", "ema")
     assert torch.equal(network.last.weight, average["ema_model.last.weight"])
 
 
@@ -83,6 +97,9 @@ def test_weights_that_network_lacks_are_rejected_unless_ignored() -> None:
     with pytest.raises(EdgesegError, match=r"--ignore-keys 'aux\*'"):
         load_weights(Net(), checkpoint, FILE, "net")
     load_weights(Net(), checkpoint, FILE, "net", ignored=("aux*",))
+    checkpoint["head.bias"] = torch.zeros(3)
+    with pytest.raises(EdgesegError, match=r"--ignore-keys 'aux\*' --ignore-keys 'head\*'"):
+        load_weights(Net(), checkpoint, FILE, "net")
 
 
 def test_checkpoint_without_weights_lists_its_keys() -> None:

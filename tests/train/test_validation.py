@@ -73,7 +73,7 @@ def dice(pair: CachedPair, threshold: float) -> float:
     probability = DarkVesselNetwork()(photo)[0, 0].sigmoid().numpy()
     frame = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
     mask = np.where(frame >= threshold, np.uint8(255), np.uint8(0))
-    return count_pixels(mask, pair.truth, pair.published_fov).dice
+    return count_pixels(mask, pair.truth, pair.counted).dice
 
 
 def test_validate_network_dice_is_mean_over_sets_of_photograph_means(
@@ -101,7 +101,7 @@ def test_validate_network_selects_best_threshold(cached_pairs: tuple[CachedPair,
 def test_cache_pairs_keeps_published_fields_of_view_only(
     cached_pairs: tuple[CachedPair, ...],
 ) -> None:
-    assert [pair.published_fov is not None for pair in cached_pairs] == [True, False, False]
+    assert [pair.counted is not None for pair in cached_pairs] == [True, False, False]
     assert all(
         pair.prepared.fov.mask.any() and pair.prepared.tensor.shape == (1, 160, 160, 3)
         for pair in cached_pairs

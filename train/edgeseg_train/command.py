@@ -28,6 +28,7 @@ from edgeseg_train.network.resunet import (
     count_gmac,
     count_parameters,
 )
+from edgeseg_train.reporting.data_summary import print_data_summary
 from edgeseg_train.reporting.log import LogEntry
 from edgeseg_train.reporting.plots import draw_contact_sheet, draw_curves
 from edgeseg_train.reporting.progress import ProgressDisplay, open_tensorboard
@@ -261,11 +262,7 @@ def _prepare_trainer(
     loading_seconds = time.monotonic() - loading_started
     mode = _choose_mode(arithmetic, config, device, process, state)
     if process.is_main:
-        click.echo(
-            f"Photographs: {len(pairs)} for training, {len(validation_pairs)} for validation. "
-            f"Device: {device.type}, {mode.name}.",
-            err=True,
-        )
+        print_data_summary(photographs, validation_pairs, device.type, mode)
     trainer = Trainer(
         config, out, training, crops, validation_pairs, device, mode, process, started
     )

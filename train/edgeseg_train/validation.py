@@ -21,6 +21,7 @@ from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import Prepared, prepare, resize_coverage_to_input
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize
+from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.data.low_resolution import reduce_data_sets
 from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.compute import count_photo_threads
@@ -42,15 +43,19 @@ class CachedPair:
         small_truth: (size, size) uint8, vessel share of each pixel at the working size, for the
             loss.
         truth: (H, W) uint8 {0, 255} at the photograph's original size.
-        published_fov: (H, W) uint8 {0, 255}, field of view in which pixels are scored; None for
-            the whole frame.
+        counted: (H, W) uint8 {0, 255}, area in which pixels are scored: the published field of
+            view without ignored pixels; None for the whole frame.
+        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
+        notes: what the user should know about the mask.
     """
 
     data_set: str
     prepared: Prepared
     small_truth: Mask
     truth: Mask
-    published_fov: Mask | None
+    counted: Mask | None
+    ignored: Mask | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,13 @@ def cache_pairs(
 
 
 def _cache_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> CachedPair:
-    loaded = pair.load()
+    loaded = load_pair(pair)
     prepared = prepare(loaded.photo, config, pair.name)
     small_truth = resize_coverage_to_input(loaded.truth, prepared.placement)
-    return CachedPair(data_set, prepared, small_truth, loaded.truth, loaded.fov)
+    ignored = resize_ignored(loaded.ignored, prepared)
+    return CachedPair(
+        data_set, prepared, small_truth, loaded.truth, loaded.counted, ignored, loaded.notes
+    )
 
 
 def validate_network(
@@ -150,18 +158,20 @@ def _compute_logits(
 
 
 def _compute_loss(logits: Tensor, pair: CachedPair) -> float:
-    truth, inside = (
-        torch.from_numpy(mask)[None, None].float() / 255
-        for mask in (pair.small_truth, pair.prepared.inside)
+    inside = pair.prepared.inside
+    if pair.ignored is not None:
+        inside = inside & ~pair.ignored
+    truth, counted = (
+        torch.from_numpy(mask)[None, None].float() / 255 for mask in (pair.small_truth, inside)
     )
-    return float(total_loss(logits, truth, inside))
+    return float(total_loss(logits, truth, counted))
 
 
 def _compute_curve(probability: Probability, pair: CachedPair) -> ThresholdCurve:
     return threshold_curve(
         resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask),
         pair.truth,
-        pair.published_fov,
+        pair.counted,
     )
 
 

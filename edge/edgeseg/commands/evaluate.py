@@ -16,6 +16,7 @@ from edgeseg.commands.options import data_options, json_option, model_options
 from edgeseg.console import print_json, print_table, safe_text
 from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
     from edgeseg.datasets import DataSet, SplitChoice
@@ -85,7 +86,8 @@ def evaluate(
     data_sets = _open_data_sets(specs, split)
     segmenter = None
     if not second_observer:
-        segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
+        with divert_stdout():
+            segmenter = Segmenter(model, precision, runtime, threads, provider=provider)
     if figures is not None:
         _check_figure_names(data_sets)
         make_folder(figures)
@@ -166,15 +168,23 @@ def _evaluate_all(
 def _photograph_callback(
     data_set: DataSet, progress: Progress, figures: Path | None
 ) -> OnPhotograph:
-    """Create a callback that reports failures, writes figures and advances the progress bar."""
+    """Create a callback that reports failures and notes, and writes figures."""
     task = progress.add_task(data_set.name, total=len(data_set.pairs))
+    printed: set[str] = set()
+
+    def print_line(line: str) -> None:
+        progress.console.print(safe_text(f"edgeseg: {data_set.name} {line}"), soft_wrap=True)
 
     def on_photograph(photograph: PhotographScores, comparison: Comparison | None) -> None:
         if comparison is None:
-            failure = f"edgeseg: {data_set.name} {photograph.name}: {photograph.status}"
-            progress.console.print(safe_text(failure), soft_wrap=True)
-        elif figures is not None:
-            _write_figure(comparison, figures / _figure_name(data_set.name, photograph.name))
+            print_line(f"{photograph.name}: {photograph.status}")
+        else:
+            for note in comparison.notes:
+                if note not in printed:
+                    print_line(note)
+                    printed.add(note)
+            if figures is not None:
+                _write_figure(comparison, figures / _figure_name(data_set.name, photograph.name))
         progress.advance(task)
 
     return on_photograph

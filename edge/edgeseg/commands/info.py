@@ -62,8 +62,13 @@ def _list_facts(model: ModelFile) -> Iterator[tuple[str, str]]:
     yield "architecture", card.architecture
     yield "parameters", f"{card.parameters:,}"
     yield "GMAC", "depends on the input size" if card.gmac is None else f"{card.gmac:g} per image"
-    yield "precision", f"{card.precision} (computes in {card.compute})"
+    slower = ", slower than FP32" if card.int8_slower else ""
+    yield "precision", f"{card.precision} (computes in {card.compute}{slower})"
     yield "input", f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
+    if card.input_channels:
+        yield "input channels", card.input_channels
+    if card.output:
+        yield "network output", card.output
     yield "preprocessing", ", ".join(preprocessing)
     yield "threshold", f"{card.threshold:.4g}"
     for data in card.training_data:

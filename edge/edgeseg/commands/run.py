@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,6 +17,7 @@ from edgeseg.commands.options import measure_options, model_options
 from edgeseg.console import plural
 from edgeseg.errors import UsageError
 from edgeseg.system.signals import stop_by_signals
+from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
     from edgeseg.measures import Eye
@@ -51,6 +53,12 @@ DEFAULT_OUTPUT = Path("vessels")
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
+)
+@click.option("--recursive", is_flag=True, help="Include sub-folders; results mirror them.")
+@click.option(
+    "--files-from",
+    metavar="LIST|-",
+    help="Text file with one input per line, or - for standard input.",
 )
 @model_options
 @click.option(
@@ -95,6 +103,8 @@ def run(
     output: Path,
     camera: str | None,
     watch: Path | None,
+    recursive: bool,
+    files_from: str | None,
     model: str,
     precision: PrecisionChoice,
     runtime: RuntimeChoice,
@@ -118,15 +128,15 @@ def run(
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.png; for a stream STEM_overlay.mp4. A photograph that cannot be segmented is
-    reported, and the others are processed (exit code 3).
+    STEM_overlay.png; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
+    content; masks and other files are skipped and counted. A photograph that cannot be segmented
+    is reported, and the others are processed (exit code 3).
     """
-    if not inputs and camera is None and watch is None:
-        raise click.UsageError("Missing argument 'INPUT...', or --camera, or --watch.")
+    _check_arguments(inputs, camera, watch, files_from)
     # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with stop_by_signals() as stop:
-        from edgeseg.measures import Spacing
+        from edgeseg.run.inputs.file_list import read_file_list
         from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
         from edgeseg.segmenter import Segmenter
@@ -140,25 +150,48 @@ def run(
             skip_ungradable=skip_ungradable,
             as_json=as_json,
             throughput=throughput,
-            measures=measures or measures_overlay,
-            measures_overlay=measures_overlay,
-            spacing=None if um_per_px is None else Spacing(um_per_px, um_per_px),
-            eye=eye,
         )
-        _check_measure_options(options)
-        sources = open_sources(inputs, camera, watch, output, newest, stop)
-        segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
+        options = _add_measures(options, measures, measures_overlay, um_per_px, eye)
+        listed = [] if files_from is None else read_file_list(files_from)
+        sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
+        with divert_stdout():
+            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
     if stop.asked:
         _exit_after_signal(stop, counts)
+    _report_failures(counts)
+
+
+def _report_failures(counts: InputCounts) -> None:
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
 
 
-def _check_measure_options(options: RunOptions) -> None:
-    if not options.measures and (options.spacing is not None or options.eye is not None):
+def _add_measures(
+    options: RunOptions, measures: bool, overlay: bool, um_per_px: float | None, eye: Eye | None
+) -> RunOptions:
+    from edgeseg.measures import Spacing
+
+    if not (measures or overlay) and (um_per_px is not None or eye is not None):
         raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+    spacing = None if um_per_px is None else Spacing(um_per_px, um_per_px)
+    return replace(
+        options,
+        measures=measures or overlay,
+        measures_overlay=overlay,
+        spacing=spacing,
+        eye=eye,
+    )
+
+
+def _check_arguments(
+    inputs: tuple[str, ...], camera: str | None, watch: Path | None, files_from: str | None
+) -> None:
+    if not inputs and camera is None and watch is None and files_from is None:
+        raise click.UsageError("Missing argument 'INPUT...', or --files-from, --camera or --watch.")
+    if files_from == "-" and "-" in inputs:
+        raise click.UsageError("--files-from - and INPUT - both read standard input. Remove one.")
 
 
 def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:

@@ -7,7 +7,7 @@ from pathlib import Path
 from edgeseg.datasets.pair import FilePair, Pair, SplitChoice
 from edgeseg.datasets.published import read_chasedb1, read_drive, read_fives, read_hrf, read_stare
 from edgeseg.datasets.synthetic_pairs import read_synthetic
-from edgeseg.datasets.user_pairs import read_pairs
+from edgeseg.datasets.user_pairs import describe_orphans, read_pairs
 from edgeseg.errors import SystemSetupError, UsageError
 
 READERS: dict[str, Callable[[Path], list[FilePair]]] = {
@@ -43,7 +43,7 @@ class DataSet:
         name: name on the command line (`drive`, ...).
         split: selected split.
         pairs: photographs with their masks, in a stable order.
-        notice: information for the user on how the split was made, or "".
+        notice: information for the user, or "": how the split was made, masks without a photograph.
     """
 
     name: str
@@ -66,6 +66,9 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
     """
     name, pairs = _read_spec(spec)
     selected, notice = select_split(pairs, split)
+    if name == "pairs":
+        orphans = describe_orphans(_expand_home(Path(spec.partition(":")[2])))
+        notice = "; ".join([text for text in (notice, orphans) if text])
     if not selected:
         splits = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
         raise SystemSetupError(

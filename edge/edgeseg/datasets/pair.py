@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from edgeseg.errors import SystemSetupError
+from edgeseg.datasets.mask_values import MaskValues, decode_mask_values
+from edgeseg.datasets.orientation import UPRIGHT, read_orientation
+from edgeseg.datasets.plausibility import check_field, check_vessels
+from edgeseg.errors import InvalidImageError, SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read_mask, read_photo
+from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.photo import decode_photo, read_photo_bytes
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 SplitChoice: TypeAlias = Literal["train", "validation", "test", "all"]
@@ -20,11 +24,26 @@ class LoadedPair:
         photo: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8 {0, 255}, vessel mask of the first observer.
         fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
+        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have one.
+        notes: what the user should know about the masks, the same text for masks of one kind.
+        misoriented: description of a photograph that its EXIF orientation turns and its mask not
+            (or the reverse); empty if both are turned alike.
     """
 
     photo: Photo
     truth: Mask
     fov: Mask | None
+    ignored: Mask | None = None
+    notes: tuple[str, ...] = ()
+    misoriented: str = ""
+
+    @property
+    def counted(self) -> Mask | None:
+        """(H, W) uint8 {0, 255}, area in which pixels are scored; None for the whole frame."""
+        if self.ignored is None:
+            return self.fov
+        labelled: Mask = ~self.ignored
+        return labelled if self.fov is None else self.fov & labelled
 
 
 class Pair(Protocol):
@@ -79,22 +98,32 @@ class FilePair:
 
         Raises:
             PhotoError: a file cannot be read.
-            SystemSetupError: a mask and its photograph differ in size, or a mask is empty.
+            SystemSetupError: a mask and its photograph differ in size, the vessel mask cannot be
+                that of the photograph, or the field of view is implausible.
         """
-        photo = read_photo(self.photo_file)
-        truth = _read_mask_of_size(self.truth_file, photo)
-        if not truth.any():
-            raise SystemSetupError(
-                f"{self.truth_file}: the mask is black (no vessel). Correct it or remove the pair."
-            )
-        fov = None
-        if self.fov_file is not None:
-            fov = _read_mask_of_size(self.fov_file, photo)
-            if not fov.any():  # no pixel would be counted, and every score would be a perfect 1
-                raise SystemSetupError(
-                    f"{self.fov_file}: the field of view is empty. Correct or remove it."
-                )
-        return LoadedPair(photo, truth, fov)
+        data = read_photo_bytes(self.photo_file)
+        photo = decode_photo(data, str(self.photo_file))
+        orientation = read_orientation(data)
+        truth = _read_mask(self.truth_file, photo, orientation)
+        fov_file = None if self.fov_file is None else _read_mask(self.fov_file, photo, orientation)
+        fov = None if fov_file is None else fov_file.values.marked
+        problem = check_vessels(truth.values, photo, fov, truth.transparent)
+        if problem:
+            raise SystemSetupError(f"{self.truth_file}: {problem}")
+        if fov_file is not None:
+            problem = check_field(fov_file.values.marked, photo, truth.values.marked)
+            if problem:
+                raise SystemSetupError(f"{self.fov_file}: {problem}")
+        classes = truth.values.describe_classes()
+        misoriented = truth.misoriented or ("" if fov_file is None else fov_file.misoriented)
+        return LoadedPair(
+            photo,
+            truth.values.marked,
+            fov,
+            truth.values.ignored,
+            (f"masks with {classes}",) if classes else (),
+            misoriented,
+        )
 
 
 def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
@@ -115,16 +144,51 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
     if file is None or not file.exists():
         detail = file or "only drive, stare and chasedb1 have one"
         raise SystemSetupError(f"mask of a second observer not found ({detail})")
-    return _read_mask_of_size(file, photo)
+    return _read_mask(file, photo, UPRIGHT).values.marked
 
 
-def _read_mask_of_size(file: Path, photo: Photo) -> Mask:
-    """Read a mask that must have the size of its photograph."""
-    mask = read_mask(file)
+class _ReadMask(NamedTuple):
+    values: MaskValues
+    transparent: bool
+    misoriented: str
+
+
+def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
+    """Read a mask that must have the size of its photograph.
+
+    Args:
+        file: mask file.
+        photo: (H, W, 3) uint8 RGB, its photograph.
+        orientation: EXIF orientation of the photograph.
+    """
+    data = read_photo_bytes(file)
+    picture = decode_photo(data, str(file))
+    own_orientation = read_orientation(data)
+    misoriented = _describe_orientations(orientation, own_orientation)
     height, width = photo.shape[:2]
-    if mask.shape != (height, width):
+    if picture.shape != photo.shape:
+        cause = f"; {misoriented}" if misoriented else ""
         raise SystemSetupError(
-            f"{file}: the mask has {mask.shape[1]}x{mask.shape[0]} pixels, its photograph "
-            f"{width}x{height}. Both must have the same size."
+            f"{file}: the mask has {picture.shape[1]}x{picture.shape[0]} pixels, its photograph "
+            f"{width}x{height}{cause}. Both must have the same size."
         )
-    return mask
+    return _ReadMask(decode_mask_values(picture), _has_transparency(data), misoriented)
+
+
+def _describe_orientations(photo: int, mask: int) -> str:
+    """Return how the EXIF orientations differ; empty if they are equal."""
+    if photo == mask:
+        return ""
+    if mask == UPRIGHT:
+        return f"the photograph is turned by its EXIF orientation ({photo}), the mask is not"
+    if photo == UPRIGHT:
+        return f"the mask is turned by its EXIF orientation ({mask}), the photograph is not"
+    return f"EXIF orientation {photo} turns the photograph, {mask} the mask"
+
+
+def _has_transparency(data: bytes) -> bool:
+    try:
+        header = peek_header(data)
+    except InvalidImageError:  # gzipped
+        return False
+    return header is not None and header.alpha

@@ -7,13 +7,18 @@ from typing import cast, get_args
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.photo import is_photograph, photo_stem
+from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import read_regular_file
 
 LAYOUT = "images/NAME.png and masks/NAME.png with equal names (any image format; fov/ is optional)"
 
+_MAX_NAMES = 5
+
 
 def read_pairs(folder: Path) -> list[FilePair]:
-    """Match the files of `images/`, `masks/` and `fov/` by stem.
+    """Match the files of `images/`, `masks/` and `fov/` by stem, without hidden files.
+
+    Stems that differ only in upper and lower case or in the Unicode form of an accent are equal.
 
     The split comes from `split.csv` (columns stem,split). Without it, it is None; see
     `edgeseg.datasets.select_split`.
@@ -26,37 +31,58 @@ def read_pairs(folder: Path) -> list[FilePair]:
     fovs = _files_by_stem(folder / "fov")
     if not photos:
         raise SystemSetupError(f"{folder}: no photographs found. Expected layout: {LAYOUT}.")
-    for stem, photo in photos.items():
-        if stem not in masks:
+    for key, photo in photos.items():
+        if key not in masks:
             raise SystemSetupError(
                 f"{photo}: no mask with this name in {folder / 'masks'}. Expected layout: {LAYOUT}."
             )
-        if fovs and stem not in fovs:
+        if fovs and key not in fovs:
             raise SystemSetupError(
                 f"{photo}: no field of view in {folder / 'fov'}. Add one for every photograph."
             )
-    splits = _read_splits(folder / "split.csv", set(photos))
+    splits = _read_splits(folder / "split.csv", photos)
     return [
-        FilePair(stem, splits.get(stem), photos[stem], masks[stem], fovs.get(stem))
-        for stem in sorted(photos)
+        FilePair(photo_stem(photo), splits.get(key), photo, masks[key], fovs.get(key))
+        for key, photo in photos.items()
     ]
 
 
+def describe_orphans(folder: Path) -> str:
+    """Return which masks and fields of view have no photograph; empty if all have one.
+
+    Raises:
+        SystemSetupError: a stem exists twice.
+    """
+    photos = _files_by_stem(folder / "images")
+    orphans: list[str] = []
+    for part in ("masks", "fov"):
+        for key, file in _files_by_stem(folder / part).items():
+            if key not in photos:
+                orphans.append(f"{part}/{file.name}")
+    if not orphans:
+        return ""
+    names = ", ".join(orphans[:_MAX_NAMES])
+    more = len(orphans) - _MAX_NAMES
+    if more > 0:
+        names += f" and {more} more"
+    return f"no photograph in images/ for {names}"
+
+
 def _files_by_stem(folder: Path) -> dict[str, Path]:
+    """Return the image files of a folder by the key of their stem, in the order of their names."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        # macOS writes "._NAME" beside NAME on foreign file systems.
-        if file.name.startswith("._") or not file.is_file() or not is_photograph(file):
+        if file.name.startswith(".") or not file.is_file() or not is_photograph(file):
             continue
-        stem = photo_stem(file)
-        if stem in files:
-            raise SystemSetupError(f"{file} and {files[stem]}: same name. Remove one of them.")
-        files[stem] = file
+        key = name_key(photo_stem(file))
+        if key in files:
+            raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of them.")
+        files[key] = file
     return files
 
 
-def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
-    """Read the split of every photograph; empty if the file does not exist."""
+def _read_splits(file: Path, photos: dict[str, Path]) -> dict[str, Split]:
+    """Read the split of every photograph by its key; empty if the file does not exist."""
     if not file.exists():
         return {}
     try:
@@ -73,15 +99,16 @@ def _read_splits(file: Path, stems: set[str]) -> dict[str, Split]:
     for row in rows:
         stem = (row["stem"] or "").strip()
         split = (row["split"] or "").strip()
-        if stem not in stems or split not in get_args(Split):
+        key = name_key(stem)
+        if key not in photos or split not in get_args(Split):
             raise SystemSetupError(
                 f"{file}: invalid row '{stem},{split}'. Expected the stem of a photograph and "
                 "train, validation or test."
             )
-        if splits.get(stem, split) != split:
+        if splits.get(key, split) != split:
             raise SystemSetupError(f"{file}: '{stem}' is in two splits. Remove one of the rows.")
-        splits[stem] = cast("Split", split)
-    missing = sorted(stems - set(splits))
+        splits[key] = cast("Split", split)
+    missing = [photo_stem(photo) for key, photo in photos.items() if key not in splits]
     if missing:
         raise SystemSetupError(
             f"{file}: no split for {', '.join(missing[:5])}. Add a row for every photograph."

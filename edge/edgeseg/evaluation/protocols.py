@@ -18,6 +18,7 @@ The masks of a second human observer are scored by the same protocols (`segmente
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeVar
 
 import cv2
@@ -29,7 +30,7 @@ from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.evaluation.metrics import count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
-from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_field
+from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
 from edgeseg.segmenter import Segmenter
 
@@ -49,6 +50,7 @@ class Comparison:
         prediction: (H, W) uint8 {0, 255}, predicted vessels.
         truth: (H, W) uint8 {0, 255}, manual mask.
         inside: (H, W) uint8 {0, 255}, area where pixels count; None for the whole frame.
+        notes: what the user should know about the manual mask.
     """
 
     photo: Photo
@@ -56,6 +58,7 @@ class Comparison:
     prediction: Mask
     truth: Mask
     inside: Mask | None
+    notes: tuple[str, ...] = ()
 
     def scores(self) -> Scores:
         """Compute all scores."""
@@ -100,7 +103,10 @@ def evaluate(
     for pair in data_set.pairs:
         comparison = None
         try:
-            comparison = _compare(segmenter, pair, protocol)
+            loaded = pair.load()
+            comparison = replace(
+                _compare(segmenter, pair, loaded, protocol), notes=_describe_masks(pair, loaded)
+            )
             scores = PhotographScores.from_scores(pair.name, comparison.scores())
         except (PhotoError, SystemSetupError) as error:
             scores = PhotographScores(pair.name, status=str(error))
@@ -117,8 +123,15 @@ def evaluation_threshold(segmenter: Segmenter | None, protocol: EvaluationProtoc
     return REFERENCE_THRESHOLD
 
 
-def _compare(segmenter: Segmenter | None, pair: Pair, protocol: EvaluationProtocol) -> Comparison:
-    loaded = pair.load()
+def _describe_masks(pair: Pair, loaded: LoadedPair) -> tuple[str, ...]:
+    if not loaded.misoriented:
+        return loaded.notes
+    return (*loaded.notes, f"{pair.name}: {loaded.misoriented}")
+
+
+def _compare(
+    segmenter: Segmenter | None, pair: Pair, loaded: LoadedPair, protocol: EvaluationProtocol
+) -> Comparison:
     if segmenter is None:
         return compare_observers(loaded, read_second_observer_mask(pair, loaded.photo), protocol)
     return compare_with_manual(segmenter, loaded, protocol, pair.name)
@@ -134,14 +147,16 @@ def compare_with_manual(
     """
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)
-        return Comparison(loaded.photo, result.probability, result.mask, loaded.truth, loaded.fov)
+        return Comparison(
+            loaded.photo, result.probability, result.mask, loaded.truth, loaded.counted
+        )
     return _compare_stretched(loaded, _segment_stretched(segmenter, loaded.photo, name), protocol)
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
     """Compare the mask of a second observer, (H, W) uint8 {0, 255}, with the first observer's."""
     if protocol == "native":
-        return Comparison(loaded.photo, None, second, loaded.truth, loaded.fov)
+        return Comparison(loaded.photo, None, second, loaded.truth, loaded.counted)
     probability = _stretch((second / 255).astype(np.float32))
     return replace(_compare_stretched(loaded, probability, protocol), probability=None)
 
@@ -154,7 +169,10 @@ def _compare_stretched(
         probability = _shift_like_mask(probability, loaded.photo.shape[:2])
     vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
     truth = _stretch(loaded.truth, cv2.INTER_NEAREST)
-    return Comparison(_stretch(loaded.photo), probability, vessels, truth, None)
+    inside = None
+    if loaded.ignored is not None:  # the published field of view does not count in this protocol
+        inside = ~_stretch(loaded.ignored, cv2.INTER_NEAREST)
+    return Comparison(_stretch(loaded.photo), probability, vessels, truth, inside)
 
 
 def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
@@ -163,8 +181,15 @@ def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probabi
     The field of view is detected before stretching, as in the reference system: after stretching it
     is no longer a circle.
     """
+    fields = detect_fields(photo, segmenter.card.preprocessing, name)
+    maps = [_segment_stretched_field(segmenter, photo, fov, name) for fov in fields]
+    return reduce(np.maximum, maps)
+
+
+def _segment_stretched_field(
+    segmenter: Segmenter, photo: Photo, fov: FieldOfView, name: str
+) -> Probability:
     config = segmenter.card.preprocessing
-    fov = largest_field(detect_fields(photo, config, name))
     mask = _stretch(fov.mask, cv2.INTER_NEAREST)
     if (config.crop, config.fit, config.size) == ("frame", "stretch", REFERENCE_SIZE):
         # The model's own preprocessing stretches, after CLAHE at full size. Stretching before CLAHE

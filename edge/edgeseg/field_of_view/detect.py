@@ -3,12 +3,14 @@
 The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
 ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
 the camera cut the field, and renders the result at the size of the photograph.
+
+If something bright is beside the field, or no round field was found, light margins are trimmed, the
+light surround is removed, and every round field is detected in a part of the picture of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,28 +18,27 @@ import numpy as np
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding
-from edgeseg.field_of_view.ellipse import FovEllipse
-from edgeseg.field_of_view.thumbnail import make_thumbnail
-from edgeseg.imaging.arrays import Box, Mask, Photo
+from edgeseg.field_of_view.field import FieldOfView, field_from_mask
+from edgeseg.field_of_view.margins import may_have_margin, trim_margins
+from edgeseg.field_of_view.round_field import detect_round_field
+from edgeseg.field_of_view.several import detect_several, sort_fields, without_surround
+from edgeseg.field_of_view.surround import find_light_surround
+from edgeseg.field_of_view.thresholding import FovCandidate
+from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail
+from edgeseg.imaging.arrays import Photo
+
+__all__ = [
+    "FieldOfView",
+    "detect_fields",
+    "detect_fov",
+    "detect_retinas",
+    "grey10",
+    "largest_field",
+    "whole_frame",
+]
 
 if TYPE_CHECKING:
     from edgeseg.preprocessing.config import PreprocessingConfig
-
-
-@dataclass(frozen=True, eq=False)
-class FieldOfView:
-    """Field of view of a photograph.
-
-    Attributes:
-        mask: (H, W) uint8, 255 inside, 0 outside.
-        box: bounding box of the mask.
-        rim: ellipse of the camera's circular stop, which may extend beyond the frame; None if no
-            ellipse was fitted.
-    """
-
-    mask: Mask
-    box: Box
-    rim: FovEllipse | None = None
 
 
 def detect_fields(
@@ -51,13 +52,13 @@ def detect_fields(
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, from left to right, then from top to bottom.
+        At least one field of view, row by row from the left.
 
     Raises:
         PhotoError: no retina was found.
     """
     if config.fov == "found":
-        return (detect_fov(photo, name),)
+        return detect_retinas(photo, name)
     if config.fov == "grey10":
         return (grey10(photo, name),)
     return (whole_frame(photo),)
@@ -74,7 +75,7 @@ def whole_frame(photo: Photo) -> FieldOfView:
     Args:
         photo: (H, W, 3) uint8 RGB.
     """
-    return _from_mask(np.full(photo.shape[:2], 255, np.uint8))
+    return field_from_mask(np.full(photo.shape[:2], 255, np.uint8))
 
 
 def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
@@ -94,18 +95,32 @@ def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
         raise PhotoError(
             f"{name}: no fundus found: no pixel is brighter than grey 10.", "no_fundus"
         )
-    return _from_mask(region)
+    return field_from_mask(region)
 
 
 def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
-    """Detect one field of view of any shape: an ellipse with straight edges, or else a region.
+    """Detect the largest field of view of any shape.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        name: name of the photograph in error messages.
+
+    Raises:
+        PhotoError: the photograph does not show a fundus.
+    """
+    return largest_field(detect_retinas(photo, name))
+
+
+def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
+    """Detect the fields of view: ellipses with straight edges, or else a region of any shape.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         name: name of the photograph in error messages.
 
     Returns:
-        Field of view; the whole frame if no dark background is visible.
+        At least one field of view, row by row from the left; the whole frame if no background is
+        visible.
 
     Raises:
         PhotoError: the photograph does not show a fundus.
@@ -113,18 +128,36 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
     thumbnail = make_thumbnail(photo)
     rejection.reject_blank(thumbnail, name)
     candidates = thresholding.threshold_candidates(thumbnail)
-    best = thresholding.select_candidate(candidates, thumbnail)
-    if best and best.ellipse:
-        edges = thresholding.visible_straight_edges(best.ellipse, candidates, thumbnail)
-        mask = render.render_ellipse(best.ellipse, edges, best.region, thumbnail, photo.shape)
-        ellipse = best.ellipse.expanded(0.5).scaled(thumbnail.factor, thumbnail.shift)
-        return _from_mask(mask, ellipse)
+    found = detect_round_field(candidates, thumbnail)
+    if found and found.is_alone and not may_have_margin(photo):
+        return (found.to_field_of_view(photo.shape),)
+    inner = trim_margins(photo)
+    if (inner.height, inner.width) != photo.shape[:2]:
+        fields = detect_retinas(photo[inner.rows, inner.columns], name)
+        return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
+    if found and found.is_alone:
+        return (found.to_field_of_view(photo.shape),)
+    return _detect_beside_other_parts(photo, thumbnail, candidates, name)
+
+
+def _detect_beside_other_parts(
+    photo: Photo, thumbnail: Thumbnail, candidates: list[FovCandidate], name: str
+) -> tuple[FieldOfView, ...]:
+    """Detect fields that are not alone in the picture, or that are not round."""
+    surround = find_light_surround(thumbnail)
+    has_surround = bool(surround.any())
+    found = detect_round_field(candidates, thumbnail)
+    several = detect_several(photo, thumbnail, surround)
+    is_changed = has_surround or not found or len(several) > 1
+    if several and (is_changed or several[0].overlapping):
+        return sort_fields(several)
+    if found:
+        return (found.to_field_of_view(photo.shape),)
+    if has_surround:
+        thumbnail = without_surround(thumbnail, surround)
+        candidates = thresholding.threshold_candidates(thumbnail)
     region = thresholding.irregular_region(candidates, thumbnail)
     rejection.reject_non_fundus(thumbnail, region, name)
     if region is None:
-        return whole_frame(photo)
-    return _from_mask(render.enlarge_region(region, photo.shape))
-
-
-def _from_mask(mask: Mask, ellipse: FovEllipse | None = None) -> FieldOfView:
-    return FieldOfView(mask, Box(*cv2.boundingRect(mask)), ellipse)
+        return (whole_frame(photo),)
+    return (field_from_mask(render.enlarge_region(region, photo.shape)),)

@@ -73,6 +73,10 @@ class FovEllipse(NamedTuple):
         """Return the ellipse with longer half-axes."""
         return FovEllipse(self.x, self.y, self.radius_x + pixels, self.radius_y + pixels)
 
+    def moved(self, right: float, down: float) -> FovEllipse:
+        """Return the ellipse at another position."""
+        return self._replace(x=self.x + right, y=self.y + down)
+
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
         """Return for each of the DIRECTIONS whether it contains a point, (180,) bool."""
         unit = self.to_unit_circle(points)

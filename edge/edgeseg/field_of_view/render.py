@@ -42,6 +42,11 @@ def render_ellipse(
     return mask
 
 
+def fill_ellipse(mask: Mask, ellipse: FovEllipse, value: int) -> None:
+    """Set the pixels of a mask (h, w) uint8 inside an ellipse to a value."""
+    _fill_polygon(mask, ellipse.points_at(np.arange(0.0, 360.0, 2.0)), value)
+
+
 def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
     """Enlarge a mask of the thumbnail to the photograph's height and width."""
     return np.asarray(cv2.resize(region, shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -50,7 +55,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
     """Return outlines of the tabs with which cameras mark the top; retina is visible in them."""
     beyond = region.copy()
-    _fill_polygon(beyond, ellipse.points_at(np.arange(0.0, 360.0, 2.0)), 0)
+    fill_ellipse(beyond, ellipse, 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     if not cv2.countNonZero(beyond):
         return []

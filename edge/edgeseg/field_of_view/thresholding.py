@@ -36,7 +36,8 @@ class FovCandidate(NamedTuple):
     """Largest region above one level.
 
     Attributes:
-        region: (H, W) uint8, 255 inside.
+        bright: (H, W) uint8, 1 for each pixel above the level, without specks and thin lines.
+        region: (H, W) uint8, 255 inside the largest outline of the bright pixels.
         outline: outline of the region without the points at the edge of the frame.
         ellipse: ellipse fitted to the outline, or None.
         covered: (180,) bool; in which directions the outline is on the ellipse.
@@ -44,6 +45,7 @@ class FovCandidate(NamedTuple):
         inlier_share: share of the outline that is on the ellipse.
     """
 
+    bright: Mask
     region: Mask
     outline: Points
     ellipse: FovEllipse | None
@@ -52,38 +54,52 @@ class FovCandidate(NamedTuple):
     inlier_share: float = 0.0
 
 
-def threshold_candidates(thumbnail: Thumbnail) -> list[FovCandidate]:
-    """Threshold a thumbnail at each level; return one clearly round candidate, or else all."""
+def threshold_candidates(
+    thumbnail: Thumbnail, opening: int = 5, min_radius: float = 0.15
+) -> list[FovCandidate]:
+    """Threshold a thumbnail at each level; return one clearly round candidate, or else all.
+
+    Args:
+        thumbnail: thumbnail of the photograph.
+        opening: width in pixels up to which bright lines are removed.
+        min_radius: lower bound of the radius as a share of the shorter side.
+    """
     candidates: list[FovCandidate] = []
     contrast = thumbnail.bright - thumbnail.dark
     if thumbnail.dark > _MAX_BACKGROUND * thumbnail.bright:
         return candidates
     for share in _LEVELS if thumbnail.factor >= 1 else _LEVELS_ENLARGED:
-        candidate = _threshold(thumbnail.level, thumbnail.dark + share * contrast)
+        candidate = _threshold(
+            thumbnail.level, thumbnail.dark + share * contrast, opening, min_radius
+        )
         if candidate and min(candidate.coverage, candidate.inlier_share) > _CLEARLY_ROUND:
             return [candidate]
         candidates += [candidate] if candidate else []
     return candidates
 
 
-def _threshold(level: Mask, threshold: float) -> FovCandidate | None:
-    bright = (level > threshold).astype(np.uint8)
-    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    contour = _largest_contour(np.asarray(opened, np.uint8))
+def _threshold(
+    level: Mask, threshold: float, opening: int, min_radius: float
+) -> FovCandidate | None:
+    kernel = np.ones((opening, opening), np.uint8)
+    above = (level > threshold).astype(np.uint8)
+    bright = np.asarray(cv2.morphologyEx(above, cv2.MORPH_OPEN, kernel), np.uint8)
+    contour = _largest_contour(bright)
     if contour is None:
         return None
     region = _fill_contour(contour, level.shape)
     points = contour[:, 0, :].astype(np.float64)
     outline = points[points_inside_frame(points, level.shape)]
-    min_radius, max_radius = 0.15 * min(level.shape), 1.5 * max(level.shape)
-    ellipse = fit_ellipse(outline, min_radius, max_radius) if len(outline) > 30 else None
+    bounds = min_radius * min(level.shape), 1.5 * max(level.shape)
+    ellipse = fit_ellipse(outline, *bounds) if len(outline) > 30 else None
     if ellipse is None:
-        return FovCandidate(region, outline, None, np.zeros(180, bool))
+        return FovCandidate(bright, region, outline, None, np.zeros(180, bool))
     visible = points_inside_frame(ellipse.points_at(DIRECTIONS), level.shape)
     inliers = ellipse.inliers(outline)
     covered = ellipse.covered_directions(inliers) & visible
     coverage = covered.sum() / max(visible.sum(), 20)
-    return FovCandidate(region, outline, ellipse, covered, coverage, len(inliers) / len(outline))
+    inlier_share = len(inliers) / len(outline)
+    return FovCandidate(bright, region, outline, ellipse, covered, coverage, inlier_share)
 
 
 def largest_region(bright: npt.NDArray[np.bool_]) -> Mask | None:

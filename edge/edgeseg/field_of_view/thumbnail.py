@@ -38,10 +38,20 @@ def make_thumbnail(photo: Photo) -> Thumbnail:
     """Make the thumbnail of a photograph (H, W, 3) uint8 RGB."""
     (red, green, blue), factor, shift = _resize_channels(photo)
     level = np.asarray(cv2.medianBlur(np.maximum(np.maximum(red, green), blue), 5), np.uint8)
-    border = np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]])
-    dark = float(np.percentile(border, 10))
+    dark = _background_level(level)
     colour = np.asarray(cv2.merge([red, green, blue]), np.uint8)
     return Thumbnail(colour, level, factor, shift, dark, _retina_level(level, dark))
+
+
+def renew_levels(thumbnail: Thumbnail, level: Mask) -> Thumbnail:
+    """Return the thumbnail with other levels, (h, w) uint8: parts were set to 0."""
+    dark = _background_level(level)
+    return thumbnail._replace(level=level, dark=dark, bright=_retina_level(level, dark))
+
+
+def _background_level(level: Mask) -> float:
+    border = np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]])
+    return float(np.percentile(border, 10))
 
 
 def _retina_level(level: Mask, dark: float) -> float:

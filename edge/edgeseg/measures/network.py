@@ -43,7 +43,7 @@ class VesselNetwork:
         curves: centre lines with points at equal distances.
         is_segment: (S,) bool; False for a bridge, a line within one branching point.
         branching_radii: (2, S) float64, half the width at the branching points at both ends of each
-            curve; 0 where there is none.
+            curve; 0 elsewhere.
         widths: (K,) float64, width at the middle of each step of a curve; NaN if it is unknown.
         branching_points: (B, 2) float64, x and y.
         end_points: (E, 2) float64, x and y.

@@ -25,7 +25,7 @@ def join_at_centres(lines: TracedLines, pixels: Floats, labels: Indices) -> Curv
 
 
 def label_centres(pixels: Floats, labels: Indices) -> Floats:
-    """Return the mean position of the pixels of each label, (N, 2); 0 where there is none."""
+    """Return the mean position of the pixels of each label, (N, 2); 0 elsewhere."""
     labelled = labels >= 0
     counts = np.bincount(labels[labelled], minlength=len(labels))
     sums = np.stack(
@@ -39,7 +39,7 @@ def label_centres(pixels: Floats, labels: Indices) -> Floats:
 
 
 def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Floats:
-    """Return the radius of the branching point at both ends of each line, 0 where there is none.
+    """Return the radius of the branching point at both ends of each line, 0 elsewhere.
 
     Args:
         lines: traced lines.
@@ -62,7 +62,7 @@ def find_bridges(lines: TracedLines, labels: Indices, lengths: Floats, radii: Fl
         lines: traced lines.
         labels: (N,) int64, branching point of each pixel; -1 for others.
         lengths: (S,) float64, length of each line in pixels.
-        radii: (2, S) float64, radius of the branching point at both ends; 0 where there is none.
+        radii: (2, S) float64, radius of the branching point at both ends; 0 elsewhere.
     """
     first, last = line_ends(lines)
     different = (radii > 0).all(0) & (labels[first] != labels[last])

@@ -62,7 +62,7 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
 
 
 def weighted_mean(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted mean of the values that are not NaN; None if there is none."""
+    """Return the weighted mean of the values that are not NaN; None without any."""
     known = ~np.isnan(values) & (weights > 0)
     if not known.any():
         return None
@@ -70,7 +70,7 @@ def weighted_mean(values: Floats, weights: Floats) -> float | None:
 
 
 def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | None:
-    """Return a weighted quantile of the values that are not NaN; None if there is none.
+    """Return a weighted quantile of the values that are not NaN; None without any.
 
     Args:
         values: (N,) float64.
@@ -87,5 +87,5 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | 
 
 
 def weighted_median(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted median of the values that are not NaN; None if there is none."""
+    """Return the weighted median of the values that are not NaN; None without any."""
     return weighted_quantile(values, weights, 0.5)

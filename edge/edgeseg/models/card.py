@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 FORMAT = 1
 PREFIX = "edgeseg."
+# Entries that only files of third-party networks contain.
+OPTIONAL_TEXTS = ("output", "input_channels")
 _MAX_TEXT_LENGTH = 1000
 
 
@@ -53,6 +55,12 @@ class ModelCard(NamedTuple):
         training_data: data sets of the training, with licences.
         evidence: mean Dice by `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
+        output: output of a third-party network that contains the vessels, `OUTPUT:KIND[:CHANNEL]`;
+            empty for a network of `edgeseg train`.
+        input_channels: input channels of a third-party network (`rgb`, `bgr`, `green`, `grey`);
+            empty for a network of `edgeseg train`.
+        int8_slower: true if `edgeseg convert` measured this INT8 file to be slower than FP32. The
+            metadata contains the entry only then.
     """
 
     name: str
@@ -66,6 +74,9 @@ class ModelCard(NamedTuple):
     training_data: tuple[Licence, ...]
     evidence: Mapping[str, float] = {}
     checkpoint_sha256: str = ""
+    output: str = ""
+    input_channels: str = ""
+    int8_slower: bool = False
 
     def to_metadata(self) -> dict[str, str]:
         """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
@@ -80,11 +91,17 @@ class ModelCard(NamedTuple):
 
     def to_dict(self) -> dict[str, object]:
         """Return the card as plain values for JSON."""
-        return self._asdict() | {
+        values = self._asdict() | {
             "preprocessing": self.preprocessing.to_dict(),
             "training_data": msgspec.to_builtins(self.training_data),
             "evidence": dict(self.evidence),
         }
+        for key in OPTIONAL_TEXTS:
+            if not values[key]:
+                del values[key]
+        if not self.int8_slower:
+            del values["int8_slower"]
+        return values
 
     @classmethod
     def from_metadata(cls, entries: Mapping[str, str], file: str) -> ModelCard:
@@ -129,6 +146,9 @@ def _parse_card(entries: Mapping[str, str]) -> ModelCard:
         training_data=_decode_entry(entries, "training_data", tuple[Licence, ...]),
         evidence=_decode_entry(entries, "evidence", dict[str, float]),
         checkpoint_sha256=entries[PREFIX + "checkpoint_sha256"],
+        output=entries.get(f"{PREFIX}output", ""),
+        input_channels=entries.get(f"{PREFIX}input_channels", ""),
+        int8_slower=msgspec.json.decode(entries.get(PREFIX + "int8_slower", "false"), type=bool),
     )
     _check_card(card)
     return card
@@ -147,6 +167,7 @@ def _check_card(card: ModelCard) -> None:
     if not 0 <= card.threshold <= 1:
         raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
     texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]
+    texts += [card.output, card.input_channels]
     for data in card.training_data:
         texts += [data.name, data.licence]
     for text in texts:

@@ -165,11 +165,14 @@ def choose_precision(
         The precision, and the reason in words.
     """
     int8_support = [name for feature, name in INT8_FEATURES.items() if feature in features]
-    if int8_support and int8_is_validated(cards):
+    int8_is_slower = "int8" in cards and cards["int8"].int8_slower
+    if int8_support and int8_is_validated(cards) and not int8_is_slower:
         return "int8", f"the CPU has {int8_support[0]}, and INT8 is validated on real photographs"
     if "fp16" in cards and set(features) >= FP16_FEATURES:
         return "fp16", "the CPU computes in half precision"
     if "fp32" in cards:
+        if int8_support and int8_is_slower:
+            return "fp32", "INT8 is slower than FP32 according to its metadata"
         reason = "the CPU has no half precision" if "fp16" in cards else "FP32 file of the model"
         return "fp32", reason
     if "fp16w" in cards:

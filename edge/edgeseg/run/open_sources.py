@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeseg.run.frame import Source, timestamp_now
-from edgeseg.run.inputs import Input, check_collisions, collect_inputs, own_results
+from edgeseg.run.inputs import Input, collect_inputs
 from edgeseg.run.results.reporter import print_message
 from edgeseg.run.sources.camera import Camera
 from edgeseg.run.sources.latest_frame import LatestFrameSource
@@ -19,9 +19,10 @@ def open_sources(
     inputs: Sequence[str],
     camera: str | None,
     watch: Path | None,
-    output: Path,
     newest: bool,
     stop: StopRequest,
+    recursive: bool = False,
+    listed: Sequence[str] = (),
 ) -> Iterator[Source]:
     """Check the inputs and yield their sources: photographs first, endless sources last.
 
@@ -29,27 +30,29 @@ def open_sources(
         inputs: files, folders, or `-` for standard input.
         camera: number or device of a camera.
         watch: folder to watch.
-        output: folder for the results.
         newest: whether a stream on standard input drops all frames but the newest.
         stop: stop request.
+        recursive: whether to include sub-folders.
+        listed: further files and folders, which need not exist.
 
     Raises:
-        UsageError: An input does not exist, or two inputs would write the same file.
+        UsageError: An input does not exist.
         SystemSetupError: A folder cannot be read.
     """
-    collected = collect_inputs(inputs) if inputs else []
-    results = ", ".join(map(str, own_results(inputs)))
-    if results:
-        print_message(f"skipped, written by an earlier run: {results}")
-    check_collisions(collected, output)
-    return _open(collected, camera, watch, output, newest, stop)
+    collected: list[Input] = []
+    if inputs or listed:
+        collected, skipped = collect_inputs(inputs, recursive, listed)
+        description = skipped.describe()
+        if description:
+            print_message(f"skipped: {description}")
+    watched = None if watch is None else WatchedFolder(watch, print_message, recursive)
+    return _open(collected, camera, watched, newest, stop)
 
 
 def _open(
     inputs: list[Input],
     camera: str | None,
-    watch: Path | None,
-    output: Path,
+    watched: WatchedFolder | None,
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
@@ -66,5 +69,5 @@ def _open(
         yield LatestFrameSource(source) if newest and is_stream else source
     if camera is not None:
         yield LatestFrameSource(Camera(camera, print_message, timestamp_now()))
-    if watch is not None:
-        yield WatchedFolder(watch, output, print_message)
+    if watched is not None:
+        yield watched

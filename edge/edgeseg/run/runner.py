@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
+from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import Pipeline
 from edgeseg.run.results.measures_table import MeasuresTable
+from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
@@ -87,9 +89,10 @@ class Runner:
         throughput = Throughput(cpu.usable_cores(), writers)
         source_failed = False
         with ExitStack() as stack:
-            video = self._open_overlay_video(source, stack)
             try:
-                for records in self._records(source, video, writers, stop):
+                video = self._open_overlay_video(source, stack)
+                stages = self._make_stages(source, video, writers, stop, stack)
+                for records in self._records(source, stages, writers, stop):
                     reporter.report(records)
                     if self._table is not None:
                         self._table.add(records)
@@ -115,12 +118,21 @@ class Runner:
             return None
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
+        folders = OutputFolders(self.options.output)
+        path = self.options.output / source.stem
+        folders.check(path, source.name)
+        folders.create_parent(path)
         video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)
         return stack.enter_context(video)
 
-    def _records(
-        self, source: Source, video: OverlayVideo | None, writers: int, stop: StopRequest
-    ) -> Iterator[Records]:
+    def _make_stages(
+        self,
+        source: Source,
+        video: OverlayVideo | None,
+        writers: int,
+        stop: StopRequest,
+        stack: ExitStack,
+    ) -> Stages:
         is_stream = source.fps is not None
         parts: tuple[Part, ...] = self.options.parts
         if is_stream and not self.options.frames:
@@ -128,7 +140,15 @@ class Runner:
         resume = self.options.resume and video is None  # an overlay video needs every frame
         # Several writers encode one picture each; a single one encodes with all threads.
         encoder_threads = 1 if writers else min(_MAX_WRITERS, cpu.usable_cores())
-        stages = Stages(self.segmenter, self.options, parts, resume, video, encoder_threads)
+        claims = None
+        if resume and parts:
+            claims = ResultClaims(self.options.output, stop)
+            stack.callback(claims.close)
+        return Stages(self.segmenter, self.options, parts, resume, video, encoder_threads, claims)
+
+    def _records(
+        self, source: Source, stages: Stages, writers: int, stop: StopRequest
+    ) -> Iterator[Records]:
         ahead = 0 if source.live or source.total == 1 else _DECODED_AHEAD
         pipeline: Pipeline[Frame, DecodedFrame | Records, SegmentedFrame | Records, Records]
         pipeline = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)

@@ -1,24 +1,24 @@
 """Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
 
-import io
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
-from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Photo, row_bands
-from edgeseg.imaging.overlay import draw_overlay, overlay_bands
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.measures import Measures
-from edgeseg.measures.overlay import draw_measures
 from edgeseg.quality import assess_for_model
+from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part, output_file
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
+from edgeseg.run.results.pictures import encode_picture
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -30,7 +30,8 @@ from edgeseg.run.results.provenance import (
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
-from edgeseg.segmenter import FieldResult, Segmentation, Segmenter, join_masks
+from edgeseg.segmentation import FieldResult, Segmentation, join_masks
+from edgeseg.segmenter import Segmenter
 from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
@@ -84,6 +85,7 @@ class Stages:
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
         encoder_threads: number of threads that encode one picture.
+        claims: claims of results by processes that resume into the same folder.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Stages:
         resume: bool,
         video: OverlayVideo | None = None,
         encoder_threads: int = 1,
+        claims: ResultClaims | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -101,6 +104,8 @@ class Stages:
         self.resume = resume
         self.video = video
         self.encoder_threads = encoder_threads
+        self.claims = claims
+        self.folders = OutputFolders(options.output)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
         self._options_hash = hash_options(
@@ -114,13 +119,21 @@ class Stages:
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
-        return self._report_bugs(frame, lambda: self._decode(frame))
+        if self.claims is not None:
+            self.claims.acquire(frame.stem)
+        decoded = self._report_bugs(frame, lambda: self._decode(frame))
+        if not isinstance(decoded, DecodedFrame):
+            self._release(frame)
+        return decoded
 
     def segment(self, decoded: DecodedFrame | Records) -> SegmentedFrame | Records:
         """Detect the fields of view, assess their quality, and segment them."""
         if not isinstance(decoded, DecodedFrame):
             return decoded
-        return self._report_bugs(decoded.frame, lambda: self._segment(decoded))
+        segmented = self._report_bugs(decoded.frame, lambda: self._segment(decoded))
+        if not isinstance(segmented, SegmentedFrame):
+            self._release(decoded.frame)
+        return segmented
 
     def write(self, segmented: SegmentedFrame | Records) -> Records:
         """Write the pictures of a frame and complete its records.
@@ -130,7 +143,15 @@ class Stages:
         """
         if not isinstance(segmented, SegmentedFrame):
             return segmented
-        return self._report_bugs(segmented.decoded.frame, lambda: self._write(segmented))
+        frame = segmented.decoded.frame
+        try:
+            return self._report_bugs(frame, lambda: self._write(segmented))
+        finally:
+            self._release(frame)
+
+    def _release(self, frame: Frame) -> None:
+        if self.claims is not None:
+            self.claims.release(frame.stem)
 
     def _report_bugs(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
         """Turn an unexpected exception into a failed record, so that it does not end the run."""
@@ -149,7 +170,7 @@ class Stages:
             with timer.stage("decode"):
                 payload = frame.load()
                 files = self.options.output_files(frame.stem, self.parts)
-                _reject_foreign(files.values(), frame.name)
+                self._reject_foreign(files.values(), frame.name)
                 provenance = self._provenance(payload) if files else None
                 if self.resume and provenance is not None:
                     stored = self._stored_records(frame, files, provenance)
@@ -172,10 +193,16 @@ class Stages:
         if not provenance.matches(files.values()):
             return None
         stored = read_records(files["vessels"])
-        if stored is None:
+        if stored is None or not self._would_reproduce(stored):
             return None
         reused = [self.records.reused(record, frame) for record in stored]
         return tuple(with_files(record, files, {}) for record in reused)
+
+    def _would_reproduce(self, stored: Records) -> bool:
+        """Return whether this run would segment the same fields of view."""
+        if self.options.skip_ungradable:
+            return not any("ungradable" in record.warnings for record in stored)
+        return all(record.status == "ok" for record in stored)
 
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
@@ -233,9 +260,11 @@ class Stages:
                 file = output_file(frame.stem, self.options.output, part)
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    rows = _picture_rows(segmentation, part, measured)
-                    data = self._encode(rows, segmentation.mask.shape, texts | extra)
+                    data = encode_picture(
+                        segmentation, part, measured, texts | extra, self.encoder_threads
+                    )
                 with timer.stage("write"):
+                    self.folders.create_parent(file)
                     write_atomically(file, data)
                 files[part] = file
         if self.video is not None:
@@ -245,34 +274,12 @@ class Stages:
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
 
-    def _encode(
-        self, rows: Iterator[png.Rows], size: tuple[int, ...], texts: dict[str, str]
-    ) -> bytes:
-        encoded = io.BytesIO()
-        png.write_png(encoded, (size[0], size[1]), rows, texts, self.encoder_threads)
-        return encoded.getvalue()
-
-
-def _reject_foreign(files: Iterable[Path], name: str) -> None:
-    for file in files:
-        if is_foreign(file):
-            raise PhotoError(
-                f"{name}: refusing to overwrite {file}: not written by edgeseg. "
-                "Move it or choose another folder with -o.",
-                code="not_overwritten",
-            )
-
-
-def _picture_rows(
-    segmentation: Segmentation, part: Part, measured: tuple[Measures, ...]
-) -> Iterator[png.Rows]:
-    mask = segmentation.mask
-    if part == "measures_overlay":
-        picture = draw_measures(segmentation.photo, measured)
-        return (picture[rows] for rows in row_bands(len(mask)))
-    if part == "vessels":
-        return (mask[rows] for rows in row_bands(len(mask)))
-    if part == "overlay":
-        return overlay_bands(segmentation.photo, mask)
-    probability = segmentation.probability
-    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))
+    def _reject_foreign(self, files: Iterable[Path], name: str) -> None:
+        for file in files:
+            if is_foreign(file):
+                raise PhotoError(
+                    f"{name}: refusing to overwrite {file}: not written by edgeseg. "
+                    "Move it or choose another folder with -o.",
+                    code="not_overwritten",
+                )
+            self.folders.check(file, name)

@@ -33,22 +33,14 @@ class OnnxRuntime:
         self, file: Path, data: bytes, size: int, threads: int, provider: ProviderChoice = "cpu"
     ) -> None:
         provider_name = _resolve_provider(provider)
-        providers = [(provider_name, _PROVIDER_OPTIONS.get(provider, {}))]
-        if provider != "cpu":
-            providers.append((PROVIDERS["cpu"], {}))
-        options = _session_options(threads)
-        try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=providers)
-        except Exception as error:  # its exceptions have no common base class below Exception
-            raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
+        self._session = _create_session(file, data, threads, provider)
         self.compute = self._session.get_providers()[0]
         if self.compute != provider_name:
             raise SystemSetupError(
                 f"--provider {provider}: ONNX Runtime could not initialize it and fell back to "
                 f"{self.compute}"
             )
-        nodes = (*self._session.get_inputs(), *self._session.get_outputs())
-        check_tensors(file, size, [_tensor_spec(node) for node in nodes])
+        check_tensors(file, size, _tensor_specs(file, self._session))
         self._file = file
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
@@ -64,6 +56,26 @@ class OnnxRuntime:
                 f"{self._file}: ONNX Runtime cannot run it ({one_line(error)})"
             ) from error
         return check_output(self._file, photo, output)
+
+
+def _create_session(
+    file: Path, data: bytes, threads: int, provider: ProviderChoice
+) -> onnxruntime.InferenceSession:
+    providers = [(PROVIDERS[provider], _PROVIDER_OPTIONS.get(provider, {}))]
+    if provider != "cpu":
+        providers.append((PROVIDERS["cpu"], {}))
+    options = _session_options(threads)
+    try:
+        # Its own fallback prints to standard output, and computes on the CPU without an error.
+        return onnxruntime.InferenceSession(
+            data, options, providers=providers, enable_fallback=False
+        )
+    except Exception as error:  # its exceptions have no common base class below Exception
+        if provider != "cpu" and isinstance(error, RuntimeError):
+            raise SystemSetupError(
+                f"--provider {provider}: ONNX Runtime could not initialize it ({one_line(error)})"
+            ) from error
+        raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
@@ -96,6 +108,15 @@ def _resolve_provider(provider: ProviderChoice) -> str:
             f"(available: {', '.join(available) or 'none'})"
         )
     return PROVIDERS[provider]
+
+
+def _tensor_specs(file: Path, session: onnxruntime.InferenceSession) -> list[TensorSpec]:
+    """Describe the inputs and outputs of a session."""
+    try:
+        nodes = (*session.get_inputs(), *session.get_outputs())
+        return [_tensor_spec(node) for node in nodes]
+    except ValueError as error:  # a name that is not UTF-8
+        raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
 
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations

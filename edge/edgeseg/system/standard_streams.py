@@ -1,8 +1,11 @@
 """Standard streams: descriptors 0 to 2 must be open before any other file is."""
 
+import ctypes
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 
 class BestEffortStderr(io.TextIOWrapper):
@@ -50,3 +53,26 @@ def prepare_streams() -> None:
     encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
     binary = open(2, "wb", closefd=False)  # noqa: SIM115
     sys.stderr = BestEffortStderr(binary, encoding, "backslashreplace", line_buffering=True)
+
+
+@contextmanager
+def divert_stdout() -> Iterator[None]:
+    """Send to standard error what libraries and child processes print to standard output.
+
+    Standard output carries only results. Runtimes and a user's own network may print to it. It
+    changes descriptor 1 of the whole process, so that only commands use it, not the Python API.
+    """
+    _flush_c_streams()
+    standard_output = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _flush_c_streams()  # C libraries write to a pipe only when their buffer is full
+        os.dup2(standard_output, 1)
+        os.close(standard_output)
+
+
+def _flush_c_streams() -> None:
+    ctypes.CDLL(None).fflush(None)

@@ -44,6 +44,13 @@ class OnnxGraph:
             shapes[value.name] = tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
         return shapes
 
+    @cached_property
+    def types(self) -> dict[str, int]:
+        """Inferred element type of each value (`TensorProto.FLOAT`, ...) on first access."""
+        graph = onnx.shape_inference.infer_shapes(self._model).graph
+        values = (*graph.input, *graph.value_info, *graph.output)
+        return {value.name: value.type.tensor_type.elem_type for value in values}
+
     def read_weight(self, name: str) -> npt.NDArray[np.float32]:
         """Return the values of a weight."""
         return numpy_helper.to_array(self.weights[name])
@@ -127,8 +134,3 @@ def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     del model.graph.node[:]
     model.graph.node.extend(ordered.node)
     return model
-
-
-def count_weight_bytes(model: onnx.ModelProto) -> int:
-    """Return the size of all weights; the file of a small network is mostly graph and metadata."""
-    return sum(numpy_helper.to_array(weight).nbytes for weight in model.graph.initializer)

@@ -2,8 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import onnx
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg_export.input_channels import InputChannels, explain_channels, select_channels
+from edgeseg_export.network_output import SizeError, activate, select_map
 from edgeseg_export.onnx_graph.fold_batchnorm import fold_batch_norms
 from edgeseg_export.onnx_graph.graph import OnnxGraph
-from edgeseg_export.output_spec import FIRST_LOGIT, OutputSpec
+from edgeseg_export.output_spec import ONLY_LOGIT, OutputSpec
 
 # Newest opset that ONNX Runtime from 1.18 on, OpenVINO and TensorRT 8.6 (JetPack 6) all read.
 OPSET = 17
@@ -22,20 +24,31 @@ OPSET = 17
 class PhotoToProbability(nn.Module):
     """A network with the input and output of a model file.
 
-    Adds normalization in front of the network, and selects and activates its output.
+    Adds normalization and the selection of input channels in front of the network, and selects
+    and activates its output.
 
     Args:
-        network: normalized (1, 3, size, size) float32 -> one or more maps.
+        network: normalized (1, C, size, size) float32 -> one or more maps.
         config: preprocessing of which `mean` and `std` are used.
         output: vessel output of the network.
+        input_channels: channels of the network's input.
+
+    Attributes:
+        enlargement: factor by which the network's map is enlarged; known after the first call.
     """
 
     def __init__(
-        self, network: nn.Module, config: PreprocessingConfig, output: OutputSpec = FIRST_LOGIT
+        self,
+        network: nn.Module,
+        config: PreprocessingConfig,
+        output: OutputSpec = ONLY_LOGIT,
+        input_channels: InputChannels = "rgb",
     ) -> None:
         super().__init__()
         self.network = network
         self.output = output
+        self.input_channels = input_channels
+        self.enlargement = 1
         std = torch.tensor(config.std).view(1, 3, 1, 1)
         self.scale: Tensor
         self.offset: Tensor
@@ -53,39 +66,28 @@ class PhotoToProbability(nn.Module):
             (1, size, size) float32, 0 to 1.
 
         Raises:
-            ModelError: the network does not return one map of the photograph's size.
+            ModelError: the network does not return a map of the photograph's size.
+        """
+        return activate(self.compute_map(photo), self.output)
+
+    def compute_map(self, photo: Tensor) -> Tensor:
+        """Compute the network's map before its activation.
+
+        Args:
+            photo: (1, size, size, 3) uint8 RGB.
+
+        Returns:
+            (1, C, size, size) float32.
+
+        Raises:
+            ModelError: the network does not return a map of the photograph's size.
         """
         x = photo.permute(0, 3, 1, 2).float() * self.scale
         if self.has_mean:
             x = x + self.offset
-        result = self._select_map(self.network(x), photo.shape[1:3])
-        return torch.sigmoid(result) if self.output.kind == "logit" else result
-
-    def _select_map(self, outputs: object, frame: torch.Size) -> Tensor:
-        """Select the vessel map (1, size, size) from the network's outputs."""
-        if isinstance(outputs, Mapping):
-            outputs = list(outputs.values())
-        maps = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-        index = self.output.index
-        if index >= len(maps):
-            raise ModelError(
-                f"--output {index}: the network has {len(maps)} outputs; indices start at 0"
-            )
-        result = maps[index]
-        height, width = map(int, frame)
-        expected = f"(1, 1, {height}, {width})"
-        if not isinstance(result, Tensor):
-            raise ModelError(
-                f"the network returns a {type(result).__name__}, expected a map {expected}. "
-                "Select another output with --output."
-            )
-        shape = tuple(map(int, result.shape))
-        if shape not in ((1, height, width), (1, 1, height, width)):
-            raise ModelError(
-                f"the network returns a map {shape}, expected {expected}. "
-                "Return one channel or select another output with --output."
-            )
-        return result.squeeze(1) if len(shape) == 4 else result
+        outputs = self.network(select_channels(x, self.input_channels))
+        channels, self.enlargement = select_map(outputs, self.output, photo.shape[1:3])
+        return channels
 
 
 def trace_to_onnx(
@@ -104,15 +106,15 @@ def trace_to_onnx(
         float32 (1, size, size).
 
     Raises:
-        ModelError: the network cannot be exported, or does not support this size.
+        SizeError: the network cannot be exported, perhaps because of the size.
+        ModelError: the network cannot be exported for another reason.
     """
     buffer = io.BytesIO()
     axes = {1: "height", 2: "width"}
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        with _silence_exporter():
             # The TorchScript exporter writes simpler graphs than its successor and needs no
             # further package.
-            warnings.simplefilter("ignore")
             torch.onnx.export(
                 network.eval(),
                 (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
@@ -128,12 +130,30 @@ def trace_to_onnx(
     except ModelError:
         raise
     except Exception as error:  # the exporter or a third-party network may raise anything
-        raise ModelError(
-            f"the network cannot be exported at {size}x{size} ({one_line(error)})"
+        if (explanation := explain_channels(error, network.input_channels)) is not None:
+            raise ModelError(explanation) from error
+        raise SizeError(
+            f"the network cannot be exported at {size}x{size} ({one_line(error)})."
         ) from error
     model = onnx.load_from_string(buffer.getvalue())
     duplicate_shared_weights(model)
     return fold_batch_norms(model)
+
+
+@contextmanager
+def _silence_exporter() -> Iterator[None]:
+    """Suppress warnings, and the graph that PyTorch prints when an export fails.
+
+    PyTorch means to print it only on request, but always turns this log on.
+    """
+    enable_log = torch._C._jit_set_onnx_log_enabled
+    torch._C._jit_set_onnx_log_enabled = lambda enabled: None
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch._C._jit_set_onnx_log_enabled = enable_log
 
 
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:

@@ -4,17 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
+from msgspec.structs import replace
 
 from edgeseg.device import cpu
-from edgeseg.errors import one_line
+from edgeseg.errors import ModelError, one_line
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.models.checksum import append_checksum
 from edgeseg.runtimes.base import Runtime, load_runtime
 from edgeseg_export.onnx_graph.channels_last import gather_input_blocks
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.onnx_graph.constants import count_weight_bytes
 from edgeseg_export.precision.fp16 import to_half_compute, to_half_weights
 from edgeseg_export.precision.fp32 import ConvertedGraph, ExportOptions, Fp32Graph
 from edgeseg_export.precision.int8 import convert_to_int8
@@ -25,9 +27,18 @@ from edgeseg_export.verify.checks import (
     check_card,
     check_dice,
     check_graph,
+    check_half_precision,
     check_parity,
+    check_range,
+    check_rounding,
 )
+from edgeseg_export.verify.half_precision import HalfPrecisionRuntime
+from edgeseg_export.verify.latency import describe_latency, is_slower, measure_latency_ratio
+from edgeseg_export.verify.other_sizes import check_other_sizes
+from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure_parity
+from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
+from edgeseg_export.verify.value_range import measure_largest_value
 
 # Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
 CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]] = {
@@ -63,7 +74,8 @@ def build_file(
     """Convert a graph, measure it, add its metadata, and check the file.
 
     The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
-    are appended to its bytes. Every error except a lack of memory becomes a failed check.
+    are appended to its bytes. Every error becomes a failed check, except a lack of memory or a
+    full disk.
 
     Args:
         precision: precision of the file.
@@ -81,30 +93,115 @@ def build_file(
         graph_bytes = serialize_graph(model)
         file.write_bytes(graph_bytes)
         parity = measure_parity(_load(file, graph), reference)
-        means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
-        dice = {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
-        card = card._replace(evidence={**card.evidence, **dice})
+        if precision == "int8":
+            ratio, problem = _measure_latency(file, graph)
+            card = card._replace(int8_slower=is_slower(ratio))
+            conversion_checks.append(describe_latency(ratio, problem))
+        card = card._replace(evidence={**card.evidence, **_collect_dice(parity)})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
         _load(file, graph)  # the complete file, as a device loads it
-    except MemoryError:
+        weight_bytes = count_weight_bytes(model)
+        fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
+        checks = [
+            check_graph(file),
+            check_card(file, card),
+            check_bytes(precision, weight_bytes, fp32_bytes),
+            *conversion_checks,
+            *_check_outputs(file, graph, precision, parity, reference, options),
+        ]
+    except (MemoryError, OSError):
         raise
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
         return ExportedFile(file, failure, None)
-    weight_bytes = count_weight_bytes(model)
-    fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
-    checks = [
-        check_graph(file),
-        check_card(file, card),
-        check_bytes(precision, weight_bytes, fp32_bytes),
-        *conversion_checks,
-        *check_arithmetic(precision, cpu.cpu_features()),
-        *check_parity(precision, parity),
-    ]
+    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+
+
+def _collect_dice(parity: ParityReport) -> dict[str, float]:
+    means = {f"{s.name}/{s.split}/native": s.mean for s in parity.scores}
+    return {key: round(mean.dice, 6) for key, mean in means.items() if mean is not None}
+
+
+def _check_outputs(
+    file: Path,
+    graph: Fp32Graph,
+    precision: Precision,
+    parity: ParityReport,
+    reference: ReferenceOutputs,
+    options: ExportOptions,
+) -> list[Check]:
+    """Compare the results of a file with PyTorch's."""
+    checks = check_arithmetic(precision, cpu.cpu_features())
+    checks += _check_parity(precision, file, graph, reference, parity)
+    if reference.implausible_masks:
+        checks.append(Check(IMPLAUSIBLE_MASK, None, None, reference.implausible_masks, True))
     for own, expected in zip(parity.scores, reference.scores, strict=True):
         checks.append(check_dice(precision, own, expected, options.max_dice_drop))
-    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+    if precision == "fp16":
+        checks += _check_in_half_precision(file, graph, reference, options)
+    if options.dynamic:
+        runtime = _load(file, graph)
+        pair = reference.pairs[0]
+        checks += check_other_sizes(precision, runtime, graph.network, pair, graph.size.threshold)
+    return checks
+
+
+def _measure_latency(file: Path, graph: Fp32Graph) -> tuple[float | None, str]:
+    """Measure an INT8 file against the FP32 file of the same graph."""
+    fp32_file = file.with_name(f"{graph.name}.latency.onnx")
+    onnx.save(gather_input_blocks(onnx.load(graph.file)), fp32_file)
+    return measure_latency_ratio(
+        fp32_file, file, graph.size.size, cpu.usable_cores(), cpu.cpu_features()
+    )
+
+
+def _check_parity(
+    precision: Precision,
+    file: Path,
+    graph: Fp32Graph,
+    reference: ReferenceOutputs,
+    parity: ParityReport,
+) -> list[Check]:
+    """Compare with PyTorch in FP32, and with FP64 where an FP32 file exceeds the limit."""
+    finite, difference, flipped = check_parity(precision, parity)
+    if precision == "fp32" and finite and not difference:
+        difference = _compare_with_double(file, graph, reference, parity, difference)
+    return [finite, difference, flipped]
+
+
+def _compare_with_double(
+    file: Path,
+    graph: Fp32Graph,
+    reference: ReferenceOutputs,
+    parity: ParityReport,
+    difference: Check,
+) -> Check:
+    """Replace a failed comparison with PyTorch in FP32 by one with FP64."""
+    assert difference.limit is not None
+    photographs = []
+    for index in np.argsort(parity.differences)[::-1][:MAX_PHOTOGRAPHS].tolist():
+        if parity.differences[index] > difference.limit:
+            photographs.append(index)
+    try:
+        errors = measure_rounding(_load(file, graph), graph.network, reference, photographs)
+    except ArithmeticError as error:
+        return replace(difference, note=f"{difference.note}; no FP64 reference: {error}")
+    return check_rounding(errors)
+
+
+def _check_in_half_precision(
+    file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
+) -> list[Check]:
+    """Compute an FP16 file as a device does that computes every node in half precision."""
+    cores = cpu.usable_cores()
+    photos = [pair.tensor for pair in reference.pairs]
+    checks = [check_range(measure_largest_value(graph.file, photos, cores))]
+    try:
+        parity = measure_parity(HalfPrecisionRuntime(file, cores), reference)
+    except ModelError as error:
+        return [*checks, Check("half finite", None, None, one_line(error), False)]
+    return checks + check_half_precision(parity, reference.scores, options.max_dice_drop)
 
 
 def _load(file: Path, graph: Fp32Graph) -> Runtime:

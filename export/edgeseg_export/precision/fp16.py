@@ -15,10 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxconverter_common import float16
 
 from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
+from edgeseg_export.onnx_graph.constants import MIN_VALUES
 from edgeseg_export.onnx_graph.graph import read_attribute, sort_nodes
-
-# Smaller tensors (a scale, a mean) stay FP32: they would lose digits and save nothing.
-MIN_VALUES = 16
 
 FLOAT = TensorProto.FLOAT
 LARGEST = float(np.finfo(np.float16).max)
@@ -34,11 +32,12 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
         # One warning per weight that is rounded to the smallest half-precision number or to 0.
         # The checks of `edgeseg convert` measure the effect on the probability.
         warnings.simplefilter("ignore")
-        half = float16.convert_float_to_float16(model, keep_io_types=True)
+        half = float16.convert_float_to_float16(model, max_finite_val=LARGEST, keep_io_types=True)
     # The converter keeps an existing cast of the photograph to FP32, but its readers are FP16 now.
-    fp32_casts = {n.name for n in model.graph.node if read_attribute(n, "to", 0) == FLOAT}
+    casts = [node for node in model.graph.node if node.op_type == "Cast"]
+    fp32_results = {n.output[0] for n in casts if read_attribute(n, "to", 0) == FLOAT}
     for node in half.graph.node:
-        if node.name in fp32_casts:
+        if node.op_type == "Cast" and node.output[0] in fp32_results:
             del node.attribute[:]
             node.attribute.append(helper.make_attribute("to", TensorProto.FLOAT16))
     return sort_nodes(half)
@@ -50,6 +49,7 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = []
     for weight in half.graph.initializer:
         name = weight.name
+        # Smaller tensors (a scale, a mean) would lose digits and save nothing.
         if weight.data_type == FLOAT and np.prod(weight.dims, dtype=int) >= MIN_VALUES:
             # Values out of range become the largest number in half precision.
             values = np.clip(numpy_helper.to_array(weight), -LARGEST, LARGEST).astype(np.float16)

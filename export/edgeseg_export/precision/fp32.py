@@ -7,10 +7,13 @@ from typing import TypeAlias
 import onnx
 
 from edgeseg.datasets import DataSet
+from edgeseg.errors import ModelError
 from edgeseg.evaluation.result import Check
 from edgeseg.models.card import Precision
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
+from edgeseg_export.network_output import SizeError
+from edgeseg_export.onnx_graph.constants import count_weight_bytes, move_constants_to_weights
 from edgeseg_export.onnx_graph.simplify import simplify
+from edgeseg_export.onnx_graph.size_search import describe_sizes
 from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_onnx
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
@@ -86,11 +89,18 @@ def export_fp32(
     """
     name = stem if size.name == DEFAULT_SIZE else f"{stem}-{size.name}"
     source = replace(source, preprocessing=replace(source.preprocessing, size=size.size))
-    network = PhotoToProbability(source.network, source.preprocessing, source.output).eval()
-    model = trace_to_onnx(network, size.size, options.opset, options.dynamic)
+    network = PhotoToProbability(
+        source.network, source.preprocessing, source.output, source.input_channels
+    ).eval()
+    try:
+        model = trace_to_onnx(network, size.size, options.opset, options.dynamic)
+    except SizeError as error:
+        advice = describe_sizes(network, size.size, options.opset, str(error))
+        raise ModelError(f"{error} {advice}") from error
     problem = "not requested"
     if options.simplified:
         model, problem = simplify(model)
+    model = move_constants_to_weights(model)
     simplified = Check("simplified", None, None, problem or "by onnxsim", True)
     file = scratch / f"{name}.graph.onnx"
     onnx.save(model, file)

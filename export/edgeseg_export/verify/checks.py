@@ -1,10 +1,12 @@
 """Checks of a model file against its network, with the limits of each precision."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import onnx
 
 from edgeseg.errors import EdgesegError, one_line
@@ -14,6 +16,14 @@ from edgeseg.models.card import ModelCard, Precision
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import MAX_DICE_DROP, MAX_MASK_CHANGE
 from edgeseg_export.verify.parity import ParityReport
+from edgeseg_export.verify.rounding import RoundingError
+from edgeseg_export.verify.value_range import LargestValue
+
+# Largest difference of an FP32 file from FP64, as a multiple of PyTorch's own.
+MAX_ROUNDING_RATIO = 4.0
+
+# Largest finite number in half precision.
+LARGEST_HALF = 65504.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,24 @@ def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
     ]
 
 
+def check_rounding(errors: Sequence[RoundingError]) -> Check:
+    """Compare an FP32 file with FP64, because PyTorch itself is inaccurate for this network.
+
+    Args:
+        errors: differences on the photographs that exceed the limit of `difference`.
+    """
+    limit = LIMITS["fp32"].difference
+    assert limit is not None
+    allowed = [max(limit, MAX_ROUNDING_RATIO * error.pytorch) for error in errors]
+    ratios = [error.file / bound for error, bound in zip(errors, allowed, strict=True)]
+    worst = int(np.argmax(ratios))  # the first NaN if there is one
+    note = (
+        f"largest difference of the probability from PyTorch in FP64; PyTorch's own in FP32 is "
+        f"{errors[worst].pytorch:.2g}, and {MAX_ROUNDING_RATIO:g} times that is allowed"
+    )
+    return Check.at_most("difference", errors[worst].file, allowed[worst], note)
+
+
 def check_dice(
     precision: Precision,
     own: DataSetScores,
@@ -105,6 +133,29 @@ def check_dice(
     return Check.at_most("Dice drop", reference.mean.dice - own.mean.dice, limit, note)
 
 
+def check_half_precision(
+    parity: ParityReport, reference: Sequence[DataSetScores], max_drop: float | None
+) -> list[Check]:
+    """Check an FP16 file that was computed with every node in half precision.
+
+    Args:
+        parity: comparison of these results with PyTorch.
+        reference: scores of PyTorch.
+        max_drop: largest drop of Dice that passes; None for the limit of FP16.
+    """
+    finite, _, flipped = check_parity("fp16", parity)
+    checks = [finite, flipped]
+    for own, expected in zip(parity.scores, reference, strict=True):
+        checks.append(check_dice("fp16", own, expected, max_drop))
+    return [msgspec.structs.replace(check, name=f"half {check.name}") for check in checks]
+
+
+def check_range(largest: LargestValue) -> Check:
+    """Check that every intermediate value of the FP32 graph fits into half precision."""
+    note = f"largest value of an intermediate tensor in FP32: {largest.operator} {largest.tensor}"
+    return Check.at_most("half range", largest.value, LARGEST_HALF, note)
+
+
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
     """Report the data type in which this CPU computed an FP16 file.
 
@@ -114,7 +165,7 @@ def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Ch
     """
     if precision != "fp16":
         return []
-    note = "computed in FP32: this CPU has no half precision"
+    note = "computed in FP32: this CPU has no half precision; see the checks `half ...`"
     if {"fphp", "asimdhp"} <= set(features):
         note = "computed in half precision"
     return [Check("arithmetic", None, None, note, True)]

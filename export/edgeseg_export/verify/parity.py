@@ -14,7 +14,9 @@ from edgeseg.evaluation.scores import DataSetScores, PhotographScores
 from edgeseg.imaging.arrays import Probability
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.runtimes.base import Runtime
+from edgeseg_export.network_output import activate
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
+from edgeseg_export.verify.output_range import OutputRange
 from edgeseg_export.verify.prepared_pair import PreparedPair, prepare_pair
 
 # Histogram of differences: up to 1e-7, to 1e-6, ... to 1, and not finite.
@@ -31,12 +33,14 @@ class ReferenceOutputs:
         files: probability of each photograph, (size, size) float32; on the disk, since 20 of them
             take 160 MB at a working size of 1408 pixels.
         scores: scores per data set; empty if only parity is checked.
+        implausible_masks: description of masks that are all nearly full or empty; "" otherwise.
     """
 
     threshold: float
     pairs: tuple[PreparedPair, ...]
     files: tuple[Path, ...]
     scores: tuple[DataSetScores, ...]
+    implausible_masks: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +98,20 @@ def compute_reference(
 
     Raises:
         PhotoError: a photograph cannot be read, or is not a fundus photograph.
+        ModelError: the values are not of the declared kind, logit or probability.
     """
     pairs: list[PreparedPair] = []
     files: list[Path] = []
     scores: list[DataSetScores] = []
+    output_range = OutputRange()
     for data_set in data_sets:
         photographs = []
         for loadable in data_set.pairs:
             pair = prepare_pair(data_set.name, loadable, config)
-            probability: Probability = network(torch.from_numpy(pair.tensor))[0].numpy()
+            channels = network.compute_map(torch.from_numpy(pair.tensor))
+            output_range.add_map(channels, network.output)
+            probability: Probability = activate(channels, network.output)[0].numpy()
+            output_range.add_mask(pair, probability, threshold)
             file = scratch / f"reference-{config.size}-{len(files)}.npy"
             np.save(file, probability)
             pairs.append(pair)
@@ -112,7 +121,9 @@ def compute_reference(
                 photographs.append(PhotographScores.from_scores(pair.name, pair_scores))
         if scored:
             scores.append(DataSetScores(data_set.name, data_set.split, tuple(photographs)))
-    return ReferenceOutputs(threshold, tuple(pairs), tuple(files), tuple(scores))
+    output_range.check_kind(network.output)
+    warning = output_range.describe_implausible_masks()
+    return ReferenceOutputs(threshold, tuple(pairs), tuple(files), tuple(scores), warning)
 
 
 def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityReport:

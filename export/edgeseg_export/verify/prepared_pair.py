@@ -35,8 +35,8 @@ class PreparedPair:
         placement: mapping between the photograph and the network input.
         fov: packed field of view.
         truth: packed vessels of the reference observer.
-        counted: packed published field of view, in which scores are computed; None if there is
-            none.
+        counted: packed area in which scores are computed: the published field of view without
+            ignored pixels; None for the whole frame.
     """
 
     data_set: str
@@ -94,5 +94,5 @@ def prepare_pair(data_set: str, pair: Pair, config: PreprocessingConfig) -> Prep
         placement=prepared.placement,
         fov=np.packbits(prepared.fov.mask, axis=1),
         truth=np.packbits(loaded.truth, axis=1),
-        counted=None if loaded.fov is None else np.packbits(loaded.fov, axis=1),
+        counted=None if loaded.counted is None else np.packbits(loaded.counted, axis=1),
     )

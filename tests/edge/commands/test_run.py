@@ -118,18 +118,6 @@ def test_run_again_skips_own_results(tiny_model: Path, photographs: Path, tmp_pa
     assert {file.name for file in tmp_path.iterdir()} == before
 
 
-def test_run_colliding_names_exit_2_before_writing(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    (other / "eye0.png").write_bytes((photographs / "eye0.png").read_bytes())
-    done = run(tiny_model, photographs, other / "eye0.png", "-o", tmp_path / "out")
-    assert done.exit_code == 2
-    assert str(photographs / "eye0.png") in done.stderr and str(other / "eye0.png") in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_run_does_not_overwrite_foreign_files(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:

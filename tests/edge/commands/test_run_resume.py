@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -115,6 +117,22 @@ def test_resume_repeats_only_missing_or_changed_results(
     assert done_again("--resume", "--threshold", "0.3") == 3
     assert done_again("--resume", "--threshold", "0.3", "--probability") == 3
     assert done_again("--resume", "--threshold", "0.3", "--probability") == 0
+
+
+def test_resume_of_two_fields_returns_both_records(tiny_model: Path, tmp_path: Path) -> None:
+    pair = np.hstack([generate_photo(0, 200).photo, generate_photo(1, 200).photo])
+    (tmp_path / "pair.png").write_bytes(_png(pair, {}))
+    arguments = (tiny_model, tmp_path / "pair.png", "-o", tmp_path / "out", "--json")
+    first, second = [
+        [json.loads(line) for line in run(*arguments, *options).stdout.splitlines()]
+        for options in ((), ("--resume",))
+    ]
+    assert [(record["fov_index"], record["fov_count"]) for record in first] == [(1, 2), (2, 2)]
+    assert first[0]["fov_x"] < 200 <= first[1]["fov_x"]
+    assert [record["reused"] for record in second] == [True, True]
+    for before, after in zip(first, second, strict=True):
+        assert before["vessel_density"] == after["vessel_density"]
+        assert before["fov_x"] == after["fov_x"]
 
 
 def test_resume_with_other_model_repeats_photograph(

@@ -251,3 +251,23 @@ def test_run_of_watched_folder_segments_and_resumes(
     assert [line["reused"] for line in lines] == [True] * 2
     expected = {"a_vessels.png", "a_overlay.png", "b_vessels.png", "b_overlay.png"}
     assert file_names(tmp_path / "out") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_run_camera_that_does_not_exist_reports_waiting_and_ends_by_signal(
+    tiny_model: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    options = ["--camera", "/dev/none", "--model", str(tiny_model), "-o", str(tmp_path / "out")]
+    # A background job ignores SIGINT, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgeseg", "run", *options], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.send_signal(number)
+        others = process.stderr.readlines()
+        assert process.wait(timeout=60) == code
+    assert "camera /dev/none" in line and "Ctrl-C" in line
+    assert not others

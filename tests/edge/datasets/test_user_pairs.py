@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +176,50 @@ def test_load_damaged_photograph_is_named(pairs: Path) -> None:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()
     assert str(pairs / "images" / "a.png") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_pairs_match_names_of_either_unicode_form_and_case(pairs: Path) -> None:
+    composed = unicodedata.normalize("NFC", "mácula")
+    write_png(pairs / "images" / f"{unicodedata.normalize('NFD', composed)}.png")
+    write_png(pairs / "masks" / f"{composed.upper()}.png", LINES)
+    rows = ["stem,split", *(f"{stem},train" for stem in "abcdefg"), f"{composed},test"]
+    (pairs / "split.csv").write_text("\n".join(rows), encoding="utf-8")
+    (pair,) = open_data(f"pairs:{pairs}", "test").pairs
+    assert unicodedata.normalize("NFC", pair.name) == composed
+    assert np.array_equal(pair.load().truth, LINES)
+
+
+def test_pairs_skip_hidden_files(pairs: Path) -> None:
+    write_png(pairs / "images" / ".hidden.png")
+    write_png(pairs / "masks" / ".other.png", LINES)
+    data = open_data(f"pairs:{pairs}", "test")
+    assert len(data.pairs) == 7
+    assert data.notice == ""
+
+
+def test_masks_without_photograph_are_named_in_notice(pairs: Path) -> None:
+    write_fovs(pairs)
+    write_png(pairs / "masks" / "lone.png", LINES)
+    write_png(pairs / "fov" / "field.png", LINES)
+    for split in ("test", "train", "validation"):
+        notice = open_data(f"pairs:{pairs}", split).notice
+        assert "masks/lone.png" in notice
+        assert "fov/field.png" in notice
+    for number in range(20):
+        write_png(pairs / "masks" / f"lone{number}.png", LINES)
+    assert "17 more" in open_data(f"pairs:{pairs}", "test").notice
+
+
+def test_load_reports_class_numbers_and_ignored_pixels(pairs: Path) -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:12] = 1
+    mask[12:14] = 2
+    mask[30:] = 255
+    write_png(pairs / "masks" / "a.png", mask)
+    loaded = open_data(f"pairs:{pairs}", "test").pairs[0].load()
+    assert np.array_equal(loaded.truth, LINES)
+    assert loaded.counted is not None
+    assert loaded.counted[:30].all()
+    assert not loaded.counted[30:].any()
+    (note,) = loaded.notes
+    assert "0" in note and "1, 2" in note and "255" in note

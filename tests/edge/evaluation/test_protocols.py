@@ -230,3 +230,14 @@ def test_reference_keeps_the_fov_of_real_photographs(
     comparison = compare_with_manual(segmenter, pair, "reference", name)
     nonzero = get_probability(comparison) > 0
     assert (nonzero & expected).sum() / (nonzero | expected).sum() > 0.999
+
+
+def test_reference_protocol_scores_every_field_of_view(
+    segmenter: Segmenter, loaded: LoadedPair
+) -> None:
+    two = LoadedPair(
+        np.hstack([loaded.photo, loaded.photo]), np.hstack([loaded.truth, loaded.truth]), None
+    )
+    comparison = compare_with_manual(segmenter, two, "reference", "pair")
+    assert comparison.prediction[:, :256].any()
+    assert comparison.prediction[:, 256:].any()

@@ -38,6 +38,9 @@ CARDS = st.builds(
     ),
     evidence=st.dictionaries(TEXT, st.floats(0, 1), max_size=3),
     checkpoint_sha256=TEXT,
+    output=TEXT,
+    input_channels=TEXT,
+    int8_slower=st.booleans(),
 )
 
 
@@ -57,6 +60,7 @@ def test_card_after_round_trip_through_metadata_is_equal(card: ModelCard) -> Non
     entries = card.to_metadata()
     assert all(key.startswith("edgeseg.") for key in entries)
     assert ModelCard.from_metadata(entries, "x.onnx") == card
+    assert ("edgeseg.int8_slower" in entries) == card.int8_slower
 
 
 def test_read_card_equals_metadata_in_onnx_runtime(tiny_model: Path) -> None:
@@ -72,6 +76,13 @@ def test_to_metadata_stores_text_as_is_and_values_as_json(card: ModelCard) -> No
     assert entries["edgeseg.precision"] == "fp32"
     assert json.loads(entries["edgeseg.preprocessing"])["size"] == 128
     assert json.loads(entries["edgeseg.training_data"])[0]["photographs"] == 3
+
+
+def test_to_metadata_omits_output_of_own_network(card: ModelCard) -> None:
+    optional = {"edgeseg.output", "edgeseg.input_channels"}
+    assert not optional & card.to_metadata().keys()
+    third_party = card._replace(output="1:logit", input_channels="bgr")
+    assert optional <= third_party.to_metadata().keys()
 
 
 def test_from_metadata_ignores_keys_without_prefix(card: ModelCard) -> None:

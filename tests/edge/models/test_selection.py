@@ -164,3 +164,15 @@ def test_model_file_name_is_its_file_name_without_precision(
 def test_model_file_name_of_shipped_file_is_its_shipped_name(card: ModelCard) -> None:
     for name, stem in SHIPPED_MODELS.items():
         assert ModelFile(MODEL_FOLDER / f"{stem}.fp32.onnx", card, "").name == name
+
+
+@pytest.mark.parametrize("feature", ["avx2", "avx512_vnni", "asimddp"])
+def test_auto_selects_float_file_when_int8_is_slower(feature: str, card: ModelCard) -> None:
+    evidence = {"drive/test/native": 0.81}
+    cards: dict[Precision, ModelCard] = {p: with_dice(p, card, evidence) for p in ("fp32", "fp16")}
+    int8 = with_dice("int8", card, evidence)
+    assert choose_precision({**cards, "int8": int8}, {feature})[0] == "int8"
+    cards["int8"] = int8._replace(int8_slower=True)
+    assert choose_precision(cards, {feature})[0] == "fp32"
+    assert choose_precision(cards, {feature, *RASPBERRY_PI_5})[0] == "fp16"
+    assert choose_precision({"int8": cards["int8"]}, {feature})[0] == "int8"

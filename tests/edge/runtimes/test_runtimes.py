@@ -129,6 +129,35 @@ def test_segmenter_with_cpu_provider_reports_it(tiny_model: Path) -> None:
     assert segmenter.runtime.compute == "CPUExecutionProvider"
 
 
+def test_onnx_runtime_prints_nothing_for_damaged_models(
+    tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = tiny_model.read_bytes()[:-CHECKSUM_BYTES]
+    names = (b"probability", b"photo", b"Conv", b"Sigmoid", b"Mul")
+    for name in names:  # names that are not UTF-8, which ONNX Runtime reports by a ValueError
+        damaged = data.replace(name, name[:-1] + b"\xcf")
+        assert damaged != data
+        (tmp_path / "x.onnx").write_bytes(append_checksum(damaged))
+        with pytest.raises(ModelError, match=r"x\.onnx"):
+            Segmenter(tmp_path / "x.onnx", runtime="onnxruntime", threads=1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_onnx_runtime_with_failing_provider_raises_error_of_the_environment(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA failure 100: no device")
+
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    monkeypatch.setattr("onnxruntime.InferenceSession", fail)
+    with pytest.raises(SystemSetupError, match=r"--provider cuda: .*no device"):
+        Segmenter(tiny_model, provider="cuda")
+    with pytest.raises(ModelError, match="no device"):
+        Segmenter(tiny_model, runtime="onnxruntime")
+
+
 @NEEDS_OPENVINO
 def test_openvino_agrees_with_onnx_runtime(tiny_model: Path) -> None:
     photo = generate_photo(3, 300).photo

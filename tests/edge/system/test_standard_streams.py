@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from edgeseg.imaging.photo import encode_png
 from edgeseg.synthetic import generate_photo
+from edgeseg.system.standard_streams import divert_stdout
 
 COUNT = 20
 
@@ -86,3 +88,38 @@ def test_run_with_little_address_space_exits_with_7_and_one_line(
     )  # fmt: skip
     assert done.returncode == 7
     assert len(done.stderr.splitlines()) == 1
+
+
+PRINTING_PROGRAM = """
+import ctypes, os, subprocess, sys
+from edgeseg.system.standard_streams import divert_stdout
+
+library = ctypes.CDLL(None)
+print("result 1")
+with divert_stdout():
+    print("from Python")
+    os.write(1, b"from a descriptor, ")
+    library.printf(b"from C, ")
+    subprocess.run([sys.executable, "-c", "print('from a child')"])
+print("result 2")
+"""
+
+
+def test_divert_stdout_leaves_only_results_on_standard_output() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTING_PROGRAM],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout == "result 1\nresult 2\n"
+    for source in ("Python", "a descriptor", "C", "a child"):
+        assert f"from {source}" in done.stderr
+
+
+def test_divert_stdout_restores_standard_output_after_an_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ValueError, match="x"), divert_stdout():
+        raise ValueError("x")
+    print("result", flush=True)  # noqa: T201
+    os.write(1, b"result")
+    assert capfd.readouterr().out == "result\nresult"

@@ -18,8 +18,8 @@ from torch import nn
 from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
-from edgeseg_export.onnx_graph.graph import count_weight_bytes
-from edgeseg_export.precision import calibration, int8
+from edgeseg_export.onnx_graph.constants import count_weight_bytes
+from edgeseg_export.precision import calibration, float_layers, int8, quantization
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
@@ -63,7 +63,7 @@ def export_network(tmp_path: Path) -> ExportNetwork:
 
 def compute_ranges(graph: Fp32Graph) -> tuple[Path, TensorsData]:
     config = graph.source.preprocessing
-    trial = int8.prepare_trial(graph, calibration.load_photos((), "validation", 8, config))
+    trial = quantization.prepare_trial(graph, calibration.load_photos((), "validation", 8, config))
     tensors = [photo.tensor for photo in calibration.load_photos((), "train", 12, config)]
     return trial.graph, calibration.compute_ranges(trial.graph, tensors, "min-max")
 
@@ -92,7 +92,7 @@ def check_against_fp32(model: onnx.ModelProto, fp32: Path, size: int, file: Path
 def test_logits_are_similar_to_fp32(
     export_network: ExportNetwork, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8, "MAX_FLOAT_WEIGHTS", 0)
+    monkeypatch.setattr(float_layers, "MAX_FLOAT_WEIGHTS", 0)
     graph = export_network(name, 128)
     model, _ = int8.convert_to_int8(graph, ())
     check_against_fp32(model, graph.file, 128, tmp_path / "int8.onnx")
@@ -104,7 +104,7 @@ def test_logits_of_published_network_are_similar_to_fp32(
 ) -> None:
     """The network has 255 MB, so that only one calibration method is tried."""
     graph = export_network("resunet-deeper", 64)
-    model = int8.quantize(*compute_ranges(graph))
+    model = quantization.quantize(*compute_ranges(graph))
     check_against_fp32(model, graph.file, 64, tmp_path / "int8.onnx")
     for file in tmp_path.glob("*.onnx"):
         file.unlink()
@@ -113,7 +113,7 @@ def test_logits_of_published_network_are_similar_to_fp32(
 def test_graph_computes_in_integers_from_photograph_to_logits(
     export_network: ExportNetwork, tmp_path: Path
 ) -> None:
-    model = int8.quantize(*compute_ranges(export_network("tiny", 64)))
+    model = quantization.quantize(*compute_ranges(export_network("tiny", 64)))
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 4
@@ -130,9 +130,9 @@ def test_graph_computes_in_integers_from_photograph_to_logits(
 def test_layer_that_costs_dice_stays_in_float(
     export_network: ExportNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8, "MAX_FLOAT_WEIGHTS", 1)
-    monkeypatch.setattr(int8, "MAX_FLOAT_LAYERS", 1)
-    monkeypatch.setattr(int8, "ACCEPTED_MASK_CHANGE", 0)
+    monkeypatch.setattr(float_layers, "MAX_FLOAT_WEIGHTS", 1)
+    monkeypatch.setattr(float_layers, "MAX_FLOAT_LAYERS", 1)
+    monkeypatch.setattr(quantization, "ACCEPTED_MASK_CHANGE", 0)
     model, checks = int8.convert_to_int8(export_network("tiny", 64), ())
     (check,) = (check for check in checks if check.name == "left in float")
     assert check.value == 1

@@ -17,7 +17,7 @@ from edgeseg.preprocessing.prepare import prepare
 from edgeseg.synthetic import generate_photo
 from edgeseg_export.onnx_graph.channels_last import convert_to_channels_last
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
-from edgeseg_export.precision import int8
+from edgeseg_export.precision import quantization
 from edgeseg_export.precision.calibration import compute_ranges
 from edgeseg_export.precision.qdq_cleanup import find_input_maximum, remove_redundant_qdq
 from edgeseg_train.network.resunet import Architecture, build_network
@@ -27,7 +27,7 @@ SIZE = 64
 
 @pytest.fixture
 def without_cleanup(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "remove_redundant_qdq", lambda model: model)
+    monkeypatch.setattr(quantization, "remove_redundant_qdq", lambda model: model)
 
 
 def write_graph(config: PreprocessingConfig, folder: Path) -> Path:
@@ -42,7 +42,7 @@ def quantize(config: PreprocessingConfig, folder: Path) -> onnx.ModelProto:
     """Quantize a small network of the family."""
     graph = write_graph(config, folder)
     tensor = prepare(generate_photo(3, 256).photo, config).tensor
-    return int8.quantize(graph, compute_ranges(graph, [tensor], "percentile"))
+    return quantization.quantize(graph, compute_ranges(graph, [tensor], "percentile"))
 
 
 def compute_probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:

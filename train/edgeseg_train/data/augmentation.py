@@ -123,7 +123,7 @@ def sample_crops(
         if len(selected):
             photo[selected] = recolour(photo[selected], random)
     photo = (photo * 255).round() / 255 * batch.inside
-    return Batch(photo, truth if coverage else (truth > 0.5).float(), batch.inside)
+    return Batch(photo, truth if coverage else (truth > 0.5).float(), batch.inside, batch.counted)
 
 
 def _select_crops(

@@ -60,7 +60,16 @@ class ReducedPair:
         fov = original.fov
         if fov is not None:
             fov = cv2.resize(fov, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
-        return LoadedPair(photo.astype(np.uint8), truth.astype(np.uint8), fov)
+        ignored = original.ignored
+        if ignored is not None:
+            ignored = cv2.resize(ignored, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+        return replace(
+            original,
+            photo=photo.astype(np.uint8),
+            truth=truth.astype(np.uint8),
+            fov=fov,
+            ignored=ignored,
+        )
 
 
 def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:

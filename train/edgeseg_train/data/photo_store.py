@@ -5,7 +5,7 @@ All pixels are in one tensor, so that a whole batch of crops is read at once.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 
 import numpy as np
@@ -17,10 +17,14 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
+from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
 
 # Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
 PIXEL_BYTES = 4
+
+# Value of a stored field of view where pixels are inside, but have no label.
+_IGNORED = 127
 
 # Share of a GPU's free memory that photographs may use; larger sets stay in the host's memory.
 GPU_MEMORY_SHARE = 0.5
@@ -34,11 +38,15 @@ class Example:
         photo: (size, size, 3) uint8 RGB.
         truth: (size, size) uint8, vessel share of each pixel from 0 to 255, or {0, 255}.
         inside: (size, size) uint8 {0, 255}, the field of view.
+        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
+        notes: what the user should know about the mask.
     """
 
     photo: Photo
     truth: Mask
     inside: Mask
+    ignored: Mask | None = field(default=None, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +57,13 @@ class Batch:
         photo: (N, 3, H, W) RGB.
         truth: (N, 1, H, W) vessels.
         inside: (N, 1, H, W) field of view.
+        counted: (N, 1, H, W) field of view without ignored pixels, for the loss.
     """
 
     photo: Tensor
     truth: Tensor
     inside: Tensor
+    counted: Tensor
 
 
 class PhotoStore:
@@ -66,10 +76,12 @@ class PhotoStore:
 
     Attributes:
         sides: as given.
+        notes: what the user should know about the masks.
     """
 
     def __init__(self, sides: Sequence[Sequence[int]]) -> None:
         self.sides = tuple(tuple(photograph_sides) for photograph_sides in sides)
+        self.notes: set[str] = set()
         areas = (side * side for photograph_sides in self.sides for side in photograph_sides)
         starts = accumulate(areas, initial=0)
         self._starts = [list(islice(starts, len(photograph_sides))) for photograph_sides in sides]
@@ -99,6 +111,9 @@ class PhotoStore:
             pixels[..., :3] = example.photo
             pixels[..., 3] = example.truth
             self._inside[own] = example.inside.ravel()
+            if example.ignored is not None:
+                self._inside[own][(example.ignored & example.inside).ravel() > 0] = _IGNORED
+            self.notes.update(example.notes)
 
     def move_to(self, device: torch.device) -> None:
         """Move the pixels to a GPU if its memory allows; nothing can be written afterwards."""
@@ -144,8 +159,10 @@ class PhotoStore:
         pixels = torch.lerp(upper, lower, (y - top)[:, None]) / 255
         nearest = start + y.round().long() * side + x.round().long()
         in_example = ((positions - torch.stack([x, y], dim=-1)).abs() < 0.5).all(dim=-1)
-        inside = (self._inside_tensor[nearest] > 127) & in_example
-        return Batch(pixels[:, :3], pixels[:, 3:], inside[:, None].float())
+        inside = self._inside_tensor[nearest]
+        counted = ((inside > _IGNORED) & in_example)[:, None].float()
+        inside = ((inside >= _IGNORED) & in_example)[:, None].float()
+        return Batch(pixels[:, :3], pixels[:, 3:], inside, counted)
 
     def _stack_values(
         self, values: Sequence[Sequence[int]], examples: Sequence[tuple[int, int]]
@@ -196,8 +213,12 @@ def load_photographs(
 def load_examples(
     pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
 ) -> tuple[Example, ...]:
-    """Load and preprocess one pair at every size."""
-    loaded = pair.load()
+    """Load and preprocess one pair at every size.
+
+    Raises:
+        SystemSetupError: the mask cannot be that of the photograph.
+    """
+    loaded = load_pair(pair)
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)
 
@@ -205,4 +226,5 @@ def load_examples(
 def _make_example(loaded: LoadedPair, fov: FieldOfView, config: PreprocessingConfig) -> Example:
     prepared = prepare(loaded.photo, config, fov=fov)
     truth = resize_coverage_to_input(loaded.truth, prepared.placement)
-    return Example(prepared.tensor[0], truth, prepared.inside)
+    ignored = resize_ignored(loaded.ignored, prepared)
+    return Example(prepared.tensor[0], truth, prepared.inside, ignored=ignored, notes=loaded.notes)

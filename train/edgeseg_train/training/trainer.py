@@ -167,17 +167,17 @@ class Trainer:
         self._parallel.train()
         photo = normalise_photo(batch.photo.to(self.device), self.config.preprocessing)
         photo = photo.contiguous(memory_format=self.compute_mode.memory_format)
-        truth, inside = batch.truth.to(self.device), batch.inside.to(self.device)
+        truth, counted = batch.truth.to(self.device), batch.counted.to(self.device)
         with self.compute_mode.autocast(self.device):
             logits: Tensor = self._parallel(photo)
-        loss = total_loss(logits.float(), truth, inside, self.config.loss)
+        loss = total_loss(logits.float(), truth, counted, self.config.loss)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_gradient_norm)
         self.optimizer.step()
         self._update_average()
         self.step += 1
-        metrics.add(loss.detach(), logits.detach(), truth, inside)
+        metrics.add(loss.detach(), logits.detach(), truth, counted)
 
     @torch.no_grad()
     def _update_average(self) -> None:

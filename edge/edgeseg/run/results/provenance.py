@@ -54,9 +54,7 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
     PNG text is Latin-1, so the UTF-8 bytes are stored as such.
     """
     stored = [
-        msgspec.structs.replace(
-            record, source="", files=UNSET, time=UNSET, timings_ms=UNSET, message=UNSET
-        )
+        msgspec.structs.replace(record, source="", files=UNSET, time=UNSET, timings_ms=UNSET)
         for record in records
     ]
     return {_RECORD: msgspec.json.encode(stored).decode("latin-1")}

@@ -28,13 +28,13 @@ Code: TypeAlias = Literal[
     "undecodable",
     "too_large",
     "unreadable",
-    "name_collision",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
     "frozen_frame",
     "sizes_differ",
     "mask_thresholded",
+    "several_fields",
 ]
 
 CODES: Mapping[Code, str] = {
@@ -43,13 +43,13 @@ CODES: Mapping[Code, str] = {
     "undecodable": "The file is damaged, truncated, or not an image that edgeseg reads.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "name_collision": "Another input already writes results of this name.",
     "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
+    "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
@@ -103,7 +103,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
     ] = UNSET
     fov_index: Annotated[
-        Count, column("Number of the field of view, from left to right; 0 if none was found.")
+        Count,
+        column("Number of the field of view, row by row from the left; 0 if none was found."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None

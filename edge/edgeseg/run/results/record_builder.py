@@ -15,7 +15,8 @@ from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
-from edgeseg.segmenter import FieldResult, Segmenter
+from edgeseg.segmentation import FieldResult
+from edgeseg.segmenter import Segmenter
 
 _FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
 
@@ -78,7 +79,7 @@ class RecordBuilder:
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
-        warnings: list[Code] = []
+        warnings = _field_warnings(result.fov)
         if result.quality.ungradable:
             warnings.append("ungradable")
             values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"
@@ -103,6 +104,7 @@ class RecordBuilder:
             status="skipped",
             reasons=("ungradable",),
             message=_low_quality(quality),
+            warnings=tuple(_field_warnings(fov)),
             **_field_values(fov, quality, index, count),
         )
 
@@ -122,10 +124,13 @@ def _low_quality(quality: FrameQuality) -> str:
     return f"low image quality ({reasons})"
 
 
+def _field_warnings(fov: FieldOfView) -> list[Code]:
+    return ["several_fields"] if fov.overlapping else []
+
+
 def _field_values(
     fov: FieldOfView, quality: FrameQuality, index: int, count: int
 ) -> dict[str, Any]:
-    diameter = max(fov.box.width, fov.box.height) if fov.rim is None else 2 * fov.rim.radius
     return {
         "fov_index": index,
         "fov_count": count,
@@ -133,7 +138,7 @@ def _field_values(
         "fov_y": fov.box.top,
         "fov_width": fov.box.width,
         "fov_height": fov.box.height,
-        "fov_diameter_px": round(float(diameter), 1),
+        "fov_diameter_px": round(fov.diameter, 1),
         "height": fov.mask.shape[0],
         "width": fov.mask.shape[1],
         "quality": _quality_record(quality),

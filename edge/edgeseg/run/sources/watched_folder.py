@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.file_headers import read_header
 from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
-from edgeseg.run.inputs import Input, collision_key, list_photographs
+from edgeseg.run.inputs import FolderScanner, Input, SkippedFiles
+from edgeseg.run.inputs.folder import FolderListing
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
@@ -45,16 +46,16 @@ class WatchedFolder:
     """The photographs in a folder: existing ones and new ones.
 
     Attributes:
-        folder: folder; its subfolders are not watched.
-        output: output folder, for messages.
+        folder: folder.
         say: function that prints a message.
+        recursive: whether to watch the sub-folders, too.
         poll_s: seconds between two checks.
         patience_s: seconds after which an incomplete file that does not change is yielded anyway.
     """
 
     folder: Path
-    output: Path
     say: MessageCallback
+    recursive: bool = False
     poll_s: float = 0.5
     patience_s: float = 30.0
     stem: str = "photographs"
@@ -62,7 +63,8 @@ class WatchedFolder:
     live: bool = False
     fps: None = None
     _files: dict[Path, _WatchedFile] = field(default_factory=dict)
-    _owners: dict[str, Path] = field(default_factory=dict)
+    _reported: set[Path] = field(default_factory=set)
+    _new: set[Path] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -72,24 +74,45 @@ class WatchedFolder:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield photographs until `stop` is requested."""
         warn = RateLimitedMessage(self.say)
+        scanner = FolderScanner(self.recursive)
         while not stop.asked:
             try:
-                photographs = list_photographs(self.folder)
+                listing = scanner.scan(self.folder)
             except OSError as error:
-                warn(
-                    f"{self.name}: folder cannot be read ({error.strerror}). "
-                    "Waiting for it; press Ctrl-C to stop."
-                )
+                self._warn(warn, error)
                 stop.pause(self.poll_s)
                 continue
-            for photograph in photographs:
+            for unreadable in listing.errors:
+                self._warn(warn, unreadable)
+            self._report_skipped(listing.skipped)
+            for photograph in listing.inputs(self.folder):
                 if stop.asked:
                     return
                 frame = self._check_file(photograph)
                 if frame is not None:
                     yield frame
-            self._forget_missing({photograph.path for photograph in photographs})
+            self._forget_missing(listing)
             stop.pause(self.poll_s)
+
+    def _warn(self, warn: RateLimitedMessage, error: OSError) -> None:
+        warn(
+            f"{error.filename or self.name}: folder cannot be read ({error.strerror}). "
+            "Waiting for it; press Ctrl-C to stop."
+        )
+
+    def _report_skipped(self, skipped: SkippedFiles) -> None:
+        """Report files that are skipped for the second time: a new one may be incomplete."""
+        current = set(skipped.kinds) - self._reported
+        settled = SkippedFiles()
+        for path in current & self._new:
+            # Results are those of this run, and hidden files are uploads in progress.
+            if skipped.kinds[path] not in {"result", "hidden"}:
+                settled.add(path, skipped.kinds[path])
+            self._reported.add(path)
+        self._new = current
+        description = settled.describe()
+        if description:
+            self.say(f"{self.name}: skipped: {description}")
 
     def _check_file(self, photograph: Input) -> Frame | None:
         """Return a frame if the file is complete and has not been yielded in this state."""
@@ -103,28 +126,16 @@ class WatchedFolder:
             file.state = state
             file.since = time.monotonic()
             return None
-        owner = self._owners.setdefault(collision_key(photograph.stem), path)
-        load: Callable[[], bytes] | None
-        if owner != path:
-            load = partial(self._reject_collision, photograph, owner)
-        else:
-            load = _prepare_load(path, time.monotonic() - file.since > self.patience_s)
+        load = _prepare_load(path, time.monotonic() - file.since > self.patience_s)
         if load is None or _file_state(path) != state:
             return None
         file.yielded = state
         return Frame(photograph.name, photograph.stem, load)
 
-    def _reject_collision(self, photograph: Input, owner: Path) -> NoReturn:
-        raise PhotoError(
-            f"{photograph.name}: its results in {self.output} would have the same names as those "
-            f"of {owner}. Rename it.",
-            code="name_collision",
-        )
-
-    def _forget_missing(self, present: set[Path | None]) -> None:
-        for path in self._files.keys() - present:
+    def _forget_missing(self, listing: FolderListing) -> None:
+        for path in self._files.keys() - set(listing.photographs):
             del self._files[path]
-        self._owners = {key: path for key, path in self._owners.items() if path in present}
+        self._reported &= set(listing.skipped.kinds)
 
 
 def _file_state(path: Path) -> _FileState | None:

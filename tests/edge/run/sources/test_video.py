@@ -145,6 +145,20 @@ def test_video_fails_when_decoder_conceals_damage(tmp_path: Path) -> None:
     assert failed
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_video_truncated_webm_fails_though_its_decoder_reports_nothing(
+    tmp_path: Path, share: float
+) -> None:
+    file = tmp_path / "clip.webm"
+    write_video(file, 24, "VP80", noise=40)
+    assert read_video(file) == (24, 0, False)
+    data = file.read_bytes()
+    file.write_bytes(data[: int(share * len(data))])
+    frames, _, failed = read_video(file)
+    assert frames < 24
+    assert failed
+
+
 def test_video_special_file_fails_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "clip.avi")
     video = Video(tmp_path / "clip.avi", "clip.avi", "clip")

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
-from edgeseg.errors import PhotoError
 from edgeseg.imaging.photo import encode_png
 from edgeseg.run.sources.watched_folder import WatchedFolder
 from edgeseg.system.signals import StopRequest
@@ -21,9 +19,24 @@ EYE = np.full((48, 64, 3), 90, np.uint8)
 JPEG = bytes(cv2.imencode(".jpg", EYE)[1])
 
 
-def watch_folder(folder: Path, messages: list[str], patience_s: float = 30.0) -> WatchedFolder:
+class StopAfter(StopRequest):
+    """Stop request that is asked after a number of polls."""
+
+    def __init__(self, polls: int) -> None:
+        super().__init__()
+        self.polls = polls
+
+    def pause(self, seconds: float) -> None:
+        self.polls -= 1
+        if not self.polls:
+            self.ask()
+
+
+def watch_folder(
+    folder: Path, messages: list[str], patience_s: float = 30.0, recursive: bool = False
+) -> WatchedFolder:
     return WatchedFolder(
-        folder, folder / "out", messages.append, poll_s=0.01, patience_s=patience_s
+        folder, messages.append, recursive=recursive, poll_s=0.01, patience_s=patience_s
     )
 
 
@@ -37,14 +50,17 @@ def run_steps(stop: StopRequest, *steps: Callable[[], object]) -> None:
 
 
 def watch_during_steps(
-    folder: Path, *steps: Callable[[], object], patience_s: float = 30.0
+    folder: Path,
+    *steps: Callable[[], object],
+    patience_s: float = 30.0,
+    recursive: bool = False,
 ) -> list[str]:
     """Return the names of the frames, then the messages."""
     stop = StopRequest()
     messages: list[str] = []
     thread = threading.Thread(target=run_steps, args=(stop, *steps))
     thread.start()
-    frames = watch_folder(folder, messages, patience_s).frames(stop)
+    frames = watch_folder(folder, messages, patience_s, recursive).frames(stop)
     names = [Path(frame.name).name for frame in frames]
     thread.join()
     return [*names, *messages]
@@ -81,16 +97,34 @@ def test_watched_folder_yields_only_changed_photograph_again(tmp_path: Path) -> 
     assert watch_during_steps(tmp_path, change) == ["a.png", "b.png", "a.png"]
 
 
-def test_watched_folder_rejects_second_photograph_of_same_result(tmp_path: Path) -> None:
+def test_watched_folder_names_results_of_equal_stems_by_suffix(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(EYE))
     (tmp_path / "a.jpg").write_bytes(JPEG)
     frames = watch_folder(tmp_path, []).frames(StopRequest())
-    first = next(frames)
-    second = next(frames)
-    first.load()
-    with pytest.raises(PhotoError, match=r"a\.png: .*a\.jpg") as caught:
-        second.load()
-    assert caught.value.code == "name_collision"
+    assert {next(frames).stem, next(frames).stem} == {"a.jpg", "a.png"}
+
+
+def test_watched_folder_yields_photographs_of_subfolders_and_any_suffix(tmp_path: Path) -> None:
+    (tmp_path / "p1").mkdir()
+    (tmp_path / "p1" / "od.jfif").write_bytes(JPEG)
+    (tmp_path / "IMG1").write_bytes(JPEG)
+    (name, message) = watch_during_steps(tmp_path)
+    assert name == "IMG1"
+    assert "1 sub-folder" in message
+    assert watch_during_steps(tmp_path, recursive=True) == ["IMG1", "od.jfif"]
+    frames = list(watch_folder(tmp_path, [], recursive=True).frames(StopAfter(2)))
+    assert [frame.stem for frame in frames] == ["IMG1", "p1/od"]
+
+
+def test_watched_folder_reports_each_skipped_file_once(tmp_path: Path) -> None:
+    lines = np.zeros((48, 64), np.uint8)
+    lines[10:14] = 255
+    add_mask = partial((tmp_path / "mask.png").write_bytes, encode_png(lines))
+    add_text = partial((tmp_path / "notes.txt").write_bytes, b"text")
+    mask, text = watch_during_steps(tmp_path, add_mask, add_text)
+    assert "1 mask" in mask
+    assert ".txt" in text
+    assert "mask" not in text
 
 
 def test_watched_folder_waits_when_folder_disappears(tmp_path: Path) -> None:

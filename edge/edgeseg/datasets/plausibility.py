@@ -1,0 +1,134 @@
+"""Checks whether a mask can be the vessels, or the field of view, of its photograph.
+
+The limits are far from all masks of DRIVE, STARE, CHASE_DB1, HRF and FIVES, where vessels cover 5
+to 17 % of the field and are 1.6 to 16 grey levels darker than their surroundings.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.datasets.mask_values import MaskValues
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.photo import MASK_THRESHOLD
+
+_MAX_GREY_SHARE = 0.25
+_MAX_VESSEL_SHARE = 0.4
+_ALL_WHITE_SHARE = 0.99
+_MAX_BRIGHTER = 0.5  # grey levels by which vessels may be brighter than their surroundings
+_MIN_COLOUR = 8.0  # mean difference between the channels of a colour photograph, in grey levels
+_SURROUNDINGS = 40  # side of the surroundings of a pixel: a 40th of the photograph's width
+_MIN_FIELD_SHARE = 0.02
+_MIN_VESSELS_IN_FIELD = 0.5
+_MIN_OUTSIDE_SHARE = 0.005
+_DARK = 1 / 8  # of the bright parts: the surround of the retina
+
+_Pixels = npt.NDArray[np.bool_]
+
+
+def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparent: bool) -> str:
+    """Check that a mask can be the vessels of a photograph.
+
+    In a photograph without colour the vessels may be bright (fluorescein angiography), so that only
+    their share is checked.
+
+    Args:
+        values: decoded mask file.
+        photo: (H, W, 3) uint8 RGB.
+        fov: (H, W) uint8 {0, 255}, published field of view; None if there is none.
+        transparent: whether the mask file has a transparency channel.
+
+    Returns:
+        Problem and remedy; empty if the mask is plausible.
+    """
+    if not values.marked.any():
+        return _describe_empty(values, transparent)
+    if values.grey_share > _MAX_GREY_SHARE:
+        return (
+            f"not a mask ({values.grey_share:.0%} of its pixels are grey or coloured, as in a "
+            "photograph). Save vessels as 255 on 0."
+        )
+    field = _illuminated(photo) if fov is None else fov > 0
+    if values.ignored is not None:
+        field &= values.ignored == 0
+    vessels = (values.marked > 0) & field
+    share = vessels.sum() / max(1, field.sum())
+    if share > _ALL_WHITE_SHARE:
+        return "all pixels of the field are vessel (white). Correct it or remove the pair."
+    if share > _MAX_VESSEL_SHARE:
+        return (
+            f"{share:.0%} of the field is vessel (5 to 20 % is usual); vessels seem to be black. "
+            "Invert it: vessels are 255, all else is 0."
+        )
+    brighter = _brightness_over_surroundings(photo, vessels, field)
+    if brighter > _MAX_BRIGHTER:
+        return (
+            f"its vessels are {brighter:.1f} grey levels brighter than their surroundings in the "
+            "photograph; vessels are darker. Correct it or remove the pair."
+        )
+    return ""
+
+
+def check_field(fov: Mask, photo: Photo, vessels: Mask) -> str:
+    """Check that a mask can be the field of view of a photograph.
+
+    Args:
+        fov: (H, W) uint8 {0, 255}, published field of view.
+        photo: (H, W, 3) uint8 RGB.
+        vessels: (H, W) uint8 {0, 255}, manual vessel mask.
+
+    Returns:
+        Problem and remedy; empty if the field of view is plausible.
+    """
+    inside = fov > 0
+    # No pixel would be counted, and every score would be a perfect 1.
+    if not inside.any():
+        return "the field of view is empty. Correct or remove it."
+    share = inside.mean()
+    if share < _MIN_FIELD_SHARE:
+        return f"the field of view covers {share:.2%} of the photograph. Correct or remove it."
+    brightness = photo.max(axis=2)
+    if 1 - share > _MIN_OUTSIDE_SHARE and brightness[inside].mean() < brightness[~inside].mean():
+        return (
+            "the field of view is darker than the rest of the photograph; it seems to be inverted. "
+            "Invert it: inside is 255, outside is 0."
+        )
+    marked = vessels > 0
+    in_field = (marked & inside).sum() / max(1, marked.sum())
+    if in_field < _MIN_VESSELS_IN_FIELD:
+        return f"only {in_field:.0%} of the vessels are in the field of view. Correct or remove it."
+    return ""
+
+
+def _describe_empty(values: MaskValues, transparent: bool) -> str:
+    if values.brightest:
+        return (
+            f"no vessel is marked (the brightest value is {values.brightest}; vessels must be "
+            f"brighter than {MASK_THRESHOLD}). Save vessels as 255 on 0."
+        )
+    if transparent:
+        return (
+            "the mask is black (no vessel), perhaps drawn in black on a transparent background. "
+            "Save vessels as 255 on 0."
+        )
+    return "the mask is black (no vessel). Correct it or remove the pair."
+
+
+def _illuminated(photo: Photo) -> _Pixels:
+    """Return the pixels that are not the dark surround; all pixels of a very dark photograph."""
+    brightness = photo.max(axis=2)
+    bright = np.percentile(brightness[::4, ::4], 99)
+    pixels: _Pixels = brightness > bright * _DARK
+    return pixels if pixels.mean() > _MIN_FIELD_SHARE else np.ones_like(pixels)
+
+
+def _brightness_over_surroundings(photo: Photo, vessels: _Pixels, field: _Pixels) -> float:
+    """Return the excess of vessels in the green channel, in grey levels; 0 without colour."""
+    sample = photo[::8, ::8].astype(np.int16)
+    if not vessels.any() or np.ptp(sample, axis=2).mean() < _MIN_COLOUR:
+        return 0.0
+    side = max(9, photo.shape[1] // _SURROUNDINGS)
+    weight = field.astype(np.float32)
+    green = photo[:, :, 1] * weight
+    mean = cv2.blur(green, (side, side)) / np.maximum(cv2.blur(weight, (side, side)), 1e-3)
+    return float((green - mean)[vessels].mean())

@@ -1,0 +1,77 @@
+"""Location of all round fields of view in a picture."""
+
+import cv2
+import numpy as np
+
+from edgeseg.field_of_view import thresholding
+from edgeseg.field_of_view.ellipse import FovEllipse
+from edgeseg.field_of_view.render import fill_ellipse
+from edgeseg.field_of_view.seams import HalfPlane, find_seams
+from edgeseg.field_of_view.separation import Disc
+from edgeseg.field_of_view.thresholding import FovCandidate
+from edgeseg.field_of_view.thumbnail import Thumbnail, renew_levels
+from edgeseg.imaging.arrays import Box, Mask, Photo
+
+_MAX_ATTEMPTS = 16
+_MIN_RADIUS = 0.04  # share of the shorter side
+_MIN_COVERED = 1 / 3  # share of all directions, whether or not they are in the frame
+_MIN_FILLED = 0.55  # share of the disc; what remains beside a removed field is narrower
+_MIN_AREA = 0.015  # share of the largest field's area
+_LIT_SHARE = 0.1  # of the retina's brightness; darker pixels show no further field
+_GLOW = 0.02  # of the radius, around a field
+
+
+def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
+    """Locate the round fields of view.
+
+    The largest bright region is examined. If it contains a round field, the field is removed, or
+    else the region; then the rest is examined.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        thumbnail: its thumbnail without a light surround.
+
+    Returns:
+        Discs in any order; empty if there is no round field.
+    """
+    discs: list[Disc] = []
+    opening = max(5, min(thumbnail.level.shape) // 30 | 1)
+    lit = thumbnail.dark + _LIT_SHARE * (thumbnail.bright - thumbnail.dark)
+    smallest = 0.0  # pixels
+    for _ in range(_MAX_ATTEMPTS):
+        if cv2.countNonZero((thumbnail.level > lit).view(np.uint8)) <= smallest:
+            break
+        candidates = thresholding.threshold_candidates(thumbnail, opening, _MIN_RADIUS)
+        if not candidates:
+            break
+        best = thresholding.select_candidate(candidates, thumbnail)
+        removed = candidates[0].region
+        if best is not None and best.ellipse is not None:
+            ellipse = best.ellipse.scaled(thumbnail.factor, thumbnail.shift)
+            seams = find_seams(photo, ellipse)
+            removed = _draw_disc(best.ellipse, thumbnail, seams)
+            if _is_field(best, removed):
+                discs.append(Disc(ellipse, seams))
+                smallest = max(smallest, _MIN_AREA * cv2.countNonZero(removed))
+        level = cv2.subtract(thumbnail.level, removed)
+        thumbnail = renew_levels(thumbnail, np.asarray(level, np.uint8))
+    largest = max((disc.ellipse.radius for disc in discs), default=0.0)
+    return [disc for disc in discs if disc.ellipse.radius**2 >= _MIN_AREA * largest**2]
+
+
+def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
+    """Draw a disc with its glow on its side of the seams, (h, w) uint8 {0, 255}."""
+    mask = np.zeros_like(thumbnail.level)
+    fill_ellipse(mask, ellipse.expanded(2 + _GLOW * ellipse.radius), 255)
+    for seam in seams:
+        limit = (seam.limit - (seam.x + seam.y) * thumbnail.shift) / thumbnail.factor
+        whole = Box(0, 0, thumbnail.level.shape[1], thumbnail.level.shape[0])
+        mask[~seam._replace(limit=limit).pixels(whole)] = 0
+    return mask
+
+
+def _is_field(candidate: FovCandidate, disc: Mask) -> bool:
+    """Return whether a disc is a field, and not what remains beside removed ones."""
+    filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
+    is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)
+    return bool(is_filled and candidate.covered.mean() > _MIN_COVERED)

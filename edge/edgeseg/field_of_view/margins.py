@@ -1,0 +1,72 @@
+"""Light margins and frame lines around a photograph: page, screenshot, label bar."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.imaging.arrays import Box, Photo
+
+Levels: TypeAlias = npt.NDArray[np.int16]  # (N, M, 3) lines that are parallel to one edge
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_TOLERANCE = 12  # grey levels that JPEG changes next to an edge
+_MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
+_MIN_LIGHT = 24  # level of the brightest channel; darker lines are the surround
+_NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
+_MAX_MARGIN = 0.45  # share of the frame's side
+_MIN_LINES = 16  # a smaller picture is not trimmed
+_MAX_SAMPLES = 128  # pixels per line
+
+
+def may_have_margin(photo: Photo) -> bool:
+    """Return whether two neighbouring corners are light, which is checked fast.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+    """
+    height, width = photo.shape[:2]
+    steps = np.arange(max(1, int(_NEAR_EDGE * min(height, width))))
+    rows, columns = height - 1 - steps, width - 1 - steps
+    around = ((steps, steps), (steps, columns), (rows, columns), (rows, steps))
+    light = [bool(photo[corner].max() > _MIN_LIGHT) for corner in around]
+    return any(light[k] and light[k - 1] for k in range(4))
+
+
+def trim_margins(photo: Photo) -> Box:
+    """Return the part of a photograph that remains without its light margins and frame lines.
+
+    From each edge, lines of one colour are skipped, and any line next to the edge. A margin ends at
+    the last light line of one colour, so that a dark surround remains.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+    """
+    height, width = photo.shape[:2]
+    rows = photo[:, :: max(1, width // _MAX_SAMPLES)].astype(np.int16)
+    columns = photo[:: max(1, height // _MAX_SAMPLES)].astype(np.int16).transpose(1, 0, 2)
+    top, bottom = _margin_width(rows), _margin_width(rows[::-1])
+    left, right = _margin_width(columns), _margin_width(columns[::-1])
+    return Box(left, top, width - left - right, height - top - bottom)
+
+
+def _margin_width(lines: Levels) -> int:
+    """Return how many of the lines belong to the margin; the first line is at the edge."""
+    if len(lines) < _MIN_LINES:
+        return 0
+    near = max(1, int(_NEAR_EDGE * len(lines)))
+    uniform, light = _examine(lines[:near])
+    if uniform[-1]:
+        uniform, light = _examine(lines[: max(near, int(_MAX_MARGIN * len(lines)))])
+    ends = np.flatnonzero(~uniform[near - 1 :])
+    scanned = near - 1 + int(ends[0]) if len(ends) else len(uniform)
+    margin = np.flatnonzero((uniform & light)[: max(near, scanned)])
+    return int(margin[-1]) + 1 if len(margin) else 0
+
+
+def _examine(lines: Levels) -> tuple[Flags, Flags]:
+    """Return which lines have one colour, and which have a light one, (N,) bool each."""
+    colours = np.median(lines, axis=1, keepdims=True)
+    distances = np.abs(lines - colours).max(axis=2)
+    uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM
+    return np.asarray(uniform), np.asarray(colours.max(axis=(1, 2)) > _MIN_LIGHT)

@@ -1,0 +1,109 @@
+"""Seams: straight edges between pictures that were joined side by side or one above the other.
+
+A field of view that is cut by the frame, as in HRF, has no dark gap at a seam. The picture changes
+along the whole chord of the field, from one line of pixels to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.field_of_view.ellipse import FovEllipse
+from edgeseg.imaging.arrays import Box, Photo
+
+_REACH = (0.3, 0.92)  # distance of a seam from the field's centre, share of the half-axis
+_CHORD = 0.8  # share of the chord that is examined; its ends are at the rim
+_SAMPLES = 200  # pixels per chord
+_MIN_CONTRAST = 4.0  # change across the seam, relative to that across other lines
+_MIN_CHANGE = 5.0  # grey levels
+
+
+class HalfPlane(NamedTuple):
+    """Side of a line: the points with x * column + y * row < limit.
+
+    Attributes:
+        x: horizontal component of the normal.
+        y: vertical component of the normal.
+        limit: position of the line along the normal, in pixels.
+    """
+
+    x: float
+    y: float
+    limit: float
+
+    @property
+    def opposite(self) -> HalfPlane:
+        """The other side of the line."""
+        return HalfPlane(-self.x, -self.y, -self.limit)
+
+    def contains(self, x: float, y: float) -> bool:
+        """Return whether it contains a point."""
+        return self.x * x + self.y * y < self.limit
+
+    def pixels(self, box: Box) -> npt.NDArray[np.bool_]:
+        """Return which pixels of a box it contains, (height, width) bool."""
+        columns = np.arange(box.left, box.left + box.width)
+        rows = np.arange(box.top, box.top + box.height)[:, None]
+        return np.asarray(self.x * columns + self.y * rows < self.limit)
+
+    def clip(self, box: Box) -> Box:
+        """Return the part of a box on this side of a vertical or horizontal line."""
+        left, top = box.left, box.top
+        right, bottom = left + box.width, top + box.height
+        if self.y == 0 and self.x > 0:
+            right = min(right, math.ceil(self.limit))
+        elif self.y == 0:
+            left = max(left, math.floor(-self.limit) + 1)
+        elif self.x == 0 and self.y > 0:
+            bottom = min(bottom, math.ceil(self.limit))
+        elif self.x == 0:
+            top = max(top, math.floor(-self.limit) + 1)
+        return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def find_seams(photo: Photo, ellipse: FovEllipse) -> list[HalfPlane]:
+    """Find the seams that cut a field of view at its top, bottom, left and right.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        ellipse: field in the photograph.
+
+    Returns:
+        Half-planes that contain the field.
+    """
+    turned = FovEllipse(ellipse.y, ellipse.x, ellipse.radius_y, ellipse.radius_x)
+    seams: list[HalfPlane] = []
+    for sign in (-1, 1):
+        row = _find_seam_row(photo, ellipse, sign)
+        if row is not None:
+            seams.append(HalfPlane(0.0, sign, sign * row))
+        column = _find_seam_row(photo.transpose(1, 0, 2), turned, sign)
+        if column is not None:
+            seams.append(HalfPlane(sign, 0.0, sign * column))
+    return seams
+
+
+def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None:
+    """Return the position between two rows above (-1) or below (1) the centre, or None."""
+    near, far = (ellipse.y + sign * share * ellipse.radius_y for share in _REACH)
+    first, last = (round(edge) for edge in sorted((near, far)))
+    rows = np.arange(max(0, first), min(photo.shape[0] - 1, last))
+    if len(rows) < 10:
+        return None
+    offset = (rows - ellipse.y) / ellipse.radius_y
+    half_chords = _CHORD * ellipse.radius_x * np.sqrt(np.maximum(1 - offset**2, 0))
+    steps = np.linspace(-1, 1, _SAMPLES)
+    columns = np.round(ellipse.x + half_chords[:, None] * steps).astype(int)
+    columns = columns.clip(0, photo.shape[1] - 1)
+    above = photo[rows[:, None], columns].astype(np.int16)
+    below = photo[rows[:, None] + 1, columns]
+    # The median is not affected by the rim of another field, which crosses the chord.
+    changes = np.median(np.abs(above - below).mean(axis=2), axis=1)
+    strongest = int(changes.argmax())
+    if changes[strongest] < max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
+        return None
+    return float(rows[strongest]) + 0.5

@@ -1,0 +1,76 @@
+"""Separation of round fields by lines; fields that overlap form a group."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import NamedTuple
+
+from edgeseg.field_of_view.ellipse import FovEllipse
+from edgeseg.field_of_view.seams import HalfPlane
+
+_MIN_OVERLAP = 0.08  # of the smaller radius; less is a touch, or an error of the fit
+
+
+class Disc(NamedTuple):
+    """Round field that was located in a photograph.
+
+    Attributes:
+        ellipse: ellipse in the photograph.
+        seams: half-planes, bounded by seams, that contain the field.
+    """
+
+    ellipse: FovEllipse
+    seams: list[HalfPlane]
+
+
+class DiscGroup(NamedTuple):
+    """One disc, or several that overlap.
+
+    Attributes:
+        discs: the discs.
+        sides: half-planes that separate the disc from others; unused for several discs.
+    """
+
+    discs: list[Disc]
+    sides: list[HalfPlane]
+
+
+def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
+    """Separate the discs of a picture; those that overlap form a group."""
+    groups = [DiscGroup([disc], []) for disc in discs]
+    for first, second in combinations(discs, 2):
+        side = _separate(first, second)
+        if side is None:
+            joined = [group for group in groups if first in group.discs or second in group.discs]
+            groups = [group for group in groups if group not in joined]
+            groups.append(DiscGroup([disc for group in joined for disc in group.discs], []))
+            continue
+        for group in groups:
+            if group.discs[0] is first:
+                group.sides.append(side)
+            elif group.discs[0] is second:
+                group.sides.append(side.opposite)
+    return groups
+
+
+def _separate(first: Disc, second: Disc) -> HalfPlane | None:
+    """Return the half-plane of the first of two discs; None if they overlap.
+
+    Circles that overlap are apart if a seam is between them: the fields were cut by their frames.
+    """
+    a, b = first.ellipse, second.ellipse
+    distance = math.hypot(b.x - a.x, b.y - a.y)
+    overlap = a.radius + b.radius - distance
+    if overlap < _MIN_OVERLAP * min(a.radius, b.radius):
+        # The line through the intersections of two circles also separates circles that do not meet.
+        x, y = (b.x - a.x) / distance, (b.y - a.y) / distance
+        from_first = (distance**2 + a.radius**2 - b.radius**2) / (2 * distance)
+        return HalfPlane(x, y, a.x * x + a.y * y + from_first)
+    for seam in first.seams:
+        if not seam.contains(b.x, b.y):
+            return seam
+    for seam in second.seams:
+        if not seam.contains(a.x, a.y):
+            return seam.opposite
+    return None

@@ -1,0 +1,50 @@
+"""Light surround of a field of view: grey fill of some cameras, page, label bar."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.field_of_view.thumbnail import Thumbnail
+from edgeseg.imaging.arrays import Mask, Photo
+
+_TOLERANCE = 12  # grey levels between a surround and its pixels, which JPEG and noise change
+_MIN_UNIFORM = 0.6  # share of an edge's pixels that have the surround's colour
+_MAX_DEVIATION = 2.0  # median distance from the colour; a retina at an edge has 4 and more
+_MIN_LIGHT = 24  # level of the brightest channel; a darker surround needs no treatment
+
+
+def find_light_surround(thumbnail: Thumbnail) -> Mask:
+    """Return the pixels that belong to a light surround of one colour per edge.
+
+    Args:
+        thumbnail: thumbnail of the photograph.
+
+    Returns:
+        (h, w) uint8, 255 in the surround; 0 everywhere if there is none.
+    """
+    colour = np.asarray(cv2.medianBlur(thumbnail.colour, 5), np.uint8)
+    surround = np.zeros(colour.shape[:2], np.uint8)
+    for edge in (colour[0], colour[-1], colour[:, 0], colour[:, -1]):
+        tone = np.median(edge, axis=0)
+        if tone.max() > _MIN_LIGHT and _is_uniform(edge, tone):
+            surround |= _connected_to_edge(_similar_pixels(colour, tone))
+    return np.asarray(cv2.dilate(surround, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _is_uniform(edge: Photo, tone: npt.NDArray[np.float64]) -> bool:
+    distances = np.abs(edge - tone).max(axis=1)
+    is_flat = np.median(distances) <= _MAX_DEVIATION
+    return bool(is_flat and (distances <= _TOLERANCE).mean() >= _MIN_UNIFORM)
+
+
+def _similar_pixels(colour: Photo, tone: npt.NDArray[np.float64]) -> Mask:
+    return np.asarray(cv2.inRange(colour, tone - _TOLERANCE, tone + _TOLERANCE), np.uint8)
+
+
+def _connected_to_edge(pixels: Mask) -> Mask:
+    """Return the pixels (h, w) uint8 {0, 255} that are connected to an edge of the frame."""
+    _, labels = cv2.connectedComponents(pixels, connectivity=4)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    kept = np.isin(labels, edges[edges > 0])
+    connected: Mask = np.where(kept, np.uint8(255), np.uint8(0))
+    return connected

@@ -1,0 +1,25 @@
+"""Inputs of `run`, `--watch`, `batch` and `serve`: which files are photographs, and result names.
+
+Files are recognised by their content, whatever their suffix. A file with the suffix of a
+photograph is an input, too, even if it is damaged, so that it is reported as failed. Results of
+edgeseg, masks, videos in a folder and other files are skipped and counted by kind.
+"""
+
+from edgeseg.run.inputs.collect import CollectedInputs, collect_inputs
+from edgeseg.run.inputs.folder import FolderScanner
+from edgeseg.run.inputs.input import STDIN_NAME, STDIN_STEM, Input, path_text
+from edgeseg.run.inputs.names import Part, output_file
+from edgeseg.run.inputs.skipped import SkippedFiles
+
+__all__ = [
+    "STDIN_NAME",
+    "STDIN_STEM",
+    "CollectedInputs",
+    "FolderScanner",
+    "Input",
+    "Part",
+    "SkippedFiles",
+    "collect_inputs",
+    "output_file",
+    "path_text",
+]

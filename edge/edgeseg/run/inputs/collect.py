@@ -1,0 +1,159 @@
+"""Collect the inputs given as arguments and in a list."""
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.run.inputs.folder import FolderScanner
+from edgeseg.run.inputs.input import STDIN_NAME, Input, is_video_name, path_text
+from edgeseg.run.inputs.mask_files import is_mask
+from edgeseg.run.inputs.names import PlacedFile, distinct_stems, is_result_name
+from edgeseg.run.inputs.skipped import SkippedFiles
+
+
+class CollectedInputs(NamedTuple):
+    """The inputs of a run.
+
+    Attributes:
+        inputs: photographs, videos and standard input, in the order of the arguments.
+        skipped: files that are not segmented.
+    """
+
+    inputs: list[Input]
+    skipped: SkippedFiles
+
+
+def collect_inputs(
+    arguments: Sequence[str], recursive: bool = False, listed: Sequence[str] = ()
+) -> CollectedInputs:
+    """Return the inputs in order and without duplicates.
+
+    A folder means the photographs in it. A file given by name is an input with any suffix and
+    content, except results of edgeseg, and masks if there are other inputs. Each link is an input
+    of its own.
+
+    Args:
+        arguments: files, folders, or "-" for standard input.
+        recursive: whether to include the sub-folders of folders.
+        listed: further files and folders. A file that does not exist is an input, so that it is
+            reported as failed and the others are processed.
+
+    Raises:
+        UsageError: An argument does not exist, a folder contains no photograph, or every argument
+            is a result.
+        SystemSetupError: A folder cannot be read.
+    """
+    collector = _Collector(FolderScanner(recursive))
+    for argument in arguments:
+        collector.add_argument(argument)
+    for name in listed:
+        collector.add_listed(name)
+    collector.skip_masks()
+    files = list(collector.files.values())
+    if not files:
+        name = arguments[0] if arguments else "INPUT"
+        raise UsageError(f"{name}: named like a result of edgeseg. Rename it to segment it.")
+    inputs: list[Input] = []
+    for file, stem in zip(files, distinct_stems(files), strict=True):
+        name = STDIN_NAME if file.path is None else path_text(file.path)
+        inputs.append(Input(name, stem, file.path))
+    return CollectedInputs(inputs, collector.skipped)
+
+
+class _Collector:
+    """Files in the order in which they were given, by their identity."""
+
+    def __init__(self, scanner: FolderScanner) -> None:
+        self.scanner = scanner
+        self.files: dict[Path | None, PlacedFile] = {}
+        self.skipped = SkippedFiles()
+        self._named: list[Path] = []
+
+    def add_argument(self, argument: str) -> None:
+        if argument == "-":
+            self._add(PlacedFile(None))
+            return
+        if not argument:
+            raise UsageError("'': empty name. Specify a photograph or a folder.")
+        path = Path(argument)
+        try:
+            if path.is_dir():
+                self._add_folder(path)
+                return
+            _reject_special(path)
+        except (OSError, ValueError) as error:  # ValueError: a null character
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(
+                f"{path_text(path)}: cannot be read ({reason}). Check the name."
+            ) from error
+        self._add_named(path)
+
+    def add_listed(self, name: str) -> None:
+        path = Path(name)
+        if os.path.isdir(name):  # noqa: PTH112 - False for a name that is too long
+            self._add_folder(path)
+        else:
+            self._add_named(path)
+
+    def skip_masks(self) -> None:
+        """Skip the masks among the files given by name, unless there are no other inputs."""
+        if len(self.files) < 2:
+            return
+        masks = [path for path in self._named if not is_video_name(path) and is_mask(path)]
+        if len(masks) == len(self.files):
+            return
+        for path in masks:
+            del self.files[_identity(path)]
+            self.skipped.add(path, "mask")
+
+    def _add(self, file: PlacedFile) -> bool:
+        key = file.path and _identity(file.path)
+        if key in self.files:
+            return False
+        self.files[key] = file
+        return True
+
+    def _add_named(self, path: Path) -> None:
+        if is_result_name(path):
+            self.skipped.add(path, "result")
+        elif self._add(PlacedFile(path)):
+            self._named.append(path)
+
+    def _add_folder(self, folder: Path) -> None:
+        try:
+            listing = self.scanner.scan(folder)
+            if listing.errors:
+                raise listing.errors[0]
+        except OSError as error:
+            unreadable = Path(error.filename or folder)
+            raise SystemSetupError(
+                f"{path_text(unreadable)}: folder cannot be read ({error.strerror}). "
+                "Check its permissions."
+            ) from error
+        self.skipped.update(listing.skipped)
+        if not listing.photographs:
+            found = listing.skipped.describe()
+            raise UsageError(
+                f"{path_text(folder)}: no photographs in this folder"
+                f"{f' (skipped: {found})' if found else ''}. "
+                "Specify a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
+            )
+        for file in listing.placed(folder):
+            self._add(file)
+
+
+def _identity(path: Path) -> Path:
+    """Return the absolute path of a file; links are not resolved, except before `..`."""
+    if ".." in path.parts:
+        return path.parent.resolve() / path.name
+    return path.absolute()
+
+
+def _reject_special(path: Path) -> None:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):  # a pipe or a device, which may block for ever
+        raise OSError(errno.EINVAL, "not a regular file")

@@ -1,0 +1,93 @@
+"""Kind of a file: photograph, mask, video, result of edgeseg, or another file."""
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from edgeseg.imaging.photo import is_photograph
+from edgeseg.run.inputs.input import is_video_name
+from edgeseg.run.inputs.mask_files import is_mask
+from edgeseg.run.inputs.names import is_result_name
+from edgeseg.system.regular_files import open_regular_file
+
+FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
+
+_BEGINNING_BYTES = 4096
+_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
+_RESULT_TEXT = b"tEXtedgeseg:"
+_SIGNATURES = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw files of cameras
+    # Formats that may be unsupported; reading them reports it.
+    b"8BPS",
+    b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51",  # JPEG 2000
+    b"\0\0\0\x0cJXL ", b"\xff\x0a\xfa", b"\xff\x0a\x41",  # JPEG XL
+    b"FUJIFILMCCD-RAW",
+    b"\x76\x2f\x31\x01",  # OpenEXR
+    b"#?RADIANCE",
+)  # fmt: skip
+_BMP_HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)
+_PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis",
+                   b"crx ")  # fmt: skip
+_VIDEO_SIGNATURES = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"\0\0\x01\xba", b"\0\0\x01\xb3",  # MPEG
+    b"\x30\x26\xb2\x75",  # WMV
+    b"FLV\x01",
+)  # fmt: skip
+
+
+def classify_file(path: Path) -> FileKind:
+    """Return the kind of a regular file, from its content first.
+
+    A file with the suffix of a photograph that is damaged, empty or unreadable is a photograph, so
+    that it is reported as failed. So is a picture of an unsupported format.
+    """
+    if is_result_name(path):
+        return "result"
+    try:
+        with open_regular_file(path) as file:
+            beginning = file.read(_BEGINNING_BYTES)
+    except OSError:
+        return "photograph" if is_photograph(path) else "other"
+    if _RESULT_TEXT in beginning:
+        return "result"
+    if is_video_name(path) or _is_video(beginning):
+        return "video"
+    if _is_picture(_unpack(beginning)):
+        return "mask" if is_mask(path) else "photograph"
+    return "photograph" if is_photograph(path) else "other"
+
+
+def _unpack(beginning: bytes) -> bytes:
+    if not beginning.startswith(_GZIP):
+        return beginning
+    try:
+        return zlib.decompressobj(_GZIP_WINDOW).decompress(beginning, _BEGINNING_BYTES)
+    except zlib.error:
+        return beginning
+
+
+def _is_picture(beginning: bytes) -> bool:
+    if beginning.startswith(_SIGNATURES) or beginning[128:132] == b"DICM":
+        return True
+    if beginning.startswith(b"BM") and len(beginning) >= 18:
+        (header_bytes,) = struct.unpack_from("<I", beginning, 14)
+        return header_bytes in _BMP_HEADER_BYTES
+    if beginning[:1] == b"P" and beginning[1:2] in b"1234567f":
+        return beginning[2:3] in (b" ", b"\n", b"\r", b"\t", b"#")
+    if beginning.startswith(b"RIFF"):
+        return beginning[8:12] == b"WEBP"
+    return beginning[4:8] == b"ftyp" and beginning[8:12] in _PICTURE_BRANDS
+
+
+def _is_video(beginning: bytes) -> bool:
+    if beginning.startswith(b"RIFF"):
+        return beginning[8:12] == b"AVI "
+    if beginning[4:8] == b"ftyp":
+        return beginning[8:12] not in _PICTURE_BRANDS
+    return beginning.startswith(_VIDEO_SIGNATURES)

@@ -1,0 +1,109 @@
+"""Recognition of masks beside photographs, which are not segmented.
+
+Only few files are decoded for this: those with a mask's name, and those with much fewer bytes per
+pixel than a photograph.
+"""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgeseg.errors import InvalidImageError, PhotoError
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
+from edgeseg.system.regular_files import open_regular_file
+
+_MASK_STEM = re.compile(
+    r"(?:^|[-_. ])(?:\dst|\dnd)?(?:ho|manual\d*|masks?|labels?|vessels?|gt|ground[-_ ]?truth|"
+    r"seg|segmentation|annotations?|fov|av|ah|vk|arter(?:y|ies)|veins?)\d*$",
+    re.IGNORECASE,
+)
+_MASK_FOLDER = re.compile(
+    r"(?:\d(?:st|nd)_?)?manual\d*|masks?|.*labels?(?:[-_].*)?|gt|ground[-_ ]?truth|fov|"
+    r"segmentations?|annotations?",
+    re.IGNORECASE,
+)
+_HEADER_BYTES = 1 << 17  # the EXIF thumbnail of a JPEG precedes its size
+_PALETTE_OR_GREY_PNG = (0, 3, 4)  # colour types
+_MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0}
+_MAX_LEVELS = 8  # of a drawn picture
+_MAX_NAMED_LEVELS = 16
+_MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise
+_MAX_NAMED_GREY_SHARE = 0.25
+_MIN_BRIGHT_SHARE = 0.005
+_MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
+_BRIGHT = 127
+_GREY_LEVELS = (32, 223)  # of pixels that are neither dark nor bright
+_SAMPLED_SIDE = 1000  # pixels; a sample of a larger picture has the same shares
+
+
+def is_mask(path: Path) -> bool:
+    """Return whether a picture is a mask and not a photograph.
+
+    A mask has two to eight grey levels or nearly only black and white; with the name of a mask
+    (`NAME_1stHO.png`, `manual1/NAME.tif`), also class numbers and blurred edges. A file that cannot
+    be decoded is not a mask.
+    """
+    stem = photo_stem(path)
+    is_named = bool(_MASK_STEM.search(stem) or _MASK_FOLDER.fullmatch(path.parent.name))
+    try:
+        if not is_named and not _may_be_mask(path):
+            return False
+        data = read_photo_bytes(path)
+        if not is_named and data.startswith(b"\xff\xd8\xff") and _is_colour_jpeg(data):
+            return False
+        picture = decode_photo(data)
+        step = max(1, max(picture.shape) // _SAMPLED_SIDE)
+        return _is_mask_picture(picture[::step, ::step], is_named)
+    except (OSError, PhotoError):
+        return False
+
+
+def _may_be_mask(path: Path) -> bool:
+    """Return whether the header allows that the file is a mask; does not decode it."""
+    with open_regular_file(path) as file:
+        beginning = file.read(_HEADER_BYTES)
+        size = file.seek(0, 2)
+    try:
+        header = peek_header(beginning)
+    except InvalidImageError:  # gzipped, or an unsupported format
+        return beginning.startswith(b"\x1f\x8b")
+    if header is None or not header.width * header.height:
+        return False
+    if header.format == "png" and beginning[25] in _PALETTE_OR_GREY_PNG:
+        return True
+    limit = _MAX_BITS_PER_PIXEL.get(header.format)
+    return limit is None or size * 8 < limit * header.width * header.height
+
+
+def _is_colour_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG has colours, from its pixels at an eighth of its size."""
+    small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+    return small is not None and _chroma(np.asarray(small, np.uint8)) > _MAX_CHROMA
+
+
+def _chroma(picture: Photo) -> float:
+    return float(np.ptp(picture.astype(np.int16), axis=2).mean())
+
+
+def _is_mask_picture(picture: Photo, is_named: bool) -> bool:
+    grey = picture.max(axis=2)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    levels = np.count_nonzero(counts)
+    if levels < 2:  # such as the black frame of a covered camera
+        return False
+    if levels <= (_MAX_NAMED_LEVELS if is_named else _MAX_LEVELS):
+        # Dark noise has few levels, too.
+        return is_named or int(grey.max()) > _BRIGHT
+    bright_share = counts[_BRIGHT + 1 :].sum() / grey.size
+    if not _MIN_BRIGHT_SHARE < bright_share < 1 - _MIN_BRIGHT_SHARE:
+        return False
+    darkest, brightest = _GREY_LEVELS
+    is_grey = ((picture >= darkest) & (picture <= brightest)).any(axis=2)
+    grey_share = float(is_grey.mean())
+    if is_named:
+        return grey_share < _MAX_NAMED_GREY_SHARE
+    return grey_share < _MAX_GREY_SHARE and _chroma(picture) < _MAX_CHROMA

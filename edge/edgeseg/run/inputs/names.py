@@ -1,0 +1,134 @@
+"""Names of results: below the output folder, distinct for every input.
+
+An input of a folder has its results in the same sub-folder of the output folder; a file given by
+name has them directly in it. If two inputs from different folders would have the same results, all
+results are placed by their path below the deepest common folder of all inputs. Photographs of one
+folder with equal stems keep their suffix in the result's name: `eye.jpg_vessels.png` and
+`eye.png_vessels.png`. Names that are still equal on a file system that ignores upper and lower case
+or the Unicode form get a number.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from edgeseg.imaging.photo import photo_stem
+from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
+from edgeseg.system.names import name_key
+
+Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
+"""Result picture of a photograph: `STEM_vessels.png` and so on."""
+
+_RESULT_ENDINGS = (
+    "_vessels.png",
+    "_overlay.png",
+    "_overlay.jpg",
+    "_probability.png",
+    "_overlay.mp4",
+    "_overlay.avi",
+)
+
+_Key: TypeAlias = tuple[bool, str]
+
+
+class PlacedFile(NamedTuple):
+    """A file with the place of its results.
+
+    Attributes:
+        path: file; None for standard input.
+        folder: folder of the results below the output folder, without `..`.
+    """
+
+    path: Path | None
+    folder: Path = Path()
+
+    def stem(self, whole_name: bool = False) -> str:
+        """Return the prefix of the results' names.
+
+        Args:
+            whole_name: whether to keep the suffix of the file.
+        """
+        if self.path is None:
+            return STDIN_STEM
+        name = self.path.name if whole_name else photo_stem(self.path)
+        return (self.folder / name).as_posix()
+
+    def key(self, stem: str) -> _Key:
+        """Return a key that is equal for two inputs whose results have the same names."""
+        is_video = self.path is not None and is_video_name(self.path)
+        return is_video, name_key(stem)
+
+
+def output_file(stem: str, folder: Path, part: Part) -> Path:
+    """Return the path of one of a photograph's results."""
+    return folder / f"{stem}_{part}.png"
+
+
+def is_result_name(path: Path) -> bool:
+    """Return whether a file is named like a result of edgeseg."""
+    return path.name.casefold().endswith(_RESULT_ENDINGS)
+
+
+def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:
+    """Return the prefix of each file's results; no two have the same results."""
+    if _folders_collide(files):
+        files = _place_below_common_folder(files)
+    stems = [file.stem() for file in files]
+    crowded = _repeated_keys(files, stems)
+    for index, file in enumerate(files):
+        if file.key(stems[index]) in crowded:
+            stems[index] = file.stem(whole_name=True)
+    return _number_repeated(files, stems)
+
+
+def _repeated_keys(files: Sequence[PlacedFile], stems: Sequence[str]) -> set[_Key]:
+    counts = Counter(file.key(stem) for file, stem in zip(files, stems, strict=True))
+    return {key for key, count in counts.items() if count > 1}
+
+
+def _folders_collide(files: Sequence[PlacedFile]) -> bool:
+    """Return whether two files of different folders would have the same results."""
+    parents: dict[_Key, str] = {}
+    for file in files:
+        if file.path is None:
+            continue
+        parent = os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
+        if parents.setdefault(file.key(file.stem()), parent) != parent:
+            return True
+    return False
+
+
+def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
+    parents = [
+        os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
+        for file in files
+        if file.path is not None
+    ]
+    common = os.path.commonpath(parents)
+    placed: list[PlacedFile] = []
+    for file in files:
+        if file.path is None:
+            placed.append(file)
+            continue
+        parent = os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
+        placed.append(PlacedFile(file.path, Path(os.path.relpath(parent, common))))
+    return placed
+
+
+def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
+    """Append a number to stems that differ only in case or Unicode form from another one."""
+    taken: set[_Key] = set()
+    # In an order that does not depend on that of the inputs.
+    for index in sorted(
+        range(len(files)), key=lambda index: (stems[index], str(files[index].path))
+    ):
+        stem = stems[index]
+        number = 1
+        while files[index].key(stem) in taken:
+            number += 1
+            stem = f"{stems[index]}_{number}"
+        taken.add(files[index].key(stem))
+        stems[index] = stem
+    return stems

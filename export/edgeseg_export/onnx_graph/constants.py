@@ -1,0 +1,59 @@
+"""Store weights of Constant nodes as initializers.
+
+PyTorch's exporter and onnxsim leave some weights in Constant nodes (transposed matrices of linear
+layers, ConvNeXt's layer scales). The converters of the precisions change initializers only.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+# Smaller constants (a scale, a shape) stay where they are.
+MIN_VALUES = 16
+
+
+def move_constants_to_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Turn Constant nodes with float32 tensors of `MIN_VALUES` or more into initializers, in place.
+
+    Returns:
+        The same model.
+    """
+    for node in list(model.graph.node):
+        tensor = read_constant(node)
+        if tensor is None or tensor.data_type != TensorProto.FLOAT:
+            continue
+        if np.prod(tensor.dims, dtype=int) >= MIN_VALUES:
+            weight = model.graph.initializer.add()
+            weight.CopyFrom(tensor)
+            weight.name = node.output[0]
+            model.graph.node.remove(node)
+    return model
+
+
+def read_constant(node: onnx.NodeProto) -> TensorProto | None:
+    """Return the tensor of a Constant node; None for any other node or kind of value."""
+    if node.op_type == "Constant" and node.attribute[0].name == "value":
+        tensor: TensorProto = node.attribute[0].t
+        return tensor
+    return None
+
+
+def count_weight_bytes(model: onnx.ModelProto) -> int:
+    """Return the size of all weights, including those in Constant nodes and subgraphs.
+
+    The file of a small network is mostly graph and metadata.
+    """
+    return sum(numpy_helper.to_array(tensor).nbytes for tensor in _iterate_tensors(model.graph))
+
+
+def _iterate_tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        tensor = read_constant(node)
+        if tensor is not None:
+            yield tensor
+        for attribute in node.attribute:
+            for subgraph in (attribute.g, *attribute.graphs):
+                yield from _iterate_tensors(subgraph)

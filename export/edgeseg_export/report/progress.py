@@ -1,0 +1,71 @@
+"""Progress of a long step of a conversion, on standard error."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+ReportSteps: TypeAlias = Callable[[str, int, int], None]
+"""Function that is called with a stage, the number of its finished steps, and their total."""
+
+# Seconds between two lines of the same stage where standard error is not a terminal.
+INTERVAL_S = 30.0
+
+
+@contextmanager
+def show_steps(subject: str) -> Iterator[ReportSteps]:
+    """Show a bar with the time left on a terminal; elsewhere a line per stage and half minute.
+
+    Args:
+        subject: name of what is made, such as a file name.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _LineReporter(subject).report
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(subject)
+        stages: list[str] = []
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stages != [stage]:
+                stages[:] = [stage]
+                progress.reset(task)  # the steps of another stage take another time
+            progress.update(task, description=f"{subject}: {stage}", completed=done, total=total)
+
+        yield report
+
+
+class _LineReporter:
+    """Prints the first step of each stage, then at most one line in `INTERVAL_S`."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+        self._stage = ""
+        self._started = 0.0
+        self._printed = 0.0
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        is_new = stage != self._stage
+        if is_new:
+            self._stage = stage
+            self._started = now
+        elif now - self._printed < INTERVAL_S:
+            return
+        self._printed = now
+        line = f"edgeseg: {self._subject}: {stage}, step {done + 1} of {total}"
+        if done:
+            left = (now - self._started) / done * (total - done)
+            line += f", about {left:.0f} s left"
+        click.echo(line, err=True)

@@ -1,0 +1,122 @@
+"""Compute an FP16 file with every node rounded to half precision, as a GPU does.
+
+A CPU without half precision computes an FP16 file in FP32, and even with it ONNX Runtime has half
+kernels for some operators only. An overflow that every other device computes stays unseen. Two
+Identity nodes after each half-precision value make ONNX Runtime keep the rounded value: it computes
+each node in FP32 and rounds its result, as ONNX's reference evaluator does. On the shipped model
+(704 pixels) that takes 0.7 s instead of 89 s, and 0.003 % of the mask's pixels differ from it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper
+
+from edgeseg.errors import ModelError, one_line
+from edgeseg.imaging.arrays import Probability
+from edgeseg.runtimes.base import check_output
+
+# Value whose square exceeds half precision, for the self-test.
+OVERFLOWING = np.float32(300)
+
+
+class HalfPrecisionRuntime:
+    """A session that computes every node of an FP16 file in half precision.
+
+    Args:
+        file: FP16 file, below 2 GB.
+        threads: number of CPU threads.
+
+    Raises:
+        ModelError: the file cannot be loaded, or this ONNX Runtime does not round.
+    """
+
+    name: Literal["onnxruntime"] = "onnxruntime"
+    compute = "every node in half precision"
+
+    def __init__(self, file: Path, threads: int) -> None:
+        _check_rounding()
+        self._file = file
+        try:
+            self._session = create_plain_session(round_every_node(onnx.load(file)), threads)
+        except Exception as error:  # its exceptions have no common base class below Exception
+            raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32.
+
+        Raises:
+            ModelError: the network cannot be computed or returns another shape.
+        """
+        try:
+            (output,) = self._session.run(["probability"], {"photo": photo})
+        except Exception as error:  # as above; also if memory runs out
+            raise ModelError(
+                f"{self._file}: ONNX Runtime cannot run it ({one_line(error)})"
+            ) from error
+        return check_output(self._file, photo, output)
+
+
+def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with two Identity nodes after each result.
+
+    ONNX Runtime removes the casts between two nodes without a half-precision kernel, and computes a
+    single node with such a kernel in FP32, too. Two of them in a row stay.
+    """
+    rounded = onnx.ModelProto()
+    rounded.CopyFrom(model)
+    del rounded.graph.node[:]
+    del rounded.graph.value_info[:]
+    for original in model.graph.node:
+        node = rounded.graph.node.add()
+        node.CopyFrom(original)
+        for index, name in enumerate(original.output):
+            if not name:  # an optional output that is not computed
+                continue
+            exact, kept = f"{name}.exact", f"{name}.kept"
+            node.output[index] = exact
+            rounded.graph.node.append(helper.make_node("Identity", [exact], [kept]))
+            rounded.graph.node.append(helper.make_node("Identity", [kept], [name]))
+    return rounded
+
+
+def create_plain_session(model: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:
+    """Create a session on the CPU that computes the nodes of a model one by one, as written."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _check_rounding() -> None:
+    """Check that this ONNX Runtime rounds: the square of 300 is infinite in half precision.
+
+    Raises:
+        ModelError: it does not, so that the check of an FP16 file would be worthless.
+    """
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    nodes = [
+        helper.make_node("Cast", ["x"], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("Mul", ["half", "half"], ["square"]),
+        helper.make_node("Sqrt", ["square"], ["root"]),
+        helper.make_node("Cast", ["root"], ["y"], to=TensorProto.FLOAT),
+    ]
+    graph = helper.make_graph(nodes, "self-test", values[:1], values[1:])
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    session = create_plain_session(round_every_node(model), 1)
+    (result,) = session.run(None, {"x": OVERFLOWING.reshape(1)})
+    if np.isfinite(result).any():
+        raise ModelError(
+            f"ONNX Runtime {onnxruntime.__version__} does not round each node to half precision. "
+            "Install another version, or convert without fp16."
+        )

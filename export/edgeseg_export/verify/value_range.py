@@ -1,0 +1,100 @@
+"""Largest values of a network's intermediate tensors, compared with half precision's range.
+
+A mean is computed from a sum, which runtimes may accumulate in half precision: the mean of a
+million values of 0.2 fits, their sum does not. The operators of normalization layers and of global
+pooling accumulate in FP32 everywhere and are not affected.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeseg_export.onnx_graph.graph import OnnxGraph
+from edgeseg_export.verify.half_precision import create_plain_session
+
+# Sum that an operator computes first.
+SUMS = {"ReduceMean": "ReduceSum", "ReduceL2": "ReduceSumSquare"}
+
+
+class LargestValue(NamedTuple):
+    """Largest absolute value of the intermediate tensors on all photographs.
+
+    Attributes:
+        value: finite absolute value; infinities of FP32 exist in half precision, too.
+        tensor: name of the tensor; "" if the graph has none.
+        operator: operator that computes it.
+    """
+
+    value: float
+    tensor: str
+    operator: str
+
+
+def measure_largest_value(
+    file: Path, photos: Iterable[npt.NDArray[np.uint8]], threads: int
+) -> LargestValue:
+    """Compute the largest absolute value of all FP32 tensors that nodes of a graph compute.
+
+    The graph itself reduces each tensor to its extremes, so that no tensor is kept in memory.
+
+    Args:
+        file: FP32 graph.
+        photos: network inputs, (1, size, size, 3) uint8 RGB.
+        threads: number of CPU threads.
+    """
+    model = onnx.load(file)
+    _add_sums_of_means(model)
+    names = _list_computed_tensors(model)
+    if not names:
+        return LargestValue(0.0, "", "")
+    session = create_plain_session(_add_extremes(model, names), threads)
+    outputs = [f"{name}.{end}" for name in names for end in ("lowest", "highest")]
+    largest = np.zeros(len(names))
+    for photo in photos:
+        values = np.abs(np.array(session.run(outputs, {"photo": photo}), np.float64))
+        values[~np.isfinite(values)] = 0
+        largest = np.maximum(largest, values.reshape(len(names), 2).max(1))
+    index = int(largest.argmax())
+    operator = OnnxGraph(model).producers[names[index]].op_type
+    return LargestValue(float(largest[index]), names[index], operator)
+
+
+def _add_sums_of_means(model: onnx.ModelProto) -> None:
+    """Add the sum to each ReduceMean, and the sum of squares to each ReduceL2, in place."""
+    for node in list(model.graph.node):
+        if node.op_type not in SUMS:
+            continue
+        name = f"{node.output[0]}.sum"
+        op_type = SUMS[node.op_type]
+        added = model.graph.node.add(op_type=op_type, input=node.input, output=[name])
+        for attribute in node.attribute:
+            if attribute.name == "axes" and op_type == "ReduceSum":  # an input since opset 13
+                axes = np.array(attribute.ints, np.int64)
+                model.graph.initializer.append(numpy_helper.from_array(axes, f"{name}.axes"))
+                added.input.append(f"{name}.axes")
+            else:
+                added.attribute.append(attribute)
+
+
+def _list_computed_tensors(model: onnx.ModelProto) -> list[str]:
+    types = OnnxGraph(model).types
+    computed = [name for node in model.graph.node for name in node.output]
+    return [name for name in computed if types.get(name) == TensorProto.FLOAT]
+
+
+def _add_extremes(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
+    """Add the outputs `NAME.lowest` and `NAME.highest`, one number each."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    for name in names:
+        for op_type, end in (("ReduceMin", "lowest"), ("ReduceMax", "highest")):
+            output = f"{name}.{end}"
+            extended.graph.node.append(helper.make_node(op_type, [name], [output], keepdims=0))
+            value = helper.make_tensor_value_info(output, TensorProto.FLOAT, [])
+            extended.graph.output.append(value)
+    return extended

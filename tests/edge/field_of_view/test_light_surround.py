@@ -1,0 +1,139 @@
+"""Light margins, frame lines, label bars and grey surrounds of photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeseg import synthetic
+from edgeseg.errors import PhotoError
+from edgeseg.field_of_view.detect import detect_fields, detect_fov
+from edgeseg.field_of_view.margins import trim_margins
+from edgeseg.imaging.arrays import Box, Mask, Photo
+from edgeseg.imaging.photo import read_photo
+from edgeseg.preprocessing.config import PreprocessingConfig
+
+WHITE = (255, 255, 255)
+CONFIG = PreprocessingConfig(128)
+
+
+def iou(first: Mask, second: Mask) -> float:
+    return float(((first > 0) & (second > 0)).sum() / ((first > 0) | (second > 0)).sum())
+
+
+def add_border(
+    photo: Photo, top: int, bottom: int, left: int, right: int, colour: tuple[int, int, int]
+) -> Photo:
+    height, width = photo.shape[:2]
+    bordered = np.empty((height + top + bottom, width + left + right, 3), np.uint8)
+    bordered[:] = colour
+    bordered[top : top + height, left : left + width] = photo
+    return bordered
+
+
+def compress_jpeg(photo: Photo, quality: int) -> Photo:
+    _, data = cv2.imencode(".jpg", photo[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded: Photo = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
+    return decoded
+
+
+def draw_photo(size: int = 320) -> Photo:
+    return synthetic.generate_photo(1, size).photo.copy()
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 40])
+@pytest.mark.parametrize(
+    "colour", [WHITE, (128, 128, 128), (60, 60, 60), (200, 110, 50), (30, 60, 200)], ids=str
+)
+def test_detect_fields_inside_margin_equals_photograph_without_it(
+    width: int, colour: tuple[int, int, int]
+) -> None:
+    photo = draw_photo()
+    (field,) = detect_fields(add_border(photo, width, width, width, width, colour), CONFIG)
+    inner = field.mask[width:-width, width:-width]
+    assert np.array_equal(inner, detect_fov(photo).mask)
+    assert cv2.countNonZero(inner) == cv2.countNonZero(field.mask)
+    assert field.rim is not None
+    assert field.rim.x == pytest.approx(detect_fov(photo).rim[0] + width)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("inset", [0, 4, 12])
+@pytest.mark.parametrize("thickness", [1, 3, 6])
+def test_detect_fields_inside_frame_line_agrees_with_photograph_without_it(
+    inset: int, thickness: int
+) -> None:
+    photo = draw_photo()
+    expected = detect_fov(photo).mask
+    corner = inset + thickness // 2
+    end = len(photo) - 1 - corner
+    cv2.rectangle(photo, (corner, corner), (end, end), WHITE, thickness)
+    (field,) = detect_fields(photo, CONFIG)
+    assert iou(field.mask, expected) > 0.97
+
+
+@pytest.mark.parametrize("side", ["top", "bottom"])
+def test_detect_fields_beside_label_bar_agrees_with_photograph_without_it(side: str) -> None:
+    photo = draw_photo()
+    top, bottom = (40, 0) if side == "top" else (0, 40)
+    picture = add_border(photo, top, bottom, 0, 0, WHITE)
+    baseline = 28 if side == "top" else len(picture) - 12
+    cv2.putText(picture, "OD 45 deg 0001", (8, baseline), 0, 0.7, (0, 0, 0), 2)
+    (field,) = detect_fields(picture, CONFIG)
+    assert iou(field.mask[top : top + 320], detect_fov(photo).mask) > 0.98
+
+
+def test_detect_fields_below_arrow_agrees_with_photograph_without_it() -> None:
+    photo = draw_photo()
+    expected = detect_fov(photo).mask
+    cv2.arrowedLine(photo, (5, 5), (150, 150), WHITE, 3)
+    (field,) = detect_fields(photo, CONFIG)
+    assert iou(field.mask, expected) > 0.98
+
+
+@pytest.mark.parametrize("grey", [40, 80, 128, 200, 255])
+@pytest.mark.parametrize("quality", [100, 70])
+def test_detect_fields_in_grey_surround_agrees_with_black_surround(grey: int, quality: int) -> None:
+    photo = draw_photo()
+    expected = detect_fov(photo).mask
+    photo[expected == 0] = grey
+    (field,) = detect_fields(compress_jpeg(photo, quality), CONFIG)
+    assert iou(field.mask, expected) > 0.97
+
+
+def test_detect_fields_of_cut_out_with_margin_is_cut_out() -> None:
+    cut_out = draw_photo(512)[160:350, 170:340]
+    (field,) = detect_fields(add_border(cut_out, 10, 20, 30, 40, WHITE), CONFIG)
+    assert field.box == Box(30, 10, 170, 190)
+    assert (field.mask[10:200, 30:200] == 255).all()
+
+
+@pytest.mark.parametrize("quality", [100, 60])
+def test_trim_margins_removes_light_lines_only(quality: int) -> None:
+    photo = draw_photo()
+    assert trim_margins(photo) == Box(0, 0, 320, 320)
+    framed = add_border(add_border(photo, 8, 8, 8, 8, (0, 0, 0)), 16, 16, 16, 24, WHITE)
+    assert trim_margins(compress_jpeg(framed, quality)) == Box(16, 16, 336, 336)
+
+
+def test_detect_fields_in_margin_without_fundus_raises_reason() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    with pytest.raises(PhotoError, match="neither round nor smooth") as caught:
+        detect_fields(add_border(noise, 20, 20, 20, 20, WHITE), CONFIG)
+    assert caught.value.code == "no_fundus"
+
+
+@pytest.mark.slow
+def test_trim_margins_and_fields_of_real_cut_outs_are_whole_frame(data_root: Path) -> None:
+    paths = sorted((data_root / "CHASEDB1").glob("*.jpg"))[::4]
+    paths += sorted((data_root / "FIVES/train/Original").iterdir())[::3]
+    for path in paths:
+        photo = read_photo(path)
+        box = detect_fov(photo).box
+        side = round(0.3 * box.width)
+        top, left = box.top + (box.height - side) // 2, box.left + (box.width - side) // 2
+        cut_out = photo[top : top + side, left : left + side]
+        (field,) = detect_fields(cut_out, CONFIG)
+        assert (field.mask == 255).all(), path.name

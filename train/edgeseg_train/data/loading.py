@@ -1,0 +1,39 @@
+"""Loading of a pair for training or validation."""
+
+import numpy as np
+
+from edgeseg.datasets import LoadedPair, Pair
+from edgeseg.errors import SystemSetupError
+from edgeseg.imaging.arrays import Mask
+from edgeseg.preprocessing.prepare import Prepared, resize_coverage_to_input
+
+
+def load_pair(pair: Pair) -> LoadedPair:
+    """Load a pair.
+
+    Raises:
+        SystemSetupError: the mask cannot be that of the photograph, or only one of them is turned
+            by its EXIF orientation. Nobody would find this error in the result of a training run.
+    """
+    loaded = pair.load()
+    if loaded.misoriented:
+        raise SystemSetupError(
+            f"{pair.name}: {loaded.misoriented}. Save both without an orientation."
+        )
+    return loaded
+
+
+def resize_ignored(ignored: Mask | None, prepared: Prepared) -> Mask | None:
+    """Resize the ignored pixels to the network input.
+
+    Args:
+        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all have one.
+        prepared: prepared photograph.
+
+    Returns:
+        (size, size) uint8 {0, 255}; a pixel that is partly ignored is ignored.
+    """
+    if ignored is None:
+        return None
+    coverage = resize_coverage_to_input(ignored, prepared.placement)
+    return np.multiply(coverage > 0, 255, dtype=np.uint8)

@@ -157,12 +157,12 @@ def run(
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, options, sources, stop)
+    _exit_if_incomplete(stop, counts)
+
+
+def _exit_if_incomplete(stop: StopRequest, counts: InputCounts) -> None:
     if stop.asked:
         _exit_after_signal(stop, counts)
-    _report_failures(counts)
-
-
-def _report_failures(counts: InputCounts) -> None:
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)

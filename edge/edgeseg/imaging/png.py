@@ -22,7 +22,7 @@ Rows: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (N, W, 3) RG
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _FIRST_CHUNK_END = 33  # signature 8; IHDR: length 4, name 4, data 13, checksum 4
-_TEXT_BYTES = 4096  # prefix of the file that contains all text chunks of this project
+_TEXT_BYTES = 1 << 17  # with all measurements in micrometres, a record has about 30 kB
 
 _GREY, _RGB = 0, 2
 _FILTER_SUB = 1  # the filter of every row: a pixel minus the one to its left

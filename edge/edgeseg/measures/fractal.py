@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask
 
-_CELLS = 1024  # cells of the counting grid per diameter of the field of view, at most
+_CELLS = 512  # cells of the counting grid per diameter of the field of view, at most
 SCALES = (256, 181, 128, 90.5, 64, 45.25, 32)
 """Box sizes as divisors of the field of view's diameter, in steps of the square root of 2."""
 

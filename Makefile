@@ -43,7 +43,7 @@ demo:
 	$(DEMO)/edgeseg run demo/fundus_29.png -o demo
 	@echo "photograph  $(CURDIR)/demo/fundus_29.png"
 	@echo "mask        $(CURDIR)/demo/fundus_29_vessels.png"
-	@echo "overlay     $(CURDIR)/demo/fundus_29_overlay.png"
+	@echo "overlay     $(CURDIR)/demo/fundus_29_overlay.jpg"
 
 test:
 	$(call fresh,.venv-test,-e '.[dev]')

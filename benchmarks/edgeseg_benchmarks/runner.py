@@ -75,7 +75,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
 
 def write_photograph(file: Path, show: ShowProgress) -> Path:
     """Write the synthetic photograph that every row is timed on."""
-    from edgeseg.imaging.photo import encode_png
+    from edgeseg.imaging.encoder import encode_png
     from edgeseg.synthetic import generate_photo
 
     show("generating a photograph")

@@ -7,6 +7,7 @@ from edgeseg._version import __version__
 PhotoErrorCode: TypeAlias = Literal[
     "no_fundus",
     "undecodable",
+    "unsupported_format",
     "too_large",
     "unreadable",
     "not_overwritten",
@@ -98,3 +99,12 @@ SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 class InvalidImageError(PhotoError):
     """An image file cannot be decoded faithfully. The message does not contain its name yet."""
+
+
+def unsupported_format(name: str) -> InvalidImageError:
+    """Return the error of an image format that is not supported.
+
+    Args:
+        name: name of the format, such as `HEIC`.
+    """
+    return InvalidImageError(f"{name} is not supported; convert to PNG.", "unsupported_format")

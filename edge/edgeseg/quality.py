@@ -1,4 +1,4 @@
-"""Image quality of one field of view: focus, brightness, and how much of the retina it shows.
+"""Image quality of one field of view: focus, light, colour, and how much of the retina it shows.
 
 It is measured on a small version whose field of view is 256 pixels wide, which takes one or two
 milliseconds. Each threshold is between the values of the original photographs of DRIVE, STARE,
@@ -7,13 +7,23 @@ CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test
 | measure | originals, all 143 | degraded versions | ungradable |
 |---|---|---|---|
 | focus | at least 0.298 | blur, sigma 2 % of the diameter: up to 0.165 | below 0.23, `blurred` |
-| detail / mean | at least 0.016 | noise in an empty field: up to 0.01 | up to 0.01, `blurred` |
+| detail | at least 0.016 | noise in an empty field: up to 0.01 | up to 0.01, `blurred` |
 | coarser focus | at least 0.325 | sigma 4 %, as MPEG-4: up to 0.22 | below 0.23, `blurred` |
 | brightness | at least 88 | multiplied by 0.2: up to 51 | below 60, `dark` |
-| retina | at least 0.64 | 60 % of the retina set to black: up to 0.34 | below 0.35, `small` |
 | field | at least 0.82 | cropped to 40 % of the retina: up to 0.41 | below 0.6, `cropped` |
+| overexposed | up to 0.01 | four times the light: 0.04 to 1 | above 0.25, `overexposed` |
+| detail | at least 0.016 | grey veil, 30 % of the contrast: up to 0.017 | below 0.0145, and |
+| contrast | at least 0.069 | grey veil: 0.03 to 0.07, up to 0.11 | below 0.065, `hazy` |
+| chroma | at least 0.52 | grey, local mean subtracted: up to 0.17 | below 0.2, see below |
+| red - green | at least 0.27 | red swapped, negative: up to -0.13 | below 0, `unusual_colours` |
+| red - blue | at least 0.53 | red and blue swapped: up to -0.59 | below 0, `unusual_colours` |
+| green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
 
-A field is also `cropped` if no part of its rim is in the frame.
+A field of low chroma is `not_a_colour_photograph`: an angiogram, a red-free or a locally averaged
+copy. Its vessels may be bright, and the models were trained on colour photographs. Chroma is the
+range of the channels' medians; it and the differences are relative to the largest median. An
+overexposed field is not `blurred`. A field is `small` if the lit retina is less than 200 pixels
+across, and also `cropped` if no part of its rim is in the frame.
 """
 
 import math
@@ -29,17 +39,33 @@ from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside
 from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.imaging.arrays import Mask, Photo
 
-Reason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
+Reason: TypeAlias = Literal[
+    "no_fundus",
+    "blurred",
+    "dark",
+    "overexposed",
+    "hazy",
+    "small",
+    "cropped",
+    "unusual_colours",
+    "not_a_colour_photograph",
+]
 
 MIN_FOCUS = 0.23
 MIN_BRIGHTNESS = 60.0
-MIN_RETINA = 0.35
+MAX_OVEREXPOSED = 0.25
+MIN_DETAIL, MIN_CONTRAST = 0.0145, 0.065
+MIN_DIAMETER = 200.0
+MIN_CHROMA = 0.2
+MAX_BLUE_EXCESS = 0.08
 MIN_FIELD = 0.6
 
 _SIZE = 256  # longer side of the small version in pixels
 _RIM_WIDTH = 8  # pixels excluded along the rim, whose edge is sharp even in a blurred photograph
 _LIT_SHARE = 0.15  # of the 75th percentile of the brightness: darker pixels show no retina
-_MIN_DETAIL = 0.01  # of the mean of the green channel: weaker detail is noise
+_NOISE_DETAIL = 0.01  # of the mean of the green channel: weaker detail is noise
+_MIN_LIGHT = 16  # of the largest median: the colour of a darker field is noise
+_WHITE = 250  # value of the green channel from which a pixel is overexposed
 _OUTLINE_SIZE = 400  # longer side of the frame in pixels when the rim is fitted
 _MIN_OUTLINE_POINTS = 30  # points that are needed to fit the rim
 
@@ -55,26 +81,42 @@ class FrameQuality(NamedTuple):
             only sensor noise, as in an empty field; None without a fundus.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
             fundus.
-        retina: share of the frame that is lit retina, 0 to 1.
+        retina: share of the frame that is lit retina, 0 to 1. No reason depends on it.
         field: share of the round field of view that is lit and in the frame, 0 to 1; None if no
             part of the rim is in the frame.
+        diameter_px: diameter in pixels of a disc with as many pixels as the lit retina.
+        detail: standard deviation of the detail of 2 to 6 pixels of the small version in the green
+            channel, relative to its mean.
+        contrast: standard deviation of the green channel relative to its mean.
+        overexposed: share of the field whose green channel is at least 250.
+        colour: median of the red, green and blue channel, 0 to 255.
     """
 
     focus: float | None
     brightness: float | None
     retina: float
     field: float | None
+    diameter_px: float = 0.0
+    detail: float | None = None
+    contrast: float | None = None
+    overexposed: float | None = None
+    colour: tuple[float, float, float] | None = None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Reasons why the field is ungradable; empty if it is gradable."""
         if self.focus is None or self.brightness is None:
             return ("no_fundus",)
+        is_overexposed = (self.overexposed or 0) > MAX_OVEREXPOSED
         checks: dict[Reason, bool] = {
-            "blurred": self.focus < MIN_FOCUS,
+            "blurred": self.focus < MIN_FOCUS and not is_overexposed,
             "dark": self.brightness < MIN_BRIGHTNESS,
-            "small": self.retina < MIN_RETINA,
+            "overexposed": is_overexposed,
+            "hazy": self._is_hazy and not is_overexposed,
+            "small": self.diameter_px < MIN_DIAMETER,
             "cropped": self.field is None or self.field < MIN_FIELD,
+            "unusual_colours": self._has_unusual_colours,
+            "not_a_colour_photograph": self._is_grey,
         }
         return tuple(reason for reason, failed in checks.items() if failed)
 
@@ -83,8 +125,29 @@ class FrameQuality(NamedTuple):
         """True if the quality is too low for a reliable segmentation."""
         return bool(self.reasons)
 
+    @property
+    def _is_hazy(self) -> bool:
+        if self.detail is None or self.contrast is None:
+            return False
+        return self.detail < MIN_DETAIL and self.contrast < MIN_CONTRAST
+
+    @property
+    def _is_grey(self) -> bool:
+        if self.colour is None or max(self.colour) < _MIN_LIGHT:
+            return False
+        return max(self.colour) - min(self.colour) < MIN_CHROMA * max(self.colour)
+
+    @property
+    def _has_unusual_colours(self) -> bool:
+        """True unless red is the brightest channel, and blue hardly exceeds green."""
+        if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
+            return False
+        red, green, blue = self.colour
+        return red < green or red < blue or green - blue < -MAX_BLUE_EXCESS * max(self.colour)
+
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object."""
+        red, green, blue = self.colour or (None, None, None)
         return {
             "ungradable": self.ungradable,
             "reasons": list(self.reasons),
@@ -92,6 +155,13 @@ class FrameQuality(NamedTuple):
             "brightness": _round(self.brightness, 1),
             "retina": round(self.retina, 3),
             "field": _round(self.field, 3),
+            "diameter_px": round(self.diameter_px, 1),
+            "detail": _round(self.detail, 4),
+            "contrast": _round(self.contrast, 3),
+            "overexposed": _round(self.overexposed, 3),
+            "median_red": red,
+            "median_green": green,
+            "median_blue": blue,
         }
 
 
@@ -132,12 +202,47 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
     retina_pixels = cv2.countNonZero(fov.mask) * lit
     rim = fov.rim or _fit_rim(fov.mask)
+    core = _select_core(inside)
+    histograms = [_histogram(crop, core, channel) for channel in range(3)]
+    red, green, blue = (_median(histogram) for histogram in histograms)
+    mean, deviation = _mean_and_deviation(histograms[1])
+    focus, detail = _measure_focus(crop[:, :, 1], inside, core)
     return FrameQuality(
-        focus=_measure_focus(crop[:, :, 1], inside),
+        focus=focus,
         brightness=float(light.mean()),
         retina=retina_pixels / fov.mask.size,
         field=None if rim is None else min(1.0, retina_pixels / (math.pi * rim.radius**2)),
+        diameter_px=2 * math.sqrt(retina_pixels / math.pi),
+        detail=detail / max(mean, 1.0),
+        contrast=deviation / max(mean, 1.0),
+        overexposed=float(histograms[1][_WHITE:].sum() / histograms[1].sum()),
+        colour=(red, green, blue),
     )
+
+
+def _select_core(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the field without its rim; the whole field if nothing else is left."""
+    padded = np.pad(inside.astype(np.uint8), 1)
+    kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
+    core = cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
+    return core if core.any() else inside
+
+
+def _histogram(crop: Photo, core: npt.NDArray[np.bool_], channel: int) -> npt.NDArray[np.float64]:
+    """Return the number of pixels of each value in a channel of the core, (256,)."""
+    counts = cv2.calcHist([crop], [channel], core.astype(np.uint8), [256], [0, 256])
+    return np.asarray(counts, np.float64).ravel()
+
+
+def _median(histogram: npt.NDArray[np.float64]) -> float:
+    return float(np.searchsorted(np.cumsum(histogram), histogram.sum() / 2))
+
+
+def _mean_and_deviation(histogram: npt.NDArray[np.float64]) -> tuple[float, float]:
+    values = np.arange(256)
+    mean = float(values @ histogram / histogram.sum())
+    variance = float((values - mean) ** 2 @ histogram / histogram.sum())
+    return mean, math.sqrt(variance)
 
 
 def _shrink(photo: Photo) -> Photo:
@@ -157,19 +262,17 @@ def _resize(photo: Photo, width: int, height: int) -> Photo:
     )
 
 
-def _measure_focus(green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_]) -> float:
-    padded = np.pad(inside.astype(np.uint8), 1)
-    kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
-    core = cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
-    if not core.any():
-        core = inside
+def _measure_focus(
+    green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the focus and the standard deviation of the detail."""
     grey = green.astype(np.float32)
     blur1, blur2, blur6 = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
     coarse = float(np.std((blur2 - blur6)[core]))
-    if coarse <= _MIN_DETAIL * float(grey[core].mean()):
-        return 0.0
+    if coarse <= _NOISE_DETAIL * float(grey[core].mean()):
+        return 0.0, coarse
     fine = float(np.std((blur1 - blur2)[core]))
-    return min(fine / coarse, _measure_coarse_focus(grey, inside, core))
+    return min(fine / coarse, _measure_coarse_focus(grey, inside, core)), coarse
 
 
 def _measure_coarse_focus(

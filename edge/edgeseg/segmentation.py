@@ -13,8 +13,8 @@ import numpy as np
 
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Mask, Photo, Probability
-from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
+from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
 from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
 from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.prepare import Placement
@@ -24,6 +24,9 @@ from edgeseg.system.files import make_folder, write_atomically
 if TYPE_CHECKING:
     from edgeseg.run.results.record import ResultRecord
     from edgeseg.segmenter import Segmenter
+
+
+_NOTEBOOK_SIDE = 1024  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,12 +147,21 @@ class Segmentation:
             measured.append(result.measure(self.threshold, spacing, eye))
         return tuple(measured)
 
-    def overlay(self) -> Photo:
-        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB."""
-        return draw_overlay(self.photo, self.mask)
+    def overlay(self, style: OverlayStyle = "outline", opacity: float | None = None) -> Photo:
+        """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB.
+
+        Args:
+            style: line around the vessels, or tint of their pixels.
+            opacity: weight of the colour, 0 to 1; by default that of the style.
+        """
+        return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
+
+    def _repr_png_(self) -> bytes:
+        """Return the overlay as a PNG of at most 1024 pixels, which notebooks display."""
+        return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
-        """Write `STEM_vessels.png` and `STEM_overlay.png`.
+        """Write `STEM_vessels.png` and `STEM_overlay.jpg`.
 
         Args:
             directory: folder for the files; created if it does not exist.
@@ -164,9 +176,9 @@ class Segmentation:
         folder = Path(directory)
         make_folder(folder)
         mask = folder / f"{stem}_vessels.png"
-        overlay = folder / f"{stem}_overlay.png"
+        overlay = folder / f"{stem}_overlay.jpg"
         write_atomically(mask, encode_png(self.mask))
-        write_atomically(overlay, encode_png(self.overlay()))
+        write_atomically(overlay, encode_jpeg(self.overlay()))
         return mask, overlay
 
     def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:

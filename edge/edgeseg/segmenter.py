@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.photo import decode_photo, read_photo, validate_photo
+from edgeseg.imaging.convert import PhotoLike, to_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
@@ -23,9 +18,6 @@ from edgeseg.runtimes.base import ProviderChoice, Runtime, RuntimeChoice, load_r
 from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
-
-PhotoLike: TypeAlias = "npt.NDArray[np.uint8] | str | os.PathLike[str] | bytes"
-"""An RGB uint8 array (H, W, 3), a path, or the bytes of an image file."""
 
 _ROUNDING = 0.01  # one step of an INT8 output is 1/255
 
@@ -101,7 +93,8 @@ class Segmenter:
         """Segment the vessels in every field of view.
 
         Args:
-            photo: RGB uint8 array (H, W, 3), a path, or the bytes of an image file.
+            photo: RGB array (H, W, 3), a path, the bytes of an image file, a PIL image, or another
+                array; `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
             name: photograph's name for error messages, unless `photo` is a path.
             fov: the only field of view to segment, its mask (H, W); by default all detected ones.
 
@@ -113,7 +106,7 @@ class Segmenter:
         if isinstance(photo, (str, os.PathLike)):
             name = os.fspath(photo)
         with timer.stage("decode"):
-            pixels = _decode(photo, name)
+            pixels = to_photo(photo, name)
         with timer.stage("field_of_view"):
             fovs = (fov,) if fov is not None else self.detect_fields(pixels, name)
         inferred: list[FieldResult] = []
@@ -140,7 +133,7 @@ class Segmenter:
             PhotoError: The photograph cannot be read or shows no retina.
             UsageError: `fov` has another size than the photograph.
         """
-        pixels = _decode(photo, name)
+        pixels = to_photo(photo, name)
         if fov is not None and fov.mask.shape != pixels.shape[:2]:
             fov_size = f"{fov.mask.shape[1]}x{fov.mask.shape[0]}"
             photo_size = f"{pixels.shape[1]}x{pixels.shape[0]}"
@@ -181,11 +174,3 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
-
-
-def _decode(photo: PhotoLike, name: str) -> Photo:
-    if isinstance(photo, bytes):
-        return decode_photo(photo, name)
-    if isinstance(photo, (str, os.PathLike)):
-        return read_photo(Path(photo))
-    return validate_photo(photo, name)

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "overhead.py"

@@ -16,7 +16,8 @@ import pytest
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
-from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
+from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
 from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
@@ -82,7 +83,8 @@ def test_segmentation_save_writes_mask_and_overlay(
     mask, overlay = found.save(tmp_path / "new", "eye")
     assert mask.name == "eye_vessels.png"
     assert np.array_equal(read_mask(mask), found.mask)
-    assert np.array_equal(read_photo(overlay), found.overlay())
+    assert overlay.name == "eye_overlay.jpg"
+    assert np.array_equal(read_photo(overlay), decode_photo(encode_jpeg(found.overlay())))
 
 
 def test_segment_two_fields_gives_mask_and_record_of_both(segmenter: Segmenter) -> None:

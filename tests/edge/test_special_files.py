@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from edgeseg.cli import cli
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError
-from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import read_photo
 from edgeseg.models.card import read_card
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.tuning_cache import read_tuned_setups

@@ -111,7 +111,7 @@ def segmented(device: Device, tmp_path_factory: pytest.TempPathFactory) -> Segme
     return SegmentedPhoto(
         photograph,
         vessels / "fundus_0_vessels.png",
-        vessels / "fundus_0_overlay.png",
+        vessels / "fundus_0_overlay.jpg",
         _imported(ran.stderr),
     )
 

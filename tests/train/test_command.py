@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import read_photo
 from edgeseg.synthetic import generate_photo
 
 

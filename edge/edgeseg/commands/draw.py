@@ -50,7 +50,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:
     """Return the PNG files of one photograph by folder."""
     # Imported here, so that `edgeseg draw --help` does not load OpenCV.
-    from edgeseg.imaging.photo import encode_png
+    from edgeseg.imaging.encoder import encode_png
     from edgeseg.synthetic import generate_photo
 
     synthetic = generate_photo(seed, size)

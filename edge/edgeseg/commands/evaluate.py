@@ -194,8 +194,8 @@ def _write_figure(comparison: Comparison, file: Path) -> None:
     """Write the photograph with the prediction's error map to its right."""
     import numpy as np
 
+    from edgeseg.imaging.encoder import encode_png
     from edgeseg.imaging.overlay import draw_error_map
-    from edgeseg.imaging.photo import encode_png
 
     errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
     write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.options import measure_options, model_options
+from edgeseg.commands.measuring import add_measures, measuring_options
+from edgeseg.commands.options import model_options
 from edgeseg.console import plural
-from edgeseg.errors import UsageError
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
 if TYPE_CHECKING:
-    from edgeseg.measures import Eye
+    from edgeseg.imaging.overlay import OverlayStyle
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
+    from edgeseg.run.inputs import OverlayFormat
     from edgeseg.run.options import RunOptions
     from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
@@ -73,6 +74,26 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
 )
 @click.option(
+    "--overlay-format",
+    type=click.Choice(["jpg", "png"]),
+    default="jpg",
+    show_default=True,
+    help="File format of the overlays; png is lossless and takes longer.",
+)
+@click.option(
+    "--overlay-style",
+    type=click.Choice(["outline", "fill"]),
+    default="outline",
+    show_default=True,
+    help="Draw a line around the vessels, or tint their pixels.",
+)
+@click.option(
+    "--overlay-opacity",
+    type=click.FloatRange(0, 1),
+    metavar="W",
+    help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
+)
+@click.option(
     "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
 )
 @click.option(
@@ -85,13 +106,12 @@ DEFAULT_OUTPUT = Path("vessels")
     "--resume", is_flag=True, help="Reuse results that this run would reproduce identically."
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
-@click.option("--measures", is_flag=True, help="Measure the vessels; also write measures.csv.")
+@measuring_options
 @click.option(
-    "--measures-overlay",
+    "--contact-sheet",
     is_flag=True,
-    help="Measure, and write the segments coloured by width with branching and end points.",
+    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
 )
-@measure_options
 @click.option(
     "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
 )
@@ -112,15 +132,15 @@ def run(
     threads: int | None,
     threshold: float | None,
     overlay: bool,
+    overlay_format: OverlayFormat,
+    overlay_style: OverlayStyle,
+    overlay_opacity: float | None,
     probability: bool,
     frames: bool,
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
-    measures: bool,
-    measures_overlay: bool,
-    um_per_px: float | None,
-    eye: Eye | None,
+    contact_sheet: bool,
     throughput: bool,
     as_json: bool,
 ) -> None:
@@ -128,13 +148,12 @@ def run(
 
     INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
     photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.png; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
+    STEM_overlay.jpg; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
     content; masks and other files are skipped and counted. A photograph that cannot be segmented
     is reported, and the others are processed (exit code 3).
     """
     _check_arguments(inputs, camera, watch, files_from)
-    # NumPy's BLAS threads would only spin: nothing here multiplies matrices.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _limit_blas_threads()
     with stop_by_signals() as stop:
         from edgeseg.run.inputs.file_list import read_file_list
         from edgeseg.run.open_sources import open_sources
@@ -144,23 +163,27 @@ def run(
         options = RunOptions(
             output,
             overlay=overlay,
+            overlay_style=overlay_style,
+            overlay_opacity=overlay_opacity,
             probability=probability,
             frames=frames,
             resume=resume,
             skip_ungradable=skip_ungradable,
             as_json=as_json,
+            contact_sheet=contact_sheet,
             throughput=throughput,
+            overlay_format=overlay_format,
         )
-        options = _add_measures(options, measures, measures_overlay, um_per_px, eye)
         listed = [] if files_from is None else read_file_list(files_from)
         sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, options, sources, stop)
-    _exit_if_incomplete(stop, counts)
+        counts = _run_sources(segmenter, add_measures(options), sources, stop)
+    _exit_with_status(stop, counts)
 
 
-def _exit_if_incomplete(stop: StopRequest, counts: InputCounts) -> None:
+def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
+    """Exit with the code of a signal or of failed inputs; return if there is neither."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
@@ -168,21 +191,9 @@ def _exit_if_incomplete(stop: StopRequest, counts: InputCounts) -> None:
         sys.exit(1 if counts.bugs else 3)
 
 
-def _add_measures(
-    options: RunOptions, measures: bool, overlay: bool, um_per_px: float | None, eye: Eye | None
-) -> RunOptions:
-    from edgeseg.measures import Spacing
-
-    if not (measures or overlay) and (um_per_px is not None or eye is not None):
-        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
-    spacing = None if um_per_px is None else Spacing(um_per_px, um_per_px)
-    return replace(
-        options,
-        measures=measures or overlay,
-        measures_overlay=overlay,
-        spacing=spacing,
-        eye=eye,
-    )
+def _limit_blas_threads() -> None:
+    """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _check_arguments(
@@ -207,12 +218,14 @@ def _exit_after_signal(stop: StopRequest, counts: InputCounts) -> NoReturn:
 def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
+    from edgeseg.run.results.contact_sheet import ContactSheet
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
     make_folder(options.output)
     remove_stale_temporaries(options.output)
-    runner = Runner(segmenter, options)
+    sheet = ContactSheet(options.output) if options.contact_sheet else None
+    runner = Runner(segmenter, options, sheet)
     counts = InputCounts()
     try:
         for source in sources:
@@ -220,6 +233,8 @@ def _run_sources(
                 break
             with _progress_bar(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
+        if sheet is not None:
+            sheet.write()
     finally:
         remove_stale_temporaries(options.output)
     return counts
@@ -232,8 +247,26 @@ def _progress_bar(total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("segmenting", total=total)
-        yield lambda: bar.advance(task)
+    rate_column = TextColumn("{task.description}")
+    columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn())
+    console = Console(stderr=True)
+    start = time.monotonic()
+    count = 0
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            rate = count / (time.monotonic() - start)
+            bar.update(task, advance=1, description=f"{rate:.1f} photographs/s")
+
+        yield advance

@@ -12,7 +12,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
-_MIN_LIGHT = 24  # level of the brightest channel; darker lines are the surround
+_MIN_LIGHT = 56  # level of the brightest channel; film glow in STARE reaches 55
 _NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
 _MAX_MARGIN = 0.45  # share of the frame's side
 _MIN_LINES = 16  # a smaller picture is not trimmed

@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from typing import TypeAlias, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -11,27 +11,27 @@ import numpy.typing as npt
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import (
-    ImageHeader,
     check_memory,
     check_size,
     peek_header,
     read_header,
 )
+from edgeseg.imaging.image_header import ImageHeader
+from edgeseg.imaging.jpeg import decode_plain_jpeg
+from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
+from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM of 16 bits needs 18
 _BAND_ROWS = 64
-_CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
     "|TIFF_Warning (?:JPEGLib|PackBitsDecode|Fax[34]|LZW|ZIP)"
 )
 _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9\s*")
-
-_Samples: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 
 
 def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
@@ -48,9 +48,16 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     """
     try:
         data = _unpack_gzip(data)
+        if data.startswith(TIFF_SIGNATURES):
+            pages = list_tiff_pages(data).photographs
+            data = select_tiff_page(data, pages[0]) if pages else data
         header = read_header(data)
         check_size(header.width, header.height)
         check_memory(header)
+        if header.format == "jpeg":
+            photo = decode_plain_jpeg(data)
+            if photo is not None:
+                return photo
         samples = _decode_samples(data, header)
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
@@ -90,14 +97,17 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 
 
-def _decode_samples(data: bytes, header: ImageHeader) -> _Samples:
+def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     """Decode with OpenCV to (H, W) grey, (H, W, 3) BGR or (H, W, 4) BGR and alpha."""
     if data.startswith((b"P1", b"P2", b"P3")):
         data += b"\n"  # OpenCV requires white space at the end of a plain-text image
     # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
+    if header.format == "png":  # its checksums are correct, and several can be decoded at once
+        image, messages = _imdecode(data, flags), ""
+    else:
+        image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
     unsupported = f"an unsupported kind of {header.format.upper()}. {SAVE_AS}"
     if image is None:
         raise InvalidImageError(f"the file is damaged, or {unsupported}")
@@ -105,13 +115,13 @@ def _decode_samples(data: bytes, header: ImageHeader) -> _Samples:
         raise InvalidImageError(DAMAGED)
     same_size = {*image.shape[:2]} == {header.width, header.height}
     if not same_size or image.dtype not in (np.uint8, np.uint16):
-        raise InvalidImageError(unsupported)
+        raise InvalidImageError(unsupported, "unsupported_format")
     return image
 
 
-def _imdecode(data: bytes, flags: int) -> _Samples | None:
+def _imdecode(data: bytes, flags: int) -> Samples | None:
     try:
-        return cast("_Samples | None", cv2.imdecode(np.frombuffer(data, np.uint8), flags))
+        return cast("Samples | None", cv2.imdecode(np.frombuffer(data, np.uint8), flags))
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError from error
@@ -136,28 +146,20 @@ def _to_bgr(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(image[:, :, :3])
 
 
-def _to_uint8(image: _Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
-    """Scale samples to 0..255 by the header's maximum, or else by the smallest camera range."""
+def _to_uint8(image: Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
+    """Scale samples to 0..255 by the header's maximum, or else by the estimated camera range."""
     if image.ndim == 3 and image.shape[2] == 4:
         _blacken_transparent(image)
     if image.dtype == np.uint8 and stated_maximum in {None, 255}:
         return cast("npt.NDArray[np.uint8]", image)
     colours = image if image.ndim == 2 else image[:, :, :3]
-    maximum = stated_maximum or 65535
-    if maximum == 65535:
-        brightest = int(colours.max())
-        maximum = min(limit for limit in _CAMERA_MAXIMA if brightest <= limit)
-    values = np.arange(np.iinfo(image.dtype).max + 1) * (255 / maximum)
-    table = np.minimum(np.rint(values), 255).astype(np.uint8)
-    scaled = np.empty(colours.shape, np.uint8)
-    # For a lookup, NumPy converts all samples to 64-bit indices: here only those of a band.
-    for top in range(0, len(colours), _BAND_ROWS):
-        rows = slice(top, top + _BAND_ROWS)
-        scaled[rows] = table[colours[rows]]
-    return scaled
+    maximum = stated_maximum
+    if maximum is None or maximum == 65535:  # most 16-bit files contain fewer bits
+        maximum = estimate_maximum(cast("npt.NDArray[np.uint16]", colours))
+    return scale_to_uint8(colours, maximum)
 
 
-def _blacken_transparent(image: _Samples) -> None:
+def _blacken_transparent(image: Samples) -> None:
     """Set transparent pixels of a BGRA image to black, like the surround of a fundus."""
     if not image[:, :, 3].any():  # unused channel, as in many BMP files
         return

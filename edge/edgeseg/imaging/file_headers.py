@@ -8,10 +8,19 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, unsupported_format
 from edgeseg.imaging import bmp
+from edgeseg.imaging.avif import read_avif
+from edgeseg.imaging.file_signatures import (
+    AVIF_BRANDS,
+    IMAGE_FORMATS,
+    SIGNATURE_BYTES,
+    isobmff_brands,
+    recognize_file,
+)
+from edgeseg.imaging.image_header import ImageHeader
+from edgeseg.imaging.jpeg2000 import CODESTREAM_SIGNATURE, JP2_SIGNATURE, read_jpeg2000
 from edgeseg.imaging.jpeg_markers import (
     END_OF_IMAGE,
     START_OF_FRAME,
@@ -20,43 +29,28 @@ from edgeseg.imaging.jpeg_markers import (
 )
 from edgeseg.imaging.jpeg_zeros import has_blank_bytes
 from edgeseg.imaging.tiff import TiffDirectory
+from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
+from edgeseg.imaging.webp import read_webp
 
 MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
 
 _MAX_DECODING_BYTES = 900_000_000
 
-ImageFormat: TypeAlias = Literal["png", "jpeg", "tiff", "gif", "bmp", "pnm"]
 
 # Cameras write 1 to 12 scans. Each one takes a pass over all pixels, even if it has few bytes.
 _MAX_JPEG_SCANS = 100
+# Markers that start a frame which libjpeg-turbo does not decode.
+_UNSUPPORTED_FRAMES = {
+    0xC3: "lossless JPEG",
+    0xC5: "hierarchical JPEG",
+    0xC6: "hierarchical JPEG",
+    0xC7: "hierarchical JPEG",
+    0xF7: "JPEG-LS",
+}
 _MAX_PNM_HEADER = 1 << 16
 _OUT_OF_RANGE = (struct.error, IndexError, OverflowError)  # the last one: offsets in a BigTIFF
 _PNM = re.compile(rb"P([1-6])" + 2 * rb"(?:\s|#[^\n]*\n)+([0-9]{1,9})")
 _PNM_MAXIMUM = re.compile(rb"(?:\s|#[^\n]*\n)+([0-9]{1,5})\s")
-
-
-class ImageHeader(NamedTuple):
-    """Header of the first image in a file.
-
-    Attributes:
-        format: file format, detected from the content.
-        width: number of columns before the EXIF orientation is applied.
-        height: number of rows before the EXIF orientation is applied.
-        alpha: whether the file may have a transparency channel with the orientation of the pixels.
-        maximum: sample value of white, if the file states one (PPM, PGM).
-        end: offset of the end marker of a JPEG; 0 for other formats.
-        grey: whether the file has one channel and no orientation.
-        decoder_bytes: bytes per pixel that decoding needs beside the RGB image, if it is known.
-    """
-
-    format: ImageFormat
-    width: int
-    height: int
-    alpha: bool = False
-    maximum: int | None = None
-    end: int = 0
-    grey: bool = False
-    decoder_bytes: int = 3
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -121,8 +115,17 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     for signature, reader in _READERS:
         if data.startswith(signature):
             return reader
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return read_webp
+    if isobmff_brands(data[:SIGNATURE_BYTES]) & AVIF_BRANDS:
+        return read_avif
+    recognized = recognize_file(data[:SIGNATURE_BYTES])
+    if recognized.kind == "unsupported_image":
+        raise unsupported_format(recognized.format)
+    if recognized.kind == "video":
+        raise InvalidImageError("a video, not a photograph. Save one of its frames as PNG.")
     raise InvalidImageError(
-        "not a PNG, JPEG, TIFF, BMP, GIF, PPM or PGM image. Save it in one of these formats."
+        f"neither a {IMAGE_FORMATS} image nor a video. Save it in one of these formats."
     )
 
 
@@ -157,6 +160,8 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
     """Walk over the segments. A photograph is complete if an end marker follows its scans."""
     width, height, scans, decoder_bytes = 0, 0, 0, 0
     for marker in walk_markers(data, 2):
+        if marker.code in _UNSUPPORTED_FRAMES and not scans:
+            raise unsupported_format(_UNSUPPORTED_FRAMES[marker.code])
         if marker.code == END_OF_IMAGE and scans:
             if has_blank_bytes(data, marker.start):
                 raise InvalidImageError(DAMAGED)
@@ -171,7 +176,9 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
                 return ImageHeader("jpeg", width, height)
         scans += marker.code == START_OF_SCAN
         if scans > _MAX_JPEG_SCANS:
-            raise InvalidImageError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans. {SAVE_AS}")
+            raise InvalidImageError(
+                f"a JPEG of more than {_MAX_JPEG_SCANS} scans. {SAVE_AS}", "unsupported_format"
+            )
     raise IndexError
 
 
@@ -256,6 +263,7 @@ def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
         width,
         height,
         alpha=directory.alpha,
+        maximum=directory.maximum,
         decoder_bytes=directory.decoder_bytes,
     )
 
@@ -263,8 +271,9 @@ def _read_tiff(data: bytes, complete: bool) -> ImageHeader:
 _READERS = (
     (b"\x89PNG\r\n\x1a\n", _read_png),
     (b"\xff\xd8\xff", _read_jpeg),
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _read_tiff),
+    (TIFF_SIGNATURES, _read_tiff),
     ((b"GIF87a", b"GIF89a"), _read_gif),
     (b"BM", _read_bmp),
+    ((JP2_SIGNATURE, CODESTREAM_SIGNATURE), read_jpeg2000),
     ((b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"), _read_pnm),
 )

@@ -1,6 +1,7 @@
-"""Visualizations: vessels over the photograph, and an error map of a prediction."""
+"""Visualizations: vessels marked on the photograph, and an error map of a prediction."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -14,34 +15,70 @@ VESSEL = (64, 255, 128)
 FOUND, FALSE, MISSED = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 
 
+OverlayStyle: TypeAlias = Literal["outline", "fill"]
+"""`outline` draws a line around the vessels and leaves their pixels; `fill` tints them."""
+
+DEFAULT_OPACITY: Mapping[OverlayStyle, float] = {"outline": 1.0, "fill": 0.6}
+
+_PIXELS_PER_LINE_WIDTH = 1750  # longer side of the photograph per pixel of the line's width
+
+
 def draw_overlay(
-    photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
+    photo: Photo,
+    mask: Mask,
+    colour: tuple[int, int, int] = VESSEL,
+    opacity: float | None = None,
+    style: OverlayStyle = "outline",
 ) -> Photo:
-    """Tint the mask's pixels of a photograph.
+    """Mark the mask's pixels of a photograph.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, nonzero where the tint is applied.
-        colour: RGB colour of the tint.
-        opacity: weight of the colour, 0 to 1.
+        mask: (H, W) uint8, nonzero in the marked part.
+        colour: RGB colour of the mark.
+        opacity: weight of the colour, 0 to 1; by default that of the style.
+        style: line around the mask, or tint of its pixels.
 
     Returns:
-        Tinted copy, (H, W, 3) uint8 RGB.
+        Marked copy, (H, W, 3) uint8 RGB.
     """
-    return np.concatenate(list(overlay_bands(photo, mask, colour, opacity)))
-
-
-def overlay_bands(
-    photo: Photo, mask: Mask, colour: tuple[int, int, int] = VESSEL, opacity: float = 0.6
-) -> Iterator[Photo]:
-    """Yield the overlay of `draw_overlay` in bands of rows, without a second full-size image."""
+    weight = DEFAULT_OPACITY[style] if opacity is None else opacity
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    mixed = cv2.addWeighted(levels, 1 - opacity, np.full_like(levels, colour), opacity, 0)
+    mixed = cv2.addWeighted(levels, 1 - weight, np.full_like(levels, colour), weight, 0)
+    solid = np.full_like(photo[:1], colour)
+    drawn: Photo = photo.copy()
     for rows in row_bands(len(photo)):
-        tinted: Photo = photo[rows].copy()
+        band = drawn[rows]
+        marked = _outline(mask, rows) if style == "outline" else mask[rows]
         # A lookup table takes a third of the time of mixing each pixel.
-        cv2.copyTo(cv2.LUT(tinted, mixed), mask[rows], tinted)
-        yield tinted
+        marks = np.repeat(solid, len(band), axis=0) if weight == 1 else cv2.LUT(band, mixed)
+        cv2.copyTo(marks, marked, band)
+    return drawn
+
+
+def _outline(mask: Mask, rows: slice) -> Mask:
+    """Return the pixels around the mask in a band of rows, in a line that grows with the size."""
+    width = max(1, round(max(mask.shape) / _PIXELS_PER_LINE_WIDTH))
+    top = max(0, rows.start - width)
+    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    dilated = cv2.dilate(mask[top : rows.stop + width], kernel)
+    inner = dilated[rows.start - top : rows.stop - top]
+    return np.asarray(cv2.bitwise_and(inner, cv2.bitwise_not(mask[rows])), np.uint8)
+
+
+def shrink_photo(photo: Photo, max_side: int) -> Photo:
+    """Shrink a photograph to at most `max_side` pixels; a smaller one is returned as it is.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        max_side: longer side of the result in pixels.
+    """
+    height, width = photo.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return photo
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def draw_error_map(prediction: Mask, truth: Mask, inside: Mask | None = None) -> Photo:

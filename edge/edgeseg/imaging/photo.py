@@ -1,15 +1,17 @@
-"""Photograph and mask files: reading to arrays, and writing as PNG.
+"""Photograph and mask files: reading to arrays.
 
-PNG, JPEG, TIFF, BMP, GIF, PPM and PGM are supported, each of them gzipped, too.
+PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, each of them gzipped,
+too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
 
-- 16-bit samples are scaled to 8 bits by the smallest camera range (8, 10, 12, 14 or 16 bits) that
-  contains the brightest sample. A PPM or PGM file states its range.
-- CMYK is converted to RGB. The EXIF orientation is applied. Only the first page or frame is read.
+- 16-bit samples are scaled to 8 bits by the range that the file states (PNM, AVIF, JPEG 2000, TIFF
+  with 9 to 15 bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
+  95 % of the field, so that a burnt-in label or a hot pixel does not change it.
+- CMYK is converted to RGB. The EXIF orientation is applied. Of a TIFF with several pages,
+  the first is read that is not a thumbnail; of other files the first frame.
 - Transparent pixels become black, like the surround of a fundus.
 - A file that is truncated, damaged or too large for a photograph is rejected, never partly read.
 """
 
-import io
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import InvalidImageError, PhotoError
-from edgeseg.imaging import png
-from edgeseg.imaging.arrays import Mask, Photo, row_bands
+from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
 from edgeseg.imaging.file_headers import check_size
 from edgeseg.system.regular_files import open_regular_file
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pnm")
+_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif",
+    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm",
+)  # fmt: skip
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
@@ -145,30 +149,6 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
                 "too_large",
             )
     return b"".join(blocks)
-
-
-def encode_png(array: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
-    """Encode an image as a PNG file.
-
-    Args:
-        array: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
-
-    Returns:
-        Bytes of the file.
-
-    Raises:
-        TypeError: the array has another shape or dtype, or is empty.
-    """
-    has_channels = array.ndim == 2 or array.shape[2:] == (3,)
-    if array.dtype not in (np.uint8, np.uint16) or not has_channels or not array.size:
-        raise TypeError(
-            "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
-            f"got {array.shape} {array.dtype}"
-        )
-    file = io.BytesIO()
-    height, width = array.shape[:2]
-    png.write_png(file, (height, width), (array[rows] for rows in row_bands(height)))
-    return file.getvalue()
 
 
 def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:

@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgeseg.imaging.file_text import PNG_SIGNATURE
 from edgeseg.system.regular_files import read_regular_file
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3}  # colour type of our results: grey and RGB
 _MAX_BYTES = 1 << 30
 
@@ -17,7 +17,7 @@ def is_intact_png(path: Path) -> bool:
     """Return whether a PNG file written by edgeseg is undamaged, pixels included."""
     try:
         data = read_regular_file(path, _MAX_BYTES)
-        return data.startswith(_SIGNATURE) and _pixels_are_intact(memoryview(data))
+        return data.startswith(PNG_SIGNATURE) and _pixels_are_intact(memoryview(data))
     except (OSError, ValueError, struct.error, zlib.error):
         return False
 
@@ -46,7 +46,7 @@ def _iterate_chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     Raises:
         ValueError: A checksum does not match, or bytes are missing or left over.
     """
-    position = len(_SIGNATURE)
+    position = len(PNG_SIGNATURE)
     while True:
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 8 + length

@@ -15,22 +15,53 @@ _MAX_ENTRIES = 4096
 _MAX_OVERLAP = 8  # equal strips may share their bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
+_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # a tag, and two of its bits
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
 _FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 266, 338, 339
 _TAGS = frozenset(
-    {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
+    {_SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
     | {_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES}
     | {_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES}
     | {_FILL_ORDER, _EXTRA_SAMPLES, _SAMPLE_FORMAT}
 )
 
+# Compressions in OpenCV's build of libtiff.
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946})
+_UNSUPPORTED_COMPRESSIONS = {
+    33003: "JPEG 2000",
+    33004: "JPEG 2000",
+    33005: "JPEG 2000",
+    34661: "JBIG",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "lossless JPEG",
+    34925: "LZMA",
+    34933: "PNG",
+    34934: "JPEG XR",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+
 _WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer samples than pixels
 
 
+def tiff_formats(data: bytes) -> tuple[str, str]:
+    """Return the struct formats of an offset and of a directory's number of entries.
+
+    Args:
+        data: first bytes of a TIFF or BigTIFF file.
+    """
+    order = "<" if data[:1] == b"I" else ">"
+    is_big = data[2:4] in {b"+\0", b"\0+"}
+    return (order + "Q", order + "Q") if is_big else (order + "I", order + "H")
+
+
 class TiffDirectory(NamedTuple):
-    """Integer tags of the first page. Classic TIFF and BigTIFF, both byte orders.
+    """Integer tags of a page. Classic TIFF and BigTIFF, both byte orders.
 
     Attributes:
         tags: values of each tag, by its number.
@@ -39,18 +70,21 @@ class TiffDirectory(NamedTuple):
     tags: dict[int, tuple[int, ...]]
 
     @classmethod
-    def read(cls, data: bytes) -> TiffDirectory:
-        """Read the first directory of a TIFF file.
+    def read(cls, data: bytes, start: int | None = None) -> TiffDirectory:
+        """Read a directory of a TIFF file.
+
+        Args:
+            data: bytes of the file.
+            start: offset of the directory; by default the first one.
 
         Raises:
             struct.error: the directory is outside of the file.
         """
-        order = "<" if data[:1] == b"I" else ">"
-        big = data[2:4] in {b"+\0", b"\0+"}
-        offset_format = order + ("Q" if big else "I")
-        count_format = order + ("Q" if big else "H")
+        offset_format, count_format = tiff_formats(data)
+        order = offset_format[0]
         offset_bytes = struct.calcsize(offset_format)
-        (start,) = struct.unpack_from(offset_format, data, offset_bytes)
+        if start is None:
+            (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)
         first = start + struct.calcsize(count_format)
         # An entry: tag, type, count; then the values, or their offset if they are too long.
@@ -69,6 +103,11 @@ class TiffDirectory(NamedTuple):
             tags[number] = struct.unpack_from(values_format, data, values)
         return cls(tags)
 
+    @property
+    def is_auxiliary(self) -> bool:
+        """True if the page is stated to be a thumbnail or a transparency mask."""
+        return bool(self._value(_SUBFILE_TYPE) & (_THUMBNAIL | _TRANSPARENCY))
+
     def _value(self, number: int, default: int = 0) -> int:
         return next(iter(self.tags.get(number, ())), default)
 
@@ -81,6 +120,12 @@ class TiffDirectory(NamedTuple):
     def alpha(self) -> bool:
         """True if the colours are followed by a transparency channel."""
         return self._value(_EXTRA_SAMPLES) in {1, 2}
+
+    @property
+    def maximum(self) -> int | None:
+        """Sample value of white if samples have 9 to 15 bits, which OpenCV shifts to 16 bits."""
+        bits = self._value(_BITS, 1)
+        return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
 
     @property
     def decoder_bytes(self) -> int:
@@ -106,18 +151,20 @@ class TiffDirectory(NamedTuple):
             data: bytes of the file.
 
         Raises:
-            InvalidImageError: OpenCV does not support the sample type or the layout, some pixels
-                are outside of the file, or the checksum of a deflated strip does not match.
+            InvalidImageError: OpenCV does not support the compression, sample type or layout, some
+                pixels are outside of the file, or the checksum of a deflated strip does not match.
         """
         bits = self._value(_BITS, 1)
+        compression = self._value(_COMPRESSION, 1)
+        if compression not in _COMPRESSIONS:
+            name = _UNSUPPORTED_COMPRESSIONS.get(compression, f"number {compression}")
+            raise _unsupported(f"a TIFF with an unsupported compression ({name})")
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
-            raise InvalidImageError(
-                f"a TIFF with samples other than 8 or 16 bit integers. {SAVE_AS}"
-            )
+            raise _unsupported("a TIFF with samples other than 8 or 16 bit integers")
         if bits > 8 and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
-            raise InvalidImageError(f"a 16-bit TIFF with separate colour planes. {SAVE_AS}")
+            raise _unsupported("a 16-bit TIFF with separate colour planes")
         if bits > 8 and self._value(_PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
-            raise InvalidImageError(f"a 16-bit TIFF in which 0 is white. {SAVE_AS}")
+            raise _unsupported("a 16-bit TIFF in which 0 is white")
         self._check_pixels(data)
 
     def _check_pixels(self, data: bytes) -> None:
@@ -158,3 +205,7 @@ class TiffDirectory(NamedTuple):
             packed = view[start : start + size]
             if not tiff_deflate.is_deflate_intact(packed, max_bytes, reverse_bits):
                 raise InvalidImageError(f"a TIFF checksum does not match: {DAMAGED}")
+
+
+def _unsupported(kind: str) -> InvalidImageError:
+    return InvalidImageError(f"{kind}. {SAVE_AS}", "unsupported_format")

@@ -117,7 +117,7 @@ def _linked_code(code: int) -> int:
 
 
 def _is_redundant(code: int) -> bool:
-    """Return whether the neighbours stay connected without the pixel, and it is not an end point."""
+    """Return whether the neighbours stay connected without the pixel, and are at least two."""
     bits = _neighbour_bits(code)
     components = 0
     for edge in (0, 2, 4, 6):

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edgeseg.run.results.record import Code
 from edgeseg.system.signals import StopRequest
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
@@ -34,24 +35,30 @@ class Frame:
         stem: prefix of its result names.
         load: function that reads the picture; raises PhotoError if it cannot be read.
         number: number within the stream, from 1; None for a photograph.
+        page: number among the photographs in its file, from 1; None if the file has only one.
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which it was received.
         live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
+        warnings: codes of what was noticed while the source was read.
     """
 
     source: str
     stem: str
     load: Callable[[], Payload]
     number: int | None = None
+    page: int | None = None
     position_s: float | None = None
     dropped: int = 0
     time: datetime = field(default_factory=timestamp_now)
     live: bool = False
+    warnings: tuple[Code, ...] = ()
 
     @property
     def name(self) -> str:
         """Name in messages."""
+        if self.page is not None:
+            return f"{self.source} page {self.page}"
         return self.source if self.number is None else f"{self.source} frame {self.number}"
 
 
@@ -78,8 +85,10 @@ class Source(Protocol):
     def fps(self) -> float | None:
         """Frames per second of the overlay video; None for photographs, which have none."""
 
-    def frames(self, stop: StopRequest) -> Iterator[Frame]:
+    def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
         """Yield the frames in order, until there are no more or `stop` is requested.
+
+        None means that no frame is available at present.
 
         Raises:
             PhotoError: The source itself cannot be read, or is incomplete.

@@ -9,10 +9,10 @@ import numpy as np
 from edgeseg._version import __version__
 from edgeseg.errors import PhotoError, UsageError
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import (
     decode_mask,
     decode_photo,
-    encode_png,
     photo_stem,
     read_photo_bytes,
 )

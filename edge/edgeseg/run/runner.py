@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import psutil
+
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
-from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.pipeline import process_frames
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
@@ -20,12 +23,12 @@ from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
-from edgeseg.run.stages import DecodedFrame, Records, SegmentedFrame, Stages
+from edgeseg.run.stages import Records, Stages
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
 
-_MAX_WRITERS = 4
-_DECODED_AHEAD = 1  # decoded photographs that wait while the next one is decoded
+_MAX_WORKERS = 16
+_BYTES_PER_WORKER = 256 << 20
 
 
 class InputCounts(NamedTuple):
@@ -59,9 +62,12 @@ class Runner:
     Args:
         segmenter: model.
         options: options of the run.
+        sheet: contact sheet of the photographs; the caller writes it at the end.
     """
 
-    def __init__(self, segmenter: Segmenter, options: RunOptions) -> None:
+    def __init__(
+        self, segmenter: Segmenter, options: RunOptions, sheet: ContactSheet | None = None
+    ) -> None:
         self.segmenter = segmenter
         self.options = options
         self._table: MeasuresTable | None = None
@@ -69,6 +75,7 @@ class Runner:
             self._table = MeasuresTable(
                 options.output, options.spacing is not None, options.eye is not None
             )
+        self.sheet = sheet
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
@@ -85,17 +92,19 @@ class Runner:
         """
         is_stream = source.fps is not None
         reporter = Reporter(source.name, is_stream, self.options.as_json)
-        writers = _writer_threads(source)
-        throughput = Throughput(cpu.usable_cores(), writers)
+        workers = _count_workers(source)
+        throughput = Throughput(cpu.usable_cores(), workers)
         source_failed = False
         with ExitStack() as stack:
             try:
                 video = self._open_overlay_video(source, stack)
-                stages = self._make_stages(source, video, writers, stop, stack)
-                for records in self._records(source, stages, writers, stop):
+                stages = self._make_stages(source, video, stop, stack)
+                for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
                     if self._table is not None:
                         self._table.add(records)
+                    if self.sheet is not None and not is_stream:
+                        self.sheet.add_records(records)
                     throughput.add(records[0])
                     advance()
             except PhotoError as error:
@@ -110,7 +119,7 @@ class Runner:
         counts = reporter.counts
         if is_stream:
             return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
-        total = source.total or counts.total
+        total = max(source.total or 0, counts.total)  # a TIFF may have several pages
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
@@ -129,7 +138,6 @@ class Runner:
         self,
         source: Source,
         video: OverlayVideo | None,
-        writers: int,
         stop: StopRequest,
         stack: ExitStack,
     ) -> Stages:
@@ -138,31 +146,31 @@ class Runner:
         if is_stream and not self.options.frames:
             parts = ()
         resume = self.options.resume and video is None  # an overlay video needs every frame
-        # Several writers encode one picture each; a single one encodes with all threads.
-        encoder_threads = 1 if writers else min(_MAX_WRITERS, cpu.usable_cores())
         claims = None
         if resume and parts:
             claims = ResultClaims(self.options.output, stop)
             stack.callback(claims.close)
-        return Stages(self.segmenter, self.options, parts, resume, video, encoder_threads, claims)
+        sheet = None if is_stream else self.sheet
+        return Stages(self.segmenter, self.options, parts, resume, video, claims, sheet)
 
     def _records(
-        self, source: Source, stages: Stages, writers: int, stop: StopRequest
+        self, source: Source, stages: Stages, workers: int, stop: StopRequest
     ) -> Iterator[Records]:
-        ahead = 0 if source.live or source.total == 1 else _DECODED_AHEAD
-        pipeline: Pipeline[Frame, DecodedFrame | Records, SegmentedFrame | Records, Records]
-        pipeline = Pipeline(stages.decode, stages.segment, stages.write, ahead, writers)
-        return pipeline.run(source.frames(stop), stop)
+        frames = source.frames(stop)
+        if stages.video is None:
+            yield from process_frames(frames, stages.process, workers, stop)
+            return
+        for segmented in process_frames(frames, stages.decode_and_segment, workers, stop):
+            yield stages.write(segmented)
 
 
-def _writer_threads(source: Source) -> int:
-    """Return the number of writer threads; 0 writes in the caller's thread.
+def _count_workers(source: Source) -> int:
+    """Return the number of frames to process at the same time.
 
-    A single photograph needs none, live frames are reported at once, and a video needs its frames
-    in order.
+    One for each core and for each 256 MB of available memory, which suffice for a photograph of
+    50 megapixels. Live frames are processed one after the other, so that none becomes outdated.
     """
-    if source.total == 1 or source.live:
-        return 0
-    if source.fps is not None:
+    if source.live or source.total == 1:
         return 1
-    return min(_MAX_WRITERS, cpu.usable_cores())
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))

@@ -1,4 +1,4 @@
-"""Stages of one frame: decode, segment, write. `edgeseg.run.pipeline` runs them in parallel."""
+"""Stages of one frame: decode, segment, write."""
 
 import traceback
 from collections.abc import Callable, Iterable
@@ -8,14 +8,14 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.overlay import draw_overlay
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.measures import Measures
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
-from edgeseg.run.inputs import Part, output_file
+from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
+from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import encode_picture
@@ -84,8 +84,8 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        encoder_threads: number of threads that encode one picture.
         claims: claims of results by processes that resume into the same folder.
+        sheet: contact sheet that gets the thumbnails.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class Stages:
         parts: tuple[Part, ...],
         resume: bool,
         video: OverlayVideo | None = None,
-        encoder_threads: int = 1,
         claims: ResultClaims | None = None,
+        sheet: ContactSheet | None = None,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
         self.parts = parts
         self.resume = resume
         self.video = video
-        self.encoder_threads = encoder_threads
+        self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output)
         self.records = RecordBuilder(segmenter)
@@ -114,8 +114,17 @@ class Stages:
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
                 **options.hashed_values(),
+                **options.overlay_look,
             }
         )
+
+    def process(self, frame: Frame) -> Records:
+        """Decode and segment a frame, and write its pictures."""
+        return self.write(self.decode_and_segment(frame))
+
+    def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
+        """Decode and segment a frame."""
+        return self.segment(self.decode(frame))
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
         """Read and decode a frame, unless its results exist and are reused."""
@@ -255,21 +264,24 @@ class Stages:
         if self.video is not None:
             self.video.check_free_space()
         if segmentation is not None:
-            texts = {} if provenance is None else provenance.png_texts()
-            for part in self.parts:
-                file = output_file(frame.stem, self.options.output, part)
+            texts = {} if provenance is None else provenance.texts()
+            files = self.options.output_files(frame.stem, self.parts)
+            for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    data = encode_picture(
-                        segmentation, part, measured, texts | extra, self.encoder_threads
+                    encoded = encode_picture(
+                        segmentation, part, file.suffix, texts | extra, self.options, measured
                     )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
-                    write_atomically(file, data)
-                files[part] = file
+                    write_atomically(file, encoded)
+            if self.sheet is not None:
+                with timer.stage("encode"):
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else draw_overlay(photo, segmentation.mask)
+                picture = photo if segmentation is None else self._draw_overlay(segmentation)
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
@@ -283,3 +295,6 @@ class Stages:
                     code="not_overwritten",
                 )
             self.folders.check(file, name)
+
+    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
+        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)

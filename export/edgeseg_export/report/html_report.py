@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edgeseg.errors import missing_extra
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg_export.precision.build import ExportedFile
 from edgeseg_export.verify.parity import HISTOGRAM_EDGES, WorstPhotograph
 

@@ -20,7 +20,8 @@ from edgeseg.commands.options import PRECISIONS, RUNTIMES, SPLITS
 from edgeseg.datasets import SplitChoice
 from edgeseg.evaluation.scores import HEADINGS
 from edgeseg.imaging.arrays import Mask
-from edgeseg.imaging.photo import encode_png, read_photo
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import read_photo
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.runtimes.base import RuntimeChoice
 from edgeseg.synthetic import generate_photo

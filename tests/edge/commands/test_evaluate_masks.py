@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
 
 SYNTHETIC = [generate_photo(seed, 200) for seed in range(2)]

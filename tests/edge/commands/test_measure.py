@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from edgeseg import Segmenter
 from edgeseg.cli import cli
-from edgeseg.imaging.photo import encode_png, read_mask, read_photo
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import read_mask, read_photo
 from edgeseg.run.results.columns import columns
 from edgeseg.synthetic import generate_photo
 
@@ -120,7 +121,14 @@ def test_measure_keeps_a_foreign_table(eye: Path, tmp_path: Path) -> None:
 def test_run_measures_writes_records_table_and_picture(
     tiny_model: Path, eye: Path, tmp_path: Path
 ) -> None:
-    arguments = ["run", "--model", tiny_model, "--threshold", "0.52", eye / "photo.png"]
+    arguments: list[str | Path] = [
+        "run",
+        "--model",
+        tiny_model,
+        "--threshold",
+        "0.52",
+        eye / "photo.png",
+    ]
     arguments += ["-o", tmp_path, "--measures-overlay", "--eye", "right", "--json"]
     done = call(*arguments)
     assert done.exit_code == 0, done.output

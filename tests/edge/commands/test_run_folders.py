@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.synthetic import generate_photo
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.results.columns import json_schema
 from edgeseg.synthetic import generate_photo
 
@@ -185,7 +185,7 @@ def test_run_continues_after_file_that_is_not_a_video(
     assert lines[1]["reasons"] == ["unreadable_source"]
     assert "broken.mp4" in result.stderr
     assert "1 of 2" in result.stderr
-    assert file_names(tmp_path / "out") == {"eye_vessels.png", "eye_overlay.png"}
+    assert file_names(tmp_path / "out") == {"eye_vessels.png", "eye_overlay.jpg"}
 
 
 def test_run_reports_and_skips_ungradable_photographs(
@@ -202,7 +202,7 @@ def test_run_reports_and_skips_ungradable_photographs(
     assert result.exit_code == 0
     assert "1 skipped" in result.stderr
     assert "dark" in result.stdout
-    assert file_names(tmp_path / "some") == {"good_vessels.png", "good_overlay.png"}
+    assert file_names(tmp_path / "some") == {"good_vessels.png", "good_overlay.jpg"}
 
 
 @pytest.mark.slow
@@ -249,7 +249,7 @@ def test_run_of_watched_folder_segments_and_resumes(
         process.terminate()
         assert process.wait(timeout=60) == 0
     assert [line["reused"] for line in lines] == [True] * 2
-    expected = {"a_vessels.png", "a_overlay.png", "b_vessels.png", "b_overlay.png"}
+    expected = {"a_vessels.png", "a_overlay.jpg", "b_vessels.png", "b_overlay.jpg"}
     assert file_names(tmp_path / "out") == expected
 
 

@@ -13,7 +13,7 @@ from edgeseg.datasets import open_data
 from edgeseg.datasets.pair import FilePair
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
 
 SYNTHETIC = generate_photo(5, 300)

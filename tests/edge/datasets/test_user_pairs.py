@@ -12,7 +12,7 @@ import pytest
 from edgeseg.datasets import SplitChoice, open_data
 from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 
 LINES: Mask = np.zeros((40, 50), np.uint8)
 LINES[10:14] = 255

@@ -41,7 +41,8 @@ def compress_jpeg(photo: Photo, quality: int) -> Photo:
 
 
 def draw_photo(size: int = 320) -> Photo:
-    return synthetic.generate_photo(1, size).photo.copy()
+    photo: Photo = synthetic.generate_photo(1, size).photo.copy()
+    return photo
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 40])

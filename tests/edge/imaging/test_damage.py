@@ -38,8 +38,8 @@ def make_image() -> npt.NDArray[np.uint8]:
     return (image + noise).clip(0, 255).astype(np.uint8)
 
 
-def write_with_opencv(suffix: str) -> bytes:
-    return cv2.imencode(suffix, make_image())[1].tobytes()
+def write_with_opencv(suffix: str, *settings: int) -> bytes:
+    return cv2.imencode(suffix, make_image(), settings)[1].tobytes()
 
 
 def write_with_pillow(file_format: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -149,6 +149,10 @@ FILES: dict[str, Callable[[], bytes]] = {
     "PPM": functools.partial(write_with_opencv, ".ppm"),
     "GIF": functools.partial(write_with_pillow, "GIF", "P"),
     "JPEG": functools.partial(write_with_pillow, "JPEG", quality=90),
+    "WebP": functools.partial(write_with_opencv, ".webp", cv2.IMWRITE_WEBP_QUALITY, 90),
+    "WebP, lossless": functools.partial(write_with_opencv, ".webp", cv2.IMWRITE_WEBP_QUALITY, 101),
+    "AVIF": functools.partial(write_with_opencv, ".avif", cv2.IMWRITE_AVIF_QUALITY, 90),
+    "JPEG 2000": functools.partial(write_with_opencv, ".jp2"),
     "JPEG, progressive": functools.partial(write_with_pillow, "JPEG", quality=90, progressive=True),
 }
 

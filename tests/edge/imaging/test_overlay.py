@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,9 +11,18 @@ from hypothesis.extra import numpy as hnp
 
 from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.overlay import FALSE, FOUND, MISSED, VESSEL, draw_error_map, draw_overlay
+from edgeseg.imaging.overlay import (
+    FALSE,
+    FOUND,
+    MISSED,
+    VESSEL,
+    OverlayStyle,
+    draw_error_map,
+    draw_overlay,
+)
 
 SHAPE = (6, 5)
+STYLES: tuple[OverlayStyle, ...] = ("outline", "fill")
 masks = hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from([0, 255]))
 photos = hnp.arrays(np.uint8, (*SHAPE, 3))
 
@@ -22,9 +32,9 @@ def count_colour(image: Photo, colour: tuple[int, int, int]) -> int:
 
 
 @given(photos, masks)
-def test_draw_overlay_changes_only_mask_pixels(photo: Photo, mask: Mask) -> None:
+def test_draw_overlay_fill_changes_only_mask_pixels(photo: Photo, mask: Mask) -> None:
     before = photo.copy()
-    image = draw_overlay(photo, mask)
+    image = draw_overlay(photo, mask, style="fill")
     assert image.shape == photo.shape
     assert image.dtype == np.uint8
     assert (image[mask == 0] == photo[mask == 0]).all()
@@ -32,14 +42,33 @@ def test_draw_overlay_changes_only_mask_pixels(photo: Photo, mask: Mask) -> None
 
 
 @given(photos, masks)
+def test_draw_overlay_outline_keeps_vessels_and_marks_their_neighbours(
+    photo: Photo, mask: Mask
+) -> None:
+    image = draw_overlay(photo, mask)
+    around = (cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0) & (mask == 0)
+    assert (image[around] == VESSEL).all()
+    assert (image[~around] == photo[~around]).all()
+
+
+def test_draw_overlay_outline_is_the_same_in_bands_and_wider_on_large_photographs() -> None:
+    mask = np.zeros((3600, 300), np.uint8)
+    mask[100:3500, 100:110] = 255
+    image = draw_overlay(np.zeros((3600, 300, 3), np.uint8), mask)
+    around = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) > 0) & (mask == 0)
+    assert ((image == VESSEL).all(axis=2) == around).all()
+
+
+@given(photos, masks)
 def test_draw_overlay_full_and_zero_opacity_give_colour_and_photo(photo: Photo, mask: Mask) -> None:
-    assert (draw_overlay(photo, mask, opacity=1)[mask != 0] == VESSEL).all()
-    assert (draw_overlay(photo, mask, opacity=0) == photo).all()
+    assert (draw_overlay(photo, mask, opacity=1, style="fill")[mask != 0] == VESSEL).all()
+    for style in STYLES:
+        assert (draw_overlay(photo, mask, opacity=0, style=style) == photo).all()
 
 
 def test_draw_overlay_half_opacity_gives_mean() -> None:
     photo, mask = np.zeros((*SHAPE, 3), np.uint8), np.full(SHAPE, 255, np.uint8)
-    assert (draw_overlay(photo, mask, (100, 200, 0), 0.5) == (50, 100, 0)).all()
+    assert (draw_overlay(photo, mask, (100, 200, 0), 0.5, "fill") == (50, 100, 0)).all()
 
 
 @given(masks, masks, st.none() | masks)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotoError
-from edgeseg.run.pipeline import Pipeline
+from edgeseg.run.pipeline import process_frames
 from edgeseg.system.signals import StopRequest
 
-MODES = [(0, 0), (1, 0), (0, 1), (1, 1), (1, 3)]
+WORKERS = [1, 2, 4]
 
 
 class CountedFrame:
@@ -36,13 +36,9 @@ class CountedFrame:
             CountedFrame.alive -= 1
 
 
-def return_frame(frame: CountedFrame) -> CountedFrame:
-    return frame
-
-
 def return_number(frame: CountedFrame) -> int:
     if frame.number % 7 == 0:
-        time.sleep(0.0005)  # so that writers overtake each other
+        time.sleep(0.0005)  # so that workers overtake each other
     return frame.number
 
 
@@ -54,15 +50,12 @@ def endless_numbers(stop: StopRequest) -> Iterator[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("ahead", "writers"), MODES)
-def test_pipeline_keeps_order_and_memory_over_10000_frames(ahead: int, writers: int) -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+def test_process_frames_keeps_order_and_memory_over_10000_frames(workers: int) -> None:
     CountedFrame.alive = 0
     CountedFrame.most = 0
-    pipeline: Pipeline[CountedFrame, CountedFrame, CountedFrame, int] = Pipeline(
-        return_frame, return_frame, return_number, ahead, writers
-    )
     frames = (CountedFrame(number, 20_000) for number in range(10_000))
-    results = pipeline.run(frames, StopRequest())
+    results = process_frames(frames, return_number, workers, StopRequest())
     for expected in range(1_000):
         assert next(results) == expected
     tracemalloc.start()
@@ -73,71 +66,73 @@ def test_pipeline_keeps_order_and_memory_over_10000_frames(ahead: int, writers: 
     tracemalloc.stop()
     assert list(results) == []
     assert growth < 1_000_000
-    assert CountedFrame.most <= 3 + 2 * ahead + 2 * writers + 2
+    assert CountedFrame.most <= 2 * workers + 3
 
 
-@pytest.mark.parametrize(("ahead", "writers"), MODES)
-def test_pipeline_yields_earlier_results_before_error_of_source(ahead: int, writers: int) -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+def test_process_frames_yields_earlier_results_before_error_of_source(workers: int) -> None:
     def frames() -> Iterator[int]:
         yield from range(5)
         raise PhotoError("truncated")
 
-    pipeline: Pipeline[int, int, int, int] = Pipeline(int, int, int, ahead, writers)
-    results = pipeline.run(frames(), StopRequest())
+    results = process_frames(frames(), int, workers, StopRequest())
     assert [next(results) for _ in range(5)] == list(range(5))
     with pytest.raises(PhotoError):
         next(results)
 
 
-@pytest.mark.parametrize(("ahead", "writers"), MODES)
-@pytest.mark.parametrize("stage", range(3))
-def test_pipeline_ends_its_threads_when_stage_fails(ahead: int, writers: int, stage: int) -> None:
+@pytest.mark.parametrize("workers", WORKERS)
+def test_process_frames_ends_its_threads_when_a_frame_fails(workers: int) -> None:
     def fail(number: int) -> int:
         if number == 20:
             raise OSError("full")
         return number
 
-    decode, segment, write = [fail if index == stage else int for index in range(3)]
     stop = StopRequest()
-    pipeline: Pipeline[int, int, int, int] = Pipeline(decode, segment, write, ahead, writers)
+    results: list[int] = []
     with pytest.raises(OSError, match="full"):
-        list(pipeline.run(endless_numbers(stop), stop))
-    names = [thread.name for thread in threading.enumerate()]
-    assert not [name for name in names if name.startswith(("decode", "write"))]
+        results.extend(process_frames(endless_numbers(stop), fail, workers, stop))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frame")]
 
 
-@pytest.mark.parametrize(("ahead", "writers"), MODES)
-def test_pipeline_finishes_segmented_frames_when_stopped(ahead: int, writers: int) -> None:
-    segmented: list[int] = []
-    written: list[int] = []
+@pytest.mark.parametrize("workers", WORKERS)
+def test_process_frames_finishes_started_frames_when_stopped(workers: int) -> None:
+    started: list[int] = []
     stop = StopRequest()
 
-    def segment(number: int) -> int:
-        segmented.append(number)
+    def process(number: int) -> int:
+        started.append(number)
         return number
 
-    def write(number: int) -> int:
-        written.append(number)
-        return number
-
-    pipeline: Pipeline[int, int, int, int] = Pipeline(int, segment, write, ahead, writers)
     results = []
-    for number in pipeline.run(endless_numbers(stop), stop):
+    for number in process_frames(endless_numbers(stop), process, workers, stop):
         results.append(number)
         if number == 30:
             stop.ask()
-    assert results == segmented == sorted(written)
+    assert results == sorted(started)
 
 
-def test_pipeline_yields_result_while_next_frame_is_awaited() -> None:
-    stop = StopRequest()
-    received = threading.Event()
+@pytest.mark.parametrize("workers", WORKERS)
+def test_process_frames_yields_all_results_while_next_frame_is_awaited(workers: int) -> None:
+    results: list[int] = []
 
-    def frames() -> Iterator[int]:
+    def frames() -> Iterator[int | None]:
         yield 1
-        assert received.wait(20), "the first result was not yielded"
         yield 2
+        yield None
+        assert results == [1, 2]
+        yield 3
 
-    pipeline: Pipeline[int, int, int, int] = Pipeline(int, int, int, 1, 2)
-    for _ in pipeline.run(frames(), stop):
-        received.set()
+    for number in process_frames(frames(), int, workers, StopRequest()):
+        results.append(number)
+    assert results == [1, 2, 3]
+
+
+def test_process_frames_processes_frames_at_the_same_time() -> None:
+    barrier = threading.Barrier(3, timeout=20)
+
+    def process(number: int) -> int:
+        barrier.wait()
+        return number
+
+    assert list(process_frames(range(6), process, 3, StopRequest())) == list(range(6))

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import ModelError, SystemSetupError
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.runtimes import base
 from edgeseg.runtimes.base import DYNAMIC, TensorSpec, check_output, check_tensors

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
 from edgeseg.system.signals import StopRequest, stop_by_signals
 

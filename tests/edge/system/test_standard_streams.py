@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
 from edgeseg.system.standard_streams import divert_stdout
 

@@ -11,7 +11,7 @@ import torch
 
 from edgeseg.datasets import LoadedPair, Split, open_data
 from edgeseg.errors import SystemSetupError
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
 from edgeseg_train.data.loading import load_pair

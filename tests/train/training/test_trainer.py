@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
 from edgeseg_train.checkpoint import (

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.imaging.photo import encode_png
 from edgeseg.system.files import write_atomically
 from edgeseg_train.data.augmentation import (
     NO_AUGMENTATION,
@@ -94,7 +94,8 @@ def draw_contact_sheet(
             )
             photo = _to_image(batch.photo[0])
             if column % 2:
-                photo = draw_overlay(photo, _to_image(batch.truth[0])[..., 0], opacity=0.45)
+                truth = _to_image(batch.truth[0])[..., 0]
+                photo = draw_overlay(photo, truth, opacity=0.45, style="fill")
             cells.append(photo)
         sheet.append(np.hstack(cells))
     write_atomically(file, encode_png(np.vstack(sheet)))

@@ -8,7 +8,7 @@ edgeseg, masks, videos in a folder and other files are skipped and counted by ki
 from edgeseg.run.inputs.collect import CollectedInputs, collect_inputs
 from edgeseg.run.inputs.folder import FolderScanner
 from edgeseg.run.inputs.input import STDIN_NAME, STDIN_STEM, Input, path_text
-from edgeseg.run.inputs.names import Part, output_file
+from edgeseg.run.inputs.names import OverlayFormat, Part, output_file
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CollectedInputs",
     "FolderScanner",
     "Input",
+    "OverlayFormat",
     "Part",
     "SkippedFiles",
     "collect_inputs",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.imaging.file_signatures import IMAGE_FORMATS
 from edgeseg.run.inputs.folder import FolderScanner
 from edgeseg.run.inputs.input import STDIN_NAME, Input, is_video_name, path_text
 from edgeseg.run.inputs.mask_files import is_mask
@@ -140,7 +141,7 @@ class _Collector:
             raise UsageError(
                 f"{path_text(folder)}: no photographs in this folder"
                 f"{f' (skipped: {found})' if found else ''}. "
-                "Specify a folder of PNG, JPEG, TIFF, BMP, GIF, PPM or PGM files."
+                f"Specify a folder of {IMAGE_FORMATS} files."
             )
         for file in listing.placed(folder):
             self._add(file)

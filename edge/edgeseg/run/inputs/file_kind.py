@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from edgeseg.imaging.file_signatures import recognize_file
 from edgeseg.imaging.photo import is_photograph
 from edgeseg.run.inputs.input import is_video_name
 from edgeseg.run.inputs.mask_files import is_mask
@@ -33,12 +34,6 @@ _SIGNATURES = (
 _BMP_HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)
 _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis",
                    b"crx ")  # fmt: skip
-_VIDEO_SIGNATURES = (
-    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
-    b"\0\0\x01\xba", b"\0\0\x01\xb3",  # MPEG
-    b"\x30\x26\xb2\x75",  # WMV
-    b"FLV\x01",
-)  # fmt: skip
 
 
 def classify_file(path: Path) -> FileKind:
@@ -56,7 +51,7 @@ def classify_file(path: Path) -> FileKind:
         return "photograph" if is_photograph(path) else "other"
     if _RESULT_TEXT in beginning:
         return "result"
-    if is_video_name(path) or _is_video(beginning):
+    if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
     if _is_picture(_unpack(beginning)):
         return "mask" if is_mask(path) else "photograph"
@@ -83,11 +78,3 @@ def _is_picture(beginning: bytes) -> bool:
     if beginning.startswith(b"RIFF"):
         return beginning[8:12] == b"WEBP"
     return beginning[4:8] == b"ftyp" and beginning[8:12] in _PICTURE_BRANDS
-
-
-def _is_video(beginning: bytes) -> bool:
-    if beginning.startswith(b"RIFF"):
-        return beginning[8:12] == b"AVI "
-    if beginning[4:8] == b"ftyp":
-        return beginning[8:12] not in _PICTURE_BRANDS
-    return beginning.startswith(_VIDEO_SIGNATURES)

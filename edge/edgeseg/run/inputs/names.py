@@ -21,10 +21,12 @@ from edgeseg.system.names import name_key
 Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
+OverlayFormat: TypeAlias = Literal["jpg", "png"]
+
 _RESULT_ENDINGS = (
     "_vessels.png",
-    "_overlay.png",
     "_overlay.jpg",
+    "_overlay.png",
     "_probability.png",
     "_overlay.mp4",
     "_overlay.avi",
@@ -61,9 +63,10 @@ class PlacedFile(NamedTuple):
         return is_video, name_key(stem)
 
 
-def output_file(stem: str, folder: Path, part: Part) -> Path:
+def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayFormat = "jpg") -> Path:
     """Return the path of one of a photograph's results."""
-    return folder / f"{stem}_{part}.png"
+    suffix = overlay_format if part == "overlay" else "png"
+    return folder / f"{stem}_{part}.{suffix}"
 
 
 def is_result_name(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Sub-folders of the output folder that mirror the input folders."""
 
 import os
+import threading
 from pathlib import Path
 
 from edgeseg.errors import PhotoError
@@ -17,6 +18,7 @@ class OutputFolders:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._created: set[Path] = set()
+        self._lock = threading.Lock()
 
     def check(self, file: Path, name: str) -> None:
         """Check that a result would be written inside the output folder.
@@ -43,8 +45,11 @@ class OutputFolders:
             SystemSetupError: The folder cannot be created.
         """
         folder = file.parent
-        if folder == self.output or folder in self._created:
+        if folder == self.output:
             return
-        make_folder(folder)
-        remove_stale_temporaries(folder)
-        self._created.add(folder)
+        with self._lock:  # another thread must not remove a temporary file that is in use
+            if folder in self._created:
+                return
+            make_folder(folder)
+            remove_stale_temporaries(folder)
+            self._created.add(folder)

@@ -1,50 +1,40 @@
-"""The result pictures of a photograph, as PNG files."""
+"""The result pictures of a photograph, as the bytes of a file."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from edgeseg.imaging import png
-from edgeseg.imaging.arrays import row_bands
-from edgeseg.imaging.overlay import overlay_bands
+import numpy as np
+
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.measures import Measures
 from edgeseg.measures.overlay import draw_measures
-from edgeseg.run.inputs import Part
+from edgeseg.run.options import RunOptions
 from edgeseg.segmentation import Segmentation
 
 
 def encode_picture(
     segmentation: Segmentation,
-    part: Part,
-    measured: Sequence[Measures],
+    part: str,
+    suffix: str,
     texts: Mapping[str, str],
-    threads: int,
+    options: RunOptions,
+    measured: Sequence[Measures] = (),
 ) -> bytes:
-    """Return one result picture as the bytes of a PNG file.
+    """Return one result picture as the bytes of a file.
 
     Args:
         segmentation: vessels of the photograph.
         part: picture to encode.
-        measured: measurements of its fields of view.
+        suffix: suffix of the file, `.png` or `.jpg`.
         texts: keys and values to store in the file.
-        threads: number of threads that encode.
+        options: options of the run, for the look of the overlay.
+        measured: measurements of the fields of view.
     """
-    height, width = segmentation.mask.shape
-    encoded = io.BytesIO()
-    rows = _picture_rows(segmentation, part, measured)
-    png.write_png(encoded, (height, width), rows, dict(texts), threads)
-    return encoded.getvalue()
-
-
-def _picture_rows(
-    segmentation: Segmentation, part: Part, measured: Sequence[Measures]
-) -> Iterator[png.Rows]:
-    mask = segmentation.mask
-    if part == "measures_overlay":
-        picture = draw_measures(segmentation.photo, measured)
-        return (picture[rows] for rows in row_bands(len(mask)))
+    stored = dict(texts)
     if part == "vessels":
-        return (mask[rows] for rows in row_bands(len(mask)))
-    if part == "overlay":
-        return overlay_bands(segmentation.photo, mask)
-    probability = segmentation.probability
-    return ((probability[rows] * 65535).round().astype("uint16") for rows in row_bands(len(mask)))
+        return encode_png(segmentation.mask, stored)
+    if part == "probability":
+        return encode_png((segmentation.probability * 65535).round().astype(np.uint16), stored)
+    if part == "measures_overlay":
+        return encode_png(draw_measures(segmentation.photo, measured), stored)
+    overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
+    return encode_jpeg(overlay, stored) if suffix == ".jpg" else encode_png(overlay, stored)

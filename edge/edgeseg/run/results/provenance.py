@@ -1,4 +1,4 @@
-"""Provenance of a result: hashes and the record, stored in the mask's own PNG text.
+"""Provenance of a result: hashes and the record, stored in the result's own text.
 
 `--resume` reuses a photograph's results if all contain the hashes that this run would write.
 No state file is needed: a killed run leaves results that are either complete or missing.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from edgeseg.imaging.png import read_png_text
+from edgeseg.imaging.file_text import is_intact_jpeg, read_file_text
 from edgeseg.imaging.png_check import is_intact_png
 from edgeseg.run.results.record import ResultRecord
 
@@ -35,15 +35,16 @@ class Provenance(NamedTuple):
     model: str
     options: str
 
-    def png_texts(self) -> dict[str, str]:
-        """Return the keys and values to store in a PNG file."""
+    def texts(self) -> dict[str, str]:
+        """Return the keys and values to store in an image file."""
         return {_PREFIX + key: value for key, value in self._asdict().items()}
 
     def matches(self, files: Iterable[Path]) -> bool:
-        """Return whether every file is an undamaged PNG that contains these digests."""
-        expected = self.png_texts().items()
+        """Return whether every file is undamaged and contains these digests."""
+        expected = self.texts().items()
         for file in files:
-            if not expected <= read_png_text(file).items() or not is_intact_png(file):
+            is_intact = is_intact_jpeg if file.suffix == ".jpg" else is_intact_png
+            if not expected <= read_file_text(file).items() or not is_intact(file):
                 return False
         return True
 
@@ -62,7 +63,7 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
 
 def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
     """Read the records stored in a mask; None if there are none that this version supports."""
-    text = read_png_text(mask).get(_RECORD)
+    text = read_file_text(mask).get(_RECORD)
     if text is None:
         return None
     try:
@@ -83,7 +84,7 @@ def is_foreign(file: Path) -> bool:
             return False
     except OSError:  # writing reports it: a name that is too long, a folder without permission
         return False
-    return not any(key.startswith(_PREFIX) for key in read_png_text(file, require_complete=False))
+    return not any(key.startswith(_PREFIX) for key in read_file_text(file, require_complete=False))
 
 
 def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:

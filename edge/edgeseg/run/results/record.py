@@ -26,6 +26,7 @@ Code: TypeAlias = Literal[
     "no_fundus",
     "ungradable",
     "undecodable",
+    "unsupported_format",
     "too_large",
     "unreadable",
     "not_overwritten",
@@ -34,13 +35,15 @@ Code: TypeAlias = Literal[
     "frozen_frame",
     "sizes_differ",
     "mask_thresholded",
+    "pages_skipped",
     "several_fields",
 ]
 
 CODES: Mapping[Code, str] = {
     "no_fundus": "No retina was found in the picture.",
     "ungradable": "Image quality is too low; `quality.reasons` contains the reasons.",
-    "undecodable": "The file is damaged, truncated, or not an image that edgeseg reads.",
+    "undecodable": "The file is damaged, truncated, or not an image.",
+    "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
@@ -49,13 +52,24 @@ CODES: Mapping[Code, str] = {
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
+    "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
-QualityReason: TypeAlias = Literal["no_fundus", "blurred", "dark", "small", "cropped"]
+QualityReason: TypeAlias = Literal[
+    "no_fundus",
+    "blurred",
+    "dark",
+    "overexposed",
+    "hazy",
+    "small",
+    "cropped",
+    "unusual_colours",
+    "not_a_colour_photograph",
+]
 
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -92,6 +106,19 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     field: Annotated[
         Share | None, column("Share of the round field of view that the picture shows.")
     ]
+    diameter_px: Annotated[
+        NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
+    ] = 0.0
+    detail: Annotated[
+        NonNegative | None, column("Deviation of medium detail in green, relative to the mean.")
+    ] = None
+    contrast: Annotated[
+        NonNegative | None, column("Standard deviation of green, relative to its mean.")
+    ] = None
+    overexposed: Annotated[Share | None, column("Share of the field whose green is white.")] = None
+    median_red: Annotated[GreyLevel | None, column("Median of red.", "grey level")] = None
+    median_green: Annotated[GreyLevel | None, column("Median of green.", "grey level")] = None
+    median_blue: Annotated[GreyLevel | None, column("Median of blue.", "grey level")] = None
 
 
 class ResultRecord(Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ class RecordBuilder:
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
-        warnings = _field_warnings(result.fov)
+        warnings = [*frame.warnings, *_field_warnings(result.fov)]
         if result.quality.ungradable:
             warnings.append("ungradable")
             values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"
@@ -185,7 +185,7 @@ def with_measures(
 def _identity(frame: Frame) -> dict[str, Any]:
     identity: dict[str, Any] = {
         "source": frame.source,
-        "frame": 1 if frame.number is None else frame.number,
+        "frame": frame.number or frame.page or 1,
         "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     if frame.position_s is not None:

@@ -1,10 +1,11 @@
-"""Throughput of a run, as a fraction of the pipeline's limit."""
+"""Throughput of a run, as a fraction of the cores' limit."""
 
 import time
 from collections.abc import Mapping
 
 from msgspec import UNSET
 
+from edgeseg.console import plural
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.system.stage_timer import Stage
 
@@ -20,12 +21,12 @@ class Throughput:
 
     Args:
         cores: number of cores that the process may use.
-        writers: number of threads that write; the other steps are serial.
+        workers: number of frames that are processed at the same time.
     """
 
-    def __init__(self, cores: int, writers: int) -> None:
+    def __init__(self, cores: int, workers: int) -> None:
         self.cores = cores
-        self.writers = max(1, writers)
+        self.workers = workers
         self.frames = 0
         self._sums_ms = dict.fromkeys(_PIPELINE_STEPS, 0.0)
         self._wall_start = time.perf_counter()
@@ -41,23 +42,19 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second and their share of the pipeline's limit.
-
-        The limit is the slower of the slowest serial step and of all cores at full load.
-        """
+        """Return frames per second and their share of the limit: all cores at full load."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:
             return "throughput: no frame was segmented"
-        means_ms = {step: total / self.frames for step, total in self._sums_ms.items()}
-        write_ms = means_ms["write"] / self.writers
-        serial_s = max(means_ms["decode"], means_ms["segment"], write_ms) / 1e3
         core_s = cpu_s / self.frames
-        limit = min(1 / serial_s, self.cores / core_s)
+        limit = self.cores / core_s
         reached = self.frames / wall_s
-        steps = ", ".join(f"{step} {ms:.0f} ms" for step, ms in means_ms.items())
+        steps = []
+        for step, total_ms in self._sums_ms.items():
+            steps.append(f"{step} {total_ms / self.frames:.0f} ms")
         return (
-            f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the pipeline's limit "
-            f"(slowest step {serial_s * 1e3:.0f} ms, {core_s:.3f} core-seconds per frame on "
-            f"{self.cores} cores; {steps}; writer threads: {self.writers})"
+            f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the limit "
+            f"({core_s:.3f} core-seconds per frame on {self.cores} cores; {', '.join(steps)}; "
+            f"{plural(self.workers, 'frame')} at a time)"
         )

@@ -59,6 +59,8 @@ class _FrameSlot:
         """Keep the latest frame of a source until it ends; its error is stored in `error`."""
         try:
             for frame in source.frames(stop):
+                if frame is None:
+                    continue
                 with self._changed:
                     self._dropped += self._frame is not None
                     self._frame = frame

@@ -1,9 +1,15 @@
 """Photograph files."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
+from edgeseg.run.sources.pages import split_pages
+from edgeseg.system.names import name_key
+from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
 
@@ -20,15 +26,41 @@ class Photographs:
 
     def __init__(self, inputs: Sequence[Input]) -> None:
         self.inputs = inputs
+        self._further_pages = 0
 
     @property
     def total(self) -> int:
-        """Number of photographs."""
-        return len(self.inputs)
+        """Number of photographs, with the pages of the files that have been read."""
+        return len(self.inputs) + self._further_pages
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph; its file is read when the frame is loaded."""
+        """Yield each photograph; its file is read when the frame is loaded, a TIFF before."""
         for photograph in self.inputs:
             if stop.asked:
                 return
-            yield Frame(photograph.name, photograph.stem, photograph.read_bytes)
+            frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
+            if photograph.path is None or not _is_tiff(photograph.path):
+                yield frame
+                continue
+            for number, page in enumerate(split_pages(frame)):
+                if stop.asked:
+                    return
+                self._further_pages += number > 0
+                yield self._with_distinct_stem(page) if number > 0 else page
+
+    def _with_distinct_stem(self, page: Frame) -> Frame:
+        """Append a number to a page's stem if another input's results have its name."""
+        taken = {name_key(photograph.stem) for photograph in self.inputs}
+        stem, number = page.stem, 1
+        while name_key(stem) in taken:
+            number += 1
+            stem = f"{page.stem}_{number}"
+        return replace(page, stem=stem)
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with open_regular_file(path) as file:
+            return file.read(4) in TIFF_SIGNATURES
+    except OSError:  # reported when the frame is loaded
+        return False

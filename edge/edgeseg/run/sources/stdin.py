@@ -21,6 +21,7 @@ from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
 from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM
+from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.signals import StopRequest
 
 _BLOCK_BYTES = 1 << 18
@@ -47,7 +48,7 @@ class StdinPhotograph:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield the photograph."""
         if not stop.asked:
-            yield Frame(STDIN_NAME, STDIN_STEM, partial(bytes, self.data))
+            yield from split_pages(Frame(STDIN_NAME, STDIN_STEM, partial(bytes, self.data)))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import FolderScanner, Input, SkippedFiles
 from edgeseg.run.inputs.folder import FolderListing
+from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
@@ -71,8 +72,8 @@ class WatchedFolder:
         """Name in messages."""
         return str(self.folder)
 
-    def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield photographs until `stop` is requested."""
+    def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
+        """Yield photographs, and None before each wait, until `stop` is requested."""
         warn = RateLimitedMessage(self.say)
         scanner = FolderScanner(self.recursive)
         while not stop.asked:
@@ -90,8 +91,9 @@ class WatchedFolder:
                     return
                 frame = self._check_file(photograph)
                 if frame is not None:
-                    yield frame
+                    yield from split_pages(frame)
             self._forget_missing(listing)
+            yield None
             stop.pause(self.poll_s)
 
     def _warn(self, warn: RateLimitedMessage, error: OSError) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cv2.typing import MatLike
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.inputs.folder import FolderScanner
 from edgeseg.synthetic import generate_photo
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.png import write_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.measures.values import STATUSES
 from edgeseg.run.results.columns import columns, json_schema
 from edgeseg.run.results.provenance import read_records, record_text
@@ -69,7 +69,7 @@ def test_data_dictionary_lists_every_column_and_code() -> None:
     for column in documented:
         row = f"| `{column.name}` | {column.type} | {column.unit} | {column.definition} |"
         assert row in lines, f"add to {DOCUMENT.name}: {row}"
-    for code, meaning in {**CODES, **STATUSES}.items():
+    for code, meaning in [*CODES.items(), *STATUSES.items()]:
         row = f"| `{code}` | {meaning} |"
         assert row in lines, f"add to {DOCUMENT.name}: {row}"
 
@@ -87,8 +87,7 @@ def test_stored_records_are_read_back_without_paths_and_times(tmp_path: Path) ->
     mask: Photo = np.zeros((4, 4), np.uint8)
     record = make_record(time="2026-01-01T00:00:00.000Z", timings_ms={"infer": 1.0})
     file = tmp_path / "eye_vessels.png"
-    with file.open("wb") as stream:
-        write_png(stream, (4, 4), [mask], record_text((record, record)))
+    file.write_bytes(encode_png(mask, record_text((record, record))))
     stored = read_records(file)
     assert stored is not None
     assert len(stored) == 2
@@ -101,7 +100,6 @@ def test_stored_records_are_read_back_without_paths_and_times(tmp_path: Path) ->
 def test_read_records_of_other_png_returns_none(tmp_path: Path) -> None:
     file = tmp_path / "other.png"
     for text in ("no JSON", "[{}]", '{"source": 1}'):
-        with file.open("wb") as stream:
-            write_png(stream, (4, 4), [np.zeros((4, 4), np.uint8)], {"edgeseg:record": text})
+        file.write_bytes(encode_png(np.zeros((4, 4), np.uint8), {"edgeseg:record": text}))
         assert read_records(file) is None
     assert read_records(tmp_path / "missing.png") is None

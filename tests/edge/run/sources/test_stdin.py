@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import PhotoError
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.frame import timestamp_now
 from edgeseg.run.sources.stdin import StdinMjpeg, StdinPhotograph, open_stdin
 from edgeseg.system.signals import StopRequest

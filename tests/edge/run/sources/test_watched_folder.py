@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgeseg.imaging.photo import encode_png
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.sources.watched_folder import WatchedFolder
 from edgeseg.system.signals import StopRequest
 
@@ -61,7 +61,7 @@ def watch_during_steps(
     thread = threading.Thread(target=run_steps, args=(stop, *steps))
     thread.start()
     frames = watch_folder(folder, messages, patience_s, recursive).frames(stop)
-    names = [Path(frame.name).name for frame in frames]
+    names = [Path(frame.name).name for frame in frames if frame is not None]
     thread.join()
     return [*names, *messages]
 
@@ -101,7 +101,8 @@ def test_watched_folder_names_results_of_equal_stems_by_suffix(tmp_path: Path) -
     (tmp_path / "a.png").write_bytes(encode_png(EYE))
     (tmp_path / "a.jpg").write_bytes(JPEG)
     frames = watch_folder(tmp_path, []).frames(StopRequest())
-    assert {next(frames).stem, next(frames).stem} == {"a.jpg", "a.png"}
+    stems = (frame.stem for frame in frames if frame is not None)
+    assert {next(stems), next(stems)} == {"a.jpg", "a.png"}
 
 
 def test_watched_folder_yields_photographs_of_subfolders_and_any_suffix(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_watched_folder_yields_photographs_of_subfolders_and_any_suffix(tmp_path
     assert "1 sub-folder" in message
     assert watch_during_steps(tmp_path, recursive=True) == ["IMG1", "od.jfif"]
     frames = list(watch_folder(tmp_path, [], recursive=True).frames(StopAfter(2)))
-    assert [frame.stem for frame in frames] == ["IMG1", "p1/od"]
+    assert [frame.stem for frame in frames if frame is not None] == ["IMG1", "p1/od"]
 
 
 def test_watched_folder_reports_each_skipped_file_once(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""Image encoder: OpenCV's PNG and libjpeg-turbo's JPEG, with text in the file."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
+
+# A mask needs no filter. Naming a compression level would change the strategy, which takes longer.
+_MASK_PARAMETERS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+_JPEG_QUALITY = 90
+
+
+def encode_png(
+    image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], texts: Mapping[str, str] | None = None
+) -> bytes:
+    """Encode an image as a PNG file without a time stamp.
+
+    Args:
+        image: (H, W, 3) RGB or (H, W) grey, uint8 or uint16.
+        texts: key (1 to 79 characters) and value of each tEXt chunk, in this order. Latin-1.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        TypeError: the array has another shape or dtype, or is empty.
+    """
+    has_channels = image.ndim == 2 or image.shape[2:] == (3,)
+    if image.dtype not in (np.uint8, np.uint16) or not has_channels or not image.size:
+        raise TypeError(
+            "expected an array (H, W) or (H, W, 3) of uint8 or uint16, "
+            f"got {image.shape} {image.dtype}"
+        )
+    bgr = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    is_mask = image.ndim == 2 and image.dtype == np.uint8
+    success, encoded = cv2.imencode(".png", bgr, _MASK_PARAMETERS if is_mask else ())
+    if not success:
+        raise TypeError(f"OpenCV cannot encode an array {image.shape} {image.dtype} as PNG")
+    return insert_png_text(encoded.tobytes(), texts or {})
+
+
+def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:
+    """Encode a photograph as a JPEG file of quality 90, with full colour resolution.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB, at most 65,500 pixels wide and high.
+        texts: key and value of each comment, in this order. Latin-1, at most 65,000 characters.
+
+    Returns:
+        Bytes of the file.
+    """
+    encoded = simplejpeg.encode_jpeg(photo, _JPEG_QUALITY, "RGB", "444")
+    return insert_jpeg_text(encoded, texts or {})

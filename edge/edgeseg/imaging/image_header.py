@@ -1,0 +1,31 @@
+"""Header of an image file: the fields that decoding needs."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+ImageFormat: TypeAlias = Literal[
+    "png", "jpeg", "tiff", "gif", "bmp", "pnm", "webp", "avif", "jpeg2000"
+]
+
+
+class ImageHeader(NamedTuple):
+    """Header of the first image in a file.
+
+    Attributes:
+        format: file format, detected from the content.
+        width: number of columns before the EXIF orientation is applied.
+        height: number of rows before the EXIF orientation is applied.
+        alpha: whether the file may have a transparency channel with the orientation of the pixels.
+        maximum: sample value of white, if the file states one (PNM, TIFF, AVIF, JPEG 2000).
+        end: offset of the end marker of a JPEG; 0 for other formats.
+        grey: whether the file has one channel and no orientation.
+        decoder_bytes: bytes per pixel that decoding needs beside the RGB image, if it is known.
+    """
+
+    format: ImageFormat
+    width: int
+    height: int
+    alpha: bool = False
+    maximum: int | None = None
+    end: int = 0
+    grey: bool = False
+    decoder_bytes: int = 3

@@ -1,0 +1,181 @@
+"""Contact sheet: one self-contained HTML page with thumbnails, overlays and figures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+from msgspec import UNSET
+
+from edgeseg.errors import PhotoError, SystemSetupError, missing_extra
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.overlay import draw_overlay, shrink_photo
+from edgeseg.imaging.photo import read_photo
+from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.files import write_atomically
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+SHEET_NAME = "contact_sheet.html"
+
+_THUMBNAIL_SIDE = 400  # pixels
+_VESSEL_SHARE = 0.25  # of a thumbnail's pixel that is vessel in a marked pixel
+_JPEG_QUALITY = 80
+_MARKER = b'<meta name="generator" content="edgeseg">'
+_MARKER_BYTES = 512  # the marker is within these first bytes
+
+
+class Card(NamedTuple):
+    """One picture on the sheet.
+
+    Attributes:
+        title: name of the picture.
+        mark: CSS class: `failed`, `warning` or empty.
+        pictures: text and base64 of each thumbnail.
+        figures: label and value of each row.
+        messages: lines below the figures.
+    """
+
+    title: str
+    mark: str
+    pictures: tuple[tuple[str, str], ...]
+    figures: tuple[tuple[str, str], ...]
+    messages: tuple[str, ...]
+
+
+class ContactSheet:
+    """Collects the pictures of a run and writes the page at its end.
+
+    Args:
+        folder: output folder of the run.
+
+    Raises:
+        SystemSetupError: jinja2 is not installed, or a file of this name is not a contact sheet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / SHEET_NAME
+        self._template = _load_template()
+        self._thumbnails: dict[tuple[str, int], tuple[tuple[str, str], ...]] = {}
+        self._cards: list[Card] = []
+        _reject_foreign(self.path)
+
+    def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
+        """Store the thumbnails of a picture; its records follow. Safe to call from any thread.
+
+        Args:
+            source: `source` of its records.
+            frame: `frame` of its records.
+            photo: (H, W, 3) uint8 RGB.
+            mask: (H, W) uint8 {0, 255}, its vessels.
+        """
+        small = shrink_photo(photo, _THUMBNAIL_SIDE)
+        size = small.shape[1], small.shape[0]
+        vessels = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        marked = np.where(vessels > _VESSEL_SHARE * 255, np.uint8(255), np.uint8(0))
+        # An outline would cover the vessels at this size.
+        overlay = draw_overlay(small, marked, style="fill")
+        self._thumbnails[source, frame] = (
+            ("photograph", _encode_thumbnail(small)),
+            ("overlay", _encode_thumbnail(overlay)),
+        )
+
+    def add_records(self, records: Sequence[ResultRecord]) -> None:
+        """Append a picture with its records, in the order of the page."""
+        first = records[0]
+        pictures = self._thumbnails.pop((first.source, first.frame), ())
+        if not pictures and first.reused is True:
+            pictures = _stored_overlay(first)
+        title = first.source if first.frame == 1 else f"{first.source} page {first.frame}"
+        messages: list[str] = []
+        for record in records:
+            if record.message is not UNSET:
+                messages.append(record.message)
+        figures = _list_figures(records)
+        self._cards.append(Card(title, _mark(records), pictures, figures, tuple(messages)))
+
+    def write(self) -> None:
+        """Write the page.
+
+        Raises:
+            SystemSetupError: it cannot be written.
+        """
+        marks = [card.mark for card in self._cards]
+        summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
+        page = self._template.render(cards=self._cards, summary=summary)
+        write_atomically(self.path, page.encode("utf-8", "replace"))
+
+
+def _load_template() -> Template:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise missing_extra("--contact-sheet", "html", "jinja2") from error
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("contact_sheet.html.j2")
+
+
+def _reject_foreign(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_MARKER_BYTES)
+    except OSError:  # missing, or reported when the page is written
+        return
+    if _MARKER not in beginning:
+        raise SystemSetupError(
+            f"{path}: refusing to overwrite, not written by edgeseg. Move it or choose another "
+            "folder with -o."
+        )
+
+
+def _encode_thumbnail(photo: Photo) -> str:
+    small = shrink_photo(photo, _THUMBNAIL_SIDE)
+    settings = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), settings)
+    return base64.b64encode(data.tobytes()).decode()
+
+
+def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
+    """Return the thumbnail of an overlay that an earlier run wrote, if it can be read."""
+    if record.files is UNSET or record.files.overlay is UNSET:
+        return ()
+    try:
+        return (("overlay", _encode_thumbnail(read_photo(Path(record.files.overlay)))),)
+    except PhotoError:
+        return ()
+
+
+def _mark(records: Sequence[ResultRecord]) -> str:
+    statuses = {record.status for record in records}
+    if "failed" in statuses:
+        return "failed"
+    is_doubtful = any(record.warnings for record in records) or "skipped" in statuses
+    return "warning" if is_doubtful else ""
+
+
+def _list_figures(records: Sequence[ResultRecord]) -> tuple[tuple[str, str], ...]:
+    first = records[0]
+    figures: list[tuple[str, str]] = []
+    if first.width is not None and first.height is not None:
+        figures.append(("size", f"{first.width} x {first.height} px"))
+    for record in records:
+        field = f"field {record.fov_index} " if len(records) > 1 else ""
+        if record.fov_diameter_px is not None:
+            figures.append((f"{field}diameter", f"{record.fov_diameter_px:.0f} px"))
+        if record.vessel_density is not None:
+            figures.append((f"{field}vessel density", f"{record.vessel_density:.1%}"))
+        if record.quality is not None:
+            reasons = ", ".join(record.quality.reasons).replace("_", " ")
+            figures.append((f"{field}quality", reasons or "gradable"))
+    return tuple(figures)

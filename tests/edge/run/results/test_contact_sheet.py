@@ -1,0 +1,59 @@
+"""Contact sheet: pictures and figures of a run on one page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgeseg.errors import SystemSetupError
+from edgeseg.run.frame import Frame
+from edgeseg.run.results.contact_sheet import SHEET_NAME, ContactSheet
+from edgeseg.run.results.record_builder import RecordBuilder
+from edgeseg.segmenter import Segmenter
+from edgeseg.synthetic import generate_photo
+
+pytest.importorskip("jinja2")
+
+
+def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_path: Path) -> None:
+    segmenter = Segmenter("default", "fp32", "onnxruntime", 1)
+    result = segmenter.segment(generate_photo(5, 500).photo)
+    name = "<script>alert('eye & \"two\"')</script>.png"
+    records = result.records(name)
+    sheet = ContactSheet(tmp_path)
+    sheet.add_pictures(name, 1, result.photo, result.mask)
+    sheet.add_records(records)
+    failed = RecordBuilder(segmenter).failed(
+        Frame("b.png", "b", bytes), "undecodable", "b.png: <b>"
+    )
+    sheet.add_records((failed,))
+    sheet.write()
+    page = (tmp_path / SHEET_NAME).read_text()
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;" in page
+    assert f"{records[0].vessel_density:.1%}" in page
+    assert page.count("<section") == 2
+    assert 'class="card failed"' in page
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+    pictures = re.findall(r"base64,([^\"]+)", page)
+    shapes = []
+    for picture in pictures:
+        data = np.frombuffer(base64.b64decode(picture), np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert image is not None
+        shapes.append(image.shape)
+    assert shapes == [(400, 400, 3)] * 2
+
+
+def test_contact_sheet_does_not_overwrite_a_foreign_page(tmp_path: Path) -> None:
+    ContactSheet(tmp_path).write()
+    ContactSheet(tmp_path).write()
+    (tmp_path / SHEET_NAME).write_text("<html>my own page</html>")
+    with pytest.raises(SystemSetupError):
+        ContactSheet(tmp_path)

@@ -1,0 +1,56 @@
+"""Pages of a TIFF file as pictures of a run, and videos recognized by content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgeseg.run.frame import Frame
+from edgeseg.run.inputs import collect_inputs
+from edgeseg.run.sources.photographs import Photographs
+from edgeseg.system.signals import StopRequest
+
+
+def write_tiff(path: Path, *sides: int) -> Path:
+    pages = [np.full((side, side, 3), 50 + side, np.uint8) for side in sides]
+    assert cv2.imwritemulti(str(path), pages)
+    return path
+
+
+def list_frames(*paths: Path) -> list[Frame]:
+    source = Photographs(collect_inputs([str(path) for path in paths]).inputs)
+    frames = list(source.frames(StopRequest()))
+    assert source.total == len(frames)
+    return frames
+
+
+def test_photographs_pages_of_a_tiff_are_frames_with_their_own_names(tmp_path: Path) -> None:
+    frames = list_frames(write_tiff(tmp_path / "eye.tif", 64, 60))
+    assert [(frame.stem, frame.page) for frame in frames] == [("eye", 1), ("eye_p0002", 2)]
+    assert frames[0].load() != frames[1].load()
+
+
+def test_photographs_thumbnail_page_is_skipped_with_a_warning(tmp_path: Path) -> None:
+    (frame,) = list_frames(write_tiff(tmp_path / "eye.tif", 16, 64))
+    assert (frame.stem, frame.page, frame.warnings) == ("eye", None, ("pages_skipped",))
+
+
+def test_photographs_page_with_the_name_of_another_input_gets_a_number(tmp_path: Path) -> None:
+    other = write_tiff(tmp_path / "eye_p0002.tif", 64)
+    frames = list_frames(write_tiff(tmp_path / "eye.tif", 64, 60), other)
+    assert [frame.stem for frame in frames] == ["eye", "eye_p0002_2", "eye_p0002"]
+
+
+def test_collect_inputs_video_is_recognized_by_content(tmp_path: Path) -> None:
+    names = {
+        "clip.h264": b"\0\0\0\1\x67\x64\0\x1f",
+        "clip.dat": b"\0\0\0\x18ftypisom",
+        "a.mp4": b"x",
+    }
+    for name, content in names.items():
+        (tmp_path / name).write_bytes(content + bytes(40))
+    write_tiff(tmp_path / "photo.tif", 64).rename(tmp_path / "photo.mp4")
+    inputs = collect_inputs([str(tmp_path / name) for name in (*names, "photo.mp4")]).inputs
+    assert [one.is_video for one in inputs] == [True, True, True, False]

@@ -59,12 +59,19 @@ def measure(
     import msgspec
 
     from edgeseg.measures import Spacing
-    from edgeseg.run.mask_files import MaskOptions, measure_mask_file, pair_fields
+    from edgeseg.run.mask_files import (
+        MaskOptions,
+        check_overlay_names,
+        measure_mask_file,
+        pair_fields,
+    )
     from edgeseg.run.results.measures_table import is_foreign_table
 
     check_folders(csv_file)
     if csv_file is not None and is_foreign_table(csv_file):
         raise UsageError(f"{csv_file}: not a table of edgeseg. Choose another name.")
+    if measures_overlay is not None:
+        check_overlay_names(masks, measures_overlay)
     spacing = None if um_per_px is None else Spacing(um_per_px, um_per_px)
     options = MaskOptions(spacing, eye, measures_overlay)
     records: list[MaskRecord] = []

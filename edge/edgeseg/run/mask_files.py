@@ -59,6 +59,22 @@ def pair_fields(masks: Sequence[Path], fovs: Sequence[Path]) -> list[tuple[Path,
     return list(zip(masks, fovs, strict=True))
 
 
+def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
+    """Check that no two masks have the same picture of their measurements.
+
+    Raises:
+        UsageError: Two masks have the same name.
+    """
+    first: dict[str, Path] = {}
+    for mask in masks:
+        other = first.setdefault(photo_stem(mask), mask)
+        if other is not mask:
+            raise UsageError(
+                f"{folder}: {other} and {mask} would have the same picture. "
+                "Rename one of them or measure them separately."
+            )
+
+
 def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -> MaskRecord:
     """Measure a mask file; a file that cannot be measured gives a failed record.
 

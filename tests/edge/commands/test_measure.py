@@ -111,6 +111,14 @@ def test_measure_rejects_other_numbers_of_fields(eye: Path) -> None:
     assert done.exit_code == 2
 
 
+def test_measure_rejects_masks_with_the_same_picture(eye: Path, tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_bytes((eye / "mask.png").read_bytes())
+    pictures = tmp_path / "pictures"
+    files = (eye / "mask.png", tmp_path / "mask.png")
+    assert call("measure", *files, "--measures-overlay", pictures).exit_code == 2
+    assert not pictures.exists()
+
+
 def test_measure_keeps_a_foreign_table(eye: Path, tmp_path: Path) -> None:
     file = tmp_path / "patients.csv"
     file.write_text("name,age\n")

@@ -21,7 +21,7 @@ _CHOICES = "edgeseg.measuring"  # key in click's `meta`: values of these options
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
-    checked = reject_nan(ctx, param, value)
+    checked = reject_nan(ctx, param, value) if isinstance(value, float) else value
     ctx.meta.setdefault(_CHOICES, {})[param.name] = checked
     return checked
 

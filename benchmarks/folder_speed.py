@@ -131,7 +131,8 @@ def decode(data: bytes) -> None:
 
 def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
     """Encode an overlay as JPEG and a mask as PNG, as edgeseg does."""
-    jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", "444")
+    subsampling = "420" if max(overlay.shape) > 2048 else "444"
+    jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", subsampling)
     parameters = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
     return jpeg, cv2.imencode(".png", mask, parameters)[1].tobytes()
 

@@ -115,10 +115,12 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     note = load_weights(
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
+    # Several sets of weights in one checkpoint are several models.
+    architecture = options.arch + (f" ({options.weights})" if options.weights else "")
     size = WorkingSize("default", preprocessing.size)
     return SourceNetwork(
         network=network,
-        architecture=options.arch,
+        architecture=architecture,
         preprocessing=preprocessing,
         sizes=(size,),
         output=output,

@@ -128,7 +128,8 @@ def resolve_model(
         features: CPU features as Linux names them.
 
     Raises:
-        ModelError: the model or the precision does not exist; the message lists what exists.
+        ModelError: the model or the precision does not exist; the message lists what exists. Or
+            the file of the precision belongs to another model than the given file.
     """
     path = Path(model)
     if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
@@ -138,7 +139,7 @@ def resolve_model(
                 f"{path}: its precision is {card.precision}, not {precision}. "
                 "Omit --precision or give another file."
             )
-        return ModelFile(path, card, "this file was requested")
+        return ModelFile(path, card, "the given file")
     if precision == "auto":
         files = available_precisions(model)
         chosen, reason = choose_precision({p: file.card for p, file in files.items()}, features)
@@ -149,7 +150,15 @@ def resolve_model(
             f"{model}: no {precision} file found (available: {', '.join(paths)}). "
             "Choose another --precision."
         )
-    return ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
+    file = ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
+    is_file = path.suffix == ".onnx" and path.is_file()
+    first = path if is_file else paths.get("fp32", next(iter(paths.values())))
+    if file.path != first and not file.card.is_same_model(read_card(first)):
+        raise ModelError(
+            f"{file.path}: another model than {first} (converted from another checkpoint or with "
+            f"other settings). Convert the checkpoint again, or give --model {file.path}."
+        )
+    return file
 
 
 def choose_precision(

@@ -55,13 +55,20 @@ class ExportedFile:
 
     Attributes:
         file: path in the scratch folder, with the final name; missing if the conversion failed.
+        card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
     """
 
     file: Path
+    card: ModelCard
     result: EvaluationResult
     parity: ParityReport | None
+
+    @property
+    def is_made(self) -> bool:
+        """True unless the conversion or the first inference failed."""
+        return self.parity is not None
 
 
 def build_file(
@@ -114,8 +121,8 @@ def build_file(
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
-        return ExportedFile(file, failure, None)
-    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+        return ExportedFile(file, card, failure, None)
+    return ExportedFile(file, card, _make_result(file, card, parity.scores, checks), parity)
 
 
 def _collect_dice(parity: ParityReport) -> dict[str, float]:

@@ -15,7 +15,13 @@ from edgeseg.commands.doctor.tuning import (
 )
 from edgeseg.commands.options import json_option
 from edgeseg.console import facts_table, plural, print_json, print_table
-from edgeseg.device import DeviceInfo, describe_device, device_warnings, installed_versions
+from edgeseg.device import (
+    DeviceInfo,
+    describe_device,
+    device_warnings,
+    installed_versions,
+    package_warnings,
+)
 from edgeseg.models.selection import (
     FP16_FEATURES,
     INT8_FEATURES,
@@ -117,7 +123,7 @@ def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
     for name, hint in INSTALL_HINTS.items():
         if name not in installed:
             runtimes.append(RuntimeCheck(name, False, f"not installed ({hint})", installed=False))
-    warnings = list(device_warnings(device))
+    warnings = [*package_warnings(), *device_warnings(device)]
     working = [check.name for check in runtimes if check]
     if working and selection.runtime not in working:
         warnings.append(

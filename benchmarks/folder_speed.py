@@ -1,4 +1,4 @@
-"""Measure `edgeseg run` on a folder of photographs against the floor: the codecs alone.
+"""Compare `edgeseg run` on a folder of photographs with the floor: the codecs alone.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
@@ -30,7 +30,7 @@ from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
-JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # text is inserted after them
+JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # `edgeseg run` inserts its text after these bytes
 
 
 class FolderRun(NamedTuple):

@@ -90,7 +90,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality, which is assessed on first access."""
+        """Results per field of view, with their quality; it is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -157,7 +157,7 @@ class Segmentation:
         return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
 
     def _repr_png_(self) -> bytes:
-        """Return the overlay as a PNG of at most 1024 pixels, which notebooks display."""
+        """Return the overlay as a PNG of at most 1024 pixels, for display in notebooks."""
         return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:

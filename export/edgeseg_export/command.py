@@ -55,7 +55,8 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "--precision",
     "names",
     metavar="LIST",
-    help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), fp16w, int8.  "
+    help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), "
+    "fp16w (FP16 weights, FP32 computation), int8.  "
     "[default: fp32,fp16, and int8 with --calibrate]",
 )
 @click.option(
@@ -63,7 +64,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     multiple=True,
     metavar="NAME:DIR",
     help="Data set for INT8 calibration (training and validation split). Repeatable.  "
-    "[default: synthetic photographs]",
+    "[default with int8: synthetic photographs]",
 )
 @click.option(
     "--data",
@@ -94,7 +95,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     type=click.FloatRange(-1, 1),
     callback=reject_nan,
     metavar="X",
-    help="Largest drop of a data set's mean Dice.  [default: limit of each precision]",
+    help="Largest allowed drop of a data set's mean Dice.  [default: limit of each precision]",
 )
 @click.option(
     "--html",
@@ -120,9 +121,9 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    All files that pass every check are published together. A file that fails a check is not
-    published, and an older one of its name is removed (exit code 4). If a file cannot be made,
-    nothing is published.
+    All files that pass every check are written to the output folder together. A file that fails a
+    check is not written, and an older file with the same name is deleted (exit code 4). If a file
+    cannot be made, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:
@@ -254,6 +255,6 @@ def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
         click.echo(
-            f"edgeseg: {path}: removed (another checkpoint, or the same with other settings)",
+            f"edgeseg: {path}: deleted (another checkpoint, or the same with other settings)",
             err=True,
         )

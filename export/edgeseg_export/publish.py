@@ -33,7 +33,7 @@ MAX_NAME_BYTES = 200
 
 
 def check_model_name(name: str) -> str:
-    """Return a model name that is the start of a valid file name.
+    """Return the model name; it is the beginning of a valid file name.
 
     Raises:
         UsageError: it is not, or it is too long.
@@ -115,7 +115,7 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
 
 
 def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
-    """List files that would form a set of mixed networks with the converted ones.
+    """List existing files that do not belong to the same networks as the converted files.
 
     These are files of the same name that belong to another model, and the other working sizes
     (`NAME-detail`) of a checkpoint whose files are replaced.
@@ -148,15 +148,15 @@ def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
-    """Copy files to their final paths. All are complete on the disk before the first appears.
+    """Copy files to their final paths. All copies are complete before the first file is visible.
 
     Args:
         files: source file by final path.
         stale: outdated files without replacement; removed.
 
     Raises:
-        SystemSetupError: a file cannot be written; then none appears, and no temporary file
-            is left.
+        SystemSetupError: a file cannot be written. Then no file is written, and no temporary file
+            remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

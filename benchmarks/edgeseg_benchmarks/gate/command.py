@@ -54,7 +54,7 @@ def parse_measure_changes(
     default=DEFAULTS.dice_drop,
     show_default=True,
     metavar="X",
-    help="Largest drop of a data set's mean Dice.",
+    help="Largest allowed drop of a data set's mean Dice.",
 )
 @click.option(
     "--max-photograph-drop",
@@ -63,28 +63,30 @@ def parse_measure_changes(
     default=DEFAULTS.photograph_drop,
     show_default=True,
     metavar="X",
-    help="Largest drop of one photograph's Dice.",
+    help="Largest allowed drop of one photograph's Dice.",
 )
 @click.option(
     "--max-size-growth",
     callback=parse_share,
     default=str(DEFAULTS.size_growth),
     metavar="P%",
-    help="Largest growth of a model file.  [default: 2%]",
+    help="Largest allowed growth of a model file.  [default: 2%]",
 )
 @click.option(
     "--max-latency-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest growth factor of a row's time relative to the first row.  [default: no limit]",
+    help="Largest allowed growth factor of a row's time, divided by that of the first row.  "
+    "[default: no limit]",
 )
 @click.option(
     "--max-memory-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest growth factor of a row's memory relative to the first row.  [default: no limit]",
+    help="Largest allowed growth factor of a row's memory, divided by that of the first row.  "
+    "[default: no limit]",
 )
 @click.option(
     "--max-measure-change",
@@ -124,9 +126,9 @@ def gate(
 ) -> None:
     """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a
-    regression (or a model that no longer loads) and 5 if the two cannot be compared. Time and
-    memory are compared only with a limit, as ratios to the first row of the same benchmark.
+    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a regression (or
+    a model that no longer loads) and 5 if the two cannot be compared. Time and memory are compared
+    only if a limit is given. Each is divided by that of the first row of the same benchmark.
     """
     limits = GateLimits(
         max_dice_drop,
@@ -157,7 +159,7 @@ def gate(
 
 
 def _write_summary(result: GateResult, file: Path | None) -> None:
-    """Write the summary. If the gate failed, only print a write error."""
+    """Write the summary; if the gate failed, print a write error instead of raising it."""
     try:
         write_summaries(result, file)
     except SystemSetupError as error:
@@ -167,7 +169,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures; `worse` takes precedence over `incomparable`."""
+    """Raise an error with the first failures; regressions take precedence."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

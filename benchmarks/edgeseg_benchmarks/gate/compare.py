@@ -54,7 +54,7 @@ def compare_benches(
 
 
 def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
-    """Return why a device cannot measure a row.
+    """Return the reason why a device cannot measure a row.
 
     Args:
         key: identity of the row.
@@ -67,7 +67,7 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
     if key.precision == "int8" and not set(INT8_FEATURES) & set(features):
-        return "the CPU has neither AVX2 nor dot products, INT8 results differ"
+        return "the CPU has neither AVX2 nor Arm dot-product instructions; INT8 results differ"
     return ""
 
 

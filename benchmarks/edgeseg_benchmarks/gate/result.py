@@ -29,8 +29,9 @@ class GateLimits:
         dice_drop: drop of a data set's mean Dice.
         photograph_drop: drop of one photograph's Dice.
         size_growth: growth of a model file relative to the baseline.
-        latency_ratio: growth factor of the time relative to the first row; None for no limit.
-        memory_ratio: growth factor of the memory relative to the first row; None for no limit.
+        latency_ratio: factor by which a row's time, divided by that of the first row, may grow;
+            None for no limit.
+        memory_ratio: the same for the memory.
         measure_changes: relative change of a data set's mean, by measurement.
     """
 

@@ -47,7 +47,7 @@ class RowKey(NamedTuple):
 class BenchRow(msgspec.Struct, frozen=True):
     """The measurements of one row.
 
-    A measurement is None if it was not taken; all are None if `status` is not `ok`.
+    A measurement is None if it was not made; all are None if `status` is not `ok`.
 
     Attributes:
         model: as in `RowKey`.

@@ -24,7 +24,7 @@ from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_modul
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
-SECONDS_PER_ROW = 8.0  # unless the number of rounds is given: as many as fit this time
+SECONDS_PER_ROW = 8.0  # time for the rounds of a row if their number is not given
 SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
 
 
@@ -89,7 +89,7 @@ class RowRunner:
     def time_cold_start(self) -> None:
         """Time `edgeseg run` in a new process, until it reports the written mask.
 
-        It does not support ncnn.
+        ncnn is skipped, because `edgeseg run` does not support it.
         """
         key = self.spec.key
         if key.runtime == NCNN or max(self._cold_starts, default=0) >= SLOW_START_MS:

@@ -20,7 +20,7 @@ from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
 
 class Worker:
-    """Functions that a client can call; those that require a model need `load` first."""
+    """Functions that a client can call. Call `load` first for those that require a model."""
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
         """Load a model and the photograph that it is timed on, on pinned cores.
@@ -99,8 +99,8 @@ class Worker:
     def read_peak_memory(self) -> int:
         """Return the peak resident memory of this process in bytes, 0 if unknown.
 
-        Not from getrusage: on Linux its value includes the memory of the parent process at the time
-        when it started this one. psutil does not offer the peak on Linux.
+        getrusage is not used: on Linux its value includes the memory that the parent process had
+        when it started this process. psutil does not offer the peak on Linux.
         """
         status = Path("/proc/self/status")
         for line in status.read_text().splitlines() if status.exists() else ():
@@ -116,7 +116,7 @@ class Worker:
         pin(threads)
         matrix = np.random.default_rng(0).random((side, side), np.float32)
         times = [elapsed_ms(lambda: matrix @ matrix) for _ in range(rounds + 1)]
-        return 2 * side**3 / min(times[1:]) / 1e6  # the first one does not count
+        return 2 * side**3 / min(times[1:]) / 1e6  # the first round is not counted
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
         """Count the convolutions of a model file by data type."""

@@ -30,7 +30,7 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print one JSON object, and nothing else, to stdout.",
+        help="Print one JSON object, and nothing else, to standard output.",
     )(command)
 
 
@@ -44,7 +44,8 @@ def model_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
                      help="Inference runtime."),
         click.option("--precision", type=click.Choice(PRECISIONS), default="auto",
-                     show_default=True, help="Precision of the model file."),
+                     show_default=True,
+                     help="Precision of the model file (fp16w: FP16 weights, FP32 computation)."),
         click.option("--model", default="default", show_default=True, metavar="NAME|FILE",
                      help="Shipped model or model file."),
     ):  # fmt: skip
@@ -70,8 +71,8 @@ def data_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True,
                      help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
-                     help="Data set: drive, stare, chasedb1, hrf, fives or pairs with its folder, "
-                          "or synthetic:N. Repeatable."),
+                     help="Data set and its folder. NAME is drive, stare, chasedb1, hrf, fives or "
+                          "pairs (your own images/ and masks/). Or synthetic:N. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -76,7 +76,8 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
             f"(available: {splits or 'the only photograph is used for validation'}). "
             "Choose another split or add photographs."
         )
-    # Only the selected ones are checked: DRIVE without its test masks can be used for training.
+    # Only the files of the selected split are checked: DRIVE without its test masks can be used for
+    # training.
     for pair in selected:
         if isinstance(pair, FilePair):
             pair.check_complete()

@@ -32,7 +32,7 @@ ONNXRUNTIME_PACKAGES = (
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of edgeseg, Python and the installed ones of `PACKAGES`.
+    """Return the versions of edgeseg, Python and the installed packages of `PACKAGES`.
 
     No package is imported.
     """

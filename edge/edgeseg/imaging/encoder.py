@@ -10,7 +10,7 @@ import simplejpeg
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
 
-# A mask needs no filter. Naming a compression level would change the strategy, which takes longer.
+# A mask needs no filter. With an explicit compression level, OpenCV uses a slower strategy.
 _MASK_PARAMETERS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 _JPEG_QUALITY = 90
 _SMALL_SIDE = 2048  # pixels

@@ -20,7 +20,7 @@ OverlayStyle: TypeAlias = Literal["outline", "fill"]
 
 DEFAULT_OPACITY: Mapping[OverlayStyle, float] = {"outline": 1.0, "fill": 0.6}
 
-_PIXELS_PER_LINE_WIDTH = 1750  # longer side of the photograph per pixel of the line's width
+_PIXELS_PER_LINE_WIDTH = 1750  # pixels of the longer side per pixel of line width
 
 
 def draw_overlay(
@@ -30,13 +30,13 @@ def draw_overlay(
     opacity: float | None = None,
     style: OverlayStyle = "outline",
 ) -> Photo:
-    """Mark the mask's pixels of a photograph.
+    """Draw a mask on a photograph.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8, nonzero in the marked part.
         colour: RGB colour of the mark.
-        opacity: weight of the colour, 0 to 1; by default that of the style.
+        opacity: weight of the colour, 0 to 1; None for the default of the style.
         style: line around the mask, or tint of its pixels.
 
     Returns:
@@ -59,7 +59,7 @@ def draw_overlay(
 
 
 def _outline(mask: Mask, rows: slice) -> Mask:
-    """Return the pixels around the mask in a band of rows, in a line that grows with the size."""
+    """Return the outline of a mask in a band of rows; the line is wider in a larger photograph."""
     width = max(1, round(max(mask.shape) / _PIXELS_PER_LINE_WIDTH))
     top = max(0, rows.start - width)
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
@@ -69,7 +69,7 @@ def _outline(mask: Mask, rows: slice) -> Mask:
 
 
 def shrink_photo(photo: Photo, max_side: int) -> Photo:
-    """Shrink a photograph to at most `max_side` pixels; a smaller one is returned as it is.
+    """Shrink a photograph to at most `max_side` pixels; return a smaller photograph unchanged.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -77,8 +77,9 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
     """Return the files that `auto` selects from, by precision.
 
-    A path to one file gives that file only. Files of another model than the FP32 file (or the first
-    one, without FP32), such as another checkpoint's, are ignored.
+    A path to one file gives that file only. Files that belong to another model (such as another
+    checkpoint) than the FP32 file are ignored. Without an FP32 file, the first file is used for
+    this comparison.
 
     Raises:
         ModelError: the model does not exist or one of its files is invalid.

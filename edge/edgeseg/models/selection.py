@@ -23,7 +23,7 @@ from edgeseg.models.catalog import (
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
 
 MAX_DICE_DROP = 0.005
-"""Largest Dice drop of INT8 that `edgeseg convert` and `auto` accept."""
+"""Largest drop of Dice in INT8 that `edgeseg convert` and `auto` accept."""
 
 MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp32": 1e-3,
@@ -40,7 +40,7 @@ INT8_FEATURES = {
     "avx512_vnni": "VNNI",
     "avx_vnni": "VNNI",
     "amx_int8": "AMX",
-    "asimddp": "dot products",
+    "asimddp": "dot-product instructions",
     "avx2": "AVX2",
 }
 """CPU features that make INT8 faster than FP32: name in Linux -> common name.
@@ -123,8 +123,7 @@ def resolve_model(
 
     Args:
         model: a shipped name, a model file, or a path without `.PRECISION.onnx`.
-        precision: a precision selects its file; `auto` keeps a given file, else
-            follows the rule.
+        precision: a precision, or `auto`: the model file if one was given, otherwise the rule.
         features: CPU features as Linux names them.
 
     Raises:

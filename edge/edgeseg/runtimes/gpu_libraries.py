@@ -1,11 +1,11 @@
-"""Libraries of CUDA and cuDNN that pip installed beside ONNX Runtime."""
+"""Libraries of CUDA and cuDNN that pip installed with ONNX Runtime."""
 
 import sys
 from contextlib import redirect_stdout
 
 
 def preload_gpu_libraries() -> None:
-    """Load the libraries of `onnxruntime-gpu[cuda,cudnn]`, which ONNX Runtime does not search.
+    """Load the libraries of `onnxruntime-gpu[cuda,cudnn]`; ONNX Runtime does not search for them.
 
     Releases before 1.21 and builds for the CPU do nothing. Problems are printed to standard error;
     the session then fails with the reason.

@@ -170,7 +170,7 @@ def _check_parity(
     reference: ReferenceOutputs,
     parity: ParityReport,
 ) -> list[Check]:
-    """Compare with PyTorch in FP32, and with FP64 where an FP32 file exceeds the limit."""
+    """Compare with PyTorch in FP32; if an FP32 file exceeds the limit, compare with FP64."""
     finite, difference, flipped = check_parity(precision, parity)
     if precision == "fp32" and finite and not difference:
         difference = _compare_with_double(file, graph, reference, parity, difference)
@@ -200,7 +200,7 @@ def _compare_with_double(
 def _check_in_half_precision(
     file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
 ) -> list[Check]:
-    """Compute an FP16 file as a device does that computes every node in half precision."""
+    """Compute an FP16 file like a device that computes every node in half precision."""
     cores = cpu.usable_cores()
     photos = [pair.tensor for pair in reference.pairs]
     checks = [check_range(measure_largest_value(graph.file, photos, cores))]

@@ -17,7 +17,7 @@ from edgeseg_export.source import SourceNetwork
 
 
 def print_settings(source: SourceNetwork, checkpoint: Path) -> None:
-    """Print the effective settings, defaults included, so that a forgotten one is noticed."""
+    """Print the effective settings, defaults included, so that forgotten options are noticed."""
     click.echo(f"settings of {checkpoint}")
     print_table(facts_table(*_list_settings(source)), Text())
 
@@ -106,13 +106,13 @@ def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     for file in files:
         if not file.is_made:
             raise CheckError(
-                f"nothing published, {file.file.name} could not be made "
+                f"no file was written, because {file.file.name} could not be made "
                 f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
             )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]
     failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
     if failed:
-        raise CheckError(f"not published, a check failed: {'; '.join(failed)}")
+        raise CheckError(f"not written, because a check failed: {'; '.join(failed)}")
 
 
 def _describe_failure(check: Check) -> str:

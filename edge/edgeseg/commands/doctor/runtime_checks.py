@@ -18,8 +18,8 @@ MAX_MASK_DIFFERENCE = 0.01
 """Largest share of mask pixels that may differ from the first runtime.
 
 A broken runtime differs everywhere. Probabilities are not compared: OpenVINO's BF16 differs by up
-to 0.15 where the mask stays equal. The 0.1 % of `convert` would be too strict: of a network with
-random weights 0.11 % of the pixels differ.
+to 0.15 where the mask stays equal. The limit of `convert`, 0.1 %, would be too strict: for a
+network with random weights, 0.11 % of the pixels differ.
 """
 
 TIMEOUT_S = 300
@@ -36,8 +36,9 @@ class RuntimeCheck(msgspec.Struct, frozen=True):
 
     Attributes:
         name: name of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
-        works: True if it ran the model and its mask equals that of the first working one.
-        note: details or the reason of the failure.
+        works: True if the model ran and its mask agrees with the mask of the first entry that
+            works.
+        note: details, or the reason for the failure.
         installed: False if it is not installed and was not checked.
     """
 
@@ -121,7 +122,8 @@ def _ask_worker(*arguments: str) -> WorkerAnswer:
         ValueError: the answer is not JSON.
     """
     command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
-    # Python searches modules in the current folder, which may contain anything.
+    # Use another folder: with -m, Python imports modules from the current folder, which may contain
+    # any file.
     source_root = Path(__file__).parents[3]
     try:
         done = subprocess.run(

@@ -41,6 +41,9 @@ COMMANDS = {
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
+    "measure": CommandEntry(
+        "edgeseg.commands.measure:measure", "", "Measure the vessels of existing masks."
+    ),
     "info": CommandEntry("edgeseg.commands.info:info", "", "Show a model file's metadata."),
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",

@@ -10,8 +10,9 @@ from edgeseg.console import print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.command import FILE
-from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
+from edgeseg_benchmarks.gate.compare import compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
+from edgeseg_benchmarks.gate.result import MEASURE_CHANGES, GateLimits, GateResult
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.record import read_bench
 
@@ -28,6 +29,19 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     if not 0 <= share < math.inf or (share >= 1 and not percent):
         raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
     return share
+
+
+def parse_measure_changes(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float]:
+    """Convert `NAME=2%` to limits by measurement; the others keep their defaults."""
+    limits = dict(MEASURE_CHANGES)
+    for value in values:
+        name, _, share = value.partition("=")
+        if name not in limits:
+            raise click.BadParameter(f"{name!r}: choose from {', '.join(limits)}", ctx, param)
+        limits[name] = parse_share(ctx, param, share)
+    return limits
 
 
 @click.command()
@@ -75,6 +89,14 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     "[default: no limit]",
 )
 @click.option(
+    "--max-measure-change",
+    "measure_changes",
+    multiple=True,
+    callback=parse_measure_changes,
+    metavar="NAME=P%",
+    help="Largest change of a measurement's mean, such as width_mean_rel=2%. Repeatable.",
+)
+@click.option(
     "--data",
     "specs",
     multiple=True,
@@ -97,6 +119,7 @@ def gate(
     max_size_growth: float,
     max_latency_ratio: float | None,
     max_memory_ratio: float | None,
+    measure_changes: dict[str, float],
     specs: tuple[str, ...],
     models: tuple[str, ...],
     summary: Path | None,
@@ -108,7 +131,12 @@ def gate(
     only if a limit is given. Each is divided by that of the first row of the same benchmark.
     """
     limits = GateLimits(
-        max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
+        max_dice_drop,
+        max_photograph_drop,
+        max_size_growth,
+        max_latency_ratio,
+        max_memory_ratio,
+        measure_changes,
     )
     check_folders(summary)
     before = read_bench(baseline)

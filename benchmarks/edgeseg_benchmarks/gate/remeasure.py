@@ -60,6 +60,7 @@ def plan_remeasure(
         runtimes=tuple(runtimes),
         threads=tuple(threads),
         data=tuple(specs.values()),
+        measures=bool(specs) and any(row.measured for row in baseline.rows),
         only=frozenset(keys),
     )
     if not select_rows(options):

@@ -15,6 +15,7 @@ from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import read_card
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRow
+from edgeseg_benchmarks.record.measures import DataSetMeasures
 from edgeseg_benchmarks.remarks import compute_remarks
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, NCNN, RowSpec
 from edgeseg_benchmarks.statistics import median_ratio, median_stages, summarize_latency
@@ -114,6 +115,13 @@ class RowRunner:
         for data in self._options.data if self.spec.scored else ():
             scores = self._process.call("score", DataSetScores, spec=data)
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
+
+    def measure(self) -> None:
+        """Measure the predicted masks of the data sets."""
+        scored = self.spec.scored and self._options.measures
+        for data in self._options.data if scored else ():
+            measured = self._process.call("measure", DataSetMeasures, spec=data)
+            self._row = replace(self._row, measured=(*self._row.measured, measured))
 
     def write_mask(self, file: Path) -> None:
         """Write mask and field of view, (2, H, W) uint8."""

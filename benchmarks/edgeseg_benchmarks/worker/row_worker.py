@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from edgeseg.errors import EdgesegError, one_line
+from edgeseg_benchmarks.record.measures import DataSetMeasures
 from edgeseg_benchmarks.worker.client import Reply, RoundTiming
 from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
@@ -70,6 +71,30 @@ class Worker:
         from edgeseg.evaluation.protocols import evaluate
 
         return evaluate(self.segmenter, open_data(spec, "test"), "native").to_dict()
+
+    def measure(self, spec: str) -> DataSetMeasures:
+        """Measure the predicted masks of a data set's test split.
+
+        Photographs that cannot be segmented are left out; their Dice is missing, too.
+        """
+        from edgeseg.datasets import open_data
+        from edgeseg.measures.values import DEFINITIONS_VERSION
+        from edgeseg_benchmarks.gate.result import MEASURE_CHANGES
+
+        data_set = open_data(spec, "test")
+        photographs: dict[str, dict[str, float | None]] = {}
+        for pair in data_set.pairs:
+            try:
+                segmentation = self.segmenter.segment(pair.load().photo, pair.name)
+            except EdgesegError:
+                continue
+            # The largest field of view, whose vessel density a segmentation has, too.
+            measures = max(segmentation.measures(), key=lambda each: each.fov_diameter_px)
+            values = measures.values
+            figures = {} if values is None else msgspec.structs.asdict(values)
+            figures["vessel_density"] = measures.vessel_density
+            photographs[pair.name] = {name: figures.get(name) for name in MEASURE_CHANGES}
+        return DataSetMeasures(data_set.name, data_set.split, DEFINITIONS_VERSION, photographs)
 
     def read_peak_memory(self) -> int:
         """Return the peak resident memory of this process in bytes, 0 if unknown.

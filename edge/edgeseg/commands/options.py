@@ -13,6 +13,7 @@ R = TypeVar("R")
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
+EYES = ("left", "right")
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -47,6 +48,18 @@ def model_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Precision of the model file (fp16w: FP16 weights, FP32 computation)."),
         click.option("--model", default="default", show_default=True, metavar="NAME|FILE",
                      help="Shipped model or model file."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def measure_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--um-per-px` and `--eye`."""
+    for option in (
+        click.option("--eye", type=click.Choice(EYES),
+                     help="Eye, for the anatomical names of the quadrants."),
+        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
+                     metavar="X", help="Size of a pixel in micrometres, for figures in them."),
     ):  # fmt: skip
         command = option(command)
     return command

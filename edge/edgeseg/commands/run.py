@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from edgeseg.commands.measuring import add_measures, measuring_options
 from edgeseg.commands.options import model_options
 from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
@@ -113,6 +114,7 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Skip inputs whose results exist already, with the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
+@measuring_options
 @click.option(
     "--contact-sheet",
     is_flag=True,
@@ -184,7 +186,7 @@ def run(
         sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
         with divert_stdout():
             segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, options, sources, stop)
+        counts = _run_sources(segmenter, add_measures(options), sources, stop)
     _exit_with_status(stop, counts)
 
 

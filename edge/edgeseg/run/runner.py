@@ -17,6 +17,7 @@ from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.pipeline import process_frames
 from edgeseg.run.results.contact_sheet import ContactSheet
+from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record_builder import RecordBuilder
@@ -70,6 +71,11 @@ class Runner:
     ) -> None:
         self.segmenter = segmenter
         self.options = options
+        self._table: MeasuresTable | None = None
+        if options.measures:
+            self._table = MeasuresTable(
+                options.output, options.spacing is not None, options.eye is not None
+            )
         self.sheet = sheet
 
     def run_source(
@@ -98,6 +104,8 @@ class Runner:
                 stages = self._make_stages(source, video, stop, stack)
                 for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
+                    if self._table is not None:
+                        self._table.add(records)
                     if self.sheet is not None and not is_stream:
                         self.sheet.add_records(records)
                     throughput.add(records[0])

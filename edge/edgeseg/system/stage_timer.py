@@ -13,6 +13,7 @@ Stage: TypeAlias = Literal[
     "preprocess",
     "infer",
     "postprocess",
+    "measure",
     "encode",
     "write",
     "video",

@@ -18,7 +18,7 @@ from edgeseg.imaging.photo import photo_stem
 from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
 from edgeseg.system.names import name_key
 
-Part: TypeAlias = Literal["vessels", "overlay", "probability"]
+Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
 OverlayFormat: TypeAlias = Literal["jpg", "png"]

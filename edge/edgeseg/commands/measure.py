@@ -94,7 +94,7 @@ def _report(record: MaskRecord) -> None:
         click.echo(f"edgeseg: {record.message}", err=True)
     if "mask_thresholded" in record.warnings:
         click.echo(
-            f"edgeseg: {record.source}: not a binary mask; thresholded at half of its range",
+            f"edgeseg: {record.source}: not binary; thresholded at half of its range",
             err=True,
         )
 

@@ -13,9 +13,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
 _MIN_LIGHT = 56  # level of the brightest channel; film glow in STARE reaches 55
-_MIN_CHANGE = 24  # grey levels across the end of a margin; a retina changes gradually
+_MIN_CHANGE = 24  # grey levels from one line to the next; a retina changes gradually
 _MIN_CHANGED = 0.25  # share of a line's pixels that change; a retina may have the margin's colour
-_BLUR = 2  # lines over which JPEG and resizing spread the end of a margin
+_BLOCK = 8  # lines of a JPEG block, in which a margin has more than one colour
 _NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
 _MAX_MARGIN = 0.45  # share of the frame's side
 _MIN_LINES = 16  # a smaller picture is not trimmed
@@ -58,21 +58,27 @@ def _margin_width(lines: Levels) -> int:
     """Return how many of the lines belong to the margin; the first line is at the edge."""
     if len(lines) < _MIN_LINES:
         return 0
-    near = max(1, int(_NEAR_EDGE * len(lines)))
+    near, most = max(1, int(_NEAR_EDGE * len(lines))), int(_MAX_MARGIN * len(lines))
     uniform, light = _examine(lines[:near])
     if uniform[-1]:
-        uniform, light = _examine(lines[: max(near, int(_MAX_MARGIN * len(lines)))])
+        uniform, light = _examine(lines[:most])
     ends = np.flatnonzero(~uniform[near - 1 :])
     scanned = max(near, near - 1 + int(ends[0]) if len(ends) else len(uniform))
     margin = np.flatnonzero((uniform & light)[:scanned] & _are_ends(lines, scanned))
-    return int(margin[-1]) + 1 if len(margin) else 0
+    if not len(margin):
+        return 0
+    last = int(margin[-1])
+    steps = np.abs(np.diff(lines[last : last + _BLOCK], axis=0)).max(axis=2).mean(axis=1)
+    return min(last + 1 + int(steps.argmax()), most)
 
 
 def _are_ends(lines: Levels, number: int) -> Flags:
-    """Return which of the first lines are followed by a sudden change, (number,) bool."""
-    following = lines[np.minimum(np.arange(number) + _BLUR, len(lines) - 1)]
-    changes = np.abs(following - lines[:number]).max(axis=2)
-    return np.asarray((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
+    """Return which of the first lines are soon followed by a sudden change, (number,) bool."""
+    changes = np.abs(np.diff(lines[: number + _BLOCK], axis=0)).max(axis=2)
+    sudden = np.flatnonzero((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
+    following = np.searchsorted(sudden, np.arange(number))
+    distances = np.append(sudden, number + 2 * _BLOCK)[following] - np.arange(number)
+    return np.asarray(distances < _BLOCK - 1)
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:

@@ -142,6 +142,14 @@ def test_detect_fields_in_black_band_inside_margin_excludes_band(band: int, is_j
     assert iou(field.mask[top : top + 650, 20:-20], detect_fov(cut).mask) > 0.98
 
 
+@pytest.mark.parametrize("level", [60, 255])
+@pytest.mark.parametrize("width", [5, 7, 13, 20])
+def test_trim_margins_of_jpeg_finds_exact_line(width: int, level: int) -> None:
+    cut = draw_photo(900)[130:780, 120:780]
+    framed = add_border(cut, width, width, width, width, (level, level, level))
+    assert trim_margins(compress_jpeg(framed, 75)) == Box(width, width, 660, 650)
+
+
 def test_trim_black_bands_of_round_field_removes_nothing() -> None:
     photo = draw_photo(640)
     assert trim_black_bands(photo) == Box(0, 0, 640, 640)

@@ -43,7 +43,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
         for folder, data in _generate_files(number, size, truth).items():
             file = output / folder / f"fundus_{number}.png"
             make_folder(file.parent)
-            write_atomically(file, data)
+            write_atomically(file, data, follow_links=False)
             click.echo(str(file))
 
 

@@ -198,7 +198,7 @@ def _write_figure(comparison: Comparison, file: Path) -> None:
     from edgeseg.imaging.overlay import draw_error_map
 
     errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
-    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))
+    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])), follow_links=False)
 
 
 def _report_failures(data_sets: Sequence[DataSetScores]) -> None:

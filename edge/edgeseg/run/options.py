@@ -24,6 +24,7 @@ class RunOptions:
         contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
         overlay_format: file format of the overlays of photographs.
+        follow_links: whether to write through links at the names of results.
     """
 
     output: Path
@@ -38,6 +39,7 @@ class RunOptions:
     contact_sheet: bool = False
     throughput: bool = False
     overlay_format: OverlayFormat = "jpg"
+    follow_links: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:

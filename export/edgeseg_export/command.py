@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table
+from edgeseg.console import print_line, print_table
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import CheckError, ModelError, UsageError
 from edgeseg.evaluation.result import Check, EvaluationResult
@@ -128,7 +128,7 @@ def convert(
     with divert_stdout():
         source = open_source(checkpoint, source_choices)
     if source.note:
-        click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
+        print_line(f"edgeseg: {checkpoint}: {source.note}", err=True)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
         precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
@@ -191,7 +191,7 @@ def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
                 f"--data {name}: given {names.count(name)} times. Give each data set once."
             )
         if data_set.notice:
-            click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
+            print_line(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets
 
 
@@ -217,13 +217,13 @@ def _convert_graph(
         graph.file.parent,
     )
     if graph.network.enlargement > 1:
-        click.echo(
+        print_line(
             f"edgeseg: {graph.name}: the network's map is enlarged "
             f"{graph.network.enlargement}x in the graph",
             err=True,
         )
     if reference.implausible_masks:
-        click.echo(
+        print_line(
             f"edgeseg: {graph.name}: {IMPLAUSIBLE_MASK}: {reference.implausible_masks}", err=True
         )
     result = EvaluationResult(
@@ -246,7 +246,7 @@ def _publish(
     stale = set(list_stale_files(folder, names, digest)) - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
-        click.echo(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
+        print_line(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
 
 
 def _list_unmade(files: Sequence[ExportedFile]) -> list[ExportedFile]:
@@ -270,7 +270,7 @@ def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
         print_table(file.result.to_check_table(), Text())
     for file in [] if _list_unmade(files) else files:
         if file.result.passed:
-            click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
+            print_line(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
 
 
 def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:

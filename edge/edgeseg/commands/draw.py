@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgeseg.console import print_line
 from edgeseg.system.files import make_folder, write_atomically
 
 
@@ -44,7 +45,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
             file = output / folder / f"fundus_{number}.png"
             make_folder(file.parent)
             write_atomically(file, data, follow_links=False)
-            click.echo(str(file))
+            print_line(str(file))
 
 
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.commands.options import json_option
+from edgeseg.console import print_line
 from edgeseg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _verify_checksum(model: ModelFile) -> None:
 
     if not load_file(model.path).has_checksum:
         raise ModelError(f"{model.path}: contains no checksum to verify. Convert the model again.")
-    click.echo(f"edgeseg: {model.path}: the checksum matches", err=True)
+    print_line(f"edgeseg: {model.path}: the checksum matches", err=True)
 
 
 def _list_facts(model: ModelFile) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgeseg.console import print_line
 
 ReportSteps: TypeAlias = Callable[[str, int, int], None]
 """Function that is called with a stage, the number of its finished steps, and their total."""
@@ -68,4 +69,4 @@ class _LineReporter:
         if done:
             left = (now - self._started) / done * (total - done)
             line += f", about {left:.0f} s left"
-        click.echo(line, err=True)
+        print_line(line, err=True)

@@ -18,6 +18,7 @@ from edgeseg.commands.bundle.wheels import (
     install_script,
     own_source,
 )
+from edgeseg.console import print_line
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.models.loaded_file import load_file
 from edgeseg.system.files import make_folder, write_atomically
@@ -102,5 +103,5 @@ def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)
         write_atomically(folder / name, content)
-        click.echo(f"{folder / name}  {len(content) / 1e6:.2f} MB")
-    click.echo(f"on the device: sh {folder.name}/install.sh")
+        print_line(f"{folder / name}  {len(content) / 1e6:.2f} MB")
+    print_line(f"on the device: sh {folder.name}/install.sh")

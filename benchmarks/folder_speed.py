@@ -1,4 +1,4 @@
-"""Measure `edgeseg run` on a folder of photographs against the floor: the codecs alone.
+"""Compare `edgeseg run` on a folder of photographs with the floor: the codecs alone.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
@@ -30,7 +30,7 @@ from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
-JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # text is inserted after them
+JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # `edgeseg run` inserts its text after these bytes
 
 
 class FolderRun(NamedTuple):
@@ -131,7 +131,8 @@ def decode(data: bytes) -> None:
 
 def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
     """Encode an overlay as JPEG and a mask as PNG, as edgeseg does."""
-    jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", "444")
+    subsampling = "420" if max(overlay.shape) > 2048 else "444"
+    jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", subsampling)
     parameters = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
     return jpeg, cv2.imencode(".png", mask, parameters)[1].tobytes()
 

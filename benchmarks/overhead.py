@@ -81,7 +81,8 @@ def total_ms(command: Sequence[str]) -> float:
 def peak_mb(command: Sequence[str]) -> float:
     """Return the peak resident memory of a command.
 
-    It is at least the memory of this process when it starts the command, which is less.
+    The result is at least the memory of this process at the start of the command. That is less than
+    the command itself needs.
     """
     environment = child_environment()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:

@@ -56,6 +56,9 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     help="Score the test split of this data set (Dice, drop against FP32). Repeatable.",
 )
 @click.option(
+    "--measures", is_flag=True, help="Also measure the vessels of the predicted masks (--data)."
+)
+@click.option(
     "--threads",
     callback=parse_threads,
     metavar="LIST",
@@ -99,6 +102,7 @@ def bench(
     every: bool,
     models: tuple[str, ...],
     data: tuple[str, ...],
+    measures: bool,
     threads: tuple[int, ...],
     runtimes: tuple[BenchRuntime, ...],
     runs: int | None,
@@ -126,7 +130,7 @@ def bench(
     if html is not None:
         require_extra("html", "--html", "jinja2")
     check_folders(json_file, csv_file, html)
-    _check_data(data)
+    _check_data(data, measures)
     if every and len(threads) > 1:
         raise UsageError("--all: supports a single number of threads. Give --threads one number.")
     precisions: list[Precision] = ["fp32"]
@@ -141,6 +145,7 @@ def bench(
         runtimes=tuple(dict.fromkeys(runtimes)),
         threads=threads,
         data=data,
+        measures=measures,
         rounds=runs,
         warmup=warmup,
         reference=reference,
@@ -152,7 +157,9 @@ def bench(
     _check_failures(record)
 
 
-def _check_data(data: tuple[str, ...]) -> None:
+def _check_data(data: tuple[str, ...], measures: bool) -> None:
+    if measures and not data:
+        raise UsageError("--measures requires photographs. Add --data NAME:DIR.")
     names = [spec.partition(":")[0] for spec in data]
     for name in names:
         if names.count(name) > 1:

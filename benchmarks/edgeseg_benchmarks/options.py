@@ -17,6 +17,7 @@ class BenchOptions:
         runtimes: names of runtimes; empty for every installed one.
         threads: numbers of CPU threads; empty for every core that the process may use.
         data: data sets (`NAME:DIR`) whose test split is scored.
+        measures: measure the predicted masks of the data sets.
         rounds: number of timed rounds; None for as many as fit the time per row.
         warmup: number of untimed rounds, at least one.
         reference: also measure ResUNet-Deeper.
@@ -30,6 +31,7 @@ class BenchOptions:
     runtimes: tuple[BenchRuntime, ...] = ()
     threads: tuple[int, ...] = ()
     data: tuple[str, ...] = ()
+    measures: bool = False
     rounds: int | None = None
     warmup: int = 3
     reference: bool = False

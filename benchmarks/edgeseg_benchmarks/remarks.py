@@ -33,10 +33,9 @@ def compute_remarks(runtime: str, compute: str) -> tuple[str, ...]:
 
 
 def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
-    if row.network_ms is not None and reference.network_ms is not None:
-        ratio = row.network_ms.p50 / max(reference.network_ms.p50, 1e-9)
-        if ratio > EQUAL_RATIO:
-            yield f"{ratio:.2f}x slower than FP32"
+    ratio = _latency_ratio(row, reference)
+    if ratio is not None and ratio > EQUAL_RATIO:
+        yield f"{ratio:.2f}x slower than FP32"
     kernel = KERNELS.get(row.precision)
     if kernel is not None and row.kernels and kernel not in row.kernels:
         yield f"no {row.precision.upper()} kernel was used: convolutions computed in FP32"
@@ -44,3 +43,15 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
     total = sum(len(data_set.photographs) for data_set in row.data_sets)
     if failed:
         yield f"{failed} of {total} photographs could not be scored and are excluded from the means"
+
+
+def _latency_ratio(row: BenchRow, reference: BenchRow) -> float | None:
+    """Return the network latency of a row divided by that of its FP32 row.
+
+    The ratios of the rounds are used where they exist, because clock drift cancels out in them.
+    """
+    if row.ratio_to_first is not None and reference.ratio_to_first:
+        return row.ratio_to_first / reference.ratio_to_first
+    if row.network_ms is not None and reference.network_ms is not None:
+        return row.network_ms.p50 / max(reference.network_ms.p50, 1e-9)
+    return None

@@ -104,7 +104,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
     models = dict.fromkeys((*options.models, *(SHIPPED_MODELS if options.every else ())))
     for model in models:
         selection = None
-        if not model.endswith(".onnx"):  # a file leaves nothing to select
+        if not model.endswith(".onnx"):  # a given file leaves nothing to select
             with suppress(EdgesegError):
                 selection = select_model(model)
         for row in _list_files(model, options):
@@ -117,7 +117,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether a row is the selected one; without tuning, threads are not compared."""
+    """Return whether `auto` selects a row; without tuning, threads are not compared."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
@@ -126,8 +126,8 @@ def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) ->
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     """Yield a row for each precision of a model, without runtime and threads.
 
-    The precision of a named file comes first. Other precisions (those of `--all`, and
-    FP32 beside a named file) are left out if their file is missing, but not if it is damaged.
+    The precision of a named file comes first. Other precisions (those of `--all`, and FP32 in
+    addition to a named file) are left out if their file is missing, but not if it is damaged.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

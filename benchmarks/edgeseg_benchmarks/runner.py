@@ -121,6 +121,7 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
         show(f"kernels and Dice of {row.spec.key}")
         row.attempt(row.count_kernels)
         row.attempt(row.score)
+        row.attempt(row.measure)
         row.close()
 
 

@@ -77,14 +77,15 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
-    """Return every core, half of them, and so on down to one."""
+    """Return numbers of threads: all cores, half of them, and so on down to one."""
     return (cores, *thread_counts(cores // 2)) if cores > 1 else (1,)
 
 
 def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> CandidateTiming:
     """Select the fastest candidate that did not fail.
 
-    Of equally fast ones: the setup of the rule, else higher precision, then fewer threads.
+    Among equally fast candidates, the setup of the rule is preferred, then higher precision, then
+    fewer threads.
 
     Args:
         timings: the candidates.

@@ -41,6 +41,9 @@ COMMANDS = {
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
+    "measure": CommandEntry(
+        "edgeseg.commands.measure:measure", "", "Measure the vessels of existing masks."
+    ),
     "info": CommandEntry("edgeseg.commands.info:info", "", "Show a model file's metadata."),
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
@@ -75,14 +78,14 @@ TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
 """`module:attribute` of the function that `edgeseg doctor --tune` calls."""
 
 STARTED = "edgeseg.started"
-"""Key in click's `meta`: start of the command in monotonic seconds, before heavy imports."""
+"""Key in click's `meta` of the time at which the command started, in monotonic seconds."""
 
 _OUT_OF_MEMORY = "not enough memory. Free some or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
 """Messages of Python and the loader when the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Errors of a full disk. Writers of files report them with the file, so here they mean printing."""
+"""Errors of a full disk. Code that writes files catches its own, so here printing has failed."""
 
 
 def load_attribute(place: str) -> object:
@@ -131,7 +134,7 @@ class LazyCommands(click.Group):
             _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
         except KeyboardInterrupt:
             ctx.exit(130)
-        except BrokenPipeError:  # as a program ended by SIGPIPE; click's 1 would mean a bug
+        except BrokenPipeError:  # exit code of SIGPIPE; click's 1 would mean a bug
             ctx.exit(141)
 
 

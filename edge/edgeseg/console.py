@@ -17,7 +17,7 @@ from edgeseg.errors import escape_text
 _UNLIMITED_WIDTH = 10_000
 
 ShowProgress: TypeAlias = Callable[[str], None]
-"""Function that is called with a few words about the current step."""
+"""Callback that gets a short description of the current step."""
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def show_status() -> Iterator[ShowProgress]:
 
 
 def print_table(*renderables: RenderableType) -> None:
-    """Print renderables below each other, fitted to a terminal.
+    """Print rich renderables one below the other, fitted to a terminal.
 
     In a pipe no line is wrapped, so that no path is broken.
     """
@@ -55,7 +55,7 @@ def narrow_table(title: str) -> Table:
 
 
 def facts_table(*facts: tuple[str, str]) -> Table:
-    """Return a table of headings and untrusted texts."""
+    """Return a table with two columns: headings and untrusted texts."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

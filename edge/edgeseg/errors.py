@@ -75,7 +75,7 @@ class PhotoError(EdgesegError):
 
     Args:
         message: what is wrong, with which file, and what to do.
-        code: the same as a word for programs.
+        code: the problem as a word, for programs.
     """
 
     exit_code = 3
@@ -131,7 +131,7 @@ SAVE_AS = "Save it as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):
-    """An image file cannot be decoded faithfully. The message does not contain its name yet."""
+    """An image file cannot be decoded faithfully. The message does not contain the file name."""
 
 
 def unsupported_format(name: str) -> InvalidImageError:

@@ -1,7 +1,7 @@
 """Image quality of one field of view: focus, light, colour, and how much of the retina it shows.
 
-It is measured on a small version whose field of view is 256 pixels wide, which takes one or two
-milliseconds. Each threshold is between the values of the original photographs of DRIVE, STARE,
+It is measured on a small version, in which the field of view is 256 pixels wide. This takes one or
+two milliseconds. Each threshold is between the values of the original photographs of DRIVE, STARE,
 CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test_quality.py):
 
 | measure | originals, all 143 | degraded versions | ungradable |
@@ -62,9 +62,9 @@ MIN_FIELD = 0.6
 
 _SIZE = 256  # longer side of the small version in pixels
 _RIM_WIDTH = 8  # pixels excluded along the rim, whose edge is sharp even in a blurred photograph
-_LIT_SHARE = 0.15  # of the 75th percentile of the brightness: darker pixels show no retina
-_NOISE_DETAIL = 0.01  # of the mean of the green channel: weaker detail is noise
-_MIN_LIGHT = 16  # of the largest median: the colour of a darker field is noise
+_LIT_SHARE = 0.15  # share of the 75th percentile of the brightness: darker pixels show no retina
+_NOISE_DETAIL = 0.01  # share of the mean of the green channel: weaker detail is noise
+_MIN_LIGHT = 16  # largest median in grey levels; the colour of a darker field is noise
 _WHITE = 250  # value of the green channel from which a pixel is overexposed
 _OUTLINE_SIZE = 400  # longer side of the frame in pixels when the rim is fitted
 _MIN_OUTLINE_POINTS = 30  # points that are needed to fit the rim
@@ -76,9 +76,9 @@ class FrameQuality(NamedTuple):
     Attributes:
         focus: contrast of fine detail in the green channel (1 to 2 pixels of the small version)
             relative to that of coarser detail (2 to 6 pixels). Blur lowers it; the brightness has
-            no influence. The minimum of this ratio and that of coarser detail (2 to 4 and 6 to
-            14 pixels), because a video codec adds fine edges to a blurred frame. 0 if there is
-            only sensor noise, as in an empty field; None without a fundus.
+            no influence. The value is the minimum of this ratio and the same ratio for coarser
+            detail (2 to 4 and 6 to 14 pixels), because a video codec adds fine edges to a blurred
+            frame. 0 if there is only sensor noise, as in an empty field; None without a fundus.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
             fundus.
         retina: share of the frame that is lit retina, 0 to 1. No reason depends on it.
@@ -139,7 +139,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def _has_unusual_colours(self) -> bool:
-        """True unless red is the brightest channel, and blue hardly exceeds green."""
+        """True unless red is the brightest channel and blue hardly brighter than green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
         red, green, blue = self.colour
@@ -246,7 +246,7 @@ def _mean_and_deviation(histogram: npt.NDArray[np.float64]) -> tuple[float, floa
 
 
 def _shrink(photo: Photo) -> Photo:
-    """Shrink to `_SIZE` by averaging areas, by an integer factor first, which is fast in OpenCV."""
+    """Shrink to `_SIZE` by area averaging: first by an integer factor, which is fast in OpenCV."""
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
@@ -280,7 +280,8 @@ def _measure_coarse_focus(
 ) -> float:
     """Measure the focus at coarse scales, which codec artefacts do not affect.
 
-    This is done at half the size. Blurring is normalised to the field of view, as the rim is near.
+    This is done at half the size. Blurring is normalised to the field of view, because the kernel
+    extends beyond its rim.
     """
     half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
     weight = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)

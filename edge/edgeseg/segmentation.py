@@ -15,6 +15,7 @@ from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import OverlayStyle, draw_overlay, shrink_photo
+from edgeseg.measures import Eye, Measures, Spacing, measure_vessels
 from edgeseg.postprocess import resize_to_photo
 from edgeseg.preprocessing.prepare import Placement
 from edgeseg.quality import FrameQuality, assess_for_model
@@ -51,6 +52,23 @@ class FieldResult:
         """Share of the field of view's pixels that are vessel, 0 to 1."""
         return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
 
+    def measure(
+        self, threshold: float, spacing: Spacing | None = None, eye: Eye | None = None
+    ) -> Measures:
+        """Measure the vessels; widths are measured on the probability.
+
+        Args:
+            threshold: vessel probability threshold of the mask.
+            spacing: size of a pixel; without it, no figure is in micrometres.
+            eye: `left` or `right`, for the anatomical names of the quadrants.
+
+        Raises:
+            UsageError: The spacing is not positive.
+        """
+        probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
+        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by a step
+        return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
+
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
@@ -72,7 +90,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality, which is assessed on first access."""
+        """Results per field of view, with their quality; it is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -112,6 +130,23 @@ class Segmentation:
         """Vessel probability threshold of the mask."""
         return self.segmenter.threshold
 
+    def measures(
+        self, spacing: Spacing | None = None, eye: Eye | None = None
+    ) -> tuple[Measures, ...]:
+        """Measure the vessels of each field of view. Definitions: docs/measures.md.
+
+        Args:
+            spacing: size of a pixel; without it, no figure is in micrometres.
+            eye: `left` or `right`, for the anatomical names of the quadrants.
+
+        Raises:
+            UsageError: The spacing is not positive.
+        """
+        measured: list[Measures] = []
+        for result in self.inferred:
+            measured.append(result.measure(self.threshold, spacing, eye))
+        return tuple(measured)
+
     def overlay(self, style: OverlayStyle = "outline", opacity: float | None = None) -> Photo:
         """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB.
 
@@ -122,7 +157,7 @@ class Segmentation:
         return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
 
     def _repr_png_(self) -> bytes:
-        """Return the overlay as a PNG of at most 1024 pixels, which notebooks display."""
+        """Return the overlay as a PNG of at most 1024 pixels, for display in notebooks."""
         return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:

@@ -5,24 +5,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import msgspec
-from rich.text import Text
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_line, print_table
+from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, open_data
-from edgeseg.errors import CheckError, ModelError, UsageError
-from edgeseg.evaluation.result import Check, EvaluationResult
+from edgeseg.errors import ModelError, UsageError
+from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.models.card import Precision
 from edgeseg.system.files import check_folders, make_folder, write_atomically
 from edgeseg.system.standard_streams import divert_stdout
 from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
-from edgeseg_export.publish import file_sha256, list_stale_files, publish_files
+from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
 from edgeseg_export.report.html_report import load_template, render_report
+from edgeseg_export.report.summary import print_results, print_settings
 from edgeseg_export.scratch_folder import scratch_folder
-from edgeseg_export.source import SourceOptions, open_source
+from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
 from edgeseg_export.source_options import source_options
 from edgeseg_export.verify.output_range import IMPLAUSIBLE_MASK
 from edgeseg_export.verify.parity import compute_reference
@@ -49,10 +48,16 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     help="Folder for the model files.  [default: folder of CKPT]",
 )
 @click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the model, as in NAME.fp32.onnx.  [default: CKPT without its suffix]",
+)
+@click.option(
     "--precision",
     "names",
     metavar="LIST",
-    help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), fp16w, int8.  "
+    help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), "
+    "fp16w (FP16 weights, FP32 computation), int8.  "
     "[default: fp32,fp16, and int8 with --calibrate]",
 )
 @click.option(
@@ -60,7 +65,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     multiple=True,
     metavar="NAME:DIR",
     help="Data set for INT8 calibration (training and validation split). Repeatable.  "
-    "[default: synthetic photographs]",
+    "[default with int8: synthetic photographs]",
 )
 @click.option(
     "--data",
@@ -91,7 +96,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     type=click.FloatRange(-1, 1),
     callback=reject_nan,
     metavar="X",
-    help="Largest drop of a data set's mean Dice.  [default: limit of each precision]",
+    help="Largest allowed drop of a data set's mean Dice.  [default: limit of each precision]",
 )
 @click.option(
     "--html",
@@ -103,6 +108,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
 def convert(
     checkpoint: Path,
     folder: Path | None,
+    name: str | None,
     names: str | None,
     calibrate: tuple[str, ...],
     specs: tuple[str, ...],
@@ -116,30 +122,30 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    All files that pass every check are published together. A file that fails a check is not
-    published, and an older one of its name is removed (exit code 4). If a file cannot be made,
-    nothing is published.
+    All files that pass every check are written to the output folder together. A file that fails a
+    check is not written, and an older file with the same name is deleted (exit code 4). If a file
+    cannot be made, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:
         load_template()  # report a missing extra now, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
-    with divert_stdout():
-        source = open_source(checkpoint, source_choices)
-    if source.note:
-        print_line(f"edgeseg: {checkpoint}: {source.note}", err=True)
+    model_name = check_model_name(checkpoint.stem if name is None else name)
+    source = _open_source(checkpoint, source_choices)
     data_sets = _open_data_sets(specs or (DEFAULT_DATA,))
     options = ExportOptions(
         precisions, data_sets, bool(specs), calibrate, opset, simplified, dynamic, max_dice_drop
     )
+    if not as_json:
+        print_settings(source, checkpoint)
     digest = file_sha256(checkpoint)
     folder = folder or checkpoint.parent
     references: list[EvaluationResult] = []
     files: list[ExportedFile] = []
     with divert_stdout(), scratch_folder() as scratch, _name_checkpoint(checkpoint):
         graphs = [
-            export_fp32(source, working_size, checkpoint.stem, options, scratch)
+            export_fp32(source, working_size, model_name, options, scratch)
             for working_size in source.sizes
         ]
         make_folder(folder)
@@ -149,14 +155,19 @@ def convert(
             files += graph_files
         if html is not None:  # before the files are published, because it may fail
             page = render_report(f"Conversion of {checkpoint.name}", files, references)
-        _publish(files, [graph.name for graph in graphs], folder, digest)
+        _publish(files, folder)
     if html is not None:
         write_atomically(html, page.encode())
-    if as_json:
-        _print_json(digest, references, files)
-    else:
-        _print_tables(files, folder)
-    _raise_failed_checks(files)
+    print_results(digest, source, references, files, None if as_json else folder)
+
+
+def _open_source(checkpoint: Path, options: SourceOptions) -> SourceNetwork:
+    """Open the network, and report what was ignored in the checkpoint."""
+    with divert_stdout():
+        source = open_source(checkpoint, options)
+    if source.note:
+        print_line(f"edgeseg: {checkpoint}: {source.note}", err=True)
+    return source
 
 
 def _parse_precisions(names: str) -> tuple[Precision, ...]:
@@ -232,61 +243,19 @@ def _convert_graph(
     return result, [build_file(p, graph, digest, reference, options) for p in options.precisions]
 
 
-def _publish(
-    files: Sequence[ExportedFile], names: Sequence[str], folder: Path, digest: str
-) -> None:
-    """Publish the files that passed; remove those that failed or have another checkpoint.
+def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
+    """Publish the files that passed; remove those that failed or belong to another model.
 
     Nothing changes if a file could not be made.
     """
-    if _list_unmade(files):
+    if not all(file.is_made for file in files):
         return
     passed = {folder / file.file.name: file.file for file in files if file.result.passed}
     failed = [folder / file.file.name for file in files if not file.result.passed]
-    stale = set(list_stale_files(folder, names, digest)) - passed.keys()
+    stale = {*list_stale_files(folder, [file.card for file in files])} - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
-        print_line(f"edgeseg: {path}: removed, because it has another checkpoint", err=True)
-
-
-def _list_unmade(files: Sequence[ExportedFile]) -> list[ExportedFile]:
-    return [file for file in files if file.parity is None]
-
-
-def _print_json(
-    digest: str, references: Sequence[EvaluationResult], files: Sequence[ExportedFile]
-) -> None:
-    """Print the output of `edgeseg convert --json`, a stable interface for other programs."""
-    output = {
-        "checkpoint_sha256": digest,
-        "references": list(map(EvaluationResult.to_dict, references)),
-        "files": [file.result.to_dict() for file in files],
-    }
-    click.echo(msgspec.json.format(msgspec.json.encode(output), indent=2))
-
-
-def _print_tables(files: Sequence[ExportedFile], folder: Path) -> None:
-    for file in files:
-        print_table(file.result.to_check_table(), Text())
-    for file in [] if _list_unmade(files) else files:
-        if file.result.passed:
-            print_line(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
-
-
-def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
-    for file in _list_unmade(files):
-        raise CheckError(
-            f"nothing published, {file.file.name} could not be made "
-            f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
+        print_line(
+            f"edgeseg: {path}: deleted (another checkpoint, or the same with other settings)",
+            err=True,
         )
-    checks = [(file.file.name, check) for file in files for check in file.result.checks]
-    failed = [f"{name}: {_describe_failure(check)}" for name, check in checks if not check]
-    if failed:
-        raise CheckError(f"not published, a check failed: {'; '.join(failed)}")
-
-
-def _describe_failure(check: Check) -> str:
-    """Describe a failed check with its value and limit."""
-    if check.value is None or check.limit is None:
-        return f"{check.name} ({check.note})"
-    return f"{check.name} {check.value:.3g}, limit {check.limit:.3g} ({check.note})"

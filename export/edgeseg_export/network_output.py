@@ -186,7 +186,7 @@ def _select_output(
 
 
 def _describe_choice(found: Sequence[NetworkOutput], maps: Sequence[NetworkOutput]) -> str:
-    """Describe several maps, and name the first of the largest ones as an example."""
+    """Describe several maps, with the first of the largest maps as an example."""
     sizes = [output.factor or 0 for output in maps]
     largest = maps[sizes.index(min(sizes))]
     text = f"the network returns {len(found)} outputs: {_list(found)}. "

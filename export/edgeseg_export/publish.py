@@ -2,19 +2,18 @@
 
 import errno
 import hashlib
-import itertools
 import os
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import onnx
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, UsageError
 from edgeseg.models.card import Licence, ModelCard, Precision, read_card
+from edgeseg.models.catalog import strip_precision
 from edgeseg.models.checksum import append_checksum
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 from edgeseg_export.source import SourceNetwork
@@ -28,6 +27,22 @@ COMPUTE: dict[Precision, str] = {
     "fp16w": "float32",
     "int8": "int8",
 }
+
+# Longest model name: a file name has at most 255 bytes, and `-detail.fp16w.onnx` follows.
+MAX_NAME_BYTES = 200
+
+
+def check_model_name(name: str) -> str:
+    """Return the model name; it is the beginning of a valid file name.
+
+    Raises:
+        UsageError: it is not, or it is too long.
+    """
+    if name in ("", "..") or Path(name).name != name or not name.isprintable():
+        raise UsageError(f"{name!r}: not a valid model name. Give another one with --name.")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise UsageError(f"{name[:60]}...: the model name is too long. Give a shorter --name.")
+    return name
 
 
 def make_card(
@@ -99,33 +114,49 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
     return append_checksum(serialize_graph(model) + serialize_card(card))
 
 
-def list_stale_files(folder: Path, names: Collection[str], checkpoint_sha256: str) -> list[Path]:
-    """List the files of a model that belong to another checkpoint, so that no set is mixed.
+def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
+    """List existing files that do not belong to the same networks as the converted files.
+
+    These are files of the same name that belong to another model, and the other working sizes
+    (`NAME-detail`) of a checkpoint whose files are replaced.
 
     Args:
         folder: folder of the model files.
-        names: model names.
-        checkpoint_sha256: SHA-256 of the checkpoint that is converted now.
+        cards: cards of the converted files.
     """
-    stale = []
-    for name, precision in itertools.product(names, get_args(Precision)):
-        path = folder / f"{name}.{precision}.onnx"
-        with suppress(ModelError):  # missing, or not a file of `edgeseg convert`
-            if read_card(path).checkpoint_sha256 != checkpoint_sha256:
+    converted = {card.name: card for card in cards}
+    stale: list[Path] = []
+    replaced: set[str] = set()
+    sizes: list[tuple[Path, ModelCard]] = []
+    for path in sorted(folder.glob("*.onnx")):
+        name = strip_precision(path).name
+        if not any(name == own or name.startswith(f"{own}-") for own in converted):
+            continue
+        with suppress(ModelError):  # not a file of `edgeseg convert`
+            card = read_card(path)
+            if name not in converted:
+                sizes.append((path, card))
+            elif not card.is_same_model(converted[name]):
                 stale.append(path)
+                replaced.add(card.checkpoint_sha256)
+    replaced -= {card.checkpoint_sha256 for card in cards}
+    for path, card in sizes:
+        is_original = card.name == strip_precision(path).name  # not a copy that the user renamed
+        if card.checkpoint_sha256 in replaced and is_original:
+            stale.append(path)
     return stale
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
-    """Copy files to their final paths. All are complete on the disk before the first appears.
+    """Copy files to their final paths. All copies are complete before the first file is visible.
 
     Args:
         files: source file by final path.
         stale: outdated files without replacement; removed.
 
     Raises:
-        SystemSetupError: a file cannot be written; then none appears, and no temporary file
-            is left.
+        SystemSetupError: a file cannot be written. Then no file is written, and no temporary file
+            remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

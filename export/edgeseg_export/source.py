@@ -115,10 +115,12 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     note = load_weights(
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
+    # Several sets of weights in one checkpoint are several models.
+    architecture = options.arch + (f" ({options.weights})" if options.weights else "")
     size = WorkingSize("default", preprocessing.size)
     return SourceNetwork(
         network=network,
-        architecture=options.arch,
+        architecture=architecture,
         preprocessing=preprocessing,
         sizes=(size,),
         output=output,
@@ -129,7 +131,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
 
 
 def source_from_checkpoint(checkpoint: Checkpoint) -> SourceNetwork:
-    """Return the network of an edgeseg checkpoint, which contains all metadata."""
+    """Return the network and the metadata of an edgeseg checkpoint."""
     return SourceNetwork(
         network=checkpoint.network(),
         architecture=checkpoint.architecture.name,
@@ -160,12 +162,12 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
     if size % multiple:
         raise UsageError(f"--size {size}: must be a multiple of {multiple}")
     nearest = min(checkpoint.sizes, key=lambda working: abs(working.size - size))
-    # The stored Dice was measured at another size and is not valid for this one.
+    # The stored Dice was measured at another size and is not valid for this size.
     return replace(source, sizes=(WorkingSize("default", size, nearest.threshold),), evidence={})
 
 
 def _select_preprocessing(options: SourceOptions, file: Path) -> PreprocessingConfig:
-    """Return the preprocessing of a checkpoint that does not contain it."""
+    """Return the preprocessing of --preprocessing, for a checkpoint that contains none."""
     preprocessing = options.preprocessing
     if preprocessing is None:
         raise UsageError(

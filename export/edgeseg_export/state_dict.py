@@ -17,8 +17,8 @@ from edgeseg_export.weights_search import (
 )
 from edgeseg_train.checkpoint import check_weight_types
 
-# Values beside the weights that no forward pass uses: counters of FLOP libraries, the average's
-# counter, losses, metrics, and buffers for the normalization of the photograph.
+# Entries that no forward pass uses: counters of FLOP libraries, counters of averaged weights,
+# losses, metrics, and buffers for the normalization of the photograph.
 UNUSED_NAMES = (
     *("total_ops", "*.total_ops", "total_params", "*.total_params", "n_averaged", "mask_values"),
     *("criterion.*", "loss*.*", "*_loss.*", "*metric*.*", "mean", "std", "pixel_mean", "pixel_std"),
@@ -79,7 +79,7 @@ def _select_fit(
     ignored: Sequence[str],
     problem: str,
 ) -> WeightsFit:
-    """Select the only fit, the one with this label, or the only one without unknown names.
+    """Select the only set, the set with this label, or the only set without unknown names.
 
     Raises:
         ModelError: several fit.
@@ -102,9 +102,9 @@ def _select_fit(
 def _list_unknown(
     fit: WeightsFit, expected: Iterable[str], ignored: Sequence[str]
 ) -> tuple[str, ...]:
-    """List left-over names that may be weights: those in a part that the network has.
+    """List left-over names that may be weights, because the network has a part of this name.
 
-    Under a prefix, names of other parts are a trainer's own: losses, metrics, another copy.
+    Names of other parts under the same prefix belong to the trainer: losses, metrics, another copy.
     """
     parts = {strip_wrappers(name).partition(".")[0] for name in expected}
     unknown = []
@@ -148,7 +148,7 @@ def _explain_misfit(
 
 
 def _list_candidates(checkpoint: Mapping[str, object]) -> Iterator[dict[str, Tensor]]:
-    """List every set of tensors as it is, without wrappers, and without the first parts."""
+    """List every set of tensors: unchanged, without wrappers, without leading parts of names."""
     for tensor_set in list_tensor_sets(checkpoint):
         yield tensor_set.tensors
         plain = {strip_wrappers(name): weight for name, weight in tensor_set.tensors.items()}

@@ -16,7 +16,7 @@ from edgeseg.errors import UsageError, one_line
 def call_factory(spec: str) -> nn.Module:
     """Import a function without arguments and return the network that it creates.
 
-    The working directory is importable; so is the folder of a file.
+    Modules can be imported from the working directory and from the folder of a file.
 
     Args:
         spec: `module:factory` or `file.py:factory`.
@@ -63,7 +63,7 @@ def _import_module(module: str) -> object:
 def _import_file(file: Path) -> object:
     """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`).
 
-    A file beside an `__init__.py` is imported as a part of its package.
+    A file next to an `__init__.py` is imported as a module of that package.
     """
     if (file.parent / "__init__.py").is_file() and file.is_file():
         module = _import_from_package(file)
@@ -79,7 +79,7 @@ def _import_file(file: Path) -> object:
 
 
 def _import_from_package(file: Path) -> ModuleType:
-    """Import a file as a module of its package, whose parent folder is on sys.path meanwhile."""
+    """Import a file as a module of its package; the parent folder is on sys.path meanwhile."""
     root = file.parent
     while (root.parent / "__init__.py").is_file():
         root = root.parent

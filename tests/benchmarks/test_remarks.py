@@ -29,6 +29,15 @@ def test_add_remarks_to_fast_half_precision_adds_none() -> None:
     assert remarks(make_row("fp32", 30), make_row("fp16", 20, "float16")) == [(), ()]
 
 
+def test_add_remarks_compares_rounds_rather_than_medians() -> None:
+    # The clock dropped while FP16W was timed: its median is higher, but not its ratios.
+    first = replace(make_row("fp32", 263), ratio_to_first=4.74)
+    second = replace(make_row("fp16w", 281), ratio_to_first=4.55)
+    assert remarks(first, second) == [(), ()]
+    (_, (remark,)) = remarks(first, replace(second, ratio_to_first=5.2))
+    assert "1.10x slower than FP32" in remark
+
+
 def test_add_remarks_counts_photographs_that_failed() -> None:
     photographs = (PhotographScores("01", status="truncated"),)
     row = replace(make_row("fp32", 30), data_sets=(DataSetScores("drive", "test", photographs),))

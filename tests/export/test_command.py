@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from edgeseg.models.card import Licence, read_card
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
 from edgeseg_export import command
+from edgeseg_export.report.summary import _list_settings
+from edgeseg_export.source import SourceOptions, open_source
 from edgeseg_export.verify import checks
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, load_checkpoint, save_checkpoint
 from edgeseg_train.network.resunet import ResUNet, count_gmac, count_parameters
@@ -189,7 +191,8 @@ def test_dice_on_data_is_in_card_json_and_report(
     result = run_convert(checkpoint, *FP32_FAST, *arguments)
     assert result.exit_code == 0, result.output
     output = json.loads(result.stdout)
-    assert output.keys() == {"checkpoint_sha256", "references", "files"}
+    assert output.keys() == {"checkpoint_sha256", "settings", "references", "files"}
+    assert output["settings"]["preprocessing"] == REFERENCE.to_dict()
     (reference,) = output["references"]
     (file,) = output["files"]
     assert reference["runtime"] == "pytorch"
@@ -266,3 +269,31 @@ def test_file_of_another_checkpoint_is_removed(
     assert "net.int8.onnx" in result.stderr
     assert not old.exists()
     assert published.exists()
+
+
+def test_name_option_names_files_and_card(
+    checkpoint: Path, tmp_path: Path, run_convert: RunConvert
+) -> None:
+    result = run_convert(checkpoint, *FP32_FAST, "--name", "lab.v2", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["lab.v2.fp32.onnx"]
+    assert read_card(tmp_path / "out" / "lab.v2.fp32.onnx").name == "lab.v2"
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "/tmp/x", "a\nb", "x" * 201])
+def test_invalid_name_exits_with_2(
+    checkpoint: Path, tmp_path: Path, name: str, run_convert: RunConvert
+) -> None:
+    result = run_convert(checkpoint, *FP32_FAST, "--name", name, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--name" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_convert_prints_effective_settings_with_defaults(converted: Path) -> None:
+    source = open_source(converted / "net.pt", SourceOptions())
+    lines = dict(_list_settings(source))
+    assert lines["size"] == "64, 96"
+    assert "0.485" in lines["mean"] and "default" not in lines["mean"]
+    assert lines["clip_limit"].startswith("2.0") and "default" in lines["clip_limit"]
+    assert {field.name for field in fields(PreprocessingConfig)} < lines.keys()

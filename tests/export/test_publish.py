@@ -14,9 +14,15 @@ import onnx
 import pytest
 
 from edgeseg.errors import SystemSetupError
-from edgeseg.models.card import read_card
+from edgeseg.models.card import ModelCard, read_card
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
-from edgeseg_export.publish import add_card, publish_files, serialize_graph
+from edgeseg_export.publish import (
+    add_card,
+    list_stale_files,
+    publish_files,
+    serialize_card,
+    serialize_graph,
+)
 from edgeseg_train.checkpoint import Checkpoint, WorkingSize, save_checkpoint
 
 MakeCheckpoint = Callable[[PreprocessingConfig, tuple[WorkingSize, ...]], Checkpoint]
@@ -100,3 +106,47 @@ def test_add_card_appends_metadata_to_graph(tiny_model: Path) -> None:
     assert data == tiny_model.read_bytes()
     assert data.startswith(serialize_graph(model))
     assert data == model.SerializeToString(deterministic=True)
+
+
+@pytest.fixture
+def card(tiny_model: Path) -> ModelCard:
+    """Card of a converted model named `net`."""
+    return read_card(tiny_model)._replace(name="net", checkpoint_sha256="ab" * 32)
+
+
+def write_cards(folder: Path, cards: dict[str, ModelCard]) -> None:
+    for name, card in cards.items():
+        (folder / name).write_bytes(serialize_card(card))
+
+
+def test_list_stale_files_lists_files_of_another_model(tmp_path: Path, card: ModelCard) -> None:
+    other = card._replace(checkpoint_sha256="cd" * 32)
+    resized = card._replace(preprocessing=preprocessing_preset("edge", 256))
+    write_cards(
+        tmp_path,
+        {
+            "net.fp32.onnx": card,
+            "net.fp16.onnx": other,
+            "net.int8.onnx": resized,
+            "net-detail.fp32.onnx": other._replace(name="net-detail"),
+            "net-old.fp32.onnx": other,  # a copy that the user renamed
+            "net-more.fp32.onnx": other._replace(name="net-more", checkpoint_sha256="ef" * 32),
+            "net.v2.fp32.onnx": other._replace(name="net.v2"),
+            "another.fp32.onnx": other._replace(name="another"),
+        },
+    )
+    (tmp_path / "net.fp16w.onnx").write_text("not a model file")
+    stale = [path.name for path in list_stale_files(tmp_path, [card])]
+    assert sorted(stale) == ["net-detail.fp32.onnx", "net.fp16.onnx", "net.int8.onnx"]
+
+
+def test_list_stale_files_keeps_other_size_of_the_same_checkpoint(
+    tmp_path: Path, card: ModelCard
+) -> None:
+    resized = card._replace(preprocessing=preprocessing_preset("edge", 256))
+    write_cards(
+        tmp_path,
+        {"net.fp16.onnx": resized, "net-detail.fp32.onnx": card._replace(name="net-detail")},
+    )
+    stale = list_stale_files(tmp_path, [card])
+    assert [path.name for path in stale] == ["net.fp16.onnx"]

@@ -29,8 +29,8 @@ FORMAT = 1
 MAX_ENTRIES = 16
 MAX_TEXT_LENGTH = 1000
 
-# NumPy values beside the weights (a Dice, a history): their classes only build arrays. Files of
-# NumPy 1 name another module than those of NumPy 2.
+# Classes of NumPy values that are stored with the weights (a Dice, a history). They only build
+# arrays. The module names differ between NumPy 1 and NumPy 2.
 _MAKE_SCALAR = np.float64(0).__reduce__()[0]
 _MAKE_ARRAY = np.zeros(1).__reduce__()[0]
 _DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")
@@ -190,7 +190,7 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
     for data in checkpoint.training_data:
         texts += [data.name, data.licence]
         if data.photographs < 0:
-            raise ModelError(f"training data: {data.photographs} photographs")
+            raise ModelError(f"training data: invalid number of photographs ({data.photographs})")
     for scores in checkpoint.evidence.values():
         texts += scores
         if len(scores) > MAX_ENTRIES or not all(0 <= dice <= 1 for dice in scores.values()):
@@ -292,7 +292,7 @@ def read_tensors(file: Path) -> dict[str, object]:
 
 
 def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
-    """Name the class of an object beside the weights that would need code from the file."""
+    """Describe the pickled object for which loading the file would execute code."""
     match = re.search(r"GLOBAL ([\w.]+)", str(error))
     if match is None:
         return (

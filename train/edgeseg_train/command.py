@@ -45,7 +45,7 @@ from edgeseg_train.training.state import BEST, LAST, SavedState, load_state, pre
 from edgeseg_train.training.trainer import Trainer
 from edgeseg_train.validation import cache_pairs, select_best
 
-# Time reserved for `curves.png` and the last files in a run of fixed minutes.
+# Time reserved for `curves.png` and the last files in a run with --minutes.
 PLOT_SECONDS = 1.0
 
 
@@ -75,10 +75,13 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
-              help="Working size in pixels. Repeatable.  [default: that of --arch]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), metavar="N", help="Length of the run in epochs.")
+              help="Working size in pixels. With NAME, `edgeseg convert` adds NAME to the names of "
+                   "the files of this size. Repeatable.  [default: that of --arch]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), metavar="N",
+              help="Length of the run in epochs. This or --minutes is required.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-              metavar="M", help="Length of the run in minutes, all sessions included.")  # fmt: skip
+              metavar="M", help="Length of the run in minutes, all sessions included. "
+                           "This or --epochs is required.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Training device.")  # fmt: skip
 @click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto",
@@ -90,12 +93,12 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Number of crops per step.")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan,
               default=3e-3, show_default=True,
-              help="Peak learning rate of AdamW; use about a third with --start.")  # fmt: skip
+              help="Peak learning rate of AdamW. With --start, use a third of it.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out; start a new one if there is none.")  # fmt: skip
+              help="Continue the run in --out; without one, start a new run.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw the augmentations of a photograph and exit.")  # fmt: skip
@@ -119,9 +122,10 @@ def train(
 ) -> None:
     """Train a network on photographs with masks.
 
-    The checkpoint with the best validation Dice is DIR/best.pt. With --start, the weights are
-    interpolated with those of the given checkpoint if this improves the Dice. The weights of a
-    CPU run are reproducible bit for bit if --epochs and --arithmetic are given.
+    The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
+    best validation Dice is DIR/best.pt. With --start, the weights are interpolated with those of
+    the given checkpoint if this improves the Dice. The weights of a CPU run are reproducible bit
+    for bit if --epochs and --arithmetic are given.
 
     Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
     """
@@ -134,7 +138,7 @@ def train(
         _draw_sheet(specs, config, sheet)
         return
     if out is None:
-        raise UsageError("--out DIR is missing: it is the folder for the checkpoint.")
+        raise UsageError("--out DIR is missing. Specify a folder for the checkpoint.")
     device = select_device(device)
     process = join_processes(device)
     if batch % process.world_size:
@@ -241,7 +245,8 @@ def _prepare_trainer(
         state: state of an earlier session.
     """
     cv2.setNumThreads(1)  # photographs are loaded and scored in threads, one each
-    # All steps have the same shapes. With fixed epochs, all sessions must use the same algorithms.
+    # Shapes never change, so cuDNN can select the fastest algorithms. Not with --epochs: all
+    # sessions of a run must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)

@@ -11,13 +11,14 @@ from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
 
-# Crops are taken at these multiples of the first working size, and at the other working sizes.
+# Photographs are resized to these multiples of the first working size, and to the other working
+# sizes, before crops are cut.
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
 
 # Range of a working size in pixels.
 MIN_SIZE, MAX_SIZE = 64, 4096
 
-# Maximum number of validations in a run of fixed epochs.
+# With --epochs: maximum number of validations.
 MAX_VALIDATIONS = 50
 
 # With --minutes: time between validations, as a multiple of a validation's duration.
@@ -166,7 +167,7 @@ def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
 
 @dataclass
 class RunSchedule:
-    """Clock of a run of fixed epochs or fixed minutes.
+    """Clock of a run whose length is given in epochs or in minutes.
 
     Attributes:
         config: hyperparameters.
@@ -192,8 +193,8 @@ class RunSchedule:
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
         """Return the finished share of the run; 1 or more at its end.
 
-        A run of fixed minutes reserves time for the last validations. At other working sizes they
-        take longer, in proportion to the pixels.
+        A run with --minutes reserves time for the last validations. At other working sizes their
+        time is proportional to the number of pixels.
 
         Args:
             step: number of finished steps.
@@ -210,8 +211,8 @@ class RunSchedule:
     def validation_is_due(self, step: int, seconds_since: float) -> bool:
         """Return whether to validate before the end of the run.
 
-        A run of fixed epochs validates at fixed steps, so that a resumed run selects the same
-        weights. A run of fixed minutes validates by time.
+        With --epochs, a run validates at fixed steps, so that a resumed run selects the same
+        weights. With --minutes, it validates by time.
 
         Args:
             step: number of finished steps.

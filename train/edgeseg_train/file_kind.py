@@ -1,4 +1,4 @@
-"""Recognize what a file is that was given instead of a checkpoint."""
+"""Recognise a file that was given instead of a checkpoint."""
 
 import tarfile
 import zipfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 
-# First bytes of a file -> what it is, and the next step.
+# First bytes of a file -> kind of the file, and the next step.
 SIGNATURES = {
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",
@@ -35,7 +35,7 @@ TAR = "a tar archive. Unpack it and give the checkpoint inside."
 
 
 def describe_foreign_file(file: Path) -> str | None:
-    """Return what a file is and the next step; None if it may be a checkpoint.
+    """Return the kind of a file and the next step; None if it may be a checkpoint.
 
     Args:
         file: existing file; only its first bytes and the names in an archive are read.

@@ -27,9 +27,9 @@ from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.compute import count_photo_threads
 from edgeseg_train.training.losses import total_loss
 
-# Weights of the trained network in the interpolation with the weights of `--start`.
-# The mean of both often generalises better to other cameras than either (WiSE-FT; Wortsman et al.
-# 2022, "Robust fine-tuning of zero-shot models"). 0 keeps the weights of `--start`.
+# Weights of the trained network in the interpolation with the weights of `--start`. The mean of
+# both networks' weights often generalises better to other cameras than either network (WiSE-FT;
+# Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). 0 keeps the weights of `--start`.
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -46,7 +46,7 @@ class CachedPair:
         counted: (H, W) uint8 {0, 255}, area in which pixels are scored: the published field of
             view without ignored pixels; None for the whole frame.
         ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
-        notes: what the user should know about the mask.
+        notes: information for the user about the mask.
     """
 
     data_set: str
@@ -124,7 +124,7 @@ def validate_network(
         device: device of the network.
     """
     losses, futures = [], []
-    # A GPU is much faster than the scoring of its results, which runs in threads.
+    # Scoring takes much longer than a GPU takes for the network, so it runs in threads.
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         for pair in pairs:
             logits = _compute_logits(network, pair, config, device)

@@ -10,8 +10,9 @@ from edgeseg.console import print_line, print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.command import FILE
-from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, compare_benches
+from edgeseg_benchmarks.gate.compare import compare_benches
 from edgeseg_benchmarks.gate.remeasure import plan_remeasure
+from edgeseg_benchmarks.gate.result import MEASURE_CHANGES, GateLimits, GateResult
 from edgeseg_benchmarks.gate.summary import headline, to_tables, write_summaries
 from edgeseg_benchmarks.record import read_bench
 
@@ -30,6 +31,19 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     return share
 
 
+def parse_measure_changes(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float]:
+    """Convert `NAME=2%` to limits by measurement; the others keep their defaults."""
+    limits = dict(MEASURE_CHANGES)
+    for value in values:
+        name, _, share = value.partition("=")
+        if name not in limits:
+            raise click.BadParameter(f"{name!r}: choose from {', '.join(limits)}", ctx, param)
+        limits[name] = parse_share(ctx, param, share)
+    return limits
+
+
 @click.command()
 @click.argument("baseline", type=FILE, metavar="BASELINE.json")
 @click.argument("current", type=FILE, metavar="[CURRENT.json]", required=False)
@@ -40,7 +54,7 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     default=DEFAULTS.dice_drop,
     show_default=True,
     metavar="X",
-    help="Largest drop of a data set's mean Dice.",
+    help="Largest allowed drop of a data set's mean Dice.",
 )
 @click.option(
     "--max-photograph-drop",
@@ -49,28 +63,38 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     default=DEFAULTS.photograph_drop,
     show_default=True,
     metavar="X",
-    help="Largest drop of one photograph's Dice.",
+    help="Largest allowed drop of one photograph's Dice.",
 )
 @click.option(
     "--max-size-growth",
     callback=parse_share,
     default=str(DEFAULTS.size_growth),
     metavar="P%",
-    help="Largest growth of a model file.  [default: 2%]",
+    help="Largest allowed growth of a model file.  [default: 2%]",
 )
 @click.option(
     "--max-latency-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest growth factor of a row's time relative to the first row.  [default: no limit]",
+    help="Largest allowed growth factor of a row's time, divided by that of the first row.  "
+    "[default: no limit]",
 )
 @click.option(
     "--max-memory-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest growth factor of a row's memory relative to the first row.  [default: no limit]",
+    help="Largest allowed growth factor of a row's memory, divided by that of the first row.  "
+    "[default: no limit]",
+)
+@click.option(
+    "--max-measure-change",
+    "measure_changes",
+    multiple=True,
+    callback=parse_measure_changes,
+    metavar="NAME=P%",
+    help="Largest change of a measurement's mean, such as width_mean_rel=2%. Repeatable.",
 )
 @click.option(
     "--data",
@@ -95,18 +119,24 @@ def gate(
     max_size_growth: float,
     max_latency_ratio: float | None,
     max_memory_ratio: float | None,
+    measure_changes: dict[str, float],
     specs: tuple[str, ...],
     models: tuple[str, ...],
     summary: Path | None,
 ) -> None:
     """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a
-    regression (or a model that no longer loads) and 5 if the two cannot be compared. Time and
-    memory are compared only with a limit, as ratios to the first row of the same benchmark.
+    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a regression (or
+    a model that no longer loads) and 5 if the two cannot be compared. Time and memory are compared
+    only if a limit is given. Each is divided by that of the first row of the same benchmark.
     """
     limits = GateLimits(
-        max_dice_drop, max_photograph_drop, max_size_growth, max_latency_ratio, max_memory_ratio
+        max_dice_drop,
+        max_photograph_drop,
+        max_size_growth,
+        max_latency_ratio,
+        max_memory_ratio,
+        measure_changes,
     )
     check_folders(summary)
     before = read_bench(baseline)
@@ -129,7 +159,7 @@ def gate(
 
 
 def _write_summary(result: GateResult, file: Path | None) -> None:
-    """Write the summary. If the gate failed, only print a write error."""
+    """Write the summary; if the gate failed, print a write error instead of raising it."""
     try:
         write_summaries(result, file)
     except SystemSetupError as error:
@@ -139,7 +169,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures; `worse` takes precedence over `incomparable`."""
+    """Raise an error with the first failures; regressions take precedence."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

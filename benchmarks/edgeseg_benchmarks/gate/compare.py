@@ -5,80 +5,23 @@ are compared as ratios to the first row of the same benchmark.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeAlias
 
 from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.selection import INT8_FEATURES
+from edgeseg_benchmarks.gate.compare_measures import compare_measures
+from edgeseg_benchmarks.gate.result import (
+    GateLimits,
+    GateResult,
+    MetricComparison,
+    Outcome,
+    outcome_of,
+)
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, RowKey
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME
 
-# `incomparable` fails the gate. `skipped` does not apply to this device or this call.
-Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
 DataSetName: TypeAlias = tuple[str, str]  # name and split
-TOLERANCE = 1e-9  # a change that equals its limit passes in spite of rounding
-
-
-@dataclass(frozen=True)
-class GateLimits:
-    """The largest accepted regressions.
-
-    Attributes:
-        dice_drop: drop of a data set's mean Dice.
-        photograph_drop: drop of one photograph's Dice.
-        size_growth: growth of a model file relative to the baseline.
-        latency_ratio: growth factor of the time relative to the first row; None for no limit.
-        memory_ratio: growth factor of the memory relative to the first row; None for no limit.
-    """
-
-    dice_drop: float = 0.002
-    photograph_drop: float = 0.02
-    size_growth: float = 0.02
-    latency_ratio: float | None = None
-    memory_ratio: float | None = None
-
-
-@dataclass(frozen=True)
-class MetricComparison:
-    """The comparison of one metric; truthy unless it fails the gate.
-
-    Attributes:
-        row: row of the benchmark, as text.
-        metric: name of the metric.
-        outcome: result of the comparison.
-        before: value in the baseline, as text.
-        now: value in the current benchmark, as text.
-        change: change and limit, or the reason for the outcome.
-    """
-
-    row: str
-    metric: str
-    outcome: Outcome
-    before: str = ""
-    now: str = ""
-    change: str = ""
-
-    def __bool__(self) -> bool:
-        return self.outcome not in ("worse", "incomparable")
-
-    def __str__(self) -> str:
-        values = f" {self.before} -> {self.now}" if self.before and self.now else ""
-        return f"{self.row}: {self.metric}{values} ({self.change})"
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """All comparisons; truthy if the gate passes."""
-
-    comparisons: tuple[MetricComparison, ...]
-
-    def __bool__(self) -> bool:
-        return all(self.comparisons) and bool(self.with_outcome("ok"))
-
-    def with_outcome(self, outcome: Outcome) -> Sequence[MetricComparison]:
-        """Return the comparisons with an outcome, in order."""
-        return [entry for entry in self.comparisons if entry.outcome == outcome]
 
 
 def compare_benches(
@@ -111,7 +54,7 @@ def compare_benches(
 
 
 def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
-    """Return why a device cannot measure a row.
+    """Return the reason why a device cannot measure a row.
 
     Args:
         key: identity of the row.
@@ -124,7 +67,7 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
     if key.precision == "int8" and not set(INT8_FEATURES) & set(features):
-        return "the CPU has neither AVX2 nor dot products, INT8 results differ"
+        return "the CPU has neither AVX2 nor Arm dot-product instructions; INT8 results differ"
     return ""
 
 
@@ -147,11 +90,12 @@ def _compare_rows(
         yield _note(before, "row", "incomparable", reason)
     else:
         yield from _compare_accuracy(before, now, limits, omitted)
+        yield from compare_measures(before, now, limits, omitted)
         growth = (now.file_bytes or 0) / (before.file_bytes or 1) - 1
         yield MetricComparison(
             str(before.key),
             "file size",
-            _outcome(growth, limits.size_growth),
+            outcome_of(growth, limits.size_growth),
             f"{(before.file_bytes or 0) / 1e6:.3f} MB",
             f"{(now.file_bytes or 0) / 1e6:.3f} MB",
             f"{growth:+.1%}, limit {limits.size_growth:+.1%}",
@@ -219,7 +163,7 @@ def _compare_dice(
     return MetricComparison(
         str(row.key),
         metric,
-        _outcome(before - now, limit),
+        outcome_of(before - now, limit),
         f"{before:.4f}",
         f"{now:.4f}",
         f"{now - before:+.4f}, limit {-limit:+.4f}",
@@ -269,7 +213,7 @@ def _compare_ratios(
         if old and new:
             text = "no limit" if limit is None else f"limit x{limit:.2f}"
             texts = (f"x{old:.2f}", f"x{new:.2f}", f"x{new / old:.2f}, {text}")
-            yield MetricComparison(str(before.key), metric, _outcome(new / old, limit), *texts)
+            yield MetricComparison(str(before.key), metric, outcome_of(new / old, limit), *texts)
         elif limit is not None:
             yield _note(before, metric, "incomparable", "unknown in one of the benchmarks")
 
@@ -278,13 +222,6 @@ def _memory_ratio(row: BenchRow, first: BenchRow) -> float | None:
     if not row.peak_rss_bytes or not first.peak_rss_bytes:
         return None
     return row.peak_rss_bytes / first.peak_rss_bytes
-
-
-def _outcome(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
-    if limit is None:
-        return "no limit"
-    return "ok" if change <= limit + TOLERANCE else "worse"
 
 
 def _loss(before: float, now: float) -> float:

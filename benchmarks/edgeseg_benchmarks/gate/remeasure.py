@@ -60,6 +60,7 @@ def plan_remeasure(
         runtimes=tuple(runtimes),
         threads=tuple(threads),
         data=tuple(specs.values()),
+        measures=bool(specs) and any(row.measured for row in baseline.rows),
         only=frozenset(keys),
     )
     if not select_rows(options):
@@ -104,7 +105,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name of the rows; a damaged file also gets a row, which fails the gate."""
+    """Return the model name of the rows; a damaged file also gets a row, so that the gate fails."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

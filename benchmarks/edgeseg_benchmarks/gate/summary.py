@@ -14,7 +14,7 @@ from rich.text import Text
 from edgeseg.console import narrow_table, safe_text
 from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
-from edgeseg_benchmarks.gate.compare import GateResult, MetricComparison, Outcome
+from edgeseg_benchmarks.gate.result import GateResult, MetricComparison, Outcome
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # file that GitHub Actions shows as the summary of a step
 STYLES: dict[Outcome, str] = {

@@ -8,6 +8,7 @@ from msgspec import Meta
 from edgeseg.console import plural
 from edgeseg.evaluation.scores import OK, DataSetScores, scores_by_name
 from edgeseg.models.card import Precision
+from edgeseg_benchmarks.record.measures import DataSetMeasures
 
 # Runtime of a row, never `auto`.
 BenchRuntime: TypeAlias = Literal["onnxruntime", "openvino", "ncnn"]
@@ -46,7 +47,7 @@ class RowKey(NamedTuple):
 class BenchRow(msgspec.Struct, frozen=True):
     """The measurements of one row.
 
-    A measurement is None if it was not taken; all are None if `status` is not `ok`.
+    A measurement is None if it was not made; all are None if `status` is not `ok`.
 
     Attributes:
         model: as in `RowKey`.
@@ -72,6 +73,7 @@ class BenchRow(msgspec.Struct, frozen=True):
         kernels: number of convolutions by the data type of their kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         remarks: limitations, as text.
+        measured: measurements of each photograph; empty without `--measures`.
     """
 
     model: str
@@ -95,6 +97,7 @@ class BenchRow(msgspec.Struct, frozen=True):
     kernels: dict[str, Count] | None = None
     taken_by_auto: bool = False
     remarks: tuple[str, ...] = ()
+    measured: tuple[DataSetMeasures, ...] = ()
 
     @property
     def key(self) -> RowKey:

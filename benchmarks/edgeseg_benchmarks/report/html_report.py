@@ -1,4 +1,4 @@
-"""The record as one self-contained HTML page without external resources (extra `html`)."""
+"""The record as one self-contained HTML page without external resources (extra `bench`)."""
 
 import base64
 from itertools import chain

@@ -93,8 +93,12 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
     axes.margins(0.2)
     axes.grid(alpha=0.3)
     legend |= runtime_legend
-    handles = [Line2D([], [], ls="", label=name, **style) for name, style in legend.items()]
-    figure.legend(handles=handles, ncols=2, **LEGEND)
+    handles = [
+        Line2D([], [], ls="", label=name, **legend[name])
+        for name in (*PRECISION_COLOURS, *runtimes)
+        if name in legend
+    ]
+    figure.legend(handles=handles, ncols=2, title=_describe_area(points), **LEGEND)
     return figure
 
 
@@ -133,6 +137,16 @@ def _points(record: BenchRecord) -> list[tuple[float, float, BenchRow]]:
         if row.network_ms is not None and dice:
             points.append((row.network_ms.p50, fmean(dice), row))
     return points
+
+
+def _describe_area(points: Sequence[tuple[float, float, BenchRow]]) -> str:
+    """Return the legend of the areas, which are proportional to the file sizes."""
+    sizes = [row.file_bytes / 1e6 for _, _, row in points if row.file_bytes]
+    if not sizes:
+        return ""
+    if min(sizes) == max(sizes):
+        return f"area: size of the file ({sizes[0]:.2f} MB)"
+    return f"area: size of the file ({min(sizes):.2f} to {max(sizes):.2f} MB)"
 
 
 def _runtime_label(row: BenchRow) -> str:

@@ -23,7 +23,7 @@ from edgeseg_benchmarks.report.formatting import (
 )
 
 HEADINGS = ("network ms", "end to end ms", "stages ms", "cost", "Dice")
-WIDE = 120  # from this width in characters on, no measurement has to be wrapped
+WIDE = 120  # minimum width in characters at which no measurement is wrapped
 SELECTED = "selected by auto"
 CSV_COLUMNS = (
     *("model", "precision", "runtime", "threads", "status"),

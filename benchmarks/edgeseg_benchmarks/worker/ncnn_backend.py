@@ -102,7 +102,7 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes, which ncnn lacks, by a no-op; return its output's name.
+    """Replace the cast from bytes, which ncnn lacks, by a no-op; return the name of its output.
 
     Raises:
         ModelError: the graph has no such cast.

@@ -38,8 +38,8 @@ def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
     On a big.LITTLE chip core 0 is a slow one. psutil reports frequencies by cluster, not by core.
 
     Args:
-        threads: number of cores; with more than there are, all of them.
-        root: root of the file system; another one for tests.
+        threads: number of cores; all cores are returned if there are fewer.
+        root: root of the file system; tests use another folder.
     """
     frequencies = {}
     for core in psutil.Process().cpu_affinity() or ():
@@ -83,8 +83,8 @@ def python_module(module: str) -> list[str]:
 def python_statement(text: str) -> list[str]:
     """Return a command that executes a line of Python.
 
-    Neither `python -m` nor `python -c` alone: they import from the current folder first, which may
-    contain a `json.py` of the user.
+    `python -m` and `python -c` would import from the current folder first. It may contain, for
+    example, a `json.py` of the user.
     """
     return [sys.executable, "-c", f"import sys; sys.path[:] = filter(None, sys.path); {text}"]
 
@@ -107,7 +107,7 @@ def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[Non
         child.kill()
         raise
     finally:
-        watchdog.cancel()  # otherwise this process would wait for it at its end
+        watchdog.cancel()  # otherwise this process would wait for the child before it ends
 
 
 def elapsed_ms(step: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from edgeseg.evaluation.scores import DataSetScores
 from edgeseg.models.card import read_card
 from edgeseg_benchmarks.options import BenchOptions
 from edgeseg_benchmarks.record import BenchRow
+from edgeseg_benchmarks.record.measures import DataSetMeasures
 from edgeseg_benchmarks.remarks import compute_remarks
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, NCNN, RowSpec
 from edgeseg_benchmarks.statistics import median_ratio, median_stages, summarize_latency
@@ -23,7 +24,7 @@ from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_modul
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
-SECONDS_PER_ROW = 8.0  # unless the number of rounds is given: as many as fit this time
+SECONDS_PER_ROW = 8.0  # time for the rounds of a row if their number is not given
 SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
 
 
@@ -88,7 +89,7 @@ class RowRunner:
     def time_cold_start(self) -> None:
         """Time `edgeseg run` in a new process, until it reports the written mask.
 
-        It does not support ncnn.
+        ncnn is skipped, because `edgeseg run` does not support it.
         """
         key = self.spec.key
         if key.runtime == NCNN or max(self._cold_starts, default=0) >= SLOW_START_MS:
@@ -114,6 +115,13 @@ class RowRunner:
         for data in self._options.data if self.spec.scored else ():
             scores = self._process.call("score", DataSetScores, spec=data)
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
+
+    def measure(self) -> None:
+        """Measure the predicted masks of the data sets."""
+        scored = self.spec.scored and self._options.measures
+        for data in self._options.data if scored else ():
+            measured = self._process.call("measure", DataSetMeasures, spec=data)
+            self._row = replace(self._row, measured=(*self._row.measured, measured))
 
     def write_mask(self, file: Path) -> None:
         """Write mask and field of view, (2, H, W) uint8."""

@@ -14,12 +14,13 @@ import msgspec
 import numpy as np
 
 from edgeseg.errors import EdgesegError, one_line
+from edgeseg_benchmarks.record.measures import DataSetMeasures
 from edgeseg_benchmarks.worker.client import Reply, RoundTiming
 from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
 
 class Worker:
-    """Functions that a client can call; those that require a model need `load` first."""
+    """Functions that a client can call. Call `load` first for those that require a model."""
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
         """Load a model and the photograph that it is timed on, on pinned cores.
@@ -71,11 +72,35 @@ class Worker:
 
         return evaluate(self.segmenter, open_data(spec, "test"), "native").to_dict()
 
+    def measure(self, spec: str) -> DataSetMeasures:
+        """Measure the predicted masks of a data set's test split.
+
+        Photographs that cannot be segmented are left out; their Dice is missing, too.
+        """
+        from edgeseg.datasets import open_data
+        from edgeseg.measures.values import DEFINITIONS_VERSION
+        from edgeseg_benchmarks.gate.result import MEASURE_CHANGES
+
+        data_set = open_data(spec, "test")
+        photographs: dict[str, dict[str, float | None]] = {}
+        for pair in data_set.pairs:
+            try:
+                segmentation = self.segmenter.segment(pair.load().photo, pair.name)
+            except EdgesegError:
+                continue
+            # The largest field of view, whose vessel density a segmentation has, too.
+            measures = max(segmentation.measures(), key=lambda each: each.fov_diameter_px)
+            values = measures.values
+            figures = {} if values is None else msgspec.structs.asdict(values)
+            figures["vessel_density"] = measures.vessel_density
+            photographs[pair.name] = {name: figures.get(name) for name in MEASURE_CHANGES}
+        return DataSetMeasures(data_set.name, data_set.split, DEFINITIONS_VERSION, photographs)
+
     def read_peak_memory(self) -> int:
         """Return the peak resident memory of this process in bytes, 0 if unknown.
 
-        Not from getrusage: on Linux its value includes the memory of the parent process at the time
-        when it started this one. psutil does not offer the peak on Linux.
+        getrusage is not used: on Linux its value includes the memory that the parent process had
+        when it started this process. psutil does not offer the peak on Linux.
         """
         status = Path("/proc/self/status")
         for line in status.read_text().splitlines() if status.exists() else ():
@@ -91,7 +116,7 @@ class Worker:
         pin(threads)
         matrix = np.random.default_rng(0).random((side, side), np.float32)
         times = [elapsed_ms(lambda: matrix @ matrix) for _ in range(rounds + 1)]
-        return 2 * side**3 / min(times[1:]) / 1e6  # the first one does not count
+        return 2 * side**3 / min(times[1:]) / 1e6  # the first round is not counted
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
         """Count the convolutions of a model file by data type."""

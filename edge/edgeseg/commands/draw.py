@@ -21,7 +21,7 @@ from edgeseg.system.files import make_folder, write_atomically
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph; increases by 1 for each further one.",
+    help="Seed of the first photograph; each further photograph has the next seed.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."
@@ -49,7 +49,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
 
 
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:
-    """Return the PNG files of one photograph by folder."""
+    """Return a dict from output folder to PNG bytes (photograph, mask, field of view)."""
     # Imported here, so that `edgeseg draw --help` does not load OpenCV.
     from edgeseg.imaging.encoder import encode_png
     from edgeseg.synthetic import generate_photo

@@ -72,10 +72,10 @@ def evaluate(
     Protocols:
       native             photograph at its original size, the model's threshold,
                          inside the published field of view
-      reference          photograph and mask stretched to 512x512, threshold 0.5,
-                         whole frame
+      reference          as the published ResUNet-Deeper was scored: photograph and
+                         mask stretched to 512x512, threshold 0.5, whole frame
       reference-aligned  as reference, with the prediction shifted by half a pixel,
-                         because stretching shifts the mask
+                         because stretching shifts the manual mask by half a pixel
     """  # noqa: D301
     from edgeseg.evaluation.protocols import evaluation_threshold
     from edgeseg.evaluation.result import EvaluationResult
@@ -155,7 +155,8 @@ def _evaluate_all(
 
     console = Console(stderr=True)
     scores: list[DataSetScores] = []
-    # redirect_stdout would send standard output to this console, which is standard error.
+    # This console writes to standard error. With redirect_stdout, standard output would go there,
+    # too.
     with Progress(
         console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False
     ) as progress:
@@ -191,7 +192,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write the photograph with the prediction's error map to its right."""
+    """Write a figure: the photograph, and to its right the error map of the prediction."""
     import numpy as np
 
     from edgeseg.imaging.encoder import encode_png

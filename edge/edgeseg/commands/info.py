@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from edgeseg.commands.options import json_option
 from edgeseg.console import print_line
 from edgeseg.errors import ModelError
 
 if TYPE_CHECKING:
+    from edgeseg.models.card import ModelCard
     from edgeseg.models.catalog import ModelFile
+
+DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source before a release"
 
 
 @click.command()
 @click.argument("file")
-@click.option("--verify", is_flag=True, help="Check the file's checksum (exit code 6).")
+@click.option(
+    "--verify", is_flag=True, help="Check the file's checksum (exit code 6 on a mismatch)."
+)
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:
     """Show a model file's metadata.
@@ -32,13 +39,13 @@ def info(file: str, verify: bool, as_json: bool) -> None:
     model = resolve_model(file, "auto", cpu.cpu_features())
     if verify:
         _verify_checksum(model)
+    model = model._replace(card=_without_notes(model.card))
     if as_json:
-        print_json(
-            {"file": str(model.path), "file_bytes": model.path.stat().st_size}
-            | model.card.to_dict()
-        )
+        card = model.card.to_dict()
+        print_json({"file": str(model.path), "file_bytes": model.path.stat().st_size} | card)
     else:
-        print_table(facts_table(*_list_facts(model)))
+        reason = "" if model.path == Path(file) else f"; {model.reason}"
+        print_table(facts_table(*_list_facts(model, reason)))
 
 
 def _verify_checksum(model: ModelFile) -> None:
@@ -54,15 +61,34 @@ def _verify_checksum(model: ModelFile) -> None:
     print_line(f"edgeseg: {model.path}: the checksum matches", err=True)
 
 
-def _list_facts(model: ModelFile) -> Iterator[tuple[str, str]]:
+def _without_notes(card: ModelCard) -> ModelCard:
+    """Return a card without the note to the developers that the shipped files contain.
+
+    Other bytes in these files would need another checkpoint.
+    """
+    licences = []
+    for data in card.training_data:
+        licence = data.licence.replace(DEVELOPERS_NOTE, "CC BY 4.0, not confirmed by the authors")
+        licences.append(replace(data, licence=licence))
+    return card._replace(training_data=tuple(licences))
+
+
+def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
+    """List headings and values of a model file.
+
+    Args:
+        model: model file.
+        reason: why it was selected for the given name; "" if it was given itself.
+    """
     card = model.card
     preprocessing = [f"{key} = {value}" for key, value in card.preprocessing.to_dict().items()]
     megabytes = model.path.stat().st_size / 1e6
-    yield "file", f"{model.path} ({megabytes:.2f} MB; {model.reason})"
+    yield "file", f"{model.path} ({megabytes:.2f} MB{reason})"
     yield "name", card.name
     yield "architecture", card.architecture
     yield "parameters", f"{card.parameters:,}"
-    yield "GMAC", "depends on the input size" if card.gmac is None else f"{card.gmac:g} per image"
+    unknown = "unknown: depends on the input size, or could not be counted"
+    yield "GMAC", unknown if card.gmac is None else f"{card.gmac:g} per image"
     slower = ", slower than FP32" if card.int8_slower else ""
     yield "precision", f"{card.precision} (computes in {card.compute}{slower})"
     yield "input", f"{card.preprocessing.size}x{card.preprocessing.size} pixels"

@@ -13,6 +13,7 @@ R = TypeVar("R")
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
+EYES = ("left", "right")
 SPLITS = ("train", "validation", "test", "all")
 
 
@@ -29,7 +30,7 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print one JSON object, and nothing else, to stdout.",
+        help="Print one JSON object, and nothing else, to standard output.",
     )(command)
 
 
@@ -43,9 +44,22 @@ def model_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
                      help="Inference runtime."),
         click.option("--precision", type=click.Choice(PRECISIONS), default="auto",
-                     show_default=True, help="Precision of the model file."),
+                     show_default=True,
+                     help="Precision of the model file (fp16w: FP16 weights, FP32 computation)."),
         click.option("--model", default="default", show_default=True, metavar="NAME|FILE",
                      help="Shipped model or model file."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def measure_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--um-per-px` and `--eye`."""
+    for option in (
+        click.option("--eye", type=click.Choice(EYES),
+                     help="Eye, for the anatomical names of the quadrants."),
+        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
+                     metavar="X", help="Size of a pixel in micrometres, for figures in them."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -57,8 +71,8 @@ def data_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True,
                      help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
-                     help="Data set: drive, stare, chasedb1, hrf, fives or pairs with its folder, "
-                          "or synthetic:N. Repeatable."),
+                     help="Data set and its folder. NAME is drive, stare, chasedb1, hrf, fives or "
+                          "pairs (your own images/ and masks/). Or synthetic:N. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

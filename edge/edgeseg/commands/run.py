@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from edgeseg.commands.measuring import add_measures, measuring_options
 from edgeseg.commands.options import model_options
 from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
@@ -46,7 +47,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--camera",
     metavar="N|DEVICE",
-    help="Camera to segment live; skips all but the newest frame.",
+    help="Camera to segment live. Frames that arrive while another is processed are dropped.",
 )
 @click.option(
     "--watch",
@@ -54,7 +55,11 @@ DEFAULT_OUTPUT = Path("vessels")
     metavar="DIR",
     help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
 )
-@click.option("--recursive", is_flag=True, help="Include sub-folders; results mirror them.")
+@click.option(
+    "--recursive",
+    is_flag=True,
+    help="Include sub-folders; results are written to sub-folders of the same names.",
+)
 @click.option(
     "--files-from",
     metavar="LIST|-",
@@ -65,7 +70,7 @@ DEFAULT_OUTPUT = Path("vessels")
     "--threshold",
     type=click.FloatRange(0, 1),
     metavar="T",
-    help="Vessel probability threshold.  [default: the model's own]",
+    help="Vessel probability threshold.  [default: stored in the model file]",
 )
 @click.option(
     "--overlay/--no-overlay",
@@ -99,12 +104,17 @@ DEFAULT_OUTPUT = Path("vessels")
     "--frames", is_flag=True, help="Also write a mask and an overlay for every video frame."
 )
 @click.option(
-    "--newest", is_flag=True, help="Process only the newest frame of a stream on standard input."
+    "--newest",
+    is_flag=True,
+    help="Drop frames that arrive while another is processed (standard input).",
 )
 @click.option(
-    "--resume", is_flag=True, help="Reuse results that this run would reproduce identically."
+    "--resume",
+    is_flag=True,
+    help="Skip inputs whose results exist already, with the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
+@measuring_options
 @click.option(
     "--follow-links",
     is_flag=True,
@@ -116,10 +126,12 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
 )
 @click.option(
-    "--throughput", is_flag=True, help="Report throughput as a fraction of the pipeline's limit."
+    "--throughput",
+    is_flag=True,
+    help="Print frames per second, and their share of what all cores could deliver.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per record on standard output."
+    "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."
 )
 def run(
     inputs: tuple[str, ...],
@@ -150,11 +162,9 @@ def run(
 ) -> None:
     """Segment vessels in photographs, videos or camera frames.
 
-    INPUT is a photograph, a folder of photographs, a video, or - for standard input (one
-    photograph or a stream of JPEG images). Writes STEM_vessels.png (255 is vessel) and
-    STEM_overlay.jpg; for a stream STEM_overlay.mp4. In a folder, files are recognised by their
-    content; masks and other files are skipped and counted. A photograph that cannot be segmented
-    is reported, and the others are processed (exit code 3).
+    INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
+    Writes STEM_vessels.png and STEM_overlay.jpg; for a stream, STEM_overlay.mp4. Masks and other
+    files in a folder are skipped. A failed photograph does not end the run (exit code 3).
     """
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()
@@ -178,7 +188,7 @@ def run(
         )
         sources = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
         segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, options, sources, stop)
+        counts = _run_sources(segmenter, add_measures(options), sources, stop)
     _exit_with_status(stop, counts)
 
 
@@ -222,7 +232,7 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
 
 
 def _limit_blas_threads() -> None:
-    """Set one thread for NumPy's BLAS, whose threads would only spin: nothing uses it here."""
+    """Set one thread for NumPy's BLAS: nothing here uses BLAS, and idle threads would spin."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 

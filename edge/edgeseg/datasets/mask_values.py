@@ -13,11 +13,11 @@ IGNORED_VALUE = 255
 
 _MAX_CLASSES = 16
 _MAX_CLASS_BESIDE_IGNORED = 20
-# Share of pixels with a class above 0. Below it, the values 1 and 2 in a mask of 0 and 255 are
-# rounding errors of the program that wrote it.
+# Minimum share of pixels with a class number above 0. Fewer pixels with the values 1 and 2 are
+# rounding errors in a mask of 0 and 255.
 _MIN_CLASS_SHARE = 0.005
-# Limits of dark and bright values. Blurred edges and JPEG noise between them take up to 10 % of the
-# pixels of a mask, and most of a photograph.
+# Limits of dark and bright values. In a mask, up to 10 % of the pixels are between them (blurred
+# edges, JPEG noise); in a photograph, most pixels are.
 _DARK, _BRIGHT = 32, 223
 
 
@@ -55,11 +55,11 @@ class MaskValues:
 def decode_mask_values(picture: Photo) -> MaskValues:
     """Decode the values of a mask.
 
-    A mask is black and white if its brightest value is above 127; a pixel is marked if it is, too.
+    A mask is black and white if its brightest value is above 127; its pixels above 127 are marked.
     Otherwise it contains class numbers, such as 0 and 1, 0/1/2 (artery and vein), 0 and 100, or 1
     and 2: the lowest one is the background, all others are marked. If the other values are class
     numbers of at most 20, 255 marks pixels without a label. A mask of 0 and 1 is not reported as
-    class numbers: all programs write it.
+    class numbers, because many programs write such masks.
 
     Args:
         picture: (H, W, 3) uint8 RGB, the mask file; the brightest channel of a pixel is its value.

@@ -1,4 +1,4 @@
-"""EXIF orientation of an image file: how far the decoder turned its pixels."""
+"""EXIF orientation of an image file: the rotation that the decoder applies."""
 
 import struct
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edgeseg.imaging.jpeg_markers import BEGINNING, START_OF_SCAN, walk_markers
 
 UPRIGHT = 1
-"""Orientation of a picture that is shown as its pixels are stored."""
+"""Orientation of a picture whose stored pixels need no rotation."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}

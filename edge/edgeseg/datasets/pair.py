@@ -25,9 +25,9 @@ class LoadedPair:
         truth: (H, W) uint8 {0, 255}, vessel mask of the first observer.
         fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
         ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have one.
-        notes: what the user should know about the masks, the same text for masks of one kind.
-        misoriented: description of a photograph that its EXIF orientation turns and its mask not
-            (or the reverse); empty if both are turned alike.
+        notes: information for the user about the masks; equal for masks of the same kind.
+        misoriented: description of the problem if the EXIF orientation turns the photograph but not
+            the mask, or the reverse; otherwise empty.
     """
 
     photo: Photo

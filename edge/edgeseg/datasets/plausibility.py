@@ -21,7 +21,7 @@ _SURROUNDINGS = 40  # side of the surroundings of a pixel: a 40th of the photogr
 _MIN_FIELD_SHARE = 0.02
 _MIN_VESSELS_IN_FIELD = 0.5
 _MIN_OUTSIDE_SHARE = 0.005
-_DARK = 1 / 8  # of the bright parts: the surround of the retina
+_DARK = 1 / 8  # share of the brightness of bright pixels; darker pixels are the surround
 
 _Pixels = npt.NDArray[np.bool_]
 
@@ -35,7 +35,7 @@ def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparen
     Args:
         values: decoded mask file.
         photo: (H, W, 3) uint8 RGB.
-        fov: (H, W) uint8 {0, 255}, published field of view; None if there is none.
+        fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
         transparent: whether the mask file has a transparency channel.
 
     Returns:
@@ -123,7 +123,7 @@ def _illuminated(photo: Photo) -> _Pixels:
 
 
 def _brightness_over_surroundings(photo: Photo, vessels: _Pixels, field: _Pixels) -> float:
-    """Return the excess of vessels in the green channel, in grey levels; 0 without colour."""
+    """Return how much brighter vessels are in green, in grey levels; 0 without colour."""
     sample = photo[::8, ::8].astype(np.int16)
     if not vessels.any() or np.ptp(sample, axis=2).mean() < _MIN_COLOUR:
         return 0.0

@@ -74,13 +74,13 @@ def read_chasedb1(folder: Path) -> list[FilePair]:
         )
         for photo in sorted(folder.glob("Image_*.jpg"))
     ]
-    return _require_pairs(pairs, folder, "CHASE_DB1: Image_01L.jpg beside Image_01L_1stHO.png")
+    return _require_pairs(pairs, folder, "CHASE_DB1: Image_01L.jpg and Image_01L_1stHO.png")
 
 
 def read_hrf(folder: Path) -> list[FilePair]:
     """Read HRF (Budai et al. 2013).
 
-    In each class, 1 to 8 are train, 9 and 10 validation, 11 to 15 test.
+    In each class, photographs 1 to 8 are train, 9 and 10 validation, 11 to 15 test.
     """
     pairs = [
         FilePair(

@@ -69,7 +69,7 @@ def describe_orphans(folder: Path) -> str:
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:
-    """Return the image files of a folder by the key of their stem, in the order of their names."""
+    """Return a dict from the key of each stem to its image file, sorted by file name."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         if file.name.startswith(".") or not file.is_file() or not is_photograph(file):
@@ -82,7 +82,7 @@ def _files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _read_splits(file: Path, photos: dict[str, Path]) -> dict[str, Split]:
-    """Read the split of every photograph by its key; empty if the file does not exist."""
+    """Read a dict from each photograph's key to its split; empty if the file does not exist."""
     if not file.exists():
         return {}
     try:

@@ -51,7 +51,7 @@ class DeviceInfo(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Name of the board, else of the CPU."""
+        """Name of the board; name of the CPU if the board is unknown."""
         return self.board or self.cpu or self.machine
 
     def to_dict(self) -> dict[str, object]:
@@ -63,7 +63,7 @@ def describe_device(root: Path = Path("/")) -> DeviceInfo:
     """Collect the facts about this device.
 
     Args:
-        root: root of the file system; another one for tests.
+        root: root of the file system; tests use another folder.
     """
     throttling = read_throttling(root)
     cpuinfo = root / "proc/cpuinfo"

@@ -33,7 +33,7 @@ def read_throttling(root: Path = Path("/")) -> Throttling:
     """Read the current state.
 
     Args:
-        root: root of the file system; another one for tests.
+        root: root of the file system; tests use another folder.
     """
     governor_files = sorted(root.glob("sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"))
     governors = {read_line(file) for file in governor_files}
@@ -70,7 +70,7 @@ def parse_firmware_state(output: str) -> list[str]:
 
 
 def _hot_zones(zones: list[Path]) -> Iterator[str]:
-    """Yield the zones at the temperature of a `passive` trip point, where the kernel throttles."""
+    """Yield the zones that have reached a `passive` trip point, at which the kernel throttles."""
     for zone in zones:
         temperature = read_celsius(zone / "temp")
         for type_file in sorted(zone.glob("trip_point_*_type")):

@@ -18,9 +18,21 @@ PACKAGES = (
 )
 """Names of the packages as pip knows them."""
 
+ONNXRUNTIME_PACKAGES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-openvino",
+    "onnxruntime-directml",
+    "onnxruntime-migraphx",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-training",
+)
+"""Builds of ONNX Runtime. Each installs the module `onnxruntime` over the others' files."""
+
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of edgeseg, Python and the installed ones of `PACKAGES`.
+    """Return the versions of edgeseg, Python and the installed packages of `PACKAGES`.
 
     No package is imported.
     """
@@ -29,3 +41,18 @@ def installed_versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[package] = version(package)
     return versions
+
+
+def package_warnings() -> tuple[str, ...]:
+    """Return a warning if several builds of ONNX Runtime are installed."""
+    installed = {}
+    for package in ONNXRUNTIME_PACKAGES:
+        with suppress(PackageNotFoundError):
+            installed[package] = version(package)
+    if len(installed) < 2:
+        return ()
+    builds = " and ".join(f"{package} {number}" for package, number in installed.items())
+    return (
+        f"{builds} are installed and overwrite each other's files: remove all with "
+        f"`pip uninstall -y {' '.join(installed)}`, then install one (docs/boards.md)",
+    )

@@ -50,7 +50,7 @@ class Comparison:
         prediction: (H, W) uint8 {0, 255}, predicted vessels.
         truth: (H, W) uint8 {0, 255}, manual mask.
         inside: (H, W) uint8 {0, 255}, area where pixels count; None for the whole frame.
-        notes: what the user should know about the manual mask.
+        notes: information for the user about the manual mask.
     """
 
     photo: Photo
@@ -178,8 +178,8 @@ def _compare_stretched(
 def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
     """Compute the probability (512, 512) over the whole stretched frame.
 
-    The field of view is detected before stretching, as in the reference system: after stretching it
-    is no longer a circle.
+    The field of view is detected before stretching, as in ResUNet-Deeper, because stretching turns
+    the circle into an ellipse.
     """
     fields = detect_fields(photo, segmenter.card.preprocessing, name)
     maps = [_segment_stretched_field(segmenter, photo, fov, name) for fov in fields]

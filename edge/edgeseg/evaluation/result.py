@@ -23,8 +23,8 @@ class Check(msgspec.Struct, frozen=True):
         name: name of the check.
         value: measured value; not finite if the computation gave no number; None for a check
             without a value.
-        limit: largest value that passes; None if there is no limit.
-        note: data that was measured on, or the reason of the failure.
+        limit: largest value that passes; None for no limit.
+        note: data of the measurement, or the reason for the failure.
         passed: whether the check passed.
     """
 
@@ -85,7 +85,7 @@ class EvaluationResult(msgspec.Struct, frozen=True):
 
     @property
     def passed(self) -> bool:
-        """True if all checks passed, or if there are none."""
+        """True if no check failed."""
         return all(self.checks)
 
     def to_dict(self) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 OK = "ok"
-"""Status of a photograph that was scored; otherwise the status is the reason of the failure."""
+"""Status of a photograph that was scored; otherwise the status is the reason for the failure."""
 
 HEADINGS = {
     "dice": "Dice",
@@ -45,7 +45,7 @@ class PhotographScores(msgspec.Struct, frozen=True):
     Attributes:
         name: name of the photograph, unique in its data set.
         dice: Dice; None, like the other scores, if the photograph could not be scored.
-        status: `ok`, or the reason of the failure.
+        status: `ok`, or the reason for the failure.
     """
 
     name: ShortText

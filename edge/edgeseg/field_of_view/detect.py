@@ -4,8 +4,9 @@ The detector works on a thumbnail. It thresholds the dark background at several 
 ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
 the camera cut the field, and renders the result at the size of the photograph.
 
-If something bright is beside the field, or no round field was found, light margins are trimmed, the
-light surround is removed, and every round field is detected in a part of the picture of its own.
+If something bright is next to the field, or no round field was found, light margins are trimmed,
+the light surround is removed, and every round field is detected in a part of the picture of its
+own.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def whole_frame(photo: Photo) -> FieldOfView:
 
 
 def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
-    """Detect the field of view as the reference system does: the largest region above grey 10.
+    """Detect the field of view as ResUNet-Deeper does: the largest region above grey 10.
 
-    The reference applied OpenCV's BGR2GRAY to an RGB image: 0.114 R + 0.587 G + 0.299 B.
+    ResUNet-Deeper applied OpenCV's BGR2GRAY to an RGB image: 0.114 R + 0.587 G + 0.299 B.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -112,7 +113,7 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
 
 
 def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-    """Detect the fields of view: ellipses with straight edges, or else a region of any shape.
+    """Detect the fields of view: ellipses, perhaps cut by straight edges, or a region of any shape.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -15,10 +15,10 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 _MAX_ATTEMPTS = 16
 _MIN_RADIUS = 0.04  # share of the shorter side
 _MIN_COVERED = 1 / 3  # share of all directions, whether or not they are in the frame
-_MIN_FILLED = 0.55  # share of the disc; what remains beside a removed field is narrower
+_MIN_FILLED = 0.55  # share of the disc; what remains next to a removed field is narrower
 _MIN_AREA = 0.015  # share of the largest field's area
-_LIT_SHARE = 0.1  # of the retina's brightness; darker pixels show no further field
-_GLOW = 0.02  # of the radius, around a field
+_LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels show no further field
+_GLOW = 0.02  # share of the radius, around a field
 
 
 def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
@@ -32,7 +32,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
         thumbnail: its thumbnail without a light surround.
 
     Returns:
-        Discs in any order; empty if there is no round field.
+        Discs in any order; empty if no field is round.
     """
     discs: list[Disc] = []
     opening = max(5, min(thumbnail.level.shape) // 30 | 1)
@@ -60,7 +60,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
-    """Draw a disc with its glow on its side of the seams, (h, w) uint8 {0, 255}."""
+    """Draw a disc and its glow, cut off at its seams; (h, w) uint8 {0, 255}."""
     mask = np.zeros_like(thumbnail.level)
     fill_ellipse(mask, ellipse.expanded(2 + _GLOW * ellipse.radius), 255)
     for seam in seams:
@@ -71,7 +71,7 @@ def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]
 
 
 def _is_field(candidate: FovCandidate, disc: Mask) -> bool:
-    """Return whether a disc is a field, and not what remains beside removed ones."""
+    """Return whether a disc is a field, and not what remains next to removed ones."""
     filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
     is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)
     return bool(is_filled and candidate.covered.mean() > _MIN_COVERED)

@@ -20,7 +20,7 @@ _MAX_SAMPLES = 128  # pixels per line
 
 
 def may_have_margin(photo: Photo) -> bool:
-    """Return whether two neighbouring corners are light, which is checked fast.
+    """Return whether two neighbouring corners are light; this check is fast.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Rejection of photographs that do not show a fundus. Doubtful ones are accepted."""
+"""Rejection of photographs that do not show a fundus. Doubtful photographs are accepted."""
 
 import cv2
 import numpy as np

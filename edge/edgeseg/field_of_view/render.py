@@ -8,7 +8,7 @@ from edgeseg.field_of_view.straight_edges import StraightEdge
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
 
-_FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates
+_FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
 
 
 def render_ellipse(

@@ -63,7 +63,7 @@ class RoundField:
 
 
 def detect_round_field(candidates: list[FovCandidate], thumbnail: Thumbnail) -> RoundField | None:
-    """Detect the round field of view of a thumbnail; None if there is none.
+    """Detect the round field of view of a thumbnail; None if no round field is visible.
 
     Args:
         candidates: regions of the thumbnail above several levels.

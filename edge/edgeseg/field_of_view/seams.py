@@ -23,7 +23,7 @@ _MIN_CHANGE = 5.0  # grey levels
 
 
 class HalfPlane(NamedTuple):
-    """Side of a line: the points with x * column + y * row < limit.
+    """Half-plane: the points with x * column + y * row < limit.
 
     Attributes:
         x: horizontal component of the normal.
@@ -88,7 +88,7 @@ def find_seams(photo: Photo, ellipse: FovEllipse) -> list[HalfPlane]:
 
 
 def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None:
-    """Return the position between two rows above (-1) or below (1) the centre, or None."""
+    """Return the position of a seam between rows above (-1) or below (1) the centre, or None."""
     near, far = (ellipse.y + sign * share * ellipse.radius_y for share in _REACH)
     first, last = (round(edge) for edge in sorted((near, far)))
     rows = np.arange(max(0, first), min(photo.shape[0] - 1, last))

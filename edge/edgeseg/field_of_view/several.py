@@ -1,4 +1,4 @@
-"""Detection in a picture with several fields of view, or with something else beside the field.
+"""Detection in a picture with several fields of view, or with something else next to the field.
 
 The round fields are located in the thumbnail. Each is then detected in its own cell of the
 photograph, as in a photograph of its own.
@@ -21,8 +21,8 @@ from edgeseg.field_of_view.thresholding import threshold_candidates
 from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail, renew_levels
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
-_CELL_MARGIN = 0.04  # of the radius
-_MAX_CHANGE = 0.15  # of the radius, between the thumbnail's field and the cell's
+_CELL_MARGIN = 0.04  # share of the radius
+_MAX_CHANGE = 0.15  # share of the radius, between the thumbnail's field and the cell's
 
 
 def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[FieldOfView]:
@@ -34,7 +34,7 @@ def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[F
         surround: (h, w) uint8, 255 in the light surround.
 
     Returns:
-        Fields in any order; empty if there is no round one.
+        Fields in any order; empty if no field is round.
     """
     fields: list[FieldOfView] = []
     for group in separate_discs(locate_discs(photo, without_surround(thumbnail, surround))):
@@ -54,7 +54,7 @@ def without_surround(thumbnail: Thumbnail, surround: Mask) -> Thumbnail:
 def sort_fields(fields: Sequence[FieldOfView]) -> tuple[FieldOfView, ...]:
     """Sort fields as text is read: from left to right, row by row from top to bottom.
 
-    A field is in a row if its centre is beside the row's first field.
+    A field belongs to a row if the height of its centre is within the row's first field.
     """
     remaining = sorted(fields, key=lambda field: field.box.top)
     ordered: list[FieldOfView] = []

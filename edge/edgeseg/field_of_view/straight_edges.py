@@ -15,7 +15,7 @@ _SIMILAR_SUPPORT = 0.15
 
 
 class StraightEdge(NamedTuple):
-    """Straight edge: nothing is visible beyond a distance from the ellipse's centre.
+    """Straight edge of a field of view; pixels on its outer side are dark.
 
     Attributes:
         x: horizontal component of the outward unit normal.
@@ -92,7 +92,7 @@ def _fit_edge(
 
 
 def _fit_line(along: Floats, outward: Floats) -> tuple[float, float]:
-    """Return slope and height of the line outward = slope * along + height with the most points."""
+    """Return slope and height of the line `slope * along + height` with the most points."""
     levels = np.round(outward - _SLOPES[:, None] * along).astype(int)
     levels -= levels.min()
     bins = int(levels.max()) + 3

@@ -20,7 +20,7 @@ def find_light_surround(thumbnail: Thumbnail) -> Mask:
         thumbnail: thumbnail of the photograph.
 
     Returns:
-        (h, w) uint8, 255 in the surround; 0 everywhere if there is none.
+        (h, w) uint8, 255 in the surround; 0 everywhere without a surround.
     """
     colour = np.asarray(cv2.medianBlur(thumbnail.colour, 5), np.uint8)
     surround = np.zeros(colour.shape[:2], np.uint8)

@@ -25,7 +25,8 @@ _CLEARLY_ROUND = 0.95  # coverage and inlier share from which no further level i
 # best with the published masks of DRIVE and HRF. Lower ones keep a dark rim; higher ones exclude
 # the glow around the circles of STARE.
 _LEVELS = (0.18, 0.1, 0.25, 0.35, 0.5, 0.05)
-# The rim of an enlarged photograph is blurred over an original pixel; its middle is preferred.
+# In an enlarged photograph the rim of the field is blurred over the width of an original pixel.
+# Levels that put the edge near the middle of this rim come first.
 _LEVELS_ENLARGED = (0.35, 0.5, 0.25, 0.18, 0.1, 0.05)
 _MIN_COVERAGE = 0.4  # share of the visible directions; irregular outlines reach 0.2
 _MIN_RIM_CONTRAST = 0.4  # share of the brightness that is lost at the rim; vignetting loses 0.2
@@ -138,7 +139,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
 def visible_straight_edges(
     ellipse: FovEllipse, candidates: list[FovCandidate], thumbnail: Thumbnail
 ) -> list[StraightEdge]:
-    """Return the straight edges of the candidates at which the brightness drops sharply."""
+    """Return those straight edges of the candidates at which the brightness drops sharply."""
     reach = _reach(ellipse)
     edges = fit_straight_edges([candidate.outline for candidate in candidates], ellipse)
     return [

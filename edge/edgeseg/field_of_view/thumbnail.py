@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask, Photo
 
-# Minimum sides in pixels; a smaller photograph keeps its size.
+# Minimum side lengths in pixels; a smaller photograph keeps its size.
 _MIN_LONGER_SIDE, _MIN_SHORTER_SIDE = 400, 16
 # A smaller photograph is enlarged, because smoothing would remove its details.
 _MIN_PHOTO_SIDE = 256

@@ -17,7 +17,7 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether the file is complete, which is then checked.
+        complete: True if `data` is the whole file, which is then checked; False for its beginning.
 
     Raises:
         InvalidImageError: the file is truncated, damaged, an image sequence, or rotated.
@@ -34,10 +34,10 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
     sizes, depths, names = _read_properties(data, meta)
     if not sizes:
         raise InvalidImageError(f"an AVIF without a size: {DAMAGED}")
-    # OpenCV returns the stored pixels.
+    # OpenCV returns the stored pixels, without rotation and crop.
     if complete and names & {b"irot", b"imir", b"clap"}:
         raise InvalidImageError(
-            f"an AVIF that states a rotation or a crop. {SAVE_AS}", "unsupported_format"
+            f"an AVIF with a rotation or a crop. {SAVE_AS}", "unsupported_format"
         )
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     bits = max(depths, default=8)

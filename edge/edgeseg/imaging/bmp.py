@@ -1,6 +1,6 @@
-"""Run-length encoding of BMP files: a walk over the codes that finds missing pixels.
+"""Run-length encoding of BMP files: a check of the codes for missing pixels.
 
-OpenCV returns an image whose missing pixels have the first colour of the palette.
+OpenCV returns such an image; the missing pixels have the first colour of the palette.
 """
 
 import re
@@ -12,7 +12,7 @@ _RUNS = re.compile(rb"(?:[^\x00].)*", re.DOTALL)
 
 
 def is_rle_complete(data: bytes, position: int, size: tuple[int, int], compression: int) -> bool:
-    """Return whether run-length codes set each pixel once and end with the code for the end.
+    """Return whether run-length codes set each pixel once and end with the end code.
 
     Args:
         data: bytes of the file.
@@ -27,7 +27,7 @@ def is_rle_complete(data: bytes, position: int, size: tuple[int, int], compressi
     row, column = 0, 0
     while True:
         runs = _RUNS.match(data, position)
-        assert runs is not None  # it also matches nothing
+        assert runs is not None  # the pattern also matches an empty text
         column += sum(data[position : runs.end() : 2])
         position = runs.end()
         code = data[position + 1]

@@ -1,7 +1,8 @@
 """Capture of the messages that image codecs print while they decode.
 
-libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this message is the
-only sign of the damage: OpenCV returns an image that is wrong from there on, without an error.
+libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this message is the only
+sign of the damage: OpenCV returns an image that is wrong after the damaged position, without an
+error.
 """
 
 import os

@@ -107,7 +107,7 @@ def _to_rgb(array: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
         return np.repeat(array[:, :, np.newaxis], 3, axis=2)
     if array.ndim == 3 and array.shape[2] == 4:
         rgb = np.array(array[:, :, :3])
-        if array[:, :, 3].any():  # otherwise the channel is not used
+        if array[:, :, 3].any():  # otherwise, the alpha channel is not used
             rgb[array[:, :, 3] == 0] = 0
         return rgb
     if array.ndim != 3 or array.shape[2] != 3:

@@ -24,7 +24,7 @@ from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
-_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM of 16 bits needs 18
+_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample needs 18
 _BAND_ROWS = 64
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
@@ -62,7 +62,7 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
         raise InvalidImageError("not enough free memory for the image", "too_large") from error
-    # OpenCV copies the input of an in-place conversion. With bands, this copy is small.
+    # OpenCV copies the input of an in-place conversion. Bands keep this copy small.
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]
         cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
@@ -104,7 +104,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format == "png":  # its checksums are correct, and several can be decoded at once
+    if header.format == "png":  # checksums are verified, so that files can be decoded in parallel
         image, messages = _imdecode(data, flags), ""
     else:
         image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
@@ -140,7 +140,7 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
 
 
 def _to_bgr(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Convert grey to BGR, and remove alpha, in which transparent pixels are black already."""
+    """Convert grey to BGR, or remove alpha; transparent pixels are already black."""
     if image.ndim == 2:
         return np.repeat(image[:, :, np.newaxis], 3, axis=2)
     return np.ascontiguousarray(image[:, :, :3])

@@ -10,9 +10,10 @@ import simplejpeg
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
 
-# A mask needs no filter. Naming a compression level would change the strategy, which takes longer.
+# A mask needs no filter. With an explicit compression level, OpenCV uses a slower strategy.
 _MASK_PARAMETERS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 _JPEG_QUALITY = 90
+_SMALL_SIDE = 2048  # pixels
 
 
 def encode_png(
@@ -45,7 +46,10 @@ def encode_png(
 
 
 def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:
-    """Encode a photograph as a JPEG file of quality 90, with full colour resolution.
+    """Encode a photograph as a JPEG file of quality 90.
+
+    The colours of a small photograph are not subsampled, because its vessels are outlined by lines
+    of one pixel.
 
     Args:
         photo: (H, W, 3) uint8 RGB, at most 65,500 pixels wide and high.
@@ -54,5 +58,6 @@ def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:
     Returns:
         Bytes of the file.
     """
-    encoded = simplejpeg.encode_jpeg(photo, _JPEG_QUALITY, "RGB", "444")
+    subsampling = "420" if max(photo.shape) > _SMALL_SIDE else "444"
+    encoded = simplejpeg.encode_jpeg(photo, _JPEG_QUALITY, "RGB", subsampling)
     return insert_jpeg_text(encoded, texts or {})

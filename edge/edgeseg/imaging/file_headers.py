@@ -39,7 +39,7 @@ _MAX_DECODING_BYTES = 900_000_000
 
 # Cameras write 1 to 12 scans. Each one takes a pass over all pixels, even if it has few bytes.
 _MAX_JPEG_SCANS = 100
-# Markers that start a frame which libjpeg-turbo does not decode.
+# Frame types that libjpeg-turbo does not decode.
 _UNSUPPORTED_FRAMES = {
     0xC3: "lossless JPEG",
     0xC5: "hierarchical JPEG",
@@ -82,7 +82,7 @@ def peek_header(beginning: bytes) -> ImageHeader | None:
 
 
 def check_size(width: int, height: int) -> None:
-    """Reject an image without pixels, and one with more pixels than a photograph can have.
+    """Reject an image without pixels, or with more pixels than a photograph can have.
 
     Raises:
         InvalidImageError: the size is out of range.
@@ -129,8 +129,8 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Each reader takes the bytes of a file and whether the file is complete, which it then checks.
-# One of the errors in _OUT_OF_RANGE means that the bytes end too early.
+# Arguments of each reader: the bytes, and whether they are the whole file, whose completeness is
+# then checked. An error in _OUT_OF_RANGE means that the bytes end too early.
 
 
 def _read_png(data: bytes, complete: bool) -> ImageHeader:
@@ -151,7 +151,7 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
     grey = colour == 0 and not alpha and not oriented
     channels = 1 if grey else 3 + alpha
     sample_bytes = 2 if bits == 16 else 1
-    # OpenCV's decoder holds the image twice.
+    # OpenCV's decoder keeps the image in memory twice.
     decoder_bytes = max(2 * channels * sample_bytes - 3, channels * sample_bytes)
     return ImageHeader("png", width, height, alpha=alpha, grey=grey, decoder_bytes=decoder_bytes)
 

@@ -1,4 +1,4 @@
-"""Kind of a file by its first bytes: photograph, video, or unsupported image format."""
+"""Detection of a file's kind from its first bytes: photograph, video, unsupported image format."""
 
 import re
 from typing import Literal, NamedTuple, TypeAlias
@@ -79,7 +79,7 @@ def recognize_file(beginning: bytes) -> RecognizedFile:
 
 
 def isobmff_brands(beginning: bytes) -> frozenset[bytes]:
-    """Return the brands of a file of the MP4 and HEIF family: what readers it is for.
+    """Return the brands of an MP4 or HEIF file: the formats that it conforms to.
 
     Args:
         beginning: first bytes of the file.

@@ -105,7 +105,7 @@ def _comment(key: str, value: str) -> bytes:
 
 
 def _comments_start(data: bytes) -> int:
-    """Return the offset after the application segment (JFIF), which must come first."""
+    """Return the offset after the application segment (JFIF); this segment must come first."""
     if data[2:4] != _APPLICATION_0:
         return 2
     (length,) = struct.unpack_from(">H", data, 4)

@@ -14,11 +14,11 @@ class ImageHeader(NamedTuple):
         format: file format, detected from the content.
         width: number of columns before the EXIF orientation is applied.
         height: number of rows before the EXIF orientation is applied.
-        alpha: whether the file may have a transparency channel with the orientation of the pixels.
-        maximum: sample value of white, if the file states one (PNM, TIFF, AVIF, JPEG 2000).
+        alpha: whether the file may have a transparency channel and its pixels need no rotation.
+        maximum: sample value of white, if the file contains it (PNM, TIFF, AVIF, JPEG 2000).
         end: offset of the end marker of a JPEG; 0 for other formats.
-        grey: whether the file has one channel and no orientation.
-        decoder_bytes: bytes per pixel that decoding needs beside the RGB image, if it is known.
+        grey: whether the file has one channel and its pixels need no rotation.
+        decoder_bytes: bytes per pixel that decoding needs in addition to the RGB image, if known.
     """
 
     format: ImageFormat

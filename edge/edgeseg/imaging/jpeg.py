@@ -26,8 +26,8 @@ def decode_plain_jpeg(data: bytes) -> Photo | None:
         data: bytes of the file, whose size has been checked.
 
     Returns:
-        (H, W, 3) uint8 RGB, contiguous; None for a file that may be damaged, is turned by its EXIF
-        orientation, or has unusual colours (CMYK), which another decoder must read.
+        (H, W, 3) uint8 RGB, contiguous; None if another decoder must read the file: it may be
+        damaged, needs rotation, or has unusual colours (CMYK).
     """
     if _may_be_turned(data):
         return None

@@ -31,7 +31,7 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether the file is complete, which is then checked.
+        complete: True if `data` is the whole file, which is then checked; False for its beginning.
 
     Raises:
         InvalidImageError: the file is truncated or damaged, or OpenCV does not decode its kind
@@ -45,7 +45,7 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
     components = len(stream.bits)
     if complete:
         if components not in {1, 3} or len(set(stream.bits)) > 1 or stream.bits[0] > 16:
-            raise _unsupported("a JPEG 2000 with other components than grey or RGB")
+            raise _unsupported("a JPEG 2000 with components other than grey or RGB")
         if stream.is_signed or stream.is_subsampled:
             raise _unsupported("a JPEG 2000 with signed or subsampled components")
         _check_tiles(data, stream.end)

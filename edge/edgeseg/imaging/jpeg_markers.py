@@ -51,8 +51,8 @@ class JpegSplitter:
     is truncated. It is returned as well, so that the caller reports it like any damaged image.
 
     Attributes:
-        has_skipped_data: whether skipped bytes were not text, as between the parts of an HTTP
-            stream, but part of a damaged JPEG.
+        has_skipped_data: True if skipped bytes were part of a damaged JPEG, and not text between
+            the parts of an HTTP stream.
     """
 
     has_skipped_data: bool = False

@@ -1,4 +1,4 @@
-"""Blank bytes inside of a JPEG's pixel data, as a bad disk block or an interrupted copy leaves.
+"""Zero bytes in a JPEG's pixel data, left by a bad disk block or an interrupted copy.
 
 A decoder reads zeros as valid codes, so it often reports no damage.
 """
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from edgeseg.imaging.jpeg_markers import HUFFMAN_TABLES, START_OF_FRAME, START_OF_SCAN, walk_markers
 
-# Longer than a block of 63 equal coefficients, which no photograph contains.
+# Shortest run of zero bytes that counts as damage. It is longer than the code of a block with 63
+# equal coefficients, and no photograph contains such a block.
 _BLANK = bytes(64)
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 _END_OF_BLOCK = 0
@@ -16,8 +17,8 @@ _END_OF_BLOCK = 0
 def has_blank_bytes(data: bytes, end: int) -> bool:
     """Return whether zeros replaced pixel data of a JPEG with sequential Huffman codes.
 
-    If the code of the end of a block consists of zeros, as for a photograph with much black, valid
-    data may contain them, and False is returned.
+    Zeros may be valid if they are the code for the end of a block, as in a photograph with much
+    black. False is returned then.
 
     Args:
         data: bytes of the file.
@@ -39,7 +40,7 @@ def has_blank_bytes(data: bytes, end: int) -> bool:
 
 
 def _first_symbols(tables: bytes) -> Iterator[int]:
-    """Yield the symbol of each AC table whose code consists of zeros."""
+    """Yield, for each AC table, the symbol whose code is all zeros."""
     position = 0
     while position + 17 < len(tables):
         is_ac = tables[position] >= 0x10

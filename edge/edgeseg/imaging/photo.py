@@ -3,13 +3,13 @@
 PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, each of them gzipped,
 too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
 
-- 16-bit samples are scaled to 8 bits by the range that the file states (PNM, AVIF, JPEG 2000, TIFF
+- 16-bit samples are scaled to 8 bits by the range given in the file (PNM, AVIF, JPEG 2000, TIFF
   with 9 to 15 bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
   95 % of the field, so that a burnt-in label or a hot pixel does not change it.
-- CMYK is converted to RGB. The EXIF orientation is applied. Of a TIFF with several pages,
-  the first is read that is not a thumbnail; of other files the first frame.
-- Transparent pixels become black, like the surround of a fundus.
-- A file that is truncated, damaged or too large for a photograph is rejected, never partly read.
+- CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
+page that is not a thumbnail is read; in other files, the first frame. - Transparent pixels become
+black, like the surround of a fundus. - A file that is truncated, damaged or too large for a
+photograph is rejected, never partly read.
 """
 
 from pathlib import Path

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeseg.imaging.file_text import PNG_SIGNATURE
 from edgeseg.system.regular_files import read_regular_file
 
-_CHANNELS = {0: 1, 2: 3}  # colour type of our results: grey and RGB
+_CHANNELS = {0: 1, 2: 3}  # colour types of results: grey and RGB
 _MAX_BYTES = 1 << 30
 
 
@@ -23,7 +23,7 @@ def is_intact_png(path: Path) -> bool:
 
 
 def _pixels_are_intact(data: memoryview) -> bool:
-    """Decompress all pixels, which zlib compares with their Adler-32, and count their bytes."""
+    """Decompress all pixels and count their bytes; zlib checks the Adler-32 checksum."""
     inflater = zlib.decompressobj()
     expected = 0
     count = 0

@@ -9,8 +9,8 @@ Samples: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _BAND_ROWS = 64
-_MAX_PIXELS = 1 << 20  # for percentiles
-# The field are the pixels that are brighter than this share of the 90th percentile of the picture.
+_MAX_PIXELS = 1 << 20  # number of pixels that are sampled for percentiles
+# The field consists of the pixels brighter than this share of the picture's 90th percentile.
 _LIT_SHARE = 0.15
 # A label, reflexes and hot pixels cover less of the field than the rest: on the published data
 # sets, at least 73 % of the field is brighter than a quarter of the range.
@@ -47,7 +47,7 @@ def scale_to_uint8(samples: Samples, maximum: int) -> npt.NDArray[np.uint8]:
     values = np.arange(np.iinfo(samples.dtype).max + 1) * (255 / maximum)
     table = np.minimum(np.rint(values), 255).astype(np.uint8)
     scaled = np.empty(samples.shape, np.uint8)
-    # For a lookup, NumPy converts all samples to 64-bit indices: here only those of a band.
+    # NumPy converts the samples of a lookup to 64-bit indices. Bands limit their memory.
     for top in range(0, len(samples), _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
         scaled[rows] = table[samples[rows]]

@@ -12,7 +12,7 @@ from edgeseg.imaging import tiff_deflate
 # Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
-_MAX_OVERLAP = 8  # equal strips may share their bytes
+_MAX_OVERLAP = 8  # limit relative to the file size; equal strips may share their bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 _SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # a tag, and two of its bits
@@ -105,7 +105,7 @@ class TiffDirectory(NamedTuple):
 
     @property
     def is_auxiliary(self) -> bool:
-        """True if the page is stated to be a thumbnail or a transparency mask."""
+        """True if the file marks the page as a thumbnail or a transparency mask."""
         return bool(self._value(_SUBFILE_TYPE) & (_THUMBNAIL | _TRANSPARENCY))
 
     def _value(self, number: int, default: int = 0) -> int:
@@ -123,15 +123,16 @@ class TiffDirectory(NamedTuple):
 
     @property
     def maximum(self) -> int | None:
-        """Sample value of white if samples have 9 to 15 bits, which OpenCV shifts to 16 bits."""
+        """Sample value of white for samples of 9 to 15 bits: OpenCV shifts them to 16 bits."""
         bits = self._value(_BITS, 1)
         return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
 
     @property
     def decoder_bytes(self) -> int:
-        """Bytes per pixel that OpenCV needs beside the RGB image.
+        """Bytes per pixel that OpenCV needs in addition to the RGB image.
 
-        It holds a strip or tile, which may be larger than the image, and 16-bit samples once more.
+        OpenCV allocates a strip or tile, which may be larger than the image, and copies 16-bit
+        samples.
         """
         width, height = self.size
         if _TILE_OFFSETS in self.tags:

@@ -1,6 +1,6 @@
 """Checksums of deflated TIFF strips and tiles.
 
-libtiff stops at the last pixel of a strip and does not compare the checksum behind it.
+libtiff stops at the last pixel of a strip and does not check the checksum after it.
 """
 
 import zlib

@@ -8,7 +8,7 @@ from edgeseg.imaging.tiff import TiffDirectory, tiff_formats
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _MAX_PAGES = 4096
-_THUMBNAIL_SIDE = 0.5  # largest longer side of a thumbnail, relative to that of the largest page
+_THUMBNAIL_SIDE = 0.5  # a thumbnail's longer side is at most this share of the largest page's
 
 
 class TiffPages(NamedTuple):
@@ -49,7 +49,7 @@ def list_tiff_pages(data: bytes) -> TiffPages:
 
 
 def select_tiff_page(data: bytes, offset: int) -> bytes:
-    """Return a TIFF file whose first page is another one of its pages.
+    """Return a copy of a TIFF file in which another page comes first.
 
     Args:
         data: bytes of the file.

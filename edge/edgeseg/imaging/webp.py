@@ -5,7 +5,7 @@ import struct
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
 
-# A disk block of zeros, as an interrupted copy leaves. Black pictures have runs of 400 at most.
+# Run of zeros that an interrupted copy leaves. A black picture has at most 400 zeros in a row.
 _BLANK = bytes(4096)
 _ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of the chunk VP8X
 
@@ -15,7 +15,7 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether the file is complete, which is then checked.
+        complete: True if `data` is the whole file, which is then checked; False for its beginning.
 
     Raises:
         InvalidImageError: the file is truncated, damaged or an animation.

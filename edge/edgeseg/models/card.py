@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -77,6 +77,20 @@ class ModelCard(NamedTuple):
     output: str = ""
     input_channels: str = ""
     int8_slower: bool = False
+
+    def is_same_model(self, other: ModelCard) -> bool:
+        """Return whether two files are precisions of one model.
+
+        Their checkpoint alone is not enough: it can be converted with another working size, and it
+        may contain several networks. The folder of `file.py:factory` is not compared.
+        """
+        return self._model_key() == other._model_key()
+
+    def _model_key(self) -> tuple[object, ...]:
+        module, _, factory = self.architecture.partition(":")
+        architecture = (PurePath(module).name, factory)
+        source = (self.checkpoint_sha256, architecture, self.input_channels, self.output)
+        return (*source, self.preprocessing, self.threshold)
 
     def to_metadata(self) -> dict[str, str]:
         """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.

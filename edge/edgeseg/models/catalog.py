@@ -77,8 +77,9 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
     """Return the files that `auto` selects from, by precision.
 
-    A path to one file gives that file only. Files of a different checkpoint than the FP32 file (or
-    the first one, without FP32) are ignored.
+    A path to one file gives that file only. Files that belong to another model (such as another
+    checkpoint) than the FP32 file are ignored. Without an FP32 file, the first file is used for
+    this comparison.
 
     Raises:
         ModelError: the model does not exist or one of its files is invalid.
@@ -89,5 +90,5 @@ def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, Model
         return {card.precision: ModelFile(path, card, "")}
     paths = list_model_files(model)
     files = {precision: ModelFile(file, read_card(file), "") for precision, file in paths.items()}
-    checkpoint = (files.get("fp32") or next(iter(files.values()))).card.checkpoint_sha256
-    return {p: file for p, file in files.items() if file.card.checkpoint_sha256 == checkpoint}
+    card = (files.get("fp32") or next(iter(files.values()))).card
+    return {p: file for p, file in files.items() if file.card.is_same_model(card)}

@@ -1,7 +1,7 @@
 """Checksum of a model file, in its own metadata as `edgeseg.file_sha256`.
 
 The value is the SHA-256 of the file with the 64 digits of the value set to zero. ONNX Runtime
-accepts many damaged files and returns other masks without an error.
+accepts many damaged files without an error, and their masks are wrong.
 """
 
 import hashlib
@@ -59,7 +59,8 @@ def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
     start = data.rfind(_ENTRY + value) + len(_ENTRY)
     if len(value) != len(_ZEROS) or start < len(_ENTRY):
         raise _mismatch(file)
-    # Both digests share the work on the bytes before the value, which is at the end of the file.
+    # The value is at the end of the file, so that both digests share the work on the bytes before
+    # it.
     digest = hashlib.sha256(memoryview(data)[:start])
     zeroed = digest.copy()
     rest = data[start + len(_ZEROS) :]

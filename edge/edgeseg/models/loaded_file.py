@@ -13,13 +13,13 @@ _MAX_BYTES = (1 << 31) - 1  # limit of protobuf
 
 
 class LoadedFile(NamedTuple):
-    """Bytes of a model file and what they say.
+    """Bytes of a model file with the metadata that they contain.
 
     Attributes:
         data: bytes of the file.
         card: metadata of the file.
         sha256: SHA-256 of the bytes, hexadecimal.
-        has_checksum: whether the file contains a checksum; it matches.
+        has_checksum: whether the file contains a checksum, which has been verified.
     """
 
     data: bytes

@@ -1,7 +1,8 @@
 """Metadata of an ONNX file, read without ONNX Runtime.
 
-Only the outermost protobuf fields are read and the graph is skipped, because selecting a precision
-must not cost a session for each file. Files are untrusted: the limits below bound time and memory.
+Only the outermost protobuf fields are read and the graph is skipped: to select a precision,
+creating a session for each file would be too slow. Files are untrusted: the limits below bound time
+and memory.
 """
 
 import io
@@ -12,7 +13,7 @@ from typing import BinaryIO
 _METADATA_PROPS = 14  # field number in ModelProto of onnx.proto
 _KEY, _VALUE = 1, 2  # field numbers in StringStringEntryProto
 
-# Wire types of protobuf; fixed-size ones with their number of bytes.
+# Wire types of protobuf; for types of fixed size, their number of bytes.
 _VARINT = 0
 _DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
@@ -66,7 +67,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return the number of bytes of the field that follow; a varint is consumed (0 follow)."""
+    """Return how many bytes of the field remain to be read; 0 for a varint: it is read here."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

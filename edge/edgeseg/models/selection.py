@@ -23,7 +23,7 @@ from edgeseg.models.catalog import (
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
 
 MAX_DICE_DROP = 0.005
-"""Largest Dice drop of INT8 that `edgeseg convert` and `auto` accept."""
+"""Largest drop of Dice in INT8 that `edgeseg convert` and `auto` accept."""
 
 MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp32": 1e-3,
@@ -40,7 +40,7 @@ INT8_FEATURES = {
     "avx512_vnni": "VNNI",
     "avx_vnni": "VNNI",
     "amx_int8": "AMX",
-    "asimddp": "dot products",
+    "asimddp": "dot-product instructions",
     "avx2": "AVX2",
 }
 """CPU features that make INT8 faster than FP32: name in Linux -> common name.
@@ -123,12 +123,12 @@ def resolve_model(
 
     Args:
         model: a shipped name, a model file, or a path without `.PRECISION.onnx`.
-        precision: a precision selects its file; `auto` keeps a given file, else
-            follows the rule.
+        precision: a precision, or `auto`: the model file if one was given, otherwise the rule.
         features: CPU features as Linux names them.
 
     Raises:
-        ModelError: the model or the precision does not exist; the message lists what exists.
+        ModelError: the model or the precision does not exist; the message lists what exists. Or
+            the file of the precision belongs to another model than the given file.
     """
     path = Path(model)
     if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
@@ -138,7 +138,7 @@ def resolve_model(
                 f"{path}: its precision is {card.precision}, not {precision}. "
                 "Omit --precision or give another file."
             )
-        return ModelFile(path, card, "this file was requested")
+        return ModelFile(path, card, "the given file")
     if precision == "auto":
         files = available_precisions(model)
         chosen, reason = choose_precision({p: file.card for p, file in files.items()}, features)
@@ -149,7 +149,15 @@ def resolve_model(
             f"{model}: no {precision} file found (available: {', '.join(paths)}). "
             "Choose another --precision."
         )
-    return ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
+    file = ModelFile(paths[precision], read_card(paths[precision]), f"{precision} was requested")
+    is_file = path.suffix == ".onnx" and path.is_file()
+    first = path if is_file else paths.get("fp32", next(iter(paths.values())))
+    if file.path != first and not file.card.is_same_model(read_card(first)):
+        raise ModelError(
+            f"{file.path}: another model than {first} (converted from another checkpoint or with "
+            f"other settings). Convert the checkpoint again, or give --model {file.path}."
+        )
+    return file
 
 
 def choose_precision(

@@ -1,4 +1,4 @@
-"""Tuning cache: setups measured by `edgeseg doctor --tune`, which `auto` uses on the same device.
+"""Tuning cache: setups measured by `edgeseg doctor --tune`, to be used by `auto` on this device.
 
 Reading never measures anything. A setup applies only to the same model, CPU and package versions.
 """
@@ -86,7 +86,7 @@ class CandidateTiming(msgspec.Struct, frozen=True):
         ratio: latency divided by that of FP32 in ONNX Runtime with all cores (median over rounds);
             below 1 is faster.
         flipped: share of the field of view's mask pixels that differ from that baseline.
-        failure: reason why the candidate is rejected, or "".
+        failure: reason why the candidate was rejected, or "".
     """
 
     runtime: RuntimeName
@@ -172,7 +172,7 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
 
 
 def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
-    """Add a setup to a cache file; it replaces an older one for the same model and device.
+    """Add a setup to a cache file; it replaces the setup of the same model and device.
 
     Raises:
         SystemSetupError: the file is invalid or cannot be written.

@@ -65,7 +65,7 @@ def prepare(
         photo: (H, W, 3) uint8 RGB.
         config: preprocessing of the model.
         name: photograph's name, for error messages.
-        fov: field of view of this photograph; without it the largest detected one.
+        fov: field of view of this photograph; None for the largest detected one.
 
     Raises:
         PhotoError: No field of view was found.
@@ -195,7 +195,7 @@ def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
-    """Equalise R, G and B separately by CLAHE, as the reference system does.
+    """Equalise R, G and B separately by CLAHE, as ResUNet-Deeper does.
 
     Args:
         photo: (H, W, 3) uint8.

@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the byte of a result, after that of the users."""
+    """Return the byte of a result; it comes after the byte that all users lock."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -40,7 +40,7 @@ class Frame:
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which it was received.
         live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
-        warnings: codes of what was noticed while the source was read.
+        warnings: codes of problems that were found while the source was read.
     """
 
     source: str
@@ -79,11 +79,11 @@ class Source(Protocol):
 
     @property
     def live(self) -> bool:
-        """True if frames become outdated, so that none is decoded ahead."""
+        """True for a live source: frames are not decoded in advance, so that they are recent."""
 
     @property
     def fps(self) -> float | None:
-        """Frames per second of the overlay video; None for photographs, which have none."""
+        """Frames per second of the overlay video; None for photographs."""
 
     def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
         """Yield the frames in order, until there are no more or `stop` is requested.
@@ -101,7 +101,7 @@ def timestamp_text(time: datetime) -> str:
 
 
 def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
-    """Return a frame that was received now from a live source.
+    """Return a frame that a live source has just delivered.
 
     Its results are named by time and number, so that a later run does not overwrite them.
     """

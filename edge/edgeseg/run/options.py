@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseg.imaging.overlay import OverlayStyle
+from edgeseg.measures import Eye, Spacing
+from edgeseg.measures.values import DEFINITIONS_VERSION
 from edgeseg.run.inputs import OverlayFormat, Part, output_file
 
 
@@ -23,6 +25,10 @@ class RunOptions:
         as_json: whether to print one JSON object per record.
         contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
+        measures: whether to measure the vessels.
+        measures_overlay: whether to write a picture of what was measured.
+        spacing: size of a pixel; None if it is unknown.
+        eye: eye of the photographs; None if it is unknown.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write through links at the names of results.
     """
@@ -38,6 +44,10 @@ class RunOptions:
     as_json: bool = False
     contact_sheet: bool = False
     throughput: bool = False
+    measures: bool = False
+    measures_overlay: bool = False
+    spacing: Spacing | None = None
+    eye: Eye | None = None
     overlay_format: OverlayFormat = "jpg"
     follow_links: bool = False
 
@@ -49,7 +59,16 @@ class RunOptions:
             parts.append("overlay")
         if self.probability:
             parts.append("probability")
+        if self.measures_overlay:
+            parts.append("measures_overlay")
         return tuple(parts)
+
+    def hashed_values(self) -> dict[str, str]:
+        """Return the values that affect a stored record, for `--resume`."""
+        if not self.measures:
+            return {}
+        spacing = "" if self.spacing is None else repr(tuple(self.spacing))
+        return {"measures": str(DEFINITIONS_VERSION), "spacing": spacing, "eye": self.eye or ""}
 
     @property
     def overlay_look(self) -> dict[str, str | float]:

@@ -68,7 +68,7 @@ def _process_in_threads(
 
 
 def _finish(pending: deque[Future[R]], stop: StopRequest) -> Iterator[R]:
-    """Yield the remaining results; after a stop request, only of frames that were started."""
+    """Yield the remaining results; after a stop request, only those of frames already started."""
     while pending:
         result = pending.popleft()
         if not (stop.asked and result.cancel()):

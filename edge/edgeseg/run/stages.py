@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
-import numpy as np
-
 from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging.arrays import Photo
-from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_photo, validate_photo
+from edgeseg.measures import Measures
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Payload
@@ -20,6 +18,7 @@ from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
+from edgeseg.run.results.pictures import encode_picture
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -29,7 +28,7 @@ from edgeseg.run.results.provenance import (
     record_text,
 )
 from edgeseg.run.results.record import ResultRecord
-from edgeseg.run.results.record_builder import RecordBuilder, with_files
+from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.segmenter import Segmenter
@@ -65,11 +64,13 @@ class SegmentedFrame(NamedTuple):
         decoded: the decoded frame.
         records: its records, without files and times.
         segmentation: its vessels; None if no field of view was segmented.
+        measured: measurements of its fields of view, for the picture of them.
     """
 
     decoded: DecodedFrame
     records: Records
     segmentation: Segmentation | None
+    measured: tuple[Measures, ...] = ()
 
 
 class Stages:
@@ -112,6 +113,7 @@ class Stages:
                 "threshold": segmenter.threshold,
                 "runtime": segmenter.runtime_name,
                 "version": __version__,
+                **options.hashed_values(),
                 **options.overlay_look,
             }
         )
@@ -225,26 +227,39 @@ class Stages:
             return SegmentedFrame(decoded, (record,), None)
         records: list[ResultRecord] = []
         inferred: list[FieldResult] = []
+        measured: list[Measures] = []
         for index, fov in enumerate(fovs, 1):
             with timer.stage("quality"):
                 quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
             if self.options.skip_ungradable and quality.ungradable:
                 record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
-                records.append(record)
+                records.append(with_measures(record, None, self.options))
                 continue
             with timer.stage("preprocess"):
                 prepared = segmenter.prepare(photo, frame.name, fov)
             result = segmenter.infer(prepared, quality, timer, frame.name)
             inferred.append(result)
-            records.append(self.records.segmented(frame, result, index, len(fovs), repeats))
+            record = self.records.segmented(frame, result, index, len(fovs), repeats)
+            measures = self._measure(result, timer)
+            measured += [] if measures is None else [measures]
+            records.append(with_measures(record, measures, self.options))
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
-        return SegmentedFrame(decoded, tuple(records), segmentation)
+        return SegmentedFrame(decoded, tuple(records), segmentation, tuple(measured))
+
+    def _measure(self, result: FieldResult, timer: StageTimer) -> Measures | None:
+        """Measure a field of view, unless its quality is too low or it was not requested."""
+        assert result.quality is not None
+        if not self.options.measures or result.quality.ungradable:
+            return None
+        with timer.stage("measure"):
+            threshold, spacing = self.segmenter.threshold, self.options.spacing
+            return result.measure(threshold, spacing, self.options.eye)
 
     def _write(self, segmented: SegmentedFrame) -> Records:
-        (frame, photo, provenance, timer), records, segmentation = segmented
+        (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
             self.video.check_free_space()
@@ -254,7 +269,9 @@ class Stages:
             for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    encoded = self._encode_picture(segmentation, part, file.suffix, texts | extra)
+                    encoded = encode_picture(
+                        segmentation, part, file.suffix, texts | extra, self.options, measured
+                    )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)
@@ -283,13 +300,3 @@ class Stages:
 
     def _draw_overlay(self, segmentation: Segmentation) -> Photo:
         return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)
-
-    def _encode_picture(
-        self, segmentation: Segmentation, part: str, suffix: str, texts: dict[str, str]
-    ) -> bytes:
-        if part == "vessels":
-            return encode_png(segmentation.mask, texts)
-        if part == "probability":
-            return encode_png((segmentation.probability * 65535).round().astype(np.uint16), texts)
-        overlay = self._draw_overlay(segmentation)
-        return encode_jpeg(overlay, texts) if suffix == ".jpg" else encode_png(overlay, texts)

@@ -21,7 +21,7 @@ INSTALL_HINTS: dict[RuntimeName, str] = {
 }
 """Command that installs a runtime."""
 
-DYNAMIC = -1  # side of a tensor whose size is not fixed
+DYNAMIC = -1  # placeholder for a side that is not fixed
 
 
 class Runtime(Protocol):

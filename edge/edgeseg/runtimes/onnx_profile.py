@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edgeseg.errors import SystemSetupError
 from edgeseg.imaging.arrays import Probability
+from edgeseg.runtimes.gpu_libraries import preload_gpu_libraries
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
@@ -65,6 +66,8 @@ def run_with_profile(
     """
     import onnxruntime  # noqa: PLC0415
 
+    if provider != CPU_PROVIDER:
+        preload_gpu_libraries()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4

@@ -10,6 +10,7 @@ import onnxruntime
 from edgeseg.errors import ModelError, SystemSetupError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.runtimes.base import DYNAMIC, ProviderChoice, TensorSpec, check_output, check_tensors
+from edgeseg.runtimes.gpu_libraries import preload_gpu_libraries
 
 PROVIDERS: dict[ProviderChoice, str] = {
     "cpu": "CPUExecutionProvider",
@@ -63,6 +64,7 @@ def _create_session(
 ) -> onnxruntime.InferenceSession:
     providers = [(PROVIDERS[provider], _PROVIDER_OPTIONS.get(provider, {}))]
     if provider != "cpu":
+        preload_gpu_libraries()
         providers.append((PROVIDERS["cpu"], {}))
     options = _session_options(threads)
     try:

@@ -69,7 +69,7 @@ class OpenVino:
         return check_output(self._file, photo, output)
 
     def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """Run the network; a request serves one thread at a time."""
+        """Run the network; each inference request serves one thread at a time."""
         try:
             request = self._idle_requests.pop()  # atomic
         except IndexError:

@@ -107,7 +107,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, as from an eye that is not centred."""
+    """Render a pale crescent (S, S) near one edge, the effect of an eye that is not centred."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
@@ -117,7 +117,7 @@ def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.Generator) -> Photo:
-    """Apply blur, noise and the camera's response to light (3, S, S) and stray light (S, S).
+    """Convert light (3, S, S) and stray light (S, S) to an image: blur, noise, camera response.
 
     Returns:
         (S, S, 3) uint8 RGB.

@@ -123,7 +123,7 @@ def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator
 
 
 def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
-    """Return the colours of rim and cup: the mean of the scene's colours and typical ones."""
+    """Return the colours of rim and cup: the mean of the scene's colours and typical colours."""
     red = scene.colour[0]
     seen = np.minimum(scene.colour * (1.3, 2.3, 2.2), red * np.array([1.3, 0.90, 0.48]))
     brightness = 0.35 + 0.65 * red / 180

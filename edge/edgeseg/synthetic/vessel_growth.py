@@ -78,7 +78,7 @@ class Growth:
     def _nearest_nodes(
         self, attractors: Points, first: int
     ) -> tuple[npt.NDArray[np.float64], _Indices]:
-        """Return cost and index of the cheapest node from `first` on for each attractor.
+        """For each attractor, return cost and index of the cheapest node, starting at node `first`.
 
         The cost is the distance, increased by the turning angle. It is infinite for a node that
         must not grow towards the attractor.
@@ -91,7 +91,7 @@ class Growth:
         along = x * self.directions[None, first:, 0] + y * self.directions[None, first:, 1]
         cost = distance * (1 + _TURNING_COST) - _TURNING_COST * along
         cost *= self.costs[first:]
-        # No vessel returns into the frame from outside, and none turns back.
+        # No vessel grows from outside back into the frame, and no vessel reverses its direction.
         outside = np.hypot(self.points[first:, 0], self.points[first:, 1]) > BEYOND - 0.06
         cost[:, outside | (self.children[first:] >= 2)] = np.inf
         cost[along < 0.25 * distance] = np.inf

@@ -10,13 +10,13 @@ from edgeseg.imaging.arrays import Mask
 from edgeseg.synthetic.scene import Scene
 from edgeseg.synthetic.vessel_tree import VesselTree
 
-_FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates
+_FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
 # Nested strokes (share of the width, absorption) form a round vessel. Wide arteries have a bright
 # central reflex.
 _VEIN_PROFILE = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
 _ARTERY_PROFILE = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
 _MIN_REFLEX_RADIUS = 0.0042
-_MIN_ABSORPTION = 0.28  # of the thinnest vessel, as a share of the widest one's
+_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, as a share of the widest vessel's
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from edgeseg.synthetic.noise import Field, noise_grid, sample_vectors
 from edgeseg.synthetic.scene import Scene
 from edgeseg.synthetic.vessel_growth import BEYOND, SEGMENT, Growth, Points, Trunk
 
-# Bezier control points from the disc: x towards the macula (its distance is 0.7), y outwards.
+# Bezier control points relative to the disc, in radii of the field of view. x points to the macula,
+# which is 0.7 away. y points away from the line between disc and macula, upwards or downwards.
 _TEMPORAL = ((0.0, 0.0), (-0.06, 0.30), (0.16, 0.66), (0.72, 0.70), (1.20, 0.55), (1.60, 0.34))
 _NASAL = ((0.0, 0.0), (-0.08, 0.20), (-0.26, 0.36), (-0.50, 0.62), (-0.70, 1.0))
 _MACULAR = ((0.0, 0.0), (0.10, 0.10), (0.20, 0.17), (0.36, 0.13))
@@ -116,7 +117,7 @@ def _make_line(
     offset: float,
     jitter: float,
 ) -> Points:
-    """Create a trunk of equal segments from control points, with a random and a lateral offset."""
+    """Create a trunk of equal segments from control points, shifted at random and sideways."""
     count = len(control_points)
     noise = rng.normal(0, jitter, (count, 2)) * np.linspace(0, 1, count)[:, None]
     control = np.array(control_points) + noise

@@ -59,7 +59,8 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
     without `follow_links`. A pipe or a device, such as `/dev/stdout`, is written directly, at the
     end of the block.
 
-    If the block raises, nothing is written. An OSError in it is reported as one of this file.
+    If the block raises an exception, nothing is written. An OSError in the block is reported as an
+    error of this file.
 
     Raises:
         SystemSetupError: the file cannot be written. An existing file is unchanged.
@@ -104,7 +105,8 @@ def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 
     A running process holds a lock on its file, which ends with the process. On a file system
-    without locks, nothing is removed. Other files whose names start alike are the user's.
+    without locks, nothing is removed. Other files with similar names belong to the user and are
+    kept.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
         if not _TEMPORARY_NAME.fullmatch(path.name) or path.is_symlink():

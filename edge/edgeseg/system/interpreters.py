@@ -4,7 +4,7 @@ import importlib
 
 
 def in_subinterpreter() -> bool:
-    """Return whether this code runs in another interpreter than Python's main one."""
+    """Return whether this code runs in an interpreter other than Python's main interpreter."""
     for name in ("_interpreters", "_xxsubinterpreters"):  # Python 3.13, and earlier
         try:
             module = importlib.import_module(name)

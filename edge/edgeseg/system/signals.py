@@ -74,16 +74,16 @@ def end_on_second_signal() -> None:
     """End the process half a second after the second SIGINT or SIGTERM.
 
     Python calls its signal handlers only between its own instructions, so that they do not run
-    while a library computes, for example an endless loop in a model. A thread waits for the signals
-    instead. Call it from the main thread.
+    while a library computes (for example, an endless loop in a model). A thread waits for the
+    signals instead. Call it from the main thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    # A signal to a forked child is not one to this process.
+    # Signals to a forked child must not reach this process.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     thread = threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True)
-    with suppress(RuntimeError):  # no memory for a thread, which the command reports
+    with suppress(RuntimeError):  # no memory for a thread; the command itself will report it
         thread.start()
 
 

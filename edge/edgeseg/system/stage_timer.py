@@ -13,6 +13,7 @@ Stage: TypeAlias = Literal[
     "preprocess",
     "infer",
     "postprocess",
+    "measure",
     "encode",
     "write",
     "video",
@@ -33,7 +34,7 @@ class StageTimer:
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Add the time that the block takes to a stage."""
+        """Measure the `with` block and add its time to a stage."""
         start = time.perf_counter()
         try:
             yield

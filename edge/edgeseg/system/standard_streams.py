@@ -1,4 +1,4 @@
-"""Standard streams: descriptors 0 to 2 must be open before any other file is."""
+"""Standard streams: descriptors 0 to 2 must be open before any other file is opened."""
 
 import ctypes
 import io
@@ -34,16 +34,16 @@ class BestEffortStderr(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Open the null device on every closed descriptor from 0 to 2, and guard standard error.
+    """Open the null device on closed descriptors 0 to 2; ignore write errors of standard error.
 
-    Otherwise a result's file gets such a descriptor, and a message written to standard error by any
-    library ends up in the file.
+    Otherwise a result's file could get descriptor 2, and messages that a library prints to standard
+    error would be written into the file.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The system assigns the lowest free descriptor, which is this one.
+            # The system assigns the lowest free descriptor: this number.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     if sys.stdin is None:
@@ -57,10 +57,11 @@ def prepare_streams() -> None:
 
 @contextmanager
 def divert_stdout() -> Iterator[None]:
-    """Send to standard error what libraries and child processes print to standard output.
+    """Redirect the standard output of libraries and child processes to standard error.
 
-    Standard output carries only results. Runtimes and a user's own network may print to it. It
-    changes descriptor 1 of the whole process, so that only commands use it, not the Python API.
+    Standard output carries only results. Runtimes and a user's own network may print to it. The
+    redirection changes descriptor 1 of the whole process. Therefore only commands use it, not the
+    Python API.
     """
     _flush_c_streams()
     standard_output = os.dup(1)

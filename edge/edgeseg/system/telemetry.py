@@ -1,4 +1,4 @@
-"""Telemetry of the inference runtimes, which is turned off before they are imported.
+"""Telemetry of the inference runtimes: it is turned off before they are imported.
 
 A device that stores patients' photographs opens no network connection. Every package of this
 project imports `edgeseg` first, which imports this module.

@@ -1,14 +1,14 @@
 """Rewrite an FP32 graph so that it moves pixel blocks in channels-last layout.
 
 The input photograph is channels-last and uint8. PyTorch exports PixelUnshuffle as a move of single
-float values, which took ONNX Runtime a sixth of a frame's time. Moving whole rows of a block as
-uint8 takes a tenth of that.
+float values. ONNX Runtime spent a sixth of a frame's time on it. Moving whole rows of a block as
+uint8 takes a tenth of this time.
 
 Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) need
 two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents fusing the
-residual sum after it. Written as copies of whole channel vectors, it needs none of these, and the
-network stays channels-last from the photograph to the logits. FP32 convolutions have a layout of
-their own and are faster with DepthToSpace.
+residual sum after it. Copies of whole channel vectors replace it here. They need no transposition,
+and the network stays channels-last from the photograph to the logits. FP32 convolutions have a
+layout of their own and are faster with DepthToSpace.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,8 +52,8 @@ def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) ->
 
     Args:
         model: FP32 model as exported; not changed.
-        fold_scale: fold the photograph's scale into the first convolution. INT8 needs it in front
-            of the convolution instead.
+        fold_scale: whether to fold the photograph's scale into the first convolution. For INT8 the
+            scale must stay in front of it.
     """
     gather = _gather_blocks_and_fold_scale if fold_scale else _gather_blocks
     return _rewrite(model, {"Conv": gather, "DepthToSpace": _replace_depth_to_space})
@@ -99,7 +99,7 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
 
 
 def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Rearrange the photograph's blocks as uint8; fold its scale into the first convolution."""
+    """Move pixel blocks to channels in uint8, and fold the input scale into the convolution."""
     scaling = _gather_blocks(graph, node)
     if scaling is not None:
         scale = graph.read_weight(scaling.input[1])
@@ -109,7 +109,7 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 
 
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """Rearrange the photograph's blocks as uint8 before the first convolution.
+    """Move pixel blocks to channels while the photograph is still uint8.
 
     Returns:
         The node that scales the blocks; None if the graph has another form and stays as it is.

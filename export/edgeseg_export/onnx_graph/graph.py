@@ -56,12 +56,12 @@ class OnnxGraph:
         return numpy_helper.to_array(self.weights[name])
 
     def write_weight(self, name: str, values: npt.NDArray[np.floating]) -> None:
-        """Replace the values of a weight by these, as float32."""
+        """Set the values of a weight, as float32."""
         float_values = np.ascontiguousarray(values, np.float32)
         self.weights[name].CopyFrom(numpy_helper.from_array(float_values, name))
 
     def get_only_reader(self, name: str) -> onnx.NodeProto | None:
-        """Return the only node that reads a value; None if there are other readers or none."""
+        """Return the only node that reads a value; None if there is no reader or more than one."""
         readers = self._readers[name]
         is_output = any(output.name == name for output in self.proto.output)
         return readers[0] if len(readers) == 1 and not is_output else None

@@ -1,4 +1,4 @@
-"""Trace a PyTorch network to an ONNX graph with a photograph as input."""
+"""Trace a PyTorch network to an ONNX graph whose input is a uint8 photograph."""
 
 import io
 import warnings
@@ -159,8 +159,8 @@ def _silence_exporter() -> Iterator[None]:
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:
     """Give each node that shares a weight through an Identity its own copy, in place.
 
-    The exporter shares equal biases to save some bytes. The quantizer then takes such a bias for
-    a computed value and leaves it in float.
+    The exporter shares equal biases to save some bytes. The quantizer would treat such a bias as a
+    computed value and leave it in float.
     """
     graph = OnnxGraph(model)
     for node in list(model.graph.node):

@@ -55,13 +55,20 @@ class ExportedFile:
 
     Attributes:
         file: path in the scratch folder, with the final name; missing if the conversion failed.
+        card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
     """
 
     file: Path
+    card: ModelCard
     result: EvaluationResult
     parity: ParityReport | None
+
+    @property
+    def is_made(self) -> bool:
+        """True unless the conversion or the first inference failed."""
+        return self.parity is not None
 
 
 def build_file(
@@ -114,8 +121,8 @@ def build_file(
     except Exception as error:  # the converters' errors share no base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
-        return ExportedFile(file, failure, None)
-    return ExportedFile(file, _make_result(file, card, parity.scores, checks), parity)
+        return ExportedFile(file, card, failure, None)
+    return ExportedFile(file, card, _make_result(file, card, parity.scores, checks), parity)
 
 
 def _collect_dice(parity: ParityReport) -> dict[str, float]:
@@ -163,7 +170,7 @@ def _check_parity(
     reference: ReferenceOutputs,
     parity: ParityReport,
 ) -> list[Check]:
-    """Compare with PyTorch in FP32, and with FP64 where an FP32 file exceeds the limit."""
+    """Compare with PyTorch in FP32; if an FP32 file exceeds the limit, compare with FP64."""
     finite, difference, flipped = check_parity(precision, parity)
     if precision == "fp32" and finite and not difference:
         difference = _compare_with_double(file, graph, reference, parity, difference)
@@ -193,7 +200,7 @@ def _compare_with_double(
 def _check_in_half_precision(
     file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
 ) -> list[Check]:
-    """Compute an FP16 file as a device does that computes every node in half precision."""
+    """Compute an FP16 file like a device that computes every node in half precision."""
     cores = cpu.usable_cores()
     photos = [pair.tensor for pair in reference.pairs]
     checks = [check_range(measure_largest_value(graph.file, photos, cores))]

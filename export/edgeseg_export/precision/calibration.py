@@ -62,7 +62,7 @@ def load_photos(
     """Load and prepare photographs, equally many of each data set.
 
     Args:
-        specs: data sets as `NAME:DIR`; synthetic photographs if empty.
+        specs: data sets as `NAME:DIR`; empty for synthetic photographs.
         split: part of the data sets.
         limit: largest number of photographs.
         config: preprocessing at the working size.

@@ -23,7 +23,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the `fp16` variant of an FP32 model: it computes in half precision.
+    """Return the `fp16` variant of an FP32 model, which computes in half precision.
 
     The input `photo` stays uint8 and the output `probability` stays float32.
     """
@@ -33,7 +33,8 @@ def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
         # The checks of `edgeseg convert` measure the effect on the probability.
         warnings.simplefilter("ignore")
         half = float16.convert_float_to_float16(model, max_finite_val=LARGEST, keep_io_types=True)
-    # The converter keeps an existing cast of the photograph to FP32, but its readers are FP16 now.
+    # The converter keeps an existing cast of the photograph to FP32, but the nodes that read it are
+    # FP16 now.
     casts = [node for node in model.graph.node if node.op_type == "Cast"]
     fp32_results = {n.output[0] for n in casts if read_attribute(n, "to", 0) == FLOAT}
     for node in half.graph.node:

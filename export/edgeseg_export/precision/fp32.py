@@ -36,7 +36,7 @@ class ExportOptions:
         opset: opset of the graph.
         simplified: simplify the graph with onnxsim.
         dynamic: make height and width dynamic.
-        max_dice_drop: largest drop of mean Dice; None for the limit of each precision.
+        max_dice_drop: largest allowed drop of mean Dice; None for the limit of each precision.
     """
 
     precisions: tuple[Precision, ...]
@@ -60,7 +60,7 @@ class Fp32Graph:
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: check that reports if onnxsim simplified the graph, or why not; always passes.
+        simplified: check that reports whether onnxsim simplified the graph; always passes.
     """
 
     source: SourceNetwork

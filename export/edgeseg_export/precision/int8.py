@@ -2,9 +2,9 @@
 
 The calibration method and the layers that stay in float are selected by measuring.
 
-Weights use 7 of their 8 bits (`reduce_range`) in every file. On a CPU with neither VNNI nor dot
-products (any x86-64 with AVX2 alone) sums of U8 x S8 saturate in 16 bits, and one file must give
-the same masks everywhere. On eight validation photographs the eighth bit gained no Dice.
+Weights use 7 of their 8 bits (`reduce_range`) in every file. On an x86-64 CPU with AVX2 but without
+VNNI, sums of U8 x S8 saturate in 16 bits, and one file must give the same masks everywhere. On
+eight validation photographs the eighth bit did not increase the Dice.
 """
 
 import logging
@@ -38,7 +38,7 @@ MAX_VALIDATION = 8
 
 
 def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
-    """Convert with the best calibration method; layers that cost Dice stay in float.
+    """Convert with the best calibration method; layers that lower the Dice in INT8 stay in float.
 
     Args:
         graph: FP32 graph.

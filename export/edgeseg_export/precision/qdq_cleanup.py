@@ -1,7 +1,8 @@
 """Remove redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
 
 The quantizer puts a pair around every node. ONNX Runtime removes most of them again; OpenVINO
-computes them. Around a node that only moves values they have no effect: it can move the bytes.
+computes them. A pair around a node that only moves values has no effect: the node can move INT8
+values, too.
 """
 
 from copy import deepcopy
@@ -70,8 +71,8 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
     """Replace the photograph's cast and scaling by one DequantizeLinear, if that is equivalent.
 
-    ONNX Runtime then removes both nodes. OpenVINO needs the QuantizeLinear: without it, it
-    computes the first convolution in float.
+    ONNX Runtime then removes both nodes. OpenVINO needs the QuantizeLinear: otherwise it computes
+    the first convolution in float.
     """
     scaling = _find_input_scaling(graph)
     if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:

@@ -83,7 +83,7 @@ def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, flo
 
 
 def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
-    """List caption and PNG file (base64) of PyTorch's map, the file's, and their difference."""
+    """List caption and PNG (base64) of PyTorch's map, the map of the file, and the difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
     return [
@@ -99,7 +99,7 @@ def _encode_probability(probability: Probability) -> str:
 
 
 def _list_dice(columns: Sequence[EvaluationResult]) -> dict[str, dict[int, float]]:
-    """Return the Dice of each photograph by column number."""
+    """Return, for each photograph, a dict from column number to Dice."""
     rows: dict[str, dict[int, float]] = {}
     for number, column in enumerate(columns):
         for data_set in column.data_sets:

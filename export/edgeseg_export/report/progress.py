@@ -43,7 +43,7 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
         def report(stage: str, done: int, total: int) -> None:
             if stages != [stage]:
                 stages[:] = [stage]
-                progress.reset(task)  # the steps of another stage take another time
+                progress.reset(task)  # the steps of each stage have their own duration
             progress.update(task, description=f"{subject}: {stage}", completed=done, total=total)
 
         yield report

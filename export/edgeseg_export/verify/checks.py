@@ -19,7 +19,8 @@ from edgeseg_export.verify.parity import ParityReport
 from edgeseg_export.verify.rounding import RoundingError
 from edgeseg_export.verify.value_range import LargestValue
 
-# Largest difference of an FP32 file from FP64, as a multiple of PyTorch's own.
+# Largest allowed difference of an FP32 file from FP64, as a multiple of the difference of PyTorch
+# in FP32.
 MAX_ROUNDING_RATIO = 4.0
 
 # Largest finite number in half precision.
@@ -70,7 +71,7 @@ def check_card(file: Path, card: ModelCard) -> Check:
 
 
 def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
-    """Compare the size of the weights with FP32's."""
+    """Compare the size of the weights with their size in FP32."""
     note = f"{weight_bytes:,} of FP32's {fp32_bytes:,} bytes of weights"
     return Check.at_most("bytes", weight_bytes / max(1, fp32_bytes), LIMITS[precision].bytes, note)
 
@@ -102,8 +103,8 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     ratios = [error.file / bound for error, bound in zip(errors, allowed, strict=True)]
     worst = int(np.argmax(ratios))  # the first NaN if there is one
     note = (
-        f"largest difference of the probability from PyTorch in FP64; PyTorch's own in FP32 is "
-        f"{errors[worst].pytorch:.2g}, and {MAX_ROUNDING_RATIO:g} times that is allowed"
+        f"largest difference of the probability from PyTorch in FP64; PyTorch in FP32 differs by "
+        f"{errors[worst].pytorch:.2g}, and {MAX_ROUNDING_RATIO:g} times this value is allowed"
     )
     return Check.at_most("difference", errors[worst].file, allowed[worst], note)
 

@@ -1,10 +1,11 @@
 """Compute an FP16 file with every node rounded to half precision, as a GPU does.
 
-A CPU without half precision computes an FP16 file in FP32, and even with it ONNX Runtime has half
-kernels for some operators only. An overflow that every other device computes stays unseen. Two
-Identity nodes after each half-precision value make ONNX Runtime keep the rounded value: it computes
-each node in FP32 and rounds its result, as ONNX's reference evaluator does. On the shipped model
-(704 pixels) that takes 0.7 s instead of 89 s, and 0.003 % of the mask's pixels differ from it.
+A CPU without half precision computes an FP16 file in FP32. Even on a CPU with half precision, ONNX
+Runtime has half-precision kernels for some operators only. Such a CPU does not show an overflow
+that occurs on other devices. Two Identity nodes after each half-precision value make ONNX Runtime
+keep the rounded value: it computes each node in FP32 and rounds its result, as ONNX's reference
+evaluator does. On the shipped model (704 pixels) this takes 0.7 s; the reference evaluator takes 89
+s, and 0.003 % of the mask's pixels differ.
 """
 
 from pathlib import Path
@@ -101,7 +102,7 @@ def _check_rounding() -> None:
     """Check that this ONNX Runtime rounds: the square of 300 is infinite in half precision.
 
     Raises:
-        ModelError: it does not, so that the check of an FP16 file would be worthless.
+        ModelError: it does not round; the check of an FP16 file would prove nothing.
     """
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     nodes = [

@@ -1,8 +1,8 @@
 """Latency of an INT8 file relative to FP32 on this machine.
 
-INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of
-33 ms. The result is stored in the file only if INT8 is clearly slower, so that files stay
-reproducible, and `auto` measures nothing on a device.
+INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of 33
+ms. The result is stored in the file, because `auto` measures nothing on a device. It is stored only
+if INT8 is clearly slower, so that files stay reproducible.
 """
 
 import statistics
@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 def measure_latency_ratio(
     fp32_file: Path, file: Path, size: int, threads: int, features: Collection[str]
 ) -> tuple[float | None, str]:
-    """Measure an INT8 file against the FP32 file, each time in another process.
+    """Compare the latency of an INT8 file with that of the FP32 file, in several new processes.
 
     Args:
         fp32_file: FP32 file of the same network.
@@ -61,7 +61,7 @@ def measure_latency_ratio(
 
 
 def is_slower(ratio: float | None) -> bool:
-    """Return whether INT8 is so much slower that `auto` must prefer FP32."""
+    """Return whether INT8 is clearly slower, so that `auto` must prefer FP32."""
     return ratio is not None and ratio > MAX_LATENCY_RATIO
 
 

@@ -1,6 +1,6 @@
-"""Compare a file of dynamic size with PyTorch at other sizes than the working size.
+"""Compare a file of dynamic size with PyTorch at sizes other than the working size.
 
-The exporter stores a size that a network reads as a Python number (`int(x.shape[2])`) as a
+If a network reads a size as a Python number (`int(x.shape[2])`), the exporter stores it as a
 constant. The file then declares dynamic sides, but computes only the size of the export.
 """
 
@@ -36,7 +36,7 @@ def check_other_sizes(
     pair: PreparedPair,
     threshold: float,
 ) -> list[Check]:
-    """Compute a photograph at a second and a third size, of which one is not square if possible.
+    """Compute a photograph at two other sizes, one of them not square if possible.
 
     Sizes that the PyTorch network itself does not support are skipped.
 
@@ -78,7 +78,7 @@ def check_other_sizes(
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size, likely ones first.
+    """List heights and widths near a working size; sizes that probably work come first.
 
     They are multiples of the same power of two, as most networks require.
     """

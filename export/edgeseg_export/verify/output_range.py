@@ -1,4 +1,4 @@
-"""Check that the values of a network's output fit the declared kind, and that its masks vary."""
+"""Check that a network's output has values of the declared kind and gives plausible masks."""
 
 from dataclasses import dataclass, field
 
@@ -75,12 +75,12 @@ class OutputRange:
             if spec.kind == "softmax" and not channel:
                 channel = ":1"
             raise ModelError(
-                f"--output {spec}: {values}, and so the network applies its own activation. "
+                f"--output {spec}: {values}, so the network seems to apply its own activation. "
                 f"Give --output {output}:probability{channel}."
             )
 
     def describe_implausible_masks(self) -> str:
-        """Describe masks that are all nearly full or nearly empty; "" if one is not."""
+        """Describe masks that are all nearly full or nearly empty; otherwise ""."""
         shares = self.vessel_shares
         extreme = [share for share in shares if share <= NEARLY_EMPTY or share >= NEARLY_FULL]
         if not shares or len(extreme) < len(shares):

@@ -1,7 +1,7 @@
 """Rounding error of PyTorch itself, measured against the same network in FP64.
 
-Networks with large logits amplify rounding: PyTorch's own FP32 result differs from FP64 by more
-than the limit that other networks meet. A file about as close to FP64 as PyTorch is correct.
+Networks with large logits amplify rounding errors: PyTorch's result in FP32 differs from FP64 by
+more than the limit that other networks meet. A file about as close to FP64 as PyTorch is correct.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,12 +40,12 @@ def measure_rounding(
     reference: ReferenceOutputs,
     photographs: Sequence[int],
 ) -> list[RoundingError]:
-    """Compare a file and PyTorch with FP64.
+    """Compare a model file, and PyTorch in FP32, with PyTorch in FP64.
 
     Args:
         runtime: loaded model file.
         network: network in FP32.
-        reference: its outputs.
+        reference: outputs of the network in FP32.
         photographs: indices of the photographs.
 
     Raises:

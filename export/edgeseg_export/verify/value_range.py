@@ -1,8 +1,8 @@
 """Largest values of a network's intermediate tensors, compared with half precision's range.
 
 A mean is computed from a sum, which runtimes may accumulate in half precision: the mean of a
-million values of 0.2 fits, their sum does not. The operators of normalization layers and of global
-pooling accumulate in FP32 everywhere and are not affected.
+million values of 0.2 fits, but their sum does not. The operators of normalization layers and of
+global pooling accumulate in FP32 everywhere and are not affected.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,8 @@ class LargestValue(NamedTuple):
     """Largest absolute value of the intermediate tensors on all photographs.
 
     Attributes:
-        value: finite absolute value; infinities of FP32 exist in half precision, too.
+        value: largest finite absolute value; infinities are ignored, because half precision has
+            them, too.
         tensor: name of the tensor; "" if the graph has none.
         operator: operator that computes it.
     """

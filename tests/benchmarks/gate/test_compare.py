@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from edgeseg.device import DeviceInfo
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
 from edgeseg.models.card import Precision
-from edgeseg_benchmarks.gate.compare import GateLimits, GateResult, Outcome, compare_benches
+from edgeseg_benchmarks.gate.compare import compare_benches
+from edgeseg_benchmarks.gate.result import GateLimits, GateResult, Outcome
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
 VNNI = DeviceInfo(cpu="Xeon", features=("avx2", "avx512_vnni"))

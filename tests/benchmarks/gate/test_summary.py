@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeseg.errors import SystemSetupError
-from edgeseg_benchmarks.gate.compare import GateResult, MetricComparison
+from edgeseg_benchmarks.gate.result import GateResult, MetricComparison
 from edgeseg_benchmarks.gate.summary import headline, to_markdown, write_summaries
 
 ROOT = Path(__file__).parents[3]

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from edgeseg_benchmarks.record import BenchRecord
 
@@ -69,3 +73,28 @@ def test_render_page_table_lines_have_equal_widths(record: BenchRecord) -> None:
     remarks = sum(bool(row.remarks) for row in record.rows)
     assert len(rows.widths) == 2 + len(record.rows) + remarks
     assert len(set(rows.widths)) == 1
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="requires chromium")
+def test_page_on_a_telephone_needs_no_sideways_scrolling(
+    record: BenchRecord, tmp_path: Path
+) -> None:
+    rows = [replace(row, model=row.model + "m" * 60) for row in record.rows]
+    html = render_page(replace(record, rows=tuple(rows), warnings=("w" * 90,)))
+    frame = tmp_path / "page.html"
+    frame.write_text(html)
+    # A window has at least 500 pixels; a frame can be narrower.
+    (tmp_path / "outer.html").write_text(
+        '<iframe src="page.html" width="400" height="900"></iframe><script>onload = () => {'
+        "const page = document.querySelector('iframe').contentDocument;"
+        "let right = 0; for (const part of page.querySelectorAll('*'))"
+        "  right = Math.max(right, part.getBoundingClientRect().right);"
+        "document.title = page.documentElement.scrollWidth + ' ' + right; }</script>"
+    )
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += ["--allow-file-access-from-files", (tmp_path / "outer.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    (widths,) = re.findall("<title>(.*?)</title>", done.stdout)
+    assert max(map(float, widths.split())) <= 400

@@ -39,3 +39,12 @@ def test_draw_plots_draws_only_what_was_measured(record: BenchRecord) -> None:
     rows = tuple(replace(row, data_sets=()) for row in record.rows)
     assert list(draw_plots(replace(record, rows=rows), "png")) == ["stages"]
     assert draw_plots(replace(record, rows=record.rows[2:3]), "png") == {}
+
+
+def test_plot_legend_explains_colours_markers_and_areas(record: BenchRecord) -> None:
+    first, second, *_ = record.rows
+    rows = (second, replace(first, file_bytes=1_000_000))  # any order
+    (legend,) = plot_latency_dice(replace(record, rows=rows)).legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["fp32", "fp16", "onnxruntime, 2 thr."]
+    assert "1.00 to 4.05 MB" in legend.get_title().get_text()

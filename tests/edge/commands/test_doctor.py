@@ -195,3 +195,28 @@ def test_doctor_ignores_modules_in_the_current_folder(
     monkeypatch.chdir(tmp_path)
     done = doctor("--model", "mine.fp32.onnx", "--json")
     assert done.exit_code == 0, done.output
+
+
+def test_doctor_warns_of_two_builds_of_onnx_runtime(
+    fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_worker("np.save(argv[3], np.zeros((4, 4))); print('{}')")
+    assert not [text for text in json.loads(doctor("--json").stdout)["warnings"] if "gpu" in text]
+    folder = tmp_path / "onnxruntime_gpu-1.20.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Name: onnxruntime-gpu\nVersion: 1.20.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (warning,) = [text for text in json.loads(doctor("--json").stdout)["warnings"] if "gpu" in text]
+    assert "onnxruntime-gpu 1.20.0" in warning
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in warning
+
+
+def test_check_providers_skips_remote_provider(fake_worker: FakeWorker) -> None:
+    fake_worker(
+        "names = ['AzureExecutionProvider', 'CPUExecutionProvider']\n"
+        "if argv == ['list']: print(json.dumps({'providers': names})); sys.exit()\n"
+        "np.save(argv[3], np.zeros((4, 4))); print('{}')"
+    )
+    (check,) = runtime_checks.check_providers(MODEL)
+    assert check.name == "CPUExecutionProvider"
+    assert check

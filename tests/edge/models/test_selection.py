@@ -12,6 +12,7 @@ from edgeseg.errors import ModelError
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.models.catalog import MODEL_FOLDER, SHIPPED_MODELS, ModelFile
 from edgeseg.models.selection import choose_precision, resolve_model
+from edgeseg.preprocessing.config import preprocessing_preset
 
 Write = Callable[..., Path]
 
@@ -77,6 +78,36 @@ def test_auto_ignores_files_of_another_checkpoint(write_model: Write) -> None:
     wide = write_model("x.fp32")
     write_model("x.fp16", precision="fp16", checkpoint_sha256="cd" * 32)
     assert resolve_model(wide.with_name("x"), "auto", RASPBERRY_PI_5).path == wide
+
+
+OTHER_SETTINGS = [
+    {"checkpoint_sha256": "cd" * 32},
+    {"preprocessing": preprocessing_preset("edge", 256)},
+    {"threshold": 0.5},
+    {"architecture": "net.py:other"},
+]
+
+
+@pytest.mark.parametrize("changes", OTHER_SETTINGS)
+def test_resolve_model_rejects_precision_of_another_model(
+    write_model: Write, changes: dict[str, object]
+) -> None:
+    wide = write_model("x.fp32")
+    half = write_model("x.fp16", precision="fp16", **changes)
+    small = write_model("x.int8", precision="int8", **changes)
+    for model in (wide, wide.with_name("x")):
+        with pytest.raises(ModelError, match=r"x\.fp16\.onnx: another model than .*x\.fp32\.onnx"):
+            resolve_model(model, "fp16", set())
+    assert resolve_model(wide, "fp32", set()).path == wide
+    assert resolve_model(half, "auto", set()).path == half
+    assert resolve_model(half, "int8", set()).path == small
+    assert resolve_model(wide.with_name("x"), "auto", RASPBERRY_PI_5).path == wide
+
+
+def test_resolve_model_accepts_precision_converted_from_another_folder(write_model: Write) -> None:
+    wide = write_model("x.fp32", architecture="net.py:build")
+    half = write_model("x.fp16", precision="fp16", architecture="../code/net.py:build")
+    assert resolve_model(wide, "fp16", set()).path == half
 
 
 def test_resolve_model_accepts_names_with_dots(write_model: Write) -> None:

@@ -180,3 +180,20 @@ def test_openvino_with_wrong_size_in_card_raises_one_line(tiny_model: Path, tmp_
     with pytest.raises(ModelError, match=r"x\.onnx: inputs and outputs") as caught:
         Segmenter(tmp_path / "x.onnx", runtime="openvino")
     assert "\n" not in str(caught.value)
+
+
+def test_gpu_provider_preloads_libraries_without_writing_to_stdout(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def preload() -> None:
+        sys.stdout.write("failed to load libcudnn\n")
+
+    monkeypatch.setattr("onnxruntime.preload_dlls", preload, raising=False)
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    with pytest.raises(SystemSetupError, match="--provider cuda"):
+        Segmenter(tiny_model, runtime="onnxruntime", threads=1, provider="cuda")
+    captured = capsys.readouterr()
+    assert (captured.out, "libcudnn" in captured.err) == ("", True)
+    Segmenter(tiny_model, runtime="onnxruntime", threads=1)
+    assert "libcudnn" not in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
+from edgeseg.models.card import read_card
 from edgeseg_export.precision.build import ExportedFile
 from edgeseg_export.report.html_report import render_report
 from edgeseg_export.verify.parity import HISTOGRAM_EDGES, ParityReport, WorstPhotograph
@@ -29,15 +30,16 @@ def make_result(file: str, passed: bool = True) -> EvaluationResult:
 
 
 @pytest.mark.parametrize("value", [0.25, float("nan")])
-def test_report_is_complete_and_self_contained(value: float) -> None:
+def test_report_is_complete_and_self_contained(value: float, tiny_model: Path) -> None:
+    card = read_card(tiny_model)
     expected = np.full((8, 8), 0.5, np.float32)
     actual = np.full((8, 8), value, np.float32)
     worst = WorstPhotograph(f"drive {HOSTILE}", expected, actual)
     histogram = np.arange(len(HISTOGRAM_EDGES) - 1, dtype=np.int64) * 1000
     parity = ParityReport((0.25,), (0.1,), histogram, worst, ())
     files = [
-        ExportedFile(Path("net.fp16.onnx"), make_result("net.fp16.onnx"), parity),
-        ExportedFile(Path("net.int8.onnx"), make_result("net.int8.onnx", False), None),
+        ExportedFile(Path("net.fp16.onnx"), card, make_result("net.fp16.onnx"), parity),
+        ExportedFile(Path("net.int8.onnx"), card, make_result("net.int8.onnx", False), None),
     ]
     html = render_report("net", files, [make_result("")])
     assert html.count("data:image/png;base64,") == 3

@@ -1,4 +1,4 @@
-"""Augmented training crops: the reference system's eleven augmentations and two more.
+"""Augmented training crops: eleven augmentations of ResUNet-Deeper and two more.
 
 All transforms work on a whole batch, on the device of its tensors: a GPU would wait for crops that
 are made one by one. Transforms depend only on their input and on random numbers, so the same seed
@@ -67,7 +67,7 @@ class CropPlacement:
         photograph: index of the photograph.
         size: index of the working size.
         centre: x and y in pixels of the example.
-        framed: whether the crop keeps its pixels; of the geometric transforms, only flips apply.
+        framed: whether the crop is not resampled; flips are then the only geometric transforms.
     """
 
     photograph: int
@@ -84,7 +84,7 @@ def sample_crops(
     rng: np.random.Generator,
     coverage: bool = False,
 ) -> Batch:
-    """Read and augment crops on the device of the photographs.
+    """Cut and augment crops on the torch device that holds the photographs.
 
     Args:
         photographs: photographs to crop from.
@@ -95,7 +95,7 @@ def sample_crops(
         coverage: whether the truth is the vessel share of each pixel; otherwise it is 0 or 1.
 
     Returns:
-        Crops. As on a device, photographs have 256 levels and are 0 outside the field of view.
+        Crops. As in `edgeseg run`, photographs have 256 levels and are 0 outside the field of view.
     """
     count = len(placements)
     random = RandomSource(rng, photographs.device)

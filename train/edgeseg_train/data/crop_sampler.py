@@ -14,9 +14,9 @@ import torch
 from edgeseg_train.data.augmentation import Augmentation, CropPlacement, sample_crops
 from edgeseg_train.data.photo_store import Batch, PhotoStore
 
-# Share of crops that are moved into the working square and keep their pixels.
-# On a device the field of view touches the edge of the working square. A network that never saw
-# this draws vessels there.
+# Share of crops that are shifted to lie inside the working square and are aligned to its pixels, so
+# that they are not resampled. In `edgeseg run`, the field of view touches the edges of the working
+# square. A network that was not trained on such crops predicts vessels there.
 FRAMED_SHARE = 0.3
 
 # Attempts to sample a centre inside the field of view.
@@ -69,7 +69,7 @@ class CropSampler:
         Args:
             step: first step.
             workers: number of threads.
-            ahead: number of batches that are prepared ahead.
+            ahead: number of batches that are prepared in advance.
         """
         # One PyTorch thread per worker: on two cores, more would slow down the network's threads.
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:

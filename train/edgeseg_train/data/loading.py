@@ -13,7 +13,8 @@ def load_pair(pair: Pair) -> LoadedPair:
 
     Raises:
         SystemSetupError: the mask cannot be that of the photograph, or only one of them is turned
-            by its EXIF orientation. Nobody would find this error in the result of a training run.
+            by its EXIF orientation. This error would not be visible in the result of a training
+            run.
     """
     loaded = pair.load()
     if loaded.misoriented:

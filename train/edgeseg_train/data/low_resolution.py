@@ -17,9 +17,9 @@ from torch.nn.functional import pad
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
 MIN_VESSEL_GAIN = 1.2
-# Range of the factor on vessel coverage.
-# Observers mark whole pixels. In a low-resolution photograph they mark a pixel if the vessel
-# covers a quarter to two fifths of it: there, coverage times the gain is one half or more.
+# Range of the factor on vessel coverage. Observers mark whole pixels. In a low-resolution
+# photograph they mark a pixel if the vessel covers at least a quarter to two fifths of it. At this
+# coverage, coverage times the factor is one half.
 MAX_VESSEL_GAIN = 2.0
 
 # Width of a DRIVE photograph, the coarsest camera in use.
@@ -28,7 +28,7 @@ COARSE_WIDTH = 565
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; smaller ones stay unchanged.
+    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; a smaller pair stays unchanged.
 
     Attributes:
         pair: original pair.

@@ -39,7 +39,7 @@ class Example:
         truth: (size, size) uint8, vessel share of each pixel from 0 to 255, or {0, 255}.
         inside: (size, size) uint8 {0, 255}, the field of view.
         ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
-        notes: what the user should know about the mask.
+        notes: information for the user about the mask.
     """
 
     photo: Photo
@@ -76,7 +76,7 @@ class PhotoStore:
 
     Attributes:
         sides: as given.
-        notes: what the user should know about the masks.
+        notes: information for the user about the masks.
     """
 
     def __init__(self, sides: Sequence[Sequence[int]]) -> None:
@@ -123,7 +123,7 @@ class PhotoStore:
         if fits_in_memory(self._pixels.nbytes + self._inside.nbytes, free_bytes):
             self._pixel_tensor = self._pixel_tensor.to(device)
             self._inside_tensor = self._inside_tensor.to(device)
-            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # free the copy in host memory
+            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # frees the host memory
 
     @property
     def device(self) -> torch.device:

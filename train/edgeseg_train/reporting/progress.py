@@ -72,7 +72,7 @@ def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> st
 
 
 def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
-    """Return a function that writes log entries for TensorBoard, if it is installed.
+    """Return a function that writes log entries for TensorBoard, if TensorBoard is installed.
 
     Raises:
         SystemSetupError: the events cannot be written; the returned function raises it, too.

@@ -79,7 +79,7 @@ def count_photo_threads() -> int:
 
 
 def join_processes(device: str) -> DistributedContext:
-    """Join the process group that torchrun describes in the environment.
+    """Join the process group that torchrun specifies in environment variables.
 
     Args:
         device: `cuda` or `cpu`.
@@ -154,7 +154,7 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device that trains.
     """
-    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
+    # Without CPU support, bfloat16 is 20 times slower. It is not tried then.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:

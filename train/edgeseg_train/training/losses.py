@@ -1,4 +1,4 @@
-"""Loss of the reference system: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
+"""Loss of ResUNet-Deeper: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
 
 All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32, and
 return a scalar.

@@ -32,7 +32,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         seconds: duration of all sessions.
         best_dice: best validation Dice; -1 before the first validation.
         validation_seconds: duration of the last validation.
-        compute_mode: compute mode of the run; another one would round differently.
+        compute_mode: compute mode of the run; another mode would round differently.
         earlier_data: data sets that the weights of `--start` were trained on.
         start_weights: weights of `--start`; empty without it.
         best_weights: averaged weights with the best validation Dice.

@@ -1,8 +1,8 @@
 """Training loop: AdamW, warm-up and cosine learning rate, averaged weights, checkpoints, resuming.
 
 A step depends only on the configuration and its number (crop order, crops, dropout and, with
-fixed epochs, learning rate). A run that was killed and resumed therefore ends with the weights of
-an uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
+--epochs, learning rate). A run that was killed and resumed therefore ends with the weights of an
+uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
 """
 
 import copy
@@ -39,7 +39,8 @@ from edgeseg_train.validation import (
     validate_network,
 )
 
-# Seconds after which `last.pt` is first saved, between two saves, and between two log entries.
+# In seconds: time until `last.pt` is first saved, time between two saves, time between two log
+# entries.
 FIRST_SAVE_SECONDS = 8.0
 SAVE_SECONDS = 30.0
 LOG_SECONDS = 5.0
@@ -251,7 +252,7 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; the last ones if there was none."""
+        """Return the weights with the best validation Dice; without any, the last weights."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 

@@ -39,7 +39,7 @@ PLATFORMS = get_args(Platform)
 @click.option("--extra", "extras", multiple=True, metavar="NAME",
               help="Extra to install on the device. Repeatable.")  # fmt: skip
 @click.option("--source", metavar="CLONE|WHEEL",
-              help="Clone or wheel of edgeseg.  [default: this installation's]")  # fmt: skip
+              help="Clone or wheel of edgeseg.  [default: that of this installation]")  # fmt: skip
 def bundle(
     platform: Platform,
     python: str,

@@ -26,7 +26,7 @@ _OLDEST_LIBC = 17
 _NEWEST_LIBC = 28
 
 _PIP_CRASH = 2
-"""Exit code of pip for unexpected errors, such as a broken connection; then it is called again."""
+"""Exit code of pip for unexpected errors, such as a broken connection. pip is then run again."""
 
 _SCRIPT = Path(__file__).with_name("install.sh")
 
@@ -74,10 +74,10 @@ class Target:
 
 
 def own_source() -> str:
-    """Return the clone or wheel that this package was installed from, as recorded by pip.
+    """Return the clone or wheel from which this package was installed, as recorded by pip.
 
     Raises:
-        UsageError: it is unknown or no longer exists.
+        UsageError: the clone or wheel is unknown or no longer exists.
     """
     remedy = "Give the clone or the wheel with --source."
     try:
@@ -97,7 +97,7 @@ def check_extras(extras: Sequence[str]) -> None:
     """Check that the package has these extras; pip would only print a warning.
 
     Raises:
-        UsageError: an extra is unknown; the message lists the known ones.
+        UsageError: an extra is unknown; the message lists the known extras.
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
@@ -109,7 +109,7 @@ def check_extras(extras: Sequence[str]) -> None:
 
 
 def collect_wheels(source: str, target: Target, folder: Path) -> Path:
-    """Put edgeseg's wheel and the wheels that it requires on the target into a folder.
+    """Collect edgeseg's wheel and its dependencies for the target in a folder.
 
     Args:
         source: clone or wheel of edgeseg.

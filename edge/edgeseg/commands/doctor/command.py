@@ -15,7 +15,13 @@ from edgeseg.commands.doctor.tuning import (
 )
 from edgeseg.commands.options import json_option
 from edgeseg.console import facts_table, plural, print_json, print_table
-from edgeseg.device import DeviceInfo, describe_device, device_warnings, installed_versions
+from edgeseg.device import (
+    DeviceInfo,
+    describe_device,
+    device_warnings,
+    installed_versions,
+    package_warnings,
+)
 from edgeseg.models.selection import (
     FP16_FEATURES,
     INT8_FEATURES,
@@ -95,8 +101,8 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     """Diagnose this device: runtimes, providers, and the model `run` would use.
 
     Each runtime and execution provider runs the model in a process of its own. The exit code is 7
-    if no runtime works. Nothing is timed without --tune, which stores its result in FILE, by
-    default edgeseg/choices.json in the user's configuration folder.
+    if no runtime works. Only --tune measures time. It stores its result in FILE (default:
+    edgeseg/choices.json in the user's configuration folder).
     """
     diagnosis = _diagnose(model, None if tune_file is None else tune_and_save(model, tune_file))
     if as_json:
@@ -110,14 +116,14 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
-    device = describe_device()  # before the checks, which load the machine
+    device = describe_device()  # before the checks, because they load the CPU
     selection = select_model(model)
     installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
     runtimes = check_runtimes(installed, selection.file.path)
     for name, hint in INSTALL_HINTS.items():
         if name not in installed:
             runtimes.append(RuntimeCheck(name, False, f"not installed ({hint})", installed=False))
-    warnings = list(device_warnings(device))
+    warnings = [*package_warnings(), *device_warnings(device)]
     working = [check.name for check in runtimes if check]
     if working and selection.runtime not in working:
         warnings.append(

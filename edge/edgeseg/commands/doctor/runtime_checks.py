@@ -18,8 +18,8 @@ MAX_MASK_DIFFERENCE = 0.01
 """Largest share of mask pixels that may differ from the first runtime.
 
 A broken runtime differs everywhere. Probabilities are not compared: OpenVINO's BF16 differs by up
-to 0.15 where the mask stays equal. The 0.1 % of `convert` would be too strict: of a network with
-random weights 0.11 % of the pixels differ.
+to 0.15 where the mask stays equal. The limit of `convert`, 0.1 %, would be too strict: for a
+network with random weights, 0.11 % of the pixels differ.
 """
 
 TIMEOUT_S = 300
@@ -27,14 +27,18 @@ TIMEOUT_S = 300
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
+REMOTE_PROVIDERS = frozenset({"AzureExecutionProvider"})
+"""Providers that call a service on the network. Every wheel contains them; they are not checked."""
+
 
 class RuntimeCheck(msgspec.Struct, frozen=True):
     """Result of checking one runtime or execution provider.
 
     Attributes:
         name: name of the runtime (`onnxruntime`) or provider (`CUDAExecutionProvider`).
-        works: True if it ran the model and its mask equals that of the first working one.
-        note: details or the reason of the failure.
+        works: True if the model ran and its mask agrees with the mask of the first entry that
+            works.
+        note: details, or the reason for the failure.
         installed: False if it is not installed and was not checked.
     """
 
@@ -67,12 +71,13 @@ def check_runtimes(names: Sequence[str], model: Path) -> list[RuntimeCheck]:
 
 
 def check_providers(model: Path) -> list[RuntimeCheck]:
-    """Run a model on each execution provider of ONNX Runtime, the CPU first."""
+    """Run a model on each local execution provider of ONNX Runtime, the CPU first."""
     try:
         names = _ask_worker("list").providers
     except SystemSetupError as error:
         return [RuntimeCheck(CPU_PROVIDER, False, str(error))]
-    cpu_first = sorted(names, key=lambda name: name != CPU_PROVIDER)
+    local = [name for name in names if name not in REMOTE_PROVIDERS]
+    cpu_first = sorted(local, key=lambda name: name != CPU_PROVIDER)
     return _run_checks("provider", cpu_first, model.resolve())
 
 
@@ -117,7 +122,8 @@ def _ask_worker(*arguments: str) -> WorkerAnswer:
         ValueError: the answer is not JSON.
     """
     command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
-    # Python searches modules in the current folder, which may contain anything.
+    # Use another folder: with -m, Python imports modules from the current folder, which may contain
+    # any file.
     source_root = Path(__file__).parents[3]
     try:
         done = subprocess.run(

@@ -21,7 +21,7 @@ class TuningResult(NamedTuple):
     """Result of `--tune`.
 
     Attributes:
-        setup: fastest setup, with all measurements.
+        setup: fastest setup and all measurements.
         file: cache file that it was stored in.
         looked_at: True if `auto` reads this file.
     """
@@ -49,7 +49,7 @@ def tune_and_save(model: str, target: str) -> TuningResult:
         EdgesegError: the model or the file is invalid, or measuring failed.
     """
     file = _check_target(target)
-    # It belongs to the benchmarks, which `edge` must not import.
+    # The function is part of the benchmarks. `edge` must not import this package.
     tune = cast("Callable[[str, ShowProgress], TunedSetup]", load_attribute(TUNE_FUNCTION))
     with show_status() as show:
         setup = tune(model, show)

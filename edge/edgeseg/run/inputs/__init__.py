@@ -1,4 +1,4 @@
-"""Inputs of `run`, `--watch`, `batch` and `serve`: which files are photographs, and result names.
+"""Inputs of `edgeseg run`: which files are photographs, and the names of their results.
 
 Files are recognised by their content, whatever their suffix. A file with the suffix of a
 photograph is an input, too, even if it is damaged, so that it is reported as failed. Results of

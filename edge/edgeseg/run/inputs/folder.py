@@ -11,7 +11,7 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 _DIGITS = re.compile(r"([0-9]+)")
-# Files of operating systems, which are not worth a message.
+# Files that operating systems create; they are skipped without a message.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory", ".localized"})
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 
@@ -33,7 +33,7 @@ class FolderListing(NamedTuple):
     errors: list[OSError]
 
     def placed(self, folder: Path) -> list[PlacedFile]:
-        """Return the photographs with their folders below the listed folder."""
+        """Return the photographs and their folders, relative to the listed folder."""
         return [PlacedFile(path, path.parent.relative_to(folder)) for path in self.photographs]
 
     def inputs(self, folder: Path) -> list[Input]:
@@ -44,7 +44,7 @@ class FolderListing(NamedTuple):
 
 
 class FolderScanner:
-    """List the photographs in a folder, again and again for a watched one.
+    """List the photographs in a folder; a watched folder is listed repeatedly.
 
     The kind of a file is determined again only if the file has changed.
 

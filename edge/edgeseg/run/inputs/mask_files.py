@@ -1,4 +1,4 @@
-"""Recognition of masks beside photographs, which are not segmented.
+"""Recognition of masks among photographs; masks are not segmented.
 
 Only few files are decoded for this: those with a mask's name, and those with much fewer bytes per
 pixel than a photograph.
@@ -27,16 +27,16 @@ _MASK_FOLDER = re.compile(
     re.IGNORECASE,
 )
 _HEADER_BYTES = 1 << 17  # the EXIF thumbnail of a JPEG precedes its size
-_PALETTE_OR_GREY_PNG = (0, 3, 4)  # colour types
+_PALETTE_OR_GREY_PNG = (0, 3, 4)  # values of the colour type
 _MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0}
-_MAX_LEVELS = 8  # of a drawn picture
+_MAX_LEVELS = 8  # largest number of grey levels in a drawn mask
 _MAX_NAMED_LEVELS = 16
 _MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise
 _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
 _MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
 _BRIGHT = 127
-_GREY_LEVELS = (32, 223)  # of pixels that are neither dark nor bright
+_GREY_LEVELS = (32, 223)  # range of levels that are neither dark nor bright
 _SAMPLED_SIDE = 1000  # pixels; a sample of a larger picture has the same shares
 
 

@@ -1,11 +1,11 @@
 """Names of results: below the output folder, distinct for every input.
 
-An input of a folder has its results in the same sub-folder of the output folder; a file given by
-name has them directly in it. If two inputs from different folders would have the same results, all
-results are placed by their path below the deepest common folder of all inputs. Photographs of one
-folder with equal stems keep their suffix in the result's name: `eye.jpg_vessels.png` and
-`eye.png_vessels.png`. Names that are still equal on a file system that ignores upper and lower case
-or the Unicode form get a number.
+The results of a file in a folder are written to the same sub-folder of the output folder. The
+results of a file given by name are written to the output folder itself. If two inputs from
+different folders would have the same results, all results are placed by their path below the
+deepest common folder of all inputs. Photographs of one folder with equal stems keep their suffix in
+the result's name: `eye.jpg_vessels.png` and `eye.png_vessels.png`. Names that are still equal on a
+file system that ignores upper and lower case or the Unicode form get a number.
 """
 
 import os
@@ -18,7 +18,7 @@ from edgeseg.imaging.photo import photo_stem
 from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
 from edgeseg.system.names import name_key
 
-Part: TypeAlias = Literal["vessels", "overlay", "probability"]
+Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
 """Result picture of a photograph: `STEM_vessels.png` and so on."""
 
 OverlayFormat: TypeAlias = Literal["jpg", "png"]
@@ -64,7 +64,7 @@ class PlacedFile(NamedTuple):
 
 
 def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayFormat = "jpg") -> Path:
-    """Return the path of one of a photograph's results."""
+    """Return the path of a result file of a photograph."""
     suffix = overlay_format if part == "overlay" else "png"
     return folder / f"{stem}_{part}.{suffix}"
 
@@ -121,9 +121,9 @@ def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
 
 
 def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
-    """Append a number to stems that differ only in case or Unicode form from another one."""
+    """Append a number to stems that differ from another stem only in case or Unicode form."""
     taken: set[_Key] = set()
-    # In an order that does not depend on that of the inputs.
+    # Sort the stems, so that the numbers do not depend on the order of the inputs.
     for index in sorted(
         range(len(files)), key=lambda index: (stems[index], str(files[index].path))
     ):

@@ -7,6 +7,8 @@ import msgspec
 
 from edgeseg.run.results.record import ResultRecord
 
+_UNPREFIXED = ("measures",)  # the measurements of the whole field keep their own names
+
 
 class Column(NamedTuple):
     """One column of a table: nested groups are flattened with an underscore.
@@ -36,11 +38,25 @@ def columns() -> tuple[Column, ...]:
     return tuple(_struct_columns("ResultRecord", "", json_schema()["$defs"]))
 
 
+def flatten_record(record: msgspec.Struct) -> dict[str, Any]:
+    """Return the values of a record by the names of their columns; absent keys are left out."""
+    return dict(_flatten("", msgspec.to_builtins(record)))
+
+
+def _flatten(prefix: str, group: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in group.items():
+        if isinstance(value, dict):
+            yield from _flatten(prefix if name in _UNPREFIXED else f"{prefix}{name}_", value)
+        else:
+            yield prefix + name, value
+
+
 def _struct_columns(struct: str, prefix: str, definitions: dict[str, Any]) -> Iterator[Column]:
     for name, schema in definitions[struct]["properties"].items():
         nested = _nested_struct(schema)
         if nested is not None:
-            yield from _struct_columns(nested, f"{prefix}{name}_", definitions)
+            inner = prefix if name in _UNPREFIXED else f"{prefix}{name}_"
+            yield from _struct_columns(nested, inner, definitions)
             continue
         yield Column(
             prefix + name,

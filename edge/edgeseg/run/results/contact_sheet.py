@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SHEET_NAME = "contact_sheet.html"
 
 _THUMBNAIL_SIDE = 400  # pixels
-_VESSEL_SHARE = 0.25  # of a thumbnail's pixel that is vessel in a marked pixel
+_VESSEL_SHARE = 0.25  # a thumbnail's pixel with a larger share of vessel is marked
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
 _MARKER_BYTES = 512  # the marker is within these first bytes

@@ -18,8 +18,8 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MAX_SIDE = 4096  # pixels
-_MAX_PAUSE_S = 10.0  # longest pause of a live source that is reproduced
-_MIN_FREE_BYTES = 16 << 20  # for one more frame and the index, without which the video is lost
+_MAX_PAUSE_S = 10.0  # a longer pause of a live source is shortened
+_MIN_FREE_BYTES = 16 << 20  # for one more frame and the index; a video without an index is lost
 
 
 class OverlayVideo:
@@ -29,7 +29,7 @@ class OverlayVideo:
         path: final path; its suffix is replaced by that of the format that OpenCV can write.
         fps: frames per second.
         live: True if frames arrive irregularly; each is then shown until the next one arrived.
-        stack: stack that removes the temporary file after an error.
+        stack: exit stack that removes the temporary file after an error.
     """
 
     def __init__(self, path: Path, fps: float, live: bool, stack: ExitStack) -> None:

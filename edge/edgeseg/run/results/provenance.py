@@ -73,7 +73,7 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 
 
 def is_foreign(file: Path) -> bool:
-    """Return whether a file exists that edgeseg did not write; a result may be cut off.
+    """Return whether a file exists that edgeseg did not write; truncated results count as its own.
 
     A pipe or a device of this name is foreign, too: writing to it could block for ever.
     """

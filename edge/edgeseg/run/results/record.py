@@ -11,6 +11,10 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from edgeseg.measures.columns import column
+from edgeseg.measures.eye import Eye
+from edgeseg.measures.spacing import SpacingSource, SpacingStatus
+from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
 
 SCHEMA_VERSION = 1
@@ -29,6 +33,8 @@ Code: TypeAlias = Literal[
     "unreadable_source",
     "internal_error",
     "frozen_frame",
+    "sizes_differ",
+    "mask_thresholded",
     "pages_skipped",
     "several_fields",
 ]
@@ -40,14 +46,18 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "not_overwritten": "A file of the result's name exists that edgeseg did not write.",
+    "not_overwritten": "A file with the name of the result exists, and edgeseg did not write it.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",
+    "sizes_differ": "The mask and its field of view differ in size, or the field is empty.",
+    "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
+
+EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
 QualityReason: TypeAlias = Literal[
     "no_fundus",
@@ -60,13 +70,6 @@ QualityReason: TypeAlias = Literal[
     "unusual_colours",
     "not_a_colour_photograph",
 ]
-
-
-def column(definition: str, unit: str = "", version: int = 1) -> Meta:
-    """Declare a column: definition, unit, and version of the definition."""
-    return Meta(
-        description=definition, extra_json_schema={"unit": unit, "definition_version": version}
-    )
 
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -86,6 +89,9 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
     ] = UNSET
     video: Annotated[
         str | UnsetType, column("Overlay video of a stream; complete when the run has ended.")
+    ] = UNSET
+    measures_overlay: Annotated[
+        str | UnsetType, column("Photograph with the measured segments, coloured by width.")
     ] = UNSET
 
 
@@ -138,6 +144,10 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     ] = None
     width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
     height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
+    eye: Annotated[Eye | UnsetType | None, column("Eye of the photograph.")] = UNSET
+    eye_source: Annotated[
+        EyeSource | UnsetType | None, column("Origin of `eye`; null if it is unknown.")
+    ] = UNSET
     status: Annotated[Status, column("Outcome.")]
     reasons: Annotated[tuple[Code, ...], column("Reason codes if `status` is not `ok`.")] = ()
     message: Annotated[str | UnsetType, column("Human-readable line; may change.")] = UNSET
@@ -157,6 +167,19 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     vessel_density: Annotated[
         Share | None, column("Share of the field of view's pixels that are vessel.")
     ] = None
+    measures_status: Annotated[
+        MeasuresStatus | UnsetType, column("`ok`, or why measurements are null.")
+    ] = UNSET
+    measures: FieldMeasures | UnsetType | None = UNSET
+    um_per_px: Annotated[
+        NonNegative | UnsetType | None, column("Size of a pixel; null if it is unknown.", "um")
+    ] = UNSET
+    um_per_px_source: Annotated[
+        SpacingSource | UnsetType | None, column("Origin of `um_per_px`; null if it is unknown.")
+    ] = UNSET
+    um_per_px_status: Annotated[
+        SpacingStatus | UnsetType, column("`ok`, or why micrometres are null.")
+    ] = UNSET
     time: Annotated[
         str | UnsetType, column("Time at which the picture was received, UTC, ISO 8601.")
     ] = UNSET

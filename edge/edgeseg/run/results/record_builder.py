@@ -8,9 +8,12 @@ import msgspec
 
 from edgeseg._version import __version__
 from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.measures import Measures
+from edgeseg.measures.spacing import um_per_px
 from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
+from edgeseg.run.options import RunOptions
 from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
 from edgeseg.segmentation import FieldResult
 from edgeseg.segmenter import Segmenter
@@ -151,6 +154,32 @@ def with_files(
         return msgspec.structs.replace(record, timings_ms=rounded)
     paths = {_FILE_KEYS.get(part, part): path_text(file) for part, file in files.items()}
     return msgspec.structs.replace(record, files=ResultFiles(**paths), timings_ms=rounded)
+
+
+def with_measures(
+    record: ResultRecord, measures: Measures | None, options: RunOptions
+) -> ResultRecord:
+    """Return a record with the requested measurements, the eye and the size of a pixel.
+
+    Args:
+        record: record of a field of view.
+        measures: its measurements; None if its quality is too low.
+        options: options of the run.
+    """
+    if not options.measures:
+        return record
+    diameter = record.fov_diameter_px or 0.0
+    micrometres, status = um_per_px(options.spacing, diameter)
+    return msgspec.structs.replace(
+        record,
+        eye=options.eye,
+        eye_source=None if options.eye is None else "option",
+        measures_status="ungradable" if measures is None else measures.status,
+        measures=None if measures is None else measures.values,
+        um_per_px=micrometres,
+        um_per_px_source=None if options.spacing is None else options.spacing.source,
+        um_per_px_status=status,
+    )
 
 
 def _identity(frame: Frame) -> dict[str, Any]:

@@ -167,5 +167,6 @@ def result_line(records: Sequence[ResultRecord]) -> str:
     files = ""
     if first.files is not UNSET:
         paths = [first.files.mask, first.files.overlay, first.files.probability]
+        paths.append(first.files.measures_overlay)
         files = " -> " + ", ".join(path for path in paths if path is not UNSET)
     return escape_text(f"{first.source}{files}  {'; '.join(details)}", _MAX_RESULT_LINE)

@@ -1,4 +1,4 @@
-"""Throughput of a run, as a fraction of the cores' limit."""
+"""Throughput of a run, and its share of what all cores could deliver."""
 
 import time
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second and their share of the limit: all cores at full load."""
+        """Return frames per second, and their share of what all cores at full load deliver."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:

@@ -1,6 +1,6 @@
 """Errors that FFmpeg's decoders log.
 
-FFmpeg conceals damage: it returns a picture that is partly wrong, and its log is the only sign.
+FFmpeg conceals damage: it returns a picture that is partly wrong. Only its log shows the damage.
 OpenCV does not pass the log on, so this module registers a callback with the library that OpenCV
 has loaded.
 """
@@ -30,16 +30,16 @@ class FfmpegErrors:
         self._callback = _CALLBACK(self._receive)
 
     def install(self) -> None:
-        """Register with FFmpeg. Without the library, nothing is counted."""
+        """Register the callback with FFmpeg. If its library is not loaded, no error is counted."""
         library = _load_avutil()
         if library is not None:
             library.av_log_set_callback(self._callback)
-            atexit.register(library.av_log_set_callback, None)  # Python must be alive in a callback
+            atexit.register(library.av_log_set_callback, None)  # a later call would crash
 
     def expect_from_this_thread(self) -> None:
         """Count errors of the calling thread, and of FFmpeg's threads.
 
-        Other threads of Python write videos; their errors say nothing about the video being read.
+        Other Python threads write videos. Their errors do not concern the video that is read.
         """
         self._reader = threading.get_ident()
 

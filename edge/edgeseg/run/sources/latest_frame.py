@@ -8,7 +8,7 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.system.signals import StopRequest
 
 _POLL_S = 0.1
-_JOIN_TIMEOUT_S = 2.0  # for a driver that blocks in a read
+_JOIN_TIMEOUT_S = 2.0  # in case a driver blocks in a read
 
 
 class LatestFrameSource:

@@ -51,7 +51,7 @@ class MjpegFile:
     is_damaged: bool = False
 
     def jpegs(self) -> Iterator[bytes]:
-        """Yield the JPEG file of each frame; empty if the frame before it is repeated.
+        """Yield the JPEG bytes of each frame; b"" if the previous frame is shown again.
 
         Raises:
             OSError: the file cannot be read.

@@ -1,8 +1,7 @@
 """Standard input: one photograph, or a Motion JPEG stream.
 
-A JPEG that another one follows is a stream; everything else is a photograph.
-`rpicam-vid --codec mjpeg -o - ... | edgeseg run -` produces such a stream, and GStreamer's
-`jpegenc ! fdsink`.
+A JPEG followed by another JPEG is a stream; everything else is a photograph. `rpicam-vid --codec
+mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
 """
 
 import io
@@ -124,7 +123,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
 
 
 def _is_photograph(beginning: bytes) -> bool:
-    """Return whether the beginning is certainly that of a photograph.
+    """Return whether the first bytes certainly belong to a photograph, not to a stream.
 
     A JPEG may be the first of a stream, unless it announces that it contains a preview (MPF).
     """

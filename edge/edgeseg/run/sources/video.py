@@ -20,7 +20,7 @@ from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
-_MISSING_SHARE = 0.02  # of the frames: containers other than AVI and MP4 estimate their number
+_MISSING_SHARE = 0.02  # share of the frames; only AVI and MP4 files contain their exact number
 
 
 class Capture(Protocol):
@@ -159,7 +159,7 @@ class Video:
         return Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
 
     def _required_frames(self, stated: float) -> float:
-        """Return the smallest number of frames of a complete file, from the container's number."""
+        """Return the minimum number of frames of a complete file, from the number in its header."""
         with self.path.open("rb") as file:
             beginning = file.read(8)
         if beginning.startswith(b"RIFF") or beginning[4:] == b"ftyp":

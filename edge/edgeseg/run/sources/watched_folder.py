@@ -44,7 +44,7 @@ class _WatchedFile:
 
 @dataclass
 class WatchedFolder:
-    """The photographs in a folder: existing ones and new ones.
+    """The existing and the new photographs in a folder.
 
     Attributes:
         folder: folder.
@@ -107,7 +107,7 @@ class WatchedFolder:
         current = set(skipped.kinds) - self._reported
         settled = SkippedFiles()
         for path in current & self._new:
-            # Results are those of this run, and hidden files are uploads in progress.
+            # Results were written by this run, and hidden files may be uploads in progress.
             if skipped.kinds[path] not in {"result", "hidden"}:
                 settled.add(path, skipped.kinds[path])
             self._reported.add(path)

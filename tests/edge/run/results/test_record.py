@@ -12,6 +12,7 @@ import pytest
 
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.encoder import encode_png
+from edgeseg.measures.values import STATUSES
 from edgeseg.run.results.columns import columns, json_schema
 from edgeseg.run.results.provenance import read_records, record_text
 from edgeseg.run.results.record import CODES, ResultFiles, ResultRecord, encode_record
@@ -64,12 +65,22 @@ def test_columns_have_unique_names_and_definitions() -> None:
 
 def test_data_dictionary_lists_every_column_and_code() -> None:
     lines = DOCUMENT.read_text().splitlines()
-    for column in columns():
+    documented = [column for column in columns() if not column.name.startswith("quadrant_")]
+    for column in documented:
         row = f"| `{column.name}` | {column.type} | {column.unit} | {column.definition} |"
         assert row in lines, f"add to {DOCUMENT.name}: {row}"
-    for code, meaning in CODES.items():
+    for code, meaning in [*CODES.items(), *STATUSES.items()]:
         row = f"| `{code}` | {meaning} |"
         assert row in lines, f"add to {DOCUMENT.name}: {row}"
+
+
+def test_quadrant_columns_are_those_of_the_field() -> None:
+    names = {column.name for column in columns()}
+    for quadrant in ("upper_left", "inferior_nasal"):
+        prefix = f"quadrant_{quadrant}_"
+        parts = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+        assert "vessel_density" in parts
+        assert parts < names
 
 
 def test_stored_records_are_read_back_without_paths_and_times(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""Measurements of a data set in a benchmark record."""
+
+import msgspec
+
+
+class DataSetMeasures(msgspec.Struct, frozen=True):
+    """Measurements of the predicted masks of a data set.
+
+    Attributes:
+        name: name on the command line (`drive`, ...).
+        split: `train`, `validation`, `test` or `all`.
+        version: version of the definitions.
+        photographs: measurements of each photograph that could be segmented, by its name.
+    """
+
+    name: str
+    split: str
+    version: int
+    photographs: dict[str, dict[str, float | None]]

@@ -1,0 +1,66 @@
+"""The options of `edgeseg run` for measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from edgeseg.commands.options import EYES, reject_nan
+from edgeseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseg.run.options import RunOptions
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CHOICES = "edgeseg.measuring"  # key in click's `meta`: values of these options by their names
+
+
+def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+    checked = reject_nan(ctx, param, value) if isinstance(value, float) else value
+    ctx.meta.setdefault(_CHOICES, {})[param.name] = checked
+    return checked
+
+
+def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options for measurements; `add_measures` reads them."""
+    for option in (
+        click.option("--eye", type=click.Choice(EYES), callback=_store_choice, expose_value=False,
+                     help="Eye, for the anatomical names of the quadrants."),
+        click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
+                     callback=_store_choice, expose_value=False,
+                     help="Size of a pixel in micrometres, for figures in them."),
+        click.option("--measures-overlay", is_flag=True, callback=_store_choice,
+                     expose_value=False,
+                     help="Measure, and write the segments coloured by width."),
+        click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
+                     help="Measure the vessels; also write measures.csv."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def add_measures(options: RunOptions) -> RunOptions:
+    """Return the options of a run with those for measurements of the current command.
+
+    Raises:
+        UsageError: An option requires measurements that were not requested.
+    """
+    from edgeseg.measures import Spacing
+
+    choices = click.get_current_context().meta[_CHOICES]
+    overlay, um_per_px = choices["measures_overlay"], choices["um_per_px"]
+    measures = choices["measures"] or overlay
+    if not measures and (um_per_px is not None or choices["eye"] is not None):
+        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+    return replace(
+        options,
+        measures=measures,
+        measures_overlay=overlay,
+        spacing=None if um_per_px is None else Spacing(um_per_px, um_per_px),
+        eye=choices["eye"],
+    )

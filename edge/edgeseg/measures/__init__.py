@@ -1,0 +1,7 @@
+"""Vessel measurements from a mask. Definitions: docs/measures.md."""
+
+from edgeseg.measures.eye import Eye
+from edgeseg.measures.measure import Measures, measure_vessels
+from edgeseg.measures.spacing import Spacing
+
+__all__ = ["Eye", "Measures", "Spacing", "measure_vessels"]

@@ -1,0 +1,70 @@
+"""Checks of the arrays that a caller gives."""
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.errors import UsageError
+from edgeseg.imaging.arrays import Mask
+
+
+def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
+    """Return a mask as uint8 {0, 255}, and whether it was binary.
+
+    A mask is binary if all pixels are 0 or one other value. Others, such as a probability or a mask
+    that was stored as JPEG, are thresholded at half of their range: of 0 to 1 if no value is
+    larger, of 0 to 255 or 0 to 65535 otherwise.
+
+    Args:
+        mask: (H, W) of any number type or bool.
+
+    Raises:
+        UsageError: It is not two-dimensional, is empty, or contains NaN or negative values.
+    """
+    array = np.asarray(mask)
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "buif":
+        raise UsageError(
+            f"mask: expected an array (H, W) of numbers, got {array.shape} {array.dtype}. "
+            "Give one channel."
+        )
+    low, high = float(array.min()), float(array.max())
+    if not 0 <= low <= high < np.inf:  # NaN is not in range either
+        raise UsageError(
+            f"mask: values from {low:g} to {high:g}. "
+            "Use 0 for the background, and 1 or 255 for vessels."
+        )
+    if high == 0 or bool(((array == 0) | (array == high)).all()):
+        return np.where(array != 0, np.uint8(255), np.uint8(0)), True
+    tops = [top for top in (1.0, 255.0, 65535.0) if high <= top]
+    half = (tops[0] if tops else high) / 2
+    return np.where(array > half, np.uint8(255), np.uint8(0)), False
+
+
+def check_arrays(
+    mask: npt.NDArray[np.generic],
+    fov: npt.NDArray[np.generic],
+    probability: npt.NDArray[np.generic] | None,
+    threshold: float,
+) -> None:
+    """Check that mask, field of view and probability belong together.
+
+    Raises:
+        UsageError: They differ in size, the field of view is empty, the probability contains NaN or
+            values outside 0 to 1, or the threshold does.
+    """
+    for name, array in (("field of view", fov), ("probability", probability)):
+        if array is not None and array.shape != mask.shape:
+            raise UsageError(
+                f"mask: {_size(mask)}, {name}: {_size(array)}. Both must have the same size."
+            )
+    if not np.any(fov):
+        raise UsageError("field of view: the mask is empty. Mark the retina in it.")
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+    if probability is None:
+        return
+    if probability.dtype.kind != "f" or not 0 <= probability.min() <= probability.max() <= 1:
+        raise UsageError("probability: expected floating-point values from 0 to 1 without NaN.")
+
+
+def _size(array: npt.NDArray[np.generic]) -> str:
+    return "x".join(str(side) for side in reversed(array.shape))

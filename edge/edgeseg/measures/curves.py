@@ -1,0 +1,217 @@
+"""Curves along the segments: smoothing, arc length, equal steps, curvature.
+
+All curves are in one array, one after the other, so that each step is a few array operations for
+any number of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_REACH = 4  # of a Gaussian, in standard deviations
+
+
+class Steps(NamedTuple):
+    """Steps from one point of a curve to the next, for all curves.
+
+    Attributes:
+        middles: (K, 2) float64, x and y of the middle of each step.
+        directions: (K, 2) float64, unit vectors.
+        lengths: (K,) float64, in pixels.
+        positions: (K,) float64, arc length from the start of the curve to the middle.
+        owners: (K,) int64, curve of each step.
+    """
+
+    middles: Floats
+    directions: Floats
+    lengths: Floats
+    positions: Floats
+    owners: Indices
+
+
+class Curves(NamedTuple):
+    """Curves of one array of points.
+
+    Attributes:
+        points: (M, 2) float64, x and y in pixels.
+        counts: (S,) int64, number of points of each curve, at least 2.
+        closed: (S,) bool, curves whose last point is the first one.
+    """
+
+    points: Floats
+    counts: Indices
+    closed: Flags
+
+    @property
+    def starts(self) -> Indices:
+        """Position of the first point of each curve, (S,) int64."""
+        return np.cumsum(self.counts) - self.counts
+
+    @property
+    def ends(self) -> Indices:
+        """Position of the last point of each curve, (S,) int64."""
+        return np.cumsum(self.counts) - 1
+
+    def owners(self) -> Indices:
+        """Return the curve of each point, (M,) int64."""
+        return np.repeat(np.arange(len(self.counts)), self.counts)
+
+    def positions(self) -> Floats:
+        """Return the arc length from the start of its curve to each point, (M,) float64."""
+        steps = np.hypot(*np.diff(self.points, axis=0, prepend=self.points[:1]).T)
+        steps[self.starts] = 0
+        total = np.cumsum(steps)
+        positions: Floats = total - np.repeat(total[self.starts], self.counts)
+        return positions
+
+    def lengths(self) -> Floats:
+        """Return the arc length of each curve, (S,) float64."""
+        return self.positions()[self.ends]
+
+    def steps(self) -> Steps:
+        """Return the steps of all curves."""
+        inner = np.ones(len(self.points), bool)
+        inner[self.ends] = False
+        before = np.flatnonzero(inner)
+        vectors = self.points[before + 1] - self.points[before]
+        lengths = np.hypot(*vectors.T)
+        directions = vectors / np.maximum(lengths, 1e-9)[:, None]
+        middles = self.points[before] + vectors / 2
+        positions = self.positions()[before] + lengths / 2
+        return Steps(middles, directions, lengths, positions, self.owners()[before])
+
+    def chords(self) -> Floats:
+        """Return the distance of the ends of each curve, (S,) float64."""
+        return np.asarray(np.hypot(*(self.points[self.ends] - self.points[self.starts]).T))
+
+    def middles(self) -> Floats:
+        """Return the point halfway between the ends of each curve, (S, 2); equal steps only."""
+        first, second = (self.counts - 1) // 2, self.counts // 2
+        total: Floats = self.points[self.starts + first] + self.points[self.starts + second]
+        return total / 2
+
+    def select(self, selected: Flags) -> Curves:
+        """Return some of the curves."""
+        kept = np.repeat(selected, self.counts)
+        return Curves(self.points[kept], self.counts[selected], self.closed[selected])
+
+    def smooth(self, sigma: float) -> Curves:
+        """Smooth with a Gaussian; the ends stay where they are.
+
+        Args:
+            sigma: standard deviation in points.
+        """
+        if not len(self.counts):
+            return self
+        reach = max(1, round(_REACH * sigma))
+        kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
+        kernel /= kernel.sum()
+        extended = self._extend(reach)
+        kept = np.repeat(np.arange(len(self.counts)) * 2 * reach, self.counts)
+        kept += np.arange(len(self.points))
+        axes = [np.convolve(extended[:, axis], kernel, "valid")[kept] for axis in (0, 1)]
+        return self._replace(points=np.stack(axes, 1))
+
+    def trim(self, from_start: Floats, from_end: Floats) -> Curves:
+        """Return the curves without the points close to their ends; two points always remain.
+
+        Args:
+            from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.
+            from_end: (S,) float64, the same at the end.
+        """
+        positions, owners = self.positions(), self.owners()
+        lengths = positions[self.ends]
+        long_enough = (from_start + from_end < lengths - 2) & ~self.closed
+        first = np.where(long_enough, from_start, 0)[owners]
+        last = np.where(long_enough, lengths - from_end, lengths)[owners]
+        kept = (positions >= first) & (positions <= last)
+        return Curves(
+            self.points[kept], np.bincount(owners[kept], minlength=len(self.counts)), self.closed
+        )
+
+    def resample(self, step: float) -> Curves:
+        """Return the curves with points at equal distances of about `step` pixels."""
+        if not len(self.counts):
+            return self
+        positions = self.positions()
+        lengths = positions[self.ends]
+        steps = np.maximum(1, np.rint(lengths / step)).astype(np.int64)
+        counts = steps + 1
+        # One interpolation for all curves: each begins where the one before ended, plus a gap.
+        origins = np.cumsum(lengths + 1) - lengths
+        rank = _rank_in_curve(counts)
+        wanted = np.repeat(origins, counts) + rank * np.repeat(lengths / steps, counts)
+        known = np.repeat(origins, self.counts) + positions
+        axes = [np.interp(wanted, known, self.points[:, axis]) for axis in (0, 1)]
+        return Curves(np.stack(axes, 1), counts, self.closed)
+
+    def curvatures(self) -> Floats:
+        """Return the curvature at each point in 1/px, (M,) float64; 0 at the ends of open curves.
+
+        The points of a curve must have equal distances.
+        """
+        before, after = self._neighbours()
+        first, second = self.points[before], self.points[after]
+        velocity = (second - first) / 2
+        acceleration = second - 2 * self.points + first
+        speed = np.hypot(*velocity.T)
+        cross = velocity[:, 0] * acceleration[:, 1] - velocity[:, 1] * acceleration[:, 0]
+        curvature = np.zeros(len(self.points))
+        np.divide(cross, speed**3, out=curvature, where=speed > 0)
+        return curvature
+
+    def _neighbours(self) -> tuple[Indices, Indices]:
+        """Return the positions of the points before and after each point of its curve."""
+        here = np.arange(len(self.points))
+        before, after = here - 1, here + 1
+        starts, ends = self.starts, self.ends
+        before[starts] = np.where(self.closed, ends - 1, starts)
+        after[ends] = np.where(self.closed, starts + 1, ends)
+        return before, after
+
+    def _extend(self, reach: int) -> Floats:
+        """Continue each curve by `reach` points: around if it is closed, else point-symmetric."""
+        counts = np.repeat(self.counts, self.counts + 2 * reach)
+        starts = np.repeat(self.starts, self.counts + 2 * reach)
+        closed = np.repeat(self.closed, self.counts + 2 * reach)
+        rank = _rank_in_curve(self.counts + 2 * reach) - reach
+        last = counts - 1
+        inside = np.clip(rank, 0, last)
+        mirrored = np.clip(2 * inside - rank, 0, last)
+        open_points = 2 * self.points[starts + inside] - self.points[starts + mirrored]
+        around = self.points[starts + rank % np.maximum(last, 1)]
+        return np.asarray(np.where(closed[:, None], around, open_points))
+
+
+def smooth_known(values: Floats, owners: Indices, sigma: float) -> Floats:
+    """Smooth the values along each curve with a Gaussian, without those that are NaN.
+
+    Args:
+        values: (K,) float64; NaN stays NaN.
+        owners: (K,) int64, curve of each value, ascending.
+        sigma: standard deviation in values.
+    """
+    reach = max(1, round(_REACH * sigma))
+    kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
+    known = ~np.isnan(values)
+    place = np.arange(len(values)) + owners * reach  # a gap between two curves
+    size = int(place.max(initial=0)) + len(kernel)
+    total, weight = np.zeros((2, size))
+    total[place[known]], weight[place[known]] = values[known], 1
+    smooth = np.convolve(total, kernel, "same")[place[known]]
+    smoothed = np.full(len(values), np.nan)
+    smoothed[known] = smooth / np.convolve(weight, kernel, "same")[place[known]]
+    return smoothed
+
+
+def _rank_in_curve(counts: Indices) -> Indices:
+    """Return 0, 1, 2, ... for the points of each curve."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) - np.repeat(starts, counts)

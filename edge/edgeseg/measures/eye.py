@@ -1,0 +1,6 @@
+"""The eye of a photograph."""
+
+from typing import Literal, TypeAlias
+
+Eye: TypeAlias = Literal["left", "right"]
+"""Left or right eye of the patient."""

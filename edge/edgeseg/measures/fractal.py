@@ -1,0 +1,56 @@
+"""Fractal dimension by box counting: D0, the capacity dimension.
+
+The number of boxes depends on where the grid begins. It is counted at every offset, and the
+minimum, which is nearest to the smallest cover, is used (Foroutan-pour et al. 1999).
+"""
+
+import cv2
+import numpy as np
+
+from edgeseg.imaging.arrays import Mask
+
+_CELLS = 512  # cells of the counting grid per diameter of the field of view, at most
+SCALES = (256, 181, 128, 90.5, 64, 45.25, 32)
+"""Box sizes as divisors of the field of view's diameter, in steps of the square root of 2."""
+
+
+def box_counting_dimension(mask: Mask, diameter: float) -> float | None:
+    """Return the slope of log(number of boxes) over log(1 / box size).
+
+    Args:
+        mask: (H, W) uint8, nonzero on the figure.
+        diameter: diameter of the field of view in pixels.
+
+    Returns:
+        The dimension; None for an empty figure.
+    """
+    if not cv2.countNonZero(mask):
+        return None
+    cell = max(1, int(diameter / _CELLS))
+    cells = _reduce(mask, cell)
+    sizes = sorted({max(2, round(diameter / scale / cell)) for scale in SCALES})
+    counts = [_count_boxes(cells, size) for size in sizes]
+    slope = np.polyfit(np.log(sizes), np.log(counts), 1)[0]
+    return max(0.0, -float(slope))
+
+
+def _reduce(mask: Mask, cell: int) -> Mask:
+    """Return one pixel for each cell, nonzero if the cell contains a pixel of the figure."""
+    left, top, width, height = cv2.boundingRect(mask)
+    figure = mask[top : top + height, left : left + width]
+    rows, columns = -height % cell, -width % cell
+    padded = cv2.copyMakeBorder(figure, 0, rows, 0, columns, cv2.BORDER_CONSTANT, value=0)
+    occupied = cv2.dilate(padded, np.ones((cell, cell), np.uint8), anchor=(0, 0))
+    return np.ascontiguousarray((occupied[::cell, ::cell] != 0).astype(np.uint8))
+
+
+def _count_boxes(cells: Mask, size: int) -> int:
+    """Return the smallest number of boxes of `size` x `size` cells over all offsets of the grid."""
+    height, width = cells.shape
+    bottom, right = size + -height % size, size + -width % size
+    padded = cv2.copyMakeBorder(cells, size, bottom, size, right, cv2.BORDER_CONSTANT, value=0)
+    # A pixel is set if the box whose upper left corner it is contains a part of the figure.
+    occupied = cv2.dilate(padded, np.ones((size, size), np.uint8), anchor=(0, 0))
+    rows = occupied.reshape(-1, size * occupied.shape[1]).sum(0, dtype=np.uint16)
+    counts = rows.reshape(size, -1, size).sum(1, dtype=np.uint32)
+    return int(counts.min())

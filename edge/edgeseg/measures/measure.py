@@ -1,0 +1,157 @@
+"""Measurements of the vessels in one field of view."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.field_of_view.detect import FieldOfView
+from edgeseg.imaging.arrays import Box, Probability
+from edgeseg.measures.arrays import binarize_mask, check_arrays
+from edgeseg.measures.eye import Eye
+from edgeseg.measures.network import VesselNetwork, trace_vessels
+from edgeseg.measures.regions import Area, FieldFigures, Scale
+from edgeseg.measures.spacing import Spacing, SpacingStatus, um_per_px
+from edgeseg.measures.values import (
+    DEFINITIONS_VERSION,
+    FieldMeasures,
+    MeasuresStatus,
+    QuadrantMeasures,
+    Quadrants,
+)
+
+MIN_DIAMETER = 128
+"""Smallest diameter in pixels of a field of view that is measured."""
+
+MAX_DENSITY = 0.5
+"""Largest vessel density; a denser mask is not a vessel mask."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Measurements of one field of view.
+
+    Attributes:
+        status: `ok`, or why figures are unknown.
+        vessel_density: share of the field of view's pixels that are vessel, 0 to 1.
+        fov_diameter_px: diameter of the field of view in pixels.
+        um_per_px: micrometres per pixel; None if they are unknown.
+        um_per_px_status: `ok`, or why they are unknown.
+        values: the figures; None unless `status` is `ok` or `no_vessels`.
+        box: bounding box of the field of view.
+        network: curves that were measured, relative to `box`; None if `values` is None.
+    """
+
+    status: MeasuresStatus
+    vessel_density: float
+    fov_diameter_px: float
+    um_per_px: float | None
+    um_per_px_status: SpacingStatus
+    box: Box
+    values: FieldMeasures | None = None
+    network: VesselNetwork | None = field(default=None, repr=False, compare=False)
+
+
+def measure_vessels(
+    mask: npt.ArrayLike,
+    fov: FieldOfView | npt.ArrayLike,
+    probability: Probability | None = None,
+    threshold: float | None = None,
+    spacing: Spacing | None = None,
+    eye: Eye | None = None,
+) -> Measures:
+    """Measure the vessels of a mask. Definitions: docs/measures.md.
+
+    Args:
+        mask: (H, W) vessels: bool, uint8 {0, 1} or {0, 255}. Other values are thresholded at half
+            of their range, with a warning.
+        fov: field of view, or its mask (H, W), nonzero inside. Vessels outside do not count.
+        probability: (H, W) float32, 0 to 1, that the mask was made from. With it, widths are
+            measured on the probability, otherwise on the mask.
+        threshold: vessel probability threshold of the mask; 0.5 by default.
+        spacing: size of a pixel; without it, no figure is in micrometres.
+        eye: `left` or `right`, for the anatomical names of the quadrants.
+
+    Raises:
+        UsageError: The arrays differ in size, have another shape or contain NaN, the field of view
+            is empty, or the threshold or the spacing is invalid.
+    """
+    vessels, was_binary = binarize_mask(mask)
+    if not was_binary:
+        warnings.warn("the mask is not binary; thresholded at half of its range", stacklevel=2)
+    inside = np.asarray(fov.mask if isinstance(fov, FieldOfView) else fov)
+    level = 0.5 if threshold is None else threshold
+    check_arrays(vessels, inside, probability, level)
+    inside = np.where(inside != 0, np.uint8(255), np.uint8(0))
+    box = Box(*cv2.boundingRect(inside))
+    diameter = float(max(box.width, box.height))
+    if isinstance(fov, FieldOfView) and fov.rim is not None:
+        diameter = 2 * fov.rim.radius
+    vessels = np.where(inside != 0, vessels, np.uint8(0))
+    density = cv2.countNonZero(vessels) / cv2.countNonZero(inside)
+    micrometres, spacing_status = um_per_px(spacing, diameter)
+    measures = Measures(
+        _status(density, diameter),
+        round(density, 6),
+        round(diameter, 1),
+        micrometres,
+        spacing_status,
+        box,
+    )
+    if measures.status not in ("ok", "no_vessels"):
+        return measures
+    crop = (box.rows, box.columns)  # nothing outside of the field is computed
+    network = trace_vessels(
+        np.ascontiguousarray(vessels[crop]),
+        diameter,
+        None if probability is None else np.ascontiguousarray(probability[crop]),
+        level,
+    )
+    scale = Scale(diameter, micrometres, spacing is not None)
+    values = _measure_field(FieldFigures(network, inside[crop], scale), eye)
+    return replace(measures, values=values, network=network)
+
+
+def _status(density: float, diameter: float) -> MeasuresStatus:
+    if diameter < MIN_DIAMETER:
+        return "field_too_small"
+    if density > MAX_DENSITY:
+        return "not_vessels"
+    return "ok" if density else "no_vessels"
+
+
+def _measure_field(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
+    """Measure the whole field of view, which fills the picture, and its quadrants."""
+    height, width = figures.fov.shape
+    upper, lower = slice(0, height // 2), slice(height // 2, height)
+    left, right = slice(0, width // 2), slice(width // 2, width)
+    quadrants = {
+        "upper_left": _measure_quadrant(figures, Area(upper, left)),
+        "upper_right": _measure_quadrant(figures, Area(upper, right)),
+        "lower_left": _measure_quadrant(figures, Area(lower, left)),
+        "lower_right": _measure_quadrant(figures, Area(lower, right)),
+    }
+    if eye is not None:
+        # In a photograph of the right eye, the temple is on the left.
+        sides = {"left": "temporal", "right": "nasal"}
+        if eye == "left":
+            sides = {"left": "nasal", "right": "temporal"}
+        for vertical, name in (("upper", "superior"), ("lower", "inferior")):
+            for horizontal, side in sides.items():
+                quadrants[f"{name}_{side}"] = quadrants[f"{vertical}_{horizontal}"]
+    whole = Area(slice(0, height), slice(0, width))
+    return FieldMeasures(
+        measures_version=DEFINITIONS_VERSION,
+        width_method=figures.network.width_method,
+        quadrant=Quadrants(**quadrants),
+        **figures.measure(whole),
+    )
+
+
+def _measure_quadrant(figures: FieldFigures, area: Area) -> QuadrantMeasures:
+    density = figures.vessel_density(area)
+    return QuadrantMeasures(vessel_density=density, **figures.measure(area))

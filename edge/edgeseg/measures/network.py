@@ -1,0 +1,134 @@
+"""The vessels of a mask as curves with widths, branching points and end points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edgeseg.imaging.arrays import Mask, Probability
+from edgeseg.measures.curves import Curves, Flags, Floats, smooth_known
+from edgeseg.measures.nodes import (
+    branching_radii,
+    find_bridges,
+    join_at_centres,
+    locate_branching_points,
+)
+from edgeseg.measures.pixel_graph import Canvas
+from edgeseg.measures.pruning import Radii, label_branching_points, prune_spurs
+from edgeseg.measures.thinning import thin_mask
+from edgeseg.measures.tracing import trace_lines
+from edgeseg.measures.values import WidthMethod
+from edgeseg.measures.widths import blur_mask, measure_widths
+
+SMOOTHING = 1 / 400
+"""Standard deviation that smooths the steps of the pixels, relative to the field's diameter."""
+
+WIDTH_SMOOTHING = 1 / 100
+"""Standard deviation that smooths the widths along a vessel, relative to the field's diameter."""
+
+_MIN_SMOOTHING = 2.0  # pixels
+_TIP = 2.0  # length of a vessel's tip without widths, relative to its half width
+_STEP = 1 / 1024  # distance of two points of a curve, relative to the field's diameter
+
+
+@dataclass(frozen=True, eq=False)
+class VesselNetwork:
+    """Vessels of one field of view.
+
+    Attributes:
+        mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
+        skeleton: (H, W) uint8 {0, 1}, pruned.
+        curves: centre lines with points at equal distances.
+        is_segment: (S,) bool; False for a bridge, a line within one branching point.
+        branching_radii: (2, S) float64, half the width at the branching points at both ends of each
+            curve; 0 elsewhere.
+        widths: (K,) float64, width at the middle of each step of a curve; NaN if it is unknown.
+        branching_points: (B, 2) float64, x and y.
+        end_points: (E, 2) float64, x and y.
+        width_method: method of the widths.
+    """
+
+    mask: Mask
+    skeleton: Mask
+    curves: Curves
+    is_segment: Flags
+    branching_radii: Floats
+    widths: Floats
+    branching_points: Floats
+    end_points: Floats
+    width_method: WidthMethod
+
+    def mean_widths(self) -> Floats:
+        """Return the mean width of each curve in pixels, (S,) float64; NaN if it is unknown."""
+        known = ~np.isnan(self.widths)
+        owners, count = self.curves.steps().owners[known], len(self.curves.counts)
+        sums = np.bincount(owners, self.widths[known], minlength=count)
+        counts = np.bincount(owners, minlength=count)
+        means: Floats = np.full(count, np.nan)
+        np.divide(sums, counts, out=means, where=counts > 0)
+        return means
+
+
+def trace_vessels(
+    mask: Mask, diameter: float, probability: Probability | None = None, threshold: float = 0.5
+) -> VesselNetwork:
+    """Trace the vessels of a mask.
+
+    Args:
+        mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
+        diameter: diameter of the field of view in pixels.
+        probability: (H, W) float32, 0 to 1, that the mask was made from; None if it is unknown.
+        threshold: vessel probability threshold of the mask.
+    """
+    radii = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
+    canvas = Canvas(thin_mask(mask))
+    graph = prune_spurs(canvas, radii)
+    rows, columns = canvas.rows_and_columns()
+    skeleton = np.zeros_like(mask)
+    skeleton[rows, columns] = 1
+    pixels = np.stack([columns, rows], 1).astype(np.float64)
+    labels = label_branching_points(graph)
+    lines = trace_lines(graph, labels)
+    curves = join_at_centres(lines, pixels, labels)
+    curves = curves.smooth(max(_MIN_SMOOTHING, SMOOTHING * diameter))
+    step = max(1.0, _STEP * diameter)
+    curves = curves.resample(step)
+    line_radii = branching_radii(lines, labels, radii[rows, columns].astype(np.float64))
+    bridges = find_bridges(lines, labels, curves.lengths(), line_radii)
+    values = blur_mask(mask) if probability is None else probability
+    widths = _measure_steps(curves, line_radii, radii, values, threshold)
+    sigma = WIDTH_SMOOTHING * diameter / step
+    return VesselNetwork(
+        mask,
+        skeleton,
+        curves,
+        ~bridges,
+        line_radii,
+        smooth_known(widths, curves.steps().owners, sigma),
+        locate_branching_points(lines, labels, bridges, pixels),
+        pixels[graph.degrees == 1],
+        "binary" if probability is None else "probability",
+    )
+
+
+def _measure_steps(
+    curves: Curves, line_radii: Floats, radii: Radii, values: Probability, threshold: float
+) -> Floats:
+    """Measure the width at each step, except close to branching and end points.
+
+    There, a normal runs along another vessel, or across the tip of this one.
+    """
+    steps = curves.steps()
+    column, row = np.rint(steps.middles).astype(np.int64).T
+    column, row = np.clip(column, 0, radii.shape[1] - 1), np.clip(row, 0, radii.shape[0] - 1)
+    expected = radii[row, column].astype(np.float64)
+    widths = measure_widths(values, threshold, steps.middles, steps.directions, expected)
+    mean_radii = np.bincount(steps.owners, expected) / np.bincount(steps.owners)
+    margins = np.where(line_radii > 0, line_radii, _TIP * mean_radii)
+    margins[:, curves.closed] = 0
+    from_end = curves.lengths()[steps.owners] - steps.positions
+    near_start = steps.positions < margins[0, steps.owners]
+    widths[near_start | (from_end < margins[1, steps.owners])] = np.nan
+    return widths

@@ -1,0 +1,83 @@
+"""A picture of what was measured: segments coloured by width, branching points, end points."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from edgeseg.imaging.arrays import Photo
+from edgeseg.measures.measure import Measures
+from edgeseg.measures.network import VesselNetwork
+
+# White rings and yellow dots are visible on every colour of the segments.
+BRANCHING_POINT, END_POINT, UNKNOWN_WIDTH = (255, 255, 255), (255, 255, 0), (150, 150, 150)
+
+_FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates
+_COLOURS = 32  # number of different colours of the segments
+
+
+def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
+    """Draw the measured segments over a darkened photograph.
+
+    The colour runs from blue (the thinnest segment) to red (the widest one); grey segments are too
+    short for a width. Branching points are rings, end points are dots.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        measured: measurements of its fields of view.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    picture: Photo = cv2.convertScaleAbs(photo, alpha=0.45).astype(np.uint8, copy=False)
+    for measures in measured:
+        if measures.network is not None:
+            crop = picture[measures.box.rows, measures.box.columns]
+            _draw_network(crop, measures.network, measures.fov_diameter_px)
+    return picture
+
+
+def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> None:
+    """Draw one field of view in place; it fills the picture."""
+    thickness = max(1, round(diameter / 600))
+    curves = network.curves
+    widths = network.mean_widths()
+    known = widths[~np.isnan(widths)]
+    low, high = float(known.min(initial=np.inf)), float(known.max(initial=0))
+    points = np.rint(curves.points * (1 << _FRACTION_BITS)).astype(np.int32)
+    lines = np.split(points, curves.ends[:-1] + 1)
+    for line, width in zip(lines, widths.tolist(), strict=True):
+        colour = UNKNOWN_WIDTH
+        if not np.isnan(width):
+            colour = _width_colour((width - low) / max(high - low, 1e-9))
+        cv2.polylines(picture, [line], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+    for point in np.rint(network.branching_points).astype(int).tolist():
+        cv2.circle(picture, point, 3 * thickness, BRANCHING_POINT, thickness, cv2.LINE_AA)
+    for point in np.rint(network.end_points).astype(int).tolist():
+        cv2.circle(picture, point, 2 * thickness, END_POINT, -1, cv2.LINE_AA)
+    if len(known):
+        _draw_scale(picture, low, high, thickness)
+
+
+def _width_colour(share: float) -> tuple[int, int, int]:
+    """Return the colour of a width, from 0 for the thinnest to 1 for the widest."""
+    level = np.full((1, 1), round(share * 255), np.uint8)
+    blue, green, red = cv2.applyColorMap(level, cv2.COLORMAP_TURBO)[0, 0].tolist()
+    return red, green, blue
+
+
+def _draw_scale(picture: Photo, low: float, high: float, thickness: int) -> None:
+    """Draw the colours with the width of the thinnest and of the widest segment."""
+    width, height = 8 * thickness * _COLOURS // 8, 6 * thickness
+    left, top = 4 * thickness, picture.shape[0] - 10 * thickness
+    for number in range(_COLOURS):
+        first = left + number * width // _COLOURS
+        last = left + (number + 1) * width // _COLOURS
+        colour = _width_colour(number / (_COLOURS - 1))
+        cv2.rectangle(picture, (first, top), (last, top + height), colour, -1)
+    text = f"{low:.1f} to {high:.1f} px"
+    origin = (left, top - 3 * thickness)
+    cv2.putText(
+        picture, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, (255, 255, 255),
+        thickness, cv2.LINE_AA,
+    )  # fmt: skip

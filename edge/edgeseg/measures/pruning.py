@@ -1,0 +1,142 @@
+"""Pruning of a skeleton: thinning turns each bump of a vessel's edge into a short spur."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.measures.pixel_graph import Canvas, Indices, PixelGraph
+
+Radii = npt.NDArray[np.float32]
+
+
+class Spur(NamedTuple):
+    """A line from an end point to the first branching pixel or to the other end point.
+
+    Attributes:
+        branching_point: label of the branching point; -1 for a piece without one.
+        length: distance of its ends in pixels.
+        pixels: positions in `PixelGraph.pixels`, without the branching pixel.
+    """
+
+    branching_point: int
+    length: float
+    pixels: list[int]
+
+
+def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
+    """Remove the spurs, and the separate pieces, that are shorter than the vessel is wide there.
+
+    The shortest spurs of a branching point are removed first, and at least two lines remain at it:
+    at the blunt end of a vessel, one of two spurs continues the vessel.
+
+    Args:
+        canvas: skeleton, changed in place.
+        radii: (H, W) float32, distance of each pixel from the background.
+
+    Returns:
+        The graph of the remaining pixels.
+    """
+    while True:
+        canvas.remove_redundant()
+        graph = canvas.graph()
+        labels = label_branching_points(graph)
+        spurs = _short_spurs(graph, labels, canvas, radii)
+        removed = _select_pixels(spurs, _count_lines(graph, labels))
+        if not removed:
+            return graph
+        canvas.remove(graph.pixels[removed])
+
+
+def label_branching_points(graph: PixelGraph) -> Indices:
+    """Return the smallest position among linked branching pixels, for each pixel; -1 for others."""
+    branching = graph.degrees >= 3
+    labels = np.where(branching, np.arange(len(graph.pixels)), -1)
+    sources = graph.sources()
+    inner = branching[sources] & branching[graph.neighbours]
+    return merge_labels(labels, sources[inner], graph.neighbours[inner])
+
+
+def merge_labels(labels: Indices, first: Indices, second: Indices) -> Indices:
+    """Give linked elements the smallest label of all that are linked with them.
+
+    Args:
+        labels: (N,) int64, the element's own position, or -1.
+        first: (L,) int64, elements that are linked to those in `second`.
+        second: (L,) int64.
+    """
+    while True:
+        merged = labels.copy()
+        np.minimum.at(merged, labels[first], labels[second])
+        np.minimum.at(merged, labels[second], labels[first])
+        merged = np.where(merged >= 0, merged[merged], -1)
+        if np.array_equal(merged, labels):
+            return labels
+        labels = merged
+
+
+def _count_lines(graph: PixelGraph, labels: Indices) -> Indices:
+    """Return the number of lines that leave each branching point, by its label."""
+    sources = graph.sources()
+    leaving = (labels[sources] >= 0) & (labels[graph.neighbours] < 0)
+    return np.bincount(labels[sources[leaving]], minlength=len(labels))
+
+
+def _short_spurs(graph: PixelGraph, labels: Indices, canvas: Canvas, radii: Radii) -> list[Spur]:
+    rows, columns = canvas.rows_and_columns()
+    widths = 2 * radii[rows, columns]
+    limit = int(widths.max(initial=0)) + 1
+    lines = _lines_from_ends(graph, limit)
+    if not lines:
+        return []
+    ends = np.array([(pixels[0], last) for pixels, last in lines])
+    first, last = ends.T
+    lengths = np.hypot(rows[first] - rows[last], columns[first] - columns[last])
+    short = lengths < widths[last]
+    points, distances = labels[last].tolist(), lengths.tolist()
+    return [
+        Spur(points[index], distances[index], lines[index][0])
+        for index in np.flatnonzero(short).tolist()
+    ]
+
+
+def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int]]:
+    """Follow the line from each end point to the next branching or end point.
+
+    Args:
+        graph: pixels of a skeleton.
+        limit: number of pixels after which a line is too long.
+
+    Returns:
+        The pixels of each line that is not too long, without the last one, and the last one.
+    """
+    degrees = graph.degrees.tolist()
+    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    lines: list[tuple[list[int], int]] = []
+    for end in np.flatnonzero(graph.degrees <= 1).tolist():
+        pixels = [end]
+        previous = current = end
+        if degrees[end]:
+            current = neighbours[starts[end]]
+        while degrees[current] == 2 and len(pixels) < limit:
+            pixels.append(current)
+            following = neighbours[starts[current]]
+            if following == previous:
+                following = neighbours[starts[current] + 1]
+            previous, current = current, following
+        if degrees[current] != 2:
+            lines.append((pixels, current))
+    return lines
+
+
+def _select_pixels(spurs: Iterable[Spur], lines: Indices) -> list[int]:
+    """Return the pixels to remove: the shortest spurs, but two lines remain."""
+    pixels: list[int] = []
+    removed: dict[int, int] = {}
+    for spur in sorted(spurs):
+        point = spur.branching_point
+        removed[point] = removed.get(point, 0) + 1
+        if point < 0 or removed[point] <= max(1, lines[point] - 2):
+            pixels += spur.pixels
+    return pixels

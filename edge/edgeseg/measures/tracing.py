@@ -1,0 +1,89 @@
+"""Segments of a skeleton: the lines between its branching points and end points."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.measures.pixel_graph import Indices, PixelGraph
+
+Line = list[int]
+
+
+class TracedLines(NamedTuple):
+    """Lines of a skeleton, one after the other.
+
+    Attributes:
+        pixels: (M,) int64, positions in `PixelGraph.pixels`, in the order of the lines.
+        lengths: (S,) int64, number of pixels of each line.
+        closed: (S,) bool, lines without an end: their last pixel is the first one.
+    """
+
+    pixels: Indices
+    lengths: Indices
+    closed: npt.NDArray[np.bool_]
+
+
+def trace_lines(graph: PixelGraph, labels: Indices) -> TracedLines:
+    """Follow every line from a branching or end point to the next one; each is traced once.
+
+    The first and last pixel of a line are branching or end points. The time is linear in the
+    number of pixels.
+
+    Args:
+        graph: pixels of a pruned skeleton.
+        labels: (N,) int64, branching point of each pixel; -1 for others.
+    """
+    visited = bytearray(len(graph.pixels))
+    lines = _trace_open_lines(graph, labels, visited)
+    count = len(lines)
+    lines += _trace_closed_lines(graph, visited)
+    pixels: Line = []
+    for line in lines:
+        pixels += line
+    lengths = np.array([len(line) for line in lines], np.int64)
+    return TracedLines(np.array(pixels, np.int64), lengths, np.arange(len(lines)) >= count)
+
+
+def _trace_open_lines(graph: PixelGraph, labels: Indices, visited: bytearray) -> list[Line]:
+    degrees = graph.degrees.tolist()
+    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    lines: list[Line] = []
+    for node in np.flatnonzero(graph.degrees != 2).tolist():
+        for first in neighbours[starts[node] : starts[node + 1]]:
+            if degrees[first] != 2:
+                # Two pixels of one branching point are no line; others are traced from one side.
+                if node < first and (labels[node] < 0 or labels[node] != labels[first]):
+                    lines.append([node, first])
+                continue
+            if visited[first]:
+                continue
+            line = [node]
+            previous, current = node, first
+            while degrees[current] == 2:
+                visited[current] = 1
+                line.append(current)
+                following = neighbours[starts[current]]
+                if following == previous:
+                    following = neighbours[starts[current] + 1]
+                previous, current = current, following
+            line.append(current)
+            lines.append(line)
+    return lines
+
+
+def _trace_closed_lines(graph: PixelGraph, visited: bytearray) -> list[Line]:
+    starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
+    lines: list[Line] = []
+    for start in np.flatnonzero(graph.degrees == 2).tolist():
+        line: Line = []
+        current = start
+        while not visited[current]:
+            visited[current] = 1
+            line.append(current)
+            current, other = neighbours[starts[current] : starts[current] + 2]
+            if visited[current]:
+                current = other
+        if line:
+            lines.append([*line, start])
+    return lines

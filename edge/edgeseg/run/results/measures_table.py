@@ -1,0 +1,141 @@
+"""`measures.csv`: one row per field of view, written as the results arrive."""
+
+import csv
+import io
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edgeseg.errors import UsageError
+from edgeseg.measures.values import FieldMeasures
+from edgeseg.run.results.columns import columns, flatten_record
+from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.files import write_atomically, write_errors_named
+
+FILE_NAME = "measures.csv"
+
+_OMITTED = ("time", "timings_ms", "dropped", "repeats", "reused")
+_FIRST_COLUMNS = "source,frame,"
+
+
+class MeasuresTable:
+    """Table of the measurements of a run.
+
+    A row is written as soon as its record is complete, so that a stream can be followed and an
+    interrupted run leaves complete rows.
+
+    Args:
+        folder: output folder; paths in the table are relative to it.
+        micrometres: whether to include the columns in micrometres and millimetres.
+        anatomical: whether to include the quadrants by their anatomical names.
+
+    Raises:
+        UsageError: The folder contains a file of this name that edgeseg did not write.
+        SystemSetupError: The file cannot be written.
+    """
+
+    def __init__(self, folder: Path, micrometres: bool, anatomical: bool) -> None:
+        self.file = folder / FILE_NAME
+        self._folder = folder
+        self._names = _column_names(micrometres, anatomical)
+        _reject_foreign_table(self.file)
+        write_atomically(self.file, _csv_line(self._names).encode())
+
+    def add(self, records: Sequence[ResultRecord]) -> None:
+        """Append the rows of one picture.
+
+        Raises:
+            SystemSetupError: The file cannot be written.
+        """
+        lines = [_csv_line(self._row(record)) for record in records]
+        with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
+            stream.write("".join(lines))
+
+    def _row(self, record: ResultRecord) -> list[str]:
+        values = flatten_record(record)
+        for name in [name for name in values if name.startswith("files_")]:
+            values[name] = _relative_path(values[name], self._folder)
+        return [_cell(values.get(name)) for name in self._names]
+
+
+def _column_names(micrometres: bool, anatomical: bool) -> list[str]:
+    names: list[str] = []
+    for column in columns():
+        name = column.name
+        is_metric = name.endswith(("_um", "_per_mm", "_per_mm2"))
+        is_anatomical = name.startswith(("quadrant_superior", "quadrant_inferior"))
+        omitted = name in _OMITTED or (is_metric and not micrometres)
+        if not omitted and (anatomical or not is_anatomical):
+            names.append(name)
+    return names
+
+
+def encode_table(
+    records: Sequence[msgspec.Struct], groups: Collection[str], micrometres: bool, anatomical: bool
+) -> str:
+    """Return the table of records that have only some keys of the result record.
+
+    Args:
+        records: records; their keys are those of the result record.
+        groups: keys of the records.
+        micrometres: whether to include the columns in micrometres and millimetres.
+        anatomical: whether to include the quadrants by their anatomical names.
+    """
+    measures = set(FieldMeasures.__struct_fields__)
+    names: list[str] = []
+    for name in _column_names(micrometres, anatomical):
+        if name in groups or name in measures or name.startswith("quadrant_"):
+            names.append(name)
+    lines = [_csv_line(names)]
+    for record in records:
+        values = flatten_record(record)
+        lines.append(_csv_line([_cell(values.get(name)) for name in names]))
+    return "".join(lines)
+
+
+def is_foreign_table(file: Path) -> bool:
+    """Return whether a file exists that is not a table of edgeseg.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        start = file.read_bytes()[: len(_FIRST_COLUMNS)] if file.exists() else b""
+    except OSError as error:
+        raise UsageError(
+            f"{file}: cannot be read ({error.strerror}). Choose another place."
+        ) from error
+    return bool(start) and start != _FIRST_COLUMNS.encode()
+
+
+def _reject_foreign_table(file: Path) -> None:
+    if is_foreign_table(file):
+        raise UsageError(
+            f"{file}: refusing to overwrite a file that edgeseg did not write. "
+            "Move it or choose another folder with -o."
+        )
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _relative_path(path: str, folder: Path) -> str:
+    try:
+        return Path(path).relative_to(folder).as_posix()
+    except ValueError:
+        return path
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerow(cells)
+    return stream.getvalue()

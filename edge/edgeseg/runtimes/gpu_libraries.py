@@ -1,0 +1,18 @@
+"""Libraries of CUDA and cuDNN that pip installed with ONNX Runtime."""
+
+import sys
+from contextlib import redirect_stdout
+
+
+def preload_gpu_libraries() -> None:
+    """Load the libraries of `onnxruntime-gpu[cuda,cudnn]`; ONNX Runtime does not search for them.
+
+    Releases before 1.21 and builds for the CPU do nothing. Problems are printed to standard error;
+    the session then fails with the reason.
+    """
+    import onnxruntime  # noqa: PLC0415 - takes long to import
+
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is not None:
+        with redirect_stdout(sys.stderr):
+            preload()

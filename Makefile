@@ -65,7 +65,7 @@ baseline:
 # torch is left out: its builds for CPU and CUDA, from different indexes, have different hashes. So is what it alone requires.
 # Without torch in the files, pip takes torch by version (constraints.txt).
 UV ?= uv
-COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
     --python-version 3.10 --constraint constraints.txt pyproject.toml
 UNHASHED = sed -E '/^(torch|triton|cuda-|nvidia-)/,/[^\\]$$/d'
 hashes:

@@ -3,8 +3,8 @@
     python -m venv pvbm && pvbm/bin/pip install pvbm==3.0.1.8
     pvbm/bin/python benchmarks/pvbm_figures.py MASK...
 
-PVBM requires torchvision and opencv-python, which must not be installed beside edgeseg. One line of
-JSON per mask: SHA-256 of the file, version of PVBM, and its figures.
+PVBM requires torchvision and opencv-python, which must not be installed in edgeseg's environment.
+One line of JSON per mask: SHA-256 of the file, version of PVBM, and its figures.
 """
 
 import hashlib

@@ -153,7 +153,7 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
-        if html is not None:  # before the files are published, because it may fail
+        if html is not None:  # before the model files are written, because it may fail
             page = render_report(f"Conversion of {checkpoint.name}", files, references)
         _publish(files, folder)
     if html is not None:
@@ -244,7 +244,7 @@ def _convert_graph(
 
 
 def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
-    """Publish the files that passed; remove those that failed or belong to another model.
+    """Write the files that passed; delete those that failed or belong to another model.
 
     Nothing changes if a file could not be made.
     """

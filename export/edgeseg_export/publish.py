@@ -1,4 +1,4 @@
-"""Build metadata, serialize model files and publish them together."""
+"""Build metadata, serialize model files, and write them to the output folder together."""
 
 import errno
 import hashlib

@@ -79,7 +79,8 @@ def test_convert_publishes_and_removes_nothing_when_a_file_cannot_be_made(
         (out / f"net.{precision}.onnx").write_text("older file")
     result = run_convert(checkpoint, "-o", out, "--precision", "fp32,fp16w", "--no-simplify")
     assert result.exit_code == code
-    assert len(result.stderr.splitlines()) == 1
+    errors = [line for line in result.stderr.splitlines() if "implausible_mask" not in line]
+    assert len(errors) == 1
     contents = {file.name: file.read_text() for file in out.iterdir()}
     assert contents == {"net.fp32.onnx": "older file", "net.fp16w.onnx": "older file"}
     assert str(out) not in result.stdout

@@ -156,7 +156,8 @@ def test_factory_file_may_have_name_of_loaded_module(
     third_party: Path, run_convert: RunConvert
 ) -> None:
     (third_party / "onnx.py").write_text(FACTORY)
-    result = run_convert("net.pth", "--arch", "onnx.py:net", *STRETCHED, *FAST)
+    options = ("--arch", "onnx.py:net", "--output", "0:logit", *STRETCHED, *FAST)
+    result = run_convert("net.pth", *options)
     assert result.exit_code == 0, result.output
 
 

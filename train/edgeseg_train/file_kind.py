@@ -23,7 +23,7 @@ WEB_PAGE = "a web page, saved instead of the checkpoint. Download the checkpoint
 WEB_PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")
 NUMPY_ARCHIVE = "a NumPy archive (.npz). Save model.state_dict() with torch.save."
 PT2 = (
-    "a program of torch.export (.pt2), which holds a graph instead of a state dict. "
+    "a program of torch.export (.pt2), which contains a graph instead of a state dict. "
     "Load it with torch.export.load and save its state_dict with torch.save."
 )
 TORCHSCRIPT = (

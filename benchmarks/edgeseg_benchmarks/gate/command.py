@@ -94,7 +94,7 @@ def parse_measure_changes(
     multiple=True,
     callback=parse_measure_changes,
     metavar="NAME=P%",
-    help="Largest change of a measurement's mean, such as width_mean_rel=2%. Repeatable.",
+    help="Largest allowed change of a measurement's mean, such as width_mean_rel=2%. Repeatable.",
 )
 @click.option(
     "--data",

@@ -14,7 +14,7 @@ from edgeseg_benchmarks.record.measures import DataSetMeasures
 def compare_measures(
     before: BenchRow, now: BenchRow, limits: GateLimits, omitted: Collection[tuple[str, str]]
 ) -> Iterator[MetricComparison]:
-    """Compare the measurements of each data set in the baseline; none if it has none.
+    """Compare the measurements of each data set of the baseline, if it contains measurements.
 
     Args:
         before: row of the baseline.

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-# `incomparable` fails the gate. `skipped` does not apply to this device or this call.
+# `incomparable` fails the gate. `skipped` means that the metric does not apply to this device or
+# this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
 TOLERANCE = 1e-9  # a change that equals its limit passes in spite of rounding
 
@@ -81,12 +82,12 @@ class GateResult:
         return all(self.comparisons) and bool(self.with_outcome("ok"))
 
     def with_outcome(self, outcome: Outcome) -> Sequence[MetricComparison]:
-        """Return the comparisons with an outcome, in order."""
+        """Return the comparisons that have a given outcome, in order."""
         return [entry for entry in self.comparisons if entry.outcome == outcome]
 
 
 def outcome_of(change: float, limit: float | None) -> Outcome:
-    """Return the outcome of an increase (positive is worse); NaN never passes a limit."""
+    """Compare an increase (positive is worse) with its limit; NaN never passes."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"

@@ -33,7 +33,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @measure_options
 @click.option(
-    "--csv", "csv_file", type=FILE, metavar="FILE", help="Write a table with every measurement."
+    "--csv", "csv_file", type=FILE, metavar="FILE", help="Write a CSV table with every measurement."
 )
 @click.option(
     "--measures-overlay",
@@ -94,7 +94,10 @@ def _report(record: MaskRecord) -> None:
     if isinstance(record.message, str):
         print_line(f"edgeseg: {record.message}", err=True)
     if "mask_thresholded" in record.warnings:
-        print_line(f"edgeseg: {record.source}: not binary; thresholded at half its range", err=True)
+        print_line(
+            f"edgeseg: {record.source}: not a binary mask; thresholded at half of its range",
+            err=True,
+        )
 
 
 def _print_summary(records: list[MaskRecord]) -> None:

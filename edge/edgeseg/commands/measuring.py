@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta`: values of these options by their names
+_CHOICES = "edgeseg.measuring"  # key in click's `meta` of the values of these options, by name
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -33,7 +33,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Eye, for the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Size of a pixel in micrometres, for figures in them."),
+                     help="Size of a pixel in micrometres; adds figures in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
                      help="Measure, and write the segments coloured by width."),
@@ -45,7 +45,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def add_measures(options: RunOptions) -> RunOptions:
-    """Return the options of a run with those for measurements of the current command.
+    """Return the options of a run, extended by the measurement options of the current command.
 
     Raises:
         UsageError: An option requires measurements that were not requested.

@@ -5,8 +5,8 @@ ellipse to each outline, selects the ellipse with the best coverage, detects str
 the camera cut the field, and renders the result at the size of the photograph.
 
 If something bright is next to the field, or no round field was found, light margins are trimmed,
-the light surround is removed, and every round field is detected in a part of the picture of its
-own.
+with the black bands inside them. Then the light surround is removed, and every round field is
+detected in a part of the picture of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding
+from edgeseg.field_of_view.black_bands import trim_black_bands
 from edgeseg.field_of_view.field import FieldOfView, field_from_mask
 from edgeseg.field_of_view.margins import may_have_margin, trim_margins
 from edgeseg.field_of_view.round_field import detect_round_field
@@ -26,7 +27,7 @@ from edgeseg.field_of_view.several import detect_several, sort_fields, without_s
 from edgeseg.field_of_view.surround import find_light_surround
 from edgeseg.field_of_view.thresholding import FovCandidate
 from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail
-from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.arrays import Box, Photo
 
 __all__ = [
     "FieldOfView",
@@ -134,11 +135,18 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
         return (found.to_field_of_view(photo.shape),)
     inner = trim_margins(photo)
     if (inner.height, inner.width) != photo.shape[:2]:
-        fields = detect_retinas(photo[inner.rows, inner.columns], name)
-        return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
+        return _detect_inside_margin(photo, inner, name)
     if found and found.is_alone:
         return (found.to_field_of_view(photo.shape),)
     return _detect_beside_other_parts(photo, thumbnail, candidates, name)
+
+
+def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfView, ...]:
+    """Detect fields in the part of a photograph without its margin and the black bands in it."""
+    bands = trim_black_bands(photo[part.rows, part.columns])
+    inner = bands._replace(left=part.left + bands.left, top=part.top + bands.top)
+    fields = detect_retinas(photo[inner.rows, inner.columns], name)
+    return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
 
 
 def _detect_beside_other_parts(

@@ -13,6 +13,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
 _MIN_LIGHT = 56  # level of the brightest channel; film glow in STARE reaches 55
+_MIN_CHANGE = 24  # grey levels across the end of a margin; a retina changes gradually
+_MIN_CHANGED = 0.25  # share of a line's pixels that change; a retina may have the margin's colour
+_BLUR = 2  # lines over which JPEG and resizing spread the end of a margin
 _NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
 _MAX_MARGIN = 0.45  # share of the frame's side
 _MIN_LINES = 16  # a smaller picture is not trimmed
@@ -37,7 +40,8 @@ def trim_margins(photo: Photo) -> Box:
     """Return the part of a photograph that remains without its light margins and frame lines.
 
     From each edge, lines of one colour are skipped, and any line next to the edge. A margin ends at
-    the last light line of one colour, so that a dark surround remains.
+    the last light line of one colour that is followed by a sudden change. So a dark surround
+    remains, and so does a retina, which changes gradually.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -59,9 +63,16 @@ def _margin_width(lines: Levels) -> int:
     if uniform[-1]:
         uniform, light = _examine(lines[: max(near, int(_MAX_MARGIN * len(lines)))])
     ends = np.flatnonzero(~uniform[near - 1 :])
-    scanned = near - 1 + int(ends[0]) if len(ends) else len(uniform)
-    margin = np.flatnonzero((uniform & light)[: max(near, scanned)])
+    scanned = max(near, near - 1 + int(ends[0]) if len(ends) else len(uniform))
+    margin = np.flatnonzero((uniform & light)[:scanned] & _are_ends(lines, scanned))
     return int(margin[-1]) + 1 if len(margin) else 0
+
+
+def _are_ends(lines: Levels, number: int) -> Flags:
+    """Return which of the first lines are followed by a sudden change, (number,) bool."""
+    following = lines[np.minimum(np.arange(number) + _BLUR, len(lines) - 1)]
+    changes = np.abs(following - lines[:number]).max(axis=2)
+    return np.asarray((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:

@@ -10,6 +10,8 @@ from edgeseg.imaging.arrays import Mask, Photo
 _TOLERANCE = 12  # grey levels between a surround and its pixels, which JPEG and noise change
 _MIN_UNIFORM = 0.6  # share of an edge's pixels that have the surround's colour
 _MAX_DEVIATION = 2.0  # median distance from the colour; a retina at an edge has 4 and more
+_MIN_CHANGE = 24  # grey levels at the end of a surround; a retina changes gradually
+_MIN_CHANGED = 0.5  # share of the pixels at the end
 _MIN_LIGHT = 24  # level of the brightest channel; a darker surround needs no treatment
 
 
@@ -27,7 +29,9 @@ def find_light_surround(thumbnail: Thumbnail) -> Mask:
     for edge in (colour[0], colour[-1], colour[:, 0], colour[:, -1]):
         tone = np.median(edge, axis=0)
         if tone.max() > _MIN_LIGHT and _is_uniform(edge, tone):
-            surround |= _connected_to_edge(_similar_pixels(colour, tone))
+            part = _connected_to_edge(_similar_pixels(colour, tone))
+            if _ends_suddenly(colour, tone, part):
+                surround |= part
     return np.asarray(cv2.dilate(surround, np.ones((3, 3), np.uint8)), np.uint8)
 
 
@@ -35,6 +39,12 @@ def _is_uniform(edge: Photo, tone: npt.NDArray[np.float64]) -> bool:
     distances = np.abs(edge - tone).max(axis=1)
     is_flat = np.median(distances) <= _MAX_DEVIATION
     return bool(is_flat and (distances <= _TOLERANCE).mean() >= _MIN_UNIFORM)
+
+
+def _ends_suddenly(colour: Photo, tone: npt.NDArray[np.float64], part: Mask) -> bool:
+    near, far = (cv2.dilate(part, np.ones((side, side), np.uint8)) for side in (5, 7))
+    distances = np.abs(colour[(near == 0) & (far > 0)] - tone).max(axis=1)
+    return bool(len(distances) and (distances > _MIN_CHANGE).mean() >= _MIN_CHANGED)
 
 
 def _similar_pixels(colour: Photo, tone: npt.NDArray[np.float64]) -> Mask:

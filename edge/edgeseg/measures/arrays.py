@@ -1,4 +1,4 @@
-"""Checks of the arrays that a caller gives."""
+"""Checks of the arrays that a caller passes."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Declaration of a column: definition, unit and version beside the field of a record."""
+"""Declaration of a column: definition, unit and version of a record's field."""
 
 from msgspec import Meta
 

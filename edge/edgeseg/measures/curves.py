@@ -15,7 +15,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-_REACH = 4  # of a Gaussian, in standard deviations
+_REACH = 4  # radius of a Gaussian kernel, in standard deviations
 
 
 class Steps(NamedTuple):
@@ -103,7 +103,7 @@ class Curves(NamedTuple):
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
     def smooth(self, sigma: float) -> Curves:
-        """Smooth with a Gaussian; the ends stay where they are.
+        """Smooth with a Gaussian; the ends do not move.
 
         Args:
             sigma: standard deviation in points.

@@ -59,7 +59,7 @@ def label_branching_points(graph: PixelGraph) -> Indices:
 
 
 def merge_labels(labels: Indices, first: Indices, second: Indices) -> Indices:
-    """Give linked elements the smallest label of all that are linked with them.
+    """Give each element the smallest label of all elements that are linked with it.
 
     Args:
         labels: (N,) int64, the element's own position, or -1.

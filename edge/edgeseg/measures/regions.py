@@ -43,7 +43,7 @@ class Area:
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:
-        """Return which points (N, 2), x and y, are inside."""
+        """Return which points (N, 2), x and y, are inside the part."""
         x, y = points[:, 0] + 0.5, points[:, 1] + 0.5
         in_columns = (x >= self.columns.start) & (x < self.columns.stop)
         return np.asarray(in_columns & (y >= self.rows.start) & (y < self.rows.stop))

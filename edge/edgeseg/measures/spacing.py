@@ -30,7 +30,7 @@ def check_spacing(spacing: Spacing) -> None:
     """Check that a spacing is positive and finite.
 
     Raises:
-        UsageError: It is not.
+        UsageError: The spacing is not positive or not finite.
     """
     for value in (spacing.row_um, spacing.column_um):
         if not 0 < value < math.inf:

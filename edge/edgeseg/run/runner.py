@@ -182,9 +182,11 @@ def _count_workers(source: Source) -> int:
     """Return the number of frames to process at the same time.
 
     One for each core and for each 256 MB of available memory, which suffice for a photograph of
-    50 megapixels. Live frames are processed one after the other, so that none becomes outdated.
+    50 megapixels. The frames of a camera or a stream are processed one after the other: none is
+    decoded before it is needed, and each is compared with the previous one.
     """
-    if source.live or source.total == 1:
+    is_stream = source.fps is not None and not isinstance(source, Video)
+    if source.live or is_stream or source.total == 1:
         return 1
     by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
     return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))

@@ -104,9 +104,8 @@ def make_folder(path: Path) -> None:
 def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 
-    A running process holds a lock on its file, which ends with the process. On a file system
-    without locks, nothing is removed. Other files with similar names belong to the user and are
-    kept.
+    A running process has locked its file; the lock ends with the process. On a file system without
+    locks, nothing is removed. Other files with similar names belong to the user and are kept.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
         if not _TEMPORARY_NAME.fullmatch(path.name) or path.is_symlink():

@@ -51,7 +51,7 @@ CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]
 
 @dataclass(frozen=True, eq=False)
 class ExportedFile:
-    """A model file that is not published yet.
+    """A model file in the scratch folder, before it is copied to the output folder.
 
     Attributes:
         file: path in the scratch folder, with the final name; missing if the conversion failed.

@@ -53,7 +53,7 @@ def print_results(
         source: converted network.
         references: scores of PyTorch.
         files: files with their checks.
-        folder: folder of the published files, for tables; None prints JSON.
+        folder: output folder, for tables; None prints JSON.
 
     Raises:
         CheckError: a check failed, or a file could not be made.
@@ -88,7 +88,7 @@ def _print_json(
 
 
 def _print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
-    """Print a table of checks for each file, then the published files."""
+    """Print a table of checks for each file, then the written files."""
     for file in files:
         print_table(file.result.to_check_table(), Text())
     is_complete = all(file.is_made for file in files)

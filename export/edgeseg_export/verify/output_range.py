@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from edgeseg.console import plural
 from edgeseg.errors import ModelError
 from edgeseg.imaging.arrays import Probability
 from edgeseg_export.network_output import select_channel
@@ -60,6 +61,8 @@ class OutputRange:
         Raises:
             ModelError: they are the other kind; the message contains the option to give.
         """
+        if self.low > self.high:  # no finite value, which the check `finite` reports
+            return
         output = 0 if spec.output is None else spec.output
         channel = "" if spec.channel is None else f":{spec.channel}"
         values = f"the network's output is {self.low:.3g} to {self.high:.3g} on the photographs"
@@ -85,8 +88,9 @@ class OutputRange:
         extreme = [share for share in shares if share <= NEARLY_EMPTY or share >= NEARLY_FULL]
         if not shares or len(extreme) < len(shares):
             return ""
+        photographs = plural(len(shares), "photograph")
         return (
             f"every mask is nearly full or empty ({100 * min(shares):.3g} to "
-            f"{100 * max(shares):.3g}% of the field of view, {len(shares)} photographs): the "
+            f"{100 * max(shares):.3g}% of the field of view, {photographs}): the "
             "comparison of masks proves nothing. Check the weights, --output and --preprocessing."
         )

@@ -10,8 +10,11 @@ import pytest
 
 from edgeseg import synthetic
 from edgeseg.errors import PhotoError
+from edgeseg.field_of_view.black_bands import trim_black_bands
 from edgeseg.field_of_view.detect import detect_fields, detect_fov
 from edgeseg.field_of_view.margins import trim_margins
+from edgeseg.field_of_view.surround import find_light_surround
+from edgeseg.field_of_view.thumbnail import make_thumbnail
 from edgeseg.imaging.arrays import Box, Mask, Photo
 from edgeseg.imaging.photo import read_photo
 from edgeseg.preprocessing.config import PreprocessingConfig
@@ -124,6 +127,32 @@ def test_detect_fields_in_margin_without_fundus_raises_reason() -> None:
     with pytest.raises(PhotoError, match="neither round nor smooth") as caught:
         detect_fields(add_border(noise, 20, 20, 20, 20, WHITE), CONFIG)
     assert caught.value.code == "no_fundus"
+
+
+@pytest.mark.parametrize("is_jpeg", [False, True])
+@pytest.mark.parametrize("band", [5, 14])
+def test_detect_fields_in_black_band_inside_margin_excludes_band(band: int, is_jpeg: bool) -> None:
+    cut = draw_photo(900)[130:780]
+    framed = add_border(add_border(cut, band, band, 9, 9, (0, 0, 0)), 11, 11, 11, 11, WHITE)
+    top = 11 + band
+    (field,) = detect_fields(compress_jpeg(framed, 75) if is_jpeg else framed, CONFIG)
+    assert not field.mask[:top].any()
+    assert not field.mask[top + 650 :].any()
+    assert field.mask[top : top + 650].any(axis=1).all()
+    assert iou(field.mask[top : top + 650, 20:-20], detect_fov(cut).mask) > 0.98
+
+
+def test_trim_black_bands_of_round_field_removes_nothing() -> None:
+    photo = draw_photo(640)
+    assert trim_black_bands(photo) == Box(0, 0, 640, 640)
+    assert trim_black_bands(np.zeros((400, 400, 3), np.uint8)) == Box(0, 0, 400, 400)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_margins_and_surround_of_smooth_cut_out_are_empty(seed: int) -> None:
+    photo = synthetic.generate_photo(seed, 1200).photo[400:640, 330:600]
+    assert trim_margins(photo) == Box(0, 0, 270, 240)
+    assert not find_light_surround(make_thumbnail(photo)).any()
 
 
 @pytest.mark.slow

@@ -106,7 +106,7 @@ def is_foreign_table(file: Path) -> bool:
         start = file.read_bytes()[: len(_FIRST_COLUMNS)] if file.exists() else b""
     except OSError as error:
         raise UsageError(
-            f"{file}: cannot be read ({error.strerror}). Choose another place."
+            f"{file}: cannot be read ({error.strerror}). Choose another folder."
         ) from error
     return bool(start) and start != _FIRST_COLUMNS.encode()
 

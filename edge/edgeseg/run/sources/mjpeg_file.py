@@ -36,8 +36,8 @@ class MjpegFile:
 
     Attributes:
         path: file.
-        fps: frames per second; None if the file does not state it.
-        total: number of frames; None if the file does not state it.
+        fps: frames per second; None if the file does not contain it.
+        total: number of frames; None if the file does not contain it.
         frames_start: offset of the first AVI chunk; None for a file without a container.
         stream: number of the AVI's video stream, two digits.
         is_damaged: whether bytes between the frames were wrong; complete after the last frame.

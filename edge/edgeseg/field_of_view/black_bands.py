@@ -1,0 +1,59 @@
+"""Black bands between a photograph that fills its frame and a light margin or a frame line.
+
+The thumbnail locates the edge of a field to a few pixels of the photograph, and does not show a
+narrow band. The edge of a band is sharp over a long chord, so its line of pixels is determined; a
+round field begins with a short chord, and the stop of a camera is blurred.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.imaging.arrays import Box, Photo
+
+_MIN_LIGHT = 40  # level of the brightest channel in the photograph; JPEG lightens the band
+_MAX_DARK = 15  # level in the band
+_MAX_SPECKS = 0.01  # share of a black line that is light
+_MIN_CHORD = 0.25  # share of a line that is light; a round field reaches it 5 lines from its rim
+_SAMPLES = 256  # lines, and pixels per line
+_MIN_SIDE = 320  # pixels; in smaller pictures, a round field has a long chord near its rim
+_NEAR = 6  # lines of the band next to its edge
+
+
+def trim_black_bands(photo: Photo) -> Box:
+    """Return the part of a photograph that remains without its black bands.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+    """
+    height, width = photo.shape[:2]
+    if min(height, width) < _MIN_SIDE:
+        return Box(0, 0, width, height)
+    rows = photo[:, :: max(1, width // _SAMPLES)]
+    columns = photo[:: max(1, height // _SAMPLES)].transpose(1, 0, 2)
+    top, bottom = _band_width(rows), _band_width(rows[::-1])
+    left, right = _band_width(columns), _band_width(columns[::-1])
+    return Box(left, top, width - left - right, height - top - bottom)
+
+
+def _band_width(lines: Photo) -> int:
+    """Return how many of the lines (N, M, 3) are a band; the first line is at the frame's edge."""
+    step = max(1, len(lines) // _SAMPLES)
+    coarse = np.flatnonzero(_light_shares(lines[::step]) > _MAX_SPECKS)
+    if not len(coarse):
+        return 0
+    start, end = max(0, (int(coarse[0]) - 1) * step), int(coarse[0]) * step + 1
+    shares = _light_shares(lines[start : end + 1])
+    edge = int((shares > _MAX_SPECKS).argmax())
+    # JPEG may lighten a few pixels of the line next to the photograph.
+    if edge + 1 < len(shares) and shares[edge] < shares[edge + 1] / 2:
+        edge += 1
+    width = start + edge
+    chord = lines[width].max(axis=1) > _MIN_LIGHT
+    if width == 0 or chord.mean() < _MIN_CHORD:
+        return 0
+    band = lines[max(0, width - _NEAR) : width, chord].max(axis=2)
+    return width if np.median(band) <= _MAX_DARK else 0
+
+
+def _light_shares(lines: Photo) -> npt.NDArray[np.float64]:
+    return np.asarray((lines.max(axis=2) > _MIN_LIGHT).mean(axis=1))

@@ -4,6 +4,7 @@
 #   make test                      install everything and run the tests, except ARM64
 #   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
 #   make baseline                  measure the shipped models into benchmarks/baseline.json, after `make test`
+#   make hashes                    renew requirements/*.txt from constraints.txt; requires uv
 #   make demo PYTHON=python3.12    use another Python
 PYTHON ?= python3
 DEMO = .venv-demo/bin
@@ -23,22 +24,23 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-# $(call fresh,FOLDER,WHAT): create a virtual environment with WHAT, in the versions that CI uses. Constraints in
-# environment variables also apply to the build of edgeseg's wheel; -c does not.
+# $(call fresh,FOLDER,HASHES,WHAT): create a virtual environment with the packages of requirements/HASHES.txt, verified by
+# hash, and with WHAT. The build uses the hatchling of that file.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
-	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
-	    $(1)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2)
+	$(1)/bin/python -m pip install $(PIP_OPTIONS) --require-hashes --requirement requirements/$(2).txt
+	$(1)/bin/python -m pip install $(PIP_OPTIONS) --no-build-isolation $(3)
 endef
+PIP_OPTIONS = --disable-pip-version-check --progress-bar off
 
-.PHONY: help demo test test-arm64 baseline
+.PHONY: help demo test test-arm64 baseline hashes
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
 demo:
-	$(call fresh,.venv-demo,.)
+	$(call fresh,.venv-demo,device,--no-deps .)
 	$(DEMO)/edgeseg draw --seed 29 -o demo
 	$(DEMO)/edgeseg run demo/fundus_29.png -o demo
 	@echo "photograph  $(CURDIR)/demo/fundus_29.png"
@@ -46,7 +48,7 @@ demo:
 	@echo "overlay     $(CURDIR)/demo/fundus_29_overlay.jpg"
 
 test:
-	$(call fresh,.venv-test,-e '.[dev]')
+	$(call fresh,.venv-test,dev,--constraint constraints.txt -e '.[dev]')
 	$(TEST)/python -m pytest -m "not arm64" -n auto --dist loadfile $(PYTEST_ARGS)
 
 test-arm64:
@@ -59,3 +61,15 @@ baseline:
 	    --data "drive:$${EDGESEG_DATA:?name the folder that contains DRIVE and STARE}/DRIVE" \
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json
+
+# torch is left out: its builds for CPU and CUDA, from different indexes, have different hashes. So is what it alone requires.
+# Without torch in the files, pip takes torch by version (constraints.txt).
+UV ?= uv
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+    --python-version 3.10 --constraint constraints.txt pyproject.toml
+UNHASHED = sed -E '/^(torch|triton|cuda-|nvidia-)/,/[^\\]$$/d'
+hashes:
+	mkdir -p requirements
+	printf 'hatchling\n' | $(COMPILE) - > requirements/device.txt
+	printf 'hatchling\n' | $(COMPILE) --extra dev - | $(UNHASHED) > requirements/dev.txt
+	$(COMPILE) --extra openvino > requirements/openvino.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,38 @@ def test_pip_finds_wheels(platform: Platform, python: str, tmp_path: Path) -> No
 )
 def test_requirement_excludes_releases_that_fail(name: str, version: str, allowed: bool) -> None:
     assert read_requirements()[name].specifier.contains(version) is allowed
+
+
+@pytest.mark.parametrize("name", ["device", "dev", "openvino"])
+def test_hash_files_pin_the_versions_of_the_constraints(name: str) -> None:
+    pins = read_hash_file(name)
+    constraints = (PROJECT.parent / "constraints.txt").read_text()
+    expected = {line.split(";")[0].strip().lower() for line in constraints.splitlines()}
+    named = {pin.split("==")[0] for pin in expected}
+    assert {pin for pin in pins if pin.split("==")[0] in named} <= expected
+    assert all(hashes for hashes in pins.values())
+
+
+def test_hash_files_contain_the_requirements_of_device_and_build() -> None:
+    names = {pin.split("==")[0] for pin in read_hash_file("device")}
+    assert {name.lower() for name in read_requirements()} | {"hatchling"} <= names
+
+
+def test_hash_file_of_the_tests_contains_every_extra_but_torch() -> None:
+    extras = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    names = {pin.split("==")[0] for pin in read_hash_file("dev")}
+    required: set[str] = set()
+    for extra, lines in extras.items():
+        if extra not in {"openvino", "all"}:
+            required |= {Requirement(line).name.lower() for line in lines}
+    assert required - {"edgeseg", "torch"} <= names
+
+
+def read_hash_file(name: str) -> dict[str, list[str]]:
+    """Return the hashes of each pin (`numpy==2.4.6`) of a file in `requirements/`."""
+    text = (PROJECT.parent / "requirements" / f"{name}.txt").read_text()
+    pins: dict[str, list[str]] = {}
+    for entry in text.replace("\\\n", " ").splitlines():
+        pin = re.sub(r"\[.*\]", "", entry.split()[0].lower())
+        pins.setdefault(pin, []).extend(re.findall(r"--hash=sha256:([0-9a-f]{64})", entry))
+    return pins

@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from edgeseg._version import __version__
-from edgeseg.errors import EdgesegError, SystemSetupError, missing_extra
+from edgeseg.errors import EdgesegError, SystemSetupError, escape_text, missing_extra
 from edgeseg.system.files import write_errors_named
 
 
@@ -123,6 +123,9 @@ class LazyCommands(click.Group):
             return super().invoke(ctx)
         except EdgesegError as error:
             _exit_with_error(ctx, error)
+        except click.ClickException as error:  # the message may contain an argument or a file name
+            vars(error)["message"] = escape_text(error.message)
+            raise
         except MemoryError:
             _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
         except (ImportError, RuntimeError) as error:
@@ -136,7 +139,7 @@ class LazyCommands(click.Group):
 
 
 def _exit_with_error(ctx: click.Context, error: EdgesegError) -> NoReturn:
-    click.echo(f"edgeseg: {error}", err=True)
+    click.echo(f"edgeseg: {escape_text(str(error))}", err=True)
     ctx.exit(error.exit_code)
 
 
@@ -175,7 +178,7 @@ def _report_output_error(error: OSError) -> int:
             raise error
     except SystemSetupError as named:
         with suppress(OSError):
-            click.echo(f"edgeseg: {named}", err=True)
+            click.echo(f"edgeseg: {escape_text(str(named))}", err=True)
         return named.exit_code
 
 

@@ -12,6 +12,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgeseg.errors import escape_text
+
 _UNLIMITED_WIDTH = 10_000
 
 ShowProgress: TypeAlias = Callable[[str], None]
@@ -26,7 +28,7 @@ def show_status() -> Iterator[ShowProgress]:
         yield lambda _: None
         return
     with console.status("starting") as status:
-        yield status.update
+        yield lambda step: status.update(safe_text(step))
 
 
 def print_table(*renderables: RenderableType) -> None:
@@ -63,11 +65,13 @@ def facts_table(*facts: tuple[str, str]) -> Table:
 
 
 def safe_text(text: str) -> Text:
-    """Return untrusted text for a terminal, without markup and control characters."""
-    letters = []
-    for letter in text:
-        letters.append(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}")
-    return Text("".join(letters))
+    """Return untrusted text for a table, without markup and with `escape_text`."""
+    return Text(escape_text(text))
+
+
+def print_line(text: object, err: bool = False) -> None:
+    """Print one line that may contain text from files, with `escape_text`."""
+    click.echo(escape_text(str(text)), err=err)
 
 
 def print_json(value: object) -> None:

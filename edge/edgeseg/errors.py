@@ -1,5 +1,6 @@
 """Errors with exit codes. The command prints them in one line; a traceback indicates a bug."""
 
+import re
 from typing import Literal, TypeAlias
 
 from edgeseg._version import __version__
@@ -16,6 +17,42 @@ PhotoErrorCode: TypeAlias = Literal[
 """Why a photograph failed; the result record lists what each code means."""
 
 
+MAX_TEXT = 2000
+"""Largest number of characters of a message."""
+
+_END_LENGTH = 300  # of a text that is cut: a message ends with what to do
+
+# Lines that start like this, and these prefixes anywhere, are commands in the logs of CI services.
+_CI_COMMAND = re.compile(r"^(?P<indent> *):(?=:)|#(?=#(\[|vso\[|teamcity\[))")
+
+
+def escape_text(text: str, longest: int = MAX_TEXT) -> str:
+    r"""Return text from a file as one line for a terminal or a log.
+
+    Control characters, line ends, bidirectional controls and other characters that are not visible
+    are escaped (`\x1b`, `\n`, `\u202e`), and so are commands of CI services (`::error::`). A
+    text that is too long loses its middle. JSON output is not escaped.
+
+    Args:
+        text: file name, metadata, or a message that contains them.
+        longest: number of characters of the text that are kept.
+    """
+    if len(text) > longest:
+        end = min(_END_LENGTH, longest // 3)
+        text = f"{text[: longest - end - 3]}...{text[len(text) - end :]}"
+    if not text.isprintable():
+        letters = []
+        for letter in text:
+            letters.append(letter if letter.isprintable() else ascii(letter)[1:-1])
+        text = "".join(letters)
+    return _CI_COMMAND.sub(_escape_first, text)
+
+
+def _escape_first(match: re.Match[str]) -> str:
+    indent = match["indent"]
+    return r"\x23" if indent is None else rf"{indent}\x3a"
+
+
 class EdgesegError(Exception):
     """Error that the user can fix; its message names the file, the problem and the remedy."""
 
@@ -23,12 +60,8 @@ class EdgesegError(Exception):
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """Return an exception's text as one printable line of at most `longest` characters."""
-    text = " ".join(str(error).split())[:longest]
-    letters = []
-    for letter in text:
-        letters.append(letter if letter.isprintable() else "?")
-    return "".join(letters)
+    """Return an exception's text as one escaped line; of a longer text, the middle is cut."""
+    return escape_text(" ".join(str(error).split()), longest)
 
 
 class UsageError(EdgesegError):

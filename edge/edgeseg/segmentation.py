@@ -177,8 +177,8 @@ class Segmentation:
         make_folder(folder)
         mask = folder / f"{stem}_vessels.png"
         overlay = folder / f"{stem}_overlay.jpg"
-        write_atomically(mask, encode_png(self.mask))
-        write_atomically(overlay, encode_jpeg(self.overlay()))
+        write_atomically(mask, encode_png(self.mask), follow_links=False)
+        write_atomically(overlay, encode_jpeg(self.overlay()), follow_links=False)
         return mask, overlay
 
     def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgeseg.commands.options import reject_nan
+from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, open_data
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.evaluation.result import EvaluationResult
@@ -165,7 +166,7 @@ def _open_source(checkpoint: Path, options: SourceOptions) -> SourceNetwork:
     with divert_stdout():
         source = open_source(checkpoint, options)
     if source.note:
-        click.echo(f"edgeseg: {checkpoint}: {source.note}", err=True)
+        print_line(f"edgeseg: {checkpoint}: {source.note}", err=True)
     return source
 
 
@@ -201,7 +202,7 @@ def _open_data_sets(specs: Sequence[str]) -> tuple[DataSet, ...]:
                 f"--data {name}: given {names.count(name)} times. Give each data set once."
             )
         if data_set.notice:
-            click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
+            print_line(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets
 
 
@@ -227,13 +228,13 @@ def _convert_graph(
         graph.file.parent,
     )
     if graph.network.enlargement > 1:
-        click.echo(
+        print_line(
             f"edgeseg: {graph.name}: the network's map is enlarged "
             f"{graph.network.enlargement}x in the graph",
             err=True,
         )
     if reference.implausible_masks:
-        click.echo(
+        print_line(
             f"edgeseg: {graph.name}: {IMPLAUSIBLE_MASK}: {reference.implausible_masks}", err=True
         )
     result = EvaluationResult(
@@ -254,7 +255,7 @@ def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
     stale = {*list_stale_files(folder, [file.card for file in files])} - passed.keys()
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
-        click.echo(
+        print_line(
             f"edgeseg: {path}: deleted (another checkpoint, or the same with other settings)",
             err=True,
         )

@@ -148,7 +148,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
     arguments = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(bundle)]
     for model in sorted(models.glob("*.onnx")):
         arguments += ["--model", str(model)]
-    run_edgeseg(arguments, {"PIP_CONSTRAINT": str(ROOT / "constraints.txt")})
+    run_edgeseg(arguments)
     installed = EmulatedBoard(userland, home)
     installed.run_shell(read_guide("install"), "pi5", home)
     return installed

@@ -12,6 +12,7 @@ import torch
 
 from edgeseg.cli import STARTED
 from edgeseg.commands.options import reject_nan
+from edgeseg.console import print_line
 from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
 from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder
@@ -188,7 +189,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
         return
     draw_curves(trainer.log, trainer.out / "curves.png")
     if not completed:
-        click.echo(f"Stopped. Saved in {trainer.out / LAST}; continue with --resume.", err=True)
+        print_line(f"Stopped. Saved in {trainer.out / LAST}; continue with --resume.", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
     best = select_best(
         trainer.best_checkpoint(),
@@ -199,15 +200,15 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
     )
     file = trainer.out / BEST
     save_checkpoint(best, file)
-    click.echo(file)
-    click.echo(f"Next: edgeseg convert {shlex.quote(str(file))}", err=True)
+    print_line(file)
+    print_line(f"Next: edgeseg convert {shlex.quote(str(file))}", err=True)
 
 
 def _draw_sheet(specs: tuple[str, ...], config: TrainConfig, file: Path) -> None:
     pair = _open_data_sets(specs, "train", show_notices=False)[0].pairs[0]
     (example,) = load_examples(pair, config.preprocessing, (config.sizes[0].size,))
     draw_contact_sheet(example, file, config.augmentation, config.crop, config.seed)
-    click.echo(file)
+    print_line(file)
 
 
 def _open_data_sets(specs: Sequence[str], split: SplitChoice, show_notices: bool) -> list[DataSet]:
@@ -215,7 +216,7 @@ def _open_data_sets(specs: Sequence[str], split: SplitChoice, show_notices: bool
     data_sets = [open_data(spec, split) for spec in specs]
     for data_set in data_sets:
         if data_set.notice and show_notices:
-            click.echo(f"{data_set.name}: {data_set.notice}", err=True)
+            print_line(f"{data_set.name}: {data_set.notice}", err=True)
     return data_sets
 
 

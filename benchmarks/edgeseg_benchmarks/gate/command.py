@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edgeseg.commands.options import reject_nan
-from edgeseg.console import print_table, show_status
+from edgeseg.console import print_line, print_table, show_status
 from edgeseg.errors import CheckError, IncomparableError, SystemSetupError, UsageError
 from edgeseg.system.files import check_folders
 from edgeseg_benchmarks.command import FILE
@@ -165,7 +165,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
     except SystemSetupError as error:
         if result:
             raise
-        click.echo(f"edgeseg: {error}", err=True)
+        print_line(f"edgeseg: {error}", err=True)
 
 
 def _check_result(result: GateResult) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeseg.console import plural, safe_text
+from edgeseg.system.csv_cells import protect_cell
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 from edgeseg_benchmarks.report.formatting import (
     STAGES,
@@ -121,7 +122,8 @@ def to_csv(record: BenchRecord) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    for line in lines:
+        writer.writerow({column: protect_cell(value) for column, value in line.items()})
     return stream.getvalue()
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgeseg.console import print_line
 from edgeseg.system.files import make_folder, write_atomically
 
 
@@ -43,8 +44,8 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
         for folder, data in _generate_files(number, size, truth).items():
             file = output / folder / f"fundus_{number}.png"
             make_folder(file.parent)
-            write_atomically(file, data)
-            click.echo(str(file))
+            write_atomically(file, data, follow_links=False)
+            print_line(str(file))
 
 
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:

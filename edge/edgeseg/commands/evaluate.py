@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from edgeseg.commands.options import data_options, json_option, model_options
-from edgeseg.console import print_json, print_table, safe_text
+from edgeseg.console import print_json, print_line, print_table, safe_text
 from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg.system.standard_streams import divert_stdout
@@ -124,7 +124,7 @@ def _open_data_sets(specs: Sequence[str], split: SplitChoice) -> list[DataSet]:
     data_sets = [open_data(spec, split) for spec in specs]
     for data_set in data_sets:
         if data_set.notice:
-            click.echo(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
+            print_line(f"edgeseg: {data_set.name}: {data_set.notice}", err=True)
     return data_sets
 
 
@@ -199,7 +199,7 @@ def _write_figure(comparison: Comparison, file: Path) -> None:
     from edgeseg.imaging.overlay import draw_error_map
 
     errors = draw_error_map(comparison.prediction, comparison.truth, comparison.inside)
-    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])))
+    write_atomically(file, encode_png(np.hstack([comparison.photo, errors])), follow_links=False)
 
 
 def _report_failures(data_sets: Sequence[DataSetScores]) -> None:

@@ -10,6 +10,7 @@ import click
 from msgspec.structs import replace
 
 from edgeseg.commands.options import json_option
+from edgeseg.console import print_line
 from edgeseg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _verify_checksum(model: ModelFile) -> None:
 
     if not load_file(model.path).has_checksum:
         raise ModelError(f"{model.path}: contains no checksum to verify. Convert the model again.")
-    click.echo(f"edgeseg: {model.path}: the checksum matches", err=True)
+    print_line(f"edgeseg: {model.path}: the checksum matches", err=True)
 
 
 def _without_notes(card: ModelCard) -> ModelCard:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.commands.options import measure_options
+from edgeseg.console import print_line
 from edgeseg.errors import UsageError
 from edgeseg.system.files import check_folders
 
@@ -91,9 +92,9 @@ def measure(
 
 def _report(record: MaskRecord) -> None:
     if isinstance(record.message, str):
-        click.echo(f"edgeseg: {record.message}", err=True)
+        print_line(f"edgeseg: {record.message}", err=True)
     if "mask_thresholded" in record.warnings:
-        click.echo(
+        print_line(
             f"edgeseg: {record.source}: not binary; thresholded at half of its range",
             err=True,
         )

@@ -116,6 +116,11 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
 @click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Write through symbolic links at the names of results; otherwise they are rejected.",
+)
+@click.option(
     "--contact-sheet",
     is_flag=True,
     help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
@@ -150,6 +155,7 @@ def run(
     newest: bool,
     resume: bool,
     skip_ungradable: bool,
+    follow_links: bool,
     contact_sheet: bool,
     throughput: bool,
     as_json: bool,
@@ -163,10 +169,7 @@ def run(
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()
     with stop_by_signals() as stop:
-        from edgeseg.run.inputs.file_list import read_file_list
-        from edgeseg.run.open_sources import open_sources
         from edgeseg.run.options import RunOptions
-        from edgeseg.segmenter import Segmenter
 
         options = RunOptions(
             output,
@@ -181,13 +184,42 @@ def run(
             contact_sheet=contact_sheet,
             throughput=throughput,
             overlay_format=overlay_format,
+            follow_links=follow_links,
         )
-        listed = [] if files_from is None else read_file_list(files_from)
-        sources = open_sources(inputs, camera, watch, newest, stop, recursive, listed)
-        with divert_stdout():
-            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
+        sources = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
+        segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider)
         counts = _run_sources(segmenter, add_measures(options), sources, stop)
     _exit_with_status(stop, counts)
+
+
+def _open_inputs(
+    inputs: tuple[str, ...],
+    files_from: str | None,
+    camera: str | None,
+    watch: Path | None,
+    newest: bool,
+    recursive: bool,
+    stop: StopRequest,
+) -> Iterator[Source]:
+    from edgeseg.run.inputs.file_list import read_file_list
+    from edgeseg.run.open_sources import open_sources
+
+    listed = [] if files_from is None else read_file_list(files_from)
+    return open_sources(inputs, camera, watch, newest, stop, recursive, listed)
+
+
+def _load_segmenter(
+    model: str,
+    precision: PrecisionChoice,
+    runtime: RuntimeChoice,
+    threads: int | None,
+    threshold: float | None,
+    provider: ProviderChoice | None,
+) -> Segmenter:
+    from edgeseg.segmenter import Segmenter
+
+    with divert_stdout():
+        return Segmenter(model, precision, runtime, threads, threshold, provider)
 
 
 def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:

@@ -22,7 +22,7 @@ HEADINGS = {
 
 # msgspec checks these limits when it reads JSON, not when an object is created.
 Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]*\Z", max_length=2000)]
+ShortText = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -48,14 +48,14 @@ class PhotographScores(msgspec.Struct, frozen=True):
         status: `ok`, or the reason for the failure.
     """
 
-    name: Line
+    name: ShortText
     dice: Score | None = None
     iou: Score | None = None
     accuracy: Score | None = None
     sensitivity: Score | None = None
     specificity: Score | None = None
     auc: Score | None = None
-    status: Line = OK
+    status: ShortText = OK
 
     @classmethod
     def from_scores(cls, name: str, scores: Scores) -> PhotographScores:
@@ -84,8 +84,8 @@ class DataSetScores(msgspec.Struct, frozen=True):
         photographs: photographs in the order of the data set, including those that failed.
     """
 
-    name: Line
-    split: Line
+    name: ShortText
+    split: ShortText
     photographs: tuple[PhotographScores, ...]
 
     def __post_init__(self) -> None:

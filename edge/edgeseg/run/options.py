@@ -30,6 +30,7 @@ class RunOptions:
         spacing: size of a pixel; None if it is unknown.
         eye: eye of the photographs; None if it is unknown.
         overlay_format: file format of the overlays of photographs.
+        follow_links: whether to write through links at the names of results.
     """
 
     output: Path
@@ -48,6 +49,7 @@ class RunOptions:
     spacing: Spacing | None = None
     eye: Eye | None = None
     overlay_format: OverlayFormat = "jpg"
+    follow_links: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -130,8 +130,8 @@ class Runner:
             return None
         # A video file keeps its frame rate; a live frame is shown until the next one arrives.
         live = not isinstance(source, Video)
-        folders = OutputFolders(self.options.output)
-        path = self.options.output / source.stem
+        folders = OutputFolders(self.options.output, self.options.follow_links)
+        path = self.options.output / f"{source.stem}_overlay.mp4"
         folders.check(path, source.name)
         folders.create_parent(path)
         video = open_overlay_video(self.options.output, source.stem, source.fps, live=live)

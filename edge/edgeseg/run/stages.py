@@ -105,7 +105,7 @@ class Stages:
         self.video = video
         self.sheet = sheet
         self.claims = claims
-        self.folders = OutputFolders(options.output)
+        self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
         self._options_hash = hash_options(
@@ -179,8 +179,8 @@ class Stages:
             with timer.stage("decode"):
                 payload = frame.load()
                 files = self.options.output_files(frame.stem, self.parts)
-                self._reject_foreign(files.values(), frame.name)
                 provenance = self._provenance(payload) if files else None
+                self._check_files(files.values(), frame.name, provenance)
                 if self.resume and provenance is not None:
                     stored = self._stored_records(frame, files, provenance)
                     if stored is not None:
@@ -274,7 +274,7 @@ class Stages:
                     )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
-                    write_atomically(file, encoded)
+                    write_atomically(file, encoded, self.options.follow_links)
             if self.sheet is not None:
                 with timer.stage("encode"):
                     first = records[0]
@@ -286,15 +286,17 @@ class Stages:
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
 
-    def _reject_foreign(self, files: Iterable[Path], name: str) -> None:
+    def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
         for file in files:
+            self.folders.check(file, name)
+            if provenance is not None:
+                self.folders.check_target(file, name, provenance.photograph)
             if is_foreign(file):
                 raise PhotoError(
                     f"{name}: refusing to overwrite {file}: not written by edgeseg. "
                     "Move it or choose another folder with -o.",
                     code="not_overwritten",
                 )
-            self.folders.check(file, name)
 
     def _draw_overlay(self, segmentation: Segmentation) -> Photo:
         return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)

@@ -32,24 +32,32 @@ _REMEDIES = {
 }
 
 
-def write_atomically(path: Path, data: bytes | bytearray | memoryview) -> None:
+def write_atomically(
+    path: Path, data: bytes | bytearray | memoryview, follow_links: bool = True
+) -> None:
     """Write a file with `open_atomically`.
+
+    Args:
+        path: output file.
+        data: its content.
+        follow_links: False to replace a symbolic link at `path` instead of the file behind it.
 
     Raises:
         SystemSetupError: the file cannot be written. An existing file is unchanged.
     """
-    with open_atomically(path) as file:
+    with open_atomically(path, follow_links) as file:
         file.write(data)
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
+def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]:
     """Open a file that becomes visible only when it is complete, even after a power failure.
 
     The data is written to a temporary file in the same folder (its name starts with "." and ends
     with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes what a
-    killed process leaves. An existing file is replaced; a symbolic link is followed. A pipe or a
-    device, such as `/dev/stdout`, is written directly, at the end of the block.
+    killed process leaves. An existing file is replaced; a symbolic link is followed, or replaced
+    without `follow_links`. A pipe or a device, such as `/dev/stdout`, is written directly, at the
+    end of the block.
 
     If the block raises an exception, nothing is written. An OSError in the block is reported as an
     error of this file.
@@ -58,12 +66,14 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         SystemSetupError: the file cannot be written. An existing file is unchanged.
     """
     with write_errors_named(path):
-        if path.exists() and not path.is_file() and not path.is_dir():
+        is_followed = follow_links or not path.is_symlink()
+        if is_followed and path.exists() and not path.is_file() and not path.is_dir():
             buffer = io.BytesIO()
             yield buffer
             path.write_bytes(buffer.getbuffer())
             return
-        path = Path(os.path.realpath(path))
+        if is_followed:
+            path = Path(os.path.realpath(path))
         with temporary_beside(path) as (temporary, file):
             yield file
             commit(temporary, file, path)

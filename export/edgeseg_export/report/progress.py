@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgeseg.console import print_line
+from edgeseg.errors import escape_text
 
 ReportSteps: TypeAlias = Callable[[str, int, int], None]
 """Function that is called with a stage, the number of its finished steps, and their total."""
@@ -23,12 +25,13 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
     Args:
         subject: name of what is made, such as a file name.
     """
+    subject = escape_text(subject)
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _LineReporter(subject).report
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -68,4 +71,4 @@ class _LineReporter:
         if done:
             left = (now - self._started) / done * (total - done)
             line += f", about {left:.0f} s left"
-        click.echo(line, err=True)
+        print_line(line, err=True)

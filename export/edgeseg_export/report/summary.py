@@ -8,7 +8,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from edgeseg.console import facts_table, print_table
+from edgeseg.console import facts_table, print_line, print_table
 from edgeseg.errors import CheckError
 from edgeseg.evaluation.result import Check, EvaluationResult
 from edgeseg.preprocessing.config import PreprocessingConfig
@@ -18,7 +18,7 @@ from edgeseg_export.source import SourceNetwork
 
 def print_settings(source: SourceNetwork, checkpoint: Path) -> None:
     """Print the effective settings, defaults included, so that forgotten options are noticed."""
-    click.echo(f"settings of {checkpoint}")
+    print_line(f"settings of {checkpoint}")
     print_table(facts_table(*_list_settings(source)), Text())
 
 
@@ -94,7 +94,7 @@ def _print_checks(files: Sequence[ExportedFile], folder: Path) -> None:
     is_complete = all(file.is_made for file in files)
     for file in files:
         if is_complete and file.result.passed:
-            click.echo(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
+            print_line(f"{folder / file.file.name}  {file.result.file_bytes / 1e6:.2f} MB")
 
 
 def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:

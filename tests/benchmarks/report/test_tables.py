@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -51,3 +52,10 @@ def test_to_csv_has_one_line_per_row(record: BenchRecord) -> None:
     assert float(lines[1]["dice_drop drive test"]) == pytest.approx(0.001)
     assert lines[2]["network_p50_ms"] == lines[2]["peak_rss_bytes"] == ""
     assert lines[3]["model"] == record.rows[3].model
+
+
+def test_to_csv_protects_text_that_begins_like_a_formula(record: BenchRecord) -> None:
+    row = msgspec.structs.replace(record.rows[0], model="=1+1", remarks=("@a",))
+    text = to_csv(msgspec.structs.replace(record, rows=(row,)))
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert (line["model"], line["remarks"]) == ("'=1+1", "'@a")

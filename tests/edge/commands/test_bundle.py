@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import platform
 import subprocess
@@ -15,10 +17,16 @@ from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.commands.bundle import wheels
+from edgeseg.commands.bundle.checksums import BundleFile, checksums
+from edgeseg.commands.bundle.requirements import (
+    CONSTRAINTS_IN_WHEEL,
+    select_constraints,
+    write_requirements,
+)
+from edgeseg.commands.bundle.sbom import build_sbom
 from edgeseg.commands.bundle.wheels import (
     Platform,
     Target,
-    checksums,
     collect_wheels,
     install_script,
     own_source,
@@ -26,6 +34,30 @@ from edgeseg.commands.bundle.wheels import (
 from edgeseg.errors import EdgesegError, SystemSetupError, UsageError
 
 WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
+NUMPY_WHEEL = "numpy-2-cp311-cp311-linux_aarch64.whl"
+CONSTRAINTS = """\
+# comment
+numpy==1; python_version < "3.11"
+numpy==2; python_version == "3.11"
+numpy==3; python_version >= "3.12"
+click==8.5.1
+"""
+
+
+def make_wheel(name: str, version: str, files: dict[str, str]) -> bytes:
+    """Return a minimal wheel with these files."""
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
+    content = {
+        f"{info}/METADATA": f"{metadata}License-Expression: MIT\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, text in (files | content).items():
+            archive.writestr(path, text)
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -33,13 +65,18 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Replaces pip: it writes one file without network and records its arguments."""
     calls: list[tuple[str, ...]] = []
 
-    def record(*arguments: str) -> None:
+    def record(*arguments: str, constraints: str = "") -> None:
         calls.append(arguments)
         is_own_wheel = arguments[0] == "wheel"
         option = "--wheel-dir" if is_own_wheel else "--dest"
         folder = Path(arguments[arguments.index(option) + 1])
-        name = WHEEL.name if is_own_wheel else "numpy-2-cp311.whl"
-        (folder / name).write_bytes(b"wheel")
+        own = make_wheel("edgeseg", "0.1.0", {CONSTRAINTS_IN_WHEEL: CONSTRAINTS})
+        if is_own_wheel:
+            (folder / WHEEL.name).write_bytes(own)
+            return
+        (folder / NUMPY_WHEEL).write_bytes(make_wheel("numpy", "2", {}))
+        file = Path(arguments[arguments.index("--constraint") + 1])
+        assert file.read_text().splitlines() == ["numpy==2", "click==8.5.1"]
 
     monkeypatch.setattr(wheels, "_run_pip", record)
     return calls
@@ -56,7 +93,8 @@ def test_bundle_writes_wheels_checksums_and_script(
     done = bundle("--extra", "openvino", "-o", str(folder))
     assert done.exit_code == 0, done.output
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
-    assert set(sums) == {f"wheels/{WHEEL.name}", "wheels/numpy-2-cp311.whl", "install.sh"}
+    others = {"requirements.txt", "edgeseg.txt", "sbom.cdx.json", "install.sh"}
+    assert set(sums) == {f"wheels/{WHEEL.name}", f"wheels/{NUMPY_WHEEL}", *others}
     assert all(
         hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         for name, digest in sums.items()
@@ -64,6 +102,62 @@ def test_bundle_writes_wheels_checksums_and_script(
     download = pip[1]
     assert "--python-version=3.11" in download and "--platform=manylinux_2_17_aarch64" in download
     assert "--only-binary=:all:" in download and download[-1].endswith(f"{WHEEL.name}[openvino]")
+    requirements = (folder / "requirements.txt").read_text().splitlines()
+    assert requirements[0].startswith("edgeseg[openvino]==0.1.0 --hash=sha256:")
+    assert requirements[1] == f"numpy==2 --hash=sha256:{sums[f'wheels/{NUMPY_WHEEL}']}"
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.14"])
+def test_select_constraints_evaluates_markers_for_the_device(python: str) -> None:
+    versions = {"3.10": "1", "3.11": "2", "3.12": "3", "3.14": "3"}
+    assert select_constraints(CONSTRAINTS, python) == [f"numpy=={versions[python]}", "click==8.5.1"]
+
+
+def test_select_constraints_accepts_the_constraints_of_this_project() -> None:
+    text = (Path(__file__).parents[3] / "constraints.txt").read_text()
+    names = [line.split("==")[0] for line in select_constraints(text, "3.11")]
+    assert {"numpy", "onnxruntime", "hatchling"} <= set(names) and len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("line", ["numpy>=2", "numpy==2; sys_platform == 'win32'", "-r other.txt"])
+def test_select_constraints_rejects_other_lines(line: str) -> None:
+    with pytest.raises(UsageError):
+        select_constraints(line, "3.11")
+
+
+def test_sbom_lists_wheels_and_models_with_hashes() -> None:
+    model = (Path(wheels.__file__).parents[2] / "models" / "lean.int8.onnx").read_bytes()
+    numpy = make_wheel("Num_Py", "2+cpu", {})
+    files: list[BundleFile] = [
+        (f"wheels/{WHEEL.name}", make_wheel("edgeseg", "0.1.0", {"edgeseg/models/a.onnx": "x"})),
+        (f"wheels/{NUMPY_WHEEL}", numpy),
+    ]
+    sbom = json.loads(build_sbom(files, [("models/lean.int8.onnx", model)], WHEEL.name))
+    assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
+    assert sbom["metadata"]["component"]["name"] == "edgeseg"
+    shipped, library, own_model = sbom["components"]
+    assert shipped["bom-ref"] == "edgeseg/models/a.onnx"
+    assert library["purl"] == "pkg:pypi/num-py@2%2Bcpu"
+    assert library["licenses"] == [{"expression": "MIT"}]
+    assert library["hashes"][0]["content"] == hashlib.sha256(numpy).hexdigest()
+    assert own_model["type"] == "machine-learning-model"
+    assert any("hrf" in entry["value"] for entry in own_model["properties"])
+
+
+@pytest.mark.parametrize("name", ["a\nb.onnx", "a\\b.onnx"])
+def test_bundle_rejects_model_name_that_checksums_cannot_contain(
+    tmp_path: Path, pip: list[tuple[str, ...]], name: str
+) -> None:
+    (tmp_path / name).touch()
+    done = bundle("--model", str(tmp_path / name), "-o", str(tmp_path / "stick"))
+    assert done.exit_code == 2 and not pip
+    assert done.stderr.count("\n") == 1
+
+
+def test_bundle_rejects_two_models_of_one_name(tmp_path: Path, pip: list[tuple[str, ...]]) -> None:
+    model = Path(wheels.__file__).parents[2] / "models" / "lean.int8.onnx"
+    done = bundle("--model", str(model), "--model", str(model), "-o", str(tmp_path / "stick"))
+    assert done.exit_code == 2 and not pip
 
 
 def test_bundle_into_folder_with_files_exits_with_2(
@@ -111,7 +205,7 @@ def test_own_source_without_record_of_pip_asks_for_source(monkeypatch: pytest.Mo
 
 def test_install_script_rejects_another_machine_and_a_damaged_bundle(tmp_path: Path) -> None:
     other = "linux-x86_64" if platform.machine() == "aarch64" else "linux-aarch64"
-    script = install_script(Target(other, "3.11"), WHEEL)  # type: ignore[arg-type]
+    script = install_script(Target(other, "3.11"))  # type: ignore[arg-type]
     (tmp_path / "install.sh").write_bytes(script)
     (tmp_path / "SHA256SUMS").write_bytes(checksums([("install.sh", script)]))
     command = ["sh", str(tmp_path / "install.sh"), str(tmp_path / "there")]
@@ -127,36 +221,76 @@ def test_install_script_rejects_another_machine_and_a_damaged_bundle(tmp_path: P
 @pytest.mark.slow
 def test_install_script_replaces_installation_of_same_version(tmp_path: Path) -> None:
     for text in ("older weights", "newer weights"):
-        assert _install(tmp_path, text).splitlines()[0] == text
+        done = _install(_write_stick(tmp_path / text, text), tmp_path / "there")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[0] == text
 
 
-def _install(folder: Path, text: str) -> str:
-    """Run the script with a wheel whose command prints a text; return the script's output."""
+@pytest.mark.slow
+def test_install_script_imports_nothing_from_environment_or_cdpath(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    for folder in (planted, planted / "my stick"):
+        folder.mkdir()
+        for name in ("platform.py", "venv.py", "pip.py"):
+            (folder / name).write_text("raise SystemExit(9)")
+        (folder / "SHA256SUMS").touch()
+    stick = _write_stick(tmp_path / "my stick", "installed")
+    variables = {"CDPATH": str(planted), "PYTHONPATH": str(planted), "PIP_REQUIREMENT": "/planted"}
+    done = _install(Path(stick.name), tmp_path / "my target", variables, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "installed"
+
+
+@pytest.mark.parametrize(
+    "planted", ["platform.py", "wheels/numpy-9-py3-none-any.whl", "models/a.onnx", "wheels/\n\x1b"]
+)
+def test_install_script_rejects_file_that_is_not_listed(tmp_path: Path, planted: str) -> None:
+    stick = _write_stick(tmp_path / "stick", "installed")
+    (stick / planted).parent.mkdir(exist_ok=True)
+    (stick / planted).write_text("raise SystemExit(9)")
+    done = _install(stick, tmp_path / "there")
+    assert done.returncode == 1
+    assert planted.split("\n", maxsplit=1)[0] in done.stderr and "\x1b" not in done.stderr
+    assert not (tmp_path / "there").exists()
+
+
+def test_install_script_rejects_link_to_another_folder(tmp_path: Path) -> None:
+    stick = _write_stick(tmp_path / "stick", "installed")
+    (stick / "wheels").rename(tmp_path / "elsewhere")
+    (stick / "wheels").symlink_to(tmp_path / "elsewhere")
+    assert _install(stick, tmp_path / "there").returncode == 1
+    assert not (tmp_path / "there").exists()
+
+
+def _write_stick(stick: Path, text: str) -> Path:
+    """Write a bundle with a wheel whose command prints a text."""
     machine: Platform = "linux-aarch64" if platform.machine() == "aarch64" else "linux-x86_64"
-    stick = folder / text
-    (stick / "wheels").mkdir(parents=True)
-    about = "edgeseg-0.1.0.dist-info"
-    with zipfile.ZipFile(stick / "wheels" / WHEEL, "w") as wheel:
-        wheel.writestr("edgeseg/__init__.py", f"def main(): print({text!r})")
-        wheel.writestr(
-            f"{about}/METADATA", "Metadata-Version: 2.1\nName: edgeseg\nVersion: 0.1.0\n"
-        )
-        wheel.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{about}/entry_points.txt", "[console_scripts]\nedgeseg = edgeseg:main\n")
-        wheel.writestr(f"{about}/RECORD", "")
-    script = install_script(Target(machine, ".".join(map(str, sys.version_info[:2]))), WHEEL)
-    (stick / "install.sh").write_bytes(script)
-    (stick / "SHA256SUMS").write_bytes(checksums([("install.sh", script)]))
+    content = {
+        "edgeseg/__init__.py": f"def main(): print({text!r})",
+        "edgeseg-0.1.0.dist-info/entry_points.txt": "[console_scripts]\nedgeseg = edgeseg:main\n",
+    }
+    wheel = (f"wheels/{WHEEL.name}", make_wheel("edgeseg", "0.1.0", content))
+    script = install_script(Target(machine, ".".join(map(str, sys.version_info[:2]))))
+    files = [wheel, *write_requirements([wheel], WHEEL, ""), ("install.sh", script)]
+    for name, data in (*files, ("SHA256SUMS", checksums(files))):
+        (stick / name).parent.mkdir(parents=True, exist_ok=True)
+        (stick / name).write_bytes(data)
+    return stick
+
+
+def _install(
+    stick: Path, target: Path, variables: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the script of a bundle with this Python."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))
     }
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    command = ["sh", str(stick / "install.sh"), str(folder / "there")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    environment |= variables or {}
+    command = ["sh", str(stick / "install.sh"), str(target)]
+    return subprocess.run(
+        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(

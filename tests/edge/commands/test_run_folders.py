@@ -126,6 +126,36 @@ def test_run_does_not_write_through_link_in_output_folder(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+@pytest.mark.parametrize("option", [(), ("--follow-links",)])
+def test_run_never_replaces_another_result_behind_a_link(
+    tiny_model: Path, patients: Path, tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    first, second = patients / "loose.png", patients / "p1" / "od.png"
+    assert run(tiny_model, first, "-o", out).exit_code == 0
+    result = out / "loose_vessels.png"
+    before = result.read_bytes()
+    (out / "od_vessels.png").symlink_to(result.name)
+    done = run(tiny_model, second, "-o", out, *option, "--json")
+    assert done.exit_code == 3
+    assert records(done)[0]["reasons"] == ["not_overwritten"]
+    assert result.read_bytes() == before
+
+
+def test_run_follow_links_writes_behind_the_link(
+    tiny_model: Path, patients: Path, tmp_path: Path
+) -> None:
+    out, store = tmp_path / "out", tmp_path / "store"
+    out.mkdir()
+    store.mkdir()
+    (out / "loose_vessels.png").symlink_to(store / "1.png")
+    for _ in range(2):  # the second run replaces the result of the same photograph
+        done = run(tiny_model, patients / "loose.png", "-o", out, "--follow-links")
+        assert done.exit_code == 0, done.stderr
+    assert (out / "loose_vessels.png").is_symlink()
+    assert (store / "1.png").is_file()
+
+
 @pytest.mark.parametrize("source", ["file", "-"])
 def test_run_files_from_list_processes_others_when_one_is_missing(
     tiny_model: Path, patients: Path, tmp_path: Path, source: str

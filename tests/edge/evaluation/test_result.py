@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -153,3 +154,13 @@ def test_tables_show_names_without_markup_and_control_sequences() -> None:
     assert "\x07" not in text
     assert "[red]" in text
     assert "[bold]" in text
+
+
+def test_tables_begin_no_line_with_a_command_of_a_ci_service() -> None:
+    photograph = PhotographScores.from_scores("::error::a\n::error::b\r\x1b]52;c;x\x07", GOOD)
+    result = create_result(photograph, model="::error::model")
+    text = render(result, width=200)
+    assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+    assert text.isascii() or "\x1b" not in text
+    names = msgspec.json.decode(msgspec.json.encode(result.to_dict()))["data_sets"][0]
+    assert names["photographs"][0]["name"] == photograph.name

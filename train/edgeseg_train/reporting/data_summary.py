@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from edgeseg.console import print_line
 from edgeseg_train.data.photo_store import PhotoStore
 from edgeseg_train.training.compute import ComputeMode
 from edgeseg_train.validation import CachedPair
@@ -22,7 +23,7 @@ def print_data_summary(
     """
     notes = photographs.notes.union(*[pair.notes for pair in validation])
     for note in sorted(notes):
-        click.echo(note, err=True)
+        print_line(note, err=True)
     click.echo(
         f"Photographs: {len(photographs)} for training, {len(validation)} for validation. "
         f"Device: {device}, {mode.name}.",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import click
 import msgspec
 from torch import Tensor
 
+from edgeseg.console import print_line
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.system.files import remove_stale_temporaries
 from edgeseg_train.checkpoint import TrainingData, read_tensors, write_tensors
@@ -135,7 +135,7 @@ def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
     if state is not None:
         return
     if resume:
-        click.echo(f"{out / LAST} does not exist: starting a new run.", err=True)
+        print_line(f"{out / LAST} does not exist: starting a new run.", err=True)
         for name in (BEST, LOG):
             (out / name).unlink(missing_ok=True)
     elif (out / BEST).exists() or (out / LAST).exists():

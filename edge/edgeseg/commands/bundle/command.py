@@ -1,20 +1,24 @@
 """`edgeseg bundle`: wheels and models for a device without a network connection."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from edgeseg.commands.bundle.checksums import BundleFile, checksums
+from edgeseg.commands.bundle.requirements import write_requirements
+from edgeseg.commands.bundle.sbom import SBOM_NAME, build_sbom
 from edgeseg.commands.bundle.wheels import (
     Platform,
     Target,
     check_extras,
-    checksums,
     collect_wheels,
     install_script,
     own_source,
 )
+from edgeseg.console import print_line
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.models.loaded_file import load_file
 from edgeseg.system.files import make_folder, write_atomically
@@ -46,21 +50,24 @@ def bundle(
 ) -> None:
     """Collect wheels and models for an offline device.
 
-    Writes wheels, models, SHA256SUMS and install.sh. On the device run: sh DIR/install.sh. This is
+    Writes wheels, models, requirements.txt with hashes, an SBOM (CycloneDX), SHA256SUMS and
+    install.sh. On the device run: sh DIR/install.sh. This is
     the only command that uses the network: pip downloads the wheels. Raspberry Pi and Jetson are
     linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)
     _check_empty(output)
-    model_files = [(f"models/{model.name}", _read_model(model)) for model in models]
+    model_files = _read_models(models)
     source = source or own_source()
     click.echo(f"edgeseg: pip downloads the wheels for Python {python} on {platform}", err=True)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch:
         own_wheel = collect_wheels(source, target, Path(scratch))
         paths = sorted(Path(scratch).glob("*.whl"))
         wheels = [(f"wheels/{path.name}", path.read_bytes()) for path in paths]
-    _write_bundle(output, [*wheels, *model_files], target, own_wheel)
+    requirements = write_requirements(wheels, own_wheel, target.extras_suffix)
+    sbom = build_sbom(wheels, model_files, own_wheel.name)
+    _write_bundle(output, [*wheels, *model_files, *requirements, (SBOM_NAME, sbom)], target)
 
 
 def _check_empty(folder: Path) -> None:
@@ -75,18 +82,26 @@ def _check_empty(folder: Path) -> None:
         ) from error
 
 
-def _read_model(file: Path) -> bytes:
-    """Read a model file and check its checksum and metadata."""
-    return load_file(file).data
+def _read_models(models: Sequence[Path]) -> list[BundleFile]:
+    """Read model files and check their names, checksums and metadata."""
+    files: dict[str, bytes] = {}
+    for model in models:
+        name = f"models/{model.name}"
+        if not model.name.isprintable() or "\\" in model.name:
+            raise UsageError(
+                f"--model {model.name!a}: unsupported character in the name. Rename it."
+            )
+        if name in files:
+            raise UsageError(f"--model {model}: another file has the same name. Rename it.")
+        files[name] = load_file(model).data
+    return list(files.items())
 
 
-def _write_bundle(
-    folder: Path, files: list[tuple[str, bytes]], target: Target, own_wheel: Path
-) -> None:
+def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None:
     """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
-    script = ("install.sh", install_script(target, own_wheel))
+    script = ("install.sh", install_script(target))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)
         write_atomically(folder / name, content)
-        click.echo(f"{folder / name}  {len(content) / 1e6:.2f} MB")
-    click.echo(f"on the device: sh {folder.name}/install.sh")
+        print_line(f"{folder / name}  {len(content) / 1e6:.2f} MB")
+    print_line(f"on the device: sh {folder.name}/install.sh")

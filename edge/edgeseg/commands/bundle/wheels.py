@@ -1,12 +1,12 @@
-"""Content of a bundle: wheels, checksums and the install script.
+"""Content of a bundle: wheels and the install script.
 
 This is the only module that opens a connection: pip downloads the wheels.
 """
 
-import hashlib
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.request import url2pathname
 
 import msgspec
 
+from edgeseg.commands.bundle.requirements import read_constraints, select_constraints
 from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
@@ -122,20 +123,35 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
         UsageError: the source is not edgeseg.
         SystemSetupError: pip is missing or failed; the message contains its reason.
     """
-    _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source)
+    _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source, constraints=source)
     own_wheels = sorted(folder.glob("edgeseg-*.whl"))
     if len(own_wheels) != 1:
         raise UsageError(f"--source {source}: neither a clone nor a wheel of edgeseg.")
+    versions = select_constraints(read_constraints(own_wheels[0]), target.python)
+    constraints = folder / "constraints.txt"
+    constraints.write_text("".join(f"{version}\n" for version in versions))
     requirement = f"{own_wheels[0]}{target.extras_suffix}"
-    _run_pip("download", "--dest", str(folder), *target.pip_options(), requirement)
+    options = [*target.pip_options(), "--constraint", str(constraints)]
+    _run_pip("download", "--dest", str(folder), *options, requirement)
     return own_wheels[0]
 
 
-def _run_pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run_pip(*arguments: str, constraints: str = "") -> None:
+    """Run pip, isolated from modules in the current folder.
+
+    Args:
+        arguments: arguments of pip.
+        constraints: clone whose `constraints.txt` applies to the build of its wheel, if it has one.
+    """
+    command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    command += arguments
+    environment = dict(os.environ)
+    file = Path(constraints).absolute() / "constraints.txt"
+    if constraints and file.is_file():
+        environment |= {"PIP_CONSTRAINT": file.as_uri(), "PIP_BUILD_CONSTRAINT": file.as_uri()}
+    done = _call(command, environment)
     if done.returncode == _PIP_CRASH:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = _call(command, environment)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
         reasons = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
@@ -144,19 +160,13 @@ def _run_pip(*arguments: str) -> None:
         raise SystemSetupError(f"pip {arguments[0]} failed: {' '.join(reasons)}")
 
 
-def install_script(target: Target, own_wheel: Path) -> bytes:
-    """Return `install.sh` for a target and a version of edgeseg."""
-    version = own_wheel.name.split("-")[1]
-    text = _SCRIPT.read_text()
-    text = text.replace("@PYTHON@", target.python).replace("@MACHINE@", target.machine)
-    return text.replace("@REQUIREMENT@", f"edgeseg{target.extras_suffix}=={version}").encode()
+def _call(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def checksums(files: Sequence[tuple[str, bytes]]) -> bytes:
-    """Return the content of `SHA256SUMS` for `sha256sum --check`.
-
-    Args:
-        files: name in the bundle and content of each file.
-    """
-    lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files]
-    return "".join(lines).encode()
+def install_script(target: Target) -> bytes:
+    """Return `install.sh` for a target."""
+    text = _SCRIPT.read_text(encoding="utf-8")
+    return text.replace("@PYTHON@", target.python).replace("@MACHINE@", target.machine).encode()

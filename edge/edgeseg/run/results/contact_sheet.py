@@ -108,7 +108,7 @@ class ContactSheet:
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
         page = self._template.render(cards=self._cards, summary=summary)
-        write_atomically(self.path, page.encode("utf-8", "replace"))
+        write_atomically(self.path, page.encode("utf-8", "replace"), follow_links=False)
 
 
 def _load_template() -> Template:
@@ -127,6 +127,10 @@ def _load_template() -> Template:
 
 
 def _reject_foreign(path: Path) -> None:
+    if path.is_symlink():
+        raise SystemSetupError(
+            f"{path}: refusing to overwrite a link. Remove it or choose another folder with -o."
+        )
     try:
         with path.open("rb") as file:
             beginning = file.read(_MARKER_BYTES)

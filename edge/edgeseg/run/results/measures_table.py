@@ -12,6 +12,7 @@ from edgeseg.errors import UsageError
 from edgeseg.measures.values import FieldMeasures
 from edgeseg.run.results.columns import columns, flatten_record
 from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.csv_cells import protect_cell
 from edgeseg.system.files import write_atomically, write_errors_named
 
 FILE_NAME = "measures.csv"
@@ -41,7 +42,7 @@ class MeasuresTable:
         self._folder = folder
         self._names = _column_names(micrometres, anatomical)
         _reject_foreign_table(self.file)
-        write_atomically(self.file, _csv_line(self._names).encode())
+        write_atomically(self.file, _csv_line(self._names).encode(), follow_links=False)
 
     def add(self, records: Sequence[ResultRecord]) -> None:
         """Append the rows of one picture.
@@ -122,10 +123,10 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if value is None:
         return ""
     if isinstance(value, list):
-        return ";".join(map(str, value))
+        value = ";".join(map(str, value))
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return str(protect_cell(value))
 
 
 def _relative_path(path: str, folder: Path) -> str:

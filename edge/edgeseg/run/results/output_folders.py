@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 from edgeseg.errors import PhotoError
+from edgeseg.run.results.provenance import read_photograph_hash
 from edgeseg.system.files import make_folder, remove_stale_temporaries
 
 
@@ -13,30 +14,58 @@ class OutputFolders:
 
     Args:
         output: output folder; it may itself be a link.
+        follow_links: whether to write through links in the output folder.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, follow_links: bool = False) -> None:
         self.output = output
+        self.follow_links = follow_links
+        self._targets: dict[str, str] = {}
         self._created: set[Path] = set()
         self._lock = threading.Lock()
 
     def check(self, file: Path, name: str) -> None:
-        """Check that a result would be written inside the output folder.
+        """Check that a result would be written inside the output folder and not through a link.
 
         Args:
             file: result.
             name: name of the photograph in the message.
 
         Raises:
-            PhotoError: The result, or a folder on its path, is a link out of the output folder.
+            PhotoError: It is outside the output folder; or it, or a folder on its path, is a link
+                and links are not followed; or a link leads to another result of this run.
         """
-        root = os.path.realpath(self.output)
-        if os.path.commonpath([root, os.path.realpath(file)]) != root:
-            raise PhotoError(
-                f"{name}: {file} is a link out of the output folder. Remove it or choose another "
-                "folder with -o.",
-                code="not_overwritten",
-            )
+        inside = os.path.relpath(os.path.abspath(file), os.path.abspath(self.output))  # noqa: PTH100
+        if Path(inside).parts[:1] == (os.pardir,):
+            raise _not_overwritten(f"{name}: {file} is outside the output folder.")
+        target = os.path.realpath(file)
+        if not self.follow_links:
+            if target != os.path.join(os.path.realpath(self.output), inside):  # noqa: PTH118
+                raise _not_overwritten(
+                    f"{name}: {file} is a link or in a linked folder. Remove the link, choose "
+                    "another folder with -o, or use --follow-links."
+                )
+            return
+        with self._lock:
+            if self._targets.setdefault(target, inside) != inside:
+                raise _not_overwritten(_behind_link(file, name))
+
+    def check_target(self, file: Path, name: str, photograph: str) -> None:
+        """Check that no result of another photograph is behind a link.
+
+        Args:
+            file: result.
+            name: name of the photograph in the message.
+            photograph: SHA-256 of the photograph, in hexadecimal.
+
+        Raises:
+            PhotoError: The file behind the link contains the hash of another photograph.
+        """
+        if not self.follow_links or os.path.realpath(file) == os.path.abspath(file):  # noqa: PTH100
+            return
+        stored = read_photograph_hash(file)
+        if stored is not None and stored != photograph:
+            raise _not_overwritten(_behind_link(file, name))
 
     def create_parent(self, file: Path) -> None:
         """Create the folder of a result and remove what killed runs left in it.
@@ -53,3 +82,14 @@ class OutputFolders:
             make_folder(folder)
             remove_stale_temporaries(folder)
             self._created.add(folder)
+
+
+def _behind_link(file: Path, name: str) -> str:
+    return (
+        f"{name}: refusing to overwrite the result behind the link {file}: it belongs to another "
+        "photograph. Remove the link."
+    )
+
+
+def _not_overwritten(message: str) -> PhotoError:
+    return PhotoError(message, code="not_overwritten")

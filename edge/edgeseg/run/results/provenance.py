@@ -87,6 +87,11 @@ def is_foreign(file: Path) -> bool:
     return not any(key.startswith(_PREFIX) for key in read_file_text(file, require_complete=False))
 
 
+def read_photograph_hash(file: Path) -> str | None:
+    """Read the hash of the photograph that a result belongs to; None if it contains none."""
+    return read_file_text(file, require_complete=False).get(f"{_PREFIX}photograph")
+
+
 def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
     """Return the SHA-256 of a photograph's file or of a decoded frame (H, W, 3)."""
     if isinstance(data, bytes):

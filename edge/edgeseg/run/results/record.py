@@ -46,7 +46,7 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "not_overwritten": "A file with the name of the result exists, and edgeseg did not write it.",
+    "not_overwritten": "A file that edgeseg did not write, or a link, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
     "frozen_frame": "The frame is identical to the previous one.",

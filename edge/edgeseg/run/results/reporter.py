@@ -8,20 +8,22 @@ import click
 from msgspec import UNSET
 
 from edgeseg.console import plural
+from edgeseg.errors import escape_text
 from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
 
 _STREAM_INTERVAL_S = 60.0
+_MAX_RESULT_LINE = 20_000  # four paths of the longest length
 
 
 def print_message(line: str) -> None:
-    """Print one line on standard error."""
-    click.echo(f"edgeseg: {line}", err=True)
+    """Print one line on standard error; text from files in it is escaped."""
+    click.echo(f"edgeseg: {escape_text(line)}", err=True)
 
 
 def print_result(line: str) -> None:
-    """Print one line on standard output.
+    """Print one line on standard output, as it is.
 
     Raises:
         SystemSetupError: It cannot be written, for example because the disk is full.
@@ -135,7 +137,7 @@ class Reporter:
         elif self.stream:
             if self._clock() - self._last_summary >= _STREAM_INTERVAL_S:
                 self._last_summary = self._clock()
-                print_result(f"{self.name}  {self.counts.summary()}")
+                print_result(escape_text(f"{self.name}  {self.counts.summary()}"))
         elif first.status != "failed" and first.reused is UNSET:
             print_result(result_line(records))
 
@@ -146,14 +148,14 @@ class Reporter:
             output: folder of the results.
         """
         if self.stream and not self.as_json:
-            print_result(f"{self.name}  {self.counts.summary()}")
+            print_result(escape_text(f"{self.name}  {self.counts.summary()}"))
         elif not self.stream and (self.counts.total > 1 or self.counts.reused):
             total = plural(self.counts.total, "photograph")
             print_message(f"{total}: {self.counts.summary()}; results in {output}")
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the console line about one picture: files, time and vessel density."""
+    """Return the escaped console line about one picture: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:
@@ -167,4 +169,4 @@ def result_line(records: Sequence[ResultRecord]) -> str:
         paths = [first.files.mask, first.files.overlay, first.files.probability]
         paths.append(first.files.measures_overlay)
         files = " -> " + ", ".join(path for path in paths if path is not UNSET)
-    return f"{first.source}{files}  {'; '.join(details)}"
+    return escape_text(f"{first.source}{files}  {'; '.join(details)}", _MAX_RESULT_LINE)

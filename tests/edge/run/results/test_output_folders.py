@@ -29,6 +29,33 @@ def test_check_rejects_path_out_of_output_folder(tmp_path: Path, name: str) -> N
     assert caught.value.code == "not_overwritten"
 
 
+@pytest.mark.parametrize("name", ["p1/eye_vessels.png", "linked_vessels.png", "dangling.png"])
+def test_check_rejects_link_inside_output_folder_unless_followed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "p2").mkdir()
+    (tmp_path / "p1").symlink_to("p2")
+    (tmp_path / "eye_vessels.png").touch()
+    (tmp_path / "linked_vessels.png").symlink_to("eye_vessels.png")
+    (tmp_path / "dangling.png").symlink_to("missing.png")
+    with pytest.raises(PhotoError) as caught:
+        OutputFolders(tmp_path).check(tmp_path / name, "eye.png")
+    assert caught.value.code == "not_overwritten"
+    OutputFolders(tmp_path, follow_links=True).check(tmp_path / name, "eye.png")
+
+
+def test_check_rejects_two_results_with_one_target(tmp_path: Path) -> None:
+    (tmp_path / "a_vessels.png").symlink_to("b_vessels.png")
+    folders = OutputFolders(tmp_path, follow_links=True)
+    folders.check(tmp_path / "a_vessels.png", "a.png")
+    folders.check(tmp_path / "a_vessels.png", "a.png")
+    with pytest.raises(PhotoError):
+        folders.check(tmp_path / "b_vessels.png", "b.png")
+
+
+def test_check_rejects_path_outside_even_if_links_are_followed(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError):
+        OutputFolders(tmp_path / "out", follow_links=True).check(tmp_path / "eye.png", "eye.png")
+
+
 def test_create_parent_removes_stale_temporaries(tmp_path: Path) -> None:
     (tmp_path / "p1").mkdir()
     (tmp_path / "p1" / ".edgeseg-0123456789abcdef.tmp").touch()

@@ -1,0 +1,47 @@
+"""Names of files in the lines that a run prints."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from edgeseg.run.results.record import ResultFiles, ResultRecord
+from edgeseg.run.results.reporter import Reporter, print_message
+
+NAME = "::error::a\n\x1b]52;c;x\x07\u202e.png"
+RECORD = ResultRecord(
+    source=NAME,
+    frame=1,
+    fov_index=1,
+    fov_count=1,
+    status="ok",
+    edgeseg_version="0.1.0",
+    model="lean",
+    model_sha256="ab" * 32,
+    precision="int8",
+    runtime="onnxruntime",
+    provider="cpu",
+    threshold=0.4,
+    files=ResultFiles(mask=NAME),
+    message=f"{NAME}: two retinas",
+)
+
+
+def test_reporter_escapes_names_and_messages(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(NAME, stream=False, as_json=False)
+    reporter.report([RECORD])
+    print_message(f"{NAME}: cannot be read")
+    captured = capsys.readouterr()
+    for text in captured:
+        (line,) = text.splitlines()
+        assert line.isprintable()
+        assert not line.startswith("::")
+    assert "\\x1b]52" in captured.out and "\\u202e" in captured.err
+
+
+def test_reporter_json_contains_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter(NAME, stream=False, as_json=True).report([RECORD])
+    (line,) = capsys.readouterr().out.splitlines()
+    values = json.loads(line)
+    assert (values["source"], values["files"]["mask"]) == (NAME, NAME)

@@ -148,4 +148,4 @@ def _measured(
 def _write_overlay(file: Path, measures: Measures, picture: Photo, folder: Path) -> None:
     make_folder(folder)
     target = folder / f"{photo_stem(file)}_measures_overlay.png"
-    write_atomically(target, encode_png(draw_measures(picture, (measures,))))
+    write_atomically(target, encode_png(draw_measures(picture, (measures,))), follow_links=False)

@@ -60,7 +60,7 @@ class EdgesegError(Exception):
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """Return an exception's text as one escaped line; of a longer text, the middle is cut."""
+    """Return an exception's text as one escaped line; the middle of a long text is omitted."""
     return escape_text(" ".join(str(error).split()), longest)
 
 

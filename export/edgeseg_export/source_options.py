@@ -31,13 +31,13 @@ OPTIONS = (
         "--output",
         metavar="[OUTPUT:]logit|probability|softmax[:CHANNEL]",
         help="Network output with the vessel map, for a bare state dict. OUTPUT is an index, -1, "
-        "or a name such as out; CHANNEL is the vessel class, such as 0:softmax:1.  "
+        "or a name such as out; CHANNEL is the vessel class. Example: 0:softmax:1.  "
         "[default: logit of the only map]",
     ),
     click.option(
         "--weights",
         metavar="KEYS",
-        help="Key of the weights, if several sets in the checkpoint fit.",
+        help="Key of the weights in the checkpoint, if several sets of weights fit.",
     ),
     click.option(
         "--ignore-keys",

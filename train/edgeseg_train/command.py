@@ -93,7 +93,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Number of crops per step.")  # fmt: skip
 @click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), callback=reject_nan,
               default=3e-3, show_default=True,
-              help="Peak learning rate of AdamW. With --start, use a third of it.")  # fmt: skip
+              help="Peak learning rate of AdamW. Recommended with --start: 1e-3.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")

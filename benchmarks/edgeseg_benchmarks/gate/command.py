@@ -77,7 +77,7 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's time, divided by that of the first row.  "
+    help="Largest allowed growth factor of a row's time relative to the first row's time.  "
     "[default: no limit]",
 )
 @click.option(
@@ -85,7 +85,7 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's memory, divided by that of the first row.  "
+    help="Largest allowed growth factor of a row's memory relative to the first row's.  "
     "[default: no limit]",
 )
 @click.option(
@@ -128,7 +128,7 @@ def gate(
 
     Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a regression (or
     a model that no longer loads) and 5 if the two cannot be compared. Time and memory are compared
-    only if a limit is given. Each is divided by that of the first row of the same benchmark.
+    only if a limit is given. Both are relative to the first row of the same benchmark.
     """
     limits = GateLimits(
         max_dice_drop,

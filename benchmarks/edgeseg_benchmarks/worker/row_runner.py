@@ -185,7 +185,7 @@ class RowRunner:
         )
 
     def _warm_up(self) -> None:
-        """Run untimed rounds; the duration of the last one determines the number of rounds."""
+        """Run untimed rounds; the last one determines the number of timed rounds."""
         spent = last = 0.0
         for _ in range(max(1, self._options.warmup)):
             if spent < SECONDS_PER_ROW:

@@ -29,8 +29,8 @@ DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source bef
 def info(file: str, verify: bool, as_json: bool) -> None:
     """Show a model file's metadata.
 
-    FILE is a model file or a shipped name. A shipped name shows the file that `edgeseg run` selects
-    on this device.
+    FILE is a model file or a shipped name. For a shipped name, the file that `edgeseg run` selects
+    on this device is shown.
     """
     from edgeseg.console import facts_table, print_json, print_table
     from edgeseg.device import cpu

@@ -51,7 +51,7 @@ def measure(
     measures_overlay: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the vessels of binary masks, of edgeseg or of another program.
+    """Measure the vessels in binary masks made by edgeseg or another program.
 
     MASK is a picture in which vessels are white. A mask that is not binary, such as a JPEG file, is
     thresholded with a warning. A file that cannot be measured is reported, and the others are

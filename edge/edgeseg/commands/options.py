@@ -59,7 +59,7 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--eye", type=click.Choice(EYES),
                      help="Eye, for the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Size of a pixel in micrometres, for figures in them."),
+                     metavar="X", help="Size of a pixel; adds values in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -72,7 +72,8 @@ def data_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
                      help="Data set and its folder. NAME is drive, stare, chasedb1, hrf, fives or "
-                          "pairs (your own images/ and masks/). Or synthetic:N. Repeatable."),
+                          "pairs (your own images/ and masks/). Or synthetic:N for N synthetic "
+                          "photographs. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

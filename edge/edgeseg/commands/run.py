@@ -111,14 +111,14 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs whose results exist already, with the same content, model and options.",
+    help="Skip inputs that already have results of the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Write through symbolic links at the names of results; otherwise they are rejected.",
+    help="If the path of a result is a symbolic link, write to its target instead of failing.",
 )
 @click.option(
     "--contact-sheet",
@@ -128,7 +128,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, and their share of what all cores could deliver.",
+    help="Print frames per second, also relative to the rate that all cores allow.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."

@@ -42,7 +42,7 @@ class MaskValues:
     grey_share: float
 
     def describe_classes(self) -> str:
-        """Return how class numbers were read; empty for a black and white mask."""
+        """Return a note on how class numbers were interpreted; empty for a black and white mask."""
         if not self.classes:
             return ""
         background, *marked = self.classes

@@ -123,7 +123,7 @@ def _illuminated(photo: Photo) -> _Pixels:
 
 
 def _brightness_over_surroundings(photo: Photo, vessels: _Pixels, field: _Pixels) -> float:
-    """Return how much brighter vessels are in green, in grey levels; 0 without colour."""
+    """Return how much brighter vessels are than the background in green; 0 without colour."""
     sample = photo[::8, ::8].astype(np.int16)
     if not vessels.any() or np.ptp(sample, axis=2).mean() < _MIN_COLOUR:
         return 0.0

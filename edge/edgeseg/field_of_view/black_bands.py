@@ -36,7 +36,11 @@ def trim_black_bands(photo: Photo) -> Box:
 
 
 def _band_width(lines: Photo) -> int:
-    """Return how many of the lines (N, M, 3) are a band; the first line is at the frame's edge."""
+    """Return the number of lines that form a black band.
+
+    Args:
+        lines: (N, M, 3) uint8 RGB; the first line is at the frame's edge.
+    """
     step = max(1, len(lines) // _SAMPLES)
     coarse = np.flatnonzero(_light_shares(lines[::step]) > _MAX_SPECKS)
     if not len(coarse):

@@ -52,7 +52,7 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
     grey = cells.mean(axis=2)
     roughness = float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
     if roughness > 0.25 * grey.mean() or roughness > max(1.05 * grey.std(), 0.02 * grey.mean()):
-        raise _no_fundus(name, "the image is neither round nor smooth")
+        raise _no_fundus(name, "the bright area is neither round nor smooth")
     if np.median(cells, axis=(0, 1)).min() > 225:
         raise _no_fundus(name, "the frame is white")
     if (cells[:, :, 2] > cells[:, :, 0] + 10).mean() > 0.3:

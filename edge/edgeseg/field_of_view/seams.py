@@ -45,7 +45,7 @@ class HalfPlane(NamedTuple):
         return self.x * x + self.y * y < self.limit
 
     def pixels(self, box: Box) -> npt.NDArray[np.bool_]:
-        """Return which pixels of a box it contains, (height, width) bool."""
+        """Return a (height, width) bool mask of the pixels of a box inside this region."""
         columns = np.arange(box.left, box.left + box.width)
         rows = np.arange(box.top, box.top + box.height)[:, None]
         return np.asarray(self.x * columns + self.y * rows < self.limit)

@@ -108,7 +108,7 @@ def _neighbour_bits(code: int) -> list[bool]:
 
 
 def _linked_code(code: int) -> int:
-    """Return the code without the corner neighbours that an edge neighbour links already."""
+    """Remove diagonal neighbours that a horizontal or vertical neighbour links already."""
     bits = _neighbour_bits(code)
     for corner in (1, 3, 5, 7):
         if bits[corner - 1] or bits[(corner + 1) % 8]:

@@ -26,7 +26,7 @@ class Spur(NamedTuple):
 
 
 def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
-    """Remove the spurs, and the separate pieces, that are shorter than the vessel is wide there.
+    """Remove spurs and isolated pieces that are shorter than the local vessel width.
 
     The shortest spurs of a branching point are removed first, and at least two lines remain at it:
     at the blunt end of a vessel, one of two spurs continues the vessel.

@@ -68,7 +68,7 @@ class Scale:
         return self._scale(name, pixels, 1, ("_px", "_rel", "_um"), 1)
 
     def inverse(self, name: str, per_px: float | None) -> Figures:
-        """Return a figure per length: per pixel, per diameter, and per millimetre."""
+        """Return a value divided by the length in pixels, in diameters and in millimetres."""
         return self._scale(name, per_px, -1, ("_per_px", "_rel", "_per_mm"), 1000)
 
     def inverse_square(self, name: str, per_px2: float | None) -> Figures:

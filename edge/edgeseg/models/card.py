@@ -186,7 +186,7 @@ def _check_card(card: ModelCard) -> None:
         texts += [data.name, data.licence]
     for text in texts:
         if not text.isprintable() or len(text) > _MAX_TEXT_LENGTH:
-            raise ValueError(f"not one line of printable text: {text[:60]!r}")
+            raise ValueError(f"must be a single line of printable text: {text[:60]!r}")
 
 
 def read_card(file: Path) -> ModelCard:

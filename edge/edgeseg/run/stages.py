@@ -208,7 +208,7 @@ class Stages:
         return tuple(with_files(record, files, {}) for record in reused)
 
     def _would_reproduce(self, stored: Records) -> bool:
-        """Return whether this run would segment the same fields of view."""
+        """Return whether this run would segment the fields of view of the stored records."""
         if self.options.skip_ungradable:
             return not any("ungradable" in record.warnings for record in stored)
         return all(record.status == "ok" for record in stored)

@@ -98,7 +98,7 @@ def _add_best_layer(
 
 
 def _list_small_layers(model: onnx.ModelProto) -> list[str]:
-    """Return the layers so small that `MAX_FLOAT_LAYERS` of them stay below `MAX_FLOAT_WEIGHTS`."""
+    """Return the layers with at most `MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS` weights each."""
     sizes = Counter({weight.name: math.prod(weight.dims) for weight in model.graph.initializer})
     limit = sizes.total() * MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS
     layers = [node for node in model.graph.node if node.op_type in LAYER_OPERATORS]

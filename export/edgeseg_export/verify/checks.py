@@ -166,7 +166,7 @@ def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Ch
     """
     if precision != "fp16":
         return []
-    note = "computed in FP32: this CPU has no half precision; see the checks `half ...`"
+    note = "computed in FP32, because this CPU has no half precision; see the checks named half"
     if {"fphp", "asimdhp"} <= set(features):
         note = "computed in half precision"
     return [Check("arithmetic", None, None, note, True)]

@@ -177,7 +177,7 @@ def _clear_outside(
 def measure_mask_change(
     pair: PreparedPair, first: Probability, second: Probability, threshold: float
 ) -> float:
-    """Return the share of the field of view with different masks, at the original size.
+    """Return the share of the field of view in which two masks differ, at the original size.
 
     Args:
         pair: prepared photograph.

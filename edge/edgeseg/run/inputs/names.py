@@ -36,7 +36,7 @@ _Key: TypeAlias = tuple[bool, str]
 
 
 class PlacedFile(NamedTuple):
-    """A file with the place of its results.
+    """An input file and the folder of its results.
 
     Attributes:
         path: file; None for standard input.

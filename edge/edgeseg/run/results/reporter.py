@@ -52,7 +52,7 @@ class FrameCounts:
         self.dropped = 0
 
     def add(self, records: Sequence[ResultRecord]) -> None:
-        """Count the frame that has these records."""
+        """Add a frame, given by its records, to the counts."""
         first = records[0]
         statuses = {record.status for record in records}
         self.bugs += "internal_error" in first.reasons

@@ -192,7 +192,7 @@ def _write_files(
 
 
 def _check_failures(record: BenchRecord) -> None:
-    """Exit with the code of a rejected model if nothing was measured or a named model failed."""
+    """Exit with the code of a rejected model if nothing was measured or a given model failed."""
     failed = [row for row in record.rows if not row.ok]
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")

@@ -148,7 +148,7 @@ def _explain_misfit(
 
 
 def _list_candidates(checkpoint: Mapping[str, object]) -> Iterator[dict[str, Tensor]]:
-    """List every set of tensors: unchanged, without wrappers, without leading parts of names."""
+    """List the sets of tensors: as stored, without wrappers, and without leading name parts."""
     for tensor_set in list_tensor_sets(checkpoint):
         yield tensor_set.tensors
         plain = {strip_wrappers(name): weight for name, weight in tensor_set.tensors.items()}

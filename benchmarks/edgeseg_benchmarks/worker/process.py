@@ -90,7 +90,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Make the kernel kill this process when its parent ends, even while it is suspended."""
+    """Make the kernel kill this process when its parent ends, even if this process is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -128,7 +128,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, also relative to the rate that all cores allow.",
+    help="Print frames per second, and their ratio to the rate of fully used cores.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."

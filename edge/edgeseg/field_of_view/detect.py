@@ -142,7 +142,7 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
 
 
 def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfView, ...]:
-    """Detect fields in the part of a photograph without its margin and the black bands in it."""
+    """Detect fields of view after the margin of a photograph and its black bands are removed."""
     bands = trim_black_bands(photo[part.rows, part.columns])
     inner = bands._replace(left=part.left + bands.left, top=part.top + bands.top)
     fields = detect_retinas(photo[inner.rows, inner.columns], name)

@@ -73,7 +73,7 @@ def _margin_width(lines: Levels) -> int:
 
 
 def _are_ends(lines: Levels, number: int) -> Flags:
-    """Return which of the first lines are soon followed by a sudden change, (number,) bool."""
+    """Return for each of the first lines whether a sudden change follows soon, (number,) bool."""
     changes = np.abs(np.diff(lines[: number + _BLOCK], axis=0)).max(axis=2)
     sudden = np.flatnonzero((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
     following = np.searchsorted(sudden, np.arange(number))

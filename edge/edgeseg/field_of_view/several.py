@@ -90,7 +90,7 @@ def _detect_alone(
 
 
 def _make_cell(ellipse: FovEllipse, sides: list[HalfPlane], shape: tuple[int, ...]) -> Box:
-    """Return the box of a field with a narrow margin, on its side of other fields."""
+    """Return the box of a field and a narrow margin, without the parts of other fields."""
     wide = ellipse.expanded(_CELL_MARGIN * ellipse.radius + 2)
     left = max(0, math.floor(wide.x - wide.radius_x))
     top = max(0, math.floor(wide.y - wide.radius_y))

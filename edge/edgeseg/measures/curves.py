@@ -92,13 +92,13 @@ class Curves(NamedTuple):
         return np.asarray(np.hypot(*(self.points[self.ends] - self.points[self.starts]).T))
 
     def middles(self) -> Floats:
-        """Return the point halfway between the ends of each curve, (S, 2); equal steps only."""
+        """Return the point halfway along each curve, (S, 2); its points must be equally spaced."""
         first, second = (self.counts - 1) // 2, self.counts // 2
         total: Floats = self.points[self.starts + first] + self.points[self.starts + second]
         return total / 2
 
     def select(self, selected: Flags) -> Curves:
-        """Return some of the curves."""
+        """Return the selected curves."""
         kept = np.repeat(selected, self.counts)
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
@@ -168,7 +168,7 @@ class Curves(NamedTuple):
         return curvature
 
     def _neighbours(self) -> tuple[Indices, Indices]:
-        """Return the positions of the points before and after each point of its curve."""
+        """Return the indices of the previous and the next point of each point on its curve."""
         here = np.arange(len(self.points))
         before, after = here - 1, here + 1
         starts, ends = self.starts, self.ends

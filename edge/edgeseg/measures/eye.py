@@ -1,4 +1,4 @@
-"""The eye of a photograph."""
+"""Laterality: which eye a photograph shows."""
 
 from typing import Literal, TypeAlias
 

@@ -22,7 +22,7 @@ _LAST = np.uint64(63)
 
 
 class Neighbours(NamedTuple):
-    """Words of the eight neighbours of every pixel, clockwise from the upper one."""
+    """Eight neighbours of every pixel, one bit per pixel, clockwise from the upper one."""
 
     north: Words
     north_east: Words

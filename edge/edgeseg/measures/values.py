@@ -102,10 +102,10 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
         NonNegative | None, column("Box-counting dimension D0 of the mask.")
     ]
     tortuosity_arc_chord_mean: Annotated[
-        NonNegative | None, column("Mean length over chord of the segments, weighted by length.")
+        NonNegative | None, column("Mean ratio of a segment to its chord, weighted by length.")
     ]
     tortuosity_arc_chord_median: Annotated[
-        NonNegative | None, column("Median length over chord of the segments, weighted by length.")
+        NonNegative | None, column("Median ratio of a segment to its chord, weighted by length.")
     ]
     tortuosity_rms_curvature_mean_per_px: Annotated[
         NonNegative | None,

@@ -70,7 +70,7 @@ def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
         other = first.setdefault(photo_stem(mask), mask)
         if other is not mask:
             raise UsageError(
-                f"{folder}: {other} and {mask} would have the same picture. "
+                f"{folder}: {other} and {mask} would have measurement overlays of the same name. "
                 "Rename one of them or measure them separately."
             )
 

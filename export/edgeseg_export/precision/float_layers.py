@@ -40,7 +40,7 @@ class FloatLayers(NamedTuple):
 def select_float_layers(
     trial: QuantizationTrial, ranges: TensorsData, cost: QuantizationCost, report: ReportSteps
 ) -> FloatLayers:
-    """Select the layers that stay in float, greedily, until the cost is accepted.
+    """Select layers to keep in float, greedily, until the loss of Dice is accepted.
 
     The search does not start if the limits are exceeded even with all small layers in float.
 

@@ -152,7 +152,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
             worst = _clear_outside(pair, expected, actual)
             worst_rank = (change, largest)
         if reference.scores:
-            # INT8 rounding may leave the range 0 to 1; another check rejects NaN.
+            # After INT8 rounding, values may be slightly outside 0 to 1; another check rejects NaN.
             valid = np.nan_to_num(np.clip(actual, 0, 1))
             valid_scores = pair.score(valid, reference.threshold)
             scores[pair.data_set].append(PhotographScores.from_scores(pair.name, valid_scores))

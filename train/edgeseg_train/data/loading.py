@@ -19,7 +19,7 @@ def load_pair(pair: Pair) -> LoadedPair:
     loaded = pair.load()
     if loaded.misoriented:
         raise SystemSetupError(
-            f"{pair.name}: {loaded.misoriented}. Save both without an orientation."
+            f"{pair.name}: {loaded.misoriented}. Save both without an EXIF orientation."
         )
     return loaded
 

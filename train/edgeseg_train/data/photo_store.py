@@ -184,7 +184,7 @@ def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
 
 
 def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
-    """Read packed pixels (total,) int32 at (N, H, W) and return (N, 4, H, W) float32."""
+    """Read packed pixels (total,) int32 at the indices (N, H, W); return (N, 4, H, W) float32."""
     packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
     channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
     return channels.to(torch.float32, memory_format=torch.contiguous_format)

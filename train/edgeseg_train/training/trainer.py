@@ -161,7 +161,7 @@ class Trainer:
         return not stopped
 
     def _train_step(self, batch: Batch, learning_rate: float, metrics: RunningMetrics) -> None:
-        # Dropout depends on the step and the process.
+        # The seed of dropout is derived from the step and the process.
         torch.manual_seed((self.config.seed * 1_000_003 + self.step) * 64 + self.process.rank)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate

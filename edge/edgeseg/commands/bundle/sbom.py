@@ -42,7 +42,7 @@ class WheelFacts(NamedTuple):
 
 
 def build_sbom(wheels: Sequence[BundleFile], models: Sequence[BundleFile], own_wheel: str) -> bytes:
-    """Return the SBOM of a bundle. Equal bundles have equal SBOMs: it has no time and no number.
+    """Return the SBOM of a bundle. Equal bundles give equal SBOMs: it has no time stamp.
 
     Args:
         wheels: all wheels of the bundle.

@@ -49,7 +49,7 @@ def tune_and_save(model: str, target: str) -> TuningResult:
         EdgesegError: the model or the file is invalid, or measuring failed.
     """
     file = _check_target(target)
-    # The function is part of the benchmarks. `edge` must not import this package.
+    # The function is in the benchmarks package, which `edge` must not import.
     tune = cast("Callable[[str, ShowProgress], TunedSetup]", load_attribute(TUNE_FUNCTION))
     with show_status() as show:
         setup = tune(model, show)

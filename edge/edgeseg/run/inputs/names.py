@@ -75,7 +75,7 @@ def is_result_name(path: Path) -> bool:
 
 
 def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:
-    """Return the prefix of each file's results; no two have the same results."""
+    """Return the prefix of each input's result names; no two inputs share a result."""
     if _folders_collide(files):
         files = _place_below_common_folder(files)
     stems = [file.stem() for file in files]

@@ -125,7 +125,7 @@ class OverlayVideo:
                 return writer
             temporary.unlink(missing_ok=True)  # OpenCV deletes a file that it could not start
         raise SystemSetupError(
-            f"{self.path.parent}: OpenCV cannot write videos here. Use --no-overlay."
+            f"{self.path.parent}: the installed OpenCV cannot write videos. Use --no-overlay."
         )
 
     def _is_readable(self) -> bool:

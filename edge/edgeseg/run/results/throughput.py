@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second, and their share of what all cores at full load deliver."""
+        """Return frames per second, and their ratio to the rate of fully used cores."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:

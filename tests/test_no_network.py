@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ("edge", "train", "export", "benchmarks")
 INTERNET = re.compile(r"(?:connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET.*")
 TRACED = "trace=connect,sendto,sendmsg,sendmmsg"
+# strace itself may fail if a suspended process is killed, as by bench: the command is repeated.
+ATTEMPTS = 5
 
 # Connects by native code, without Python's sockets.
 NATIVE_CONNECT = """
@@ -138,12 +140,17 @@ def trace_connections(
     environment["OMP_NUM_THREADS"] = "1"
     environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_ROOTS)
     strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", TRACED, "-e", "signal=none"]
-    done = subprocess.run(
-        [*strace, "-o", str(trace), *command],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = None
+    for _ in range(ATTEMPTS):
+        done = subprocess.run(
+            [*strace, "-o", str(trace), *command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not done.stderr.startswith("strace: ptrace("):
+            break
+    assert done is not None
     assert done.returncode in exit_codes, done.stderr
     return INTERNET.findall(trace.read_text())

@@ -35,9 +35,9 @@ import numpy.typing as npt
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fov
-from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside_frame
 from edgeseg.field_of_view.methods import FovMethod
-from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.field_of_view.rim import fit_rim
+from edgeseg.imaging.arrays import Photo
 
 Reason: TypeAlias = Literal[
     "no_fundus",
@@ -66,8 +66,6 @@ _LIT_SHARE = 0.15  # share of the 75th percentile of the brightness: darker pixe
 _NOISE_DETAIL = 0.01  # share of the mean of the green channel: weaker detail is noise
 _MIN_LIGHT = 16  # largest median in grey levels; the colour of a darker field is noise
 _WHITE = 250  # value of the green channel from which a pixel is overexposed
-_OUTLINE_SIZE = 400  # longer side of the frame in pixels when the rim is fitted
-_MIN_OUTLINE_POINTS = 30  # points that are needed to fit the rim
 
 
 class FrameQuality(NamedTuple):
@@ -201,7 +199,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     light = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])[inside]
     lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
     retina_pixels = cv2.countNonZero(fov.mask) * lit
-    rim = fov.rim or _fit_rim(fov.mask)
+    rim = fov.rim or fit_rim(fov.mask)
     core = _select_core(inside)
     histograms = [_histogram(crop, core, channel) for channel in range(3)]
     red, green, blue = (_median(histogram) for histogram in histograms)
@@ -296,20 +294,6 @@ def _measure_coarse_focus(
     )
     fine = float(np.std((blur1 - blur2)[half_core]))
     return fine / max(float(np.std((blur3 - blur7)[half_core])), 1e-3)
-
-
-def _fit_rim(mask: Mask) -> FovEllipse | None:
-    """Fit the rim of a field of view that is given only as a mask; None if no rim is visible."""
-    scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
-    size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
-    small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-    contours, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=len)[:, 0, :].astype(np.float64)
-    outline = outline[points_inside_frame(outline, small.shape)]
-    if len(outline) < _MIN_OUTLINE_POINTS:
-        return None
-    ellipse = fit_ellipse(outline, 0.1 * max(size), 2.0 * max(size))
-    return None if ellipse is None else ellipse.scaled(1 / scale, 0)
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -15,6 +13,7 @@ import click
 
 from edgeseg.commands.measuring import add_measures, measuring_options
 from edgeseg.commands.options import model_options
+from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
@@ -271,42 +270,10 @@ def _run_sources(
         for source in sources:
             if stop.asked:
                 break
-            with _progress_bar(source.total) as advance:
+            with show_progress(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
         if sheet is not None:
             sheet.write()
     finally:
         remove_stale_temporaries(options.output)
     return counts
-
-
-@contextmanager
-def _progress_bar(total: int | None) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal, and nothing elsewhere."""
-    if sys.stderr is None or not sys.stderr.isatty() or total == 1:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    rate_column = TextColumn("{task.description}")
-    columns = (BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn())
-    console = Console(stderr=True)
-    start = time.monotonic()
-    count = 0
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance() -> None:
-            nonlocal count
-            count += 1
-            rate = count / (time.monotonic() - start)
-            bar.update(task, advance=1, description=f"{rate:.1f} photographs/s")
-
-        yield advance

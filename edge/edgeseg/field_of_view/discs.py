@@ -37,7 +37,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     discs: list[Disc] = []
     opening = max(5, min(thumbnail.level.shape) // 30 | 1)
     lit = thumbnail.dark + _LIT_SHARE * (thumbnail.bright - thumbnail.dark)
-    smallest = 0.0  # pixels
+    smallest = 0.0  # number of lit pixels
     for _ in range(_MAX_ATTEMPTS):
         if cv2.countNonZero((thumbnail.level > lit).view(np.uint8)) <= smallest:
             break

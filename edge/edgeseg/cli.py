@@ -38,6 +38,9 @@ COMMANDS = {
     "run": CommandEntry(
         "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
     ),
+    "serve": CommandEntry(
+        "edgeseg.commands.serve:serve", "web", "Serve a page in the browser and an HTTP API."
+    ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),

@@ -86,6 +86,7 @@ class Stages:
         video: overlay video of a stream.
         claims: claims of results by processes that resume into the same folder.
         sheet: contact sheet that gets the thumbnails.
+        print_bug: prints the unexpected exception that is being handled.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Stages:
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
         sheet: ContactSheet | None = None,
+        print_bug: Callable[[], None] = traceback.print_exc,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -108,6 +110,7 @@ class Stages:
         self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
+        self._print_bug = print_bug
         self._options_hash = hash_options(
             {
                 "threshold": segmenter.threshold,
@@ -169,7 +172,7 @@ class Stages:
         except (EdgesegError, MemoryError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
 

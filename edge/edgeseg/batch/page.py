@@ -195,8 +195,8 @@ class CohortPage:
 
 
 def format_number(value: float) -> str:
-    """Return a number with four significant digits."""
-    return f"{value:.4g}"
+    """Return a number with at least three significant digits."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _is_shown(column: TableColumn, job: JobFile) -> bool:

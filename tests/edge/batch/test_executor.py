@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from edgeseg.batch import executor as executor_module
 from edgeseg.batch.executor import LocalExecutor
 from edgeseg.batch.job import JobFile, open_inputs
 from edgeseg.batch.parts import InputRange, list_parts, missing_ranges, read_entries
+from edgeseg.batch.pool import Event, Worker
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard
 from edgeseg.errors import EdgesegError
@@ -82,11 +84,14 @@ def test_workers_are_recycled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executor_module, "RECYCLE_AFTER", 2)
-    started: list[object] = []
-    original = executor_module.Worker
-    monkeypatch.setattr(
-        executor_module, "Worker", lambda *args: started.append(1) or original(*args)
-    )
+    started: list[Worker] = []
+
+    class CountedWorker(Worker):
+        def __init__(self, output: Path, events: Queue[Event]) -> None:
+            super().__init__(output, events)
+            started.append(self)
+
+    monkeypatch.setattr(executor_module, "Worker", CountedWorker)
     job = make_job(fill(tmp_path / "in", photographs, 5))
     assert run(tmp_path / "out", job, 1, size=1).done == 5
     assert len(started) == 3

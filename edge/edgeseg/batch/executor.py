@@ -24,7 +24,7 @@ from edgeseg.batch.messages import (
     WorkerReady,
 )
 from edgeseg.batch.parts import InputRange, PartEntry, write_part
-from edgeseg.batch.pool import Event, Worker, killed_at_end
+from edgeseg.batch.pool import BatchWorker, Event, killed_at_end
 from edgeseg.batch.progress import JobProgress
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
@@ -88,8 +88,8 @@ class LocalExecutor:
         self._stop = stop
         self._warn = warn
         self._events: Queue[Event] = Queue()
-        self._slots: dict[Worker, _Slot] = {}
-        self._running: list[Worker] = []
+        self._slots: dict[BatchWorker, _Slot] = {}
+        self._running: list[BatchWorker] = []
         self._again: deque[InputRange] = deque()
         self._deaths: Counter[InputRange] = Counter()
         self._start_deaths = 0
@@ -119,7 +119,7 @@ class LocalExecutor:
             raise self._error
 
     def _start_worker(self) -> None:
-        worker = Worker(self.output, self._events)
+        worker = BatchWorker(self.output, self._events)
         self._running.append(worker)
         self._slots[worker] = _Slot()
 
@@ -155,7 +155,7 @@ class LocalExecutor:
         elif isinstance(message, WorkerDied):
             self._remove(worker, slot, message)
 
-    def _assign(self, worker: Worker, slot: _Slot) -> None:
+    def _assign(self, worker: BatchWorker, slot: _Slot) -> None:
         slot.reported.clear()
         task = None
         if not self._is_stopping and slot.photographs < RECYCLE_AFTER:
@@ -171,7 +171,7 @@ class LocalExecutor:
             return self._again.popleft()
         return next(self._tasks, None)
 
-    def _remove(self, worker: Worker, slot: _Slot, death: WorkerDied) -> None:
+    def _remove(self, worker: BatchWorker, slot: _Slot, death: WorkerDied) -> None:
         worker.wait()
         self._running.remove(worker)
         del self._slots[worker]

@@ -20,11 +20,11 @@ _CLOSING_S = 60.0  # a worker finishes the photograph that it has started
 class Event(NamedTuple):
     """A message and the worker that sent it."""
 
-    worker: "Worker"
+    worker: "BatchWorker"
     message: Message
 
 
-class Worker:
+class BatchWorker:
     """One worker process.
 
     Args:
@@ -86,7 +86,7 @@ class Worker:
 
 
 @contextmanager
-def killed_at_end(workers: list[Worker]) -> Iterator[None]:
+def killed_at_end(workers: list[BatchWorker]) -> Iterator[None]:
     """Kill the workers that are left in a list when the block ends, also by an exception."""
     try:
         yield

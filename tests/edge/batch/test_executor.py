@@ -17,7 +17,7 @@ from edgeseg.batch import executor as executor_module
 from edgeseg.batch.executor import LocalExecutor
 from edgeseg.batch.job import JobFile, open_inputs
 from edgeseg.batch.parts import InputRange, list_parts, missing_ranges, read_entries
-from edgeseg.batch.pool import Event, Worker
+from edgeseg.batch.pool import BatchWorker, Event
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.shard import Shard
 from edgeseg.errors import EdgesegError
@@ -84,14 +84,14 @@ def test_workers_are_recycled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executor_module, "RECYCLE_AFTER", 2)
-    started: list[Worker] = []
+    started: list[BatchWorker] = []
 
-    class CountedWorker(Worker):
+    class CountedWorker(BatchWorker):
         def __init__(self, output: Path, events: Queue[Event]) -> None:
             super().__init__(output, events)
             started.append(self)
 
-    monkeypatch.setattr(executor_module, "Worker", CountedWorker)
+    monkeypatch.setattr(executor_module, "BatchWorker", CountedWorker)
     job = make_job(fill(tmp_path / "in", photographs, 5))
     assert run(tmp_path / "out", job, 1, size=1).done == 5
     assert len(started) == 3

@@ -38,6 +38,9 @@ COMMANDS = {
     "run": CommandEntry(
         "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
     ),
+    "batch": CommandEntry(
+        "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
+    ),
     "serve": CommandEntry(
         "edgeseg.commands.serve:serve", "web", "Serve a page in the browser and an HTTP API."
     ),

@@ -28,7 +28,7 @@ from edgeseg.server.model_info import Health, describe_model
 from edgeseg.server.openapi import openapi_document
 from edgeseg.server.options import FileOptions, SegmentOptions, read_options
 from edgeseg.server.page_result import page_form
-from edgeseg.server.pictures import Picture, UploadSegmenter, safe_stem
+from edgeseg.server.pictures import UploadedPicture, UploadSegmenter, safe_stem
 from edgeseg.server.problems import RequestError, problem_response
 from edgeseg.server.upload import Upload, UploadReader
 from edgeseg.server.work_queue import WorkQueue
@@ -217,7 +217,7 @@ def _records_status(records: Records) -> HTTPStatus:
     return _FAILURE_STATUSES.get(records[0].reasons[0], HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-def _stem(upload: Upload, picture: Picture) -> str:
+def _stem(upload: Upload, picture: UploadedPicture) -> str:
     stem = safe_stem(upload.name)
     return stem if picture.frame == 1 else f"{stem}_p{picture.frame:04}"
 

@@ -33,7 +33,7 @@ _MAX_STEM_LENGTH = 80
 _DIGITS = 12  # of the SHA-256 in the names of saved results
 
 
-class Picture(NamedTuple):
+class UploadedPicture(NamedTuple):
     """One picture of an upload that was segmented.
 
     Attributes:
@@ -75,7 +75,9 @@ class UploadSegmenter:
         records: list[Records] = [stages.process(frame) for frame in frames]
         return sum(records, ())
 
-    def picture(self, upload: Upload, options: SegmentOptions, save: bool = True) -> Picture:
+    def picture(
+        self, upload: Upload, options: SegmentOptions, save: bool = True
+    ) -> UploadedPicture:
         """Segment one picture of a file, the first one by default.
 
         Args:
@@ -92,7 +94,7 @@ class UploadSegmenter:
         number = options.frame or 1
         segmented = stages.decode_and_segment(_select_frame(frames, number))
         segmentation = segmented.segmentation if isinstance(segmented, SegmentedFrame) else None
-        return Picture(stages.write(segmented), segmentation, number, len(frames))
+        return UploadedPicture(stages.write(segmented), segmentation, number, len(frames))
 
     def _stages(self, options: SegmentOptions, parts: tuple[Part, ...]) -> Stages:
         segmenter = self.segmenter

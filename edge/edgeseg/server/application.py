@@ -29,7 +29,7 @@ from edgeseg.server.openapi import openapi_document
 from edgeseg.server.options import FileOptions, SegmentOptions, read_options
 from edgeseg.server.page_result import page_form
 from edgeseg.server.pictures import UploadedPicture, UploadSegmenter, safe_stem
-from edgeseg.server.problems import RequestError, problem_response
+from edgeseg.server.problems import ProblemCode, RequestError, problem_response
 from edgeseg.server.upload import Upload, UploadReader
 from edgeseg.server.work_queue import WorkQueue
 
@@ -115,9 +115,9 @@ class Endpoints:
     def _make_page_form(self, options: SegmentOptions, upload: Upload) -> Response:
         picture = self._uploads.picture(upload, options)
         if picture.segmentation is None:
-            return _records_response(picture.records, picture.count)
+            return _records_response(picture.records, picture.frame_count)
         body, media_type = page_form(
-            picture.records, picture.segmentation, picture.frame, picture.count
+            picture.records, picture.segmentation, picture.frame, picture.frame_count
         )
         return Response(body, media_type=media_type)
 
@@ -234,8 +234,9 @@ async def _on_request_error(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    code = "not_found" if status == HTTPStatus.NOT_FOUND else "method_not_allowed"
+    code: ProblemCode = "not_found"
     detail = "there is no such page. The API is described in /openapi.json."
-    if code == "method_not_allowed":
+    if status != HTTPStatus.NOT_FOUND:
+        code = "method_not_allowed"
         detail = "this method is not allowed here. The API is described in /openapi.json."
     return problem_response(RequestError(status, code, detail, error.headers))

@@ -73,7 +73,9 @@ def open_socket(address: Address) -> socket.socket:
         return socket.create_server((str(target[0]), address.port), family=family)
     except OSError as error:
         # `create_server` appends the address to the text of the error.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
+        reason = (
+            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        )
         raise SystemSetupError(
             f"{address.host} port {address.port}: cannot listen ({reason}). "
             "Choose another --host or --port."

@@ -40,13 +40,13 @@ class UploadedPicture(NamedTuple):
         records: its records.
         segmentation: its vessels; None if it failed.
         frame: number in its file, from 1.
-        count: number of pictures in the file.
+        frame_count: number of pictures in the file.
     """
 
     records: Records
     segmentation: Segmentation | None
     frame: int
-    count: int
+    frame_count: int
 
 
 class UploadSegmenter:

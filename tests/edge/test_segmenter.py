@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
+from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
 from edgeseg.models.card import ModelCard
@@ -151,6 +155,44 @@ def test_segment_path_bytes_and_array_give_equal_masks(
     expected = segmenter.segment(drawn.photo).mask
     for photo in (data, file, str(file)):
         assert np.array_equal(segmenter.segment(photo).mask, expected)
+
+
+class CountingRuntime:
+    """Runtime that records how many inferences run at the same time."""
+
+    name = "onnxruntime"
+    compute = "CPUExecutionProvider"
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.005)  # lets other threads begin
+        with self._lock:
+            self.running -= 1
+        return np.zeros(photo.shape[1:3], np.float32)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
+def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
+    threads: int,
+    expected: int,
+    tiny_model: Path,
+    drawn: SyntheticPhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
+    runtime = CountingRuntime()
+    segmenter = Segmenter(tiny_model, runtime=runtime, threads=threads)
+    prepared = segmenter.prepare(drawn.photo)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: segmenter.infer(prepared), range(36)))
+    assert runtime.most == expected
 
 
 def test_segment_non_contiguous_view_gives_equal_probability(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -22,6 +23,7 @@ from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupErro
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
+from edgeseg.measures import Spacing
 from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
@@ -114,6 +116,26 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     (record,) = segmenter.segment(picture).records()
     assert "several_fields" in record.warnings
     assert record.fov_count == 1
+
+
+def test_segmentation_records_with_measures_contain_them() -> None:
+    found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
+    (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
+    (measured,) = found.measures(Spacing(20, 20), "left")
+    assert record.measures_status == "ok"
+    assert record.measures == measured.values
+    assert (record.eye, record.eye_source) == ("left", "option")
+    assert (record.um_per_px, record.um_per_px_status) == (20, "ok")
+    assert found.records()[0].measures_status is msgspec.UNSET
+    with pytest.raises(UsageError, match="measures"):
+        found.records(eye="left")
+
+
+def test_segmentation_records_of_low_quality_field_are_not_measured(segmenter: Segmenter) -> None:
+    dark = np.asarray(generate_photo(5, 300).photo * 0.3, np.uint8)
+    (record,) = segmenter.segment(dark).records(measures=True)
+    assert record.measures_status == "ungradable"
+    assert record.measures is None
 
 
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:

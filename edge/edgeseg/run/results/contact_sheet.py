@@ -1,4 +1,4 @@
-"""Contact sheet: one self-contained HTML page with thumbnails, overlays and figures."""
+"""Contact sheet: self-contained HTML page with thumbnails, overlays and figures."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 SHEET_NAME = "contact_sheet.html"
 
 _THUMBNAIL_SIDE = 400  # pixels
-_VESSEL_SHARE = 0.25  # a thumbnail's pixel with a larger share of vessel is marked
+_VESSEL_SHARE = 0.25  # minimum vessel share of a marked pixel in a thumbnail
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # the marker is within these first bytes
+_MARKER_BYTES = 512  # number of first bytes that contain the marker
 
 
 class Card(NamedTuple):
@@ -36,7 +36,7 @@ class Card(NamedTuple):
     Attributes:
         title: name of the picture.
         mark: CSS class: `failed`, `warning` or empty.
-        pictures: text and base64 of each thumbnail.
+        pictures: label and base64 data of each thumbnail.
         figures: label and value of each row.
         messages: lines below the figures.
     """
@@ -49,13 +49,14 @@ class Card(NamedTuple):
 
 
 class ContactSheet:
-    """Collects the pictures of a run and writes the page at its end.
+    """Collection of the pictures of a run, and writing of the page.
 
     Args:
         folder: output folder of the run.
 
     Raises:
-        SystemSetupError: jinja2 is not installed, or a file of this name is not a contact sheet.
+        SystemSetupError: jinja2 is not installed, or a file with the name of the page is not a
+            contact sheet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,13 +67,13 @@ class ContactSheet:
         _reject_foreign(self.path)
 
     def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
-        """Store the thumbnails of a picture; its records follow. Safe to call from any thread.
+        """Store the thumbnails of a picture, before its records. Safe to call from any thread.
 
         Args:
-            source: `source` of its records.
-            frame: `frame` of its records.
+            source: `source` of the records.
+            frame: `frame` of the records.
             photo: (H, W, 3) uint8 RGB.
-            mask: (H, W) uint8 {0, 255}, its vessels.
+            mask: (H, W) uint8 {0, 255}, vessels.
         """
         small = shrink_photo(photo, _THUMBNAIL_SIDE)
         size = small.shape[1], small.shape[0]
@@ -103,7 +104,7 @@ class ContactSheet:
         """Write the page.
 
         Raises:
-            SystemSetupError: it cannot be written.
+            SystemSetupError: the page cannot be written.
         """
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
@@ -129,16 +130,18 @@ def _load_template() -> Template:
 def _reject_foreign(path: Path) -> None:
     if path.is_symlink():
         raise SystemSetupError(
-            f"{path}: refusing to overwrite a link. Remove it or choose another folder with -o."
+            f"{path}: refusing to overwrite a link. Remove the link or choose another folder "
+            "with -o."
         )
     try:
         with path.open("rb") as file:
             beginning = file.read(_MARKER_BYTES)
-    except OSError:  # missing, or reported when the page is written
+    except OSError:  # missing, or an error that is reported when the page is written
         return
     if _MARKER not in beginning:
         raise SystemSetupError(
-            f"{path}: refusing to overwrite, not written by edgeseg. Move it or choose another "
+            f"{path}: refusing to overwrite a file that edgeseg did not write. Move it or "
+            "choose another "
             "folder with -o."
         )
 
@@ -151,7 +154,7 @@ def _encode_thumbnail(photo: Photo) -> str:
 
 
 def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return the thumbnail of an overlay that an earlier run wrote, if it can be read."""
+    """Return the thumbnail of an overlay of an earlier run, if the overlay can be read."""
     if record.files is UNSET or record.files.overlay is UNSET:
         return ()
     try:

@@ -1,6 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +19,6 @@ except Exception as error:  # OSError: the libraries cannot be loaded on this sy
         f"--runtime openvino: OpenVINO cannot be loaded ({one_line(error)}). Use --runtime "
         "onnxruntime."
     ) from error
-
-_MAX_REQUESTS = 16
-"""Number of threads that may infer at the same time. Further threads wait."""
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
 
@@ -58,7 +54,6 @@ class OpenVino:
             ) from error
         self._file = file
         self._compiled = compiled
-        self._limit = threading.BoundedSemaphore(_MAX_REQUESTS)
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
@@ -67,8 +62,7 @@ class OpenVino:
             ModelError: the network cannot be computed or returns another shape.
         """
         try:
-            with self._limit:
-                output = self._infer_with_own_request(photo)
+            output = self._infer_with_own_request(photo)
         except Exception as error:
             raise ModelError(
                 f"{self._file}: OpenVINO cannot run this file ({one_line(error)})"

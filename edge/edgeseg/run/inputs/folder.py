@@ -1,6 +1,7 @@
 """Photographs in a folder and its sub-folders."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -51,10 +52,12 @@ class FolderScanner:
 
     Args:
         recursive: whether to list sub-folders. Links to folders are followed.
+        known: paths that are photographs, whose files are not read.
     """
 
-    def __init__(self, recursive: bool = False) -> None:
+    def __init__(self, recursive: bool = False, known: Collection[str] = frozenset()) -> None:
         self.recursive = recursive
+        self._known = known
         self._kinds: dict[Path, tuple[_FileState, FileKind]] = {}
         self._previous_kinds = self._kinds
 
@@ -75,7 +78,7 @@ class FolderScanner:
         self, folder: Path, parents: tuple[tuple[int, int], ...], listing: FolderListing
     ) -> None:
         folders: list[Path] = []
-        for path in sorted(folder.iterdir(), key=_natural_order):
+        for path in sorted(folder.iterdir(), key=natural_order):
             if _is_hidden(path):
                 _count_hidden(path, listing.skipped)
             elif path.is_dir():
@@ -103,6 +106,8 @@ class FolderScanner:
             listing.skipped.add(path, kind)
 
     def _kind(self, path: Path) -> FileKind:
+        if str(path) in self._known:
+            return "photograph"
         try:
             status = path.stat()
         except OSError:  # a broken link, or a file that was just deleted
@@ -134,7 +139,8 @@ def _count_hidden(path: Path, skipped: SkippedFiles) -> None:
         skipped.add(path, "hidden")
 
 
-def _natural_order(path: Path) -> tuple[list[str | int], str]:
+def natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return the key for sorting files by name, 2 before 10."""
     parts: list[str | int] = list(_DIGITS.split(path.name.casefold()))
     parts[1::2] = map(int, parts[1::2])
     return parts, path.name

@@ -27,18 +27,18 @@ _MIN_INFERENCES = 2  # inferences at the same time; one alone does not keep all 
 
 
 class Segmenter:
-    """One loaded model that segments any number of photographs.
+    """Loaded model that segments any number of photographs.
 
-    Without precision, runtime, threads and provider, it uses the setup that `edgeseg doctor --tune`
-    measured for this model on this CPU, if it was measured.
+    If precision, runtime, threads and provider are not given, the setup that `edgeseg doctor
+    --tune` measured for this model on this CPU is used, if there is one.
 
     Args:
         model: shipped name (`default`, `detail`) or model file.
         precision: precision of the file to load, or `auto`.
         runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if installed), or a loaded runtime.
-        threads: number of CPU threads; by default every core that the process may use.
+        threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
-        provider: execution provider of ONNX Runtime: `cpu` (default), `cuda` or `tensorrt`.
+        provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
 
     Attributes:
         file: selected model file.
@@ -100,10 +100,10 @@ class Segmenter:
         """Segment the vessels in every field of view.
 
         Args:
-            photo: RGB array (H, W, 3), a path, the bytes of an image file, a PIL image, or another
-                array; `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
-            name: photograph's name for error messages, unless `photo` is a path.
-            fov: the only field of view to segment, its mask (H, W); by default all detected ones.
+            photo: RGB array (H, W, 3), path, bytes of an image file, PIL image, or another array;
+                `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
+            name: name of the photograph for error messages; ignored if `photo` is a path.
+            fov: mask (H, W) of the only field of view to segment; by default all detected fields.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -138,7 +138,7 @@ class Segmenter:
         return other
 
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-        """Detect the fields of view of (H, W, 3) uint8 RGB by the model's method.
+        """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
 
         Raises:
             PhotoError: No retina was found.
@@ -148,7 +148,7 @@ class Segmenter:
     def prepare(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Prepared:
-        """Make the network input from one field of view, by default the largest.
+        """Prepare the network input from one field of view, by default the largest.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -176,7 +176,7 @@ class Segmenter:
             prepared: network input from `prepare`.
             quality: quality to store in the result.
             timer: timer that gets the stages `infer` and `postprocess`.
-            name: photograph's name, for error messages.
+            name: name of the photograph for error messages.
 
         Raises:
             ModelError: The network returned values outside 0 to 1.
@@ -186,7 +186,7 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # NaN is not in range either
+            if not in_range:  # also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"

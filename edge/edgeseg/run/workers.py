@@ -15,8 +15,8 @@ _BYTES_PER_WORKER = 256 << 20
 def count_workers() -> int:
     """Return the number of photographs to process at the same time.
 
-    One for each core and for each 256 MB of available memory, which suffice for a photograph of
-    50 megapixels.
+    The number is limited to one photograph per core and one per 256 MB of available memory, which
+    is enough for a photograph of 50 megapixels.
     """
     by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
     return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))
@@ -24,7 +24,7 @@ def count_workers() -> int:
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """Turn off OpenCV's own threads, which cost 10 % of the time where every core has a worker."""
+    """Disable OpenCV's own threads, which increase the time by 10 % if every core has a worker."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

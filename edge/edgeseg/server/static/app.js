@@ -53,6 +53,7 @@ async function select(photograph) {
   current?.picture.image.close();
   current = { photograph, picture };
   showPicture(picture, photograph.name);
+  makeResults(photograph);
   applyThreshold(photograph.threshold);
   announce(`${photograph.name}, ${photographs.indexOf(photograph) + 1} of ${photographs.length}`);
 }
@@ -65,18 +66,24 @@ function applyThreshold(threshold) {
   byId("threshold").value = threshold;
   byId("threshold-value").textContent = thresholdText(threshold);
   byId("threshold-reset").disabled = threshold === current.photograph.defaultThreshold;
-  showResults();
+  showFigures();
 }
 
-function showResults() {
-  const { photograph, densities } = current;
+// The controls of the panel stay while the figures change, so that they keep the focus.
+function makeResults(photograph) {
   byId("results").replaceChildren(
     element("h2", { text: photograph.name }),
-    ...describeFields(photograph.records, densities),
+    element("div", { id: "fields" }),
     downloadButtons(photograph),
     measuringForm(photograph),
-    ...describeMeasures(photograph.records, photograph.threshold),
+    element("div", { id: "measures" }),
   );
+}
+
+function showFigures() {
+  const { photograph, densities } = current;
+  byId("fields").replaceChildren(...describeFields(photograph.records, densities));
+  byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
 }
 
 function measuringForm(photograph) {
@@ -107,7 +114,7 @@ async function measureAgain(photograph, changes = {}) {
     announce(failure.message);
     if (failure.kind === "offline" || failure.kind === "token") events.dispatchEvent(new Event(failure.kind));
   }
-  if (current?.photograph === photograph) showResults();
+  if (current?.photograph === photograph) showFigures();
 }
 
 function showNotice(photograph) {

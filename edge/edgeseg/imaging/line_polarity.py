@@ -4,6 +4,8 @@ A line has one large second derivative, across it; spots and edges have two, or 
 the strongest lines of a fundus photograph, and they are dark.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,6 @@ def measure_line_polarity(green: Mask, inside: Mask) -> float:
     return (dark - bright) / (dark + bright) if dark + bright else 0.0
 
 
-def _strength(values: npt.NDArray[np.float32]) -> float:
+def _strength(values: npt.NDArray[np.floating[Any]]) -> float:
     rank = int(_STRONGEST * (len(values) - 1))
     return max(0.0, float(np.partition(values, rank)[rank]))

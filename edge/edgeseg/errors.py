@@ -13,6 +13,7 @@ PhotoErrorCode: TypeAlias = Literal[
     "unreadable",
     "not_overwritten",
     "unreadable_source",
+    "missing_extra",
 ]
 """Why a photograph failed; the result record lists what each code means."""
 
@@ -141,3 +142,8 @@ def unsupported_format(name: str) -> InvalidImageError:
         name: name of the format, such as `HEIC`.
     """
     return InvalidImageError(f"{name} is not supported; convert to PNG.", "unsupported_format")
+
+
+def missing_dicom() -> InvalidImageError:
+    """Return the error of a DICOM file that cannot be read without the extra `dicom`."""
+    return InvalidImageError(str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra")

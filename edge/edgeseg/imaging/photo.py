@@ -1,7 +1,7 @@
 """Photograph and mask files: reading to arrays.
 
-PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, each of them gzipped,
-too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
+PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM and DICOM are supported, each of them
+gzipped, too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
 
 - 16-bit samples are scaled to 8 bits by the range given in the file (PNM, AVIF, JPEG 2000, TIFF
   with 9 to 15 bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
@@ -12,6 +12,7 @@ black, like the surround of a fundus. - A file that is truncated, damaged or too
 photograph is rejected, never partly read.
 """
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,10 +27,12 @@ from edgeseg.system.regular_files import open_regular_file
 
 _SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif",
-    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm",
+    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom",
 )  # fmt: skip
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
+
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 
 # Mask pixels above this value are set. DRIVE's second observer wrote 3 and 253, not 0 and 255.
 MASK_THRESHOLD = 127
@@ -41,8 +44,11 @@ def is_photograph(path: Path) -> bool:
 
 
 def photo_stem(path: Path) -> str:
-    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`."""
-    stem = path.stem
+    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`.
+
+    The numbers of a DICOM UID are no suffix: `1.2.840.3` stays as it is.
+    """
+    stem = path.name if _UID.fullmatch(path.name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
         if path.name.lower().endswith(suffix):
             stem = path.name[: -len(suffix)]

@@ -146,4 +146,6 @@ def unsupported_format(name: str) -> InvalidImageError:
 
 def missing_dicom() -> InvalidImageError:
     """Return the error of a DICOM file that cannot be read without the extra `dicom`."""
-    return InvalidImageError(str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra")
+    return InvalidImageError(
+        str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra"
+    )

@@ -10,9 +10,11 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from edgeseg.dicom.instance import DicomInstance, read_instance
+from edgeseg.dicom.metadata import read_identifiers
 from edgeseg.dicom.samples import convert_to_rgb
 from edgeseg.dicom.streams import check_jpeg2000, normalize_jpeg, read_jpeg_frame
 from edgeseg.dicom.transfer_syntaxes import JPEG_LOSSLESS
+from edgeseg.dicom.values import read_text
 from edgeseg.errors import DAMAGED, InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.decoder import decode_image
@@ -43,6 +45,16 @@ class DicomFrame:
         if self.instance.layout.frames == 1:
             return self.instance.sha256
         return sha256(f"{self.instance.sha256} {self.number}".encode()).hexdigest()
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """SOP Instance UID of the file; empty if it has none."""
+        return read_text(self.instance.dataset, "SOPInstanceUID")
+
+    @property
+    def identifiers(self) -> dict[str, str | None]:
+        """Identifiers of patient, study and series by their keys in a record."""
+        return read_identifiers(self.instance.dataset)
 
     def decode(self, name: str = "photograph") -> Photo:
         """Decode the frame.

@@ -6,7 +6,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -133,7 +133,7 @@ def read_instance(data: bytes) -> DicomInstance:
     try:
         dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
         position = stream.tell()
-        implicit, little = dataset.original_encoding
+        _, little = dataset.original_encoding
         syntax = read_text(dataset.file_meta, "TransferSyntaxUID")
     except MemoryError:
         raise
@@ -146,7 +146,9 @@ def read_instance(data: bytes) -> DicomInstance:
             raise _unsupported(f"DICOM pixels in the transfer syntax {describe_uid(syntax)}")
         compression = COMPRESSIONS[syntax]
     layout = _read_layout(dataset)
-    pixel_data = locate_pixel_data(data, position, bool(implicit), little is not False)
+    pixel_data = locate_pixel_data(data, position, little is not False)
+    if pixel_data.length is not None:
+        layout = _with_actual_subsampling(layout, pixel_data.length)
     _check_pixel_data(layout, compression, pixel_data)
     check_size(layout.columns, layout.rows)
     sample_bytes = layout.samples * layout.bits_allocated // 8
@@ -154,9 +156,7 @@ def read_instance(data: bytes) -> DicomInstance:
     # The bytes of the file stay in memory, too.
     file_bytes = -(-len(data) // (layout.rows * layout.columns))
     check_memory(
-        ImageHeader(
-            "dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes + file_bytes
-        )
+        ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes + file_bytes)
     )
     return DicomInstance(data, dataset, layout, compression, pixel_data)
 
@@ -258,9 +258,14 @@ def _read_layout(dataset: Dataset) -> PixelLayout:
     )
 
 
-def _check_pixel_data(
-    layout: PixelLayout, compression: Compression, pixel_data: PixelData
-) -> None:
+def _with_actual_subsampling(layout: PixelLayout, length: int) -> PixelLayout:
+    """Correct the layout of uncompressed pixels that are stated to be, but are not, subsampled."""
+    full = replace(layout, photometric="YBR_FULL")
+    is_full = full.frame_bytes * layout.frames <= length
+    return full if layout.photometric == "YBR_FULL_422" and is_full else layout
+
+
+def _check_pixel_data(layout: PixelLayout, compression: Compression, pixel_data: PixelData) -> None:
     """Check that the pixels of every frame can be in the file."""
     if (compression == "none") != (pixel_data.length is not None):
         raise InvalidImageError(f"pixels that contradict their transfer syntax: {DAMAGED}")

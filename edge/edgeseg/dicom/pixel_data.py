@@ -9,6 +9,7 @@ from edgeseg.errors import CUT_OFF, DAMAGED, InvalidImageError
 _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MAX_FRAGMENTS = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
+_PIXEL_VRS = ("OB", "OW", "UN")
 # Beginning of a JPEG, JPEG-LS or JPEG 2000 stream: each of them starts a frame.
 _STREAM_START = re.compile(rb"\xff\xd8\xff|\xff\x4f\xff\x51|\0\0\0\x0cjP  ")
 
@@ -78,14 +79,13 @@ class PixelData:
         return [*starts, count]
 
 
-def locate_pixel_data(data: bytes, position: int, implicit: bool, little: bool) -> PixelData:
+def locate_pixel_data(data: bytes, position: int, little: bool) -> PixelData:
     """Locate the pixels.
 
     Args:
         data: bytes of the file.
         position: offset of the Pixel Data element.
-        implicit: whether the transfer syntax has implicit value representations.
-        little: whether it is little endian.
+        little: whether the file is little endian.
 
     Raises:
         InvalidImageError: the file has no pixels, or ends before their end.
@@ -95,8 +95,10 @@ def locate_pixel_data(data: bytes, position: int, implicit: bool, little: bool) 
         group, element = struct.unpack_from(f"{order}HH", data, position)
         if (group, element) != (0x7FE0, 0x0010):
             raise InvalidImageError("no pixels. Export the photograph again.", "undecodable")
-        vr = "" if implicit else data[position + 4 : position + 6].decode("latin-1")
-        start = position + (8 if implicit else 12)
+        vr = data[position + 4 : position + 6].decode("latin-1")
+        if vr not in _PIXEL_VRS:  # implicit, whatever the transfer syntax says
+            vr = ""
+        start = position + (12 if vr else 8)
         (length,) = struct.unpack_from(f"{order}I", data, start - 4)
         if length == _UNDEFINED:
             return _read_fragments(data, start, vr)

@@ -57,9 +57,7 @@ def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:
     return selected
 
 
-def _to_uint8(
-    samples: Samples, layout: PixelLayout, dataset: Dataset
-) -> npt.NDArray[np.uint8]:
+def _to_uint8(samples: Samples, layout: PixelLayout, dataset: Dataset) -> npt.NDArray[np.uint8]:
     if samples.dtype == np.uint8:
         if layout.bits_stored < 8:
             return scale_to_uint8(samples, (1 << layout.bits_stored) - 1)

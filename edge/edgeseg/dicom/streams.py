@@ -18,6 +18,7 @@ _JPEG_LS_FRAME, _LOSSLESS_FRAME = 0xF7, 0xC3
 _APPLICATION_0, _APPLICATION_1, _APPLICATION_14 = 0xE0, 0xE1, 0xEE
 # APP14 segment of Adobe with the transform 0: the components are red, green and blue.
 _ADOBE_RGB = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
+_JFIF_BYTES, _ADOBE_BYTES = 14, 12  # decoders ignore shorter segments
 _RGB_IDENTIFIERS = b"RGB"
 
 
@@ -54,9 +55,9 @@ def read_jpeg_frame(stream: bytes, layout: PixelLayout) -> JpegFrame:
     for marker in walk_markers(stream, 2):
         segment = stream[marker.end + 2 : marker.segment_end]
         if marker.code == _APPLICATION_0:
-            colour_marked |= segment.startswith(b"JFIF\0")
+            colour_marked |= segment.startswith(b"JFIF\0") and len(segment) >= _JFIF_BYTES
         if marker.code == _APPLICATION_14:
-            colour_marked |= segment.startswith(b"Adobe")
+            colour_marked |= segment.startswith(b"Adobe") and len(segment) >= _ADOBE_BYTES
         if marker.code == START_OF_SCAN:
             break
         if marker.code not in START_OF_FRAME and marker.code != _JPEG_LS_FRAME:

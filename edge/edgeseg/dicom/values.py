@@ -57,7 +57,7 @@ def read_items(dataset: Dataset, keyword: str) -> tuple[Dataset, ...]:
     try:
         value = dataset[keyword].value if keyword in dataset else ()
         return tuple(item for item in value or () if isinstance(item, Dataset))
-    except Exception:  # noqa: BLE001 - pydicom raises many types for damaged elements
+    except Exception:  # pydicom raises many types for damaged elements
         return ()
 
 

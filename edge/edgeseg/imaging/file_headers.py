@@ -9,7 +9,14 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, missing_dicom, unsupported_format
+from edgeseg.errors import (
+    CUT_OFF,
+    DAMAGED,
+    SAVE_AS,
+    InvalidImageError,
+    missing_dicom,
+    unsupported_format,
+)
 from edgeseg.imaging import bmp
 from edgeseg.imaging.avif import read_avif
 from edgeseg.imaging.file_signatures import (

@@ -21,8 +21,7 @@ _PHOTOGRAPH = re.compile(
     rb"|RIFF....WEBP|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ",
     re.DOTALL,
 )
-# First element of a DICOM file without preamble: group 2 or 8, in explicit VR (little and big endian)
-# or implicit VR.
+# First element of a DICOM file without preamble: group 2 or 8, in explicit or implicit VR.
 _EXPLICIT_LITTLE = re.compile(rb"([\x02\x08]\0).\0(?:UL|UI|CS|SH|LO|DA|TM)(..)", re.DOTALL)
 _EXPLICIT_BIG = re.compile(rb"(\0\x08)\0.(?:UL|UI|CS|SH|LO|DA|TM)(..)", re.DOTALL)
 _IMPLICIT = re.compile(rb"(\x08\0).\0(.[\0\x01]\0\0)", re.DOTALL)

@@ -112,7 +112,7 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                failed = RecordBuilder(self.segmenter).failed(
+                failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
                     Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))

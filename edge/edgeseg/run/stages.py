@@ -106,7 +106,7 @@ class Stages:
         self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output, options.follow_links)
-        self.records = RecordBuilder(segmenter)
+        self.records = RecordBuilder(segmenter, options.identifiers)
         self._frozen_frames = FrozenFrameDetector()
 
     def process(self, frame: Frame) -> Records:
@@ -176,7 +176,9 @@ class Stages:
                     stored = self._stored_records(frame, files, provenance)
                     if stored is not None:
                         return stored
-                if isinstance(payload, bytes):
+                if frame.dicom is not None:
+                    photo = frame.dicom.decode(frame.name)
+                elif isinstance(payload, bytes):
                     photo = decode_photo(payload, frame.name)
                 else:
                     photo = validate_photo(payload, frame.name)
@@ -194,7 +196,8 @@ class Stages:
                 **self.options.overlay_look,
             }
         )
-        return Provenance(hash_photo(payload), self.segmenter.model_sha256, options)
+        photograph = hash_photo(payload) if frame.dicom is None else frame.dicom.sha256
+        return Provenance(photograph, self.segmenter.model_sha256, options)
 
     def _stored_records(
         self, frame: Frame, files: dict[str, Path], provenance: Provenance

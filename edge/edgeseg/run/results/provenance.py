@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from edgeseg.imaging.file_text import is_intact_jpeg, read_file_text
 from edgeseg.imaging.png_check import is_intact_png
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 
 _PREFIX = "edgeseg:"
 _RECORD = f"{_PREFIX}record"
@@ -55,7 +55,14 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
     PNG text is Latin-1, so the UTF-8 bytes are stored as such.
     """
     stored = [
-        msgspec.structs.replace(record, source="", files=UNSET, time=UNSET, timings_ms=UNSET)
+        msgspec.structs.replace(
+            record,
+            source="",
+            files=UNSET,
+            time=UNSET,
+            timings_ms=UNSET,
+            **dict.fromkeys(IDENTIFIERS, UNSET),
+        )
         for record in records
     ]
     return {_RECORD: msgspec.json.encode(stored).decode("latin-1")}

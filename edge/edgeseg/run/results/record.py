@@ -29,6 +29,7 @@ Code: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
+    "missing_extra",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
@@ -46,6 +47,7 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "An image of a format or kind that edgeseg does not read.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
+    "missing_extra": "The format requires an extra of edgeseg that is not installed.",
     "not_overwritten": "A file that edgeseg did not write, or a link, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg; the traceback is on standard error.",
@@ -56,6 +58,9 @@ CODES: Mapping[Code, str] = {
     "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
+
+IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
+"""Columns that are in a record only if they were requested, and never in a stored one."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -93,6 +98,15 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
     measures_overlay: Annotated[
         str | UnsetType, column("Photograph with the measured segments, coloured by width.")
     ] = UNSET
+    dicom_seg: Annotated[
+        str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
+    ] = UNSET
+    dicom_sc: Annotated[
+        str | UnsetType, column("Overlay as DICOM Secondary Capture, for viewers.")
+    ] = UNSET
+    dicom_sr: Annotated[
+        str | UnsetType, column("Measurements as DICOM Comprehensive 3D SR, TID 1500.")
+    ] = UNSET
 
 
 class QualityRecord(Struct, frozen=True, kw_only=True):
@@ -125,6 +139,20 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     """Result of one field of view. `source`, `frame` and `fov_index` are its key."""
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
+    sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
+        UNSET
+    )
+    patient_id: Annotated[
+        str | UnsetType | None, column("Patient ID of a DICOM file; only with `--identifiers`.")
+    ] = UNSET
+    study_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Study Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
+    series_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Series Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
     frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
     position_s: Annotated[
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")

@@ -14,6 +14,7 @@ PhotoErrorCode: TypeAlias = Literal[
     "not_overwritten",
     "unreadable_source",
     "missing_extra",
+    "not_dicom",
 ]
 """Why a photograph failed; the result record lists what each code means."""
 

@@ -14,6 +14,9 @@ from edgeseg.measures.spacing import Spacing, SpacingSource
 if TYPE_CHECKING:
     from edgeseg.dicom.frame import DicomFrame
 
+LATERALITIES: dict[Eye, str] = {"left": "L", "right": "R"}
+"""Laterality of each eye in DICOM."""
+
 _EYES: dict[str, Eye] = {"L": "left", "R": "right"}
 _MAX_SPACING_MM = 1e6
 _IDENTIFIERS = {

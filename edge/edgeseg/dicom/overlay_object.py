@@ -24,7 +24,7 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
         jpeg: overlay as a baseline JPEG in YCbCr.
         size: height and width in pixels.
     """
-    now = datetime.now()  # noqa: DTZ005 - times in DICOM are local
+    now = datetime.now()
     capture = SOPClass(
         study_instance_uid=read_text(source.dataset, "StudyInstanceUID"),
         series_instance_uid=source.series_uid("overlay"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
@@ -94,6 +95,7 @@ def build_report(
         software_versions=source.identity.version,
         series_description=SERIES_DESCRIPTION,
         is_complete=True,
+        coding_schemes=[CodingSchemeIdentificationItem(_SCHEME, name="edgeseg")],
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
-from highdicom.seg import SegmentDescription, Segmentation
+from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import SecondaryCaptureImageStorage
@@ -60,8 +60,10 @@ def _planar_image(source: DicomSource) -> Dataset:
     image.pop("FrameOfReferenceUID", None)
     spacing = read_spacing(source.frame)
     if spacing is not None:
-        image.PixelSpacing = [DSfloat(spacing.row_um / 1000, auto_format=True),
-                              DSfloat(spacing.column_um / 1000, auto_format=True)]
+        image.PixelSpacing = [
+            DSfloat(spacing.row_um / 1000, auto_format=True),
+            DSfloat(spacing.column_um / 1000, auto_format=True),
+        ]
     return image
 
 

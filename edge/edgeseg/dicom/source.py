@@ -1,6 +1,7 @@
 """The source of DICOM results: what they copy from the photograph's file and refer to."""
 
 import uuid
+from contextlib import suppress
 from typing import NamedTuple
 
 from pydicom.dataset import Dataset
@@ -88,6 +89,25 @@ class DicomSource(NamedTuple):
         return f"2.25.{uuid.uuid5(_UID_NAMESPACE, '/'.join(names)).int}"
 
 
+def check_uids(dataset: Dataset, name: str) -> None:
+    """Check that a file has the UIDs that results refer to.
+
+    Args:
+        dataset: data set of the file.
+        name: name of the photograph in the error message.
+
+    Raises:
+        PhotoError: a UID is missing.
+    """
+    missing = [keyword for keyword in _REQUIRED if not read_text(dataset, keyword)]
+    if missing:
+        raise PhotoError(
+            f"{name}: a DICOM result cannot refer to a file without {', '.join(missing)}. "
+            "Export the photograph again.",
+            "not_dicom",
+        )
+
+
 def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> DicomSource:
     """Copy what results need from the file of a frame.
 
@@ -100,21 +120,12 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
         PhotoError: the file lacks a UID that results refer to.
     """
     original = frame.instance.dataset
-    missing = [keyword for keyword in _REQUIRED if not read_text(original, keyword)]
-    if missing:
-        raise PhotoError(
-            f"{name}: a DICOM result cannot refer to a file without {', '.join(missing)}. "
-            "Export the photograph again.",
-            "not_dicom",
-        )
+    check_uids(original, name)
     copied = Dataset()
-    for tag in original.keys():
-        if tag.group not in _COPIED_GROUPS:
-            continue
-        try:
-            copied.add(original[tag])
-        except Exception:  # pydicom raises many types for damaged elements
-            continue
+    for tag in tuple(original.keys()):
+        if tag.group in _COPIED_GROUPS:
+            with suppress(Exception):  # pydicom raises many types for damaged elements
+                copied.add(original[tag])
     for keyword in _MAY_BE_EMPTY:
         if keyword not in copied:
             setattr(copied, keyword, None)

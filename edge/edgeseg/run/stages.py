@@ -16,6 +16,7 @@ from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
+from edgeseg.run.results.dicom_objects import check_source, encode_dicom_result
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import encode_picture
@@ -169,6 +170,8 @@ class Stages:
         try:
             with timer.stage("decode"):
                 payload = frame.load()
+                if self.options.dicom:
+                    check_source(frame)
                 files = self.options.output_files(frame.stem, self.parts)
                 provenance = self._provenance(frame, payload) if files else None
                 self._check_files(files.values(), frame.name, provenance)
@@ -273,9 +276,15 @@ class Stages:
             for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    encoded = encode_picture(
-                        segmentation, part, file.suffix, texts | extra, self.options, measured
-                    )
+                    if part.startswith("dicom"):
+                        assert provenance is not None
+                        encoded = encode_dicom_result(
+                            part, frame, segmentation, records, provenance, self.options
+                        )
+                    else:
+                        encoded = encode_picture(
+                            segmentation, part, file.suffix, texts | extra, self.options, measured
+                        )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
+from edgeseg.dicom.private_text import is_intact_dicom
 from edgeseg.imaging.file_text import is_intact_jpeg, read_file_text
 from edgeseg.imaging.png_check import is_intact_png
 from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 
 _PREFIX = "edgeseg:"
+_INTEGRITY_CHECKS = {".png": is_intact_png, ".jpg": is_intact_jpeg, ".dcm": is_intact_dicom}
 _RECORD = f"{_PREFIX}record"
 
 
@@ -43,7 +45,7 @@ class Provenance(NamedTuple):
         """Return whether every file is undamaged and contains these digests."""
         expected = self.texts().items()
         for file in files:
-            is_intact = is_intact_jpeg if file.suffix == ".jpg" else is_intact_png
+            is_intact = _INTEGRITY_CHECKS[file.suffix]
             if not expected <= read_file_text(file).items() or not is_intact(file):
                 return False
         return True

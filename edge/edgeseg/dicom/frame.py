@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -11,20 +12,18 @@ from pydicom.pixels.decoders.base import get_decoder
 
 from edgeseg.dicom.instance import DicomInstance, read_instance
 from edgeseg.dicom.metadata import read_identifiers
+from edgeseg.dicom.rle import decode_rle
 from edgeseg.dicom.samples import convert_to_rgb
 from edgeseg.dicom.streams import check_jpeg2000, normalize_jpeg, read_jpeg_frame
 from edgeseg.dicom.transfer_syntaxes import JPEG_LOSSLESS
 from edgeseg.dicom.values import read_text
 from edgeseg.errors import DAMAGED, InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.decoder import decode_image
 from edgeseg.imaging.sample_range import Samples
 
-_RLE, _JPEG_LS, _JPEG2000 = (
-    "1.2.840.10008.1.2.5",
-    "1.2.840.10008.1.2.4.80",
-    "1.2.840.10008.1.2.4.90",
-)
+_JPEG_LS, _JPEG2000 = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +98,9 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
         return convert_to_rgb(samples, layout, instance.dataset, is_ybr)
     stream = instance.pixel_data.encapsulated_frame(instance.data, number, layout.frames)
     if instance.compression == "rle":
-        samples = _decode(stream, instance, _RLE, "pydicom")
+        samples = decode_rle(
+            stream, layout.rows, layout.columns, layout.samples, layout.bits_allocated
+        )
         return convert_to_rgb(samples, layout, instance.dataset, is_ybr)
     if instance.compression == "jpeg2000":
         is_transformed = check_jpeg2000(stream, instance)
@@ -114,7 +115,7 @@ def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
     layout = instance.layout
     frame = read_jpeg_frame(stream, layout)
     if frame.is_lossless:
-        samples = _decode(stream, instance, JPEG_LOSSLESS, "gdcm")
+        samples = _decode_lossless(stream, instance)
         return convert_to_rgb(samples, layout, instance.dataset, is_ybr)
     if frame.code == 0xF7:
         samples = _decode(stream, instance, _JPEG_LS, "pyjpegls")
@@ -129,6 +130,16 @@ def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
     if layout.samples == 3:
         return photo
     return convert_to_rgb(np.ascontiguousarray(photo[:, :, 0]), layout, instance.dataset, False)
+
+
+def _decode_lossless(stream: bytes, instance: DicomInstance) -> Samples:
+    """Decode lossless JPEG; GDCM only prints a message if it is damaged."""
+    samples, messages = capture_codec_warnings(
+        lambda: _decode(stream, instance, JPEG_LOSSLESS, "gdcm")
+    )
+    if messages:
+        raise InvalidImageError(DAMAGED)
+    return samples
 
 
 def _read_native(instance: DicomInstance, number: int) -> Samples:
@@ -176,8 +187,9 @@ def _unpack_422(pairs: Samples) -> Samples:
 def _decode(stream: bytes, instance: DicomInstance, syntax: str, plugin: str) -> Samples:
     """Decode a stream with one of pydicom's decoders to (H, W) or (H, W, 3) samples."""
     layout = instance.layout
+    decode: Callable[..., tuple[Samples, object]] = get_decoder(syntax).as_array
     try:
-        samples, _ = get_decoder(syntax).as_array(
+        samples, _ = decode(
             encapsulate([stream], has_bot=False),
             index=0,
             raw=True,

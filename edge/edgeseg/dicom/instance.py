@@ -199,9 +199,9 @@ def _inflate(data: bytes) -> bytes:
             except zlib.error as error:
                 raise InvalidImageError(f"a deflated DICOM file: {DAMAGED}") from error
             if not unpacker.eof:
-                is_large = len(inflated) >= _MAX_INFLATED_BYTES
-                code = "too_large" if is_large else "undecodable"
-                raise InvalidImageError(f"a deflated DICOM file: too large, or {CUT_OFF}", code)
+                if len(inflated) < _MAX_INFLATED_BYTES:
+                    raise InvalidImageError(f"a deflated DICOM file: {CUT_OFF}")
+                raise InvalidImageError("a deflated DICOM file is too large", "too_large")
             plain = EXPLICIT_LITTLE_ENDIAN.encode().ljust(len(uid), b"\0")
             return b"".join((data[:end].replace(uid, plain), inflated))
     raise InvalidImageError(f"a DICOM file with an invalid header: {DAMAGED}")

@@ -91,16 +91,13 @@ def is_dicom(beginning: bytes) -> bool:
     """
     if beginning[128:132] == b"DICM":
         return True
-    for pattern, order in (
-        (_EXPLICIT_LITTLE, "little"),
-        (_EXPLICIT_BIG, "big"),
-        (_IMPLICIT, "little"),
-    ):
+    for pattern in (_EXPLICIT_LITTLE, _EXPLICIT_BIG, _IMPLICIT):
         first = pattern.match(beginning)
         if first is None:
             continue
         # The next element is in the same group.
-        following = first.end() + int.from_bytes(first[2], order)
+        length = int.from_bytes(first[2], "big" if pattern is _EXPLICIT_BIG else "little")
+        following = first.end() + length
         return beginning[following : following + 2] == first[1]
     return False
 

@@ -74,7 +74,10 @@ class Runner:
         self._table: MeasuresTable | None = None
         if options.measures:
             self._table = MeasuresTable(
-                options.output, options.spacing is not None, options.eye is not None
+                options.output,
+                options.spacing is not None,
+                options.eye is not None,
+                options.identifiers,
             )
         self.sheet = sheet
 

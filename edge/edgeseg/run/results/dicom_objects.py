@@ -99,8 +99,9 @@ def _reported_fields(records: Sequence[ResultRecord]) -> list[ReportedField]:
         for column in columns():
             value = values.get(column.name)
             is_reported = column.name in measured and not column.name.startswith(_QUADRANT)
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if is_reported and is_number and math.isfinite(value):
+            if not is_reported or not isinstance(value, (int, float)):
+                continue
+            if math.isfinite(value) and not isinstance(value, bool):
                 figures.append(ReportedFigure(column.name, column.definition, column.unit, value))
         if record.vessel_density is not None:
             fields.append(ReportedField(record.fov_index, figures))

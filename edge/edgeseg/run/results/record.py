@@ -141,6 +141,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     """Result of one field of view. `source`, `frame` and `fov_index` are its key."""
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
+    frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
     sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
         UNSET
     )
@@ -155,7 +156,6 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         str | UnsetType | None,
         column("Series Instance UID of a DICOM file; only with `--identifiers`."),
     ] = UNSET
-    frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
     position_s: Annotated[
         NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
     ] = UNSET

@@ -11,7 +11,6 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from edgeseg.dicom.instance import DicomInstance, read_instance
-from edgeseg.dicom.metadata import read_identifiers
 from edgeseg.dicom.rle import decode_rle
 from edgeseg.dicom.samples import convert_to_rgb
 from edgeseg.dicom.streams import check_jpeg2000, normalize_jpeg, read_jpeg_frame
@@ -49,11 +48,6 @@ class DicomFrame:
     def sop_instance_uid(self) -> str:
         """SOP Instance UID of the file; empty if it has none."""
         return read_text(self.instance.dataset, "SOPInstanceUID")
-
-    @property
-    def identifiers(self) -> dict[str, str | None]:
-        """Identifiers of patient, study and series by their keys in a record."""
-        return read_identifiers(self.instance.dataset)
 
     def decode(self, name: str = "photograph") -> Photo:
         """Decode the frame.

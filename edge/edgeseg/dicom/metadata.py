@@ -1,18 +1,12 @@
 """Metadata of a frame that measurements use: eye and size of a pixel; identifiers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from pydicom.dataset import Dataset
 
+from edgeseg.dicom.frame import DicomFrame
 from edgeseg.dicom.sop_classes import OPHTHALMIC_PHOTOGRAPHY
 from edgeseg.dicom.values import read_items, read_numbers, read_text
 from edgeseg.measures.eye import Eye
 from edgeseg.measures.spacing import Spacing, SpacingSource
-
-if TYPE_CHECKING:
-    from edgeseg.dicom.frame import DicomFrame
 
 LATERALITIES: dict[Eye, str] = {"left": "L", "right": "R"}
 """Laterality of each eye in DICOM."""

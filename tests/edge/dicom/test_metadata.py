@@ -15,7 +15,7 @@ pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 
 from edgeseg.dicom.frame import DicomFrame  # noqa: E402
 from edgeseg.dicom.instance import read_instance  # noqa: E402
-from edgeseg.dicom.metadata import read_eye, read_spacing  # noqa: E402
+from edgeseg.dicom.metadata import read_eye, read_identifiers, read_spacing  # noqa: E402
 
 Maker: TypeAlias = Callable[..., bytes]
 
@@ -99,6 +99,10 @@ def test_spacing_of_a_300_mm_wide_eye_is_implausible(
 
 def test_identifiers_are_decoded_by_character_set(frame_of: Callable[..., DicomFrame]) -> None:
     frame = frame_of(SpecificCharacterSet="ISO_IR 100", PatientID="Jos\xe9")
-    assert frame.identifiers["patient_id"] == "Jos\xe9"
-    assert frame.identifiers["study_instance_uid"]
-    assert frame_of(PatientID=None).identifiers["patient_id"] is None
+    identifiers = read_identifiers(frame.instance.dataset)
+    assert identifiers["patient_id"] == "Jos\xe9"
+    assert identifiers["study_instance_uid"]
+
+
+def test_missing_identifier_is_null(frame_of: Callable[..., DicomFrame]) -> None:
+    assert read_identifiers(frame_of(PatientID=None).instance.dataset)["patient_id"] is None

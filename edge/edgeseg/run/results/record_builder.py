@@ -141,7 +141,9 @@ class RecordBuilder:
         if frame.dicom is not None:
             identity["sop_instance_uid"] = frame.dicom.sop_instance_uid
             if self._identifiers:
-                identity |= frame.dicom.identifiers
+                from edgeseg.dicom.metadata import read_identifiers  # noqa: PLC0415 - the extra
+
+                identity |= read_identifiers(frame.dicom.instance.dataset)
         return identity
 
 

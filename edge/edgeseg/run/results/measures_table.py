@@ -48,9 +48,9 @@ class MeasuresTable:
         self._folder = folder
         self._micrometres, self._anatomical = micrometres, anatomical
         self._identifiers = identifiers
-        self._names = _column_names(micrometres, anatomical, identifiers)
+        self._names = column_names(micrometres, anatomical, identifiers)
         _reject_foreign_table(self.file)
-        write_atomically(self.file, _csv_line(self._names).encode(), follow_links=False)
+        write_atomically(self.file, csv_line(self._names).encode(), follow_links=False)
 
     def add(self, records: Sequence[ResultRecord]) -> None:
         """Append the rows of one picture.
@@ -59,7 +59,7 @@ class MeasuresTable:
             SystemSetupError: The file cannot be written.
         """
         self._add_columns(records)
-        lines = [_csv_line(self._row(record)) for record in records]
+        lines = [csv_line(self._row(record)) for record in records]
         with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
             stream.write("".join(lines))
 
@@ -70,26 +70,33 @@ class MeasuresTable:
         if (micrometres, anatomical) == (self._micrometres, self._anatomical):
             return
         self._micrometres, self._anatomical = micrometres, anatomical
-        self._names = _column_names(micrometres, anatomical, self._identifiers)
+        self._names = column_names(micrometres, anatomical, self._identifiers)
         with write_errors_named(str(self.file)):
             rows = list(csv.DictReader(io.StringIO(self.file.read_text("utf-8"))))
-        lines = [_csv_line(self._names)]
+        lines = [csv_line(self._names)]
         for row in rows:
-            lines.append(_csv_line([row.get(name) or "" for name in self._names]))
+            lines.append(csv_line([row.get(name) or "" for name in self._names]))
         write_atomically(self.file, "".join(lines).encode(), follow_links=False)
 
     def _row(self, record: ResultRecord) -> list[str]:
         values = flatten_record(record)
         for name in [name for name in values if name.startswith("files_")]:
-            values[name] = _relative_path(values[name], self._folder)
-        return [_cell(values.get(name)) for name in self._names]
+            values[name] = relative_path(values[name], self._folder)
+        return [table_cell(values.get(name)) for name in self._names]
 
 
 def _is_known(value: object) -> bool:
     return value is not None and value is not UNSET
 
 
-def _column_names(micrometres: bool, anatomical: bool, identifiers: bool = False) -> list[str]:
+def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False) -> list[str]:
+    """Return the names of a table's columns, without those of streams and of times.
+
+    Args:
+        micrometres: whether to include the columns in micrometres and millimetres.
+        anatomical: whether to include the quadrants by their anatomical names.
+        identifiers: whether to include the identifiers of patient, study and series.
+    """
     names: list[str] = []
     for column in columns():
         name = column.name
@@ -115,13 +122,13 @@ def encode_table(
     """
     measures = set(FieldMeasures.__struct_fields__)
     names: list[str] = []
-    for name in _column_names(micrometres, anatomical):
+    for name in column_names(micrometres, anatomical):
         if name in groups or name in measures or name.startswith("quadrant_"):
             names.append(name)
-    lines = [_csv_line(names)]
+    lines = [csv_line(names)]
     for record in records:
         values = flatten_record(record)
-        lines.append(_csv_line([_cell(values.get(name)) for name in names]))
+        lines.append(csv_line([table_cell(values.get(name)) for name in names]))
     return "".join(lines)
 
 
@@ -148,7 +155,8 @@ def _reject_foreign_table(file: Path) -> None:
         )
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def table_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the text of a cell: lists joined with `;`, no formula, null as an empty text."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
@@ -158,14 +166,16 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return str(protect_cell(value))
 
 
-def _relative_path(path: str, folder: Path) -> str:
+def relative_path(path: str, folder: Path) -> str:
+    """Return a path relative to a folder, if it is below the folder."""
     try:
         return Path(path).relative_to(folder).as_posix()
     except ValueError:
         return path
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return cells as one line of CSV, with its line end."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerow(cells)
     return stream.getvalue()

@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage
 
 from edgeseg.dicom.metadata import LATERALITIES, read_eye
-from edgeseg.dicom.source import DicomSource
+from edgeseg.dicom.source import CHARACTER_SET, DicomSource
 from edgeseg.dicom.values import read_text
 
 SERIES_NUMBER = 9002
@@ -40,6 +40,7 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
         series_description=SERIES_DESCRIPTION,
         content_date=now.date(),
         content_time=now.time(),
+        specific_character_set=CHARACTER_SET,
     )
     capture.copy_patient_and_study_information(source.dataset)
     capture.ConversionType = "WSD"

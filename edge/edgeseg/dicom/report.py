@@ -20,7 +20,7 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes
 
-from edgeseg.dicom.source import DicomSource
+from edgeseg.dicom.source import CHARACTER_SET, DicomSource
 from edgeseg.dicom.values import read_text
 from edgeseg.measures.eye import Eye
 
@@ -95,6 +95,7 @@ def build_report(
         software_versions=source.identity.version,
         series_description=SERIES_DESCRIPTION,
         is_complete=True,
+        specific_character_set=CHARACTER_SET,
         coding_schemes=[CodingSchemeIdentificationItem(_SCHEME, name="edgeseg")],
     )
 

@@ -9,7 +9,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import DSfloat
 
 from edgeseg.dicom.metadata import read_spacing
-from edgeseg.dicom.source import DicomSource, ResultIdentity
+from edgeseg.dicom.source import CHARACTER_SET, DicomSource, ResultIdentity
 from edgeseg.dicom.values import read_text
 from edgeseg.imaging.arrays import Mask
 
@@ -43,6 +43,7 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
         content_description="Retinal vessels",
         series_description=SERIES_DESCRIPTION,
         omit_empty_frames=False,
+        specific_character_set=CHARACTER_SET,
     )
     segmentation.PatientOrientation = None
     _refer_to_source(segmentation, source)

@@ -10,6 +10,9 @@ from edgeseg.dicom.frame import DicomFrame
 from edgeseg.dicom.values import read_integer, read_text
 from edgeseg.errors import PhotoError
 
+CHARACTER_SET = "ISO_IR 192"
+"""Character set of results: UTF-8."""
+
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # Attributes that must exist in a result, although they may be empty.

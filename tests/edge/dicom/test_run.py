@@ -84,7 +84,7 @@ def test_run_adds_identifiers_only_on_request(
 ) -> None:
     files = {"a.dcm": make_dicom(eye.photo), "b.png": encode_png(eye.photo)}
     folder, out = write(tmp_path / "in", files), tmp_path / "out"
-    arguments = [folder, "-o", out, "--resume", "--measures"]
+    arguments: list[str | Path] = [folder, "-o", out, "--resume", "--measures"]
     for _ in ("first", "resumed"):
         dicom, png = records(run(tiny_model, *arguments, "--identifiers"))
         assert dicom["patient_id"] == "P1"
@@ -106,7 +106,7 @@ def test_run_measures_with_nominal_spacing_unless_option_is_given(
         "b.dcm": make_dicom(eye.photo, PixelSpacing=[0.03, 0.03], ImageLaterality="L"),
         "c.dcm": make_dicom(eye.photo, PixelSpacing=[1.0, 1.0]),
     }
-    arguments = [write(tmp_path / "in", files), "-o", tmp_path / "out", "--measures"]
+    arguments: list[str | Path] = [write(tmp_path / "in", files), "-o", tmp_path / "out", "--measures"]
     plain, nominal, implausible = records(run(tiny_model, *arguments))
     assert plain["um_per_px_status"] == "not_given"
     assert (nominal["um_per_px"], nominal["um_per_px_source"]) == (30, "dicom_nominal")
@@ -141,7 +141,7 @@ def test_run_dicom_writes_objects_and_resume_keeps_them(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     folder, out = write(tmp_path / "in", {"eye.dcm": make_dicom(eye.photo)}), tmp_path / "out"
-    arguments = [folder, "-o", out, "--dicom", "--measures", "--resume"]
+    arguments: list[str | Path] = [folder, "-o", out, "--dicom", "--measures", "--resume"]
     first = run(tiny_model, *arguments)
     assert first.exit_code == 0
     files = records(first)[0]["files"]

@@ -1,6 +1,7 @@
 """The photographs in a folder and its sub-folders."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -50,10 +51,12 @@ class FolderScanner:
 
     Args:
         recursive: whether to list sub-folders. Links to folders are followed.
+        known: paths that are photographs, whose files are not read.
     """
 
-    def __init__(self, recursive: bool = False) -> None:
+    def __init__(self, recursive: bool = False, known: Collection[str] = frozenset()) -> None:
         self.recursive = recursive
+        self._known = known
         self._kinds: dict[Path, tuple[_FileState, FileKind]] = {}
         self._previous_kinds = self._kinds
 
@@ -103,6 +106,8 @@ class FolderScanner:
             listing.skipped.add(path, kind)
 
     def _kind(self, path: Path) -> FileKind:
+        if str(path) in self._known:
+            return "photograph"
         try:
             status = path.stat()
         except OSError:  # a broken link, or a file that was just deleted

@@ -106,7 +106,12 @@ def test_run_measures_with_nominal_spacing_unless_option_is_given(
         "b.dcm": make_dicom(eye.photo, PixelSpacing=[0.03, 0.03], ImageLaterality="L"),
         "c.dcm": make_dicom(eye.photo, PixelSpacing=[1.0, 1.0]),
     }
-    arguments: list[str | Path] = [write(tmp_path / "in", files), "-o", tmp_path / "out", "--measures"]
+    arguments: list[str | Path] = [
+        write(tmp_path / "in", files),
+        "-o",
+        tmp_path / "out",
+        "--measures",
+    ]
     plain, nominal, implausible = records(run(tiny_model, *arguments))
     assert plain["um_per_px_status"] == "not_given"
     assert (nominal["um_per_px"], nominal["um_per_px_source"]) == (30, "dicom_nominal")

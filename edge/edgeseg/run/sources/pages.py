@@ -13,7 +13,7 @@ from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, spli
 
 
 def split_pages(frame: Frame) -> Iterator[Frame]:
-    """Yield one frame per photograph in a file: a TIFF or DICOM file may have several.
+    """Yield one frame per photograph in a file: a TIFF or DICOM file may contain several.
 
     Args:
         frame: a photograph file, which is loaded here.

@@ -16,7 +16,7 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """The photographs among the inputs.
+    """Photographs of the inputs.
 
     Args:
         inputs: photograph files.
@@ -32,11 +32,14 @@ class Photographs:
 
     @property
     def total(self) -> int:
-        """Number of photographs, with the pages of the files that have been read."""
+        """Number of photographs, including the pages of the TIFF files read so far."""
         return len(self.inputs) + self._further_pages
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph; TIFF and DICOM are read here, others when the frame is loaded."""
+        """Yield each photograph.
+
+        The file is read when the frame is loaded; TIFF and DICOM files are read earlier.
+        """
         for photograph in self.inputs:
             if stop.asked:
                 return
@@ -67,5 +70,5 @@ def _has_pages(path: Path) -> bool:
             beginning = file.read(SIGNATURE_BYTES)
             is_tiff = beginning.startswith(TIFF_SIGNATURES)
             return is_tiff or is_dicom(beginning) or is_gzipped_dicom(beginning)
-    except OSError:  # reported when the frame is loaded
+    except OSError:  # this error is reported when the frame is loaded
         return False

@@ -11,6 +11,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 
 from edgeseg.dicom.instance import DicomInstance, read_instance
+from edgeseg.dicom.lossless_jpeg import rebuild_lossless_jpeg
 from edgeseg.dicom.rle import decode_rle
 from edgeseg.dicom.samples import convert_to_rgb
 from edgeseg.dicom.streams import check_jpeg2000, normalize_jpeg, read_jpeg_frame
@@ -128,8 +129,9 @@ def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
 
 def _decode_lossless(stream: bytes, instance: DicomInstance) -> Samples:
     """Decode lossless JPEG; GDCM only prints a message if it is damaged."""
+    rebuilt = rebuild_lossless_jpeg(stream, instance.layout)
     samples, messages = capture_codec_warnings(
-        lambda: _decode(stream, instance, JPEG_LOSSLESS, "gdcm")
+        lambda: _decode(rebuilt, instance, JPEG_LOSSLESS, "gdcm")
     )
     if messages:
         raise InvalidImageError(DAMAGED)

@@ -1,10 +1,15 @@
 """The source of DICOM results: what they copy from the photograph's file and refer to."""
 
+import re
 import uuid
 from contextlib import suppress
 from typing import NamedTuple
 
+from pydicom import config
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.valuerep import validate_value
 
 from edgeseg.dicom.frame import DicomFrame
 from edgeseg.dicom.values import read_integer, read_text
@@ -16,6 +21,9 @@ CHARACTER_SET = "ISO_IR 192"
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # Attributes that must exist in a result, although they may be empty.
+_UID = re.compile(r"[0-9.]{1,64}")
+# Values of other representations are copied even if they are invalid: they identify the patient.
+_CHECKED_VRS = frozenset({"AS", "DA", "DS", "DT", "IS", "TM", "UI"})
 _MAY_BE_EMPTY = (
     "PatientID",
     "PatientName",
@@ -102,10 +110,10 @@ def check_uids(dataset: Dataset, name: str) -> None:
     Raises:
         PhotoError: a UID is missing.
     """
-    missing = [keyword for keyword in _REQUIRED if not read_text(dataset, keyword)]
+    missing = [keyword for keyword in _REQUIRED if not _UID.fullmatch(read_text(dataset, keyword))]
     if missing:
         raise PhotoError(
-            f"{name}: a DICOM result cannot refer to a file without {', '.join(missing)}. "
+            f"{name}: a DICOM result cannot refer to a file without a valid {', '.join(missing)}. "
             "Export the photograph again.",
             "not_dicom",
         )
@@ -128,10 +136,23 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
     for tag in tuple(original.keys()):
         if tag.group in _COPIED_GROUPS:
             with suppress(Exception):  # pydicom raises many types for damaged elements
-                copied.add(original[tag])
+                element = original[tag]
+                _check_value(element)
+                copied.add(element)
+    for keyword in _REQUIRED:
+        setattr(copied, keyword, read_text(original, keyword))
     for keyword in _MAY_BE_EMPTY:
         if keyword not in copied:
             setattr(copied, keyword, None)
     copied.SOPClassUID = frame.instance.sop_class
     copied.Rows, copied.Columns = frame.instance.layout.rows, frame.instance.layout.columns
     return DicomSource(frame, copied, identity)
+
+
+def _check_value(element: DataElement) -> None:
+    """Raise ValueError if a date, time, number or UID is invalid; libraries reject them later."""
+    if element.VR in _CHECKED_VRS:
+        values = element.value if isinstance(element.value, MultiValue) else [element.value]
+        for value in values:
+            if value not in (None, ""):
+                validate_value(element.VR, str(value), config.RAISE)

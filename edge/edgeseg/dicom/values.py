@@ -63,5 +63,8 @@ def read_items(dataset: Dataset, keyword: str) -> tuple[Dataset, ...]:
 
 def _element(dataset: Dataset, keyword: str) -> DataElement | RawDataElement | None:
     tag = Tag(keyword)
-    element = dataset.get_item(tag) if tag in dataset else None
+    try:
+        element = dataset.get_item(tag) if tag in dataset else None
+    except Exception:  # pydicom raises many types for damaged elements
+        return None
     return element if isinstance(element, (DataElement, RawDataElement)) else None

@@ -151,6 +151,8 @@ class Stages:
         frame = segmented.decoded.frame
         try:
             return self._report_bugs(frame, lambda: self._write(segmented))
+        except PhotoError as error:
+            return (self.records.failed(frame, error.code, str(error)),)
         finally:
             self._release(frame)
 
@@ -277,18 +279,14 @@ class Stages:
         if segmentation is not None:
             texts = {} if provenance is None else provenance.texts()
             files = self.options.output_files(frame.stem, self.parts)
+            with timer.stage("encode"):
+                dicom = self._encode_dicom(segmented)
             for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    if part.startswith("dicom"):
-                        assert provenance is not None
-                        encoded = encode_dicom_result(
-                            part, frame, segmentation, records, provenance, self.options
-                        )
-                    else:
-                        encoded = encode_picture(
-                            segmentation, part, file.suffix, texts | extra, self.options, measured
-                        )
+                    encoded = dicom.get(part) or encode_picture(
+                        segmentation, part, file.suffix, texts | extra, self.options, measured
+                    )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)
@@ -302,6 +300,17 @@ class Stages:
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
+
+    def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
+        """Encode the DICOM results, before any file is written: they may be impossible."""
+        (frame, _, provenance, _), records, segmentation, _ = segmented
+        encoded: dict[str, bytes] = {}
+        for part in self.parts:
+            if part.startswith("dicom") and segmentation is not None and provenance is not None:
+                encoded[part] = encode_dicom_result(
+                    part, frame, segmentation, records, provenance, self.options
+                )
+        return encoded
 
     def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
         for file in files:

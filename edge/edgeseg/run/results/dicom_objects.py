@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from edgeseg._version import __version__
-from edgeseg.errors import PhotoError
+from edgeseg.errors import PhotoError, one_line
 from edgeseg.imaging.encoder import encode_jpeg
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.columns import columns, flatten_record
@@ -75,14 +75,22 @@ def encode_dicom_result(
         __version__,
     )
     source = open_source(frame.dicom, identity, frame.name)
-    if part == "dicom_seg":
-        return encode_dicom(build_segmentation(source, segmentation.mask), texts)
-    if part == "dicom_sc":
-        overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
-        jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
-        return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
-    eye = None if records[0].eye is UNSET else records[0].eye
-    return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
+    try:
+        if part == "dicom_seg":
+            return encode_dicom(build_segmentation(source, segmentation.mask), texts)
+        if part == "dicom_sc":
+            overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
+            jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
+            return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
+        eye = None if records[0].eye is UNSET else records[0].eye
+        return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Values that are copied from the file may be invalid in many ways.
+        raise PhotoError(
+            f"{frame.name}: DICOM results cannot be written for this file ({one_line(error)}). "
+            "Export the photograph again.",
+            "not_dicom",
+        ) from error
 
 
 def _reported_fields(records: Sequence[ResultRecord]) -> list[ReportedField]:

@@ -11,13 +11,12 @@ import psutil
 
 from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.job_input import JobInput
-from edgeseg.batch.merge import table_path
 from edgeseg.batch.parts import list_parts, read_entries
 from edgeseg.batch.prepare_job import count_workers, resolve_job
 from edgeseg.batch.processor import TaskProcessor
 from edgeseg.batch.progress import format_duration
-from edgeseg.batch.run_job import JobRequest, check_page
-from edgeseg.batch.table import CsvTable, check_table
+from edgeseg.batch.run_job import JobRequest, check_outputs
+from edgeseg.batch.table import CsvTable
 from edgeseg.batch.table_columns import make_row, table_columns
 from edgeseg.console import ShowProgress
 from edgeseg.device import cpu
@@ -62,8 +61,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     workers = min(count_workers(request.workers, request.threads, request.choice.provider), count)
     threads = request.threads or max(1, cpu.usable_cores() // workers)
     job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_table(table_path(request.output, job))
-    check_page(job)
+    check_outputs(request.output, job)
     show("reading the headers")
     unreadable = [one.source for one in cohort.inputs if not _has_header(Path(one.path))]
     show("processing a sample")

@@ -99,13 +99,18 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
     threads = request.threads or max(1, cpu.usable_cores() // workers)
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_table(table_path(request.output, job))
-    check_page(job)
+    check_outputs(request.output, job)
     return job if create_job(request.output, job, encoded) else None
 
 
-def check_page(job: JobFile) -> None:
-    """Check that the cohort page of a job can be written."""
+def check_outputs(output: Path, job: JobFile) -> None:
+    """Check that the table and the page can be written, before a job of many hours.
+
+    Raises:
+        UsageError: The table's name has another suffix, or another program wrote the file.
+        SystemSetupError: An extra is missing, or another program wrote the page.
+    """
+    check_table(table_path(output, job))
     if job.options.html is not None:
         from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
 

@@ -135,6 +135,12 @@ def test_shards_and_merge_equal_one_run(done: Path, cohort: Path, tmp_path: Path
     assert results(out) == results(done)
 
 
+def test_merge_writes_another_table_and_page(done: Path, tmp_path: Path) -> None:
+    table, page = tmp_path / "t.parquet", tmp_path / "page.html"
+    assert call("--merge", done, "--table", table, "--html", page).exit_code == 3
+    assert pq.read_table(table).num_rows == 3 and page.is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code"),
     [

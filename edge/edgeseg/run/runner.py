@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import cv2
-import psutil
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
@@ -15,7 +14,7 @@ from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
-from edgeseg.run.pipeline import process_frames
+from edgeseg.run.pipeline import count_workers, process_frames
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
@@ -27,9 +26,6 @@ from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Records, Stages
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
-
-_MAX_WORKERS = 16
-_BYTES_PER_WORKER = 256 << 20
 
 
 class InputCounts(NamedTuple):
@@ -180,15 +176,10 @@ def _single_threaded_opencv() -> Iterator[None]:
 
 
 def _count_workers(source: Source) -> int:
-    """Return the number of frames to process at the same time.
+    """Return the number of frames of a source to process at the same time.
 
-    The number is limited to one frame per core and one per 256 MB of available memory, which is
-    enough for a photograph of 50 megapixels. The frames of a camera or a stream are processed one
-    after the other, because frames are not decoded in advance and each frame is compared with the
-    previous frame.
+    The frames of a camera or a stream are processed one after the other, because frames are not
+    decoded in advance and each frame is compared with the previous frame.
     """
     is_stream = source.fps is not None and not isinstance(source, Video)
-    if source.live or is_stream or source.total == 1:
-        return 1
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
-    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))
+    return 1 if source.live or is_stream else count_workers(source.total)

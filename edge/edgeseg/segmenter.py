@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 
@@ -71,8 +72,8 @@ class Segmenter:
             raise SystemSetupError("a Segmenter works only in Python's main interpreter")
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        if threshold is not None:
+            _check_threshold(threshold)
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
         selection = select_model(model, precision, runtime_choice, threads, provider)
         loaded = load_file(selection.file.path)
@@ -126,6 +127,20 @@ class Segmenter:
                 prepared = self.prepare(pixels, name, one_fov)
             inferred.append(self.infer(prepared, timer=timer, name=name))
         return Segmentation(pixels, join_masks(tuple(inferred)), tuple(inferred), timer.ms, self)
+
+    def with_threshold(self, threshold: float) -> Segmenter:
+        """Return a Segmenter with another threshold that shares the loaded model.
+
+        Args:
+            threshold: vessel probability threshold.
+
+        Raises:
+            UsageError: `threshold` is out of range.
+        """
+        _check_threshold(threshold)
+        other = copy.copy(self)
+        other.threshold = threshold
+        return other
 
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
         """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
@@ -186,3 +201,8 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:  # NaN is not in range either
+        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")

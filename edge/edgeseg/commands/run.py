@@ -172,7 +172,7 @@ def run(
     keep_freed_memory()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
-        from edgeseg.run.pipeline import count_workers
+        from edgeseg.run.workers import count_workers
 
         options = RunOptions(
             output,

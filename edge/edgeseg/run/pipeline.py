@@ -5,30 +5,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-import psutil
-
-from edgeseg.device import cpu
 from edgeseg.system.signals import StopRequest
 
 F = TypeVar("F")
 R = TypeVar("R")
-
-_MAX_WORKERS = 16
-_BYTES_PER_WORKER = 256 << 20
-
-
-def count_workers(frames: int | None) -> int:
-    """Return the number of frames to process at the same time.
-
-    The number is limited to one frame per core and one per 256 MB of available memory, which is
-    enough for a photograph of 50 megapixels.
-
-    Args:
-        frames: maximum number of frames; None if it is unknown.
-    """
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
-    most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
-    return max(1, min(cpu.usable_cores(), most, by_memory))
 
 
 def process_frames(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import NamedTuple
-
-import cv2
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
@@ -14,7 +12,7 @@ from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame, Source
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
-from edgeseg.run.pipeline import count_workers, process_frames
+from edgeseg.run.pipeline import process_frames
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
@@ -24,6 +22,7 @@ from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Records, Stages
+from edgeseg.run.workers import count_workers, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
 
@@ -94,7 +93,7 @@ class Runner:
         source_failed = False
         with ExitStack() as stack:
             if workers > 1:
-                stack.enter_context(_single_threaded_opencv())
+                stack.enter_context(single_threaded_opencv())
             try:
                 video = self._open_overlay_video(source, stack)
                 stages = self._make_stages(source, video, stop, stack)
@@ -162,17 +161,6 @@ class Runner:
             return
         for segmented in process_frames(frames, stages.decode_and_segment, workers, stop):
             yield stages.write(segmented)
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Disable OpenCV's own threads, which increase the time by 10 % if every core has a worker."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _count_workers(source: Source) -> int:

@@ -87,6 +87,7 @@ class Stages:
         video: overlay video of a stream.
         claims: claims of results, shared by processes that use the same output folder.
         sheet: contact sheet to which the thumbnails are added.
+        print_bug: function that prints the unexpected exception that is being handled.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Stages:
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
         sheet: ContactSheet | None = None,
+        print_bug: Callable[[], None] = traceback.print_exc,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -109,6 +111,7 @@ class Stages:
         self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
+        self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
@@ -161,7 +164,7 @@ class Stages:
         except (EdgesegError, MemoryError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
 

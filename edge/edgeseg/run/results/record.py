@@ -30,6 +30,8 @@ Code: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
+    "missing_extra",
+    "not_dicom",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
@@ -48,6 +50,8 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "edgeseg does not support the format or type of the image.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
+    "missing_extra": "The format requires an extra of edgeseg that is not installed.",
+    "not_dicom": "`--dicom` needs a DICOM file with the UIDs of its study, series and instance.",
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
@@ -59,6 +63,9 @@ CODES: Mapping[Code, str] = {
     "several_fields": "The record covers several fields of view that overlap.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
+
+IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
+"""Columns that are in a record only if they were requested, and never in a stored one."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -95,6 +102,15 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
     ] = UNSET
     measures_overlay: Annotated[
         str | UnsetType, column("Photograph with the measured segments, coloured by width.")
+    ] = UNSET
+    dicom_seg: Annotated[
+        str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
+    ] = UNSET
+    dicom_sc: Annotated[
+        str | UnsetType, column("Overlay as DICOM Secondary Capture, for viewers.")
+    ] = UNSET
+    dicom_sr: Annotated[
+        str | UnsetType, column("Measurements as DICOM Comprehensive 3D SR, TID 1500.")
     ] = UNSET
 
 
@@ -143,6 +159,20 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
     frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
+        UNSET
+    )
+    patient_id: Annotated[
+        str | UnsetType | None, column("Patient ID of a DICOM file; only with `--identifiers`.")
+    ] = UNSET
+    study_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Study Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
+    series_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Series Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
     position_s: Annotated[
         NonNegative | UnsetType, column("Time since the start of the video.", "s")
     ] = UNSET

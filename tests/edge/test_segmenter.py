@@ -118,6 +118,15 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     assert record.fov_count == 1
 
 
+def test_segmentation_records_of_red_free_photograph_have_a_warning(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
+    red_free = np.repeat(drawn.photo[:, :, 1:2], 3, axis=2)
+    (record,) = segmenter.segment(red_free).records()
+    assert record.warnings == ("not_a_colour_photograph",)
+    assert segmenter.segment(drawn.photo).records()[0].warnings == ()
+
+
 def test_segmentation_records_with_measures_contain_them() -> None:
     found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
     (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")

@@ -1,4 +1,4 @@
-"""Parquet files: manifests and tables. The only module that needs pyarrow."""
+"""Parquet files for manifests and tables. Only this module requires pyarrow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("a Parquet file", "batch", "pyarrow") from error
 
-_MARK = b"edgeseg"  # key in the metadata of our tables
+_MARK = b"edgeseg"  # key in the metadata of edgeseg's tables
 
 
 def read_parquet_manifest(file: Path) -> ManifestTable:
     """Read a Parquet file.
 
-    Text, numbers and Boolean values keep their types; dates and times without a time zone, too.
-    Other types become text.
+    Text, numbers, Boolean values, dates, and times without a time zone keep their types. Other
+    types become text.
 
     Raises:
         UsageError: The file is damaged, or a column has nested values.
@@ -74,7 +74,7 @@ def is_foreign_parquet(file: Path) -> bool:
 
 
 class ParquetTable:
-    """Write a table in groups of rows. The types are those of the columns, never of the data.
+    """Write a table in groups of rows. Types depend on the columns, never on the data.
 
     Args:
         stream: file that is opened for writing.
@@ -91,7 +91,7 @@ class ParquetTable:
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
-        """Append rows; a missing key is null."""
+        """Append rows. Missing keys are null."""
         arrays: list[pa.Array] = []
         for field in self._schema:
             values = [row.get(field.name) for row in rows]

@@ -1,8 +1,7 @@
-"""One-bit flips and zeroed tails in photographs of every format: how many are accepted.
+"""Number of accepted files with flipped bits or zeros at the end, for every format.
 
 Run as a program, it prints the table of `docs/formats.md`: `python test_damage.py [TRIES]`.
-A file counts as a visible miss if it is accepted and more than 1 % of its pixels are off by more
-than 16 levels.
+An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16 levels.
 """
 
 import functools
@@ -28,7 +27,7 @@ SEED = 23
 
 @functools.cache
 def make_image() -> npt.NDArray[np.uint8]:
-    """(96, 128, 3): a bright disc with dark lines on black, with noise; a fundus in small."""
+    """Small synthetic fundus, (96, 128, 3): a bright disc on black with dark lines and noise."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     disc = np.hypot(rows - 48, columns - 64) < 46
     lines = np.abs(np.sin(rows / 5 + columns / 11)) < 0.15
@@ -55,14 +54,14 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 
 def make_rotated_png() -> bytes:
-    """PNG whose eXIf chunk asks for a turn by 90 degrees."""
+    """PNG whose eXIf chunk specifies a rotation by 90 degrees."""
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
     png = write_with_opencv(".png")
     return png[:33] + png_chunk(b"eXIf", exif) + png[33:]
 
 
 def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
-    """TIFF of several deflated strips. Pillow writes only one."""
+    """TIFF of several deflated strips. Pillow writes only one strip."""
     image = make_image()
     strips = []
     for top in range(0, SIZE[0], rows_per_strip):
@@ -94,7 +93,7 @@ def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
 
 
 def encode_rle8(row: list[int]) -> bytes:
-    """Runs of equal pixels, and absolute codes where they differ."""
+    """Use runs for equal pixels and absolute codes for different pixels."""
     codes = b""
     start = 0
     while start < len(row):
@@ -215,7 +214,7 @@ def test_decode_photo_png_with_any_flipped_bit_raises_or_is_unchanged(kind: str)
 @pytest.mark.parametrize("rows_per_strip", [16, 40])
 def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: int) -> None:
     data = make_deflated_tiff(rows_per_strip)
-    # Adler-32 is weak: one flip of thousands changes a few pixels and keeps the checksum.
+    # Adler-32 is weak. One of thousands of flips changes a few pixels, but not the checksum.
     assert count_bit_flips(data, 300, 8, len(data) - 200) == 0
 
 

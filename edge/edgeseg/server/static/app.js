@@ -19,6 +19,7 @@ const byId = (id) => document.getElementById(id);
 
 let model = null;
 let selected = null;
+let thresholdFrame = 0;
 export let current = null; // the selected photograph, decoded: {photograph, picture, mask, densities}
 
 async function start() {
@@ -217,8 +218,18 @@ function connectInputs() {
 
 function connectControls() {
   const threshold = byId("threshold");
-  threshold.addEventListener("input", () => applyThreshold(Number(threshold.value)));
-  threshold.addEventListener("change", () => current && measureAgain(current.photograph));
+  threshold.addEventListener("input", () => {
+    byId("threshold-value").textContent = thresholdText(Number(threshold.value));
+    // A large photograph takes longer than the time between two events.
+    cancelAnimationFrame(thresholdFrame);
+    thresholdFrame = requestAnimationFrame(() => applyThreshold(Number(threshold.value)));
+  });
+  threshold.addEventListener("change", () => {
+    if (!current) return;
+    cancelAnimationFrame(thresholdFrame);
+    applyThreshold(Number(threshold.value));
+    measureAgain(current.photograph);
+  });
   byId("threshold-reset").addEventListener("click", () => {
     applyThreshold(current.photograph.defaultThreshold);
     measureAgain(current.photograph);

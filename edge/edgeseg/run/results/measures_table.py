@@ -122,7 +122,7 @@ def _reject_foreign_table(file: Path) -> None:
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if value is None:
         return ""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         value = ";".join(map(str, value))
     if isinstance(value, bool):
         return "true" if value else "false"

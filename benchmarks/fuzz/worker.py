@@ -33,6 +33,7 @@ NUMBER_FORMAT = "<q"
 NOT_STARTED = -1
 """Number of the current input while libraries are imported."""
 
+_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, faster
 _BACKSTOP_BYTES = 6_000_000_000
 _REPORT_S = 1.0
 
@@ -151,7 +152,7 @@ def main() -> None:
         progress = mmap.mmap(file.fileno(), struct.calcsize(NUMBER_FORMAT))
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (memory + _BACKSTOP_BYTES,) * 2)
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_FOLDER) as folder:
         read_inputs(task, Path(folder), progress)
 
 

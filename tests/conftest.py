@@ -44,7 +44,7 @@ def make_model(
 
     Its vessels have no meaning, but some probabilities are above 0.5 and some below.
     """
-    torch = pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
+    pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="creating a model needs onnx (extra 'export')")
     from fuzz.sample_models import make_model_file
 

@@ -38,6 +38,9 @@ COMMANDS = {
     "run": CommandEntry(
         "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
     ),
+    "batch": CommandEntry(
+        "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
+    ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
@@ -181,22 +182,30 @@ class Segmentation:
         write_atomically(overlay, encode_jpeg(self.overlay()), follow_links=False)
         return mask, overlay
 
-    def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:
+    def records(
+        self,
+        source: str = "photograph",
+        measures: bool = False,
+        spacing: Spacing | None = None,
+        eye: Eye | None = None,
+    ) -> tuple[ResultRecord, ...]:
         """Return one result record per field of view, as `edgeseg run --json` prints them.
 
         Args:
             source: path or name of the photograph.
-        """
-        from edgeseg.run.frame import Frame  # noqa: PLC0415 - `edgeseg.run` imports this module
-        from edgeseg.run.results.record_builder import RecordBuilder, with_files  # noqa: PLC0415
+            measures: whether to measure the vessels; fields of low quality are not measured.
+            spacing: size of a pixel, for figures in micrometres; requires `measures`.
+            eye: `left` or `right`, for the anatomical names of the quadrants; requires `measures`.
 
-        builder = RecordBuilder(self.segmenter)
-        frame = Frame(source, Path(source).stem, bytes)
-        count = len(self.fields)
-        return tuple(
-            with_files(builder.segmented(frame, result, index, count), {}, self.timings)
-            for index, result in enumerate(self.fields, 1)
-        )
+        Raises:
+            UsageError: The spacing is not positive, or `measures` is missing.
+        """
+        # `edgeseg.run` imports this module.
+        from edgeseg.run.results.segmentation_records import segmentation_records  # noqa: PLC0415
+
+        if not measures and (spacing is not None or eye is not None):
+            raise UsageError("spacing and eye require measures=True")
+        return segmentation_records(self, source, measures, spacing, eye)
 
     @cached_property
     def _largest(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 
+from edgeseg.device.cpu import usable_cores
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Photo
@@ -20,6 +22,7 @@ from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
 _ROUNDING = 0.01  # one step of an INT8 output is 1/255
+_MIN_INFERENCES = 2  # inferences at the same time; one alone does not keep all of its threads busy
 
 
 class Segmenter:
@@ -85,6 +88,9 @@ class Segmenter:
         if provider is None and self.runtime_name == "onnxruntime":
             provider = "cpu"
         self.provider = provider
+        # More inferences than cores would only need more memory: 85 MB each in FP32 at 1408 pixels.
+        inferences = max(_MIN_INFERENCES, usable_cores() // self.threads)
+        self._inference_limit = threading.BoundedSemaphore(inferences)
         self._buffer = ResizeBuffer()
 
     def segment(
@@ -162,7 +168,8 @@ class Segmenter:
         """
         timer = timer or StageTimer()
         with timer.stage("infer"):
-            probability = self.runtime.infer(prepared.tensor)
+            with self._inference_limit:
+                probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
             if not in_range:  # NaN is not in range either
                 raise ModelError(

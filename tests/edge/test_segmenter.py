@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
+from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
+from edgeseg.measures import Spacing
 from edgeseg.models.card import ModelCard
 from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
 from edgeseg.preprocessing.config import PreprocessingConfig
@@ -112,6 +118,26 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     assert record.fov_count == 1
 
 
+def test_segmentation_records_with_measures_contain_them() -> None:
+    found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
+    (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
+    (measured,) = found.measures(Spacing(20, 20), "left")
+    assert record.measures_status == "ok"
+    assert record.measures == measured.values
+    assert (record.eye, record.eye_source) == ("left", "option")
+    assert (record.um_per_px, record.um_per_px_status) == (20, "ok")
+    assert found.records()[0].measures_status is msgspec.UNSET
+    with pytest.raises(UsageError, match="measures"):
+        found.records(eye="left")
+
+
+def test_segmentation_records_of_low_quality_field_are_not_measured(segmenter: Segmenter) -> None:
+    dark = np.asarray(generate_photo(5, 300).photo * 0.3, np.uint8)
+    (record,) = segmenter.segment(dark).records(measures=True)
+    assert record.measures_status == "ungradable"
+    assert record.measures is None
+
+
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     (result,) = segmenter.segment(drawn.photo).inferred
     other = replace(result, mask=np.flipud(result.mask))
@@ -151,6 +177,44 @@ def test_segment_path_bytes_and_array_give_equal_masks(
     expected = segmenter.segment(drawn.photo).mask
     for photo in (data, file, str(file)):
         assert np.array_equal(segmenter.segment(photo).mask, expected)
+
+
+class CountingRuntime:
+    """Runtime that records how many inferences run at the same time."""
+
+    name = "onnxruntime"
+    compute = "CPUExecutionProvider"
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.005)  # lets other threads begin
+        with self._lock:
+            self.running -= 1
+        return np.zeros(photo.shape[1:3], np.float32)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
+def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
+    threads: int,
+    expected: int,
+    tiny_model: Path,
+    drawn: SyntheticPhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
+    runtime = CountingRuntime()
+    segmenter = Segmenter(tiny_model, runtime=runtime, threads=threads)
+    prepared = segmenter.prepare(drawn.photo)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: segmenter.infer(prepared), range(36)))
+    assert runtime.most == expected
 
 
 def test_segment_non_contiguous_view_gives_equal_probability(

@@ -21,7 +21,7 @@ from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding
 from edgeseg.field_of_view.black_bands import trim_black_bands
 from edgeseg.field_of_view.field import FieldOfView, field_from_mask
-from edgeseg.field_of_view.margins import may_have_margin, trim_margins
+from edgeseg.field_of_view.margins import may_have_margin, trim_margins, without_margins
 from edgeseg.field_of_view.round_field import detect_round_field
 from edgeseg.field_of_view.several import detect_several, sort_fields, without_surround
 from edgeseg.field_of_view.surround import find_light_surround
@@ -146,7 +146,9 @@ def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfVi
     bands = trim_black_bands(photo[part.rows, part.columns])
     inner = bands._replace(left=part.left + bands.left, top=part.top + bands.top)
     fields = detect_retinas(photo[inner.rows, inner.columns], name)
-    return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
+    moved = [field.moved_to_frame(inner, photo.shape) for field in fields]
+    outer = without_margins(photo, part)
+    return tuple(field.widened(part, outer) for field in moved)
 
 
 def _detect_beside_other_parts(

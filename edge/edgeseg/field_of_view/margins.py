@@ -54,6 +54,29 @@ def trim_margins(photo: Photo) -> Box:
     return Box(left, top, width - left - right, height - top - bottom)
 
 
+def without_margins(photo: Photo, inner: Box) -> Box:
+    """Return the part of a photograph that remains without its margins, but with its frame lines.
+
+    Outside a frame line, the photograph continues. A margin begins at the frame's edge.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        inner: the photograph without its margins and frame lines, as `trim_margins` returns it.
+    """
+    height, width = photo.shape[:2]
+    left = inner.left if _is_margin(photo[:, 0]) else 0
+    top = inner.top if _is_margin(photo[0]) else 0
+    right = inner.left + inner.width if _is_margin(photo[:, -1]) else width
+    bottom = inner.top + inner.height if _is_margin(photo[-1]) else height
+    return Box(left, top, right - left, bottom - top)
+
+
+def _is_margin(edge: Photo) -> bool:
+    """Return whether an edge of the frame, (N, 3) uint8, has one light colour."""
+    uniform, light = _examine(edge[None].astype(np.int16))
+    return bool(uniform[0] and light[0])
+
+
 def _margin_width(lines: Levels) -> int:
     """Return how many of the lines belong to the margin; the first line is at the edge."""
     if len(lines) < _MIN_LINES:

@@ -73,7 +73,12 @@ def prepare(
     if fov is None:
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
-    inside = resize_fov_to_input(fov.mask, placement)
+    if fov.is_cut:
+        # A pixel that is partly beyond the frame line contains light of the line.
+        covered = resize_coverage_to_input(fov.mask, placement) == 255
+        inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))
+    else:
+        inside = resize_fov_to_input(fov.mask, placement)
     equalises_first = config.contrast == "clahe" and config.contrast_at == "before"
     if equalises_first:
         equalised = apply_clahe(photo, config.clip_limit, config.tiles)

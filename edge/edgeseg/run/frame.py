@@ -11,7 +11,9 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.run.results.record import Code
+from edgeseg.measures.eye import Eye
+from edgeseg.measures.spacing import Spacing
+from edgeseg.run.results.record import Code, EyeSource
 from edgeseg.system.signals import StopRequest
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
@@ -41,6 +43,9 @@ class Frame:
         time: UTC time at which it was received.
         live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
         warnings: codes of problems that were found while the source was read.
+        spacing: size of its pixels from a manifest or its own metadata; an option takes precedence.
+        eye: eye from a manifest or its own metadata; an option takes precedence.
+        eye_source: origin of `eye`; None if it is unknown.
     """
 
     source: str
@@ -53,6 +58,9 @@ class Frame:
     time: datetime = field(default_factory=timestamp_now)
     live: bool = False
     warnings: tuple[Code, ...] = ()
+    spacing: Spacing | None = None
+    eye: Eye | None = None
+    eye_source: EyeSource | None = None
 
     @property
     def name(self) -> str:

@@ -1,12 +1,14 @@
 """Options of a run, as set on the command line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeseg.imaging.overlay import OverlayStyle
 from edgeseg.measures import Eye, Spacing
 from edgeseg.measures.values import DEFINITIONS_VERSION
+from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import OverlayFormat, Part, output_file
+from edgeseg.run.results.record import EyeSource
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class RunOptions:
         eye: eye of the photographs; None if it is unknown.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write through links at the names of results.
+        eye_source: origin of `eye`, if it is known.
     """
 
     output: Path
@@ -50,6 +53,16 @@ class RunOptions:
     eye: Eye | None = None
     overlay_format: OverlayFormat = "jpg"
     follow_links: bool = False
+    eye_source: EyeSource = "option"
+
+    def for_frame(self, frame: Frame) -> "RunOptions":
+        """Return the options with the frame's own eye and pixel size where no option sets them."""
+        options = self
+        if options.spacing is None and frame.spacing is not None:
+            options = replace(options, spacing=frame.spacing)
+        if options.eye is None and frame.eye is not None and frame.eye_source is not None:
+            options = replace(options, eye=frame.eye, eye_source=frame.eye_source)
+        return options
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -108,15 +108,6 @@ class Stages:
         self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
-        self._options_hash = hash_options(
-            {
-                "threshold": segmenter.threshold,
-                "runtime": segmenter.runtime_name,
-                "version": __version__,
-                **options.hashed_values(),
-                **options.overlay_look,
-            }
-        )
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
@@ -179,7 +170,7 @@ class Stages:
             with timer.stage("decode"):
                 payload = frame.load()
                 files = self.options.output_files(frame.stem, self.parts)
-                provenance = self._provenance(payload) if files else None
+                provenance = self._provenance(frame, payload) if files else None
                 self._check_files(files.values(), frame.name, provenance)
                 if self.resume and provenance is not None:
                     stored = self._stored_records(frame, files, provenance)
@@ -193,8 +184,17 @@ class Stages:
             return (self.records.failed(frame, error.code, str(error)),)
         return DecodedFrame(frame, photo, provenance, timer)
 
-    def _provenance(self, payload: Payload) -> Provenance:
-        return Provenance(hash_photo(payload), self.segmenter.model_sha256, self._options_hash)
+    def _provenance(self, frame: Frame, payload: Payload) -> Provenance:
+        options = hash_options(
+            {
+                "threshold": self.segmenter.threshold,
+                "runtime": self.segmenter.runtime_name,
+                "version": __version__,
+                **self.options.for_frame(frame).hashed_values(),
+                **self.options.overlay_look,
+            }
+        )
+        return Provenance(hash_photo(payload), self.segmenter.model_sha256, options)
 
     def _stored_records(
         self, frame: Frame, files: dict[str, Path], provenance: Provenance
@@ -216,7 +216,7 @@ class Stages:
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter = self.segmenter
+        segmenter, options = self.segmenter, self.options.for_frame(frame)
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
@@ -231,32 +231,33 @@ class Stages:
         for index, fov in enumerate(fovs, 1):
             with timer.stage("quality"):
                 quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
-            if self.options.skip_ungradable and quality.ungradable:
+            if options.skip_ungradable and quality.ungradable:
                 record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
-                records.append(with_measures(record, None, self.options))
+                records.append(with_measures(record, None, options))
                 continue
             with timer.stage("preprocess"):
                 prepared = segmenter.prepare(photo, frame.name, fov)
             result = segmenter.infer(prepared, quality, timer, frame.name)
             inferred.append(result)
             record = self.records.segmented(frame, result, index, len(fovs), repeats)
-            measures = self._measure(result, timer)
+            measures = self._measure(result, timer, options)
             measured += [] if measures is None else [measures]
-            records.append(with_measures(record, measures, self.options))
+            records.append(with_measures(record, measures, options))
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
         return SegmentedFrame(decoded, tuple(records), segmentation, tuple(measured))
 
-    def _measure(self, result: FieldResult, timer: StageTimer) -> Measures | None:
+    def _measure(
+        self, result: FieldResult, timer: StageTimer, options: RunOptions
+    ) -> Measures | None:
         """Measure a field of view, unless its quality is too low or it was not requested."""
         assert result.quality is not None
-        if not self.options.measures or result.quality.ungradable:
+        if not options.measures or result.quality.ungradable:
             return None
         with timer.stage("measure"):
-            threshold, spacing = self.segmenter.threshold, self.options.spacing
-            return result.measure(threshold, spacing, self.options.eye)
+            return result.measure(self.segmenter.threshold, options.spacing, options.eye)
 
     def _write(self, segmented: SegmentedFrame) -> Records:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented

@@ -1,6 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +18,6 @@ except Exception as error:  # its libraries may not load on this system
     raise SystemSetupError(
         f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime."
     ) from error
-
-_MAX_REQUESTS = 16
-"""Number of threads that may infer at the same time; others wait."""
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
 
@@ -53,7 +49,6 @@ class OpenVino:
             raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
         self._file = file
         self._compiled = compiled
-        self._limit = threading.BoundedSemaphore(_MAX_REQUESTS)
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
@@ -62,8 +57,7 @@ class OpenVino:
             ModelError: the network cannot be computed or returns another shape.
         """
         try:
-            with self._limit:
-                output = self._infer_with_own_request(photo)
+            output = self._infer_with_own_request(photo)
         except Exception as error:
             raise ModelError(f"{self._file}: OpenVINO cannot run it ({one_line(error)})") from error
         return check_output(self._file, photo, output)

@@ -80,6 +80,42 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
         _sync_folder(path.parent)
 
 
+def create_exclusively(path: Path, data: bytes) -> bool:
+    """Write a file that does not exist; it becomes visible only when it is complete.
+
+    Returns:
+        False if a file of this name exists, which is then unchanged.
+
+    Raises:
+        SystemSetupError: The file cannot be written.
+    """
+    with write_errors_named(path), temporary_beside(path) as (temporary, file):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # no hard links here; `rename` would replace a file of another process
+            return _create_directly(path, data)
+        finally:
+            temporary.unlink()
+    _sync_folder(path.parent)
+    return True
+
+
+def _create_directly(path: Path, data: bytes) -> bool:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
+
+
 def check_folders(*files: Path | None) -> None:
     """Check that the folders of output files exist, before a measurement of several minutes.
 

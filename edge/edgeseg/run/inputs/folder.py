@@ -75,7 +75,7 @@ class FolderScanner:
         self, folder: Path, parents: tuple[tuple[int, int], ...], listing: FolderListing
     ) -> None:
         folders: list[Path] = []
-        for path in sorted(folder.iterdir(), key=_natural_order):
+        for path in sorted(folder.iterdir(), key=natural_order):
             if _is_hidden(path):
                 _count_hidden(path, listing.skipped)
             elif path.is_dir():
@@ -134,7 +134,8 @@ def _count_hidden(path: Path, skipped: SkippedFiles) -> None:
         skipped.add(path, "hidden")
 
 
-def _natural_order(path: Path) -> tuple[list[str | int], str]:
+def natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return the key for sorting files by name, 2 before 10."""
     parts: list[str | int] = list(_DIGITS.split(path.name.casefold()))
     parts[1::2] = map(int, parts[1::2])
     return parts, path.name

@@ -77,7 +77,7 @@ def is_result_name(path: Path) -> bool:
 def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:
     """Return the prefix of each input's result names; no two inputs share a result."""
     if _folders_collide(files):
-        files = _place_below_common_folder(files)
+        files = place_below_common_folder(files)
     stems = [file.stem() for file in files]
     crowded = _repeated_keys(files, stems)
     for index, file in enumerate(files):
@@ -103,7 +103,8 @@ def _folders_collide(files: Sequence[PlacedFile]) -> bool:
     return False
 
 
-def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
+def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
+    """Return the files with their folders below the deepest folder that contains all of them."""
     parents = [
         os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
         for file in files

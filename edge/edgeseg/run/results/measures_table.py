@@ -41,9 +41,9 @@ class MeasuresTable:
     def __init__(self, folder: Path, micrometres: bool, anatomical: bool) -> None:
         self.file = folder / FILE_NAME
         self._folder = folder
-        self._names = _column_names(micrometres, anatomical)
+        self._names = column_names(micrometres, anatomical)
         _reject_foreign_table(self.file)
-        write_atomically(self.file, _csv_line(self._names).encode(), follow_links=False)
+        write_atomically(self.file, csv_line(self._names).encode(), follow_links=False)
 
     def add(self, records: Sequence[ResultRecord]) -> None:
         """Append the rows of one picture.
@@ -51,18 +51,24 @@ class MeasuresTable:
         Raises:
             SystemSetupError: The file cannot be written.
         """
-        lines = [_csv_line(self._row(record)) for record in records]
+        lines = [csv_line(self._row(record)) for record in records]
         with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
             stream.write("".join(lines))
 
     def _row(self, record: ResultRecord) -> list[str]:
         values = flatten_record(record)
         for name in [name for name in values if name.startswith("files_")]:
-            values[name] = _relative_path(values[name], self._folder)
-        return [_cell(values.get(name)) for name in self._names]
+            values[name] = relative_path(values[name], self._folder)
+        return [table_cell(values.get(name)) for name in self._names]
 
 
-def _column_names(micrometres: bool, anatomical: bool) -> list[str]:
+def column_names(micrometres: bool, anatomical: bool) -> list[str]:
+    """Return the names of a table's columns, without those of streams and of times.
+
+    Args:
+        micrometres: whether to include the columns in micrometres and millimetres.
+        anatomical: whether to include the quadrants by their anatomical names.
+    """
     names: list[str] = []
     for column in columns():
         name = column.name
@@ -87,13 +93,13 @@ def encode_table(
     """
     measures = set(FieldMeasures.__struct_fields__)
     names: list[str] = []
-    for name in _column_names(micrometres, anatomical):
+    for name in column_names(micrometres, anatomical):
         if name in groups or name in measures or name.startswith("quadrant_"):
             names.append(name)
-    lines = [_csv_line(names)]
+    lines = [csv_line(names)]
     for record in records:
         values = flatten_record(record)
-        lines.append(_csv_line([_cell(values.get(name)) for name in names]))
+        lines.append(csv_line([table_cell(values.get(name)) for name in names]))
     return "".join(lines)
 
 
@@ -125,7 +131,8 @@ def _reject_foreign_table(file: Path) -> None:
         )
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def table_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the text of a cell: lists joined with `;`, no formula, null as an empty text."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
@@ -135,14 +142,16 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return str(protect_cell(value))
 
 
-def _relative_path(path: str, folder: Path) -> str:
+def relative_path(path: str, folder: Path) -> str:
+    """Return a path relative to a folder, if it is below the folder."""
     try:
         return Path(path).relative_to(folder).as_posix()
     except ValueError:
         return path
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return cells as one line of CSV, with its line end."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerow(cells)
     return stream.getvalue()

@@ -164,7 +164,7 @@ def with_measures(
     Args:
         record: record of a field of view.
         measures: its measurements; None if its quality is too low.
-        options: options of the run.
+        options: options of the run, for this frame.
     """
     if not options.measures:
         return record
@@ -173,7 +173,7 @@ def with_measures(
     return msgspec.structs.replace(
         record,
         eye=options.eye,
-        eye_source=None if options.eye is None else "option",
+        eye_source=None if options.eye is None else options.eye_source,
         measures_status="ungradable" if measures is None else measures.status,
         measures=None if measures is None else measures.values,
         um_per_px=micrometres,

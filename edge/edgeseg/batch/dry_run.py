@@ -1,0 +1,132 @@
+"""Estimate a job without writing anything: inputs, collisions, disk space and time."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from edgeseg.batch.collect import collect_cohort
+from edgeseg.batch.job_input import JobInput
+from edgeseg.batch.merge import table_path
+from edgeseg.batch.parts import list_parts
+from edgeseg.batch.prepare_job import count_workers, resolve_job
+from edgeseg.batch.processor import TaskProcessor
+from edgeseg.batch.progress import format_duration
+from edgeseg.batch.run_job import JobRequest, check_page
+from edgeseg.batch.table import check_table
+from edgeseg.console import ShowProgress
+from edgeseg.device import cpu
+from edgeseg.errors import InvalidImageError, UsageError
+from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
+from edgeseg.run.stages import Records
+from edgeseg.system.regular_files import open_regular_file
+from edgeseg.system.signals import StopRequest
+
+_SAMPLE = 8
+_MB = 1_000_000
+
+
+class SampleCost(NamedTuple):
+    """Cost of one photograph, measured on a sample.
+
+    Attributes:
+        seconds: seconds of one worker.
+        output_bytes: bytes of its masks, overlays and records.
+    """
+
+    seconds: float
+    output_bytes: float
+
+
+def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str]]:
+    """Return facts about a job: headings and values.
+
+    Args:
+        request: what the user asks for.
+        show: called with the current step.
+
+    Raises:
+        EdgesegError: The job would be rejected.
+    """
+    if request.argument is None:
+        raise UsageError("--dry-run requires INPUT. Specify a folder, a pattern or a manifest.")
+    show("collecting the inputs")
+    cohort = collect_cohort(request.argument)
+    count = len(cohort.inputs)
+    workers = min(count_workers(request.workers, request.threads, request.choice.provider), count)
+    threads = request.threads or max(1, cpu.usable_cores() // workers)
+    job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
+    check_table(table_path(request.output, job))
+    check_page(job)
+    show("reading the headers")
+    unreadable = [one.source for one in cohort.inputs if not _has_header(Path(one.path))]
+    show("processing a sample")
+    with tempfile.TemporaryDirectory() as folder:
+        processor = TaskProcessor(Path(folder), job)
+        cost = _measure_cost(processor, _select_sample(cohort.inputs))
+    shards = -(-count // request.shard.count)
+    facts = [
+        ("photographs", f"{count:,}"),
+        ("skipped files", cohort.skipped.describe() or "none"),
+        ("renamed results", f"{cohort.renamed:,} (photographs of equal names)"),
+        ("unreadable by header", f"{len(unreadable):,}{_examples(unreadable)}"),
+        ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
+        ("workers", f"{workers} with {threads} thread(s) each"),
+        ("needed disk space", f"{cost.output_bytes * count / _MB:,.0f} MB"),
+        ("free disk space", f"{_free_bytes(request.output) / _MB:,.0f} MB"),
+        ("estimated time", f"{format_duration(cost.seconds * shards / workers)} "
+                           f"({cost.seconds * 1000:.0f} ms per photograph and worker)"),
+    ]  # fmt: skip
+    if request.shard.count > 1:
+        facts.append(("shard", f"{request.shard}, about {shards:,} photographs"))
+    return facts
+
+
+def _has_header(path: Path) -> bool:
+    """Return whether the file begins like a photograph."""
+    try:
+        with open_regular_file(path) as file:
+            beginning = file.read(SIGNATURE_BYTES)
+        if not beginning.startswith(b"\x1f\x8b"):
+            peek_header(beginning)
+    except (OSError, ValueError, InvalidImageError):
+        return False
+    return True
+
+
+def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
+    """Return photographs from all parts of the list."""
+    step = max(1, len(inputs) // _SAMPLE)
+    return list(inputs[step // 2 :: step][:_SAMPLE])
+
+
+def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
+    """Process the sample after one photograph that is not counted: the first one is slower."""
+    stop = StopRequest()
+    processor.process(0, sample[:1], _ignore, stop)
+    start = time.perf_counter()
+    processor.process(1, sample, _ignore, stop)
+    seconds = time.perf_counter() - start
+    first = list_parts(processor.output)[0][1]
+    files = [path for path in processor.output.rglob("*") if path.is_file() and path != first]
+    size = sum(path.stat().st_size for path in files)
+    return SampleCost(seconds / len(sample), size / len(sample))
+
+
+def _ignore(_records: Records) -> None:
+    """Ignore the records of a photograph."""
+
+
+def _examples(names: Sequence[str]) -> str:
+    return f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})" if names else ""
+
+
+def _free_bytes(output: Path) -> int:
+    folder = output.absolute()
+    while not folder.is_dir():
+        folder = folder.parent
+    return int(psutil.disk_usage(str(folder)).free)

@@ -1,0 +1,221 @@
+"""Process tasks with worker processes on this machine.
+
+A worker that dies has its task processed again in halves, so that one bad photograph does not take
+its neighbours with it. A photograph that was alone in its task at three deaths becomes a failed
+record. A worker that does not finish a photograph within ten minutes is killed.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, Queue
+
+from edgeseg.batch.death import describe_death, died_record
+from edgeseg.batch.job import JobFile
+from edgeseg.batch.job_input import InputFile
+from edgeseg.batch.messages import (
+    PhotographDone,
+    Task,
+    TaskDone,
+    WorkerDied,
+    WorkerFailed,
+    WorkerReady,
+)
+from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.batch.pool import BatchWorker, Event, killed_at_end
+from edgeseg.batch.progress import JobProgress
+from edgeseg.errors import EdgesegError, SystemSetupError
+from edgeseg.system.signals import StopRequest
+
+RECYCLE_AFTER = 2000
+"""Photographs after which a worker is replaced, so that memory that leaks is freed."""
+
+_MAX_DEATHS = 3  # of a photograph that is alone in its task
+_MAX_START_DEATHS = 10  # in a row
+_STALLED_S = 600.0
+_POLL_S = 0.5
+
+
+class WorkerError(EdgesegError):
+    """Error of a worker that ends the job; it has the exit code of the worker's error."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass
+class _Slot:
+    """State of one worker."""
+
+    task: InputRange | None = None
+    is_ready: bool = False
+    photographs: int = 0
+    reported: list[PhotographDone] = field(default_factory=list)  # of the current task
+    last_message: float = field(default_factory=time.monotonic)
+
+
+class LocalExecutor:
+    """Process tasks of a job with worker processes.
+
+    Args:
+        output: output folder with the job.
+        job: the job.
+        inputs: its inputs.
+        workers: number of processes.
+        progress: counts of what is done.
+        stop: stop request; photographs that were started are finished.
+        warn: function that prints one line.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        job: JobFile,
+        inputs: InputFile,
+        workers: int,
+        progress: JobProgress,
+        stop: StopRequest,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.output = output
+        self.job = job
+        self.inputs = inputs
+        self.workers = workers
+        self._progress = progress
+        self._stop = stop
+        self._warn = warn
+        self._events: Queue[Event] = Queue()
+        self._slots: dict[BatchWorker, _Slot] = {}
+        self._running: list[BatchWorker] = []
+        self._again: deque[InputRange] = deque()
+        self._deaths: Counter[InputRange] = Counter()
+        self._start_deaths = 0
+        self._is_stopping = False
+        self._error: EdgesegError | None = None
+
+    def run(self, tasks: Iterator[InputRange]) -> None:
+        """Process tasks; return when they are done or after a stop request.
+
+        Raises:
+            EdgesegError: A worker reported an error that ends the job, or no worker starts.
+        """
+        self._tasks = tasks
+        with killed_at_end(self._running):
+            for _ in range(self.workers):
+                self._start_worker()
+            while self._slots:
+                if (self._stop.asked or self._error is not None) and not self._is_stopping:
+                    self._request_stop()
+                try:
+                    event = self._events.get(timeout=_POLL_S)
+                except Empty:
+                    self._kill_stalled()
+                    continue
+                self._handle(event)
+        if self._error is not None:
+            raise self._error
+
+    def _start_worker(self) -> None:
+        worker = BatchWorker(self.output, self._events)
+        self._running.append(worker)
+        self._slots[worker] = _Slot()
+
+    def _request_stop(self) -> None:
+        self._is_stopping = True
+        for worker in self._slots:
+            worker.request_stop()
+
+    def _kill_stalled(self) -> None:
+        now = time.monotonic()
+        for worker, slot in self._slots.items():
+            if slot.task is not None and now - slot.last_message > _STALLED_S:
+                slot.last_message = now
+                worker.kill()
+
+    def _handle(self, event: Event) -> None:
+        worker, message = event
+        slot = self._slots[worker]
+        slot.last_message = time.monotonic()
+        if isinstance(message, WorkerReady):
+            slot.is_ready = True
+            self._start_deaths = 0
+            self._assign(worker, slot)
+        elif isinstance(message, PhotographDone):
+            slot.reported.append(message)
+            self._progress.add(message)
+        elif isinstance(message, TaskDone):
+            slot.photographs += message.stop - message.start
+            slot.task = None
+            self._assign(worker, slot)
+        elif isinstance(message, WorkerFailed):
+            self._error = self._error or WorkerError(message.message, message.exit_code)
+        elif isinstance(message, WorkerDied):
+            self._remove(worker, slot, message)
+
+    def _assign(self, worker: BatchWorker, slot: _Slot) -> None:
+        slot.reported.clear()
+        task = None
+        if not self._is_stopping and slot.photographs < RECYCLE_AFTER:
+            task = self._next_task()
+        if task is None:
+            worker.request_end()
+            return
+        slot.task = task
+        worker.send(Task(task.start, self.inputs.read(task.start, task.stop)))
+
+    def _next_task(self) -> InputRange | None:
+        if self._again:
+            return self._again.popleft()
+        return next(self._tasks, None)
+
+    def _remove(self, worker: BatchWorker, slot: _Slot, death: WorkerDied) -> None:
+        worker.wait()
+        self._running.remove(worker)
+        del self._slots[worker]
+        if self._error is not None or self._is_stopping:
+            return
+        if slot.task is not None:
+            for reported in slot.reported:
+                self._progress.take_back(reported)
+            self._repeat(slot.task, death)
+        elif not slot.is_ready:
+            self._count_start_death(death)
+        has_tasks = self._peek_task()
+        if has_tasks:
+            self._start_worker()
+
+    def _peek_task(self) -> bool:
+        task = self._next_task()
+        if task is not None:
+            self._again.appendleft(task)
+        return task is not None
+
+    def _count_start_death(self, death: WorkerDied) -> None:
+        self._start_deaths += 1
+        if self._start_deaths >= _MAX_START_DEATHS:
+            self._error = SystemSetupError(
+                f"worker processes die at their start ({describe_death(death.exit_code)}). "
+                "Use fewer --workers, or free some memory."
+            )
+
+    def _repeat(self, task: InputRange, death: WorkerDied) -> None:
+        """Process the task of a dead worker again, in halves; give up a photograph alone."""
+        cause = describe_death(death.exit_code)
+        if task.stop - task.start > 1:
+            self._warn(f"a worker died ({cause}); its {task.stop - task.start} photographs are "
+                       "processed again")  # fmt: skip
+            self._again.extendleft(reversed(task.halves()))
+            return
+        self._deaths[task] += 1
+        (source,) = self.inputs.read(*task)
+        self._warn(f"{source.source}: a worker died ({cause}), {self._deaths[task]} of "
+                   f"{_MAX_DEATHS} times")  # fmt: skip
+        if self._deaths[task] < _MAX_DEATHS:
+            self._again.appendleft(task)
+            return
+        record = died_record(source, self.job.model, cause)
+        write_part(self.output, task, [PartEntry(task.start, (record,))])
+        self._progress.add(PhotographDone(failed=True))

@@ -1,0 +1,97 @@
+"""Worker processes on this machine."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Queue
+from typing import NamedTuple
+
+import msgspec
+
+from edgeseg.batch.messages import Message, Task, WorkerDied, decode_message, encode_task
+
+_CLOSING_S = 60.0  # a worker finishes the photograph that it has started
+
+
+class Event(NamedTuple):
+    """A message and the worker that sent it."""
+
+    worker: "BatchWorker"
+    message: Message
+
+
+class BatchWorker:
+    """One worker process.
+
+    Args:
+        output: output folder with the job.
+        events: queue that gets the worker's messages, and `WorkerDied` at its end.
+    """
+
+    def __init__(self, output: Path, events: "Queue[Event]") -> None:
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "edgeseg.batch.worker", str(output)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        )
+        self._events = events
+        self._reader = threading.Thread(target=self._read_messages, daemon=True)
+        self._reader.start()
+
+    def send(self, task: Task) -> None:
+        """Send a task; a worker that has died reports it with `WorkerDied`."""
+        assert self._process.stdin is not None
+        with suppress(OSError, ValueError):
+            self._process.stdin.write(encode_task(task))
+            self._process.stdin.flush()
+
+    def request_end(self) -> None:
+        """Let the worker end after its current task."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+    def request_stop(self) -> None:
+        """Let the worker end after its current photograph."""
+        self._process.terminate()
+        self.request_end()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Wait for the end of the process; kill it if it takes more than a minute."""
+        try:
+            self._process.wait(_CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._process.wait()
+        self._reader.join()
+
+    def _read_messages(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as messages:
+            for line in messages:
+                try:
+                    message = decode_message(line)
+                except msgspec.MsgspecError:  # cut off by the death of the process
+                    continue
+                self._events.put(Event(self, message))
+        self._events.put(Event(self, WorkerDied(self._process.wait())))
+
+
+@contextmanager
+def killed_at_end(workers: list[BatchWorker]) -> Iterator[None]:
+    """Kill the workers that are left in a list when the block ends, also by an exception."""
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.wait()

@@ -1,0 +1,129 @@
+"""Create a job: resolve the model, the number of workers and the inputs once."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from edgeseg.batch.collect import Cohort
+from edgeseg.batch.job import JobFile, JobModel, JobOptions
+from edgeseg.batch.job_input import encode_inputs
+from edgeseg.device import cpu
+from edgeseg.models.catalog import SHIPPED_MODELS, PrecisionChoice
+from edgeseg.models.loaded_file import load_file
+from edgeseg.models.selection import select_model
+from edgeseg.run.inputs import path_text
+from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+
+BYTES_PER_WORKER = 512 << 20
+"""Memory that a worker needs for photographs of 20 megapixels."""
+
+_MAX_TASK_SIZE = 32
+_MIN_TASKS = 64
+
+
+class ModelChoice(NamedTuple):
+    """Model options as given on the command line."""
+
+    model: str
+    precision: PrecisionChoice
+    runtime: RuntimeChoice
+    provider: ProviderChoice | None
+    threshold: float | None
+
+
+def input_text(argument: str) -> str:
+    """Return the absolute form of the input argument, as the job file contains it."""
+    return path_text(Path(os.path.abspath(argument)))  # noqa: PTH100 - links are not resolved
+
+
+def model_argument(model: str) -> str:
+    """Return a shipped name, or the absolute path of a model file."""
+    return model if model in SHIPPED_MODELS else input_text(model)
+
+
+def count_workers(workers: int | None, threads: int | None, provider: str | None) -> int:
+    """Return the number of workers.
+
+    By default one for each core (or each `threads` cores) and for each 512 MB of available
+    memory; one for a GPU.
+    """
+    if workers is not None:
+        return workers
+    if provider not in (None, "cpu"):
+        return 1
+    by_cores = cpu.usable_cores() // (threads or 1)
+    by_memory = psutil.virtual_memory().available // BYTES_PER_WORKER
+    return max(1, min(by_cores, by_memory))
+
+
+def resolve_job(
+    argument: str,
+    cohort: Cohort,
+    options: JobOptions,
+    choice: ModelChoice,
+    threads: int,
+) -> tuple[JobFile, bytes]:
+    """Return a job and its encoded inputs.
+
+    Args:
+        argument: folder, pattern or manifest.
+        cohort: its inputs.
+        options: what to write.
+        choice: model options.
+        threads: number of CPU threads of each worker.
+
+    Raises:
+        ModelError: The model does not exist or was rejected.
+        SystemSetupError: The runtime is not installed.
+    """
+    selection = select_model(choice.model, choice.precision, choice.runtime, None, choice.provider)
+    loaded = load_file(selection.file.path)
+    provider = choice.provider
+    if provider is None and selection.runtime == "onnxruntime":
+        provider = "cpu"
+    model = JobModel(
+        argument=model_argument(choice.model),
+        name=selection.file.name,
+        sha256=loaded.sha256,
+        precision=loaded.card.precision,
+        runtime=selection.runtime,
+        provider=provider,
+        threads=threads,
+        threshold=loaded.card.threshold if choice.threshold is None else choice.threshold,
+    )
+    encoded = encode_inputs(cohort.inputs)
+    count = len(cohort.inputs)
+    job = JobFile(
+        input=input_text(argument),
+        options=options,
+        model=model,
+        count=count,
+        task_size=max(1, min(_MAX_TASK_SIZE, count // _MIN_TASKS)),
+        inputs_sha256=hashlib.sha256(encoded).hexdigest(),
+        columns=cohort.columns,
+    )
+    return job, encoded
+
+
+def given_values(given: Mapping[str, object]) -> dict[str, object]:
+    """Return the options that were given, by the names of the job's fields.
+
+    Args:
+        given: values by parameter of the command; `auto` is left out, because the job has
+            resolved it.
+    """
+    values: dict[str, object] = {}
+    for name, value in given.items():
+        if name == "model":
+            values["argument"] = model_argument(str(value))
+        elif name == "input":
+            values["input"] = input_text(str(value))
+        elif name in ("table", "html"):
+            values[name] = input_text(str(value))
+        elif value != "auto":
+            values[name] = value
+    return values

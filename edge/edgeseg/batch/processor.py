@@ -1,0 +1,144 @@
+"""Process a task: segment its photographs, write their pictures and one part file."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET
+
+from edgeseg.batch.job import JobFile
+from edgeseg.batch.job_input import JobInput
+from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.errors import ModelError
+from edgeseg.imaging.photo import read_photo_bytes
+from edgeseg.measures import Spacing
+from edgeseg.run.frame import Frame
+from edgeseg.run.inputs import Part
+from edgeseg.run.options import RunOptions
+from edgeseg.run.results.measures_table import relative_path
+from edgeseg.run.results.record import ResultFiles, ResultRecord
+from edgeseg.run.sources.pages import split_pages
+from edgeseg.run.stages import Records, Stages
+from edgeseg.segmenter import Segmenter
+from edgeseg.system.files import make_folder, remove_stale_temporaries
+from edgeseg.system.signals import StopRequest
+
+
+class TaskProcessor:
+    """Process tasks of one job with one model.
+
+    Args:
+        output: output folder.
+        job: the job of this folder.
+
+    Raises:
+        ModelError: The model file is not the one that the job was created with.
+        SystemSetupError: The runtime or the provider of the job is not available.
+    """
+
+    def __init__(self, output: Path, job: JobFile) -> None:
+        self.output = output
+        self.job = job
+        make_folder(output)
+        remove_stale_temporaries(output)
+        self._stages = Stages(_load_segmenter(job), _run_options(output, job), _parts(job), False)
+
+    def process(
+        self,
+        start: int,
+        inputs: Sequence[JobInput],
+        advance: Callable[[Records], None],
+        stop: StopRequest,
+    ) -> InputRange:
+        """Segment photographs and write their part file.
+
+        Args:
+            start: number of the first input.
+            inputs: the inputs.
+            advance: called with the records of each photograph.
+            stop: stop request; the photograph that was started is finished.
+
+        Returns:
+            The inputs that are done, fewer than given after a stop request.
+
+        Raises:
+            SystemSetupError: The results cannot be written.
+        """
+        entries: list[PartEntry] = []
+        for number, one in enumerate(inputs, start):
+            if stop.asked:
+                break
+            records = self._process_input(one)
+            entries.append(PartEntry(number, records))
+            advance(records)
+        done = InputRange(start, start + len(entries))
+        if entries:
+            write_part(self.output, done, entries)
+        return done
+
+    def _process_input(self, one: JobInput) -> Records:
+        spacing = None
+        if one.um_per_px is not None:
+            spacing = Spacing(one.um_per_px, one.um_per_px, "manifest")
+        frame = Frame(
+            one.source,
+            one.stem,
+            partial(read_photo_bytes, Path(one.path)),
+            spacing=spacing,
+            eye=one.eye,
+            eye_source=None if one.eye is None else "manifest",
+        )
+        records: list[ResultRecord] = []
+        for page in split_pages(frame):
+            records += [self._stored(record) for record in self._stages.process(page)]
+        return tuple(records)
+
+    def _stored(self, record: ResultRecord) -> ResultRecord:
+        """Return a record without times, with paths relative to the output folder."""
+        files = record.files
+        if files is not UNSET:
+            paths = {
+                name: relative_path(path, self.output)
+                for name, path in msgspec.to_builtins(files).items()
+            }
+            files = ResultFiles(**paths)
+        timings = record.timings_ms if self.job.options.timings else UNSET
+        return msgspec.structs.replace(record, files=files, time=UNSET, timings_ms=timings)
+
+
+def _load_segmenter(job: JobFile) -> Segmenter:
+    model = job.model
+    segmenter = Segmenter(
+        model.argument, model.precision, model.runtime, model.threads, model.threshold,
+        model.provider if model.runtime == "onnxruntime" else None,
+    )  # fmt: skip
+    if segmenter.model_sha256 != model.sha256:
+        raise ModelError(
+            f"{segmenter.file.path}: differs from the model file that the job was created with "
+            f"(SHA-256 {segmenter.model_sha256[:16]}... instead of {model.sha256[:16]}...). "
+            "Restore the file, or start the job again in another folder."
+        )
+    return segmenter
+
+
+def _run_options(output: Path, job: JobFile) -> RunOptions:
+    options = job.options
+    scale = options.um_per_px
+    return RunOptions(
+        output,
+        overlay=options.overlay,
+        skip_ungradable=options.skip_ungradable,
+        measures=options.measures,
+        spacing=None if scale is None else Spacing(scale, scale),
+        eye=options.eye,
+    )
+
+
+def _parts(job: JobFile) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    if job.options.masks:
+        parts.append("vessels")
+    if job.options.overlay:
+        parts.append("overlay")
+    return tuple(parts)

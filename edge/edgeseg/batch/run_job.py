@@ -1,0 +1,161 @@
+"""Open or create a job, and process one shard of it."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from edgeseg.batch.collect import Cohort, collect_cohort
+from edgeseg.batch.executor import LocalExecutor
+from edgeseg.batch.job import (
+    JOB_NAME,
+    JobFile,
+    JobOptions,
+    check_options,
+    create_job,
+    open_inputs,
+    read_job,
+)
+from edgeseg.batch.merge import table_path
+from edgeseg.batch.parts import list_parts, missing_ranges, remove_stale_parts
+from edgeseg.batch.prepare_job import ModelChoice, count_workers, given_values, resolve_job
+from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard import Shard, hold_shard
+from edgeseg.batch.table import check_table
+from edgeseg.console import plural
+from edgeseg.device import cpu
+from edgeseg.errors import UsageError
+from edgeseg.system.signals import StopRequest
+
+Warn = Callable[[str], None]
+
+
+class JobRequest(NamedTuple):
+    """What the user asks for.
+
+    Attributes:
+        argument: folder, pattern or manifest; None with `--resume` for that of the job.
+        output: output folder.
+        options: what to write.
+        choice: model options.
+        workers: number of workers; None for the rule.
+        threads: number of CPU threads of each worker; None for the rule.
+        shard: share of the job.
+        resume: whether to continue an existing job.
+        given: options that were given, by parameter of the command.
+    """
+
+    argument: str | None
+    output: Path
+    options: JobOptions
+    choice: ModelChoice
+    workers: int | None
+    threads: int | None
+    shard: Shard
+    resume: bool
+    given: Mapping[str, object]
+
+
+def open_job(request: JobRequest, warn: Warn) -> JobFile:
+    """Return the job of the output folder; create it if there is none.
+
+    Raises:
+        UsageError: The job has other options, or exists and is neither resumed nor sharded.
+        EdgesegError: The inputs or the model are invalid, or the job cannot be written.
+    """
+    job = read_job(request.output)
+    if job is None:
+        job = _create(request, warn)
+        if job is not None:
+            return job
+        job = read_job(request.output)  # another shard has just created it
+        assert job is not None
+    elif not request.resume and request.shard.count == 1:
+        raise UsageError(
+            f"{request.output / JOB_NAME}: a job exists in this folder. Add --resume, or choose "
+            "another folder with -o."
+        )
+    check_options(request.output, job, given_values(request.given))
+    if request.resume and request.shard.count == 1:
+        _report_changes(request.output, job, warn)
+    return job
+
+
+def _create(request: JobRequest, warn: Warn) -> JobFile | None:
+    """Create a job; None if another process created it at the same time."""
+    if request.argument is None:
+        raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start one.")
+    cohort = collect_cohort(request.argument)
+    description = cohort.skipped.describe()
+    if description:
+        warn(f"skipped: {description}")
+    provider = request.choice.provider
+    workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
+    threads = request.threads or max(1, cpu.usable_cores() // workers)
+    job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
+    check_table(table_path(request.output, job))
+    check_page(job)
+    return job if create_job(request.output, job, encoded) else None
+
+
+def check_page(job: JobFile) -> None:
+    """Check that the cohort page of a job can be written."""
+    if job.options.html is not None:
+        from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
+
+        check_page_file(Path(job.options.html))
+
+
+def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:
+    """Report files that appeared or disappeared since the job was created."""
+    try:
+        cohort: Cohort = collect_cohort(job.input)
+    except UsageError as error:
+        warn(str(error))
+        return
+    found = {source.path for source in cohort.inputs}
+    known = {source.path for source in open_inputs(output, job)}
+    table = os.path.abspath(table_path(output, job))  # noqa: PTH100 - links are not resolved
+    new = len(found - known - {table})
+    if new:
+        warn(f"{plural(new, 'photograph')} appeared after the job was created: not included. "
+             "Start another job for them.")  # fmt: skip
+    gone = len(known - found)
+    if gone:
+        warn(f"{plural(gone, 'photograph')} of the job no longer found in {job.input}")
+
+
+def process_shard(
+    request: JobRequest,
+    job: JobFile,
+    stop: StopRequest,
+    make_progress: Callable[[int], JobProgress],
+    warn: Warn,
+) -> JobProgress:
+    """Process what is missing of a shard.
+
+    Args:
+        request: the request, for the shard and the number of workers.
+        job: the job.
+        stop: stop request; photographs that were started are finished.
+        make_progress: function from the number of photographs to their progress.
+        warn: function that prints one line.
+
+    Raises:
+        SystemSetupError: Another process holds the shard, or the results cannot be written.
+        EdgesegError: A worker reported an error that ends the job.
+    """
+    output, shard = request.output, request.shard
+    with hold_shard(output, shard):
+        remove_stale_parts(output)
+        inputs = open_inputs(output, job)
+        missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
+        tasks = list(shard.tasks(missing, job.task_size))
+        total = sum(task.stop - task.start for task in tasks)
+        progress = make_progress(total)
+        if tasks:
+            workers = count_workers(request.workers, job.model.threads, job.model.provider)
+            workers = min(workers, len(tasks))
+            executor = LocalExecutor(output, job, inputs, workers, progress, stop, warn)
+            executor.run(iter(tasks))
+    return progress

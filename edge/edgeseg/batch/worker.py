@@ -1,0 +1,103 @@
+"""A worker process: `python -m edgeseg.batch.worker OUT` reads tasks from standard input.
+
+It processes one task after the other with its own model. It ends when standard input is closed,
+when the main process is gone, or after SIGTERM; the photograph that was started is then finished,
+and those that are done are written to a part.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+import cv2
+import msgspec
+
+from edgeseg.batch.job import read_job
+from edgeseg.batch.messages import (
+    Message,
+    PhotographDone,
+    TaskDone,
+    WorkerFailed,
+    WorkerReady,
+    decode_task,
+)
+from edgeseg.batch.processor import TaskProcessor
+from edgeseg.errors import EdgesegError, SystemSetupError
+from edgeseg.run.stages import Records
+from edgeseg.system.signals import StopRequest
+
+
+class ParentWatch(StopRequest):
+    """Stop request that is also set when the main process is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parent = os.getppid()
+
+    @property
+    def asked(self) -> bool:
+        """True if a stop was requested or the main process has ended."""
+        return self.signal != 0 or os.getppid() != self._parent
+
+
+def main(output: Path) -> None:
+    """Process tasks until there are no more."""
+    answers = _take_stdout()
+    stop = ParentWatch()
+    _handle_signals(stop)
+    try:
+        _process_tasks(output, answers, stop)
+    except EdgesegError as error:
+        _send(answers, WorkerFailed(str(error), error.exit_code))
+
+
+def _process_tasks(output: Path, answers: BinaryIO, stop: StopRequest) -> None:
+    job = read_job(output)
+    if job is None:
+        raise SystemSetupError(f"{output}: the job file is gone. Start the job again.")
+    cv2.setNumThreads(job.model.threads)
+    processor = TaskProcessor(output, job)
+    _send(answers, WorkerReady())
+
+    def advance(records: Records) -> None:
+        first = records[0]
+        is_bug = "internal_error" in first.reasons
+        _send(answers, PhotographDone(first.status == "failed", is_bug))
+
+    while not stop.asked:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return
+        task = decode_task(line)
+        done = processor.process(task.start, task.inputs, advance, stop)
+        _send(answers, TaskDone(done.start, done.stop))
+
+
+def _handle_signals(stop: StopRequest) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.ask(number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the main process, too
+    signal.signal(signal.SIGTERM, handle)
+
+
+def _take_stdout() -> BinaryIO:
+    """Return standard output for messages; what a library prints goes to standard error."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return answers
+
+
+def _send(answers: BinaryIO, message: Message) -> None:
+    try:
+        answers.write(msgspec.json.encode(message) + b"\n")
+        answers.flush()
+    except BrokenPipeError:  # the main process is gone
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

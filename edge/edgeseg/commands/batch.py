@@ -1,0 +1,239 @@
+"""`edgeseg batch`: segment a cohort of photographs and write one table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from edgeseg.commands.batch_progress import show_job_progress
+from edgeseg.commands.options import measure_options, model_options, reject_nan
+from edgeseg.console import plural, print_line
+from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.system.signals import stop_by_signals
+
+if TYPE_CHECKING:
+    from edgeseg.batch.merge import JobSummary
+    from edgeseg.batch.progress import JobProgress
+    from edgeseg.batch.run_job import JobRequest
+    from edgeseg.measures import Eye
+    from edgeseg.models.catalog import PrecisionChoice
+    from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+    from edgeseg.system.signals import StopRequest
+
+_NOT_OF_THE_JOB = ("output", "workers", "shard", "resume", "dry_run", "merge")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("argument", metavar="[INPUT]", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for the job, the masks and the table; created if it does not exist.",
+)
+@click.option(
+    "--table",
+    type=_FILE,
+    metavar="FILE",
+    help="Table, .csv or .parquet.  [default: DIR/results.csv]",
+)
+@click.option(
+    "--html",
+    type=_FILE,
+    metavar="FILE",
+    help="Write a page with distributions, failures and outliers (extra 'batch').",
+)
+@click.option("--measures", is_flag=True, help="Measure the vessels.")
+@measure_options
+@click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
+@click.option("--overlay", is_flag=True, help="Write photographs with their vessels marked.")
+@click.option("--timings", is_flag=True, help="Add the time per stage to the table.")
+@click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
+@model_options
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    metavar="T",
+    callback=reject_nan,
+    help="Vessel probability threshold.  [default: stored in the model file]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of processes.  [default: one per core and per 512 MB of memory]",
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    default="1/1",
+    help="Process share I of N; --merge joins the shares.",
+)
+@click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
+@click.option(
+    "--merge",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Join the shards of the job in DIR to its table.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check the inputs and estimate time and disk space; write nothing.",
+)
+def batch(
+    argument: str | None,
+    output: Path | None,
+    table: Path | None,
+    html: Path | None,
+    measures: bool,
+    um_per_px: float | None,
+    eye: Eye | None,
+    masks: bool,
+    overlay: bool,
+    timings: bool,
+    skip_ungradable: bool,
+    model: str,
+    precision: PrecisionChoice,
+    runtime: RuntimeChoice,
+    provider: ProviderChoice | None,
+    threads: int | None,
+    threshold: float | None,
+    workers: int | None,
+    shard: str,
+    resume: bool,
+    merge: Path | None,
+    dry_run: bool,
+) -> None:
+    """Segment a cohort of photographs and write one table.
+
+    INPUT is a folder (with its sub-folders), a quoted pattern, or a manifest: a CSV or Parquet file
+    with a column `path`. Its other columns are copied to the table. A failed photograph gives a
+    failed row and exit code 3.
+    """
+    if merge is not None:
+        _check_merge(argument, output)
+        _join(merge)
+        return
+    if output is None:
+        raise UsageError("Missing option -o. Name a folder for the results.")
+    if not measures and (um_per_px is not None or eye is not None) and not resume:
+        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+    from edgeseg.batch.job import JobOptions
+    from edgeseg.batch.prepare_job import ModelChoice, input_text
+    from edgeseg.batch.run_job import JobRequest
+    from edgeseg.batch.shard import parse_shard
+
+    options = JobOptions(
+        masks=masks,
+        overlay=overlay,
+        measures=measures,
+        timings=timings,
+        skip_ungradable=skip_ungradable,
+        um_per_px=um_per_px,
+        eye=eye,
+        table=None if table is None else input_text(str(table)),
+        html=None if html is None else input_text(str(html)),
+    )
+    choice = ModelChoice(model, precision, runtime, provider, threshold)
+    request = JobRequest(
+        argument, output, options, choice, workers, threads, parse_shard(shard), resume,
+        _given_options(),
+    )  # fmt: skip
+    if dry_run:
+        _print_estimate(request)
+        return
+    with stop_by_signals() as stop:
+        _run(request, stop)
+
+
+def _given_options() -> dict[str, object]:
+    """Return the options on the command line that a job fixes, by parameter."""
+    context = click.get_current_context()
+    given: dict[str, object] = {}
+    for name, value in context.params.items():
+        is_given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if is_given and value is not None and name not in _NOT_OF_THE_JOB:
+            given["input" if name == "argument" else name] = value
+    return given
+
+
+def _check_merge(argument: str | None, output: Path | None) -> None:
+    if argument is not None or output is not None or len(_given_options()) > 0:
+        raise UsageError("--merge DIR takes no other options; the job in DIR contains them.")
+
+
+def _run(request: JobRequest, stop: StopRequest) -> None:
+    from edgeseg.batch.run_job import open_job, process_shard
+
+    job = open_job(request, _warn)
+    with show_job_progress() as make_progress:
+        progress = process_shard(request, job, stop, make_progress, _warn)
+    if stop.asked:
+        _exit_after_signal(stop, progress)
+    if request.shard.count == 1:
+        _join(request.output)
+        return
+    _warn(
+        f"shard {request.shard}: {plural(progress.done, 'photograph')} processed, "
+        f"{progress.failed} failed; join the shards with --merge {request.output}"
+    )
+    if progress.failed:
+        sys.exit(1 if progress.bugs else 3)
+
+
+def _join(output: Path) -> None:
+    from edgeseg.batch.job import read_job
+    from edgeseg.batch.merge import join_parts, table_path
+
+    job = read_job(output)
+    if job is None:
+        raise SystemSetupError(f"{output}: contains no job. Start one with -o.")
+    summary = join_parts(output, job)
+    _warn(f"{_describe(summary)}; {summary.rows} rows in {table_path(output, job)}")
+    missing = sum(stop - start for start, stop in summary.missing)
+    if missing:
+        first = summary.missing[0]
+        _warn(
+            f"{missing} of {plural(job.count, 'photograph')} not processed (the first is number "
+            f"{first.start + 1}): the table is incomplete. Process the missing shards, or use "
+            "--resume."
+        )
+    if missing or summary.counts.failed:
+        sys.exit(1 if summary.counts.bugs else 3)
+
+
+def _describe(summary: JobSummary) -> str:
+    counts = summary.counts
+    reasons = ", ".join(f"{code} {count}" for code, count in summary.reasons.most_common())
+    remark = f" ({reasons})" if reasons else ""
+    return f"{plural(counts.total, 'photograph')}: {counts.summary()}{remark}"
+
+
+def _exit_after_signal(stop: StopRequest, progress: JobProgress) -> None:
+    left = progress.total - progress.done
+    if left:
+        _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
+    if stop.signal == signal.SIGINT:
+        sys.exit(130)
+    sys.exit(143 if left else 0)
+
+
+def _print_estimate(request: JobRequest) -> None:
+    from edgeseg.batch.dry_run import estimate_job
+    from edgeseg.console import facts_table, print_table, show_status
+
+    with show_status() as show:
+        facts = estimate_job(request, show)
+    print_table(facts_table(*facts))
+
+
+def _warn(line: str) -> None:
+    print_line(f"edgeseg: {line}", err=True)

@@ -1,0 +1,286 @@
+"""`edgeseg batch`, as a user calls it: jobs, shards, resuming, and what is rejected."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from edgeseg.batch.job import STATE_FOLDER
+from edgeseg.cli import cli
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.synthetic import generate_photo
+
+MANIFEST = "path,id,visit\np1/od 1.png,001,=1\np2/äß.png,002,2\ngone.png,003,3\n"
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["batch", *map(str, arguments)])
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "edgeseg", "batch", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def read_rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "results.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Return table, dictionary, masks and job of an output folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in files
+        if STATE_FOLDER not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def eyes() -> list[bytes]:
+    return [encode_png(generate_photo(seed, 160).photo) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
+    """Folder with three photographs, one of them damaged, and a manifest."""
+    folder = tmp_path_factory.mktemp("cohort")
+    for name, data in (("p1/od 1.png", eyes[0]), ("p2/äß.png", eyes[1]), ("p2/cut.png", b"cut")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    (folder / "m.csv").write_text(MANIFEST)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Output folder of a finished job of the folder."""
+    output = tmp_path_factory.mktemp("done") / "out"
+    assert call(cohort, "-o", output, "--workers", "1", "--threads", "1").exit_code == 3
+    return output
+
+
+def test_folder_gives_mirrored_masks_and_one_row_per_input(done: Path) -> None:
+    rows = read_rows(done)
+    assert [Path(row["source"]).name for row in rows] == ["od 1.png", "cut.png", "äß.png"]
+    assert [row["status"] for row in rows] == ["ok", "failed", "ok"]
+    assert rows[1]["reasons"] == "undecodable"
+    assert [row["files_mask"] for row in rows] == ["p1/od 1_vessels.png", "", "p2/äß_vessels.png"]
+    assert (done / "p2" / "äß_vessels.png").is_file()
+    job = json.loads((done / "job.json").read_text())
+    assert len(job["model"]["sha256"]) == 64 and job["count"] == 3
+    assert job["model"]["precision"] != "auto" and job["model"]["threads"] == 1
+
+
+def test_second_job_in_folder_and_other_options_are_rejected(done: Path, cohort: Path) -> None:
+    assert call(cohort, "-o", done).exit_code == 2
+    for option in ("--no-masks", "--measures", "--overlay", "--threshold=0.2", "--threads=2"):
+        rejected = call(cohort, "-o", done, "--resume", option)
+        assert rejected.exit_code == 2 and rejected.output.count("\n") == 1
+    assert call(cohort / "m.csv", "-o", done, "--resume").exit_code == 2
+    assert call("-o", done, "--resume", "--model", "detail").exit_code == 2
+
+
+def test_resume_of_finished_job_changes_nothing_and_reports_new_files(
+    done: Path, cohort: Path, eyes: list[bytes]
+) -> None:
+    before = results(done)
+    new = cohort / "p1" / "new.png"
+    new.write_bytes(eyes[2])
+    try:
+        resumed = call("-o", done, "--resume")
+    finally:
+        new.unlink()
+    assert resumed.exit_code == 3 and "not included" in resumed.stderr
+    assert results(done) == before
+
+
+def test_manifest_gives_table_with_its_columns(cohort: Path, tmp_path: Path) -> None:
+    out, table = tmp_path / "out", tmp_path / "t.parquet"
+    called = call(cohort / "m.csv", "-o", out, "--table", table, "--no-masks", "--timings",
+                  "--measures", "--workers", "2")  # fmt: skip
+    assert called.exit_code == 3, called.output
+    rows = pq.read_table(table).to_pylist()
+    assert [row["id"] for row in rows] == ["001", "002", "003"]
+    assert [row["visit"] for row in rows] == ["=1", "2", "3"]
+    assert [row["status"] for row in rows] == ["ok", "ok", "failed"]
+    assert rows[2]["reasons"] == "unreadable" and rows[2]["width_mean_px"] is None
+    assert rows[0]["timings_ms_infer"] > 0 and "files_mask" not in rows[0]
+    assert rows[0]["measures_status"]
+    assert not list(out.rglob("*_vessels.png"))
+
+
+def test_shards_and_merge_equal_one_run(done: Path, cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = (cohort, "-o", out, "--workers", "1", "--threads", "1")
+    assert call(*arguments, "--shard", "1/2").exit_code == 0
+    incomplete = call("--merge", out)
+    assert incomplete.exit_code == 3 and "1 of 3" in incomplete.stderr
+    assert call(*arguments, "--shard", "2/2").exit_code == 3
+    assert call("--merge", out).exit_code == 3
+    assert results(out) == results(done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["in"], 2),
+        (["-o", "out"], 2),
+        (["in", "-o", "out", "--shard", "3/2"], 2),
+        (["in", "-o", "out", "--table", "t.xlsx"], 2),
+        (["in", "-o", "out", "--eye", "left"], 2),
+        (["in", "-o", "out", "--model", "none.onnx"], 6),
+        (["in", "-o", "in/od.png"], 2),
+        (["in", "--merge", "out"], 2),
+        (["--merge", "out"], 7),
+        (["-o", "out", "--resume"], 2),
+        (["missing", "-o", "out"], 2),
+    ],
+)
+def test_invalid_call_is_rejected_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], exit_code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "od.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    rejected = call(*arguments)
+    assert rejected.exit_code == exit_code, rejected.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_foreign_table_is_rejected_before_the_job_starts(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("my,own\n")
+    assert call(cohort, "-o", tmp_path).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_changed_model_is_rejected(cohort: Path, tmp_path: Path) -> None:
+    from edgeseg.models.catalog import MODEL_FOLDER
+
+    model = tmp_path / "lean.fp32.onnx"
+    model.write_bytes((MODEL_FOLDER / "lean.fp32.onnx").read_bytes())
+    out = tmp_path / "out"
+    assert call(cohort, "-o", out, "--model", model, "--shard", "1/3").exit_code == 0
+    model.write_bytes((MODEL_FOLDER / "lean-detail.fp32.onnx").read_bytes())
+    changed = call("-o", out, "--resume")
+    assert changed.exit_code == 6 and changed.output.count("\n") <= 2
+
+
+def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:
+    called = call(cohort, "-o", tmp_path / "out", "--dry-run", "--workers", "1")
+    assert called.exit_code == 0, called.output
+    assert "cut.png" in called.stdout and "ms per photograph" in called.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_page_is_escaped_and_self_contained(tmp_path: Path, eyes: list[bytes]) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"<b>&{number}.png").write_bytes(eyes[number])
+    (folder / "<script>alert(1)<.png").write_bytes(b"cut")
+    page = tmp_path / "page.html"
+    assert call(folder, "-o", tmp_path / "out", "--html", page, "--measures").exit_code == 3
+    text = page.read_text()
+    assert "<script" not in text and "&lt;script&gt;" in text and "&lt;b&gt;&amp;0" in text
+    assert "http:" not in text and "https:" not in text
+    assert text.count("data:image/jpeg;base64") >= 6 and "undecodable: 1" in text
+    assert "quality_focus" in text and page.stat().st_size < 20_000_000
+    page.write_text("my own page")
+    assert call(folder, "-o", tmp_path / "out2", "--html", page).exit_code == 7
+
+
+# -- many photographs ---------------------------------------------------------------------------
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
+    """Deep tree of links to three photographs; 1 % are broken."""
+    folder = tmp_path_factory.mktemp("tree")
+    for number, data in enumerate(eyes):
+        (folder / f".eye{number}").write_bytes(data)
+    for number in range(COUNT):
+        path = folder / f"site {number % 3}" / f"patiënt {number // 10}" / f"visit {number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number % 100 == 50:
+            path.write_bytes(eyes[0][:500])
+        else:
+            path.symlink_to(folder / f".eye{number % 3}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed") / "out"
+    assert call(tree, "-o", output, "--workers", "2", "--threads", "1").exit_code == 3
+    return output
+
+
+@pytest.mark.slow
+def test_300_photographs_give_300_rows_and_the_right_failures(undisturbed: Path) -> None:
+    rows = read_rows(undisturbed)
+    assert len(rows) == COUNT
+    failed = [Path(row["source"]).name for row in rows if row["status"] == "failed"]
+    assert sorted(failed) == ["visit 150.png", "visit 250.png", "visit 50.png"]
+    assert len(list(undisturbed.rglob("*_vessels.png"))) == COUNT - 3
+
+
+@pytest.mark.slow
+def test_resume_after_kills_equals_undisturbed_run(
+    tree: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    chance, out = random.Random(0), tmp_path / "out"
+    for kill in range(10):
+        with start(tree, "-o", out, "--resume", "--workers", "2", "--threads", "1") as process:
+            time.sleep(1.2 + 1.2 * chance.random())
+            victims = [process.pid]
+            if kill % 2:
+                victims = [child.pid for child in psutil.Process(process.pid).children()][:1]
+                victims.append(process.pid)
+            for pid in victims:
+                if process.poll() is None:
+                    os.kill(pid, signal.SIGKILL)
+                    time.sleep(0.2)
+    done = call("-o", out, "--resume")
+    assert done.exit_code == 3, done.output
+    assert results(out) == results(undisturbed)
+
+
+@pytest.mark.slow
+def test_three_shards_at_the_same_time_equal_one_run(
+    tree: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    common = (tree, "-o", out, "--workers", "1", "--threads", "1")
+    processes = [start(*common, "--shard", f"{index}/3") for index in (1, 2, 3)]
+    assert [process.wait() in (0, 3) for process in processes] == [True] * 3
+    assert call("--merge", out).exit_code == 3
+    assert results(out) == results(undisturbed)
+
+
+@pytest.mark.slow
+def test_terminated_job_can_be_resumed(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with start(tree, "-o", out, "--workers", "1", "--no-masks") as process:
+        while not list((out / STATE_FOLDER).glob("parts/*/*.gz")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 143
+    assert not (out / "results.csv").exists()
+    assert call("-o", out, "--resume").exit_code == 3
+    assert len(read_rows(out)) == COUNT

@@ -1,5 +1,4 @@
-# The README's two commands. They require Python and make, install nothing outside this folder, and
-# create a new virtual environment each time.
+# The commands require Python and make, install nothing outside this folder, and create a new virtual environment each time.
 #   make demo                      install the device package and segment a synthetic photograph
 #   make test                      install everything and run the tests, except ARM64
 #   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
@@ -13,7 +12,7 @@ PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
 
-# Valid in any Python version, so that an old one reports the required version.
+# Valid in any Python version, so that old versions print the required version.
 define CHECK_PYTHON
 import sys
 version = "%d.%d" % sys.version_info[:2]
@@ -28,7 +27,7 @@ endef
 export CHECK_PYTHON
 
 # $(call fresh,FOLDER,HASHES,WHAT): create a virtual environment with the packages of requirements/HASHES.txt, verified by
-# hash, and with WHAT. The build uses the hatchling of that file.
+# hash, and with WHAT. The build uses the version of hatchling in this file.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
@@ -57,7 +56,7 @@ test:
 test-arm64:
 	$(TEST)/python -m pytest -m arm64 $(PYTEST_ARGS)
 
-# Baseline of the gate: every shipped file in ONNX Runtime. Its latencies are used as ratios only, so few rounds are enough.
+# Baseline of the gate: every shipped file in ONNX Runtime. Few rounds are enough, because latencies are used only as ratios.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
@@ -77,8 +76,8 @@ endurance:
 kill-test:
 	$(TEST)/python benchmarks/kill_test.py $${KILLS:?give KILLS=n} --seed $(SEED)
 
-# torch is left out: its builds for CPU and CUDA, from different indexes, have different hashes. So is what it alone requires.
-# Without torch in the files, pip takes torch by version (constraints.txt).
+# torch and packages that only torch requires are omitted, because the builds for CPU and CUDA come from different indexes and
+# have different hashes. pip installs torch by version (constraints.txt).
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
     --python-version 3.10 --constraint constraints.txt pyproject.toml

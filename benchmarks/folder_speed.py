@@ -1,12 +1,12 @@
-"""Compare `edgeseg run` on a folder of photographs with the floor: the codecs alone.
+"""Compare the time of `edgeseg run` on a folder of photographs with that of the codecs alone.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The floor is the core time of one thread that decodes each photograph and encodes the same overlay
-and mask, by the public functions of the codec libraries. These files must be equal to those of
-`edgeseg run`, except for the text in them; otherwise the script fails.
+The time of the codecs alone (floor) is the CPU time of one thread that decodes each photograph and
+encodes the same overlay and mask with the public functions of the codec libraries. The script fails
+if these files differ from those of `edgeseg run`, except for their text entries.
 
-With --baseline, the `edgeseg` command of another version runs on the same files in turns.
+With --baseline, the `edgeseg` command of another version is measured alternately on the same files.
 """
 
 import os
@@ -30,15 +30,15 @@ from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
-JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # `edgeseg run` inserts its text after these bytes
+JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # bytes after which `edgeseg run` inserts text
 
 
 class FolderRun(NamedTuple):
-    """Cost of one run over a folder.
+    """Cost of processing a folder.
 
     Attributes:
-        per_second: photographs a second.
-        core_ms: core-milliseconds per photograph, of user and system time.
+        per_second: photographs per second.
+        core_ms: CPU time per photograph in milliseconds, user and system.
         peak_mb: peak resident memory.
     """
 
@@ -53,7 +53,7 @@ class FolderRun(NamedTuple):
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--baseline", metavar="EDGESEG", help="Command of another version of edgeseg.")
 def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
-    """Measure the photographs in FOLDER, repeated until there are enough."""
+    """Measure the photographs in FOLDER, which are repeated up to the number of photographs."""
     commands = {"edgeseg run": python_module("edgeseg.__main__")}
     if baseline is not None:
         commands["baseline"] = [baseline]
@@ -81,7 +81,7 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
-    """Copy the photographs of a folder under distinct names until there are `count`."""
+    """Copy the photographs of a folder, with distinct names, until there are `count` files."""
     target.mkdir()
     paths = [item.path for item in collect_inputs([str(folder)]).inputs if item.path is not None]
     for number, path in enumerate(islice(cycle(paths), count)):
@@ -89,7 +89,7 @@ def copy_photographs(folder: Path, target: Path, count: int) -> None:
 
 
 def run_folder(command: list[str], photographs: Path, output: Path, count: int) -> FolderRun:
-    """Run `edgeseg run` on a folder in a process of its own."""
+    """Run `edgeseg run` on a folder in a separate process."""
     start = time.perf_counter()
     arguments = [*command, "run", str(photographs), "-o", str(output)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
@@ -103,7 +103,7 @@ def run_folder(command: list[str], photographs: Path, output: Path, count: int) 
 
 
 def measure_floor(photographs: Path, output: Path) -> float:
-    """Return the core-milliseconds per photograph of the codecs alone, in one thread."""
+    """Return the CPU time per photograph of the codecs alone in milliseconds, in one thread."""
     cv2.setNumThreads(1)
     segmenter = Segmenter()
     times_ms = []
@@ -130,7 +130,7 @@ def decode(data: bytes) -> None:
 
 
 def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
-    """Encode an overlay as JPEG and a mask as PNG, as edgeseg does."""
+    """Encode an overlay as JPEG and a mask as PNG, like edgeseg."""
     subsampling = "420" if max(overlay.shape) > 2048 else "444"
     jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", subsampling)
     parameters = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
@@ -138,7 +138,7 @@ def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
 
 
 def check_equal(encoded: bytes, file: Path, header_bytes: int) -> None:
-    """Check that a result has these bytes, before and after the text in it."""
+    """Check that a result contains these bytes before and after its text."""
     data = file.read_bytes()
     header, rest = encoded[:header_bytes], encoded[header_bytes:]
     if not data.startswith(header) or not data.endswith(rest):

@@ -1,4 +1,4 @@
-"""The command `edgeseg`: a table of its commands, each loaded when it is called.
+"""The command `edgeseg` and its table of subcommands, which are loaded when they are called.
 
 Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command whose extra is
 missing can name the extra.
@@ -25,8 +25,8 @@ class CommandEntry(NamedTuple):
 
     Attributes:
         place: `module:attribute` of the click command.
-        extra: extra that the command requires; "" for none.
-        summary: line in `edgeseg --help`.
+        extra: extra that the command requires; "" if it requires none.
+        summary: one-line description in `edgeseg --help`.
     """
 
     place: str
@@ -40,6 +40,9 @@ COMMANDS = {
     ),
     "batch": CommandEntry(
         "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
+    ),
+    "serve": CommandEntry(
+        "edgeseg.commands.serve:serve", "web", "Serve a page in the browser and an HTTP API."
     ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
@@ -81,14 +84,15 @@ TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
 """`module:attribute` of the function that `edgeseg doctor --tune` calls."""
 
 STARTED = "edgeseg.started"
-"""Key in click's `meta` of the time at which the command started, in monotonic seconds."""
+"""Key in click's `meta` for the start time of the command, in monotonic seconds."""
 
-_OUT_OF_MEMORY = "not enough memory. Free some or raise the limit (`ulimit -v`)."
+_OUT_OF_MEMORY = "not enough memory. Free some memory or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
-"""Messages of Python and the loader when the address space is exhausted."""
+"""Messages of Python and the dynamic loader if the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Errors of a full disk. Code that writes files catches its own, so here printing has failed."""
+"""Errors of a full disk. Errors of result files are handled where the files are written, so that
+only errors of standard output are left here."""
 
 
 def load_attribute(place: str) -> object:
@@ -120,7 +124,10 @@ class LazyCommands(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command and print edgeseg's errors in one line. Only bugs print a traceback."""
+        """Run a command and print edgeseg's errors in one line.
+
+        A traceback is printed only for a bug.
+        """
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)
@@ -137,7 +144,7 @@ class LazyCommands(click.Group):
             _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
         except KeyboardInterrupt:
             ctx.exit(130)
-        except BrokenPipeError:  # exit code of SIGPIPE; click's 1 would mean a bug
+        except BrokenPipeError:  # exit code of SIGPIPE instead of click's 1
             ctx.exit(141)
 
 
@@ -164,7 +171,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; the process exits with the documented codes."""
+    """Run the command and exit with a documented code."""
     try:
         cli(prog_name="python -m edgeseg" if sys.argv[0].endswith("__main__.py") else "edgeseg")
     except OSError as error:
@@ -186,7 +193,7 @@ def _report_output_error(error: OSError) -> int:
 
 
 def _discard_unwritable_output() -> None:
-    """Discard output that cannot be written; otherwise Python retries at exit and returns 120."""
+    """Discard output that cannot be written. Otherwise Python retries at exit and returns 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -22,7 +22,7 @@ ShowProgress: TypeAlias = Callable[[str], None]
 
 @contextmanager
 def show_status() -> Iterator[ShowProgress]:
-    """Yield a function that shows the current step on standard error, if it is a terminal."""
+    """Yield a function that shows the current step on a terminal, on standard error."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
@@ -34,7 +34,7 @@ def show_status() -> Iterator[ShowProgress]:
 def print_table(*renderables: RenderableType) -> None:
     """Print rich renderables one below the other, fitted to a terminal.
 
-    In a pipe no line is wrapped, so that no path is broken.
+    Output to a pipe is not wrapped, so that paths remain intact.
     """
     console = Console()
     if console.is_terminal:
@@ -55,7 +55,7 @@ def narrow_table(title: str) -> Table:
 
 
 def facts_table(*facts: tuple[str, str]) -> Table:
-    """Return a table with two columns: headings and untrusted texts."""
+    """Return a table with a column of headings and a column of untrusted texts."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -78,7 +78,7 @@ def print_json(value: object) -> None:
     """Print a value as indented JSON to standard output."""
     try:
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    except UnicodeEncodeError:  # a file name that is not valid UTF-8: escape it
+    except UnicodeEncodeError:  # escape file names that are not valid UTF-8
         text = json.dumps(value, indent=2)
     click.echo(text)
 

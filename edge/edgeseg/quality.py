@@ -1,8 +1,8 @@
-"""Image quality of one field of view: focus, light, colour, and how much of the retina it shows.
+"""Image quality of one field of view: focus, light, colour, and visible share of the retina.
 
-It is measured on a small version, in which the field of view is 256 pixels wide. This takes one or
+The quality is measured on a reduced copy, in which the field of view is 256 pixels wide, in one or
 two milliseconds. Each threshold is between the values of the original photographs of DRIVE, STARE,
-CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test_quality.py):
+CHASE_DB1, HRF and FIVES and the values of degraded copies (tests/edge/test_quality.py):
 
 | measure | originals, all 143 | degraded versions | ungradable |
 |---|---|---|---|
@@ -21,9 +21,9 @@ CHASE_DB1, HRF and FIVES and those of degraded versions of them (tests/edge/test
 
 A field of low chroma is `not_a_colour_photograph`: an angiogram, a red-free or a locally averaged
 copy. Its vessels may be bright, and the models were trained on colour photographs. Chroma is the
-range of the channels' medians; it and the differences are relative to the largest median. An
-overexposed field is not `blurred`. A field is `small` if the lit retina is less than 200 pixels
-across, and also `cropped` if no part of its rim is in the frame.
+range of the channels' medians. Chroma and the differences of channels are relative to the largest
+median. An overexposed field is not `blurred`. A field is `small` if the illuminated retina has a
+diameter of less than 200 pixels, and also `cropped` if no part of its edge is in the frame.
 """
 
 import math
@@ -60,31 +60,32 @@ MIN_CHROMA = 0.2
 MAX_BLUE_EXCESS = 0.08
 MIN_FIELD = 0.6
 
-_SIZE = 256  # longer side of the small version in pixels
-_RIM_WIDTH = 8  # pixels excluded along the rim, whose edge is sharp even in a blurred photograph
+_SIZE = 256  # longer side of the reduced copy in pixels
+_RIM_WIDTH = 8  # excluded pixels along the edge, which is sharp even in a blurred field
 _LIT_SHARE = 0.15  # share of the 75th percentile of the brightness: darker pixels show no retina
 _NOISE_DETAIL = 0.01  # share of the mean of the green channel: weaker detail is noise
-_MIN_LIGHT = 16  # largest median in grey levels; the colour of a darker field is noise
-_WHITE = 250  # value of the green channel from which a pixel is overexposed
+_MIN_LIGHT = 16  # minimum of the largest median; the colour of a darker field is noise
+_WHITE = 250  # lowest value of the green channel of an overexposed pixel
 
 
 class FrameQuality(NamedTuple):
     """Image quality of one field of view.
 
     Attributes:
-        focus: contrast of fine detail in the green channel (1 to 2 pixels of the small version)
-            relative to that of coarser detail (2 to 6 pixels). Blur lowers it; the brightness has
-            no influence. The value is the minimum of this ratio and the same ratio for coarser
-            detail (2 to 4 and 6 to 14 pixels), because a video codec adds fine edges to a blurred
-            frame. 0 if there is only sensor noise, as in an empty field; None without a fundus.
+        focus: contrast of fine detail in the green channel (1 to 2 pixels of the reduced copy)
+            relative to that of coarser detail (2 to 6 pixels). Blur lowers this ratio. The
+            brightness does not affect it. The value is the minimum of this ratio and the same ratio
+            for coarser detail (2 to 4 and 6 to 14 pixels), because a video codec adds fine edges to
+            a blurred frame. 0 if there is only sensor noise, as in an empty field; None without a
+            fundus.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
             fundus.
-        retina: share of the frame that is lit retina, 0 to 1. No reason depends on it.
-        field: share of the round field of view that is lit and in the frame, 0 to 1; None if no
-            part of the rim is in the frame.
-        diameter_px: diameter in pixels of a disc with as many pixels as the lit retina.
-        detail: standard deviation of the detail of 2 to 6 pixels of the small version in the green
-            channel, relative to its mean.
+        retina: share of the frame that is illuminated retina, 0 to 1; not used for the reasons.
+        field: share of the round field of view that is illuminated and in the frame, 0 to 1; None
+            if no part of its edge is in the frame.
+        diameter_px: diameter in pixels of a disc with as many pixels as the illuminated retina.
+        detail: standard deviation of the detail of 2 to 6 pixels of the reduced copy in the green
+            channel, relative to the mean of this channel.
         contrast: standard deviation of the green channel relative to its mean.
         overexposed: share of the field whose green channel is at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
@@ -137,7 +138,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def _has_unusual_colours(self) -> bool:
-        """True unless red is the brightest channel and blue hardly brighter than green."""
+        """True if red is not the brightest channel, or blue is clearly brighter than green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
         red, green, blue = self.colour
@@ -168,7 +169,7 @@ NO_FUNDUS = FrameQuality(None, None, 0.0, None)
 
 
 def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:
-    """Assess a field of view; detect it first if the model uses the whole frame.
+    """Assess a field of view. If the model uses the whole frame, detect the field first.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -195,7 +196,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
         fov.mask[fov.box.rows, fov.box.columns], crop.shape[1::-1], interpolation=cv2.INTER_NEAREST
     )
     inside = np.asarray(mask) > 0
-    # Eight times as fast as crop.max(axis=2).
+    # This is eight times as fast as crop.max(axis=2).
     light = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])[inside]
     lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
     retina_pixels = cv2.countNonZero(fov.mask) * lit
@@ -219,7 +220,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
 
 
 def _select_core(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the field without its rim; the whole field if nothing else is left."""
+    """Return the field without its edge, or the whole field if nothing would be left."""
     padded = np.pad(inside.astype(np.uint8), 1)
     kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
     core = cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
@@ -244,7 +245,7 @@ def _mean_and_deviation(histogram: npt.NDArray[np.float64]) -> tuple[float, floa
 
 
 def _shrink(photo: Photo) -> Photo:
-    """Shrink to `_SIZE` by area averaging: first by an integer factor, which is fast in OpenCV."""
+    """Reduce to `_SIZE` by area averaging, first by an integer factor, which is fast in OpenCV."""
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
@@ -278,8 +279,8 @@ def _measure_coarse_focus(
 ) -> float:
     """Measure the focus at coarse scales, which codec artefacts do not affect.
 
-    This is done at half the size. Blurring is normalised to the field of view, because the kernel
-    extends beyond its rim.
+    The computation uses half the size. The blur is normalised to the field of view, because the
+    kernel extends beyond its edge.
     """
     half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
     weight = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)

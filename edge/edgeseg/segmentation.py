@@ -38,7 +38,7 @@ class FieldResult:
         fov: field of view in the photograph.
         placement: mapping between the network input and the photograph.
         probability: (size, size) float32, 0 to 1, at the working size.
-        mask: (H, W) uint8 {0, 255}, the vessels of this field.
+        mask: (H, W) uint8 {0, 255}, vessels of this field.
         quality: image quality of this field; None if it was not assessed.
     """
 
@@ -56,18 +56,18 @@ class FieldResult:
     def measure(
         self, threshold: float, spacing: Spacing | None = None, eye: Eye | None = None
     ) -> Measures:
-        """Measure the vessels; widths are measured on the probability.
+        """Measure the vessels. Widths are measured on the probability.
 
         Args:
             threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel; without it, no figure is in micrometres.
+            spacing: size of a pixel; if missing, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
             UsageError: The spacing is not positive.
         """
         probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
-        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by a step
+        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by one step
         return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
 
 
@@ -77,10 +77,10 @@ class Segmentation:
 
     Attributes:
         photo: (H, W, 3) uint8 RGB, as decoded.
-        mask: (H, W) uint8 {0, 255}, the vessels of all fields of view.
+        mask: (H, W) uint8 {0, 255}, vessels of all fields of view.
         inferred: results per field of view, row by row from the left.
         timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
-        segmenter: model that made it.
+        segmenter: model that computed this result.
     """
 
     photo: Photo = field(repr=False)
@@ -91,7 +91,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality; it is assessed on first access."""
+        """Results per field of view. Their quality is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -137,7 +137,7 @@ class Segmentation:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
         Args:
-            spacing: size of a pixel; without it, no figure is in micrometres.
+            spacing: size of a pixel; if missing, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -153,12 +153,12 @@ class Segmentation:
 
         Args:
             style: line around the vessels, or tint of their pixels.
-            opacity: weight of the colour, 0 to 1; by default that of the style.
+            opacity: weight of the colour, 0 to 1; the default depends on the style.
         """
         return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
 
     def _repr_png_(self) -> bytes:
-        """Return the overlay as a PNG of at most 1024 pixels, for display in notebooks."""
+        """Return the overlay as PNG with a side of at most 1024 pixels, for notebooks."""
         return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:

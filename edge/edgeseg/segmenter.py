@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 
@@ -26,18 +27,18 @@ _MIN_INFERENCES = 2  # inferences at the same time; one alone does not keep all 
 
 
 class Segmenter:
-    """One loaded model that segments any number of photographs.
+    """Loaded model that segments any number of photographs.
 
-    Without precision, runtime, threads and provider, it uses the setup that `edgeseg doctor --tune`
-    measured for this model on this CPU, if it was measured.
+    If precision, runtime, threads and provider are not given, the setup that `edgeseg doctor
+    --tune` measured for this model on this CPU is used, if there is one.
 
     Args:
         model: shipped name (`default`, `detail`) or model file.
         precision: precision of the file to load, or `auto`.
         runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if installed), or a loaded runtime.
-        threads: number of CPU threads; by default every core that the process may use.
+        threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
-        provider: execution provider of ONNX Runtime: `cpu` (default), `cuda` or `tensorrt`.
+        provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
 
     Attributes:
         file: selected model file.
@@ -68,8 +69,8 @@ class Segmenter:
             raise SystemSetupError("a Segmenter works only in Python's main interpreter")
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        if threshold is not None:
+            _check_threshold(threshold)
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
         selection = select_model(model, precision, runtime_choice, threads, provider)
         loaded = load_file(selection.file.path)
@@ -99,10 +100,10 @@ class Segmenter:
         """Segment the vessels in every field of view.
 
         Args:
-            photo: RGB array (H, W, 3), a path, the bytes of an image file, a PIL image, or another
-                array; `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
-            name: photograph's name for error messages, unless `photo` is a path.
-            fov: the only field of view to segment, its mask (H, W); by default all detected ones.
+            photo: RGB array (H, W, 3), path, bytes of an image file, PIL image, or another array;
+                `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
+            name: name of the photograph for error messages; ignored if `photo` is a path.
+            fov: mask (H, W) of the only field of view to segment; by default all detected fields.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -122,8 +123,22 @@ class Segmenter:
             inferred.append(self.infer(prepared, timer=timer, name=name))
         return Segmentation(pixels, join_masks(tuple(inferred)), tuple(inferred), timer.ms, self)
 
+    def with_threshold(self, threshold: float) -> Segmenter:
+        """Return a Segmenter with another threshold that shares the loaded model.
+
+        Args:
+            threshold: vessel probability threshold.
+
+        Raises:
+            UsageError: `threshold` is out of range.
+        """
+        _check_threshold(threshold)
+        other = copy.copy(self)
+        other.threshold = threshold
+        return other
+
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-        """Detect the fields of view of (H, W, 3) uint8 RGB by the model's method.
+        """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
 
         Raises:
             PhotoError: No retina was found.
@@ -133,7 +148,7 @@ class Segmenter:
     def prepare(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Prepared:
-        """Make the network input from one field of view, by default the largest.
+        """Prepare the network input from one field of view, by default the largest.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -161,7 +176,7 @@ class Segmenter:
             prepared: network input from `prepare`.
             quality: quality to store in the result.
             timer: timer that gets the stages `infer` and `postprocess`.
-            name: photograph's name, for error messages.
+            name: name of the photograph for error messages.
 
         Raises:
             ModelError: The network returned values outside 0 to 1.
@@ -171,7 +186,7 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # NaN is not in range either
+            if not in_range:  # also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"
@@ -181,3 +196,8 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:  # NaN is not in range either
+        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")

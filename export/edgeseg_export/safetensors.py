@@ -1,4 +1,4 @@
-"""Read the tensors of a `.safetensors` file: a JSON header and raw bytes, without any code."""
+"""Reading of `.safetensors` files, which contain a JSON header and raw bytes without code."""
 
 import math
 from pathlib import Path
@@ -52,7 +52,7 @@ def read_safetensors(file: Path) -> dict[str, object]:
                 not 0 <= first <= last <= len(data) - start
                 or last - first != count * dtype.itemsize
             ):
-                raise ValueError(f"{name[:80]!r} lies outside the file")
+                raise ValueError(f"{name[:80]!r} is outside the file")
             flat = torch.empty(0, dtype=dtype)
             if count:
                 flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + first)

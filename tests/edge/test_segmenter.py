@@ -391,7 +391,7 @@ def test_segment_graph_that_fails_at_run_time_raises_model_error(
 ) -> None:
     ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
     file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
-    assert "cannot run it" in rejection(file, drawn)
+    assert "cannot run this file" in rejection(file, drawn)
     assert capfd.readouterr().err == ""
 
 
@@ -407,7 +407,7 @@ def test_segmenter_graph_of_other_size_raises_model_error(tmp_path: Path, tiny_m
 def test_segmenter_graph_that_does_not_load_raises_one_line_error(
     write_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load it") as error:
+    with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load this file") as error:
         Segmenter(write_model("x"), runtime="onnxruntime")
     assert "\n" not in str(error.value)
     assert capfd.readouterr().err == ""

@@ -1,1 +1,1 @@
-"""The process that measures one row, and its client."""
+"""Process that measures a row, and its client."""

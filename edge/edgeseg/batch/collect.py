@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from edgeseg.batch.manifest_table import ManifestColumn
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.imaging.file_signatures import IMAGE_FORMATS
 from edgeseg.run.inputs import FolderScanner, SkippedFiles, path_text
-from edgeseg.run.inputs.file_kind import classify_file
+from edgeseg.run.inputs.file_kind import FileKind, classify_file
 from edgeseg.run.inputs.folder import natural_order
 from edgeseg.run.inputs.names import PlacedFile, distinct_stems, place_below_common_folder
 from edgeseg.system.names import name_key
@@ -39,8 +39,12 @@ class Cohort(NamedTuple):
     renamed: int
 
 
-def collect_cohort(argument: str) -> Cohort:
+def collect_cohort(argument: str, known: Collection[str] = frozenset()) -> Cohort:
     """Return the inputs of a folder, a pattern or a manifest.
+
+    Args:
+        argument: folder, pattern or manifest.
+        known: paths that are photographs, whose files are not read again.
 
     Raises:
         UsageError: There is no such file, it contains no photograph, or the manifest is invalid.
@@ -48,15 +52,15 @@ def collect_cohort(argument: str) -> Cohort:
     """
     path = Path(argument)
     if os.path.isdir(argument):  # noqa: PTH112 - False for a name that is too long
-        return _collect_folder(path)
+        return _collect_folder(path, known)
     if not os.path.lexists(argument) and glob.has_magic(argument):
-        return _collect_pattern(argument)
+        return _collect_pattern(argument, known)
     return _from_manifest(path, read_manifest(path))
 
 
-def _collect_folder(folder: Path) -> Cohort:
+def _collect_folder(folder: Path, known: Collection[str]) -> Cohort:
     try:
-        listing = FolderScanner(recursive=True).scan(folder)
+        listing = FolderScanner(recursive=True, known=known).scan(folder)
         if listing.errors:
             raise listing.errors[0]
     except OSError as error:
@@ -67,7 +71,7 @@ def _collect_folder(folder: Path) -> Cohort:
     return _from_files(str(folder), listing.placed(folder), listing.skipped)
 
 
-def _collect_pattern(pattern: str) -> Cohort:
+def _collect_pattern(pattern: str, known: Collection[str]) -> Cohort:
     skipped = SkippedFiles()
     base = Path(pattern)
     while glob.has_magic(str(base)):
@@ -77,7 +81,11 @@ def _collect_pattern(pattern: str) -> Cohort:
     for path in sorted(found, key=lambda path: [natural_order(Path(part)) for part in path.parts]):
         if path.is_dir():
             continue
-        kind = classify_file(path) if path.is_file() or path.is_symlink() else "other"
+        kind: FileKind = "other"
+        if str(path) in known:
+            kind = "photograph"
+        elif path.is_file() or path.is_symlink():
+            kind = classify_file(path)
         if kind == "photograph":
             placed.append(PlacedFile(path, path.parent.relative_to(base)))
         else:

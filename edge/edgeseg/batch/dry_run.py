@@ -1,5 +1,6 @@
 """Estimate a job without writing anything: inputs, collisions, disk space and time."""
 
+import io
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,13 +11,13 @@ import psutil
 
 from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.job_input import JobInput
-from edgeseg.batch.merge import table_path
-from edgeseg.batch.parts import list_parts
+from edgeseg.batch.parts import list_parts, read_entries
 from edgeseg.batch.prepare_job import count_workers, resolve_job
 from edgeseg.batch.processor import TaskProcessor
 from edgeseg.batch.progress import format_duration
-from edgeseg.batch.run_job import JobRequest, check_page
-from edgeseg.batch.table import check_table
+from edgeseg.batch.run_job import JobRequest, check_outputs
+from edgeseg.batch.table import CsvTable
+from edgeseg.batch.table_columns import make_row, table_columns
 from edgeseg.console import ShowProgress
 from edgeseg.device import cpu
 from edgeseg.errors import InvalidImageError, UsageError
@@ -60,8 +61,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     workers = min(count_workers(request.workers, request.threads, request.choice.provider), count)
     threads = request.threads or max(1, cpu.usable_cores() // workers)
     job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_table(table_path(request.output, job))
-    check_page(job)
+    check_outputs(request.output, job)
     show("reading the headers")
     unreadable = [one.source for one in cohort.inputs if not _has_header(Path(one.path))]
     show("processing a sample")
@@ -113,8 +113,21 @@ def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> Sampl
     seconds = time.perf_counter() - start
     first = list_parts(processor.output)[0][1]
     files = [path for path in processor.output.rglob("*") if path.is_file() and path != first]
-    size = sum(path.stat().st_size for path in files)
+    size = sum(path.stat().st_size for path in files) + _table_bytes(processor)
     return SampleCost(seconds / len(sample), size / len(sample))
+
+
+def _table_bytes(processor: TaskProcessor) -> int:
+    """Return the number of bytes of the sample's rows in CSV."""
+    rows = [
+        make_row(record, JobInput("", "", ""), ())
+        for entry in read_entries(processor.output)
+        for record in entry.records
+        if entry.number > 0
+    ]
+    table = io.BytesIO()
+    CsvTable(table, table_columns(processor.job)).write(rows)
+    return len(table.getvalue())
 
 
 def _ignore(_records: Records) -> None:

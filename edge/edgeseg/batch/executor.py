@@ -8,6 +8,7 @@ record. A worker that does not finish a photograph within ten minutes is killed.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
@@ -34,7 +35,9 @@ RECYCLE_AFTER = 2000
 
 _MAX_DEATHS = 3  # of a photograph that is alone in its task
 _MAX_START_DEATHS = 10  # in a row
-_STALLED_S = 600.0
+STALLED_S = 600.0
+"""Time after which a worker that has not finished a photograph is killed."""
+
 _POLL_S = 0.5
 
 
@@ -109,12 +112,9 @@ class LocalExecutor:
             while self._slots:
                 if (self._stop.asked or self._error is not None) and not self._is_stopping:
                     self._request_stop()
-                try:
-                    event = self._events.get(timeout=_POLL_S)
-                except Empty:
-                    self._kill_stalled()
-                    continue
-                self._handle(event)
+                self._kill_stalled()
+                with suppress(Empty):
+                    self._handle(self._events.get(timeout=_POLL_S))
         if self._error is not None:
             raise self._error
 
@@ -131,7 +131,7 @@ class LocalExecutor:
     def _kill_stalled(self) -> None:
         now = time.monotonic()
         for worker, slot in self._slots.items():
-            if slot.task is not None and now - slot.last_message > _STALLED_S:
+            if slot.task is not None and now - slot.last_message > STALLED_S:
                 slot.last_message = now
                 worker.kill()
 

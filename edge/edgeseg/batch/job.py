@@ -111,6 +111,12 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
         return self.options.eye is not None or "eye" in [column.name for column in self.columns]
 
 
+def with_outputs(job: JobFile, **paths: str) -> JobFile:
+    """Return a job that writes another `table` or `html`, given by absolute paths."""
+    options = msgspec.structs.replace(job.options, **paths)
+    return msgspec.structs.replace(job, options=options)
+
+
 def inputs_path(output: Path, sha256: str) -> Path:
     """Return the path of the list of inputs."""
     return output / STATE_FOLDER / f"inputs-{sha256[:16]}.jsonl"

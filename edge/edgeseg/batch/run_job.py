@@ -1,14 +1,14 @@
 """Open or create a job, and process one shard of it."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeseg.batch.collect import Cohort, collect_cohort
+from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.executor import LocalExecutor
 from edgeseg.batch.job import (
     JOB_NAME,
+    STATE_FOLDER,
     JobFile,
     JobOptions,
     check_options,
@@ -85,6 +85,11 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     """Create a job; None if another process created it at the same time."""
     if request.argument is None:
         raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start one.")
+    if list_parts(request.output) and read_job(request.output) is None:
+        raise UsageError(
+            f"{request.output / STATE_FOLDER}: contains parts of a job without {JOB_NAME}. "
+            "Delete this folder, or choose another one with -o."
+        )
     cohort = collect_cohort(request.argument)
     description = cohort.skipped.describe()
     if description:
@@ -93,13 +98,18 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
     threads = request.threads or max(1, cpu.usable_cores() // workers)
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_table(table_path(request.output, job))
-    check_page(job)
+    check_outputs(request.output, job)
     return job if create_job(request.output, job, encoded) else None
 
 
-def check_page(job: JobFile) -> None:
-    """Check that the cohort page of a job can be written."""
+def check_outputs(output: Path, job: JobFile) -> None:
+    """Check that the table and the page can be written, before a job of many hours.
+
+    Raises:
+        UsageError: The table's name has another suffix, or another program wrote the file.
+        SystemSetupError: An extra is missing, or another program wrote the page.
+    """
+    check_table(table_path(output, job))
     if job.options.html is not None:
         from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
 
@@ -108,15 +118,14 @@ def check_page(job: JobFile) -> None:
 
 def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:
     """Report files that appeared or disappeared since the job was created."""
+    known = {source.path for source in open_inputs(output, job)}
     try:
-        cohort: Cohort = collect_cohort(job.input)
+        cohort = collect_cohort(job.input, known)
     except UsageError as error:
         warn(str(error))
         return
     found = {source.path for source in cohort.inputs}
-    known = {source.path for source in open_inputs(output, job)}
-    table = os.path.abspath(table_path(output, job))  # noqa: PTH100 - links are not resolved
-    new = len(found - known - {table})
+    new = len(found - known)
     if new:
         warn(f"{plural(new, 'photograph')} appeared after the job was created: not included. "
              "Start another job for them.")  # fmt: skip

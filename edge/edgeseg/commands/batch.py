@@ -81,7 +81,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--merge",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Join the shards of the job in DIR to its table.",
+    help="Join the shards of the job in DIR to its table, or to another --table or --html.",
 )
 @click.option(
     "--dry-run",
@@ -120,7 +120,7 @@ def batch(
     """
     if merge is not None:
         _check_merge(argument, output)
-        _join(merge)
+        _join(merge, table, html)
         return
     if output is None:
         raise UsageError("Missing option -o. Name a folder for the results.")
@@ -166,8 +166,9 @@ def _given_options() -> dict[str, object]:
 
 
 def _check_merge(argument: str | None, output: Path | None) -> None:
-    if argument is not None or output is not None or len(_given_options()) > 0:
-        raise UsageError("--merge DIR takes no other options; the job in DIR contains them.")
+    others = _given_options().keys() - {"table", "html"}
+    if argument is not None or output is not None or others:
+        raise UsageError("--merge takes only --table and --html; the job has all other options.")
 
 
 def _run(request: JobRequest, stop: StopRequest) -> None:
@@ -189,13 +190,21 @@ def _run(request: JobRequest, stop: StopRequest) -> None:
         sys.exit(1 if progress.bugs else 3)
 
 
-def _join(output: Path) -> None:
-    from edgeseg.batch.job import read_job
+def _join(output: Path, table: Path | None = None, html: Path | None = None) -> None:
+    """Write the table and the page of a job, by default those that the job names."""
+    from edgeseg.batch.job import read_job, with_outputs
     from edgeseg.batch.merge import join_parts, table_path
+    from edgeseg.batch.prepare_job import input_text
+    from edgeseg.batch.run_job import check_outputs
 
     job = read_job(output)
     if job is None:
         raise SystemSetupError(f"{output}: contains no job. Start one with -o.")
+    if table is not None:
+        job = with_outputs(job, table=input_text(str(table)))
+    if html is not None:
+        job = with_outputs(job, html=input_text(str(html)))
+    check_outputs(output, job)
     summary = join_parts(output, job)
     _warn(f"{_describe(summary)}; {summary.rows} rows in {table_path(output, job)}")
     missing = sum(stop - start for start, stop in summary.missing)

@@ -65,7 +65,7 @@ def evaluate(
 ) -> None:
     """Score a model against manual vessel masks.
 
-    Prints Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
+    Print Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
     means. A photograph that cannot be segmented is reported and skipped (exit code 3).
 
     \b
@@ -150,13 +150,13 @@ def _evaluate_all(
     protocol: EvaluationProtocol,
     figures: Path | None,
 ) -> tuple[DataSetScores, ...]:
-    """Evaluate the data sets in turn, with a progress bar if standard error is a terminal."""
+    """Evaluate the data sets in sequence, with a progress bar if standard error is a terminal."""
     from edgeseg.evaluation.protocols import evaluate as evaluate_data_set
 
     console = Console(stderr=True)
     scores: list[DataSetScores] = []
-    # This console writes to standard error. With redirect_stdout, standard output would go there,
-    # too.
+    # This console writes to standard error. With redirect_stdout, rich would also redirect standard
+    # output to this console.
     with Progress(
         console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False
     ) as progress:

@@ -49,7 +49,7 @@ def info(file: str, verify: bool, as_json: bool) -> None:
 
 
 def _verify_checksum(model: ModelFile) -> None:
-    """Check the checksum of a model file.
+    """Verify the checksum of a model file.
 
     Raises:
         ModelError: The file is damaged or contains no checksum.
@@ -62,9 +62,9 @@ def _verify_checksum(model: ModelFile) -> None:
 
 
 def _without_notes(card: ModelCard) -> ModelCard:
-    """Return a card without the note to the developers that the shipped files contain.
+    """Return a card without the note for developers in the shipped files.
 
-    Other bytes in these files would need another checkpoint.
+    The note cannot be removed from the files without training a new checkpoint.
     """
     licences = []
     for data in card.training_data:
@@ -78,7 +78,7 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
 
     Args:
         model: model file.
-        reason: why it was selected for the given name; "" if it was given itself.
+        reason: why the file was selected for a shipped name; "" if the file itself was given.
     """
     card = model.card
     preprocessing = [f"{key} = {value}" for key, value in card.preprocessing.to_dict().items()]
@@ -87,7 +87,7 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
     yield "name", card.name
     yield "architecture", card.architecture
     yield "parameters", f"{card.parameters:,}"
-    unknown = "unknown: depends on the input size, or could not be counted"
+    unknown = "unknown: not countable, or dependent on the input size"
     yield "GMAC", unknown if card.gmac is None else f"{card.gmac:g} per image"
     slower = ", slower than FP32" if card.int8_slower else ""
     yield "precision", f"{card.precision} (computes in {card.compute}{slower})"

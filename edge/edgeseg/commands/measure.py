@@ -1,4 +1,4 @@
-"""`edgeseg measure`: measurements of masks that exist already."""
+"""`edgeseg measure`: measurements of existing masks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     type=FILE,
     metavar="FILE",
-    help="Mask of the field of view, one for all masks or one for each.  [default: whole picture]"
-    "  Repeatable.",
+    help="Mask of the field of view; one for all MASKs, or one per MASK. [default: whole picture] "
+    "Repeatable.",
 )
 @measure_options
 @click.option(
@@ -51,7 +51,7 @@ def measure(
     measures_overlay: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the vessels in binary masks made by edgeseg or another program.
+    """Measure the vessels in binary masks of edgeseg or another program.
 
     MASK is a picture in which vessels are white. A mask that is not binary, such as a JPEG file, is
     thresholded with a warning. A file that cannot be measured is reported, and the others are

@@ -1,4 +1,4 @@
-"""The options of `edgeseg run` for measurements."""
+"""Measurement options of `edgeseg run`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` of the values of these options, by name
+_CHOICES = "edgeseg.measuring"  # key in click's `meta` for the values of these options, by name
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -33,10 +33,10 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Eye, for the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Size of a pixel in micrometres; adds figures in micrometres."),
+                     help="Size of a pixel in micrometres; adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Measure, and write the segments coloured by width."),
+                     help="Also write a picture of the segments, coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels; also write measures.csv."),
     ):  # fmt: skip
@@ -45,7 +45,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def add_measures(options: RunOptions) -> RunOptions:
-    """Return the options of a run, extended by the measurement options of the current command.
+    """Add the measurement options of the current command to the options of a run.
 
     Raises:
         UsageError: An option requires measurements that were not requested.
@@ -56,7 +56,9 @@ def add_measures(options: RunOptions) -> RunOptions:
     overlay, um_per_px = choices["measures_overlay"], choices["um_per_px"]
     measures = choices["measures"] or overlay
     if not measures and (um_per_px is not None or choices["eye"] is not None):
-        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     return replace(
         options,
         measures=measures,

@@ -9,7 +9,8 @@ import click
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Literal copies, because the modules that define these types load OpenCV; a test compares them.
+# These lists are copies, because the modules that define the types load OpenCV. A test compares
+# them.
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
@@ -18,7 +19,7 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Reject NaN, which click accepts in every range."""
+    """Reject NaN, which click's number ranges accept."""
     if value is not None and math.isnan(value):
         raise click.BadParameter("'nan' is not a number", ctx, param)
     return value
@@ -30,7 +31,7 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print one JSON object, and nothing else, to standard output.",
+        help="Print only one JSON object to standard output.",
     )(command)
 
 
@@ -72,8 +73,8 @@ def data_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
                      help="Data set and its folder. NAME is drive, stare, chasedb1, hrf, fives or "
-                          "pairs (your own images/ and masks/). Or synthetic:N for N synthetic "
-                          "photographs. Repeatable."),
+                     "pairs (your own images/ and masks/). Use synthetic:N for N synthetic "
+                     "photographs. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

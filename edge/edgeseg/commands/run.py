@@ -46,18 +46,18 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--camera",
     metavar="N|DEVICE",
-    help="Camera to segment live. Frames that arrive while another is processed are dropped.",
+    help="Camera to segment live. Frames that arrive during processing are dropped.",
 )
 @click.option(
     "--watch",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
+    help="Folder to watch. Existing and new photographs are segmented until Ctrl-C or SIGTERM.",
 )
 @click.option(
     "--recursive",
     is_flag=True,
-    help="Include sub-folders; results are written to sub-folders of the same names.",
+    help="Include sub-folders. Results are written to sub-folders of the same names.",
 )
 @click.option(
     "--files-from",
@@ -74,14 +74,14 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--overlay/--no-overlay",
     default=True,
-    help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
+    help="Write an overlay: the photograph (or the video) with its vessels marked. [default: on]",
 )
 @click.option(
     "--overlay-format",
     type=click.Choice(["jpg", "png"]),
     default="jpg",
     show_default=True,
-    help="File format of the overlays; png is lossless and takes longer.",
+    help="File format of the overlays; png is lossless and slower.",
 )
 @click.option(
     "--overlay-style",
@@ -105,19 +105,19 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--newest",
     is_flag=True,
-    help="Drop frames that arrive while another is processed (standard input).",
+    help="Drop frames that arrive during processing (standard input).",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs that already have results of the same content, model and options.",
+    help="Skip inputs that already have results with the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="If the path of a result is a symbolic link, write to its target instead of failing.",
+    help="Write through symbolic links at the path of a result instead of failing.",
 )
 @click.option(
     "--contact-sheet",
@@ -127,7 +127,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, and their ratio to the rate of fully used cores.",
+    help="Print frames per second, and their ratio to the rate with fully used cores.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."
@@ -162,8 +162,8 @@ def run(
     """Segment vessels in photographs, videos or camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
-    Writes STEM_vessels.png and STEM_overlay.jpg; for a stream, STEM_overlay.mp4. Masks and other
-    files in a folder are skipped. A failed photograph does not end the run (exit code 3).
+    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. Masks and
+    other files in a folder are skipped. A failed photograph does not end the run (exit code 3).
     """
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()
@@ -222,7 +222,7 @@ def _load_segmenter(
 
 
 def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
-    """Exit with the code of a signal or of failed inputs; return if there is neither."""
+    """Exit with the code of a signal or of failed inputs. Return if neither occurred."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
@@ -231,7 +231,10 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
 
 
 def _limit_blas_threads() -> None:
-    """Set one thread for NumPy's BLAS: nothing here uses BLAS, and idle threads would spin."""
+    """Limit NumPy's BLAS to one thread.
+
+    No code here uses BLAS, and its idle threads would use the CPU.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
@@ -239,7 +242,9 @@ def _check_arguments(
     inputs: tuple[str, ...], camera: str | None, watch: Path | None, files_from: str | None
 ) -> None:
     if not inputs and camera is None and watch is None and files_from is None:
-        raise click.UsageError("Missing argument 'INPUT...', or --files-from, --camera or --watch.")
+        raise click.UsageError(
+            "Missing argument 'INPUT...'. Alternatives are --files-from, --camera and --watch."
+        )
     if files_from == "-" and "-" in inputs:
         raise click.UsageError("--files-from - and INPUT - both read standard input. Remove one.")
 

@@ -8,13 +8,13 @@ from edgeseg.synthetic import generate_photo
 
 MAX_COUNT = 1_000_000
 
-# The first seeds are `MAX_COUNT` apart, so that no two splits share a seed.
+# The first seeds of the splits differ by `MAX_COUNT`, so that no two splits share a seed.
 FIRST_SEED: dict[Split, int] = {"train": 1_000_000, "validation": 2_000_000, "test": 3_000_000}
 
 
 @dataclass(frozen=True)
 class SyntheticPair:
-    """A pair that is generated from its seed on every load.
+    """Pair that is generated from its seed on every load.
 
     Attributes:
         name: name, unique in its data set.

@@ -18,9 +18,8 @@ _MAX_NAMES = 5
 def read_pairs(folder: Path) -> list[FilePair]:
     """Match the files of `images/`, `masks/` and `fov/` by stem, without hidden files.
 
-    Stems that differ only in upper and lower case or in the Unicode form of an accent are equal.
-
-    The split comes from `split.csv` (columns stem,split). Without it, it is None; see
+    Stems that differ only in case or in the Unicode form of an accent are equal. The split is read
+    from `split.csv` (columns stem,split). Without this file, the split is None; see
     `edgeseg.datasets.select_split`.
 
     Raises:
@@ -38,7 +37,8 @@ def read_pairs(folder: Path) -> list[FilePair]:
             )
         if fovs and key not in fovs:
             raise SystemSetupError(
-                f"{photo}: no field of view in {folder / 'fov'}. Add one for every photograph."
+                f"{photo}: no field of view in {folder / 'fov'}. Add a field of view for every "
+                "photograph."
             )
     splits = _read_splits(folder / "split.csv", photos)
     return [
@@ -48,7 +48,7 @@ def read_pairs(folder: Path) -> list[FilePair]:
 
 
 def describe_orphans(folder: Path) -> str:
-    """Return which masks and fields of view have no photograph; empty if all have one.
+    """List the masks and fields of view without a photograph; empty if there are none.
 
     Raises:
         SystemSetupError: a stem exists twice.
@@ -69,14 +69,14 @@ def describe_orphans(folder: Path) -> str:
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:
-    """Return a dict from the key of each stem to its image file, sorted by file name."""
+    """Return a dict from the key of each stem to the image file, sorted by file name."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         if file.name.startswith(".") or not file.is_file() or not is_photograph(file):
             continue
         key = name_key(photo_stem(file))
         if key in files:
-            raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of them.")
+            raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of the files.")
         files[key] = file
     return files
 

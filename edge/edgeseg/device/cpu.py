@@ -30,7 +30,7 @@ ARM_CORES: Mapping[str, str] = {
     "0xd49": "Neoverse-N2",
     "0xd4f": "Neoverse-V2",
 }
-"""Part number in /proc/cpuinfo -> name, for Arm's cores in common boards and servers."""
+"""Names of Arm cores in common boards and servers, by part number in /proc/cpuinfo."""
 
 
 def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
@@ -48,13 +48,13 @@ def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
 
 
 def performance_features(cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
-    """Return the CPU's features among `PERFORMANCE_FEATURES`, in that order."""
+    """Return the features in `PERFORMANCE_FEATURES` that the CPU has, in the same order."""
     available = cpu_features(cpuinfo)
     return tuple(feature for feature in PERFORMANCE_FEATURES if feature in available)
 
 
 def cpu_model(cpuinfo: Path = CPUINFO) -> str:
-    """Return the name of the CPU; on Arm the name of the core."""
+    """Return the name of the CPU, or on Arm the name of the core."""
     values = dict(_read_cpuinfo(cpuinfo))
     name = values.get("model name", "")
     part = values.get("cpu part", "").lower()

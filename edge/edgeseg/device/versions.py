@@ -16,7 +16,7 @@ PACKAGES = (
     "torch",
     "onnx",
 )
-"""Names of the packages as pip knows them."""
+"""Names of the packages on PyPI."""
 
 ONNXRUNTIME_PACKAGES = (
     "onnxruntime",
@@ -28,7 +28,7 @@ ONNXRUNTIME_PACKAGES = (
     "onnxruntime-rocm",
     "onnxruntime-training",
 )
-"""Builds of ONNX Runtime. Each installs the module `onnxruntime` over the others' files."""
+"""Builds of ONNX Runtime. All builds install the same module, `onnxruntime`."""
 
 
 def installed_versions() -> dict[str, str]:

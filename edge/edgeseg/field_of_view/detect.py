@@ -1,12 +1,13 @@
-"""Detection of the field of view: the part of the frame that shows the retina.
+"""Detection of the field of view, which is the part of the frame that shows the retina.
 
-The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
-ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
-the camera cut the field, and renders the result at the size of the photograph.
+The detection uses a thumbnail. The dark background is thresholded at several levels. An ellipse is
+fitted to each outline, and the ellipse with the best coverage is selected. Then straight edges, at
+which the camera cuts the field, are detected, and the result is drawn at the size of the
+photograph.
 
-If something bright is next to the field, or no round field was found, light margins are trimmed,
-with the black bands inside them. Then the light surround is removed, and every round field is
-detected in a part of the picture of its own.
+If there are bright pixels next to the field, or no round field was found, light margins and the
+black bands inside the margins are removed. Then the light surround is removed, and every round
+field is detected separately in its own part of the picture.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def detect_fields(
         At least one field of view, row by row from the left.
 
     Raises:
-        PhotoError: no retina was found.
+        PhotoError: no retina was detected.
     """
     if config.fov == "found":
         return detect_retinas(photo, name)
@@ -114,7 +115,7 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
 
 
 def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-    """Detect the fields of view: ellipses, perhaps cut by straight edges, or a region of any shape.
+    """Detect the fields of view: ellipses with optional straight edges, or a region of any shape.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -142,7 +143,7 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
 
 
 def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfView, ...]:
-    """Detect fields of view after the margin of a photograph and its black bands are removed."""
+    """Detect fields of view after removing the margins and black bands of a photograph."""
     bands = trim_black_bands(photo[part.rows, part.columns])
     inner = bands._replace(left=part.left + bands.left, top=part.top + bands.top)
     fields = detect_retinas(photo[inner.rows, inner.columns], name)
@@ -154,7 +155,7 @@ def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfVi
 def _detect_beside_other_parts(
     photo: Photo, thumbnail: Thumbnail, candidates: list[FovCandidate], name: str
 ) -> tuple[FieldOfView, ...]:
-    """Detect fields that are not alone in the picture, or that are not round."""
+    """Detect several fields in one picture, or a field that is not round."""
     surround = find_light_surround(thumbnail)
     has_surround = bool(surround.any())
     found = detect_round_field(candidates, thumbnail)

@@ -19,9 +19,9 @@ class FieldOfView:
     Attributes:
         mask: (H, W) uint8, 255 inside, 0 outside.
         box: bounding box of the mask; with `is_cut`, of the rim in the picture.
-        rim: ellipse of the camera's circular stop, which may extend beyond the frame; None if no
-            ellipse was fitted.
-        overlapping: True if it consists of several round fields that overlap.
+        rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
+            fitted.
+        overlapping: whether this field consists of several overlapping round fields.
         is_cut: True if a frame line that was drawn in the picture cuts it.
     """
 
@@ -33,13 +33,13 @@ class FieldOfView:
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels; without a rim the longer side of the box."""
+        """Diameter of the rim in pixels, or the longer side of the box if there is no rim."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius
 
     def moved_to_frame(self, place: Box, shape: tuple[int, ...]) -> FieldOfView:
-        """Return this field of a crop as a field of the photograph.
+        """Convert a field of a crop to a field of the photograph.
 
         Args:
             place: position of the crop in the photograph.
@@ -80,5 +80,5 @@ class FieldOfView:
 def field_from_mask(
     mask: Mask, rim: FovEllipse | None = None, overlapping: bool = False
 ) -> FieldOfView:
-    """Make a field of view from its mask, (H, W) uint8 {0, 255}."""
+    """Create a field of view from its mask, (H, W) uint8 {0, 255}."""
     return FieldOfView(mask, Box(*cv2.boundingRect(mask)), rim, overlapping)

@@ -1,4 +1,4 @@
-"""Light margins and frame lines around a photograph: page, screenshot, label bar."""
+"""Light margins and frame lines around a photograph, as on pages, screenshots and label bars."""
 
 from typing import TypeAlias
 
@@ -12,18 +12,18 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
-_MIN_LIGHT = 56  # level of the brightest channel; film glow in STARE reaches 55
+_MIN_LIGHT = 56  # level of the brightest channel; glow on the film in STARE reaches 55
 _MIN_CHANGE = 24  # grey levels from one line to the next; a retina changes gradually
-_MIN_CHANGED = 0.25  # share of a line's pixels that change; a retina may have the margin's colour
-_BLOCK = 8  # lines of a JPEG block, in which a margin has more than one colour
-_NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
+_MIN_CHANGED = 0.25  # share of a line's pixels that change; some may have the margin's colour
+_BLOCK = 8  # lines of a JPEG block, in which a margin may have several colours
+_NEAR_EDGE = 0.03  # share of the frame's side that is searched for a frame line
 _MAX_MARGIN = 0.45  # share of the frame's side
 _MIN_LINES = 16  # a smaller picture is not trimmed
 _MAX_SAMPLES = 128  # pixels per line
 
 
 def may_have_margin(photo: Photo) -> bool:
-    """Return whether two neighbouring corners are light; this check is fast.
+    """Return whether two neighbouring corners are light (a fast first check).
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -37,11 +37,11 @@ def may_have_margin(photo: Photo) -> bool:
 
 
 def trim_margins(photo: Photo) -> Box:
-    """Return the part of a photograph that remains without its light margins and frame lines.
+    """Return the part of a photograph without its light margins and frame lines.
 
-    From each edge, lines of one colour are skipped, and any line next to the edge. A margin ends at
-    the last light line of one colour that is followed by a sudden change. So a dark surround
-    remains, and so does a retina, which changes gradually.
+    A margin consists of lines of one colour, and of any lines directly at the edge. The last line
+    of a margin is light, has one colour, and is followed by a sudden change. A dark surround is
+    therefore not a margin, and neither is a retina, which changes gradually.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -78,7 +78,7 @@ def _is_margin(edge: Photo) -> bool:
 
 
 def _margin_width(lines: Levels) -> int:
-    """Return how many of the lines belong to the margin; the first line is at the edge."""
+    """Return the number of lines that belong to the margin. The first line is at the edge."""
     if len(lines) < _MIN_LINES:
         return 0
     near, most = max(1, int(_NEAR_EDGE * len(lines))), int(_MAX_MARGIN * len(lines))
@@ -96,7 +96,7 @@ def _margin_width(lines: Levels) -> int:
 
 
 def _are_ends(lines: Levels, number: int) -> Flags:
-    """Return for each of the first lines whether a sudden change follows soon, (number,) bool."""
+    """Return whether a sudden change follows each of the first lines, (number,) bool."""
     changes = np.abs(np.diff(lines[: number + _BLOCK], axis=0)).max(axis=2)
     sudden = np.flatnonzero((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
     following = np.searchsorted(sudden, np.arange(number))
@@ -105,7 +105,7 @@ def _are_ends(lines: Levels, number: int) -> Flags:
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:
-    """Return which lines have one colour, and which have a light one, (N,) bool each."""
+    """Return which lines have one colour, and which have one light colour, (N,) bool each."""
     colours = np.median(lines, axis=1, keepdims=True)
     distances = np.abs(lines - colours).max(axis=2)
     uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM

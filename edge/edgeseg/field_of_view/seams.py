@@ -1,7 +1,7 @@
-"""Seams: straight edges between pictures that were joined side by side or one above the other.
+"""Seams: straight edges between two pictures that were joined to one picture.
 
-A field of view that is cut by the frame, as in HRF, has no dark gap at a seam. The picture changes
-along the whole chord of the field, from one line of pixels to the next.
+If the frame cuts a field of view, as in HRF, there is no dark gap at a seam. At the seam, the
+picture changes from one line of pixels to the next, along the whole chord of the field.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy.typing as npt
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.imaging.arrays import Box, Photo
 
-_REACH = (0.3, 0.92)  # distance of a seam from the field's centre, share of the half-axis
-_CHORD = 0.8  # share of the chord that is examined; its ends are at the rim
+_REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
+_CHORD = 0.8  # examined share of the chord, whose ends are at the rim
 _SAMPLES = 200  # pixels per chord
-_MIN_CONTRAST = 4.0  # change across the seam, relative to that across other lines
+_MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
 
 
 class HalfPlane(NamedTuple):
-    """Half-plane: the points with x * column + y * row < limit.
+    """Half-plane of the points with x * column + y * row < limit.
 
     Attributes:
         x: horizontal component of the normal.
@@ -41,11 +41,11 @@ class HalfPlane(NamedTuple):
         return HalfPlane(-self.x, -self.y, -self.limit)
 
     def contains(self, x: float, y: float) -> bool:
-        """Return whether it contains a point."""
+        """Return whether the half-plane contains a point."""
         return self.x * x + self.y * y < self.limit
 
     def pixels(self, box: Box) -> npt.NDArray[np.bool_]:
-        """Return a (height, width) bool mask of the pixels of a box inside this region."""
+        """Return which pixels of a box are inside the half-plane, (height, width) bool."""
         columns = np.arange(box.left, box.left + box.width)
         rows = np.arange(box.top, box.top + box.height)[:, None]
         return np.asarray(self.x * columns + self.y * rows < self.limit)
@@ -66,7 +66,7 @@ class HalfPlane(NamedTuple):
 
 
 def find_seams(photo: Photo, ellipse: FovEllipse) -> list[HalfPlane]:
-    """Find the seams that cut a field of view at its top, bottom, left and right.
+    """Detect the seams that cut a field of view at its top, bottom, left and right.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -101,7 +101,7 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
     columns = columns.clip(0, photo.shape[1] - 1)
     above = photo[rows[:, None], columns].astype(np.int16)
     below = photo[rows[:, None] + 1, columns]
-    # The median is not affected by the rim of another field, which crosses the chord.
+    # The rim of another field may cross the chord; the median is not affected by it.
     changes = np.median(np.abs(above - below).mean(axis=2), axis=1)
     strongest = int(changes.argmax())
     if changes[strongest] < max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):

@@ -13,11 +13,11 @@ _MAX_BOXES = 4096
 def read_avif(data: bytes, complete: bool) -> ImageHeader:
     """Read the header of an AVIF file.
 
-    The largest picture of the file is the photograph; others are thumbnails or tiles.
+    The largest picture of the file is the photograph. Other pictures are thumbnails or tiles.
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: whether `data` is the whole file, which is then checked, or only its beginning.
 
     Raises:
         InvalidImageError: the file is truncated, damaged, an image sequence, or rotated.
@@ -84,7 +84,7 @@ def _read_depth(flags: int) -> int:
 def _iterate_boxes(
     data: bytes, within: range, complete: bool = True
 ) -> Iterator[tuple[bytes, range]]:
-    """Yield the name and the content of each box in a part of the file.
+    """Yield the name and content of each box in a part of the file.
 
     Raises:
         InvalidImageError: a box is longer than the part, or there are too many of them.

@@ -1,4 +1,4 @@
-"""Detection of a file's kind from its first bytes: photograph, video, unsupported image format."""
+"""Detection of photographs, videos and unsupported image formats from their first bytes."""
 
 import re
 from typing import Literal, NamedTuple, TypeAlias
@@ -56,12 +56,12 @@ class RecognizedFile(NamedTuple):
 
 
 def recognize_file(beginning: bytes) -> RecognizedFile:
-    """Recognize a file by its content. The name plays no role.
+    """Recognize a file by its content, without its name.
 
-    A gzipped file counts as a photograph, and so does Motion JPEG, which begins like a JPEG.
+    Gzipped files are recognized as photographs, as are Motion JPEG files, which begin with a JPEG.
 
     Args:
-        beginning: first bytes of the file, `SIGNATURE_BYTES` of them unless it is shorter.
+        beginning: first `SIGNATURE_BYTES` bytes of the file, or all bytes of a shorter file.
     """
     if _PHOTOGRAPH.match(beginning):
         return RecognizedFile("photograph")
@@ -79,7 +79,7 @@ def recognize_file(beginning: bytes) -> RecognizedFile:
 
 
 def isobmff_brands(beginning: bytes) -> frozenset[bytes]:
-    """Return the brands of an MP4 or HEIF file: the formats that it conforms to.
+    """Return the brands of an MP4 or HEIF file, which name the formats of the file.
 
     Args:
         beginning: first bytes of the file.

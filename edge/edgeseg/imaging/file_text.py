@@ -1,6 +1,7 @@
-"""Text in image files: tEXt chunks of a PNG and comments of a JPEG.
+"""Text entries of image files: tEXt chunks of a PNG and comments of a JPEG.
 
-A JPEG has no checksum of its own, so its first comment contains the CRC-32 of the rest of the file.
+The JPEG format has no checksum. The first comment therefore contains the CRC-32 of the rest of the
+file.
 """
 
 import struct
@@ -52,7 +53,7 @@ def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
     Args:
         path: PNG or JPEG file.
-        require_complete: whether a truncated file counts as one without text.
+        require_complete: whether a truncated file is treated like a file without text.
 
     Returns:
         Value of each key; empty if the file is missing or is neither a PNG nor a JPEG file.
@@ -73,7 +74,7 @@ def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
 
 def is_intact_jpeg(path: Path) -> bool:
-    """Return whether a JPEG file written by edgeseg is undamaged, by its checksum."""
+    """Verify the checksum of a JPEG file written by edgeseg."""
     try:
         data = read_regular_file(path, _MAX_FILE_BYTES)
         start = _comments_start(data)
@@ -105,7 +106,7 @@ def _comment(key: str, value: str) -> bytes:
 
 
 def _comments_start(data: bytes) -> int:
-    """Return the offset after the application segment (JFIF); this segment must come first."""
+    """Return the offset after the application segment (JFIF), which must be the first segment."""
     if data[2:4] != _APPLICATION_0:
         return 2
     (length,) = struct.unpack_from(">H", data, 4)

@@ -1,4 +1,4 @@
-"""Header of an image file: the fields that decoding needs."""
+"""Header fields of an image file that are required for decoding."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -15,10 +15,11 @@ class ImageHeader(NamedTuple):
         width: number of columns before the EXIF orientation is applied.
         height: number of rows before the EXIF orientation is applied.
         alpha: whether the file may have a transparency channel and its pixels need no rotation.
-        maximum: sample value of white, if the file contains it (PNM, TIFF, AVIF, JPEG 2000).
+        maximum: sample value of white, if the file specifies it (PNM, TIFF, AVIF, JPEG 2000).
         end: offset of the end marker of a JPEG; 0 for other formats.
         grey: whether the file has one channel and its pixels need no rotation.
-        decoder_bytes: bytes per pixel that decoding needs in addition to the RGB image, if known.
+        decoder_bytes: bytes per pixel that decoding requires in addition to the RGB image, if
+            known.
     """
 
     format: ImageFormat

@@ -31,11 +31,11 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: whether `data` is the whole file, which is then checked, or only its beginning.
 
     Raises:
-        InvalidImageError: the file is truncated or damaged, or OpenCV does not decode its kind
-            faithfully.
+        InvalidImageError: the file is truncated, damaged, or of a type that OpenCV does not decode
+            correctly.
         struct.error: the bytes end too early.
     """
     start = 0
@@ -92,7 +92,7 @@ def _read_size(data: bytes, start: int) -> _Codestream:
 
 
 def _check_tiles(data: bytes, position: int) -> None:
-    """Follow the markers and the lengths of the tiles up to the end marker."""
+    """Check the markers and the lengths of the tiles up to the end marker."""
     for _ in range(_MAX_SEGMENTS):
         (marker,) = struct.unpack_from(">H", data, position)
         if marker == _END:

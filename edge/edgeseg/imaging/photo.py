@@ -1,15 +1,15 @@
-"""Photograph and mask files: reading to arrays.
+"""Reading of photograph and mask files as arrays.
 
-PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, each of them gzipped,
-too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
+PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, also with gzip
+compression. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
 
-- 16-bit samples are scaled to 8 bits by the range given in the file (PNM, AVIF, JPEG 2000, TIFF
-  with 9 to 15 bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
-  95 % of the field, so that a burnt-in label or a hot pixel does not change it.
+- 16-bit samples are scaled to 8 bits by the range that the file specifies (PNM, AVIF, JPEG 2000,
+  TIFF with 9 to 15 bits), or else by the smallest range (8, 10, 12, 14 or 16 bits) that contains 95
+  % of the field's pixels. Labels in the picture and hot pixels do not change this range.
 - CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
 page that is not a thumbnail is read; in other files, the first frame. - Transparent pixels become
-black, like the surround of a fundus. - A file that is truncated, damaged or too large for a
-photograph is rejected, never partly read.
+black, the usual colour around a fundus. - Files that are truncated, damaged or too large are
+rejected, and never read in part.
 """
 
 from pathlib import Path
@@ -31,12 +31,13 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-# Mask pixels above this value are set. DRIVE's second observer wrote 3 and 253, not 0 and 255.
+# Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
+# instead of 0 and 255.
 MASK_THRESHOLD = 127
 
 
 def is_photograph(path: Path) -> bool:
-    """Return whether a file name has the suffix of a photograph, in upper or lower case."""
+    """Return whether a file name has the suffix of a photograph, ignoring case."""
     return path.name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
@@ -72,8 +73,8 @@ def decode_photo(data: bytes, name: str = "photograph") -> Photo:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the format is unknown or not supported (for example floating-point samples), or
-            the file is truncated, damaged or too large.
+        PhotoError: the format is unknown or not supported (such as floating-point samples), or the
+            file is truncated, damaged or too large.
     """
     try:
         return decode_rgb(data)
@@ -96,8 +97,8 @@ def read_mask(path: Path) -> Mask:
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
     """Decode a mask file of any photograph format.
 
-    A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits, so vessels may
-    have any colour. If the brightest value is 1, the file uses 0 and 1, and 1 becomes 255.
+    A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits. Vessels may
+    therefore have any colour. If the brightest value is 1, pixels with the value 1 become 255.
 
     Args:
         data: bytes of the complete file.
@@ -162,7 +163,7 @@ def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the value is not such an array, is empty, or is too large.
+        PhotoError: the array has another type or shape, is empty, or is too large.
     """
     expected = "expected an array (H, W, 3) of uint8 in RGB order"
     if not isinstance(array, np.ndarray):

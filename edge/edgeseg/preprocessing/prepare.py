@@ -21,7 +21,7 @@ class Placement(NamedTuple):
     Attributes:
         frame: (height, width) of the photograph in pixels.
         source: crop of the photograph.
-        target: part of the network input that shows the crop.
+        target: part of the network input that contains the crop.
         size: side of the network input in pixels.
     """
 
@@ -32,13 +32,13 @@ class Placement(NamedTuple):
 
     @property
     def shrinks(self) -> bool:
-        """True if neither side of the crop is enlarged."""
+        """True if no side of the crop is enlarged."""
         is_narrower = self.target.width <= self.source.width
         return is_narrower and self.target.height <= self.source.height
 
 
 class Prepared(NamedTuple):
-    """Network input made from one field of view.
+    """Network input of one field of view.
 
     Attributes:
         fov: field of view that was prepared.
@@ -64,11 +64,11 @@ def prepare(
     Args:
         photo: (H, W, 3) uint8 RGB.
         config: preprocessing of the model.
-        name: photograph's name, for error messages.
-        fov: field of view of this photograph; None for the largest detected one.
+        name: name of the photograph for error messages.
+        fov: field of view of this photograph; None means the largest detected field.
 
     Raises:
-        PhotoError: No field of view was found.
+        PhotoError: No field of view was detected.
     """
     if fov is None:
         fov = largest_field(detect_fields(photo, config, name))
@@ -121,7 +121,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
     Args:
         photo: (H, W, 3) uint8.
         placement: crop and target.
-        fit: `pad` averages areas when it shrinks; `stretch` is always linear.
+        fit: `pad` averages areas if the crop is reduced, `stretch` always interpolates linearly.
         padding: grey level around the target, 0 to 255.
 
     Returns:
@@ -143,10 +143,10 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size: a pixel is set if its centre is inside.
+    """Resize a field of view to the working size. A pixel is set if its centre is inside.
 
-    Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
-    rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
+    This takes a tenth of the time of `resize_mask_to_input`, and the results differ only in single
+    pixels at the edge. Enlarged masks use `resize_mask_to_input`, which gives a smoother edge.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -161,7 +161,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size: a pixel is set if at least half of its area is inside.
+    """Resize a mask to the working size. A pixel is set if at least half of its area is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -176,7 +176,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size; values are the share of each pixel that is inside.
+    """Resize a mask to the working size. Each value is the share of the pixel's area that is set.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -218,7 +218,7 @@ def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Pho
     Args:
         photo: (H, W, 3) uint8.
         inside: (H, W) uint8, 0 outside.
-        fill: grey level, 0 to 255; `keep` returns the photograph as it is.
+        fill: grey level, 0 to 255; `keep` returns the photograph unchanged.
     """
     if fill == "keep":
         return photo

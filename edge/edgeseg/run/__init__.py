@@ -1,1 +1,1 @@
-"""Frames to results: inputs, pipeline, sources and the result record."""
+"""From frames to results: inputs, sources, pipeline and result record."""

@@ -30,19 +30,21 @@ def timestamp_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture to segment that is not loaded yet.
+    """Picture to segment, which is loaded later.
 
     Attributes:
         source: name of the source in messages.
-        stem: prefix of its result names.
-        load: function that reads the picture; raises PhotoError if it cannot be read.
+        stem: prefix of the result names.
+        load: function that reads the picture, or raises PhotoError.
         number: number within the stream, from 1; None for a photograph.
-        page: number among the photographs in its file, from 1; None if the file has only one.
+        page: number of the photograph in its file, from 1; None if the file contains one
+            photograph.
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
-        time: UTC time at which it was received.
-        live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
-        warnings: codes of problems that were found while the source was read.
+        time: UTC time at which the picture was received.
+        live: whether the source is a camera or an MJPEG stream, whose identical pictures indicate
+            that it is frozen.
+        warnings: codes of problems that were detected while reading the source.
         spacing: size of its pixels from a manifest or its own metadata; an option takes precedence.
         eye: eye from a manifest or its own metadata; an option takes precedence.
         eye_source: origin of `eye`; None if it is unknown.
@@ -83,20 +85,20 @@ class Source(Protocol):
 
     @property
     def total(self) -> int | None:
-        """Number of frames; None if it is unknown."""
+        """Number of frames; None if unknown."""
 
     @property
     def live(self) -> bool:
-        """True for a live source: frames are not decoded in advance, so that they are recent."""
+        """True for a live source, whose frames are not decoded in advance."""
 
     @property
     def fps(self) -> float | None:
         """Frames per second of the overlay video; None for photographs."""
 
     def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
-        """Yield the frames in order, until there are no more or `stop` is requested.
+        """Yield the frames in order until the end of the source or a stop request.
 
-        None means that no frame is available at present.
+        None means that no frame is currently available.
 
         Raises:
             PhotoError: The source itself cannot be read, or is incomplete.
@@ -109,9 +111,9 @@ def timestamp_text(time: datetime) -> str:
 
 
 def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
-    """Return a frame that a live source has just delivered.
+    """Return the current frame of a live source.
 
-    Its results are named by time and number, so that a later run does not overwrite them.
+    The names of its results contain time and number, so that later runs do not overwrite them.
     """
     time = timestamp_now()
     return Frame(

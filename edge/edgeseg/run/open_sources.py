@@ -1,4 +1,4 @@
-"""Open the sources given on the command line."""
+"""Opening of the sources given on the command line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,10 +30,10 @@ def open_sources(
         inputs: files, folders, or `-` for standard input.
         camera: number or device of a camera.
         watch: folder to watch.
-        newest: whether a stream on standard input drops all frames but the newest.
+        newest: whether frames of a stream on standard input are dropped except the newest frame.
         stop: stop request.
         recursive: whether to include sub-folders.
-        listed: further files and folders, which need not exist.
+        listed: further files and folders, which may be missing.
 
     Raises:
         UsageError: An input does not exist.

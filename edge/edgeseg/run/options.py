@@ -13,24 +13,25 @@ from edgeseg.run.results.record import EyeSource
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of a run: what to write, and for which frames.
+    """Options of a run.
 
     Attributes:
         output: folder for the results.
         overlay: whether to write an overlay of each photograph, and a video of each stream.
         overlay_style: line around the vessels, or tint of their pixels.
-        overlay_opacity: weight of the overlay's colour, 0 to 1; None for that of the style.
+        overlay_opacity: weight of the overlay's colour, 0 to 1; None means the default of the
+            style.
         probability: whether to write the probability of each photograph.
         frames: whether to write a mask and an overlay for every frame of a stream.
-        resume: whether to reuse results that this run would reproduce.
-        skip_ungradable: whether to leave out fields of view of low quality.
+        resume: whether to reuse results of earlier runs with the same inputs and options.
+        skip_ungradable: whether to skip fields of view of low quality.
         as_json: whether to print one JSON object per record.
         contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
         measures: whether to measure the vessels.
-        measures_overlay: whether to write a picture of what was measured.
-        spacing: size of a pixel; None if it is unknown.
-        eye: eye of the photographs; None if it is unknown.
+        measures_overlay: whether to write a picture of the measurements.
+        spacing: size of a pixel; None if unknown.
+        eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write through links at the names of results.
         eye_source: origin of `eye`, if it is known.
@@ -85,7 +86,7 @@ class RunOptions:
 
     @property
     def overlay_look(self) -> dict[str, str | float]:
-        """Options that affect the pixels of an overlay; empty for the default look."""
+        """Options that affect the pixels of an overlay; empty for the defaults."""
         look: dict[str, str | float] = {}
         if self.overlay and self.overlay_style != "outline":
             look["overlay_style"] = self.overlay_style

@@ -1,4 +1,4 @@
-"""Stages of one frame: decode, segment, write."""
+"""Processing stages of a frame: decode, segment, write."""
 
 import traceback
 from collections.abc import Callable, Iterable
@@ -38,16 +38,16 @@ from edgeseg.system.stage_timer import StageTimer
 T = TypeVar("T")
 
 Records: TypeAlias = tuple[ResultRecord, ...]
-"""Records of one frame: one per field of view, at least one."""
+"""Records of one frame, one per field of view; at least one record."""
 
 
 class DecodedFrame(NamedTuple):
     """A decoded frame.
 
     Attributes:
-        frame: the frame.
+        frame: source and position of the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests to store in its results; None if no picture is written.
+        provenance: digests to store in the results; None if no picture is written.
         timer: time per stage.
     """
 
@@ -58,13 +58,13 @@ class DecodedFrame(NamedTuple):
 
 
 class SegmentedFrame(NamedTuple):
-    """A frame that is ready to be written.
+    """Frame that is ready to be written.
 
     Attributes:
-        decoded: the decoded frame.
-        records: its records, without files and times.
-        segmentation: its vessels; None if no field of view was segmented.
-        measured: measurements of its fields of view, for the picture of them.
+        decoded: decoded frame.
+        records: records without files and times.
+        segmentation: vessels; None if no field of view was segmented.
+        measured: measurements of the fields of view, for the measurement overlay.
     """
 
     decoded: DecodedFrame
@@ -74,9 +74,10 @@ class SegmentedFrame(NamedTuple):
 
 
 class Stages:
-    """The three stages for the frames of one source.
+    """The three stages for frames of one source.
 
-    A stage that finishes a frame early returns its records, which later stages pass on.
+    If a stage finishes a frame early, it returns the frame's records, and later stages return them
+    unchanged.
 
     Args:
         segmenter: model.
@@ -84,8 +85,9 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        claims: claims of results by processes that resume into the same folder.
-        sheet: contact sheet that gets the thumbnails.
+        claims: claims of results, shared by processes that use the same output folder.
+        sheet: contact sheet to which the thumbnails are added.
+        print_bug: function that prints the unexpected exception that is being handled.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Stages:
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
         sheet: ContactSheet | None = None,
+        print_bug: Callable[[], None] = traceback.print_exc,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -108,6 +111,7 @@ class Stages:
         self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter)
         self._frozen_frames = FrozenFrameDetector()
+        self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
@@ -118,7 +122,7 @@ class Stages:
         return self.segment(self.decode(frame))
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
-        """Read and decode a frame, unless its results exist and are reused."""
+        """Read and decode a frame, or reuse its existing results."""
         if self.claims is not None:
             self.claims.acquire(frame.stem)
         decoded = self._report_bugs(frame, lambda: self._decode(frame))
@@ -154,13 +158,13 @@ class Stages:
             self.claims.release(frame.stem)
 
     def _report_bugs(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
-        """Turn an unexpected exception into a failed record, so that it does not end the run."""
+        """Convert an unexpected exception to a failed record, so that the run continues."""
         try:
             return stage()
         except (EdgesegError, MemoryError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
 
@@ -208,7 +212,7 @@ class Stages:
         return tuple(with_files(record, files, {}) for record in reused)
 
     def _would_reproduce(self, stored: Records) -> bool:
-        """Return whether this run would segment the fields of view of the stored records."""
+        """Return whether this run would also segment the fields of view of the stored records."""
         if self.options.skip_ungradable:
             return not any("ungradable" in record.warnings for record in stored)
         return all(record.status == "ok" for record in stored)
@@ -252,7 +256,7 @@ class Stages:
     def _measure(
         self, result: FieldResult, timer: StageTimer, options: RunOptions
     ) -> Measures | None:
-        """Measure a field of view, unless its quality is too low or it was not requested."""
+        """Measure a field of view if requested and if its quality is sufficient."""
         assert result.quality is not None
         if not options.measures or result.quality.ungradable:
             return None
@@ -294,7 +298,7 @@ class Stages:
                 self.folders.check_target(file, name, provenance.photograph)
             if is_foreign(file):
                 raise PhotoError(
-                    f"{name}: refusing to overwrite {file}: not written by edgeseg. "
+                    f"{name}: refusing to overwrite {file}, which edgeseg did not write. "
                     "Move it or choose another folder with -o.",
                     code="not_overwritten",
                 )

@@ -1,4 +1,4 @@
-"""Render the HTML report of a conversion: checks, histograms and the worst photographs."""
+"""HTML report of a conversion with checks, histograms and the worst photographs."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def render_report(
 
 
 def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, float]]:
-    """List label, number of pixels and length of each bar.
+    """List the label, the number of pixels and the length of each bar.
 
-    The length, 0 to 1, is logarithmic: most pixels do not differ.
+    The length, 0 to 1, is logarithmic, because most pixels do not differ.
     """
     longest = max(1.0, float(np.log10(1 + histogram.max())))
     for index, pixels in enumerate(histogram.tolist()):
@@ -83,13 +83,13 @@ def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, flo
 
 
 def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
-    """List caption and PNG (base64) of PyTorch's map, the map of the file, and the difference."""
+    """List caption and PNG (base64) of PyTorch's map, the file's map, and the difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
     return [
         ("PyTorch, FP32", _encode_probability(worst.expected)),
         (precision, _encode_probability(worst.actual)),
-        (f"difference, white is {largest:.2g}", _encode_probability(difference / largest)),
+        (f"difference (white: {largest:.2g})", _encode_probability(difference / largest)),
     ]
 
 

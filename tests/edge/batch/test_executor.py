@@ -35,6 +35,18 @@ photo.read_photo_bytes = read_or_die
 """
 
 
+HANGING_READER = """
+import time
+import edgeseg.imaging.photo as photo
+read = photo.read_photo_bytes
+def read_or_hang(path):
+    if path.name.startswith("hanging"):
+        time.sleep(1000)
+    return read(path)
+photo.read_photo_bytes = read_or_hang
+"""
+
+
 def fill(folder: Path, photographs: list[bytes], count: int) -> Path:
     folder.mkdir()
     for number in range(count):
@@ -149,6 +161,29 @@ def test_worker_that_does_not_start_ends_job(
     with pytest.raises(EdgesegError) as caught:
         run(tmp_path / "out", job, 2)
     assert caught.value.exit_code == 7
+
+
+@pytest.mark.slow
+def test_photograph_that_hangs_fails_alone(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = fill(tmp_path / "in", photographs, 3)
+    (folder / "hanging.png").write_bytes(photographs[0])
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(HANGING_READER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setattr(executor_module, "STALLED_S", 2.0)
+    assert run(tmp_path / "out", make_job(folder), 1, size=2).failed == 1
+    failed = [
+        entry.records[0].reasons
+        for entry in read_entries(tmp_path / "out")
+        if entry.records[0].status == "failed"
+    ]
+    assert failed == [("worker_died",)]
+    assert len(list(read_entries(tmp_path / "out"))) == 4
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from edgeseg_train.validation import CachedPair
 def print_data_summary(
     photographs: PhotoStore, validation: Sequence[CachedPair], device: str, mode: ComputeMode
 ) -> None:
-    """Print how masks were read, the numbers of photographs, and the device to standard error.
+    """Print notes about masks, the numbers of photographs, and the device to standard error.
 
     Args:
         photographs: training photographs.

@@ -1,8 +1,9 @@
-"""Training loop: AdamW, warm-up and cosine learning rate, averaged weights, checkpoints, resuming.
+"""Training loop with AdamW, cosine learning rate, averaged weights, checkpoints and resuming.
 
-A step depends only on the configuration and its number (crop order, crops, dropout and, with
---epochs, learning rate). A run that was killed and resumed therefore ends with the weights of an
-uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
+A step (crop order, crops, dropout and, with --epochs, learning rate) depends only on the
+configuration and the number of the step. Therefore the weights of a killed and resumed run are
+equal to those of an uninterrupted run, bit for bit on a CPU and except for the order of summation
+on a GPU.
 """
 
 import copy
@@ -39,25 +40,24 @@ from edgeseg_train.validation import (
     validate_network,
 )
 
-# In seconds: time until `last.pt` is first saved, time between two saves, time between two log
-# entries.
+# Seconds until `last.pt` is first saved, between two saves, and between two log entries.
 FIRST_SAVE_SECONDS = 8.0
 SAVE_SECONDS = 30.0
 LOG_SECONDS = 5.0
 
 
 class Trainer:
-    """Training run: networks, optimizer and the loop that updates them.
+    """Training run with networks, optimizer and training loop.
 
     Args:
         config: hyperparameters.
         out: folder for `best.pt`, `last.pt` and `log.csv`.
         data_sets: training data sets, recorded in the checkpoint.
         crops: sampler of training crops.
-        validation_pairs: validation photographs; used in the main process only.
-        device: device that trains.
+        validation_pairs: validation photographs; used only in the main process.
+        device: device for training.
         compute_mode: precision and memory format.
-        process: position among the processes of the run.
+        process: position of this process in the run.
         started: start of the session as `time.monotonic()`; default is now.
     """
 
@@ -106,7 +106,7 @@ class Trainer:
             self._parallel = DistributedDataParallel(self.network)
 
     def start_from(self, checkpoint: Checkpoint) -> None:
-        """Load the weights of another run and record the data they were trained on."""
+        """Load the weights of another run and record its training data."""
         self.start_weights = dict(checkpoint.weights)
         for network in (self.network, self.averaged):
             network.load_state_dict(self.start_weights)
@@ -124,8 +124,8 @@ class Trainer:
         """Train to the end of the run and write `best.pt`, `last.pt` and `log.csv`.
 
         Args:
-            report: callback for a log entry and the progress (0 to 1), every few seconds.
-            should_stop: callback after each step; if it returns true, the run is saved and ends.
+            report: callback for a log entry and the progress (0 to 1), called every few seconds.
+            should_stop: callback after each step; if it returns True, the run is saved and ends.
 
         Returns:
             Whether the end of the run was reached.
@@ -184,7 +184,8 @@ class Trainer:
     def _update_average(self) -> None:
         """Update the exponential moving average of weights and BatchNorm statistics.
 
-        PyTorch's AveragedModel keeps the step count on the device and waits for the GPU each step.
+        PyTorch's AveragedModel keeps the step count on the device and therefore waits for the GPU
+        in each step.
         """
         network = self.network.state_dict()
         averaged = {
@@ -252,12 +253,12 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; without any, the last weights."""
+        """Return the weights with the best validation Dice, or else the last weights."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 
     def save(self) -> None:
-        """Save `last.pt` and `log.csv`, and `best.pt` if there was no validation yet."""
+        """Save `last.pt` and `log.csv`, and before the first validation also `best.pt`."""
         if not self.process.is_main:
             return
         if not (self.out / BEST).exists():

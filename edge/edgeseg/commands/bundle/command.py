@@ -39,7 +39,7 @@ PLATFORMS = get_args(Platform)
 @click.option("--extra", "extras", multiple=True, metavar="NAME",
               help="Extra to install on the device. Repeatable.")  # fmt: skip
 @click.option("--source", metavar="CLONE|WHEEL",
-              help="Clone or wheel of edgeseg.  [default: that of this installation]")  # fmt: skip
+              help="Clone or wheel of edgeseg. [default: source of this installation]")  # fmt: skip
 def bundle(
     platform: Platform,
     python: str,
@@ -52,8 +52,8 @@ def bundle(
 
     Writes wheels, models, requirements.txt with hashes, an SBOM (CycloneDX), SHA256SUMS and
     install.sh. On the device run: sh DIR/install.sh. This is
-    the only command that uses the network: pip downloads the wheels. Raspberry Pi and Jetson are
-    linux-aarch64.
+    the only command that uses the network: pip downloads the wheels. The platform of a Raspberry Pi
+    and a Jetson is linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)
@@ -74,7 +74,8 @@ def _check_empty(folder: Path) -> None:
     try:
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(
-                f"{folder}: not empty. Choose a new folder, so that it contains no older wheels."
+                f"{folder}: not empty. Choose a new folder, because older wheels must not be part "
+                "of the bundle."
             )
     except OSError as error:
         raise SystemSetupError(

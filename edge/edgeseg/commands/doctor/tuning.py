@@ -14,7 +14,7 @@ from edgeseg.models.tuning_cache import VARIABLE, CandidateTiming, TunedSetup
 from edgeseg.system.files import make_folder
 
 DEFAULT_FILE = "\0"
-"""Value of `--tune` without a file; no file can have this name."""
+"""Value of `--tune` without a file name; not a valid file name."""
 
 
 class TuningResult(NamedTuple):
@@ -22,8 +22,8 @@ class TuningResult(NamedTuple):
 
     Attributes:
         setup: fastest setup and all measurements.
-        file: cache file that it was stored in.
-        looked_at: True if `auto` reads this file.
+        file: cache file that contains the setup.
+        looked_at: whether `auto` reads this file.
     """
 
     setup: TunedSetup
@@ -78,7 +78,7 @@ def _check_target(target: str) -> Path:
 
 
 def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
-    """Yield headings and texts: each candidate, and the file of the stored setup."""
+    """Yield headings and texts of the candidates and of the file with the stored setup."""
     key = result.setup.key
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:

@@ -22,8 +22,8 @@ _SIGNATURES = (
     b"\xff\xd8\xff",
     b"GIF87a",
     b"GIF89a",
-    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw files of cameras
-    # Formats that may be unsupported; reading them reports it.
+    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw formats of cameras
+    # Formats with unsupported variants, which are reported when the file is read.
     b"8BPS",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51",  # JPEG 2000
     b"\0\0\0\x0cJXL ", b"\xff\x0a\xfa", b"\xff\x0a\x41",  # JPEG XL
@@ -37,10 +37,10 @@ _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"
 
 
 def classify_file(path: Path) -> FileKind:
-    """Return the kind of a regular file, from its content first.
+    """Return the kind of a regular file, from its content or else its suffix.
 
-    A file with the suffix of a photograph that is damaged, empty or unreadable is a photograph, so
-    that it is reported as failed. So is a picture of an unsupported format.
+    Damaged, empty or unreadable files with the suffix of a photograph, and pictures of an
+    unsupported format, are photographs, so that they are reported as failed.
     """
     if is_result_name(path):
         return "result"

@@ -1,11 +1,11 @@
-"""Names of results: below the output folder, distinct for every input.
+"""Names of results in the output folder, distinct for every input.
 
 The results of a file in a folder are written to the same sub-folder of the output folder. The
 results of a file given by name are written to the output folder itself. If two inputs from
-different folders would have the same results, all results are placed by their path below the
-deepest common folder of all inputs. Photographs of one folder with equal stems keep their suffix in
-the result's name: `eye.jpg_vessels.png` and `eye.png_vessels.png`. Names that are still equal on a
-file system that ignores upper and lower case or the Unicode form get a number.
+different folders would have the same results, all results are placed in sub-folders named after the
+path of the input, relative to the deepest common folder of all inputs. If photographs of one folder
+have equal stems, the result names contain the suffix: `eye.jpg_vessels.png` and
+`eye.png_vessels.png`. Names that differ only in case or Unicode form get a number.
 """
 
 import os
@@ -19,7 +19,7 @@ from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
 from edgeseg.system.names import name_key
 
 Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
-"""Result picture of a photograph: `STEM_vessels.png` and so on."""
+"""Result picture of a photograph, such as `STEM_vessels.png`."""
 
 OverlayFormat: TypeAlias = Literal["jpg", "png"]
 
@@ -36,11 +36,11 @@ _Key: TypeAlias = tuple[bool, str]
 
 
 class PlacedFile(NamedTuple):
-    """An input file and the folder of its results.
+    """Input file and the folder of its results.
 
     Attributes:
         path: file; None for standard input.
-        folder: folder of the results below the output folder, without `..`.
+        folder: folder of the results, relative to the output folder, without `..`.
     """
 
     path: Path | None
@@ -50,7 +50,7 @@ class PlacedFile(NamedTuple):
         """Return the prefix of the results' names.
 
         Args:
-            whole_name: whether to keep the suffix of the file.
+            whole_name: whether to include the suffix of the file.
         """
         if self.path is None:
             return STDIN_STEM
@@ -75,7 +75,7 @@ def is_result_name(path: Path) -> bool:
 
 
 def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:
-    """Return the prefix of each input's result names; no two inputs share a result."""
+    """Return the prefix of each input's result names. No two inputs have the same prefix."""
     if _folders_collide(files):
         files = place_below_common_folder(files)
     stems = [file.stem() for file in files]

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from edgeseg.console import plural
 
 SkippedKind: TypeAlias = Literal["folder", "loop", "result", "mask", "video", "hidden", "other"]
-"""Why a file is not segmented."""
+"""Reason why a file is not segmented."""
 
 _NOUNS: dict[SkippedKind, str] = {
     "folder": "sub-folder",
@@ -49,7 +49,7 @@ class SkippedFiles:
         return list(self.kinds.values()).count(kind)
 
     def describe(self) -> str:
-        """Return the counts by kind in one line; empty if no file was skipped."""
+        """Return the counts by kind in one line, or "" if no file was skipped."""
         parts: list[str] = []
         for kind, noun in _NOUNS.items():
             count = self.count(kind)

@@ -1,4 +1,4 @@
-"""Contact sheet: one self-contained HTML page with thumbnails, overlays and figures."""
+"""Contact sheet: self-contained HTML page with thumbnails, overlays and figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Card(NamedTuple):
     Attributes:
         title: name of the picture.
         mark: CSS class: `failed`, `warning` or empty.
-        pictures: text and base64 of each thumbnail.
+        pictures: label and base64 data of each thumbnail.
         figures: label and value of each row.
         messages: lines below the figures.
     """
@@ -44,13 +44,14 @@ class Card(NamedTuple):
 
 
 class ContactSheet:
-    """Collects the pictures of a run and writes the page at its end.
+    """Collection of the pictures of a run, and writing of the page.
 
     Args:
         folder: output folder of the run.
 
     Raises:
-        SystemSetupError: jinja2 is not installed, or a file of this name is not a contact sheet.
+        SystemSetupError: jinja2 is not installed, or a file with the name of the page is not a
+            contact sheet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,13 +62,13 @@ class ContactSheet:
         reject_foreign_page(self.path)
 
     def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
-        """Store the thumbnails of a picture; its records follow. Safe to call from any thread.
+        """Store the thumbnails of a picture, before its records. Safe to call from any thread.
 
         Args:
-            source: `source` of its records.
-            frame: `frame` of its records.
+            source: `source` of the records.
+            frame: `frame` of the records.
             photo: (H, W, 3) uint8 RGB.
-            mask: (H, W) uint8 {0, 255}, its vessels.
+            mask: (H, W) uint8 {0, 255}, vessels.
         """
         self._thumbnails[source, frame] = (
             ("photograph", encode_thumbnail(photo, _THUMBNAIL_SIDE)),
@@ -92,7 +93,7 @@ class ContactSheet:
         """Write the page.
 
         Raises:
-            SystemSetupError: it cannot be written.
+            SystemSetupError: the page cannot be written.
         """
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
@@ -101,7 +102,7 @@ class ContactSheet:
 
 
 def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return the thumbnail of an overlay that an earlier run wrote, if it can be read."""
+    """Return the thumbnail of an overlay of an earlier run, if the overlay can be read."""
     if record.files is UNSET or record.files.overlay is UNSET:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""`measures.csv`: one row per field of view, written as the results arrive."""
+"""Table `measures.csv` with one row per field of view."""
 
 import csv
 import io
@@ -25,8 +25,8 @@ _FIRST_COLUMNS = "source,frame,"
 class MeasuresTable:
     """Table of the measurements of a run.
 
-    A row is written as soon as its record is complete, so that a stream can be followed and an
-    interrupted run leaves complete rows.
+    Each row is written as soon as its record is complete, so that the table of a stream is up to
+    date and an interrupted run leaves complete rows.
 
     Args:
         folder: output folder; paths in the table are relative to it.
@@ -34,7 +34,7 @@ class MeasuresTable:
         anatomical: whether to include the quadrants by their anatomical names.
 
     Raises:
-        UsageError: The folder contains a file of this name that edgeseg did not write.
+        UsageError: The folder contains a file with the table's name that edgeseg did not write.
         SystemSetupError: The file cannot be written.
     """
 
@@ -83,10 +83,10 @@ def column_names(micrometres: bool, anatomical: bool) -> list[str]:
 def encode_table(
     records: Sequence[msgspec.Struct], groups: Collection[str], micrometres: bool, anatomical: bool
 ) -> str:
-    """Return the table of records that have only some keys of the result record.
+    """Return the table of records with a subset of the result record's keys.
 
     Args:
-        records: records; their keys are those of the result record.
+        records: records with keys of the result record.
         groups: keys of the records.
         micrometres: whether to include the columns in micrometres and millimetres.
         anatomical: whether to include the quadrants by their anatomical names.
@@ -107,7 +107,7 @@ def is_foreign_table(file: Path) -> bool:
     """Return whether a file exists that is not a table of edgeseg, such as a pipe.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: The file cannot be read.
     """
     try:
         if not file.exists():

@@ -1,4 +1,4 @@
-"""The result pictures of a photograph, as the bytes of a file."""
+"""Encoding of the result pictures of a photograph."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,7 +26,7 @@ def encode_picture(
         part: picture to encode.
         suffix: suffix of the file, `.png` or `.jpg`.
         texts: keys and values to store in the file.
-        options: options of the run, for the look of the overlay.
+        options: options of the run, for the style of the overlay.
         measured: measurements of the fields of view.
     """
     stored = dict(texts)

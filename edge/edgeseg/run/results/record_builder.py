@@ -1,4 +1,4 @@
-"""Build the records of a picture."""
+"""Creation of the records of a picture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,14 +18,14 @@ from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultR
 from edgeseg.segmentation import FieldResult
 from edgeseg.segmenter import Segmenter
 
-_FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
+_FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # for other parts, the key is equal to the name
 
 
 class RecordBuilder:
-    """Build records for one model.
+    """Creation of records for one model.
 
     Args:
-        segmenter: model that makes the results.
+        segmenter: model that computes the results.
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
@@ -46,13 +46,13 @@ class RecordBuilder:
     def without_field(
         self, frame: Frame, size: tuple[int, int], message: str, repeats: int
     ) -> ResultRecord:
-        """Return the record of a picture without a retina: failed, but skipped in a stream.
+        """Return the record of a picture without a retina, failed or (in a stream) skipped.
 
         Args:
             frame: picture.
             size: (height, width) of the picture in pixels.
             message: description of the problem.
-            repeats: identical frames directly before it.
+            repeats: number of identical frames directly before this frame.
         """
         return self._record(
             frame,
@@ -68,14 +68,14 @@ class RecordBuilder:
     def segmented(
         self, frame: Frame, result: FieldResult, index: int, count: int, repeats: int = 0
     ) -> ResultRecord:
-        """Return the record of a field of view that was segmented; its quality was assessed.
+        """Return the record of a segmented field of view with an assessed quality.
 
         Args:
             frame: picture.
             result: vessels of the field.
             index: number of the field, from 1.
             count: number of fields in the picture.
-            repeats: identical frames directly before it.
+            repeats: number of identical frames directly before this frame.
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
@@ -97,7 +97,7 @@ class RecordBuilder:
         count: int,
         repeats: int = 0,
     ) -> ResultRecord:
-        """Return the record of a field of view that was skipped for its quality."""
+        """Return the record of a field of view that was skipped because of its quality."""
         return self._record(
             frame,
             repeats,
@@ -109,7 +109,7 @@ class RecordBuilder:
         )
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:
-        """Return a stored record as the result of this run."""
+        """Convert a stored record to a record of this run."""
         return msgspec.structs.replace(record, **_identity(frame), reused=True)
 
     def _record(self, frame: Frame, repeats: int = 0, **values: Any) -> ResultRecord:  # noqa: ANN401
@@ -148,7 +148,7 @@ def _field_values(
 def with_files(
     record: ResultRecord, files: Mapping[str, Path], timings_ms: Mapping[str, float]
 ) -> ResultRecord:
-    """Return a record with the files of its picture and the time per stage."""
+    """Add the files of the picture and the time per stage to a record."""
     rounded = {stage: round(ms, 3) for stage, ms in timings_ms.items()}
     if not files:
         return msgspec.structs.replace(record, timings_ms=rounded)
@@ -159,11 +159,11 @@ def with_files(
 def with_measures(
     record: ResultRecord, measures: Measures | None, options: RunOptions
 ) -> ResultRecord:
-    """Return a record with the requested measurements, the eye and the size of a pixel.
+    """Add the requested measurements, the eye and the size of a pixel to a record.
 
     Args:
         record: record of a field of view.
-        measures: its measurements; None if its quality is too low.
+        measures: measurements of the field; None if its quality is too low.
         options: options of the run, for this frame.
     """
     if not options.measures:

@@ -11,7 +11,7 @@ from edgeseg.run.frame import Frame
 
 
 def split_pages(frame: Frame) -> Iterator[Frame]:
-    """Yield one frame per photograph in a file: a TIFF may have several pages.
+    """Yield one frame per photograph in a file, such as the pages of a TIFF.
 
     Args:
         frame: a photograph file, which is loaded here.

@@ -14,7 +14,7 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """The photographs among the inputs.
+    """Photographs of the inputs.
 
     Args:
         inputs: photograph files.
@@ -30,11 +30,14 @@ class Photographs:
 
     @property
     def total(self) -> int:
-        """Number of photographs, with the pages of the files that have been read."""
+        """Number of photographs, including the pages of the TIFF files read so far."""
         return len(self.inputs) + self._further_pages
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph; its file is read when the frame is loaded, a TIFF before."""
+        """Yield each photograph.
+
+        The file is read when the frame is loaded; a TIFF is read earlier.
+        """
         for photograph in self.inputs:
             if stop.asked:
                 return
@@ -62,5 +65,5 @@ def _is_tiff(path: Path) -> bool:
     try:
         with open_regular_file(path) as file:
             return file.read(4) in TIFF_SIGNATURES
-    except OSError:  # reported when the frame is loaded
+    except OSError:  # this error is reported when the frame is loaded
         return False

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from fuzz.reader import Reader
-from fuzz.readers import checkpoints, images, models, tables, videos
+from fuzz.readers import checkpoints, images, jobs, models, tables, uploads, videos
 
 _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **images.READERS,
@@ -12,6 +12,8 @@ _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **models.READERS,
     **checkpoints.READERS,
     **tables.READERS,
+    **jobs.READERS,
+    **uploads.READERS,
 }
 
 

@@ -48,7 +48,8 @@ _SETUP = """\
 """
 
 
-def _read_as(name: str, read: Callable[[Path], object], data: bytes, folder: Path) -> object:
+def read_as(name: str, read: Callable[[Path], object], data: bytes, folder: Path) -> object:
+    """Read bytes as a file with a name."""
     file = folder / name
     file.write_bytes(data)
     return read(file)
@@ -56,7 +57,7 @@ def _read_as(name: str, read: Callable[[Path], object], data: bytes, folder: Pat
 
 def _text_reader(name: str, file: str, text: str | bytes, load: Callable[[Path], object]) -> Reader:
     data = text if isinstance(text, bytes) else text.encode()
-    return Reader(name, data, partial(_read_as, file, load), text=True)
+    return Reader(name, data, partial(read_as, file, load), text=True)
 
 
 def _toml(name: str) -> Reader:
@@ -96,8 +97,9 @@ def _setup(name: str) -> Reader:
     return _text_reader(name, "choices.json", _SETUP % ("ab" * 32), read_tuned_setups)
 
 
-def _result_texts() -> dict[str, str]:
-    record = ResultRecord(
+def make_record() -> ResultRecord:
+    """Create the record of a file that could not be decoded."""
+    return ResultRecord(
         source="",
         frame=1,
         fov_index=0,
@@ -113,8 +115,11 @@ def _result_texts() -> dict[str, str]:
         threshold=0.5,
         fov_count=0,
     )
+
+
+def _result_texts() -> dict[str, str]:
     provenance = Provenance("ab" * 32, "cd" * 32, "ef" * 32)
-    return provenance.texts() | record_text([record])
+    return provenance.texts() | record_text([make_record()])
 
 
 def _result_file(texts: Mapping[str, str]) -> bytes:
@@ -136,7 +141,7 @@ def _read_stored(file: Path) -> object:
 
 def _record(name: str) -> Reader:
     (text,) = (text for key, text in _result_texts().items() if key.endswith("record"))
-    read = partial(_read_as, "mask.png", _read_stored)
+    read = partial(read_as, "mask.png", _read_stored)
     return Reader(name, text.encode("latin-1"), read, _embed_record, text=True)
 
 
@@ -148,7 +153,7 @@ def _read_text(file: Path) -> object:
 
 
 def _png_text(name: str) -> Reader:
-    read = partial(_read_as, "mask.png", _read_text)
+    read = partial(read_as, "mask.png", _read_text)
     return Reader(name, _result_file(_result_texts()), read)
 
 

@@ -24,7 +24,7 @@ MB = 1 << 20
 
 
 def make_tree(data: Path, folder: Path, count: int) -> set[str]:
-    """Create the links; return the names of the broken inputs."""
+    """Create the links and return the names of the broken inputs."""
     photographs = sorted(data.glob("DRIVE/*/images/*.tif"))
     photographs += sorted(data.glob("STARE/stare-images/*.ppm.gz"))
     broken: set[str] = set()
@@ -54,7 +54,7 @@ def sample_memory(process: psutil.Process) -> tuple[float, list[float]]:
 
 
 def run_batch(command: list[str]) -> tuple[float, int, list[tuple[float, list[float]]]]:
-    """Run the command; return seconds, exit code and samples of memory."""
+    """Run the command and return its seconds, exit code and samples of memory."""
     samples: list[tuple[float, list[float]]] = []
     start = time.perf_counter()
     with subprocess.Popen(command) as child:
@@ -66,7 +66,7 @@ def run_batch(command: list[str]) -> tuple[float, int, list[tuple[float, list[fl
 
 
 def describe(samples: list[tuple[float, list[float]]]) -> dict[str, object]:
-    """Return the highest memory of a worker and of the main process in each tenth of the run."""
+    """Return the peak memory of a worker and of the main process in each tenth of the run."""
     step = -(-len(samples) // 10)
     tenths = [samples[start : start + step] for start in range(0, len(samples), step)]
     workers = [max((max(one, default=0) for _, one in tenth), default=0) for tenth in tenths]

@@ -16,7 +16,7 @@ TINY_SIZE = 128
 # Tests and the programs that they start ignore the tuning cache of this computer.
 os.environ["EDGESEG_CHOICES"] = ""
 
-# No test measures time: it would fail on a busy computer.
+# No test measures time, because it would fail on a busy computer.
 settings.register_profile("edgeseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("edgeseg")
 
@@ -40,9 +40,8 @@ def data_root() -> Path:
 def make_model(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, PreprocessingConfig], Path]:
-    """Function that writes `NAME.fp32.onnx`: the smallest network with random weights, fixed seed.
-
-    Its vessels have no meaning, but some probabilities are above 0.5 and some below.
+    """Function that writes `NAME.fp32.onnx`, the smallest network with random weights and a fixed
+    seed. Some of its probabilities are above 0.5 and some below.
     """
     pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="creating a model needs onnx (extra 'export')")

@@ -1,4 +1,4 @@
-"""No command opens a connection. strace traces system calls, those of native code included.
+"""No command opens a connection. strace traces system calls, including those of native code.
 
 The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, as they alone would switch off the
 telemetry of OpenVINO and ONNX Runtime.
@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ("edge", "train", "export", "benchmarks")
 INTERNET = re.compile(r"(?:connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET.*")
 TRACED = "trace=connect,sendto,sendmsg,sendmmsg"
-# strace itself may fail if a suspended process is killed, as by bench: the command is repeated.
+# strace may fail if a suspended process is killed, as in bench. The command is then repeated.
 ATTEMPTS = 5
 
-# Connects by native code, without Python's sockets.
+# Program that connects by native code, without Python's sockets.
 NATIVE_CONNECT = """
 import ctypes, socket, struct
 library = ctypes.CDLL(None)

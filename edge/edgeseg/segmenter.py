@@ -1,4 +1,4 @@
-"""Photograph to vessel mask: detect the fields of view, prepare, infer, threshold."""
+"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # also false for NaN
+            if not in_range:  # this is also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"

@@ -1,4 +1,4 @@
-"""The command `edgeseg`: its table of commands, its errors, its exit codes."""
+"""The command `edgeseg`: table of commands, errors and exit codes."""
 
 from __future__ import annotations
 

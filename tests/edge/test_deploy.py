@@ -24,7 +24,7 @@ def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_unit_passes_systemd_verify(tmp_path: Path) -> None:
-    """The program is replaced by one that exists here."""
+    """The path of the program is replaced by that of an existing program."""
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("/opt/edgeseg/bin/edgeseg", sys.executable))
     done = _analyze("verify", "--man=no", str(unit))

@@ -1,4 +1,4 @@
-"""Segmenter: the contract, and model files that violate theirs."""
+"""Segmenter: results, and invalid model files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 @pytest.fixture(scope="module")
 def drawn() -> SyntheticPhoto:
-    """A fundus that is not square."""
+    """Synthetic photograph that is not square."""
     whole = generate_photo(5, 300)
     return SyntheticPhoto(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
 
@@ -118,6 +118,15 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     assert record.fov_count == 1
 
 
+def test_segmentation_records_of_red_free_photograph_have_a_warning(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
+    red_free = np.repeat(drawn.photo[:, :, 1:2], 3, axis=2)
+    (record,) = segmenter.segment(red_free).records()
+    assert record.warnings == ("not_a_colour_photograph",)
+    assert segmenter.segment(drawn.photo).records()[0].warnings == ()
+
+
 def test_segmentation_records_with_measures_contain_them() -> None:
     found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
     (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
@@ -161,7 +170,9 @@ def test_segmentation_mask_probability_and_density_agree(
     inside = found.fov.mask > 0
     assert found.threshold == 0.5
     assert np.array_equal(found.mask > 0, inside & (found.probability >= np.float32(0.5)))
-    assert 0 < (found.mask > 0).sum() < inside.sum()  # otherwise the test below would always pass
+    assert (
+        0 < (found.mask > 0).sum() < inside.sum()
+    )  # otherwise the next assertion would always pass
     assert not found.probability[~inside].any()
     assert found.vessel_density == pytest.approx((found.mask > 0).sum() / inside.sum())
     assert found.probability is found.probability
@@ -327,7 +338,8 @@ def test_segment_with_other_preprocessing_gives_mask_at_photo_size(
 def onnx_file(
     folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str
 ) -> Path:
-    """A chain of operators from `photo` to `probability`, with a card of size 128."""
+    """Model file with a chain of operators from `photo` to `probability`, and a card of size
+    128."""
     names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
     chain = []
     for k, (kind, attributes) in enumerate(nodes):

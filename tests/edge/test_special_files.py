@@ -1,4 +1,4 @@
-"""A pipe or a device named as an input file is rejected at once; it would block for ever."""
+"""A pipe or a device as an input file is rejected immediately, because it could block forever."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from edgeseg.synthetic import generate_photo
 
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
-    """End a test that blocks."""
+    """Maximum duration of a blocked test."""
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(60)
     yield

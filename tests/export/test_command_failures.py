@@ -1,4 +1,4 @@
-"""`edgeseg convert` that breaks off publishes nothing; what a network prints is no result."""
+"""A failed `edgeseg convert` publishes nothing, and output of a network is not a result."""
 
 from __future__ import annotations
 

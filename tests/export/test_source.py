@@ -56,7 +56,7 @@ def make_weights(name: str = "tiny") -> dict[str, Tensor]:
 
 @pytest.fixture
 def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working directory with a third party's code, checkpoint and preprocessing."""
+    """Return a working directory with third-party code, checkpoint and preprocessing."""
     (tmp_path / "third_party_net.py").write_text(FACTORY)
     (tmp_path / "stretch.toml").write_text(STRETCH)
     torch.manual_seed(0)

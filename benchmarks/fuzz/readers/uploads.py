@@ -105,7 +105,7 @@ async def _send(head: bytes, body: bytes) -> tuple[int, bytes]:
 
 def _request(head: bytes, body: bytes) -> object:
     status, content = _event_loop().run_until_complete(_send(head, body))
-    if 400 <= status < 500:
+    if 300 <= status < 500:
         raise NotReadError(f"status {status}")
     if status != 200:
         raise RuntimeError(f"status {status}: {content[:500]!r}")

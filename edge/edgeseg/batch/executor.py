@@ -1,8 +1,9 @@
-"""Process tasks with worker processes on this machine.
+"""Processing of tasks by worker processes on this machine.
 
-A worker that dies has its task processed again in halves, so that one bad photograph does not take
-its neighbours with it. A photograph that was alone in its task at three deaths becomes a failed
-record. A worker that does not finish a photograph within ten minutes is killed.
+If a worker dies, its task is processed again in two halves, so that a photograph that kills workers
+does not affect others. If workers die three times while they process a single photograph, this
+photograph gets a failed record. A worker that does not finish a photograph within ten minutes is
+killed.
 """
 
 import time
@@ -31,9 +32,9 @@ from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
 RECYCLE_AFTER = 2000
-"""Photographs after which a worker is replaced, so that memory that leaks is freed."""
+"""Number of photographs after which a worker is replaced, to free leaked memory."""
 
-_MAX_DEATHS = 3  # of a photograph that is alone in its task
+_MAX_DEATHS = 3  # for a photograph that is alone in its task
 _MAX_START_DEATHS = 10  # in a row
 STALLED_S = 600.0
 """Time after which a worker that has not finished a photograph is killed."""
@@ -42,7 +43,7 @@ _POLL_S = 0.5
 
 
 class WorkerError(EdgesegError):
-    """Error of a worker that ends the job; it has the exit code of the worker's error."""
+    """Error of a worker that ends the job, with the exit code of the worker's error."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -61,15 +62,15 @@ class _Slot:
 
 
 class LocalExecutor:
-    """Process tasks of a job with worker processes.
+    """Processing of a job's tasks by worker processes.
 
     Args:
         output: output folder with the job.
-        job: the job.
-        inputs: its inputs.
+        job: job to process.
+        inputs: inputs of the job.
         workers: number of processes.
-        progress: counts of what is done.
-        stop: stop request; photographs that were started are finished.
+        progress: counts of processed photographs.
+        stop: stop request; current photographs are finished.
         warn: function that prints one line.
     """
 
@@ -100,7 +101,7 @@ class LocalExecutor:
         self._error: EdgesegError | None = None
 
     def run(self, tasks: Iterator[InputRange]) -> None:
-        """Process tasks; return when they are done or after a stop request.
+        """Process tasks until all are done or a stop is requested.
 
         Raises:
             EdgesegError: A worker reported an error that ends the job, or no worker starts.
@@ -202,11 +203,11 @@ class LocalExecutor:
             )
 
     def _repeat(self, task: InputRange, death: WorkerDied) -> None:
-        """Process the task of a dead worker again, in halves; give up a photograph alone."""
+        """Process the task of a dead worker again, in halves. A single photograph may fail."""
         cause = describe_death(death.exit_code)
         if task.stop - task.start > 1:
-            self._warn(f"a worker died ({cause}); its {task.stop - task.start} photographs are "
-                       "processed again")  # fmt: skip
+            count = task.stop - task.start
+            self._warn(f"a worker died ({cause}); {count} photographs are processed again")
             self._again.extendleft(reversed(task.halves()))
             return
         self._deaths[task] += 1

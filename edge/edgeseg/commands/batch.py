@@ -36,7 +36,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for the job, the masks and the table; created if it does not exist.",
+    help="Folder for the job, the masks and the table. Created if missing.",
 )
 @click.option(
     "--table",
@@ -86,7 +86,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Check the inputs and estimate time and disk space; write nothing.",
+    help="Check the inputs and estimate time and disk space without writing files.",
 )
 def batch(
     argument: str | None,
@@ -123,9 +123,11 @@ def batch(
         _join(merge, table, html)
         return
     if output is None:
-        raise UsageError("Missing option -o. Name a folder for the results.")
+        raise UsageError("Missing option -o. Specify a folder for the results with -o.")
     if not measures and (um_per_px is not None or eye is not None) and not resume:
-        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     from edgeseg.batch.job import JobOptions
     from edgeseg.batch.prepare_job import ModelChoice, input_text
     from edgeseg.batch.run_job import JobRequest
@@ -155,7 +157,7 @@ def batch(
 
 
 def _given_options() -> dict[str, object]:
-    """Return the options on the command line that a job fixes, by parameter."""
+    """Return the given options that are part of a job, by parameter."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():
@@ -199,7 +201,7 @@ def _join(output: Path, table: Path | None = None, html: Path | None = None) -> 
 
     job = read_job(output)
     if job is None:
-        raise SystemSetupError(f"{output}: contains no job. Start one with -o.")
+        raise SystemSetupError(f"{output}: contains no job. Start a job with -o.")
     if table is not None:
         job = with_outputs(job, table=input_text(str(table)))
     if html is not None:

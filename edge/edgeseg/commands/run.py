@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.measuring import add_measures, measuring_options
+from edgeseg.commands.measuring import (
+    add_dicom,
+    add_measures,
+    dicom_options,
+    measuring_options,
+)
 from edgeseg.commands.options import model_options
 from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural
@@ -114,6 +119,7 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
+@dicom_options
 @click.option(
     "--follow-links",
     is_flag=True,
@@ -185,9 +191,10 @@ def run(
             overlay_format=overlay_format,
             follow_links=follow_links,
         )
+        options = add_dicom(add_measures(options))
         sources = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
         segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, add_measures(options), sources, stop)
+        counts = _run_sources(segmenter, options, sources, stop)
     _exit_with_status(stop, counts)
 
 

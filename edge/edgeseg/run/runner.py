@@ -69,7 +69,10 @@ class Runner:
         self._table: MeasuresTable | None = None
         if options.measures:
             self._table = MeasuresTable(
-                options.output, options.spacing is not None, options.eye is not None
+                options.output,
+                options.spacing is not None,
+                options.eye is not None,
+                options.identifiers,
             )
         self.sheet = sheet
 
@@ -107,7 +110,7 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                failed = RecordBuilder(self.segmenter).failed(
+                failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
                     Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))

@@ -16,6 +16,7 @@ from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
+from edgeseg.run.results.dicom_objects import check_source, encode_dicom_result
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import encode_picture
@@ -109,7 +110,7 @@ class Stages:
         self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output, options.follow_links)
-        self.records = RecordBuilder(segmenter)
+        self.records = RecordBuilder(segmenter, options.identifiers)
         self._frozen_frames = FrozenFrameDetector()
         self._print_bug = print_bug
 
@@ -150,6 +151,8 @@ class Stages:
         frame = segmented.decoded.frame
         try:
             return self._report_bugs(frame, lambda: self._write(segmented))
+        except PhotoError as error:
+            return (self.records.failed(frame, error.code, str(error)),)
         finally:
             self._release(frame)
 
@@ -173,6 +176,8 @@ class Stages:
         try:
             with timer.stage("decode"):
                 payload = frame.load()
+                if self.options.dicom:
+                    check_source(frame)
                 files = self.options.output_files(frame.stem, self.parts)
                 provenance = self._provenance(frame, payload) if files else None
                 self._check_files(files.values(), frame.name, provenance)
@@ -180,7 +185,9 @@ class Stages:
                     stored = self._stored_records(frame, files, provenance)
                     if stored is not None:
                         return stored
-                if isinstance(payload, bytes):
+                if frame.dicom is not None:
+                    photo = frame.dicom.decode(frame.name)
+                elif isinstance(payload, bytes):
                     photo = decode_photo(payload, frame.name)
                 else:
                     photo = validate_photo(payload, frame.name)
@@ -198,7 +205,8 @@ class Stages:
                 **self.options.overlay_look,
             }
         )
-        return Provenance(hash_photo(payload), self.segmenter.model_sha256, options)
+        photograph = hash_photo(payload) if frame.dicom is None else frame.dicom.sha256
+        return Provenance(photograph, self.segmenter.model_sha256, options)
 
     def _stored_records(
         self, frame: Frame, files: dict[str, Path], provenance: Provenance
@@ -271,10 +279,12 @@ class Stages:
         if segmentation is not None:
             texts = {} if provenance is None else provenance.texts()
             files = self.options.output_files(frame.stem, self.parts)
+            with timer.stage("encode"):
+                dicom = self._encode_dicom(segmented)
             for part, file in files.items():
                 extra = record_text(records) if part == "vessels" else {}
                 with timer.stage("encode"):
-                    encoded = encode_picture(
+                    encoded = dicom.get(part) or encode_picture(
                         segmentation, part, file.suffix, texts | extra, self.options, measured
                     )
                 with timer.stage("write"):
@@ -290,6 +300,17 @@ class Stages:
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
+
+    def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
+        """Encode the DICOM results, before any file is written: they may be impossible."""
+        (frame, _, provenance, _), records, segmentation, _ = segmented
+        encoded: dict[str, bytes] = {}
+        for part in self.parts:
+            if part.startswith("dicom") and segmentation is not None and provenance is not None:
+                encoded[part] = encode_dicom_result(
+                    part, frame, segmentation, records, provenance, self.options
+                )
+        return encoded
 
     def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
         for file in files:

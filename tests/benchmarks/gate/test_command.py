@@ -27,7 +27,7 @@ SHIPPED_FILE = MODEL_FOLDER / f"{SHIPPED_MODELS['default']}.fp32.onnx"
 
 @pytest.fixture(scope="module", autouse=True)
 def small_bench() -> Iterator[None]:
-    """A small photograph and matrix and one cold start: no test measures time."""
+    """Use a small photograph, a small matrix and one cold start, because no test measures time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
         patch.setattr(runner, "MATRIX_SIDE", 64)
@@ -114,7 +114,7 @@ def test_gate_fails_for_damaged_weights(baseline: Path, tmp_path: Path) -> None:
 
 def test_gate_fails_for_a_larger_file(baseline: Path, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="changing the file needs onnx (extra 'export')")
-    # An unknown field of 100 KB; nothing else changes.
+    # Append an unknown field of 100 KB. The other fields are unchanged.
     padding = bytes([0xAA, 0x06, 0xA0, 0x8D, 0x06]) + bytes(100_000)
     larger = tmp_path / "mine.fp32.onnx"
     content = bytes_without_checksum(onnx.load(SHIPPED_FILE))

@@ -1,4 +1,5 @@
-"""Several fields of view in one picture: found, separated, ordered; overlapping ones are joined."""
+"""Several fields of view in one picture are detected, separated and sorted, or joined if they
+overlap."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""One-bit flips and zeroed tails in photographs of every format: how many are accepted.
+"""Number of accepted files with flipped bits or zeros at the end, for every format.
 
 Run as a program, it prints the table of `docs/formats.md`: `python test_damage.py [TRIES]`.
-A file counts as a visible miss if it is accepted and more than 1 % of its pixels are off by more
-than 16 levels.
+An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16 levels.
 """
 
 import random
@@ -78,7 +77,7 @@ def test_decode_photo_png_with_any_flipped_bit_raises_or_is_unchanged(kind: str)
 @pytest.mark.parametrize("rows_per_strip", [16, 40])
 def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: int) -> None:
     data = make_deflated_tiff(rows_per_strip)
-    # Adler-32 is weak: one flip of thousands changes a few pixels and keeps the checksum.
+    # Adler-32 is weak. One of thousands of flips changes a few pixels, but not the checksum.
     assert count_bit_flips(data, 300, 8, len(data) - 200) == 0
 
 

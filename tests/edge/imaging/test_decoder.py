@@ -25,7 +25,7 @@ FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.p
 
 
 def make_image() -> npt.NDArray[np.uint8]:
-    """(HEIGHT, WIDTH, 3): a smooth gradient with a little noise, which makes damage visible."""
+    """Smooth gradient with slight noise, (HEIGHT, WIDTH, 3), in which damage is visible."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     noise = np.random.default_rng(0).integers(0, 20, (HEIGHT, WIDTH, 3))
     gradient = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1)
@@ -40,7 +40,7 @@ def encode(suffix: str, pixels: npt.NDArray[Any]) -> bytes:
 
 @functools.cache
 def valid_file(kind: str) -> bytes:
-    """A valid file of each format."""
+    """Valid file of each format."""
     if kind == "gif":
         return make_gif()
     if kind == "ppm.gz":
@@ -116,7 +116,7 @@ def test_decode_photo_undamaged_test_file_returns_image(kind: str) -> None:
 @settings(deadline=None, max_examples=40)
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_decode_photo_cut_off_file_raises(kind: str, share: float) -> None:
-    # The last byte of a GIF is only a trailer; a file without it is complete.
+    # The last byte of a GIF is only a trailer, so that a file without this byte is complete.
     needed = len(valid_file(kind)) - (kind == "gif")
     decoding_error(valid_file(kind)[: int(needed * share)])
 
@@ -157,7 +157,7 @@ def test_decode_photo_png_with_changed_pixel_byte_raises(kind: str) -> None:
 
 
 def test_decode_photo_jpeg_with_lost_or_blank_bytes_raises() -> None:
-    """OpenCV alone returns an image that is wrong from the damaged byte on."""
+    """Without the check, OpenCV returns an image that is wrong after the damaged byte."""
     data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
     start, middle = data.rfind(b"\xff\xda"), len(data) // 2
     assert middle > start + 600
@@ -267,7 +267,7 @@ def test_decode_photo_from_several_threads_detects_damage() -> None:
 
 
 def test_decode_photo_jpeg_with_blank_bytes_that_decode_raises() -> None:
-    """In a flat part, zeros are valid codes, so libjpeg reports no damage."""
+    """In a uniform region, zeros are valid codes, so that libjpeg reports no damage."""
     data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
     for start in range(data.rfind(b"\xff\xda") + 200, len(data) - 400, len(data) // 20):
         decoding_error(data[:start] + bytes(128) + data[start + 128 :])

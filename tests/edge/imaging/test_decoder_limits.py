@@ -1,4 +1,4 @@
-"""Pictures, files and streams that are too large: rejected without using the memory."""
+"""Pictures, files and streams that are too large are rejected without using much memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures whose measurements are known."""
+"""Measurements of shapes with known values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_widths_of_a_band_match_at_every_angle(
             assert coarse.width_method == "binary"
             assert coarse.width_mean_px is not None
             binary.append(coarse.width_mean_px)
-        # A single mask may itself be half a pixel too wide, at 0 and 45 degrees.
+        # In a single mask at 0 and 45 degrees, the band may be half a pixel too wide.
         assert np.mean(binary) == pytest.approx(width, abs=0.5)
 
 

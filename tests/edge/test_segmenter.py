@@ -211,6 +211,21 @@ class CountingRuntime:
         return np.zeros(photo.shape[1:3], np.float32)
 
 
+@pytest.mark.parametrize(
+    ("threads", "callers", "expected"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 4, 3)]
+)
+def test_segmenter_with_several_callers_divides_the_cores(
+    threads: int | None,
+    callers: int,
+    expected: int,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 4)
+    segmenter = Segmenter(tiny_model, runtime="onnxruntime", threads=threads, callers=callers)
+    assert segmenter.threads == expected
+
+
 @pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
 def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
     threads: int,

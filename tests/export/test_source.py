@@ -12,9 +12,11 @@ import torch
 from click.testing import Result
 from torch import Tensor, nn
 
+from edgeseg.errors import ModelError
 from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
+from edgeseg_export.source import read_preprocessing
 from edgeseg_train.network.resunet import architecture_by_name, build_network
 
 RunConvert = Callable[..., Result]
@@ -263,3 +265,11 @@ def test_factory_file_inside_package_imports_its_siblings(
         "net.pth", "--arch", "models/unet.py:build", *STRETCHED, "--output", "0:logit", *FAST
     )
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("text", ["size = " + 5000 * "[", "size = 1e999", "size", "\x00"])
+def test_read_preprocessing_invalid_toml_raises(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "preprocessing.toml"
+    file.write_text(text)
+    with pytest.raises(ModelError, match=r"preprocessing\.toml"):
+        read_preprocessing(file)

@@ -12,6 +12,7 @@ import numpy as np
 from edgeseg.errors import SystemSetupError, missing_extra
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.overlay import draw_overlay, shrink_photo
+from edgeseg.system.regular_files import open_regular_file
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -60,10 +61,12 @@ def reject_foreign_page(path: Path) -> None:
             "with -o."
         )
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             beginning = file.read(_MARKER_BYTES)
-    except OSError:  # missing, or an error that is reported when the page is written
+    except FileNotFoundError:
         return
+    except OSError:  # such as a pipe
+        beginning = b""
     if _MARKER not in beginning:
         raise SystemSetupError(
             f"{path}: refusing to overwrite a file that edgeseg did not write. Move it or "

@@ -10,8 +10,9 @@ _MIN_MAPPED_BYTES = 1 << 20
 def keep_freed_memory() -> None:
     """Keep freed memory in the process, in one arena for all threads.
 
-    By default, glibc returns the buffers of each photograph to the system, which maps them again
-    page by page for the next one. Call this before threads start. Without glibc, nothing changes.
+    By default, glibc returns the buffers of each photograph to the system, which causes page faults
+    for the next photograph. This function must be called before threads start. Without glibc, it
+    has no effect.
     """
     _set_options((_MMAP_THRESHOLD, _MAX_KEPT_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
 

@@ -284,7 +284,7 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-            # Nothing needs the photograph after its overlay, unless there is a video.
+            # The photograph is not used after its overlay is drawn, except for a video.
             in_place = self.video is None and photo.flags.writeable
             for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
                 stored = texts | record_text(records) if part == "vessels" else texts
@@ -305,7 +305,7 @@ class Stages:
         return tuple(with_files(record, files, timer.ms) for record in records)
 
     def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
-        """Encode the DICOM results, before any file is written: they may be impossible."""
+        """Encode the DICOM results before any file is written, because the encoding may fail."""
         (frame, _, provenance, _), records, segmentation, _ = segmented
         encoded: dict[str, bytes] = {}
         for part in self.parts:

@@ -255,7 +255,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
         colour=(red, green, blue),
         veil=veil,
         saturation=saturation,
-        polarity=measure_line_polarity(crop[:, :, 1], core.view(np.uint8)),
+        polarity=measure_line_polarity(channels[1], core),
     )
 
 

@@ -1,4 +1,4 @@
-"""Photograph to vessel mask: detect the fields of view, prepare, infer, threshold."""
+"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ class Segmenter:
         threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
         provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
+        callers: number of threads that use this object at the same time. Without `threads`, the
+            cores are divided among them in ONNX Runtime.
 
     Attributes:
         file: selected model file.
@@ -47,7 +49,7 @@ class Segmenter:
         runtime: loaded network.
         runtime_name: name of the runtime.
         provider: execution provider of ONNX Runtime; None for other runtimes.
-        threads: number of CPU threads.
+        threads: number of CPU threads per call.
         threshold: vessel probability threshold.
 
     Raises:
@@ -64,6 +66,7 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
+        callers: int = 1,
     ) -> None:
         if in_subinterpreter():
             raise SystemSetupError("a Segmenter works only in Python's main interpreter")
@@ -78,6 +81,8 @@ class Segmenter:
         self.card = loaded.card
         self.model_sha256 = loaded.sha256
         self.threads = selection.threads
+        if threads is None and selection.runtime == "onnxruntime":
+            self.threads = max(1, selection.threads // callers)
         self.threshold = self.card.threshold if threshold is None else threshold
         if isinstance(runtime, str):
             size = self.card.preprocessing.size
@@ -186,7 +191,7 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # also false for NaN
+            if not in_range:  # this is also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"

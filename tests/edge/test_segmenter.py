@@ -118,6 +118,15 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     assert record.fov_count == 1
 
 
+def test_segmentation_records_of_red_free_photograph_have_a_warning(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
+    red_free = np.repeat(drawn.photo[:, :, 1:2], 3, axis=2)
+    (record,) = segmenter.segment(red_free).records()
+    assert record.warnings == ("not_a_colour_photograph",)
+    assert segmenter.segment(drawn.photo).records()[0].warnings == ()
+
+
 def test_segmentation_records_with_measures_contain_them() -> None:
     found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
     (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
@@ -200,6 +209,21 @@ class CountingRuntime:
         with self._lock:
             self.running -= 1
         return np.zeros(photo.shape[1:3], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("threads", "callers", "expected"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 4, 3)]
+)
+def test_segmenter_with_several_callers_divides_the_cores(
+    threads: int | None,
+    callers: int,
+    expected: int,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 4)
+    segmenter = Segmenter(tiny_model, runtime="onnxruntime", threads=threads, callers=callers)
+    assert segmenter.threads == expected
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])

@@ -57,8 +57,8 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
         measures: whether to measure the vessels.
         timings: whether the table contains the time per stage.
         skip_ungradable: whether to skip fields of view of low quality.
-        um_per_px: size of a pixel in micrometres for all photographs; None means the manifest's
-            value.
+        um_per_px: size of a pixel in micrometres for all photographs; None means the value in the
+            manifest.
         eye: eye of all photographs; None means the manifest's value.
         table: absolute path of the table; None for `results.csv`.
         html: absolute path of the cohort page; None to write no page.

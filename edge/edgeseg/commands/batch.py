@@ -152,8 +152,7 @@ def batch(
     if dry_run:
         _print_estimate(request)
         return
-    with stop_by_signals() as stop:
-        _run(request, stop)
+    _run(request)
 
 
 def _given_options() -> dict[str, object]:
@@ -173,14 +172,15 @@ def _check_merge(argument: str | None, output: Path | None) -> None:
         raise UsageError("--merge takes only --table and --html; the job has all other options.")
 
 
-def _run(request: JobRequest, stop: StopRequest) -> None:
+def _run(request: JobRequest) -> None:
     from edgeseg.batch.run_job import open_job, process_shard
 
     job = open_job(request, _warn)
-    with show_job_progress() as make_progress:
-        progress = process_shard(request, job, stop, make_progress, _warn)
-    if stop.asked:
-        _exit_after_signal(stop, progress)
+    with stop_by_signals() as stop:
+        with show_job_progress() as make_progress:
+            progress = process_shard(request, job, stop, make_progress, _warn)
+        if stop.asked:
+            _exit_after_signal(stop, progress)
     if request.shard.count == 1:
         _join(request.output)
         return

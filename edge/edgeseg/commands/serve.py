@@ -1,4 +1,4 @@
-"""`edgeseg serve`: the page in the browser and the HTTP API."""
+"""`edgeseg serve`: local web page and HTTP API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 selects a free one.",
+    help="Port to listen on; 0 selects a free port.",
 )
 @model_options
 @click.option(
@@ -52,7 +52,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="Name or address of this machine that browsers may use. Repeatable.",
+    help="Name or address of this machine that clients may use. Repeatable.",
 )
 @click.option(
     "--certfile",
@@ -68,7 +68,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for masks and overlays. Without it, nothing is kept.",
+    help="Folder for masks and overlays. Without this option, no results are stored.",
 )
 def serve(
     host: str,
@@ -84,17 +84,18 @@ def serve(
     keyfile: Path | None,
     save: Path | None,
 ) -> None:
-    """Serve the page in the browser and the HTTP API.
+    """Serve a local web page and an HTTP API.
 
-    Only this machine can connect. With another --host, requests require a token, which is printed
-    at the start; EDGESEG_TOKEN sets it. SIGTERM finishes the current requests.
+    By default, only this machine can connect. With another --host, requests require a token, which
+    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the current requests are
+    finished.
     """
     from edgeseg.run.workers import count_workers, single_threaded_opencv
     from edgeseg.segmenter import Segmenter
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
     if keyfile is not None and certfile is None:
-        raise UsageError("--keyfile requires --certfile. Add it or omit both.")
+        raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
     certificate = None if certfile is None else Certificate(certfile, keyfile)
     token = None if _is_loopback(host) else _read_token()
     if save is not None:
@@ -135,7 +136,7 @@ def _read_token() -> str:
     if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
         raise UsageError(
             f"{TOKEN_VARIABLE}: must have at least 16 printable ASCII characters. "
-            "Make one with `openssl rand -hex 16`."
+            "Create a token with `openssl rand -hex 16`."
         )
     return token or secrets.token_urlsafe(24)
 
@@ -148,7 +149,7 @@ def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
 
 
 def _url_names(host: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names under which the page is announced."""
+    """Return the names of the machine for the printed addresses."""
     if host in _WILDCARDS:
         return allowed or ("localhost",)
     return (host, *allowed)

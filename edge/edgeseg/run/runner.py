@@ -167,12 +167,10 @@ class Runner:
 
 
 def _count_workers(source: Source) -> int:
-    """Return the number of frames to process at the same time.
+    """Return the number of frames of a source to process at the same time.
 
     The frames of a camera or a stream are processed one after the other, because frames are not
     decoded in advance and each frame is compared with the previous frame.
     """
     is_stream = source.fps is not None and not isinstance(source, Video)
-    if source.live or is_stream or source.total == 1:
-        return 1
-    return count_workers()
+    return 1 if source.live or is_stream else count_workers(source.total)

@@ -19,7 +19,7 @@ from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.dicom_objects import check_source, encode_dicom_result
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import encode_picture
+from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -281,22 +281,25 @@ class Stages:
             files = self.options.output_files(frame.stem, self.parts)
             with timer.stage("encode"):
                 dicom = self._encode_dicom(segmented)
-            for part, file in files.items():
-                extra = record_text(records) if part == "vessels" else {}
+                if self.sheet is not None:
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
+            # Nothing needs the photograph after its overlay, unless there is a video.
+            in_place = self.video is None and photo.flags.writeable
+            for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                stored = texts | record_text(records) if part == "vessels" else texts
                 with timer.stage("encode"):
                     encoded = dicom.get(part) or encode_picture(
-                        segmentation, part, file.suffix, texts | extra, self.options, measured
+                        segmentation, part, file.suffix, stored, self.options, measured, in_place
                     )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)
-            if self.sheet is not None:
-                with timer.stage("encode"):
-                    first = records[0]
-                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else self._draw_overlay(segmentation)
+                picture = (
+                    photo if segmentation is None else draw_run_overlay(segmentation, self.options)
+                )
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
@@ -323,6 +326,3 @@ class Stages:
                     "Move it or choose another folder with -o.",
                     code="not_overwritten",
                 )
-
-    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
-        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)

@@ -12,14 +12,18 @@ _MAX_WORKERS = 16
 _BYTES_PER_WORKER = 256 << 20
 
 
-def count_workers() -> int:
+def count_workers(frames: int | None = None) -> int:
     """Return the number of photographs to process at the same time.
 
     The number is limited to one photograph per core and one per 256 MB of available memory, which
     is enough for a photograph of 50 megapixels.
+
+    Args:
+        frames: number of photographs; None if it is unknown.
     """
     by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
-    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))
+    most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
+    return max(1, min(cpu.usable_cores(), most, by_memory))
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""A page in the browser and an HTTP API on this machine. Requires the extra [web]."""
+"""Local web page and HTTP API (extra `web`)."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 
 def preferred_type(accept: str, offered: Sequence[str]) -> str | None:
-    """Return the offered media type that a client prefers; None if it accepts none.
+    """Return the offered media type that a client prefers, or None if it accepts none of them.
 
     Args:
-        accept: value of the `Accept` header; an empty one accepts everything.
+        accept: value of the `Accept` header; an empty value accepts all types.
         offered: media types, the default first.
     """
     best, best_quality = None, 0.0
@@ -19,7 +19,7 @@ def preferred_type(accept: str, offered: Sequence[str]) -> str | None:
 
 
 def _quality(accept: str, media_type: str) -> float:
-    """Return the weight of a media type, from its most specific range."""
+    """Return the weight of a media type, from the most specific matching range."""
     group = media_type.split("/", maxsplit=1)[0]
     ranges = {"*/*": 0, f"{group}/*": 1, media_type: 2}
     specificity, quality = -1, 0.0

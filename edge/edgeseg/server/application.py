@@ -1,4 +1,4 @@
-"""The application: routes of the page and of the HTTP API."""
+"""ASGI application with the routes of the page and the HTTP API."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -143,10 +143,10 @@ def create_application(
     Args:
         segmenter: model.
         hosts: allowed names of this machine, in lower case.
-        token: token that requests must contain; None if none is required.
-        save: folder for masks and overlays; None keeps nothing.
-        workers: number of photographs that are processed at the same time.
-        reader: reader of the uploads, with its limits.
+        token: token that requests must contain; None if no token is required.
+        save: folder for masks and overlays; None to store no results.
+        workers: number of photographs to process at the same time.
+        reader: reader of the uploads, with limits.
     """
     queue = WorkQueue(workers)
     endpoints = Endpoints(UploadSegmenter(segmenter, save), queue, reader or UploadReader())
@@ -177,7 +177,7 @@ def create_application(
 
 
 class _RevalidatedFiles(StaticFiles):
-    """Static files that the browser revalidates, so that an update takes effect."""
+    """Static files that browsers revalidate, so that an update takes effect."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
         response = super().file_response(*args, **kwargs)
@@ -186,7 +186,7 @@ class _RevalidatedFiles(StaticFiles):
 
 
 def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
-    """Turn errors of a segmentation into problems."""
+    """Convert errors of a segmentation to problems."""
     try:
         return work(upload)
     except UsageError as error:
@@ -199,13 +199,14 @@ def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
         raise RequestError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "out_of_memory",
-            "not enough memory for this photograph. Send it again later, or a smaller one.",
+            "not enough memory for this photograph. Send the photograph again later, or send "
+            "a smaller photograph.",
             {"Retry-After": "5"},
         ) from error
 
 
 def _records_response(records: Records, frame_count: int = 1) -> Response:
-    """Return records; the status of the response is that of the first failure if all failed."""
+    """Return records. If all failed, the status of the response is that of the first failure."""
     response = _json(records, _records_status(records))
     response.headers["Edgeseg-Frame-Count"] = str(frame_count)
     return response
@@ -235,7 +236,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code: ProblemCode = "not_found"
-    detail = "there is no such page. The API is described in /openapi.json."
+    detail = "this page does not exist. The API is described in /openapi.json."
     if status != HTTPStatus.NOT_FOUND:
         code = "method_not_allowed"
         detail = "this method is not allowed here. The API is described in /openapi.json."

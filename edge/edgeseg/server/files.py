@@ -1,4 +1,4 @@
-"""Downloads of the page: mask, overlay, record, or all of them as a ZIP file."""
+"""Downloads of the page: mask, overlay, record, or a ZIP file with all files."""
 
 import io
 import zipfile
@@ -14,7 +14,7 @@ from edgeseg.server.options import FileOptions
 
 
 class ResultFile(NamedTuple):
-    """A file to download.
+    """File to download.
 
     Attributes:
         name: file name.
@@ -34,9 +34,9 @@ def make_file(
 
     Args:
         records: records of the picture.
-        segmentation: its vessels.
+        segmentation: vessels of the picture.
         stem: prefix of the file names.
-        options: the file, and the look of the overlay.
+        options: selected file, and style of the overlay.
     """
     if options.part == "mask":
         return _mask(segmentation, stem)
@@ -69,7 +69,7 @@ def _record(records: Records, stem: str) -> ResultFile:
 
 
 def _pack(files: tuple[ResultFile, ...]) -> bytes:
-    """Pack files without compression: pictures are compressed already."""
+    """Pack files without compression, because pictures are already compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for file in files:

@@ -1,4 +1,4 @@
-"""Listen on a port until SIGTERM or Ctrl-C."""
+"""Listening on a port until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.signals import StopRequest
 
 _MAX_CONNECTIONS = 256
-_SHUTDOWN_S = 60  # for the requests that are being processed
+_SHUTDOWN_S = 60  # time for the current requests
 
 
 class Address(NamedTuple):
-    """Where to listen.
+    """Address to listen on.
 
     Attributes:
         host: name or address of this machine.
-        port: TCP port; 0 selects a free one.
+        port: TCP port; 0 selects a free port.
     """
 
     host: str
@@ -45,19 +45,19 @@ class Certificate(NamedTuple):
 
 
 class _StoppableServer(uvicorn.Server):
-    """Server that finishes its requests and ends after a stop request."""
+    """Server that finishes the current requests and ends after a stop request."""
 
     def __init__(self, config: uvicorn.Config, stop: StopRequest) -> None:
         super().__init__(config)
         self._stop = stop
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop; called ten times a second."""
+        """Return whether to stop. This method is called ten times a second."""
         return await super().on_tick(counter) or self._stop.asked
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `stop_by_signals`, whose exit codes are documented."""
+        """Do not handle signals, which `stop_by_signals` handles with documented exit codes."""
         yield
 
 
@@ -72,7 +72,7 @@ def open_socket(address: Address) -> socket.socket:
         family, _, _, _, target = found[0]
         return socket.create_server((str(target[0]), address.port), family=family)
     except OSError as error:
-        # `create_server` appends the address to the text of the error.
+        # `create_server` appends the address to the error message.
         reason = (
             error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         )
@@ -89,14 +89,14 @@ def serve_application(
     certificate: Certificate | None = None,
     announce: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until a stop is requested; requests that are being processed are finished.
+    """Serve until a stop is requested. Current requests are finished.
 
     Args:
         application: ASGI application.
-        listener: bound socket; it is closed at the end.
+        listener: bound socket, which is closed at the end.
         stop: stop request.
         certificate: certificate for HTTPS; None for HTTP.
-        announce: called before the first request is accepted.
+        announce: callback before the first request is accepted.
 
     Raises:
         UsageError: The certificate or its key is invalid.

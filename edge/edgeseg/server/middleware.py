@@ -1,4 +1,4 @@
-"""Checks of every request, security headers of every response, and unexpected exceptions."""
+"""Checks of requests, security headers of responses, and handling of unexpected exceptions."""
 
 from collections.abc import MutableMapping
 from http import HTTPStatus
@@ -17,8 +17,8 @@ from edgeseg.server.work_queue import AbandonedError
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """Values of `Host` that are always allowed."""
 
-_OPEN_PATHS = ("/", "/health")  # and /static/: nothing in them is secret
-_OTHER_SITES = ("cross-site", "same-site")  # another port of this host is the same site
+_OPEN_PATHS = ("/", "/health")  # pages without secrets, in addition to /static/
+_OTHER_SITES = ("cross-site", "same-site")  # another port of the same host is the same site
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -34,15 +34,16 @@ SECURITY_HEADERS = {
 
 
 class AccessControl:
-    """Rejects requests for other hosts, from other sites, and without the token.
+    """Rejection of requests for other hosts, from other sites, and without the token.
 
-    `Host` is checked because another site can let its name point to this machine (DNS rebinding),
-    `Origin` and `Sec-Fetch-Site` because the page of another site can send requests to it.
+    `Host` is checked, because the name of another site may resolve to this machine (DNS rebinding).
+    `Origin` and `Sec-Fetch-Site` are checked, because pages of other sites can send requests to
+    this machine.
 
     Args:
-        app: application behind it.
+        app: application behind this middleware.
         hosts: allowed names of this machine, in lower case and without port.
-        token: token that requests must contain; None if none is required.
+        token: token that requests must contain; None if no token is required.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str | None) -> None:
@@ -51,7 +52,7 @@ class AccessControl:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on an allowed request, or respond with a problem."""
+        """Forward an allowed request, or respond with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -68,7 +69,7 @@ class AccessControl:
             raise RequestError(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "host_not_allowed",
-                "this name of the machine is not allowed. Start the server with --allow-host NAME.",
+                "this host name is not allowed. Start the server with --allow-host NAME.",
             )
         origin = request.headers.get("origin")
         is_foreign = origin is not None and urlsplit(origin.lower()).netloc != host
@@ -91,10 +92,10 @@ class AccessControl:
 
 
 class SecureResponses:
-    """Adds the security headers, and turns unexpected exceptions into problems.
+    """Addition of security headers, and conversion of unexpected exceptions to problems.
 
     Args:
-        app: application behind it.
+        app: application behind this middleware.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -122,7 +123,7 @@ class SecureResponses:
             error = RequestError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "internal_error",
-                "an internal error; the log of the server contains its place.",
+                "an internal error; the log of the server contains its location.",
             )
             await problem_response(error)(scope, receive, send_secured)
 
@@ -144,7 +145,7 @@ def _is_from_other_site(request: Request) -> bool:
 
 
 def _opens_page(request: Request) -> bool:
-    """Return whether a user follows a link to the page."""
+    """Return whether the request is a navigation of a user to the page."""
     is_navigation = request.headers.get("sec-fetch-mode") == "navigate"
     return is_navigation and request.method == "GET" and request.url.path == "/"
 

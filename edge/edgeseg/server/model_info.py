@@ -1,4 +1,4 @@
-"""Answers of `GET /model` and `GET /health`."""
+"""Responses to `GET /model` and `GET /health`."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from edgeseg.segmenter import Segmenter
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
-    """Model that the server uses."""
+    """Model of the server."""
 
     edgeseg_version: Annotated[str, Meta(description="Version of edgeseg.")]
     model: Annotated[str, Meta(description="Name of the model.")]
@@ -30,9 +30,9 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
 class Health(Struct, frozen=True, kw_only=True):
     """State of the server."""
 
-    status: Annotated[Literal["ok"], Meta(description="The server answers.")] = "ok"
-    waiting: Annotated[int, Meta(description="Requests that wait.")]
-    running: Annotated[int, Meta(description="Requests that are processed.")]
+    status: Annotated[Literal["ok"], Meta(description="The server is running.")] = "ok"
+    waiting: Annotated[int, Meta(description="Number of waiting requests.")]
+    running: Annotated[int, Meta(description="Number of requests in progress.")]
 
 
 def describe_model(segmenter: Segmenter, max_upload_bytes: int) -> ModelInfo:

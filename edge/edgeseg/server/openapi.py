@@ -1,4 +1,4 @@
-"""OpenAPI document, generated from the structures that the API sends and receives."""
+"""OpenAPI document, generated from the structures of requests and responses."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _STRUCTS = (ResultRecord, Problem, Health, ModelInfo, SegmentOptions)
 
 _FAILED_STATUSES = {
-    "422": "The photograph failed: its records with `status` `failed`.",
-    "413": "The photograph, or a picture in it, is too large.",
+    "422": "The photograph failed. The response contains records with `status` `failed`.",
+    "413": "The photograph, or a picture in its file, is too large.",
     "415": "The format is not supported.",
 }
 _PROBLEM_STATUSES = {
@@ -24,9 +24,9 @@ _PROBLEM_STATUSES = {
     "403": "The request comes from another site.",
     "406": "Neither JSON nor PNG is accepted.",
     "408": "The upload stalled.",
-    "421": "The name of this machine in `Host` is not allowed.",
+    "421": "The host name in `Host` is not allowed.",
     "500": "A bug in edgeseg, or results that cannot be saved.",
-    "503": "The queue is full; `Retry-After` contains seconds.",
+    "503": "The queue is full. `Retry-After` contains the seconds to wait.",
 }
 
 
@@ -58,7 +58,7 @@ def _segment_operation(parameters: dict[str, Any]) -> dict[str, Any]:
     records = {"type": "array", "items": {"$ref": _REFERENCE.format(name="ResultRecord")}}
     responses = {
         "200": _response(
-            "Records of the photograph, or its mask: 8-bit grey, 255 is vessel.",
+            "Records of the photograph, or its mask (8-bit grey, 255 for vessels).",
             {"application/json": {"schema": records}, "image/png": {"schema": binary}},
         )
     }

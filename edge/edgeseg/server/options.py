@@ -1,4 +1,4 @@
-"""Options of a request, from its query parameters."""
+"""Options in the query parameters of a request."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal, TypeAlias, TypeVar
@@ -22,7 +22,7 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     threshold: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="Vessel probability threshold; by default that of the server."),
+        Meta(description="Vessel probability threshold; the default is the server's threshold."),
     ] = None
     measures: Annotated[bool, Meta(description="Whether to measure the vessels.")] = False
     eye: Annotated[
@@ -30,14 +30,11 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = None
     um_per_px: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(description="Size of a pixel in micrometres; adds figures in micrometres."),
+        Meta(description="Size of a pixel in micrometres; adds values in micrometres."),
     ] = None
     frame: Annotated[
         Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="Picture of a file with several, from 1; by default records of all "
-            "pictures, and the mask of the first one."
-        ),
+        Meta(description="Number of the picture in its file, from 1. [default: all]"),
     ] = None
 
 

@@ -1,4 +1,4 @@
-"""What the page needs to show a picture, and to threshold it without another inference."""
+"""Data for displaying a picture and changing the threshold without another inference."""
 
 import secrets
 import zlib
@@ -17,9 +17,9 @@ from edgeseg.run.stages import Records
 from edgeseg.segmentation import FieldResult, Segmentation
 
 MAX_DISPLAY_SIDE = 4096
-"""Longer side in pixels of the picture that is displayed."""
+"""Longer side in pixels of the displayed picture."""
 
-_FASTEST = 1  # level of zlib
+_FASTEST = 1  # compression level of zlib
 
 
 class PageField(msgspec.Struct, frozen=True):
@@ -40,12 +40,12 @@ class PageResult(msgspec.Struct, frozen=True, kw_only=True):
     """Description of a picture for the page.
 
     Attributes:
-        records: its records.
-        frame: number in its file, from 1.
+        records: records of the picture.
+        frame: number of the picture in its file, from 1.
         frame_count: number of pictures in the file.
         width: width of the photograph in pixels.
         height: height of the photograph in pixels.
-        fields: its fields of view.
+        fields: fields of view of the picture.
     """
 
     records: tuple[ResultRecord, ...]
@@ -65,11 +65,11 @@ class _Part(NamedTuple):
 def page_form(
     records: Records, segmentation: Segmentation, frame: int, frame_count: int
 ) -> tuple[bytes, str]:
-    """Return a picture as a form, and its media type.
+    """Encode a picture as a form, and return the form and its media type.
 
-    Parts: `result` (JSON, `PageResult`); `picture` (JPEG, the photograph as it was segmented);
-    `mask` and, per field of view, `inside_1` (one bit per pixel, zlib) and `probability_1`
-    (float32, little-endian, zlib).
+    The parts are `result` (JSON, `PageResult`); `picture` (JPEG, the photograph as it was
+    segmented); `mask` and, per field of view, `inside_1` (one bit per pixel, zlib) and
+    `probability_1` (float32, little-endian, zlib).
     """
     height, width = segmentation.mask.shape
     result = PageResult(
@@ -110,7 +110,7 @@ def _pack_bits(mask: npt.NDArray[np.uint8]) -> bytes:
 
 
 def _encode_form(parts: list[_Part]) -> tuple[bytes, str]:
-    """Encode `multipart/form-data`, which browsers decode."""
+    """Encode parts as `multipart/form-data`, which browsers can decode."""
     boundary = secrets.token_hex(16)
     lines: list[bytes] = []
     for part in parts:

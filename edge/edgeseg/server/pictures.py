@@ -1,4 +1,4 @@
-"""Segment the pictures of an upload with the stages of `edgeseg run`."""
+"""Segmentation of the pictures of an upload with the stages of `edgeseg run`."""
 
 import hashlib
 import re
@@ -26,20 +26,20 @@ from edgeseg.server.problems import RequestError
 from edgeseg.server.upload import Upload
 
 MAX_PICTURES = 100
-"""Largest number of pictures in a file."""
+"""Maximum number of pictures in a file."""
 
 _SAVED_PARTS: tuple[Part, ...] = ("vessels", "overlay")
 _MAX_STEM_LENGTH = 80
-_DIGITS = 12  # of the SHA-256 in the names of saved results
+_DIGITS = 12  # digits of the SHA-256 in the names of saved results
 
 
 class UploadedPicture(NamedTuple):
-    """One picture of an upload that was segmented.
+    """Segmented picture of an upload.
 
     Attributes:
-        records: its records.
-        segmentation: its vessels; None if it failed.
-        frame: number in its file, from 1.
+        records: records of the picture.
+        segmentation: vessels of the picture; None if it failed.
+        frame: number of the picture in its file, from 1.
         frame_count: number of pictures in the file.
     """
 
@@ -50,11 +50,11 @@ class UploadedPicture(NamedTuple):
 
 
 class UploadSegmenter:
-    """Segments uploads; safe to call from several threads.
+    """Segmentation of uploads. Safe to call from several threads.
 
     Args:
         segmenter: model.
-        save: folder for masks and overlays; None keeps nothing.
+        save: folder for masks and overlays; None to store no results.
     """
 
     def __init__(self, segmenter: Segmenter, save: Path | None = None) -> None:
@@ -65,7 +65,7 @@ class UploadSegmenter:
         """Return the records of one picture or of all pictures of a file, with `--save`.
 
         Raises:
-            RequestError: The file does not contain this picture, or too many.
+            RequestError: The file does not contain this picture, or contains too many pictures.
             UsageError: An option is invalid.
         """
         stages = self._stages(options, _SAVED_PARTS)
@@ -78,15 +78,15 @@ class UploadSegmenter:
     def picture(
         self, upload: Upload, options: SegmentOptions, save: bool = True
     ) -> UploadedPicture:
-        """Segment one picture of a file, the first one by default.
+        """Segment one picture of a file, by default the first.
 
         Args:
             upload: photograph.
             options: options of the request.
-            save: whether to save it with `--save`.
+            save: whether to save the results with `--save`.
 
         Raises:
-            RequestError: The file does not contain this picture, or too many.
+            RequestError: The file does not contain this picture, or contains too many pictures.
             UsageError: An option is invalid.
         """
         stages = self._stages(options, _SAVED_PARTS if save else ())
@@ -125,8 +125,8 @@ class UploadSegmenter:
 def result_stem(upload: Upload) -> str:
     """Return the prefix of the names of saved results.
 
-    It contains digits of the photograph's SHA-256, so that photographs of the same name do not
-    overwrite each other's results.
+    The prefix contains digits of the photograph's SHA-256, so that photographs of the same name
+    have different results.
     """
     digits = hashlib.sha256(upload.data).hexdigest()[:_DIGITS]
     return f"{safe_stem(upload.name)}_{digits}"
@@ -141,7 +141,7 @@ def safe_stem(name: str) -> str:
 def print_bug() -> None:
     """Print where an unexpected exception was raised.
 
-    Its text is left out, as it may contain the name of a photograph.
+    Its message is not printed, because it may contain the name of a photograph.
     """
     kind, _, trace = sys.exc_info()
     for line in traceback.format_tb(trace):

@@ -22,19 +22,19 @@ ProblemCode: TypeAlias = Literal[
     "out_of_memory",
     "internal_error",
 ]
-"""What went wrong, for programs."""
+"""Codes of problems, for programs."""
 
 PROBLEM_TYPE = "application/problem+json"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a request has no result.
+    """Problem details of a failed request.
 
     Attributes:
         title: name of the HTTP status.
         status: HTTP status.
-        code: the problem as a word, for programs.
-        detail: what is wrong and what to do, for people; may change.
+        code: code of the problem, for programs.
+        detail: problem and remedy as text for people; may change.
     """
 
     title: str
@@ -44,12 +44,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestError(Exception):
-    """A request that ends with a problem.
+    """Error that ends a request with a problem.
 
     Args:
         status: HTTP status.
-        code: the problem as a word.
-        detail: what is wrong and what to do.
+        code: code of the problem.
+        detail: problem and remedy.
         headers: additional headers of the response.
     """
 

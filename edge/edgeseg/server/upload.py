@@ -1,4 +1,4 @@
-"""Uploads: the bytes of a photograph from a request, in memory only."""
+"""Reading of uploaded photographs, in memory only."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,16 +18,16 @@ UNNAMED = "photograph"
 """Name of an upload without a file name."""
 
 _MAX_NAME_LENGTH = 255
-_MULTIPART_OVERHEAD = 1 << 16  # headers and boundaries around the photograph
+_MULTIPART_OVERHEAD = 1 << 16  # size of headers and boundaries around the photograph
 _RETRY = {"Retry-After": "5"}
 
 
 class Upload(NamedTuple):
-    """A photograph that was uploaded.
+    """Uploaded photograph.
 
     Attributes:
         name: file name without folders, or `photograph`.
-        data: bytes of its file.
+        data: bytes of the file.
     """
 
     name: str
@@ -42,11 +42,12 @@ class _MemoryParser(MultiPartParser):
 
 
 class UploadReader:
-    """Reads uploads while it limits each of them, and all of them together.
+    """Reader of uploads with limits for the size of each upload and of all uploads.
 
     Args:
-        max_bytes: largest photograph, and largest sum of the photographs that are in memory.
-        idle_s: largest number of seconds without data.
+        max_bytes: limit for the size of a photograph, and for the total size of all photographs in
+            memory.
+        idle_s: maximum number of seconds without data.
     """
 
     def __init__(self, max_bytes: int = MAX_FILE_BYTES, idle_s: float = 30.0) -> None:
@@ -56,9 +57,9 @@ class UploadReader:
 
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[Upload]:
-        """Yield the photograph of a request; its bytes count until the end of the block.
+        """Yield the photograph of a request, whose bytes are counted until the end of the block.
 
-        The body is the photograph's file itself, or a form (`multipart/form-data`) with one file.
+        The body is either the photograph's file or a form (`multipart/form-data`) with one file.
 
         Raises:
             RequestError: The upload is too large or stalls, memory is exhausted, or the form is
@@ -75,7 +76,7 @@ class UploadReader:
 
 
 class _LimitedBody:
-    """Body of a request, with its size so far."""
+    """Body of a request, and number of bytes read."""
 
     def __init__(self, request: Request, reader: UploadReader) -> None:
         self.size = 0
@@ -84,7 +85,7 @@ class _LimitedBody:
         self._limit = reader.max_bytes + _MULTIPART_OVERHEAD
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body in parts; a declared size is checked before the first one."""
+        """Yield the body in parts. A declared size is checked before the first part."""
         declared = self._request.headers.get("content-length", "0")
         self._check(int(declared) if declared.isdecimal() else 0)
         stream = self._request.stream()
@@ -140,7 +141,8 @@ def _invalid_form(reason: str) -> RequestError:
     return RequestError(
         HTTPStatus.BAD_REQUEST,
         "invalid_request",
-        f"{reason} Send one photograph as the only field of the form, or as the body itself.",
+        f"{reason} Send one photograph as the only field of the form, or as the body of the "
+        "request.",
     )
 
 

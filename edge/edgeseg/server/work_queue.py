@@ -14,26 +14,26 @@ from edgeseg.server.problems import RequestError
 R = TypeVar("R")
 
 MAX_WAITING = 32
-"""Requests that may wait for a worker thread or for their upload."""
+"""Maximum number of requests that wait for a worker thread or for their upload."""
 
 _RETRY_S = 5
 
 
 class AbandonedError(Exception):
-    """The client closed the connection before its request was started."""
+    """The client closed the connection before the start of its request."""
 
 
 class WorkQueue:
-    """Worker threads, and how many requests wait for them.
+    """Worker threads, and number of waiting requests.
 
     Args:
         workers: number of worker threads.
-        max_waiting: largest number of requests that wait.
-        max_wait_s: largest number of seconds that one waits.
+        max_waiting: maximum number of waiting requests.
+        max_wait_s: maximum waiting time of a request in seconds.
 
     Attributes:
-        admitted: requests that wait or are processed.
-        running: requests that are processed.
+        admitted: number of requests that wait or are in progress.
+        running: number of requests in progress.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class WorkQueue:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Count a request while its upload is read and it is processed.
+        """Count a request during its upload and its processing.
 
         Raises:
             RequestError: The queue is full.
@@ -63,14 +63,14 @@ class WorkQueue:
             self.admitted -= 1
 
     async def run(self, work: Callable[[], R], request: Request) -> R:
-        """Do work in a worker thread.
+        """Call a function in a worker thread.
 
         Args:
             work: function that returns the result.
             request: request whose body has been read.
 
         Raises:
-            RequestError: No worker thread was free for too long.
+            RequestError: No worker thread became available in time.
             AbandonedError: The client has closed the connection.
         """
         try:
@@ -87,7 +87,7 @@ class WorkQueue:
             self._free_workers.release()
 
     def close(self) -> None:
-        """End the worker threads after the work that was started."""
+        """End the worker threads after the current requests."""
         self._pool.shutdown()
 
 

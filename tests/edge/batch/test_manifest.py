@@ -1,4 +1,4 @@
-"""Manifests: CSV of any dialect, Parquet, and what is rejected."""
+"""Manifests in CSV of any dialect and in Parquet, and rejected manifests."""
 
 from __future__ import annotations
 

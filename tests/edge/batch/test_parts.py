@@ -1,4 +1,4 @@
-"""Part files: what is done, what is missing, and the shares of a job."""
+"""Part files: processed and missing inputs, and shares of a job."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ Code: TypeAlias = Literal[
     "mask_thresholded",
     "pages_skipped",
     "several_fields",
+    "not_a_colour_photograph",
 ]
 
 CODES: Mapping[Code, str] = {
@@ -61,6 +62,7 @@ CODES: Mapping[Code, str] = {
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
+    "not_a_colour_photograph": "Red-free or grey; the models were trained on colour photographs.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
@@ -142,6 +144,13 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     ] = None
     overexposed: Annotated[
         Share | None, column("Share of the field with a saturated green channel.")
+    ] = None
+    veil: Annotated[
+        NonNegative | None, column("Level of the darkest channel, relative to the brightest.")
+    ] = None
+    saturation: Annotated[Share | None, column("Mean range of the channels, relative.")] = None
+    polarity: Annotated[
+        float | None, column("Strength of dark minus bright lines, relative to their sum.")
     ] = None
     median_red: Annotated[GreyLevel | None, column("Median of the red channel.", "grey level")] = (
         None

@@ -87,7 +87,7 @@ class RecordBuilder:
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
-        warnings = [*frame.warnings, *_field_warnings(result.fov)]
+        warnings = [*frame.warnings, *_field_warnings(result.fov), *result.quality.warnings]
         if result.quality.ungradable:
             warnings.append("ungradable")
             values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -34,3 +40,33 @@ def tiny_segmenter(tiny_model: Path) -> Segmenter:
 def client(tiny_segmenter: Segmenter) -> Iterator[TestClient]:
     with TestClient(create_application(tiny_segmenter, workers=2), URL) as opened:
         yield opened
+
+
+class RunningServer(NamedTuple):
+    """A server process and its address."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., AbstractContextManager[RunningServer]]:
+    """Function that starts `edgeseg serve` with arguments and environment variables."""
+    return _serve
+
+
+@contextmanager
+def _serve(*arguments: str, **variables: str) -> Iterator[RunningServer]:
+    command = [sys.executable, "-m", "edgeseg", "serve", "--port", "0", "--threads", "1"]
+    process = subprocess.Popen(
+        [*command, *arguments], stderr=subprocess.PIPE, text=True, env=os.environ | variables
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        match = re.search(r"serving (https?://\S+)", line)
+        assert match is not None, line
+        yield RunningServer(process, match[1])
+    finally:
+        process.terminate()
+        process.wait(60)

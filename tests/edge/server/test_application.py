@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from starlette.testclient import TestClient
 
@@ -79,6 +80,34 @@ def test_segment_returns_records_of_all_pages(client: TestClient) -> None:
     (second,) = client.post("/segment?frame=2", content=data).json()
     assert second["frame"] == 2 and second["vessel_density"] == records[1]["vessel_density"]
     assert client.post("/segment?frame=3", content=data).status_code == 400
+
+
+def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:
+    data = dicom_of(np.stack([generate_photo(seed, 200).photo for seed in (1, 2)]))
+    records = client.post("/segment?measures=1", content=data).json()
+    assert [record["frame"] for record in records] == [1, 2]
+    assert {(record["status"], record["eye"]) for record in records} == {("ok", "left")}
+    assert client.post("/page/picture?frame=2", content=data).status_code == 200
+    assert "Doe" not in json.dumps(records)
+
+
+def dicom_of(frames: npt.NDArray[np.uint8]) -> bytes:
+    """Return a DICOM file of RGB frames, (N, H, W, 3)."""
+    pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.SOPClassUID = pydicom.uid.MultiFrameTrueColorSecondaryCaptureImageStorage
+    data.SOPInstanceUID = "1.2.3"
+    data.PatientName, data.ImageLaterality = "Doe^Jane", "L"
+    data.NumberOfFrames, data.Rows, data.Columns, data.SamplesPerPixel = frames.shape
+    data.PhotometricInterpretation, data.PlanarConfiguration = "RGB", 0
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.PixelData = frames.tobytes()
+    file = io.BytesIO()
+    pydicom.dcmwrite(file, data, enforce_file_format=True)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import { addFiles, change, events, photographs, resume, setMaxBytes } from "./ph
 import { decodePicture, thresholdPicture } from "./picture.js";
 import { printSheets, printWithoutButton } from "./printing.js";
 import { describeFields, describeMeasures, setDefinitions } from "./results.js";
-import { element, STATES, thresholdText } from "./text.js";
+import { element, numberText, STATES, thresholdText } from "./text.js";
 import { changeLook, fit, showMask, showPicture, zoom } from "./viewer.js";
 
 const RECONNECT_MS = 3000;
@@ -53,6 +53,7 @@ async function select(photograph) {
   current?.picture.image.close();
   current = { photograph, picture };
   showPicture(picture, photograph.name);
+  makeResults(photograph);
   applyThreshold(photograph.threshold);
   announce(`${photograph.name}, ${photographs.indexOf(photograph) + 1} of ${photographs.length}`);
 }
@@ -65,25 +66,32 @@ function applyThreshold(threshold) {
   byId("threshold").value = threshold;
   byId("threshold-value").textContent = thresholdText(threshold);
   byId("threshold-reset").disabled = threshold === current.photograph.defaultThreshold;
-  showResults();
+  showFigures();
 }
 
-function showResults() {
-  const { photograph, densities } = current;
+// The controls of the panel stay while the figures change, so that they keep the focus.
+function makeResults(photograph) {
   byId("results").replaceChildren(
     element("h2", { text: photograph.name }),
-    ...describeFields(photograph.records, densities),
+    element("div", { id: "fields" }),
     downloadButtons(photograph),
     measuringForm(photograph),
-    ...describeMeasures(photograph.records, photograph.threshold),
+    element("div", { id: "measures" }),
   );
 }
 
+function showFigures() {
+  const { photograph, densities } = current;
+  byId("fields").replaceChildren(...describeFields(photograph.records, densities));
+  byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
+}
+
 function measuringForm(photograph) {
+  const known = knownFromFile(photograph.records[0]);
   const eye = element("select", { id: "eye" });
-  for (const [value, text] of [["", "unknown"], ["left", "left"], ["right", "right"]]) eye.append(element("option", { value, text }));
+  for (const [value, text] of [["", known.eye], ["left", "left"], ["right", "right"]]) eye.append(element("option", { value, text }));
   eye.value = photograph.eye ?? "";
-  const size = element("input", { id: "um-per-px", type: "number", min: 0, step: "any", placeholder: "unknown" });
+  const size = element("input", { id: "um-per-px", type: "number", min: 0, step: "any", placeholder: known.size });
   size.value = photograph.umPerPx ?? "";
   eye.addEventListener("change", () => measureAgain(photograph, { eye: eye.value || null }));
   size.addEventListener("change", () => measureAgain(photograph, { umPerPx: size.value > 0 ? size.value : null }));
@@ -92,6 +100,15 @@ function measuringForm(photograph) {
     element("label", { for: "eye", text: "Eye" }), eye,
     element("label", { for: "um-per-px", text: "Pixel size in \u00b5m" }), size,
   );
+}
+
+// Eye and pixel size that a DICOM file contains.
+function knownFromFile(record) {
+  const hasSize = record.um_per_px && record.um_per_px_source !== "option";
+  return {
+    eye: record.eye_source === "dicom" ? `${record.eye} (from the file)` : "unknown",
+    size: hasSize ? `${numberText(record.um_per_px)} (from the file)` : "unknown",
+  };
 }
 
 // Measure at the threshold shown; the request returns records only.
@@ -107,13 +124,14 @@ async function measureAgain(photograph, changes = {}) {
     announce(failure.message);
     if (failure.kind === "offline" || failure.kind === "token") events.dispatchEvent(new Event(failure.kind));
   }
-  if (current?.photograph === photograph) showResults();
+  if (current?.photograph === photograph) showFigures();
 }
 
 function showNotice(photograph) {
   const notice = byId("notice");
   notice.hidden = photograph.state === "done";
   byId("stage").toggleAttribute("data-inactive", !notice.hidden);
+  byId("controls").inert = !notice.hidden;
   notice.dataset.state = photograph.state;
   const text = photograph.state === "failed" ? photograph.message : `${photograph.name}: ${STATES[photograph.state]}`;
   notice.replaceChildren(element("p", { text }));

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import httpx
 import numpy as np
@@ -23,39 +20,13 @@ from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import decode_mask, read_mask
 from edgeseg.synthetic import generate_photo
 
-pytest.importorskip("starlette", reason="needs the extra 'web'")
-
-SERVING = re.compile(r"serving (https?://\S+)")
-
-
-class RunningServer(NamedTuple):
-    """A server process and its address."""
-
-    process: subprocess.Popen[str]
-    url: str
-
-
-@contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[RunningServer]:
-    command = [sys.executable, "-m", "edgeseg", "serve", "--port", "0", "--threads", "1"]
-    process = subprocess.Popen(
-        [*command, *arguments], stderr=subprocess.PIPE, text=True, env=os.environ | variables
-    )
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        match = SERVING.search(line)
-        assert match is not None, line
-        yield RunningServer(process, match[1])
-    finally:
-        process.terminate()
-        process.wait(60)
+Serving = Callable[..., AbstractContextManager[Any]]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_serve_finishes_request_before_it_stops(
-    tiny_model: Path, number: signal.Signals, code: int
+    tiny_model: Path, serving: Serving, number: signal.Signals, code: int
 ) -> None:
     photograph = encode_png(generate_photo(1, 1200).photo)
     with serving("--model", str(tiny_model)) as server, httpx.Client(base_url=server.url) as client:
@@ -72,7 +43,7 @@ def test_serve_finishes_request_before_it_stops(
 
 
 @pytest.mark.slow
-def test_serve_returns_mask_of_run(tiny_model: Path, tmp_path: Path) -> None:
+def test_serve_returns_mask_of_run(tiny_model: Path, serving: Serving, tmp_path: Path) -> None:
     eye = tmp_path / "eye.png"
     eye.write_bytes(encode_png(generate_photo(2, 300).photo))
     arguments = ["run", str(eye), "--model", str(tiny_model), "-o", str(tmp_path)]
@@ -85,7 +56,7 @@ def test_serve_returns_mask_of_run(tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_serve_on_all_addresses_requires_token(tiny_model: Path) -> None:
+def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Serving) -> None:
     token = "0123456789abcdef"
     arguments = ("--model", str(tiny_model), "--host", "0.0.0.0", "--allow-host", "clinic.example")
     with serving(*arguments, **{TOKEN_VARIABLE: token}) as server:

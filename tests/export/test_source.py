@@ -67,8 +67,16 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", ""])
-@pytest.mark.parametrize("prefix", ["module.", "", "_orig_mod.", "model.net."])
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"),
+    [
+        ("", ""),
+        ("", "_orig_mod."),
+        ("state_dict", "module."),
+        ("state_dict", "model.net."),
+        ("model_state_dict", ""),
+    ],
+)
 def test_bare_state_dict_is_converted(
     tmp_path: Path, wrapper: str, prefix: str, run_convert: RunConvert
 ) -> None:

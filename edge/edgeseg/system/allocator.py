@@ -9,8 +9,9 @@ _MAX_KEPT_BYTES = 1 << 30
 def keep_freed_memory() -> None:
     """Keep freed memory in the process, in one arena for all threads.
 
-    By default, glibc returns the buffers of each photograph to the system, which maps them again
-    page by page for the next one. Call this before threads start. Without glibc, nothing changes.
+    By default, glibc returns the buffers of each photograph to the system, which causes page faults
+    for the next photograph. This function must be called before threads start. Without glibc, it
+    has no effect.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

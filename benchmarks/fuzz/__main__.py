@@ -3,6 +3,8 @@
     python -m fuzz --minutes N [--seed S] [--reader NAME] [-o FOLDER]
     python -m fuzz --inputs N ...      a fixed number of inputs per reader instead
 
+    python -m fuzz --reader NAME --seed S --first N --inputs 1      one input again
+
 An input that crashes, hangs, takes more than 1 GB, or raises another exception than an error of
 edgeseg is a finding: exit code 1, and it is saved in FOLDER.
 """

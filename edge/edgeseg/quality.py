@@ -21,13 +21,14 @@ CHASE_DB1, HRF and FIVES and the values of degraded copies (tests/edge/test_qual
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
 | polarity | at least 0.09 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
-A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. This is
-only a warning for a red-free or grey copy, which has no colour at all (saturation below 0.03;
-locally averaged copies: at least 0.06) and dark vessels (polarity above 0.08). Its Dice is 0.02 to
-0.05 lower than that of the colour photograph. Chroma is the range of the channels' medians. Chroma
-and the differences of channels are relative to the largest median. An overexposed field is not
-`blurred`. A field is `small` if the illuminated retina has a diameter of less than 200 pixels, and
-also `cropped` if no part of its edge is in the frame.
+A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. For a
+red-free or grey copy, this code is only a warning. Such a copy has no colour (saturation below
+0.03;
+locally averaged copies: at least 0.06) and dark vessels (polarity above 0.08). The Dice of such a
+copy is 0.02 to 0.05 lower than that of the colour photograph. Chroma is the range of the channels'
+medians. Chroma and the differences of channels are relative to the largest median. An overexposed
+field is not `blurred`. A field is `small` if the illuminated retina has a diameter of less than 200
+pixels, and also `cropped` if no part of its edge is in the frame.
 """
 
 import math
@@ -137,7 +138,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def warnings(self) -> tuple[Reason, ...]:
-        """What makes the segmentation less reliable without making the field ungradable."""
+        """Codes of problems that reduce the reliability of the segmentation of a gradable field."""
         return ("not_a_colour_photograph",) if self._is_red_free else ()
 
     @property
@@ -167,7 +168,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def _has_unusual_colours(self) -> bool:
-        """False if vessels are dark, red is brightest, and blue is hardly brighter than green."""
+        """False if vessels are dark, red is brightest, and blue at most slightly above green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
         if self.polarity is not None and self.polarity < MIN_POLARITY:
@@ -208,7 +209,7 @@ def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> Frame
     Args:
         photo: (H, W, 3) uint8 RGB.
         fov: field of view by the model's method.
-        method: the model's method.
+        method: detection method of the model.
     """
     if method == "found":
         return assess_quality(photo, fov)
@@ -254,12 +255,12 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
         colour=(red, green, blue),
         veil=veil,
         saturation=saturation,
-        polarity=measure_line_polarity(crop[:, :, 1], core.view(np.uint8)),
+        polarity=measure_line_polarity(channels[1], core),
     )
 
 
 def _lit_share(light: LevelCounts) -> float:
-    """Return the share of the pixels that show the retina, from the counts of their levels."""
+    """Return the share of pixels that show retina, from their histogram."""
     if not light.any():
         return 0.0
     limit = _LIT_SHARE * percentile(light, 75)
@@ -267,7 +268,7 @@ def _lit_share(light: LevelCounts) -> float:
 
 
 def _measure_saturation(brightest: LevelCounts, darkest: LevelCounts) -> tuple[float, float]:
-    """Return the veil and the saturation, from the counts of the brightest and darkest channel."""
+    """Return the veil and the saturation, from histograms of the brightest and darkest channel."""
     light = max(1.0, mean_and_deviation(brightest)[0])
     return percentile(darkest, 5) / light, 1 - mean_and_deviation(darkest)[0] / light
 
@@ -284,7 +285,9 @@ def _shrink(photo: Photo) -> Photo:
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
-        step = 1 if factor < 8 or factor % 2 else 2  # half of the rows suffice for large blocks
+        step = (
+            1 if factor < 8 or factor % 2 else 2
+        )  # half of the rows is sufficient for large blocks
         photo = _resize(photo[: height * factor : step, : width * factor], width, height)
     scale = _SIZE / max(photo.shape[:2])
     return _resize(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
@@ -302,7 +305,7 @@ def _resize_mask(mask: Mask, width: int, height: int) -> Mask:
 
 
 def _measure_focus(green: Mask, inside: Mask, core: Mask, mean: float) -> tuple[float, float]:
-    """Return the focus and the standard deviation of the detail; `mean` is that of the core."""
+    """Return the focus and the standard deviation of the detail, given the mean of the core."""
     grey = green.astype(np.float32)
     blur1, blur2, blur6 = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
     coarse = _deviation(blur2 - blur6, core)

@@ -174,6 +174,7 @@ def test_failed_precision_is_not_published_and_older_file_removed(
     assert read_card(out / "net.fp32.onnx").precision == "fp32"
 
 
+@pytest.mark.slow
 def test_convert_dynamic_accepts_any_size(checkpoint: Path, run_convert: RunConvert) -> None:
     result = run_convert(checkpoint, *FP32, "--dynamic", "--opset", "16")
     assert result.exit_code == 0, result.output

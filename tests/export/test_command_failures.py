@@ -97,6 +97,7 @@ def test_convert_publishes_nothing_when_the_report_fails(
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_convert_json_prints_only_results_when_the_network_prints(
     tmp_path: Path, make_checkpoint: MakeCheckpoint
 ) -> None:

@@ -99,5 +99,5 @@ def _read_errors_named(path: Path) -> Iterator[None]:
     """Convert an OSError or invalid content to one line with the file."""
     try:
         yield
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise SystemSetupError(f"{path}: cannot be read ({one_line(error)}).") from error

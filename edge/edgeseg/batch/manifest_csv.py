@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,8 +49,9 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 def _find_delimiter(header: str) -> str:
     """Return the delimiter that gives a column `path`, or the comma."""
     for delimiter in _DELIMITERS:
-        if "path" in next(csv.reader([header], delimiter=delimiter), []):
-            return delimiter
+        with suppress(csv.Error):  # a name that is too long; reported when the rows are read
+            if "path" in next(csv.reader([header], delimiter=delimiter), []):
+                return delimiter
     return ","
 
 

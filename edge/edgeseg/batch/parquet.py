@@ -29,11 +29,13 @@ def read_parquet_manifest(file: Path) -> ManifestTable:
     """
     try:
         table = pq.read_table(file, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+        table.validate(full=True)  # such as text that is not UTF-8
+        names = table.column_names
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise UsageError(f"{file}: not a readable Parquet file ({one_line(error)}).") from error
     columns: list[ManifestColumn] = []
     values: list[list[Cell]] = []
-    for name, chunks in zip(table.column_names, table.columns, strict=True):
+    for name, chunks in zip(names, table.columns, strict=True):
         kept = chunks
         if pa.types.is_dictionary(chunks.type):
             kept = chunks.cast(chunks.type.value_type)

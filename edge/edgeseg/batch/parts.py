@@ -122,7 +122,7 @@ def _read_part(path: Path) -> list[PartEntry]:
     try:
         lines = gzip.decompress(path.read_bytes())
         return msgspec.json.Decoder(PartEntry).decode_lines(lines)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise SystemSetupError(
             f"{path}: damaged part file ({one_line(error)}). Delete the file and use --resume."
         ) from error

@@ -27,6 +27,7 @@ from edgeseg.batch.messages import (
 from edgeseg.batch.processor import TaskProcessor
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.run.stages import Records
+from edgeseg.system.allocator import keep_freed_memory
 from edgeseg.system.signals import StopRequest
 
 
@@ -45,6 +46,7 @@ class ParentWatch(StopRequest):
 
 def main(output: Path) -> None:
     """Process tasks until there are no more."""
+    keep_freed_memory()
     answers = _take_stdout()
     stop = ParentWatch()
     _handle_signals(stop)

@@ -1,7 +1,7 @@
-"""DICOM in and out: photographs of fundus cameras and PACS, and results for them.
+"""Reading of DICOM photographs of fundus cameras and PACS, and writing of DICOM results.
 
-Reading depends on pydicom and codecs, writing on highdicom: the extra `dicom`. They are imported
-when the first DICOM file is read. DICOM files come from other machines, so nothing in them is
-trusted: sizes are checked before pixels are decoded, and any error of a library is reported as a
+Reading requires pydicom and codecs, and writing requires highdicom (extra `dicom`). These packages
+are imported when the first DICOM file is read. DICOM files come from other machines and are not
+trusted. Sizes are checked before pixels are decoded, and any error of a library is reported as a
 damaged file.
 """

@@ -1,4 +1,4 @@
-"""DICOM results as the bytes of a file."""
+"""Encoding of DICOM results."""
 
 import io
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def encode_dicom(dataset: Dataset, texts: Mapping[str, str]) -> bytes:
 
     Args:
         dataset: object with its file meta information.
-        texts: key and value of each text to store in the file; it is not part of the object.
+        texts: key and value of each text to store in the file, outside the object.
     """
     creator, value = private_information(texts)
     dataset.file_meta.PrivateInformationCreatorUID = UID(creator)

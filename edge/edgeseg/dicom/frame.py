@@ -1,4 +1,4 @@
-"""One frame of a DICOM file as a photograph."""
+"""Decoding of a frame of a DICOM file to a photograph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _JPEG_LS, _JPEG2000 = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90"
 
 @dataclass(frozen=True, eq=False)
 class DicomFrame:
-    """A frame of a DICOM file.
+    """Frame of a DICOM file.
 
     Attributes:
         instance: file.
@@ -47,7 +47,7 @@ class DicomFrame:
 
     @property
     def sop_instance_uid(self) -> str:
-        """SOP Instance UID of the file; empty if it has none."""
+        """SOP Instance UID of the file; empty if missing."""
         return read_text(self.instance.dataset, "SOPInstanceUID")
 
     def decode(self, name: str = "photograph") -> Photo:
@@ -60,7 +60,7 @@ class DicomFrame:
             (H, W, 3) uint8 RGB, contiguous.
 
         Raises:
-            PhotoError: the frame is damaged, too large, or of a kind that is not supported.
+            PhotoError: the frame is damaged, too large, or of an unsupported type.
         """
         try:
             return _decode_frame(self.instance, self.number)
@@ -106,7 +106,7 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
 
 
 def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
-    """Decode JPEG by its own kind: some writers state another one in the transfer syntax."""
+    """Decode JPEG by its actual type, because the transfer syntax of some writers is wrong."""
     layout = instance.layout
     frame = read_jpeg_frame(stream, layout)
     if frame.is_lossless:
@@ -128,7 +128,7 @@ def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
 
 
 def _decode_lossless(stream: bytes, instance: DicomInstance) -> Samples:
-    """Decode lossless JPEG; GDCM only prints a message if it is damaged."""
+    """Decode lossless JPEG. GDCM only prints a message if the stream is damaged."""
     rebuilt = rebuild_lossless_jpeg(stream, instance.layout)
     samples, messages = capture_codec_warnings(
         lambda: _decode(rebuilt, instance, JPEG_LOSSLESS, "gdcm")
@@ -162,7 +162,7 @@ def _read_native(instance: DicomInstance, number: int) -> Samples:
 
 
 def _swap_bytes(instance: DicomInstance, start: int, end: int) -> Samples:
-    """Return 8-bit samples of big endian words; a frame may begin within a word."""
+    """Return 8-bit samples of big endian words. A frame may begin within a word."""
     first = instance.pixel_data.start
     words_start = first + (start - first) // 2 * 2
     words_end = min(len(instance.data), words_start + -(-(end - words_start) // 2) * 2)
@@ -203,7 +203,7 @@ def _decode(stream: bytes, instance: DicomInstance, syntax: str, plugin: str) ->
         )
     except MemoryError:
         raise
-    except Exception as error:  # the codecs raise many types for damaged streams
+    except Exception as error:  # the codecs raise various exceptions for damaged streams
         raise InvalidImageError(DAMAGED) from error
     shape = (layout.rows, layout.columns) + (3,) * (layout.samples == 3)
     is_wider = samples.dtype == np.uint16 and layout.bits_allocated == 8

@@ -1,4 +1,4 @@
-"""A DICOM file: its data set, and what its pixels look like, checked before they are decoded."""
+"""DICOM file with its data set and the layout of its pixels, which are checked before decoding."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from edgeseg.errors import CUT_OFF, DAMAGED, InvalidImageError
 from edgeseg.imaging.file_headers import check_memory, check_size
 from edgeseg.imaging.image_header import ImageHeader
 
-# Invalid values are common, and pydicom would print a warning for each of them.
+# Invalid values are common, and pydicom would print a warning for each invalid value.
 warnings.filterwarnings("ignore", module=r"(pydicom|highdicom)\.")
 
 _MAX_FRAMES = 4096
 _MAX_INFLATED_BYTES = 256 << 20
 _GROUP_LENGTH = b"\x02\0\0\0UL\x04\0"
 _META_START = 132
-# Bytes per sample that each decoder needs in addition to the RGB image.
+# Bytes per sample that each decoder requires in addition to the RGB image.
 _DECODER_BYTES: dict[Compression, int] = {
     "none": 1,
     "rle": 4,
@@ -56,7 +56,7 @@ _PHOTOMETRIC_SAMPLES = {
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """Image Pixel module: size and type of the samples.
+    """Size and type of the samples (Image Pixel module).
 
     Attributes:
         rows: height of a frame.
@@ -66,7 +66,7 @@ class PixelLayout:
         bits_allocated: bits of a sample in the file, 8 or 16.
         bits_stored: bits of a sample that are used.
         high_bit: number of the highest used bit.
-        is_planar: whether each colour is stored as a plane of its own.
+        is_planar: whether each colour is stored as a separate plane.
         frames: number of frames.
     """
 
@@ -91,10 +91,10 @@ class PixelLayout:
 
 @dataclass(frozen=True, eq=False)
 class DicomInstance:
-    """A DICOM file that contains photographs.
+    """DICOM file with photographs.
 
     Attributes:
-        data: bytes of the file; inflated, if it was deflated.
+        data: bytes of the file, after decompression of a deflated file.
         dataset: data set without the pixels.
         layout: size and type of the samples.
         compression: compression of the pixels.
@@ -119,14 +119,14 @@ class DicomInstance:
 
 
 def read_instance(data: bytes) -> DicomInstance:
-    """Read a DICOM file and check everything that is known before its pixels are decoded.
+    """Read a DICOM file and check it as far as possible without decoding its pixels.
 
     Args:
         data: bytes of the file, with or without preamble.
 
     Raises:
-        InvalidImageError: the file is damaged, truncated, too large, not a photograph, or of a
-            kind that is not supported.
+        InvalidImageError: the file is damaged, truncated, too large, not a photograph, or of an
+            unsupported type.
     """
     data = _inflate(data)
     stream = io.BytesIO(data)
@@ -137,7 +137,7 @@ def read_instance(data: bytes) -> DicomInstance:
         syntax = read_text(dataset.file_meta, "TransferSyntaxUID")
     except MemoryError:
         raise
-    except Exception as error:  # pydicom raises many types for damaged files
+    except Exception as error:  # pydicom raises various exceptions for damaged files
         raise InvalidImageError(f"a DICOM file that cannot be parsed: {DAMAGED}") from error
     _check_class(dataset)
     compression = COMPRESSIONS["1.2.840.10008.1.2"]
@@ -153,7 +153,7 @@ def read_instance(data: bytes) -> DicomInstance:
     check_size(layout.columns, layout.rows)
     sample_bytes = layout.samples * layout.bits_allocated // 8
     decoder_bytes = sample_bytes * _DECODER_BYTES[compression]
-    # The bytes of the file stay in memory, too.
+    # The bytes of the file also remain in memory.
     file_bytes = -(-len(data) // (layout.rows * layout.columns))
     check_memory(
         ImageHeader("dicom", layout.columns, layout.rows, decoder_bytes=decoder_bytes + file_bytes)
@@ -166,7 +166,7 @@ def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: whether `data` is the whole file, which is then checked, or only its beginning.
 
     Raises:
         InvalidImageError: see `read_instance`.
@@ -182,7 +182,7 @@ def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
 
 
 def _inflate(data: bytes) -> bytes:
-    """Return the bytes of a deflated file in explicit VR little endian; others as they are."""
+    """Decompress a deflated file to explicit VR little endian. Return other files unchanged."""
     uid = DEFLATED.encode()
     found = data.find(uid)
     if found < 0:
@@ -219,7 +219,7 @@ def _check_class(dataset: FileDataset) -> None:
     if sop_class not in PHOTOGRAPHS:
         raise InvalidImageError(
             f"a DICOM object that is not a photograph: {describe_uid(sop_class)}. Export the "
-            "photograph itself.",
+            "photograph instead.",
             "unsupported_format",
         )
 
@@ -259,23 +259,23 @@ def _read_layout(dataset: Dataset) -> PixelLayout:
 
 
 def _with_actual_subsampling(layout: PixelLayout, length: int) -> PixelLayout:
-    """Correct the layout of uncompressed pixels that are stated to be, but are not, subsampled."""
+    """Correct the layout of uncompressed pixels that are wrongly declared as subsampled."""
     full = replace(layout, photometric="YBR_FULL")
     is_full = full.frame_bytes * layout.frames <= length
     return full if layout.photometric == "YBR_FULL_422" and is_full else layout
 
 
 def _check_pixel_data(layout: PixelLayout, compression: Compression, pixel_data: PixelData) -> None:
-    """Check that the pixels of every frame can be in the file."""
+    """Check that the file is large enough for the pixels of every frame."""
     if (compression == "none") != (pixel_data.length is not None):
         raise InvalidImageError(f"pixels that contradict their transfer syntax: {DAMAGED}")
     if pixel_data.length is not None and pixel_data.length < layout.frames * layout.frame_bytes:
-        raise InvalidImageError(f"fewer pixels than the header announces: {CUT_OFF}")
+        raise InvalidImageError(f"fewer pixels than specified in the header: {CUT_OFF}")
     if pixel_data.length is None and len(pixel_data.fragments) < layout.frames:
-        raise InvalidImageError(f"fewer frames than the header announces: {CUT_OFF}")
+        raise InvalidImageError(f"fewer frames than specified in the header: {CUT_OFF}")
 
 
 def _unsupported(kind: str) -> InvalidImageError:
     return InvalidImageError(
-        f"{kind}. Export it uncompressed with 8 bits per sample.", "unsupported_format"
+        f"{kind}. Export the photograph uncompressed with 8 bits per sample.", "unsupported_format"
     )

@@ -1,4 +1,4 @@
-"""Lossless JPEG (process 14): the stream is rebuilt from its checked parts before it is decoded.
+"""Lossless JPEG (process 14), which is rebuilt from its checked parts before it is decoded.
 
 GDCM ends the process for some invalid streams, such as those with an unknown colour space.
 """
@@ -16,24 +16,27 @@ from edgeseg.imaging.jpeg_markers import (
 
 _FRAME, _RESTART_INTERVAL = 0xC3, 0xDD
 _HUFFMAN_VALUES_START = 17
-_MAX_CATEGORY = 16  # largest number of bits of a difference
-# Neither a stuffed zero byte nor a restart marker nor a fill byte ends a scan.
+_MAX_CATEGORY = 16  # maximum number of bits of a difference
+# Second bytes that do not end a scan: stuffed zero bytes, restart markers and fill bytes.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_IDENTIFIERS = {1: b"\x01", 3: b"RGB"}  # decoders do not convert the colours of these components
+_IDENTIFIERS = {
+    1: b"\x01",
+    3: b"RGB",
+}  # identifiers of components whose colours decoders do not convert
 
 
 def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
-    """Return a stream without application segments, whose colours are not converted.
+    """Return a stream without application segments, so that decoders do not convert the colours.
 
     Args:
-        stream: lossless JPEG whose size has been compared with the header of the file.
+        stream: lossless JPEG whose size agrees with the header of the file.
         layout: size and type of the samples.
 
     Raises:
-        InvalidImageError: the stream is damaged, or of a kind that is not supported.
+        InvalidImageError: the stream is damaged or of an unsupported type.
     """
     parts = [b"\xff\xd8"]
-    identifiers = b""  # of the components that have not been in a scan yet
+    identifiers = b""  # identifiers of the components without a scan so far
     missing = layout.samples
     position = 2
     while missing:
@@ -81,7 +84,7 @@ def _check_tables(segment: bytes) -> None:
 
 
 def _rebuild_frame(segment: bytes, layout: PixelLayout) -> bytes:
-    """Return the frame header with standard identifiers; no component may be subsampled."""
+    """Return the frame header with standard identifiers. Components must not be subsampled."""
     components = segment[6:]
     is_valid = 2 <= segment[0] <= layout.bits_allocated and len(components) == 3 * layout.samples
     is_valid &= len(set(components[::3])) == layout.samples

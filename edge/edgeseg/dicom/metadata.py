@@ -1,4 +1,4 @@
-"""Metadata of a frame that measurements use: eye and size of a pixel; identifiers."""
+"""Metadata of a frame: eye, size of a pixel and identifiers."""
 
 from pydicom.dataset import Dataset
 
@@ -21,10 +21,10 @@ _IDENTIFIERS = {
 
 
 def read_eye(frame: DicomFrame) -> Eye | None:
-    """Return the eye of a frame; None if the file does not contain it, or shows both.
+    """Return the eye of a frame, or None if it is missing or the frame shows both eyes.
 
-    The laterality of the frame takes precedence over that of the file, and this over that of the
-    series.
+    The laterality of the frame takes precedence over that of the file, which takes precedence over
+    that of the series.
     """
     dataset = frame.instance.dataset
     for group in _functional_groups(frame):
@@ -37,10 +37,10 @@ def read_eye(frame: DicomFrame) -> Eye | None:
 
 
 def read_spacing(frame: DicomFrame) -> Spacing | None:
-    """Return the size of a frame's pixels; None if the file contains none that is valid.
+    """Return the size of a frame's pixels, or None if the file contains no valid size.
 
-    Pixel Spacing in an Ophthalmic Photography object is nominal by definition, unless the file says
-    how it was calibrated; so is the spacing of a scanned picture.
+    Pixel Spacing in an Ophthalmic Photography object is nominal by definition, unless the file
+    specifies how it was calibrated. The spacing of a scanned picture is also nominal.
     """
     dataset, sop_class = frame.instance.dataset, frame.instance.sop_class
     is_nominal = sop_class in OPHTHALMIC_PHOTOGRAPHY
@@ -56,7 +56,7 @@ def read_spacing(frame: DicomFrame) -> Spacing | None:
 
 
 def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
-    """Return the identifiers of patient, study and series by their keys in a record."""
+    """Return the identifiers of patient, study and series, by key of the record."""
     identifiers: dict[str, str | None] = {}
     for key, keyword in _IDENTIFIERS.items():
         identifiers[key] = _decoded_text(dataset, keyword) or None
@@ -64,7 +64,7 @@ def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
 
 
 def _functional_groups(frame: DicomFrame) -> tuple[Dataset, ...]:
-    """Return the functional groups of a frame: its own, then those shared by all frames."""
+    """Return the functional groups of a frame, followed by those of all frames."""
     dataset, index = frame.instance.dataset, frame.number - 1
     own = read_items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
     return (*own, *read_items(dataset, "SharedFunctionalGroupsSequence"))
@@ -81,5 +81,5 @@ def _decoded_text(dataset: Dataset, keyword: str) -> str:
     """Return a text in the character set of the file."""
     try:
         return str(dataset.get(keyword, "")).strip()
-    except Exception:  # pydicom raises many types for damaged elements
+    except Exception:  # pydicom raises various exceptions for damaged elements
         return read_text(dataset, keyword)

@@ -1,4 +1,4 @@
-"""Secondary Capture of an overlay: for the viewers that do not show segmentations."""
+"""Overlay as Secondary Capture, for viewers that do not show segmentations."""
 
 from datetime import datetime
 
@@ -49,7 +49,7 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
     eye = read_eye(source.frame)
     if eye is None:
         capture.Laterality = None
-    else:  # an attribute of the image: the photographs of a series may be of both eyes
+    else:  # attribute of the image, because the photographs of a series may show different eyes
         capture.ImageLaterality = LATERALITIES[eye]
     capture.BurnedInAnnotation = "NO"
     capture.DerivationDescription = (

@@ -1,4 +1,4 @@
-"""Pixel Data element: the bytes of each frame, found without copying or decoding them."""
+"""Pixel Data element: location of the bytes of each frame."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MAX_FRAGMENTS = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_VRS = ("OB", "OW", "UN")
-# Beginning of a JPEG, JPEG-LS or JPEG 2000 stream: each of them starts a frame.
+# Beginnings of JPEG, JPEG-LS and JPEG 2000 streams, with which a frame starts.
 _STREAM_START = re.compile(rb"\xff\xd8\xff|\xff\x4f\xff\x51|\0\0\0\x0cjP  ")
 
 
@@ -51,14 +51,14 @@ class PixelData:
             frames: number of frames in the file.
 
         Raises:
-            InvalidImageError: the fragments do not show where the frame starts.
+            InvalidImageError: the start of the frame cannot be determined from the fragments.
         """
         first, last = self._frame_starts(data, frames)[number - 1 : number + 1]
         parts = [data[start:end] for start, end in self.fragments[first:last]]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _frame_starts(self, data: bytes, frames: int) -> list[int]:
-        """Return the number of each frame's first fragment, and at the end that of fragments."""
+        """Return the number of each frame's first fragment, followed by the number of fragments."""
         count = len(self.fragments)
         if frames == 1:
             return [0, count]
@@ -88,7 +88,7 @@ def locate_pixel_data(data: bytes, position: int, little: bool) -> PixelData:
         little: whether the file is little endian.
 
     Raises:
-        InvalidImageError: the file has no pixels, or ends before their end.
+        InvalidImageError: the file contains no pixels, or is truncated.
     """
     order = "<" if little else ">"
     try:
@@ -96,7 +96,7 @@ def locate_pixel_data(data: bytes, position: int, little: bool) -> PixelData:
         if (group, element) != (0x7FE0, 0x0010):
             raise InvalidImageError("no pixels. Export the photograph again.", "undecodable")
         vr = data[position + 4 : position + 6].decode("latin-1")
-        if vr not in _PIXEL_VRS:  # implicit, whatever the transfer syntax says
+        if vr not in _PIXEL_VRS:  # implicit VR, regardless of the transfer syntax
             vr = ""
         start = position + (12 if vr else 8)
         (length,) = struct.unpack_from(f"{order}I", data, start - 4)

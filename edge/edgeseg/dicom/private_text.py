@@ -1,7 +1,7 @@
-"""Text in the header of DICOM results: their provenance and a checksum.
+"""Text in the header of DICOM results, with the provenance and a checksum.
 
-It is the Private Information of the file meta information, which a PACS does not keep. pydicom is
-not needed to read it.
+The text is stored as Private Information in the file meta information, which a PACS does not keep.
+Reading the text does not require pydicom.
 """
 
 import re
@@ -15,7 +15,7 @@ _CREATOR_UID = "2.25.121665078787248225341400551543235642734"
 _CHECKSUM = "crc32=00000000\n"
 _MAX_HEADER_BYTES = 4096
 _MAX_FILE_BYTES = 1 << 30
-# Private Information (0002,0102), OB, and its length.
+# Element Private Information (0002,0102) with VR OB, and its length.
 _ELEMENT = re.compile(rb"\x02\0\x02\x01OB\0\0(..)\0\0crc32=([0-9a-f]{8})\n", re.DOTALL)
 
 
@@ -31,7 +31,7 @@ def private_information(texts: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 def insert_checksum(data: bytes) -> bytes:
-    """Return a DICOM file with the checksum of everything after the checksum."""
+    """Return a DICOM file with the checksum of all bytes after the checksum."""
     element = _ELEMENT.search(data, 0, _MAX_HEADER_BYTES)
     assert element is not None
     checksum = f"{zlib.crc32(memoryview(data)[element.end() :]):08x}".encode()
@@ -39,7 +39,7 @@ def insert_checksum(data: bytes) -> bytes:
 
 
 def read_private_text(path: Path) -> dict[str, str]:
-    """Read the text of a DICOM file that edgeseg wrote; empty for other files.
+    """Read the text of a DICOM file that edgeseg wrote. Return {} for other files.
 
     Raises:
         OSError: the file cannot be read.
@@ -60,7 +60,7 @@ def read_private_text(path: Path) -> dict[str, str]:
 
 
 def is_intact_dicom(path: Path) -> bool:
-    """Return whether a DICOM file written by edgeseg is undamaged, by its checksum."""
+    """Verify the checksum of a DICOM file written by edgeseg."""
     try:
         data = read_regular_file(path, _MAX_FILE_BYTES)
     except (OSError, ValueError):

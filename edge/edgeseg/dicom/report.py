@@ -1,4 +1,4 @@
-"""Structured report of the measurements: Measurement Report, TID 1500."""
+"""Measurements as a structured report (Measurement Report, TID 1500)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -39,7 +39,7 @@ _NO_UNIT = ("1", "no units")
 
 
 class ReportedFigure(NamedTuple):
-    """A measurement in a report.
+    """Measurement in a report.
 
     Attributes:
         name: name of the column in the result record.
@@ -55,11 +55,11 @@ class ReportedFigure(NamedTuple):
 
 
 class ReportedField(NamedTuple):
-    """The measurements of a field of view.
+    """Measurements of a field of view.
 
     Attributes:
         number: number of the field of view, from 1.
-        figures: measurements that are known.
+        figures: known measurements.
     """
 
     number: int
@@ -74,7 +74,7 @@ def build_report(
     Args:
         source: photograph.
         fields: measurements of each field of view.
-        eye: eye of the photograph, if it is known.
+        eye: eye of the photograph, if known.
     """
     groups = [_build_group(source, field, eye) for field in fields]
     report = MeasurementReport(

@@ -1,4 +1,4 @@
-"""RLE pixels (DICOM PS3.5 annex G): a stream contains no size, so its length is checked here."""
+"""Decoding of RLE pixels (DICOM PS3.5 annex G)."""
 
 import struct
 
@@ -40,14 +40,14 @@ def decode_rle(stream: bytes, rows: int, columns: int, samples: int, bits: int) 
             raise InvalidImageError(f"invalid RLE pixels: {DAMAGED}")
         plane = _decode_segment(stream[start:end], rows * columns)
         values = np.frombuffer(plane, np.uint8).reshape(rows, columns)
-        sample, byte = divmod(number, sample_bytes)  # the highest byte comes first
+        sample, byte = divmod(number, sample_bytes)  # the most significant byte comes first
         shift = 8 * (sample_bytes - 1 - byte)
         decoded[:, :, sample] |= values.astype(decoded.dtype) << shift
     return decoded[:, :, 0] if samples == 1 else decoded
 
 
 def _decode_segment(segment: bytes, size: int) -> bytes:
-    """Decode PackBits; one byte more than `size` is the padding to an even length."""
+    """Decode PackBits. An additional byte is padding to an even length."""
     decoded = bytearray()
     position = 0
     while position < len(segment) and len(decoded) <= size + 1:
@@ -61,5 +61,5 @@ def _decode_segment(segment: bytes, size: int) -> bytes:
         else:
             position += 1
     if not size <= len(decoded) <= size + 1:
-        raise InvalidImageError(f"RLE pixels of another size than the header announces: {DAMAGED}")
+        raise InvalidImageError(f"size of the RLE pixels differs from the header: {DAMAGED}")
     return bytes(decoded[:size])

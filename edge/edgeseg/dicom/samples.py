@@ -1,4 +1,4 @@
-"""Samples of a frame to an RGB photograph: palette, YBR, window and range."""
+"""Conversion of a frame's samples (palette, YBR, window and range) to an RGB photograph."""
 
 import cv2
 import numpy as np
@@ -23,8 +23,8 @@ _YBR_TO_RGB = np.array(
 def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_ybr: bool) -> Photo:
     """Convert the samples of a frame to a photograph.
 
-    Samples of more than 8 bits are scaled by the window of a grey picture, or else by the bits that
-    the header states, or else by the range that contains the field.
+    Samples with more than 8 bits are scaled by the window of a grey picture, or else by the number
+    of bits in the header, or else by the range that contains the field.
 
     Args:
         samples: (H, W) or (H, W, 3).
@@ -47,7 +47,7 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
 
 
 def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:
-    """Return the bits that are samples; older files have overlays in the others."""
+    """Return the bits of the samples. The other bits contain overlays in older files."""
     shift = layout.high_bit + 1 - layout.bits_stored
     mask = (1 << layout.bits_stored) - 1
     is_narrower = samples.dtype.itemsize * 8 < layout.bits_allocated
@@ -71,7 +71,7 @@ def _to_uint8(samples: Samples, layout: PixelLayout, dataset: Dataset) -> npt.ND
 
 
 def _read_window(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the first window as the values of black and white before the rescale."""
+    """Return the values of black and white of the first window, before rescaling."""
     functions = [*read_items(dataset, "SharedFunctionalGroupsSequence"), dataset]
     for group in functions:
         for item in (*read_items(group, "FrameVOILUTSequence"), group):
@@ -109,7 +109,7 @@ def _apply_palette(samples: Samples, dataset: Dataset) -> Photo:
         colours = apply_color_lut(levels[np.newaxis], dataset)[0, :, :3]
     except MemoryError:
         raise
-    except Exception as error:  # pydicom raises many types for damaged palettes
+    except Exception as error:  # pydicom raises various exceptions for damaged palettes
         raise InvalidImageError(f"a DICOM file with an invalid palette: {DAMAGED}") from error
     if colours.dtype != np.uint8:
         # Some writers store 8-bit colours in 16-bit entries.

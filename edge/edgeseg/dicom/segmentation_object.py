@@ -1,4 +1,4 @@
-"""Segmentation object of the vessels, binary, with one segment."""
+"""Vessels as a binary Segmentation object with one segment."""
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -51,7 +51,7 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
 
 
 def _planar_image(source: DicomSource) -> Dataset:
-    """Return the source as highdicom expects a picture without a position in the patient.
+    """Return the source in the form that highdicom requires for a picture without a position.
 
     A frame of reference would require a position, and the classes of ophthalmology would require
     functional groups, which most cameras do not write.
@@ -86,7 +86,7 @@ def _refer_to_source(segmentation: Segmentation, source: DicomSource) -> None:
 
 
 def identify_algorithm(identity: ResultIdentity) -> AlgorithmIdentificationSequence:
-    """Return name, version and model of the algorithm."""
+    """Return the name, version and model of the algorithm."""
     return AlgorithmIdentificationSequence(
         name="edgeseg",
         family=codes.DCM.ArtificialIntelligence,

@@ -1,4 +1,4 @@
-"""SOP classes: which kinds of DICOM objects are photographs."""
+"""SOP classes of photographs."""
 
 from pydicom.uid import UID
 
@@ -18,7 +18,7 @@ PHOTOGRAPHS = frozenset(
         "1.2.840.10008.5.1.4.1.1.77.1.4",  # VL Photographic
     }
 )
-"""UIDs of the SOP classes that are segmented."""
+"""UIDs of the supported SOP classes."""
 
 OPHTHALMIC_PHOTOGRAPHY = frozenset(
     {

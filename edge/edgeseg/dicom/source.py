@@ -1,4 +1,4 @@
-"""The source of DICOM results: what they copy from the photograph's file and refer to."""
+"""Source of DICOM results: attributes and references of the photograph's file."""
 
 import re
 import uuid
@@ -20,10 +20,11 @@ CHARACTER_SET = "ISO_IR 192"
 
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-# Attributes that must exist in a result, although they may be empty.
 _UID = re.compile(r"[0-9.]{1,64}")
-# Values of other representations are copied even if they are invalid: they identify the patient.
+# Value representations that are checked. Other values identify the patient and are copied even if
+# they are invalid.
 _CHECKED_VRS = frozenset({"AS", "DA", "DS", "DT", "IS", "TM", "UI"})
+# Attributes that are required in a result, but may be empty.
 _MAY_BE_EMPTY = (
     "PatientID",
     "PatientName",
@@ -40,7 +41,7 @@ _MAX_INSTANCE_NUMBER = 2**31 - 1
 
 
 class ResultIdentity(NamedTuple):
-    """What makes a result the same result: the model and the options.
+    """Identity of a result, given by the model and the options.
 
     Attributes:
         model: name of the model file.
@@ -58,11 +59,11 @@ class ResultIdentity(NamedTuple):
 
 
 class DicomSource(NamedTuple):
-    """A frame of a DICOM file as the source of results.
+    """Frame of a DICOM file as the source of results.
 
     Attributes:
-        frame: the frame.
-        dataset: copied attributes: patient, study, series and identity of the photograph.
+        frame: frame of the file.
+        dataset: copied attributes of patient, study, series and photograph.
         identity: model and options of the results.
     """
 
@@ -72,7 +73,7 @@ class DicomSource(NamedTuple):
 
     @property
     def is_multiframe(self) -> bool:
-        """True if the file has several frames, so that references contain a frame number."""
+        """True if references contain a frame number, because the file has several frames."""
         return self.frame.instance.layout.frames > 1
 
     @property
@@ -82,17 +83,17 @@ class DicomSource(NamedTuple):
 
     @property
     def instance_number(self) -> int:
-        """Number of the results in their series: that of the photograph plus its frame."""
+        """Number of the results in their series, from those of the photograph and the frame."""
         stated = read_integer(self.dataset, "InstanceNumber") or 1
         return min(max(stated, 1) + self.frame.number - 1, _MAX_INSTANCE_NUMBER)
 
     def instance_uid(self, kind: str) -> str:
-        """Return the SOP Instance UID of a result: equal inputs and options give equal UIDs."""
+        """Return the SOP Instance UID of a result. Equal inputs and options give equal UIDs."""
         source = read_text(self.dataset, "SOPInstanceUID")
         return self._derive_uid(kind, source, str(self.frame.number))
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series with the results of one kind for the source's series."""
+        """Return the UID of the series for one kind of results of the source's series."""
         return self._derive_uid(kind, read_text(self.dataset, "SeriesInstanceUID"))
 
     def _derive_uid(self, *parts: str) -> str:
@@ -101,7 +102,7 @@ class DicomSource(NamedTuple):
 
 
 def check_uids(dataset: Dataset, name: str) -> None:
-    """Check that a file has the UIDs that results refer to.
+    """Check that a file contains the UIDs for references of results.
 
     Args:
         dataset: data set of the file.
@@ -120,7 +121,7 @@ def check_uids(dataset: Dataset, name: str) -> None:
 
 
 def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> DicomSource:
-    """Copy what results need from the file of a frame.
+    """Copy the attributes of a frame's file that results require.
 
     Args:
         frame: frame of a DICOM file.
@@ -128,7 +129,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
         name: name of the photograph in error messages.
 
     Raises:
-        PhotoError: the file lacks a UID that results refer to.
+        PhotoError: the file lacks a UID for references of results.
     """
     original = frame.instance.dataset
     check_uids(original, name)
@@ -150,7 +151,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
 
 
 def _check_value(element: DataElement) -> None:
-    """Raise ValueError if a date, time, number or UID is invalid; libraries reject them later."""
+    """Raise ValueError if a date, time, number or UID is invalid, before libraries reject it."""
     if element.VR in _CHECKED_VRS:
         values = element.value if isinstance(element.value, MultiValue) else [element.value]
         for value in values:

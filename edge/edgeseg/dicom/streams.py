@@ -1,4 +1,4 @@
-"""Compressed streams of frames: what they contain is checked against the header of the file."""
+"""Compressed streams of frames, which are compared with the header of the file."""
 
 import struct
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from edgeseg.imaging.jpeg_markers import START_OF_FRAME, START_OF_SCAN, walk_mar
 
 _JPEG_LS_FRAME, _LOSSLESS_FRAME = 0xF7, 0xC3
 _APPLICATION_0, _APPLICATION_1, _APPLICATION_14 = 0xE0, 0xE1, 0xEE
-# APP14 segment of Adobe with the transform 0: the components are red, green and blue.
+# Adobe's APP14 segment with transform 0, which means that the components are red, green and blue.
 _ADOBE_RGB = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
 _JFIF_BYTES, _ADOBE_BYTES = 14, 12  # decoders ignore shorter segments
 _RGB_IDENTIFIERS = b"RGB"
@@ -72,11 +72,11 @@ def read_jpeg_frame(stream: bytes, layout: PixelLayout) -> JpegFrame:
 
 
 def normalize_jpeg(stream: bytes, frame: JpegFrame, layout: PixelLayout) -> bytes:
-    """Return a JPEG stream that decoders interpret as DICOM defines.
+    """Return a JPEG stream that decoders interpret according to DICOM.
 
-    The colour space is that of the stream, if a JFIF or Adobe segment or the identifiers of its
-    components define it; otherwise it is the photometric interpretation. The EXIF orientation is
-    removed: pixels in DICOM are never turned.
+    The colour space is that of the stream, if defined by a JFIF segment, an Adobe segment or the
+    identifiers of the components. Otherwise it is the photometric interpretation. The EXIF
+    orientation is removed, because DICOM pixels are never rotated.
     """
     parts = [stream[:2]]
     is_rgb = layout.samples == 3 and layout.photometric == "RGB"

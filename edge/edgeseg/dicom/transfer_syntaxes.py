@@ -1,4 +1,4 @@
-"""Transfer syntaxes: how the pixels of a DICOM file are stored."""
+"""Transfer syntaxes, which define the encoding of a DICOM file."""
 
 from typing import Literal, TypeAlias
 
@@ -22,4 +22,4 @@ COMPRESSIONS: dict[str, Compression] = {
     "1.2.840.10008.1.2.4.90": "jpeg2000",
     "1.2.840.10008.1.2.4.91": "jpeg2000",
 }
-"""Supported transfer syntaxes; a deflated file is inflated before it is read."""
+"""Supported transfer syntaxes. A deflated file is decompressed before it is read."""

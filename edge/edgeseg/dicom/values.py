@@ -1,4 +1,4 @@
-"""Values of data elements, read without validation: cameras write many that are invalid."""
+"""Reading of data elements without validation, because cameras write many invalid values."""
 
 import math
 
@@ -12,7 +12,7 @@ _TEXT_VRS = frozenset({"IS", "DS", "LO", "SH", "ST", "LT", "CS", "UT"})
 
 
 def read_text(dataset: Dataset, keyword: str) -> str:
-    """Return the value of a text element; empty if it is missing, empty or damaged.
+    """Return the value of a text element, or "" if it is missing or damaged.
 
     Args:
         dataset: data set.
@@ -28,7 +28,7 @@ def read_text(dataset: Dataset, keyword: str) -> str:
 
 
 def read_integer(dataset: Dataset, keyword: str) -> int | None:
-    """Return a whole number, stored as binary or as text; None if it is missing or invalid."""
+    """Return an integer, stored as binary or as text, or None if it is missing or invalid."""
     element = _element(dataset, keyword)
     if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
         is_text = element.VR in _TEXT_VRS or dictionary_VR(keyword) in _TEXT_VRS
@@ -39,7 +39,7 @@ def read_integer(dataset: Dataset, keyword: str) -> int | None:
 
 
 def read_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """Return the finite numbers of a text element; empty if one of its values is not a number."""
+    """Return the finite numbers of a text element, or () if a value is not a number."""
     numbers: list[float] = []
     for word in read_text(dataset, keyword).split("\\"):
         try:
@@ -53,11 +53,11 @@ def read_numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
 
 
 def read_items(dataset: Dataset, keyword: str) -> tuple[Dataset, ...]:
-    """Return the items of a sequence; empty if it is missing or damaged."""
+    """Return the items of a sequence, or () if it is missing or damaged."""
     try:
         value = dataset[keyword].value if keyword in dataset else ()
         return tuple(item for item in value or () if isinstance(item, Dataset))
-    except Exception:  # pydicom raises many types for damaged elements
+    except Exception:  # pydicom raises various exceptions for damaged elements
         return ()
 
 
@@ -65,6 +65,6 @@ def _element(dataset: Dataset, keyword: str) -> DataElement | RawDataElement | N
     tag = Tag(keyword)
     try:
         element = dataset.get_item(tag) if tag in dataset else None
-    except Exception:  # pydicom raises many types for damaged elements
+    except Exception:  # pydicom raises various exceptions for damaged elements
         return None
     return element if isinstance(element, (DataElement, RawDataElement)) else None

@@ -1,4 +1,4 @@
-"""Statistics of 8-bit pixels from their counts per level, without sorting them."""
+"""Statistics of 8-bit pixels from their histogram, without sorting."""
 
 import math
 from typing import TypeAlias
@@ -18,14 +18,14 @@ def count_levels(pixels: Mask, inside: Mask | None = None) -> LevelCounts:
 
     Args:
         pixels: (H, W) uint8.
-        inside: (H, W) uint8, nonzero for the pixels to count; None for all.
+        inside: (H, W) uint8, nonzero for pixels to count; None for all pixels.
     """
     counts = cv2.calcHist([pixels], [0], inside, [256], [0, 256])
     return np.asarray(counts.ravel(), np.int64)
 
 
 def percentile(counts: LevelCounts, percent: float) -> float:
-    """Return a percentile of the counted pixels, interpolated as by `np.percentile`.
+    """Return a percentile of the counted pixels, interpolated like `np.percentile`.
 
     Args:
         counts: counts per level, at least one pixel.
@@ -39,7 +39,7 @@ def percentile(counts: LevelCounts, percent: float) -> float:
 
 
 def median(counts: LevelCounts) -> float:
-    """Return the lowest level up to which at least half of the pixels are."""
+    """Return the lowest level that is not exceeded by at least half of the pixels."""
     return float(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
 
 

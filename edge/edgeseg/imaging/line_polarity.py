@@ -1,7 +1,7 @@
-"""Polarity of lines: whether the thin lines of a picture are dark or bright.
+"""Polarity (dark or bright) of the thin lines in a picture.
 
-A line has one large second derivative, across it; spots and edges have two, or none. Vessels are
-the strongest lines of a fundus photograph, and they are dark.
+A line has one large second derivative, which is perpendicular to the line. Spots have two, and
+edges have none. Vessels are the strongest lines of a fundus photograph, and are dark.
 """
 
 from typing import Any
@@ -18,15 +18,16 @@ _ROUNDNESS = 2.0  # weight of the second derivative along the line
 
 
 def measure_line_polarity(green: Mask, inside: Mask) -> float:
-    """Measure whether the strongest lines are dark or bright.
+    """Measure the polarity of the strongest lines.
 
     Args:
         green: (h, w) uint8, a field of view about 256 pixels wide.
-        inside: (h, w) uint8, 0 outside the pixels to measure; at least one pixel is inside.
+        inside: (h, w) uint8, nonzero for the pixels to measure, which must exist.
 
     Returns:
         Strength of dark lines minus that of bright ones, relative to their sum, -1 to 1; 0 without
-        lines. Both sides of a dark line count as weaker bright lines: dark lines alone give 0.2.
+        lines. The sides of a dark line are weaker bright lines, so that a picture with only dark
+        lines gives 0.2.
     """
     smooth = cv2.GaussianBlur(green.astype(np.float32), (0, 0), _SIGMA)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((2, 0), (0, 2), (1, 1)))

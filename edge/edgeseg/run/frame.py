@@ -50,9 +50,9 @@ class Frame:
         live: whether the source is a camera or an MJPEG stream, whose identical pictures indicate
             that it is frozen.
         warnings: codes of problems that were detected while reading the source.
-        spacing: size of its pixels from a manifest or its own metadata; an option takes precedence.
-        eye: eye from a manifest or its own metadata; an option takes precedence.
-        eye_source: origin of `eye`; None if it is unknown.
+        spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
+        eye: eye from a manifest or the metadata; an option takes precedence.
+        eye_source: origin of `eye`; None if unknown.
         dicom: frame of a DICOM file; None for other files.
     """
 
@@ -81,7 +81,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """A sequence of frames."""
+    """Sequence of frames."""
 
     @property
     def name(self) -> str:

@@ -116,7 +116,7 @@ class Stages:
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
-        return self.write(self.decode_and_segment(frame))
+        return self.write(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
         """Decode and segment a frame."""
@@ -140,8 +140,12 @@ class Stages:
             self._release(decoded.frame)
         return segmented
 
-    def write(self, segmented: SegmentedFrame | Records) -> Records:
+    def write(self, segmented: SegmentedFrame | Records, in_place: bool = False) -> Records:
         """Write the pictures of a frame and complete its records.
+
+        Args:
+            segmented: segmented frame, or records to return unchanged.
+            in_place: whether the overlay may be drawn on the photograph itself.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -150,7 +154,7 @@ class Stages:
             return segmented
         frame = segmented.decoded.frame
         try:
-            return self._report_bugs(frame, lambda: self._write(segmented))
+            return self._report_bugs(frame, lambda: self._write(segmented, in_place))
         except PhotoError as error:
             return (self.records.failed(frame, error.code, str(error)),)
         finally:
@@ -271,7 +275,7 @@ class Stages:
         with timer.stage("measure"):
             return result.measure(self.segmenter.threshold, options.spacing, options.eye)
 
-    def _write(self, segmented: SegmentedFrame) -> Records:
+    def _write(self, segmented: SegmentedFrame, in_place: bool) -> Records:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
@@ -284,7 +288,7 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-            # Nothing needs the photograph after its overlay, unless there is a video.
+            # The photograph is not used after its overlay is drawn, except for a video.
             in_place = self.video is None and photo.flags.writeable
             for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
                 stored = texts | record_text(records) if part == "vessels" else texts
@@ -305,7 +309,7 @@ class Stages:
         return tuple(with_files(record, files, timer.ms) for record in records)
 
     def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
-        """Encode the DICOM results, before any file is written: they may be impossible."""
+        """Encode the DICOM results before any file is written, because the encoding may fail."""
         (frame, _, provenance, _), records, segmentation, _ = segmented
         encoded: dict[str, bytes] = {}
         for part in self.parts:

@@ -1,4 +1,4 @@
-"""Worker threads: how many, and OpenCV without its own threads beside them."""
+"""Number of worker threads, and disabling of OpenCV's own threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ def count_workers(frames: int | None = None) -> int:
     is enough for a photograph of 50 megapixels.
 
     Args:
-        frames: number of photographs; None if it is unknown.
+        frames: number of photographs; None if unknown.
     """
     by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
     most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)

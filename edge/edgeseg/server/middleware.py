@@ -72,7 +72,7 @@ class AccessControl:
                 "this host name is not allowed. Start the server with --allow-host NAME.",
             )
         origin = request.headers.get("origin")
-        is_foreign = origin is not None and urlsplit(origin.lower()).netloc != host
+        is_foreign = origin is not None and _network_location(origin) != host
         if is_foreign or (_is_from_other_site(request) and not _opens_page(request)):
             raise RequestError(
                 HTTPStatus.FORBIDDEN, "cross_site", "requests from other sites are not allowed."
@@ -134,6 +134,14 @@ def host_name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
+
+
+def _network_location(origin: str) -> str | None:
+    """Return host and port of an origin; None if it is invalid."""
+    try:
+        return urlsplit(origin.lower()).netloc
+    except ValueError:
+        return None
 
 
 def _is_open(path: str) -> bool:

@@ -57,6 +57,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_resume_after_kills_gives_files_of_undisturbed_run(
     tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:

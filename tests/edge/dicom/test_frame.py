@@ -103,7 +103,9 @@ def test_baseline_jpeg_of_dcmtk_gives_pixels_of_dcmtk(
     data = run_dcmtk("dcmcjpeg", make_dicom(photo), "+eb", "+q", "95", "+s4")
     ppm = run_dcmtk("dcmj2pnm", data, "+op")
     ours, theirs = decode_photo(data), decode_photo(ppm)
-    assert np.abs(ours.astype(int) - theirs).max() <= 4  # other arithmetic of the two libraries
+    assert (
+        np.abs(ours.astype(int) - theirs).max() <= 4
+    )  # due to different arithmetic of the two libraries
 
 
 def test_jpeg_without_colour_marker_follows_photometric_interpretation(

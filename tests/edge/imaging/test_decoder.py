@@ -7,7 +7,6 @@ import gzip
 import os
 import struct
 import threading
-import zlib
 from typing import Any
 
 import cv2
@@ -65,37 +64,6 @@ def make_gif() -> bytes:
     screen = struct.pack("<HHBBB", WIDTH, HEIGHT, 0x81, 0, 0) + bytes(3) + b"\xff" * 9
     frame = b"," + struct.pack("<HHHHB", 0, 0, WIDTH, HEIGHT, 0)
     return b"GIF89a" + screen + frame + b"\x02" + blocks + b"\0;"
-
-
-def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
-    """PNG file with valid checksums and any size and pixels."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        checksum = zlib.crc32(name + content)
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
-    data = chunk(b"IDAT", zlib.compress(pixels))
-    return b"\x89PNG\r\n\x1a\n" + header + data + chunk(b"IEND", b"")
-
-
-def make_tiff(pixels: bytes, **changed: int) -> bytes:
-    """Grey little-endian TIFF file of one strip. `changed`: tags by number, such as `t258=16`."""
-    tags = {
-        256: WIDTH,
-        257: HEIGHT,
-        258: 8,
-        259: 1,
-        262: 1,
-        273: 8,
-        277: 1,
-        278: HEIGHT,
-        279: len(pixels),
-    }
-    tags |= {int(name[1:]): value for name, value in changed.items()}
-    entries = b"".join(struct.pack("<HHII", number, 4, 1, tags[number]) for number in sorted(tags))
-    header = struct.pack("<2sHI", b"II", 42, 8 + len(pixels))
-    return header + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
 def decoding_error(data: bytes) -> str:
@@ -183,35 +151,6 @@ def test_decode_photo_jpeg_with_thumbnail_reads_up_to_its_own_end() -> None:
 def test_decode_photo_jpeg_with_thousands_of_scans_raises() -> None:
     scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
     assert "scans" in decoding_error(valid_file("jpg")[:-2] + scan * 5000 + b"\xff\xd9")
-
-
-def test_decode_photo_png_with_missing_rows_raises() -> None:
-    decoding_error(make_png(40, 40, bytes(121 * 10)))
-
-
-def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy() -> None:
-    deep = bytes(range(256)) * (WIDTH * HEIGHT * 6 // 256)
-    for unsupported in (
-        make_tiff(deep, t258=16, t277=3, t262=2, t284=2),
-        make_tiff(deep, t258=16, t262=0),
-        make_tiff(deep, t258=32, t339=3),
-        make_tiff(deep, t258=16, t339=2),
-    ):
-        assert "as PNG" in decoding_error(unsupported)
-
-
-def test_decode_photo_bigtiff_with_huge_offset_raises() -> None:
-    entry = struct.pack("<HHQQ", 273, 16, 2, 1 << 63)
-    data = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1) + entry
-    assert "truncated" in decoding_error(data)
-
-
-def test_decode_photo_tiff_with_pixels_outside_of_file_raises() -> None:
-    pixels = bytes(WIDTH * HEIGHT)
-    assert decode_photo(make_tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
-    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
-    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
-    assert "strips" in decoding_error(make_tiff(pixels, t278=1))
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -54,6 +54,7 @@ def test_loopback_host_is_allowed(client: TestClient, host: str) -> None:
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8000["},
         {"Origin": "http://127.0.0.1:3000"},
         {"Origin": "http://localhost:8000"},
         {"Sec-Fetch-Site": "cross-site"},

@@ -128,6 +128,7 @@ def test_graph_computes_in_integers_from_photograph_to_logits(
     assert operators.count("Transpose") <= 5  # stem, two levels, head, logits
 
 
+@pytest.mark.slow
 def test_layer_that_costs_dice_stays_in_float(
     export_network: ExportNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ def test_layer_that_costs_dice_stays_in_float(
     assert any(np.prod(weight.dims) > 100 for weight in float_kernels)
 
 
+@pytest.mark.slow
 def test_convert_int8_without_calibration_warns(
     tmp_path: Path, run_convert: Callable[..., Result]
 ) -> None:

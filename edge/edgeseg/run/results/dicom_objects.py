@@ -1,4 +1,4 @@
-"""The DICOM results of a photograph, as the bytes of a file."""
+"""Encoding of the DICOM results of a photograph."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def check_source(frame: Frame) -> None:
     """Check that DICOM results can refer to a frame.
 
     Raises:
-        PhotoError: the frame is not that of a DICOM file, or the file lacks a UID.
+        PhotoError: the frame is not part of a DICOM file, or the file lacks a UID.
     """
     if frame.dicom is None:
         raise PhotoError(
-            f"{frame.name}: not a DICOM file: --dicom requires the patient, study and series of "
-            "one. Omit --dicom or use the DICOM file of the photograph.",
+            f"{frame.name}: not a DICOM file. --dicom requires the patient, study and series "
+            "of a DICOM file. Omit --dicom or use the DICOM file of the photograph.",
             "not_dicom",
         )
     from edgeseg.dicom.source import check_uids  # noqa: PLC0415 - requires the extra
@@ -55,9 +55,9 @@ def encode_dicom_result(
         part: `dicom_seg`, `dicom_sc` or `dicom_sr`.
         frame: frame of a DICOM file.
         segmentation: vessels of the photograph.
-        records: records of its fields of view.
+        records: records of the fields of view.
         provenance: digests of the photograph, the model and the options.
-        options: options of the run, for the look of the overlay.
+        options: options of the run, for the style of the overlay.
     """
     from edgeseg.dicom.encoder import encode_dicom  # noqa: PLC0415 - requires the extra
     from edgeseg.dicom.overlay_object import build_overlay  # noqa: PLC0415
@@ -85,7 +85,7 @@ def encode_dicom_result(
         eye = None if records[0].eye is UNSET else records[0].eye
         return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # Values that are copied from the file may be invalid in many ways.
+        # Copied values of the file may be invalid in many ways.
         raise PhotoError(
             f"{frame.name}: DICOM results cannot be written for this file ({one_line(error)}). "
             "Export the photograph again.",
@@ -94,7 +94,7 @@ def encode_dicom_result(
 
 
 def _reported_fields(records: Sequence[ResultRecord]) -> list[ReportedField]:
-    """Return the measurements of each field of view that was segmented."""
+    """Return the measurements of each segmented field of view."""
     from edgeseg.dicom.report import ReportedField, ReportedFigure  # noqa: PLC0415
 
     fields: list[ReportedField] = []

@@ -15,6 +15,7 @@ from edgeseg.run.results.columns import columns, flatten_record
 from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.system.csv_cells import protect_cell
 from edgeseg.system.files import write_atomically, write_errors_named
+from edgeseg.system.regular_files import open_regular_file
 
 FILE_NAME = "measures.csv"
 
@@ -133,13 +134,18 @@ def encode_table(
 
 
 def is_foreign_table(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg.
+    """Return whether a file exists that is not a table of edgeseg, such as a pipe.
 
     Raises:
         UsageError: The file cannot be read.
     """
     try:
-        start = file.read_bytes()[: len(_FIRST_COLUMNS)] if file.exists() else b""
+        if not file.exists():
+            return False
+        if not file.is_file():
+            return True
+        with open_regular_file(file) as stream:
+            start = stream.read(len(_FIRST_COLUMNS))
     except OSError as error:
         raise UsageError(
             f"{file}: cannot be read ({error.strerror}). Choose another folder."

@@ -77,7 +77,7 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
         return None
     try:
         return msgspec.json.decode(text.encode("latin-1"), type=tuple[ResultRecord, ...])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -52,22 +52,22 @@ CODES: Mapping[Code, str] = {
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "missing_extra": "The format requires an extra of edgeseg that is not installed.",
-    "not_dicom": "`--dicom` needs a DICOM file with the UIDs of its study, series and instance.",
+    "not_dicom": "`--dicom` requires a DICOM file with the UIDs of study, series and instance.",
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job died while they processed the file.",
+    "worker_died": "Worker processes of a batch job died while processing the file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
-    "not_a_colour_photograph": "Red-free or grey; the models were trained on colour photographs.",
+    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
 IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
-"""Columns that are in a record only if they were requested, and never in a stored one."""
+"""Columns that are only in records for which they were requested, and never in stored records."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -146,9 +146,12 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
         Share | None, column("Share of the field with a saturated green channel.")
     ] = None
     veil: Annotated[
-        NonNegative | None, column("Level of the darkest channel, relative to the brightest.")
+        NonNegative | None,
+        column("Level of the darkest channel, relative to the brightest channel."),
     ] = None
-    saturation: Annotated[Share | None, column("Mean range of the channels, relative.")] = None
+    saturation: Annotated[
+        Share | None, column("Mean range of the channels, relative to the brightest channel.")
+    ] = None
     polarity: Annotated[
         float | None, column("Strength of dark minus bright lines, relative to their sum.")
     ] = None

@@ -16,7 +16,7 @@ def split_pages(frame: Frame) -> Iterator[Frame]:
     """Yield one frame per photograph in a file: a TIFF or DICOM file may contain several.
 
     Args:
-        frame: a photograph file, which is loaded here.
+        frame: photograph file, which is loaded by this function.
     """
     try:
         data = frame.load()

@@ -1,10 +1,11 @@
-"""Kill commands with SIGKILL at random moments and check what they leave. For developers.
+"""Kill commands with SIGKILL at random times and check the remaining files. For developers.
 
     python benchmarks/kill_test.py KILLS [--seed S] [--command NAME]
 
-Each command runs once undisturbed. It is then started again and again, with `--resume` where it has
-that option, and killed. After every kill, each file with a final name must be complete. At the end,
-the command runs to its end and must leave the files of the undisturbed run. Exit code 1 if not.
+Each command is first run without interruption. The command is then repeatedly started, with
+`--resume` if available, and killed. After every kill, each file with a final name must be complete.
+At the end, the command runs without interruption, and its files must be equal to those of the first
+run. Otherwise the exit code is 1.
 """
 
 import os
@@ -39,8 +40,8 @@ from fuzz.sample_models import make_checkpoint, make_model_file
 SIZE = 64  # working size of the network, in pixels
 PHOTOGRAPHS = 8
 FRAMES = 40
-SIDE = 256  # of the photographs, in pixels
-IGNORED = (".", "events.")  # state and temporary files; the log of TensorBoard, which appends
+SIDE = 256  # size of the photographs, in pixels
+IGNORED = (".", "events.")  # temporary files; the log of TensorBoard, which appends to it
 
 Files: TypeAlias = dict[str, bytes]
 Check: TypeAlias = Callable[[Path, bytes], str]
@@ -49,7 +50,7 @@ Check: TypeAlias = Callable[[Path, bytes], str]
 
 @dataclass(frozen=True)
 class KilledCommand:
-    """A command to kill.
+    """Command to kill.
 
     Attributes:
         arguments: arguments of `edgeseg`, without the output folder.
@@ -66,7 +67,7 @@ class KilledCommand:
     stdin: Path | None = None
 
     def start(self, folder: Path) -> subprocess.Popen[bytes]:
-        """Start the command in a process group of its own."""
+        """Start the command in a separate process group."""
         command = [*python_module("edgeseg.__main__"), *self.arguments, self.output, str(folder)]
         with Path(self.stdin or os.devnull).open("rb") as stdin:
             return subprocess.Popen(
@@ -82,7 +83,7 @@ class KilledCommand:
         """Run the command to its end and return its time in seconds.
 
         Raises:
-            click.ClickException: it failed.
+            click.ClickException: the command failed.
         """
         start = time.monotonic()
         code = self.start(folder).wait()
@@ -92,18 +93,21 @@ class KilledCommand:
 
 
 def read_files(folder: Path) -> Files:
-    """Return the content of every file, hidden ones included, by its relative path."""
+    """Return the content of every file, including hidden files, by relative path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def check_equal(file: Path, expected: bytes) -> str:
-    """Compare a file with that of the undisturbed run."""
+    """Compare a file with that of the uninterrupted run."""
     return "" if file.read_bytes() == expected else "differs"
 
 
 def check_result(file: Path, expected: bytes) -> str:
-    """Compare a file with that of the undisturbed run; a table may lack its last rows."""
+    """Compare a file with that of the uninterrupted run.
+
+    The last rows of a table may be missing.
+    """
     if file.suffix != ".csv":
         return check_equal(file, expected)
     content = file.read_bytes()
@@ -139,7 +143,7 @@ def check_training(file: Path, _expected: bytes) -> str:
 
 
 def compare_training(file: Path, expected: bytes) -> str:
-    """Compare the weights of a checkpoint; `last.pt` and the log contain times, which differ."""
+    """Compare the weights of a checkpoint. Times in `last.pt` and in the log are ignored."""
     if file.suffix != ".pt":
         return ""
     with tempfile.TemporaryDirectory() as folder:
@@ -213,7 +217,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
     Args:
         command: command to kill.
-        kills: number of kills; a process that ended before is started again.
+        kills: number of kills; if the process ends before a kill, it is started again.
         rng: random numbers.
 
     Returns:
@@ -243,7 +247,10 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
 
 def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
-    """Start a command, and kill it and its children after a delay; return False if it ended."""
+    """Start a command, and kill it and its children after a delay.
+
+    Return False if it ended before.
+    """
     with command.start(folder) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
@@ -254,12 +261,12 @@ def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
 
 
 def check_files(folder: Path, expected: Files, check: Check) -> list[str]:
-    """Check every file that is not hidden; return the problems, one line each."""
+    """Check every file that is not hidden. Return the problems, one line each."""
     problems = []
     for name in read_files(folder):
-        if not name.startswith(IGNORED) and (
-            problem := check(folder / name, expected.get(name, b""))
-        ):
+        if name.startswith(IGNORED):
+            continue
+        if problem := check(folder / name, expected.get(name, b"")):
             problems.append(f"{name}: {problem}")
     return problems
 

@@ -42,7 +42,7 @@ COMMANDS = {
         "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
     ),
     "serve": CommandEntry(
-        "edgeseg.commands.serve:serve", "web", "Serve a page in the browser and an HTTP API."
+        "edgeseg.commands.serve:serve", "web", "Serve a local web page and an HTTP API."
     ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."

@@ -1,4 +1,4 @@
-"""Readers under test, by name. Heavy libraries are imported when a reader is built."""
+"""Tested readers, by name. Large libraries are imported when a reader is created."""
 
 from collections.abc import Callable, Mapping
 from functools import cache

@@ -50,7 +50,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="FILE",
     help="Write a page with distributions, failures and outliers (extra 'batch').",
 )
-@click.option("--measures", is_flag=True, help="Measure the vessels.")
+@click.option(
+    "--measures", is_flag=True, help="Measure the vessels and add the measurements to the table."
+)
 @measure_options
 @click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
 @click.option("--overlay", is_flag=True, help="Write photographs with their vessels marked.")

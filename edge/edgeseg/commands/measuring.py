@@ -57,13 +57,13 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for measurements; `add_measures` reads them."""
     for option in (
         click.option("--eye", type=click.Choice(EYES), callback=_store_choice, expose_value=False,
-                     help="Eye, for the anatomical names of the quadrants."),
+                     help="Eye of the photographs; adds anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
                      help="Size of a pixel in micrometres; adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Also write a picture of the segments, coloured by width."),
+                     help="Measure, and write a picture of the segments, coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels; also write measures.csv."),
     ):  # fmt: skip

@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = Path("vessels")
     default=DEFAULT_OUTPUT,
     metavar="DIR",
     show_default=True,
-    help="Folder for the results; created if it does not exist.",
+    help="Folder for the results. Created if missing.",
 )
 @click.option(
     "--camera",

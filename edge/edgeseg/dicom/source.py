@@ -90,15 +90,26 @@ class DicomSource(NamedTuple):
     def instance_uid(self, kind: str) -> str:
         """Return the SOP Instance UID of a result. Equal inputs and options give equal UIDs."""
         source = read_text(self.dataset, "SOPInstanceUID")
-        return self._derive_uid(kind, source, str(self.frame.number))
+        return _derive_uid(
+            kind,
+            source,
+            str(self.frame.number),
+            self.identity.model_sha256,
+            self.identity.options,
+        )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series for one kind of results of the source's series."""
-        return self._derive_uid(kind, read_text(self.dataset, "SeriesInstanceUID"))
+        """Return the UID of the series for one kind of results of the source's series.
 
-    def _derive_uid(self, *parts: str) -> str:
-        names = (*parts, self.identity.model_sha256, self.identity.options)
-        return f"2.25.{uuid.uuid5(_UID_NAMESPACE, '/'.join(names)).int}"
+        It does not depend on the options, which may differ between the photographs of a series.
+        """
+        return _derive_uid(
+            kind,
+            read_text(self.dataset, "SeriesInstanceUID"),
+            self.identity.model_sha256,
+            f"{self.identity.threshold:g}",
+            self.identity.version,
+        )
 
 
 def check_uids(dataset: Dataset, name: str) -> None:
@@ -157,3 +168,7 @@ def _check_value(element: DataElement) -> None:
         for value in values:
             if value not in (None, ""):
                 validate_value(element.VR, str(value), config.RAISE)
+
+
+def _derive_uid(*parts: str) -> str:
+    return f"2.25.{uuid.uuid5(_UID_NAMESPACE, '/'.join(parts)).int}"

@@ -169,6 +169,14 @@ def test_equal_inputs_give_equal_uids_and_other_models_give_others(
         assert len(uid) <= 64
 
 
+def test_results_of_a_series_are_in_one_series_whatever_the_options_of_a_photograph(
+    make_source: SourceMaker,
+) -> None:
+    other = make_source(IDENTITY._replace(options="ef" * 32))
+    assert other.series_uid("seg") == make_source().series_uid("seg")
+    assert other.instance_uid("seg") != make_source().instance_uid("seg")
+
+
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
 def test_source_without_uid_is_rejected(make_source: SourceMaker, keyword: str) -> None:
     with pytest.raises(PhotoError, match=keyword) as caught:

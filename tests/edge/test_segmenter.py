@@ -64,7 +64,7 @@ def test_segmentation_records_describe_photograph_and_model(
     assert (record.source, record.frame, record.fov_index) == ("visit/eye.png", 1, 1)
     assert (record.width, record.height, record.status) == (300, 260, "ok")
     assert record.model_sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
-    assert record.provider == "cpu"
+    assert record.provider == segmenter.provider
 
 
 def test_segmentation_save_writes_mask_and_overlay(

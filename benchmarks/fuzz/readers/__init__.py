@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from fuzz.reader import Reader
-from fuzz.readers import checkpoints, images, jobs, models, tables, uploads, videos
+from fuzz.readers import checkpoints, dicom_files, images, jobs, models, tables, uploads, videos
 
 _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **images.READERS,
@@ -13,6 +13,7 @@ _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **checkpoints.READERS,
     **tables.READERS,
     **jobs.READERS,
+    **dicom_files.READERS,
     **uploads.READERS,
 }
 

@@ -19,6 +19,8 @@ CHARACTER_SET = "ISO_IR 192"
 """Character set of results: UTF-8."""
 
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
+# Lossy Image Compression with its ratio and method: derived images must state it, too.
+_LOSSY_COMPRESSION = frozenset({0x00282110, 0x00282112, 0x00282114})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
 # Value representations that are checked. Other values identify the patient and are copied even if
@@ -146,7 +148,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
     check_uids(original, name)
     copied = Dataset()
     for tag in tuple(original.keys()):
-        if tag.group in _COPIED_GROUPS:
+        if tag.group in _COPIED_GROUPS or tag in _LOSSY_COMPRESSION:
             with suppress(Exception):  # pydicom raises many types for damaged elements
                 element = original[tag]
                 _check_value(element)

@@ -272,6 +272,17 @@ def test_watched_folder_waits_for_complete_dicom(
     assert [frame.page for frame in found] == [1, 2]
 
 
+def test_watched_folder_does_not_wait_for_dicom_that_is_no_photograph(
+    make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    ct = make_dicom(eye.photo, sop_class="1.2.840.10008.5.1.4.1.1.2")
+    write(tmp_path / "in", {"ct": ct})
+    frames = WatchedFolder(tmp_path / "in", print, poll_s=0.01).frames(StopRequest())
+    frame = next(frame for frame in frames if frame is not None)
+    with pytest.raises(PhotoError, match="CT Image Storage"):
+        frame.load()
+
+
 @pytest.mark.slow
 def test_batch_takes_dicom_with_its_scale_unless_manifest_has_one(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path

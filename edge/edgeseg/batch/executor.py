@@ -1,39 +1,36 @@
 """Process tasks with worker processes on this machine.
 
-A worker that dies has its task processed again in halves, so that one bad photograph does not take
-its neighbours with it. A photograph that was alone in its task at three deaths becomes a failed
-record. A worker that does not finish a photograph within ten minutes is killed.
+The task of a worker that dies is processed again by the rule of `edgeseg.batch.task_queue`. A
+worker that does not finish a photograph within ten minutes is killed.
 """
 
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 
-from edgeseg.batch.death import describe_death, died_record
+from edgeseg.batch.death import describe_death
 from edgeseg.batch.job import JobFile
 from edgeseg.batch.job_input import InputFile
 from edgeseg.batch.messages import (
     PhotographDone,
-    Task,
     TaskDone,
     WorkerDied,
     WorkerFailed,
     WorkerReady,
 )
-from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.batch.parts import InputRange
 from edgeseg.batch.pool import BatchWorker, Event, killed_at_end
 from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.task_queue import TaskQueue
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
 RECYCLE_AFTER = 2000
 """Photographs after which a worker is replaced, so that memory that leaks is freed."""
 
-_MAX_DEATHS = 3  # of a photograph that is alone in its task
 _MAX_START_DEATHS = 10  # in a row
 STALLED_S = 600.0
 """Time after which a worker that has not finished a photograph is killed."""
@@ -93,8 +90,6 @@ class LocalExecutor:
         self._events: Queue[Event] = Queue()
         self._slots: dict[BatchWorker, _Slot] = {}
         self._running: list[BatchWorker] = []
-        self._again: deque[InputRange] = deque()
-        self._deaths: Counter[InputRange] = Counter()
         self._start_deaths = 0
         self._is_stopping = False
         self._error: EdgesegError | None = None
@@ -105,7 +100,9 @@ class LocalExecutor:
         Raises:
             EdgesegError: A worker reported an error that ends the job, or no worker starts.
         """
-        self._tasks = tasks
+        self._queue = TaskQueue(
+            self.output, self.job, self.inputs, tasks, self._progress, self._warn
+        )
         with killed_at_end(self._running):
             for _ in range(self.workers):
                 self._start_worker()
@@ -159,17 +156,12 @@ class LocalExecutor:
         slot.reported.clear()
         task = None
         if not self._is_stopping and slot.photographs < RECYCLE_AFTER:
-            task = self._next_task()
+            task = self._queue.next()
         if task is None:
             worker.request_end()
             return
         slot.task = task
-        worker.send(Task(task.start, self.inputs.read(task.start, task.stop)))
-
-    def _next_task(self) -> InputRange | None:
-        if self._again:
-            return self._again.popleft()
-        return next(self._tasks, None)
+        worker.send(self._queue.read(task))
 
     def _remove(self, worker: BatchWorker, slot: _Slot, death: WorkerDied) -> None:
         worker.wait()
@@ -180,18 +172,11 @@ class LocalExecutor:
         if slot.task is not None:
             for reported in slot.reported:
                 self._progress.take_back(reported)
-            self._repeat(slot.task, death)
+            self._queue.repeat(slot.task, describe_death(death.exit_code))
         elif not slot.is_ready:
             self._count_start_death(death)
-        has_tasks = self._peek_task()
-        if has_tasks:
+        if not self._queue.is_empty():
             self._start_worker()
-
-    def _peek_task(self) -> bool:
-        task = self._next_task()
-        if task is not None:
-            self._again.appendleft(task)
-        return task is not None
 
     def _count_start_death(self, death: WorkerDied) -> None:
         self._start_deaths += 1
@@ -200,22 +185,3 @@ class LocalExecutor:
                 f"worker processes die at their start ({describe_death(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )
-
-    def _repeat(self, task: InputRange, death: WorkerDied) -> None:
-        """Process the task of a dead worker again, in halves; give up a photograph alone."""
-        cause = describe_death(death.exit_code)
-        if task.stop - task.start > 1:
-            self._warn(f"a worker died ({cause}); its {task.stop - task.start} photographs are "
-                       "processed again")  # fmt: skip
-            self._again.extendleft(reversed(task.halves()))
-            return
-        self._deaths[task] += 1
-        (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker died ({cause}), {self._deaths[task]} of "
-                   f"{_MAX_DEATHS} times")  # fmt: skip
-        if self._deaths[task] < _MAX_DEATHS:
-            self._again.appendleft(task)
-            return
-        record = died_record(source, self.job.model, cause)
-        write_part(self.output, task, [PartEntry(task.start, (record,))])
-        self._progress.add(PhotographDone(failed=True))

@@ -43,6 +43,7 @@ class JobRequest(NamedTuple):
         shard: share of the job.
         resume: whether to continue an existing job.
         given: options that were given, by parameter of the command.
+        dask: address of a Dask scheduler, or `local:N`; None for workers of this machine.
     """
 
     argument: str | None
@@ -54,6 +55,7 @@ class JobRequest(NamedTuple):
     shard: Shard
     resume: bool
     given: Mapping[str, object]
+    dask: str | None = None
 
 
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
@@ -97,6 +99,8 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     provider = request.choice.provider
     workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
     threads = request.threads or max(1, cpu.usable_cores() // workers)
+    if request.dask is not None:
+        threads = request.threads or 1
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
     check_outputs(request.output, job)
     return job if create_job(request.output, job, encoded) else None
@@ -162,7 +166,14 @@ def process_shard(
         tasks = list(shard.tasks(missing, job.task_size))
         total = sum(task.stop - task.start for task in tasks)
         progress = make_progress(total)
-        if tasks:
+        if tasks and request.dask is not None:
+            from edgeseg.batch.dask_cluster import open_client  # noqa: PLC0415 - needs distributed
+            from edgeseg.batch.dask_executor import DaskExecutor  # noqa: PLC0415
+
+            with open_client(request.dask) as client:
+                cluster = DaskExecutor(client, output, job, inputs, progress, stop, warn)
+                cluster.run(iter(tasks))
+        elif tasks:
             workers = count_workers(request.workers, job.model.threads, job.model.provider)
             workers = min(workers, len(tasks))
             executor = LocalExecutor(output, job, inputs, workers, progress, stop, warn)

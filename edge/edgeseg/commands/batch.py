@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
     from edgeseg.system.signals import StopRequest
 
-_NOT_OF_THE_JOB = ("output", "workers", "shard", "resume", "dry_run", "merge")
+_NOT_OF_THE_JOB = (
+    "output", "workers", "shard", "resume", "dry_run", "merge", "dask", "insecure",
+)  # fmt: skip
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -76,6 +78,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     default="1/1",
     help="Process share I of N; --merge joins the shares.",
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Process on a Dask cluster: the scheduler's address, or local:N (extra 'cluster').",
+)
+@click.option("--insecure", is_flag=True, help="Accept a scheduler on another host without TLS.")
 @click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
 @click.option(
     "--merge",
@@ -108,6 +116,8 @@ def batch(
     threshold: float | None,
     workers: int | None,
     shard: str,
+    dask: str | None,
+    insecure: bool,
     resume: bool,
     merge: Path | None,
     dry_run: bool,
@@ -131,6 +141,10 @@ def batch(
     from edgeseg.batch.run_job import JobRequest
     from edgeseg.batch.shard import parse_shard
 
+    if dask is not None:
+        _check_cluster(dask, insecure, workers, shard)
+    elif insecure:
+        raise UsageError("--insecure requires --dask. Add it or omit --insecure.")
     options = JobOptions(
         masks=masks,
         overlay=overlay,
@@ -145,13 +159,23 @@ def batch(
     choice = ModelChoice(model, precision, runtime, provider, threshold)
     request = JobRequest(
         argument, output, options, choice, workers, threads, parse_shard(shard), resume,
-        _given_options(),
+        _given_options(), dask,
     )  # fmt: skip
     if dry_run:
         _print_estimate(request)
         return
     with stop_by_signals() as stop:
         _run(request, stop)
+
+
+def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -> None:
+    from edgeseg.batch.dask_cluster import check_address
+
+    if workers is not None or shard != "1/1":
+        raise UsageError(
+            "--dask excludes --workers and --shard: the cluster has the workers. Omit one of them."
+        )
+    check_address(dask, insecure)
 
 
 def _given_options() -> dict[str, object]:

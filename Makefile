@@ -3,6 +3,9 @@
 #   make test                      install everything and run the tests, except ARM64
 #   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
 #   make baseline                  measure the shipped models into benchmarks/baseline.json, after `make test`
+#   make fuzz MINUTES=n            read mutated files with every reader, after `make test`; SEED=s
+#   make endurance FRAMES=n        memory, descriptors and threads over n frames, after `make test`
+#   make kill-test KILLS=n         kill commands at random moments, after `make test`; SEED=s
 #   make hashes                    renew requirements/*.txt from constraints.txt; requires uv
 #   make demo PYTHON=python3.12    use another Python
 PYTHON ?= python3
@@ -33,7 +36,7 @@ define fresh
 endef
 PIP_OPTIONS = --disable-pip-version-check --progress-bar off
 
-.PHONY: help demo test test-arm64 baseline hashes
+.PHONY: help demo test test-arm64 baseline fuzz endurance kill-test hashes
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +63,18 @@ baseline:
 	    --data "drive:$${EDGESEG_DATA:?name the folder that contains DRIVE and STARE}/DRIVE" \
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json
+
+# Robustness; docs/robustness.md contains the results. One thread, so that runs can be repeated.
+SEED ?= 1
+fuzz endurance kill-test: export OMP_NUM_THREADS = 1
+fuzz:
+	$(TEST)/python -m fuzz --minutes $${MINUTES:?give MINUTES=n} --seed $(SEED)
+
+endurance:
+	$(TEST)/python benchmarks/endurance.py $${FRAMES:?give FRAMES=n} -- --threads 1
+
+kill-test:
+	$(TEST)/python benchmarks/kill_test.py $${KILLS:?give KILLS=n} --seed $(SEED)
 
 # torch and packages that only torch requires are omitted, because the builds for CPU and CUDA come from different indexes and
 # have different hashes. pip installs torch by version (constraints.txt).

@@ -26,7 +26,7 @@ import simplejpeg
 
 from edgeseg import Segmenter
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read_photo_bytes
+from edgeseg.imaging.photo import read_mask, read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
@@ -66,7 +66,9 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
                 output = Path(temporary) / name
                 shutil.rmtree(output, ignore_errors=True)
                 runs[name].append(run_folder(command, photographs, output, count))
-        floor_ms = measure_floor(photographs, Path(temporary) / "edgeseg run")
+        outputs = [Path(temporary) / name for name in commands]
+        floor_ms = measure_floor(photographs, outputs[0])
+        different = count_different_masks(outputs[0], outputs[-1])
     medians = {name: FolderRun(*map(median, zip(*of, strict=True))) for name, of in runs.items()}
     for name, run in medians.items():
         click.echo(
@@ -78,6 +80,7 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
     if baseline is not None:
         speedup = medians["edgeseg run"].per_second / medians["baseline"].per_second
         click.echo(f"speed-up over the baseline: {speedup:.2f}")
+        click.echo(f"masks that differ from those of the baseline: {different} of {count}")
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
@@ -100,6 +103,15 @@ def run_folder(command: list[str], photographs: Path, output: Path, count: int) 
         raise click.ClickException(f"{' '.join(arguments)}: exit code {process.returncode}")
     core_ms = (usage.ru_utime + usage.ru_stime) / count * 1e3
     return FolderRun(count / wall_s, core_ms, usage.ru_maxrss / 1024)
+
+
+def count_different_masks(output: Path, baseline: Path) -> int:
+    """Return how many masks in a folder differ in a pixel from those of another version."""
+    different = 0
+    for file in output.glob("*_vessels.png"):
+        mask = read_mask(file)
+        different += not np.array_equal(mask, read_mask(baseline / file.name))
+    return different
 
 
 def measure_floor(photographs: Path, output: Path) -> float:

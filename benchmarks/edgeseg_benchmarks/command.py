@@ -87,7 +87,7 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     default=3,
     show_default=True,
     metavar="N",
-    help="Number of untimed rounds, at least 1.",
+    help="Number of untimed rounds. One round is always run.",
 )
 @click.option(
     "--reference",

@@ -38,7 +38,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
         yield f"{ratio:.2f}x slower than FP32"
     kernel = KERNELS.get(row.precision)
     if kernel is not None and row.kernels and kernel not in row.kernels:
-        yield f"convolutions were computed in FP32, not in {row.precision.upper()}"
+        yield f"no {row.precision.upper()} kernel was used: convolutions were computed in FP32"
     failed = sum(data_set.failed for data_set in row.data_sets)
     total = sum(len(data_set.photographs) for data_set in row.data_sets)
     if failed:

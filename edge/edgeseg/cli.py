@@ -41,6 +41,9 @@ COMMANDS = {
     "batch": CommandEntry(
         "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
     ),
+    "serve": CommandEntry(
+        "edgeseg.commands.serve:serve", "web", "Serve a local web page and an HTTP API."
+    ),
     "evaluate": CommandEntry(
         "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),

@@ -1,18 +1,21 @@
 """Printing of tables and JSON to standard output."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from edgeseg.errors import escape_text
+
+if TYPE_CHECKING:  # `edgeseg run` starts without rich
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 _UNLIMITED_WIDTH = 10_000
 
@@ -23,6 +26,8 @@ ShowProgress: TypeAlias = Callable[[str], None]
 @contextmanager
 def show_status() -> Iterator[ShowProgress]:
     """Yield a function that shows the current step on a terminal, on standard error."""
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
@@ -36,6 +41,8 @@ def print_table(*renderables: RenderableType) -> None:
 
     Output to a pipe is not wrapped, so that paths remain intact.
     """
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console()
     if console.is_terminal:
         console.print(*renderables, sep="\n")
@@ -48,6 +55,9 @@ def print_table(*renderables: RenderableType) -> None:
 
 def narrow_table(title: str) -> Table:
     """Return an empty table that fits into 80 columns."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     return Table(
         title=safe_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False, collapse_padding=True,
@@ -56,6 +66,8 @@ def narrow_table(title: str) -> Table:
 
 def facts_table(*facts: tuple[str, str]) -> Table:
     """Return a table with a column of headings and a column of untrusted texts."""
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -66,6 +78,8 @@ def facts_table(*facts: tuple[str, str]) -> Table:
 
 def safe_text(text: str) -> Text:
     """Return untrusted text for a table, without markup and with `escape_text`."""
+    from rich.text import Text  # noqa: PLC0415
+
     return Text(escape_text(text))
 
 

@@ -13,6 +13,8 @@ PhotoErrorCode: TypeAlias = Literal[
     "unreadable",
     "not_overwritten",
     "unreadable_source",
+    "missing_extra",
+    "not_dicom",
 ]
 """Codes for failed photographs; the result record defines them."""
 
@@ -143,4 +145,11 @@ def unsupported_format(name: str) -> InvalidImageError:
     """
     return InvalidImageError(
         f"{name} is not supported; convert the file to PNG.", "unsupported_format"
+    )
+
+
+def missing_dicom() -> InvalidImageError:
+    """Return the error of a DICOM file that cannot be read without the extra `dicom`."""
+    return InvalidImageError(
+        str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra"
     )

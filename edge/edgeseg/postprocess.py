@@ -1,4 +1,4 @@
-"""Network output to mask: resize to the photograph's original size, then threshold."""
+"""Postprocessing: resizing of the network output to the photograph's size, and thresholding."""
 
 import threading
 from collections.abc import Iterator

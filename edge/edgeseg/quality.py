@@ -14,16 +14,21 @@ CHASE_DB1, HRF and FIVES and the values of degraded copies (tests/edge/test_qual
 | overexposed | up to 0.01 | four times the light: 0.04 to 1 | above 0.25, `overexposed` |
 | detail | at least 0.016 | grey veil, 30 % of the contrast: up to 0.017 | below 0.0145, and |
 | contrast | at least 0.069 | grey veil: 0.03 to 0.07, up to 0.11 | below 0.065, `hazy` |
+| veil | up to 0.45 | grey veil, 30 and 40 % of the contrast: 0.52 and more | above 0.5, `hazy` |
 | chroma | at least 0.52 | grey, local mean subtracted: up to 0.17 | below 0.2, see below |
 | red - green | at least 0.27 | red swapped, negative: up to -0.13 | below 0, `unusual_colours` |
 | red - blue | at least 0.53 | red and blue swapped: up to -0.59 | below 0, `unusual_colours` |
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
+| polarity | at least 0.09 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
-A field of low chroma is `not_a_colour_photograph`: an angiogram, a red-free or a locally averaged
-copy. Its vessels may be bright, and the models were trained on colour photographs. Chroma is the
-range of the channels' medians. Chroma and the differences of channels are relative to the largest
-median. An overexposed field is not `blurred`. A field is `small` if the illuminated retina has a
-diameter of less than 200 pixels, and also `cropped` if no part of its edge is in the frame.
+A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. For a
+red-free or grey copy, this code is only a warning. Such a copy has no colour (saturation below
+0.03;
+locally averaged copies: at least 0.06) and dark vessels (polarity above 0.08). The Dice of such a
+copy is 0.02 to 0.05 lower than that of the colour photograph. Chroma is the range of the channels'
+medians. Chroma and the differences of channels are relative to the largest median. An overexposed
+field is not `blurred`. A field is `small` if the illuminated retina has a diameter of less than 200
+pixels, and also `cropped` if no part of its edge is in the frame.
 """
 
 import math
@@ -37,7 +42,9 @@ from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fov
 from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.field_of_view.rim import fit_rim
-from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.levels import LevelCounts, count_levels, mean_and_deviation, median, percentile
+from edgeseg.imaging.line_polarity import measure_line_polarity
 
 Reason: TypeAlias = Literal[
     "no_fundus",
@@ -56,7 +63,10 @@ MIN_BRIGHTNESS = 60.0
 MAX_OVEREXPOSED = 0.25
 MIN_DETAIL, MIN_CONTRAST = 0.0145, 0.065
 MIN_DIAMETER = 200.0
+MAX_VEIL = 0.5
 MIN_CHROMA = 0.2
+MAX_GREY_SATURATION = 0.03
+MIN_GREY_POLARITY, MIN_POLARITY = 0.08, -0.09
 MAX_BLUE_EXCESS = 0.08
 MIN_FIELD = 0.6
 
@@ -89,6 +99,10 @@ class FrameQuality(NamedTuple):
         contrast: standard deviation of the green channel relative to its mean.
         overexposed: share of the field whose green channel is at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
+        veil: 5th percentile of the darkest channel relative to the mean of the brightest; haze
+            lightens the darkest.
+        saturation: mean range of a pixel's channels, relative to the mean of the brightest.
+        polarity: strength of dark lines minus that of bright lines, relative to their sum, -1 to 1.
     """
 
     focus: float | None
@@ -100,6 +114,9 @@ class FrameQuality(NamedTuple):
     contrast: float | None = None
     overexposed: float | None = None
     colour: tuple[float, float, float] | None = None
+    veil: float | None = None
+    saturation: float | None = None
+    polarity: float | None = None
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -115,9 +132,14 @@ class FrameQuality(NamedTuple):
             "small": self.diameter_px < MIN_DIAMETER,
             "cropped": self.field is None or self.field < MIN_FIELD,
             "unusual_colours": self._has_unusual_colours,
-            "not_a_colour_photograph": self._is_grey,
+            "not_a_colour_photograph": self._is_grey and not self._is_red_free,
         }
         return tuple(reason for reason, failed in checks.items() if failed)
+
+    @property
+    def warnings(self) -> tuple[Reason, ...]:
+        """Codes of problems that reduce the reliability of the segmentation of a gradable field."""
+        return ("not_a_colour_photograph",) if self._is_red_free else ()
 
     @property
     def ungradable(self) -> bool:
@@ -128,7 +150,8 @@ class FrameQuality(NamedTuple):
     def _is_hazy(self) -> bool:
         if self.detail is None or self.contrast is None:
             return False
-        return self.detail < MIN_DETAIL and self.contrast < MIN_CONTRAST
+        has_veil = self.veil is not None and self.veil > MAX_VEIL and not self._is_grey
+        return has_veil or (self.detail < MIN_DETAIL and self.contrast < MIN_CONTRAST)
 
     @property
     def _is_grey(self) -> bool:
@@ -137,10 +160,19 @@ class FrameQuality(NamedTuple):
         return max(self.colour) - min(self.colour) < MIN_CHROMA * max(self.colour)
 
     @property
+    def _is_red_free(self) -> bool:
+        """True for a field without any colour whose vessels are dark."""
+        if self.saturation is None or self.polarity is None or not self._is_grey:
+            return False
+        return self.saturation < MAX_GREY_SATURATION and self.polarity > MIN_GREY_POLARITY
+
+    @property
     def _has_unusual_colours(self) -> bool:
-        """True if red is not the brightest channel, or blue is clearly brighter than green."""
+        """False if vessels are dark, red is brightest, and blue at most slightly above green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
+        if self.polarity is not None and self.polarity < MIN_POLARITY:
+            return True
         red, green, blue = self.colour
         return red < green or red < blue or green - blue < -MAX_BLUE_EXCESS * max(self.colour)
 
@@ -158,6 +190,9 @@ class FrameQuality(NamedTuple):
             "detail": _round(self.detail, 4),
             "contrast": _round(self.contrast, 3),
             "overexposed": _round(self.overexposed, 3),
+            "veil": _round(self.veil, 3),
+            "saturation": _round(self.saturation, 3),
+            "polarity": _round(self.polarity, 3),
             "median_red": red,
             "median_green": green,
             "median_blue": blue,
@@ -174,7 +209,7 @@ def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> Frame
     Args:
         photo: (H, W, 3) uint8 RGB.
         fov: field of view by the model's method.
-        method: the model's method.
+        method: detection method of the model.
     """
     if method == "found":
         return assess_quality(photo, fov)
@@ -192,23 +227,25 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
         fov: field of view of the photograph.
     """
     crop = _shrink(photo[fov.box.rows, fov.box.columns])
-    mask = cv2.resize(
-        fov.mask[fov.box.rows, fov.box.columns], crop.shape[1::-1], interpolation=cv2.INTER_NEAREST
-    )
-    inside = np.asarray(mask) > 0
-    # This is eight times as fast as crop.max(axis=2).
-    light = np.maximum(np.maximum(crop[:, :, 0], crop[:, :, 1]), crop[:, :, 2])[inside]
-    lit = float((light > _LIT_SHARE * np.percentile(light, 75)).mean()) if light.any() else 0.0
-    retina_pixels = cv2.countNonZero(fov.mask) * lit
+    height, width = crop.shape[:2]
+    inside = _resize_mask(fov.mask[fov.box.rows, fov.box.columns], width, height)
+    channels = [np.asarray(channel, np.uint8) for channel in cv2.split(crop)]
+    brightest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
+    light = count_levels(brightest, inside)
+    retina_pixels = cv2.countNonZero(fov.mask) * _lit_share(light)
     rim = fov.rim or fit_rim(fov.mask)
     core = _select_core(inside)
-    histograms = [_histogram(crop, core, channel) for channel in range(3)]
-    red, green, blue = (_median(histogram) for histogram in histograms)
-    mean, deviation = _mean_and_deviation(histograms[1])
-    focus, detail = _measure_focus(crop[:, :, 1], inside, core)
+    histograms = [count_levels(channel, core) for channel in channels]
+    red, green, blue = (median(histogram) for histogram in histograms)
+    mean, deviation = mean_and_deviation(histograms[1])
+    focus, detail = _measure_focus(channels[1], inside, core, mean)
+    darkest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
+    veil, saturation = _measure_saturation(
+        count_levels(brightest, core), count_levels(darkest, core)
+    )
     return FrameQuality(
         focus=focus,
-        brightness=float(light.mean()),
+        brightness=mean_and_deviation(light)[0],
         retina=retina_pixels / fov.mask.size,
         field=None if rim is None else min(1.0, retina_pixels / (math.pi * rim.radius**2)),
         diameter_px=2 * math.sqrt(retina_pixels / math.pi),
@@ -216,32 +253,31 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
         contrast=deviation / max(mean, 1.0),
         overexposed=float(histograms[1][_WHITE:].sum() / histograms[1].sum()),
         colour=(red, green, blue),
+        veil=veil,
+        saturation=saturation,
+        polarity=measure_line_polarity(channels[1], core),
     )
 
 
-def _select_core(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _lit_share(light: LevelCounts) -> float:
+    """Return the share of pixels that show retina, from their histogram."""
+    if not light.any():
+        return 0.0
+    limit = _LIT_SHARE * percentile(light, 75)
+    return float(light[math.floor(limit) + 1 :].sum() / light.sum())
+
+
+def _measure_saturation(brightest: LevelCounts, darkest: LevelCounts) -> tuple[float, float]:
+    """Return the veil and the saturation, from histograms of the brightest and darkest channel."""
+    light = max(1.0, mean_and_deviation(brightest)[0])
+    return percentile(darkest, 5) / light, 1 - mean_and_deviation(darkest)[0] / light
+
+
+def _select_core(inside: Mask) -> Mask:
     """Return the field without its edge, or the whole field if nothing would be left."""
-    padded = np.pad(inside.astype(np.uint8), 1)
     kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
-    core = cv2.erode(padded, kernel)[1:-1, 1:-1] > 0
-    return core if core.any() else inside
-
-
-def _histogram(crop: Photo, core: npt.NDArray[np.bool_], channel: int) -> npt.NDArray[np.float64]:
-    """Return the number of pixels of each value in a channel of the core, (256,)."""
-    counts = cv2.calcHist([crop], [channel], core.astype(np.uint8), [256], [0, 256])
-    return np.asarray(counts, np.float64).ravel()
-
-
-def _median(histogram: npt.NDArray[np.float64]) -> float:
-    return float(np.searchsorted(np.cumsum(histogram), histogram.sum() / 2))
-
-
-def _mean_and_deviation(histogram: npt.NDArray[np.float64]) -> tuple[float, float]:
-    values = np.arange(256)
-    mean = float(values @ histogram / histogram.sum())
-    variance = float((values - mean) ** 2 @ histogram / histogram.sum())
-    return mean, math.sqrt(variance)
+    core = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(core, np.uint8) if cv2.countNonZero(core) else inside
 
 
 def _shrink(photo: Photo) -> Photo:
@@ -249,7 +285,10 @@ def _shrink(photo: Photo) -> Photo:
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
-        photo = _resize(photo[: height * factor, : width * factor], width, height)
+        step = (
+            1 if factor < 8 or factor % 2 else 2
+        )  # half of the rows is sufficient for large blocks
+        photo = _resize(photo[: height * factor : step, : width * factor], width, height)
     scale = _SIZE / max(photo.shape[:2])
     return _resize(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
 
@@ -261,40 +300,45 @@ def _resize(photo: Photo, width: int, height: int) -> Photo:
     )
 
 
-def _measure_focus(
-    green: npt.NDArray[np.uint8], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Return the focus and the standard deviation of the detail."""
+def _resize_mask(mask: Mask, width: int, height: int) -> Mask:
+    return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _measure_focus(green: Mask, inside: Mask, core: Mask, mean: float) -> tuple[float, float]:
+    """Return the focus and the standard deviation of the detail, given the mean of the core."""
     grey = green.astype(np.float32)
     blur1, blur2, blur6 = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
-    coarse = float(np.std((blur2 - blur6)[core]))
-    if coarse <= _NOISE_DETAIL * float(grey[core].mean()):
+    coarse = _deviation(blur2 - blur6, core)
+    if coarse <= _NOISE_DETAIL * mean:
         return 0.0, coarse
-    fine = float(np.std((blur1 - blur2)[core]))
+    fine = _deviation(blur1 - blur2, core)
     return min(fine / coarse, _measure_coarse_focus(grey, inside, core)), coarse
 
 
-def _measure_coarse_focus(
-    grey: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_], core: npt.NDArray[np.bool_]
-) -> float:
+def _measure_coarse_focus(grey: npt.NDArray[np.float32], inside: Mask, core: Mask) -> float:
     """Measure the focus at coarse scales, which codec artefacts do not affect.
 
     The computation uses half the size. The blur is normalised to the field of view, because the
     kernel extends beyond its edge.
     """
     half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
-    weight = cv2.resize(inside.astype(np.float32), half, interpolation=cv2.INTER_AREA)
-    light = cv2.resize(grey * inside, half, interpolation=cv2.INTER_AREA)
-    half_core = cv2.resize(core.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0
-    if not half_core.any():
+    share = (inside > 0).astype(np.float32)
+    weight = cv2.resize(share, half, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(grey * share, half, interpolation=cv2.INTER_AREA)
+    half_core = _resize_mask(core, *half)
+    if not cv2.countNonZero(half_core):
         return math.inf
     blur1, blur2, blur3, blur7 = (
         cv2.GaussianBlur(light, (0, 0), sigma)
         / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
         for sigma in (1, 2, 3, 7)
     )
-    fine = float(np.std((blur1 - blur2)[half_core]))
-    return fine / max(float(np.std((blur3 - blur7)[half_core])), 1e-3)
+    return _deviation(blur1 - blur2, half_core) / max(_deviation(blur3 - blur7, half_core), 1e-3)
+
+
+def _deviation(image: npt.NDArray[np.float32 | np.float64], inside: Mask) -> float:
+    """Return the standard deviation of the pixels inside a mask."""
+    return float(cv2.meanStdDev(image, mask=inside)[1][0, 0])
 
 
 def _round(value: float | None, digits: int) -> float | None:

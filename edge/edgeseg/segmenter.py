@@ -1,7 +1,8 @@
-"""Photograph to vessel mask: detect the fields of view, prepare, infer, threshold."""
+"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 
@@ -38,6 +39,8 @@ class Segmenter:
         threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
         provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
+        callers: number of threads that use this object at the same time. Without `threads`, the
+            cores are divided among them in ONNX Runtime.
 
     Attributes:
         file: selected model file.
@@ -46,7 +49,7 @@ class Segmenter:
         runtime: loaded network.
         runtime_name: name of the runtime.
         provider: execution provider of ONNX Runtime; None for other runtimes.
-        threads: number of CPU threads.
+        threads: number of CPU threads per call.
         threshold: vessel probability threshold.
 
     Raises:
@@ -63,13 +66,14 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
+        callers: int = 1,
     ) -> None:
         if in_subinterpreter():
             raise SystemSetupError("a Segmenter works only in Python's main interpreter")
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        if threshold is not None:
+            _check_threshold(threshold)
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
         selection = select_model(model, precision, runtime_choice, threads, provider)
         loaded = load_file(selection.file.path)
@@ -77,6 +81,8 @@ class Segmenter:
         self.card = loaded.card
         self.model_sha256 = loaded.sha256
         self.threads = selection.threads
+        if threads is None and selection.runtime == "onnxruntime":
+            self.threads = max(1, selection.threads // callers)
         self.threshold = self.card.threshold if threshold is None else threshold
         if isinstance(runtime, str):
             size = self.card.preprocessing.size
@@ -121,6 +127,20 @@ class Segmenter:
                 prepared = self.prepare(pixels, name, one_fov)
             inferred.append(self.infer(prepared, timer=timer, name=name))
         return Segmentation(pixels, join_masks(tuple(inferred)), tuple(inferred), timer.ms, self)
+
+    def with_threshold(self, threshold: float) -> Segmenter:
+        """Return a Segmenter with another threshold that shares the loaded model.
+
+        Args:
+            threshold: vessel probability threshold.
+
+        Raises:
+            UsageError: `threshold` is out of range.
+        """
+        _check_threshold(threshold)
+        other = copy.copy(self)
+        other.threshold = threshold
+        return other
 
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
         """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
@@ -171,7 +191,7 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # also false for NaN
+            if not in_range:  # this is also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"
@@ -181,3 +201,8 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:  # NaN is not in range either
+        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")

@@ -18,7 +18,7 @@ from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
-from edgeseg_export.report.html_report import load_template, render_report
+from edgeseg_export.report.html_report import load_report_template, render_report
 from edgeseg_export.report.summary import print_results, print_settings
 from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
@@ -128,7 +128,7 @@ def convert(
     """
     check_folders(html)
     if html is not None:
-        load_template()  # report a missing extra immediately, not after minutes
+        load_report_template()  # report a missing extra immediately, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)

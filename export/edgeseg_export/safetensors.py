@@ -7,6 +7,7 @@ import msgspec
 import torch
 
 from edgeseg.errors import ModelError, one_line
+from edgeseg.system.regular_files import open_regular_file
 
 HEADER_LENGTH_BYTES = 8
 DTYPES = {
@@ -36,7 +37,8 @@ def read_safetensors(file: Path) -> dict[str, object]:
         ModelError: the file is missing or damaged; the message names it.
     """
     try:
-        data = bytearray(file.read_bytes())
+        with open_regular_file(file) as stream:
+            data = bytearray(stream.read())
         length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
         start = HEADER_LENGTH_BYTES + length
         header = msgspec.json.decode(data[HEADER_LENGTH_BYTES:start], type=dict[str, msgspec.Raw])

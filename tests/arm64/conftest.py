@@ -33,7 +33,7 @@ class EmulatedBoard:
     home: Path
 
     def run_shell(self, lines: str, board: Board, cwd: Path) -> str:
-        """Run lines of the guide without a network; `python3` is the board's.
+        """Run lines of the guide without a network, with `python3` of the board.
 
         Returns:
             Standard output.
@@ -70,7 +70,7 @@ class EmulatedBoard:
             "PATH": f"{self.userland / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
             "EDGESEG_BOARD": board,
-            "PIP_NO_COMPILE": "1",  # saves half a minute of emulation
+            "PIP_NO_COMPILE": "1",  # this saves half a minute of emulation
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }

@@ -159,7 +159,7 @@ def test_tune_keeps_a_file_that_is_not_its_own(
 def test_tune_without_a_writable_file_measures_nothing(tiny_model: Path, tmp_path: Path) -> None:
     for file in (str(tmp_path / "no/such.json"), str(tmp_path), "."):
         assert doctor("--model", str(tiny_model), "--tune", file).exit_code == 7
-    # EDGESEG_CHOICES is empty in the tests.
+    # EDGESEG_CHOICES is empty in the tests, so that there is no default file.
     assert doctor("--model", str(tiny_model), "--tune").exit_code == 2
 
 

@@ -1,4 +1,4 @@
-"""A pipe or a device named as an input file is rejected at once; it would block for ever."""
+"""A pipe or a device as an input file is rejected immediately, because it could block forever."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from edgeseg.imaging.photo import read_photo
 from edgeseg.models.card import read_card
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.tuning_cache import read_tuned_setups
+from edgeseg.run.results.contact_sheet import SHEET_NAME, ContactSheet
+from edgeseg.run.results.measures_table import is_foreign_table
 from edgeseg.run.results.provenance import is_foreign
 from edgeseg.synthetic import generate_photo
 
 
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
-    """End a test that blocks."""
+    """Maximum duration of a blocked test."""
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.alarm(60)
     yield
@@ -62,11 +64,13 @@ def test_readers_of_device_package_reject_special_files(
 def test_readers_of_other_packages_reject_special_files(special: Path) -> None:
     pytest.importorskip("torch")
     from edgeseg_benchmarks.record import read_bench
+    from edgeseg_export.safetensors import read_safetensors
     from edgeseg_export.source import read_preprocessing
     from edgeseg_train.checkpoint import read_tensors
     from edgeseg_train.reporting.log import read_log
 
-    for read in (read_bench, read_preprocessing, read_tensors, lambda file: read_log(file, 1)):
+    readers = (read_bench, read_preprocessing, read_safetensors, read_tensors)
+    for read in (*readers, lambda file: read_log(file, 1)):
         with pytest.raises(EdgesegError, match="special"):
             read(special)
 
@@ -91,6 +95,11 @@ def test_run_rejects_special_input_and_result(
     out.mkdir()
     special.rename(out / "eye_vessels.png")
     assert is_foreign(out / "eye_vessels.png")
+    (out / "measures.csv").symlink_to(out / "eye_vessels.png")
+    assert is_foreign_table(out / "measures.csv")
+    os.mkfifo(out / SHEET_NAME)
+    with pytest.raises(EdgesegError, match=SHEET_NAME):
+        ContactSheet(out)
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
     for resume in ([], ["--resume"]):

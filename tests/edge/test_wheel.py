@@ -1,4 +1,4 @@
-"""The wheel, installed without extras into an empty environment and used there."""
+"""The wheel can be installed without extras in an empty environment and used."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class SegmentedPhoto:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the source distribution, which tests that one as well."""
+    """Build the wheel from the source distribution, which is thereby also tested."""
     folder = tmp_path_factory.mktemp("dist")
     _checked([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")

@@ -126,7 +126,8 @@ def test_onnx_runtime_computes_probability_of_torch(
 
 
 def compute_stepwise(network: ResUNet, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Normalize with ImageNet's mean and deviation step by step, not folded as in the export."""
+    """Normalize with ImageNet's mean and deviation step by step, unlike the export, which folds
+    them."""
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
     std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
@@ -154,7 +155,7 @@ def test_convert_reports_crash_of_onnxsim(
     result = run_convert(checkpoint, *FP32)
     assert result.exit_code == 0, result.output
     assert "onnxsim exited with code -9" in " ".join(result.output.split())
-    # Without -o the file is beside the checkpoint.
+    # Without -o, the file is written to the folder of the checkpoint.
     assert read_card(checkpoint.with_name("net.fp32.onnx")).architecture == "tiny"
 
 
@@ -173,6 +174,7 @@ def test_failed_precision_is_not_published_and_older_file_removed(
     assert read_card(out / "net.fp32.onnx").precision == "fp32"
 
 
+@pytest.mark.slow
 def test_convert_dynamic_accepts_any_size(checkpoint: Path, run_convert: RunConvert) -> None:
     result = run_convert(checkpoint, *FP32, "--dynamic", "--opset", "16")
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""`edgeseg convert` that breaks off publishes nothing; what a network prints is no result."""
+"""A failed `edgeseg convert` publishes nothing, and output of a network is not a result."""
 
 from __future__ import annotations
 
@@ -97,6 +97,7 @@ def test_convert_publishes_nothing_when_the_report_fails(
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_convert_json_prints_only_results_when_the_network_prints(
     tmp_path: Path, make_checkpoint: MakeCheckpoint
 ) -> None:

@@ -166,7 +166,7 @@ def test_load_checkpoint_of_truncated_file_is_rejected(file: Path) -> None:
 
 
 def test_load_checkpoint_with_flipped_bit_is_rejected(file: Path, trained: Checkpoint) -> None:
-    """It would load as a different number."""
+    """This value would be loaded as a different number."""
     data = bytearray(file.read_bytes())
     data[data.index(trained.weights["output.0.weight"].numpy().tobytes()) + 5] ^= 1
     file.write_bytes(data)
@@ -179,7 +179,7 @@ def test_load_checkpoint_of_damaged_file_raises_only_model_error(file: Path) -> 
     for turn in range(50):
         damaged = np.frombuffer(data, np.uint8).copy()
         start = at if turn % 2 else 0
-        span = 3000 if turn % 2 else len(data)  # half of the runs in the record, half anywhere
+        span = 3000 if turn % 2 else len(data)  # half of the flips in the record, half anywhere
         where = start + rng.integers(min(span, len(data) - start), size=1 + turn % 5)
         damaged[where] = rng.integers(256, size=len(where))
         file.write_bytes(damaged.tobytes())

@@ -8,7 +8,7 @@ HEAD_BYTES = 1024
 
 # Kinds of files and next steps, by the first bytes of a file.
 SIGNATURES = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the file itself. Run `git lfs pull`.",
+    b"version https://git-lfs": "a Git LFS pointer instead of the file itself. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",
     b"BZh": "a bzip2 file. Unpack it with `bunzip2`.",
     b"\xfd7zXZ": "an xz file. Unpack it with `unxz`.",

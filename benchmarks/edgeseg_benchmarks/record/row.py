@@ -50,7 +50,7 @@ class BenchRow(msgspec.Struct, frozen=True):
     A value is None if it was not measured. All values are None if `status` is not `ok`.
 
     Attributes:
-        model: as in `RowKey`.
+        model: same meaning as in `RowKey`.
         precision: as in `RowKey`.
         runtime: as in `RowKey`.
         threads: as in `RowKey`.

@@ -1,7 +1,7 @@
-"""A cohort: thousands of photographs, one table.
+"""Processing of cohorts: thousands of photographs in, one table out.
 
-A job is a list of inputs, split into tasks. A task is processed by any process and leaves one part
-file with its records; a job is complete when every input is in a part file. `results.csv` is
+A job is a list of inputs, split into tasks. Any process can process a task and then writes one part
+file with the records. A job is complete when the part files contain all inputs. `results.csv` is
 joined from the part files.
 
     collect -> job -> tasks -> processor (in worker processes) -> parts -> merge -> table, page

@@ -1,4 +1,4 @@
-"""Collect the inputs of a job: a folder with its sub-folders, a pattern, or a manifest."""
+"""Inputs of a job: a folder with its sub-folders, a pattern, or a manifest."""
 
 import glob
 import os
@@ -23,14 +23,14 @@ _TIFF_SUFFIXES = (".tif", ".tiff", ".tif.gz", ".tiff.gz")
 
 
 class Cohort(NamedTuple):
-    """The inputs of a job.
+    """Inputs of a job.
 
     Attributes:
         inputs: photographs in the order of the table.
         skipped: files that are not segmented.
-        columns: columns of the manifest; empty without one.
-        renamed: number of photographs whose results have another stem than their file, because
-            another photograph has the same.
+        columns: columns of the manifest; empty without a manifest.
+        renamed: number of photographs whose results do not have the stem of the file, because
+            another photograph has the same stem.
     """
 
     inputs: list[JobInput]
@@ -44,10 +44,11 @@ def collect_cohort(argument: str, known: Collection[str] = frozenset()) -> Cohor
 
     Args:
         argument: folder, pattern or manifest.
-        known: paths that are photographs, whose files are not read again.
+        known: paths of known photographs, which are not read again.
 
     Raises:
-        UsageError: There is no such file, it contains no photograph, or the manifest is invalid.
+        UsageError: The argument does not exist or contains no photograph, or the manifest is
+            invalid.
         SystemSetupError: A folder cannot be read.
     """
     path = Path(argument)
@@ -66,7 +67,7 @@ def _collect_folder(folder: Path, known: Collection[str]) -> Cohort:
     except OSError as error:
         unreadable = path_text(Path(error.filename or folder))
         raise SystemSetupError(
-            f"{unreadable}: folder cannot be read ({error.strerror}). Check its permissions."
+            f"{unreadable}: folder cannot be read ({error.strerror}). Check the permissions."
         ) from error
     return _from_files(str(folder), listing.placed(folder), listing.skipped)
 
@@ -121,7 +122,7 @@ def _from_manifest(file: Path, manifest: Manifest) -> Cohort:
 
 
 def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
-    """Mirror the manifest's folder; if a photograph is outside, the deepest common folder."""
+    """Place the rows relative to the manifest's folder, or else to the deepest common folder."""
     base = os.path.abspath(file.parent)  # noqa: PTH100 - links are not resolved
     placed: list[PlacedFile] = []
     for row in manifest.rows:

@@ -1,4 +1,4 @@
-"""The death of a worker process, in words and as a record."""
+"""Death of a worker process, as text and as a record."""
 
 import signal
 from contextlib import suppress
@@ -10,7 +10,7 @@ from edgeseg.run.results.record import ResultRecord
 
 
 def describe_death(exit_code: int) -> str:
-    """Return the cause of a process's end.
+    """Return the reason why a process ended.
 
     Args:
         exit_code: exit code, or the negative number of a signal.
@@ -20,7 +20,7 @@ def describe_death(exit_code: int) -> str:
         with suppress(ValueError):
             cause = f"signal {signal.Signals(-exit_code).name}"
     if exit_code == -signal.SIGKILL:
-        cause += ", which the system sends if memory runs out"
+        cause += ", which the system also sends if memory is exhausted"
     return cause
 
 
@@ -33,7 +33,7 @@ def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
         fov_count=0,
         status="failed",
         reasons=("worker_died",),
-        message=f"{source.source}: worker processes died while they processed it ({cause})",
+        message=f"{source.source}: worker processes died on this photograph ({cause})",
         edgeseg_version=__version__,
         model=model.name,
         model_sha256=model.sha256,

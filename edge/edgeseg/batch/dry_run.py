@@ -1,4 +1,4 @@
-"""Estimate a job without writing anything: inputs, collisions, disk space and time."""
+"""Estimate of a job without writing files: inputs, equal names, disk space and time."""
 
 import io
 import tempfile
@@ -36,7 +36,7 @@ class SampleCost(NamedTuple):
 
     Attributes:
         seconds: seconds of one worker.
-        output_bytes: bytes of its masks, overlays and records.
+        output_bytes: bytes of the masks, overlays and records.
     """
 
     seconds: float
@@ -44,11 +44,11 @@ class SampleCost(NamedTuple):
 
 
 def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str]]:
-    """Return facts about a job: headings and values.
+    """Return headings and values that describe a job.
 
     Args:
-        request: what the user asks for.
-        show: called with the current step.
+        request: request of the user.
+        show: callback for the current step.
 
     Raises:
         EdgesegError: The job would be rejected.
@@ -73,10 +73,10 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
         ("photographs", f"{count:,}"),
         ("skipped files", cohort.skipped.describe() or "none"),
         ("renamed results", f"{cohort.renamed:,} (photographs of equal names)"),
-        ("unreadable by header", f"{len(unreadable):,}{_examples(unreadable)}"),
+        ("without a valid header", f"{len(unreadable):,}{_examples(unreadable)}"),
         ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
         ("workers", f"{workers} with {threads} thread(s) each"),
-        ("needed disk space", f"{cost.output_bytes * count / _MB:,.0f} MB"),
+        ("required disk space", f"{cost.output_bytes * count / _MB:,.0f} MB"),
         ("free disk space", f"{_free_bytes(request.output) / _MB:,.0f} MB"),
         ("estimated time", f"{format_duration(cost.seconds * shards / workers)} "
                            f"({cost.seconds * 1000:.0f} ms per photograph and worker)"),
@@ -87,7 +87,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
 
 
 def _has_header(path: Path) -> bool:
-    """Return whether the file begins like a photograph."""
+    """Return whether the file begins with the header of a photograph."""
     try:
         with open_regular_file(path) as file:
             beginning = file.read(SIGNATURE_BYTES)
@@ -105,7 +105,7 @@ def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process the sample after one photograph that is not counted: the first one is slower."""
+    """Process the sample after an uncounted photograph, because the first photograph is slower."""
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)
     start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Process tasks with worker processes on this machine.
+"""Processing of tasks by worker processes on this machine.
 
-The task of a worker that dies is processed again by the rule of `edgeseg.batch.task_queue`. A
-worker that does not finish a photograph within ten minutes is killed.
+If a worker dies, its task is processed again, see `edgeseg.batch.task_queue`. A worker that does
+not finish a photograph within ten minutes is killed.
 """
 
 import time
@@ -29,7 +29,7 @@ from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
 RECYCLE_AFTER = 2000
-"""Photographs after which a worker is replaced, so that memory that leaks is freed."""
+"""Number of photographs after which a worker is replaced, to free leaked memory."""
 
 _MAX_START_DEATHS = 10  # in a row
 STALLED_S = 600.0
@@ -39,7 +39,7 @@ _POLL_S = 0.5
 
 
 class WorkerError(EdgesegError):
-    """Error of a worker that ends the job; it has the exit code of the worker's error."""
+    """Error of a worker that ends the job, with the exit code of the worker's error."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -58,15 +58,15 @@ class _Slot:
 
 
 class LocalExecutor:
-    """Process tasks of a job with worker processes.
+    """Processing of a job's tasks by worker processes.
 
     Args:
         output: output folder with the job.
-        job: the job.
-        inputs: its inputs.
+        job: job to process.
+        inputs: inputs of the job.
         workers: number of processes.
-        progress: counts of what is done.
-        stop: stop request; photographs that were started are finished.
+        progress: counts of processed photographs.
+        stop: stop request; current photographs are finished.
         warn: function that prints one line.
     """
 
@@ -95,7 +95,7 @@ class LocalExecutor:
         self._error: EdgesegError | None = None
 
     def run(self, tasks: Iterator[InputRange]) -> None:
-        """Process tasks; return when they are done or after a stop request.
+        """Process tasks until all are done or a stop is requested.
 
         Raises:
             EdgesegError: A worker reported an error that ends the job, or no worker starts.

@@ -1,4 +1,4 @@
-"""The job file `job.json`: what a job computes, resolved once and never changed."""
+"""Job file `job.json`, which describes a job and never changes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +19,13 @@ from edgeseg.system.regular_files import read_regular_file
 JOB_NAME = "job.json"
 
 STATE_FOLDER = ".edgeseg-batch"
-"""Folder of the inputs, part files and locks below the output folder."""
+"""Sub-folder of the output folder for the list of inputs, part files and locks."""
 
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class JobModel(msgspec.Struct, frozen=True):
-    """Model of a job, and how to run it.
+    """Model of a job, with runtime and threads.
 
     Attributes:
         argument: shipped name, or absolute path of a model file.
@@ -49,18 +49,19 @@ class JobModel(msgspec.Struct, frozen=True):
 
 
 class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job writes.
+    """Output options of a job.
 
     Attributes:
         masks: whether to write the mask of each photograph.
         overlay: whether to write an overlay of each photograph.
         measures: whether to measure the vessels.
         timings: whether the table contains the time per stage.
-        skip_ungradable: whether to leave out fields of view of low quality.
-        um_per_px: size of a pixel in micrometres for all photographs; None for the manifest's.
-        eye: eye of all photographs; None for the manifest's.
+        skip_ungradable: whether to skip fields of view of low quality.
+        um_per_px: size of a pixel in micrometres for all photographs; None means the value in the
+            manifest.
+        eye: eye of all photographs; None means the manifest's value.
         table: absolute path of the table; None for `results.csv`.
-        html: absolute path of the cohort page; None for none.
+        html: absolute path of the cohort page; None to write no page.
     """
 
     masks: bool = True
@@ -79,13 +80,13 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: format of the file.
-        edgeseg_version: version that created the job; all workers must have it.
+        edgeseg_version: version of edgeseg that created the job and is required by all workers.
         input: absolute path or pattern of the inputs.
-        options: what the job writes.
-        model: model, and how to run it.
+        options: output options.
+        model: model with runtime and threads.
         count: number of inputs.
         task_size: number of inputs of a task.
-        inputs_sha256: SHA-256 of the list of inputs, which is also its file name.
+        inputs_sha256: SHA-256 of the list of inputs, which is part of the list's file name.
         columns: columns of the manifest.
     """
 
@@ -126,7 +127,7 @@ def open_inputs(output: Path, job: JobFile) -> InputFile:
     """Open the list of a job's inputs.
 
     Raises:
-        SystemSetupError: It cannot be read, or has been changed.
+        SystemSetupError: The list cannot be read, or has been changed.
     """
     return InputFile(inputs_path(output, job.inputs_sha256), job.inputs_sha256)
 
@@ -136,11 +137,10 @@ def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
 
     Args:
         output: output folder, created if it does not exist.
-        job: the job.
-        encoded: its inputs, as `encode_inputs` returns them.
+        job: job to write.
+        encoded: inputs of the job, as returned by `encode_inputs`.
 
-    Returns:
-        True if this call created the job.
+    Returns: Whether this call created the job.
 
     Raises:
         SystemSetupError: The files cannot be written.
@@ -153,7 +153,7 @@ def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
 
 
 def read_job(output: Path) -> JobFile | None:
-    """Read the job of an output folder; None if there is none.
+    """Read the job of an output folder, or return None if there is none.
 
     Raises:
         SystemSetupError: The file is damaged, or another version of edgeseg created the job.
@@ -169,19 +169,20 @@ def read_job(output: Path) -> JobFile | None:
         ) from error
     if job.edgeseg_version != __version__:
         raise SystemSetupError(
-            f"{path}: the job was created with edgeseg {job.edgeseg_version}, this is "
-            f"{__version__}. Install that version, or start the job again in another folder."
+            f"{path}: the job was created with edgeseg {job.edgeseg_version}, not with this "
+            f"version ({__version__}). Install that version, or start the job again in "
+            "another folder."
         )
     return job
 
 
 def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> None:
-    """Check that options are those of a job.
+    """Check that options are equal to those of a job.
 
     Args:
         output: output folder.
-        job: its job.
-        given: values of the options that were given, by the name of the job's field.
+        job: job of this folder.
+        given: values of the given options, by the name of the job's field.
 
     Raises:
         UsageError: An option differs; the message contains both values.
@@ -195,7 +196,7 @@ def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> No
         if value != values[name]:
             raise UsageError(
                 f"{output / JOB_NAME}: {_option(name)} is {_shown(values[name])} in this job, not "
-                f"{_shown(value)}. Omit it, or start another job in another folder."
+                f"{_shown(value)}. Omit the option, or start another job in another folder."
             )
 
 

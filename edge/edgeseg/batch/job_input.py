@@ -1,4 +1,4 @@
-"""The inputs of a job, one per line in a file of the job."""
+"""Inputs of a job, stored in a file with one input per line."""
 
 import hashlib
 import json
@@ -14,16 +14,16 @@ from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.measures.eye import Eye
 
 Cell: TypeAlias = str | int | float | bool | None
-"""Value of a manifest's cell; dates are ISO text."""
+"""Value of a manifest's cell. Dates are ISO text."""
 
 
 class JobInput(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One photograph of a job.
+    """Photograph of a job.
 
     Attributes:
         source: name in the table.
         path: absolute path of the file.
-        stem: prefix of its result names, with the sub-folder of the output folder.
+        stem: prefix of the result names, including the sub-folder of the output folder.
         eye: eye according to the manifest.
         um_per_px: size of a pixel in micrometres according to the manifest.
         values: values of the manifest's columns.
@@ -38,7 +38,7 @@ class JobInput(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode_input(value: JobInput) -> str:
-    """Encode an input as one line of ASCII JSON; bytes of a name that are not UTF-8 are kept."""
+    """Encode an input as one line of ASCII JSON. Bytes of a name that are not UTF-8 are kept."""
     return json.dumps(msgspec.to_builtins(value))
 
 
@@ -53,7 +53,7 @@ def encode_inputs(inputs: Sequence[JobInput]) -> bytes:
 
 
 class InputFile:
-    """Inputs of a job by their number, read from the file when they are needed.
+    """Inputs of a job, read from the file by their number.
 
     Only the position of each line is in memory, because a cohort may have millions of inputs.
 
@@ -75,7 +75,7 @@ class InputFile:
                 self._offsets.append(self._offsets[-1] + len(line))
         if digest.hexdigest() != sha256:
             raise SystemSetupError(
-                f"{path}: differs from the list that the job was created with. "
+                f"{path}: differs from the list with which the job was created. "
                 "Start the job again in another folder."
             )
 
@@ -99,5 +99,5 @@ def _read_errors_named(path: Path) -> Iterator[None]:
     """Convert an OSError or invalid content to one line with the file."""
     try:
         yield
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise SystemSetupError(f"{path}: cannot be read ({one_line(error)}).") from error

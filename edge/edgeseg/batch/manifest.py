@@ -1,4 +1,4 @@
-"""A manifest: a table with a column `path` and columns about the photographs.
+"""Manifest: table with a column `path` and further columns about the photographs.
 
 `eye` and `um_per_px` are used for measurements. All columns are copied to the table of results.
 """
@@ -26,12 +26,12 @@ _UNKNOWN = ("", "nan", "na", "n/a", "null", "none")
 
 
 class ManifestRow(NamedTuple):
-    """One photograph of a manifest.
+    """Photograph of a manifest.
 
     Attributes:
         path: file; a relative path is relative to the manifest's folder.
-        eye: eye; None if it is unknown.
-        um_per_px: size of a pixel in micrometres; None if it is unknown.
+        eye: left or right eye; None if unknown.
+        um_per_px: size of a pixel in micrometres; None if unknown.
         values: values of all columns.
     """
 
@@ -45,8 +45,8 @@ class Manifest(NamedTuple):
     """Content of a manifest.
 
     Attributes:
-        columns: its columns.
-        rows: its photographs, in the order of the file.
+        columns: all columns.
+        rows: photographs in the order of the file.
     """
 
     columns: tuple[ManifestColumn, ...]
@@ -73,7 +73,7 @@ def read_manifest(file: Path) -> Manifest:
         if first != number:
             raise UsageError(
                 f"{file}: rows {first} and {number} have the same path "
-                f"({escape_text(str(row.path), 300)}). Remove one of them."
+                f"({escape_text(str(row.path), 300)}). Remove one of the rows."
             )
     if not rows:
         raise UsageError(f"{file}: the manifest contains no photograph. Add rows with a path.")
@@ -99,11 +99,13 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
         shown = escape_text(", ".join(names) or "none", 300)
         raise UsageError(
             f"{file}: no column `{PATH_COLUMN}` (columns: {shown}). "
-            "Name the column with the files of the photographs `path`."
+            "Change the name of the column with the photographs to `path`."
         )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise UsageError(f"{file}: two columns are named {repeated[0]!r}. Rename one of them.")
+        raise UsageError(
+            f"{file}: two columns are named {repeated[0]!r}. Rename one of the columns."
+        )
     if "" in names:
         number = names.index("") + 1
         raise UsageError(f"{file}: column {number} has no name. Add a name or remove the column.")
@@ -123,7 +125,7 @@ def _parse_row(file: Path, number: int, values: dict[str, Cell]) -> ManifestRow:
 
 
 def _resolve(folder: Path, text: str) -> Path:
-    """Return the path of a photograph; backslashes separate folders if no such file exists."""
+    """Return the path of a photograph. Backslashes separate folders unless such a file exists."""
     path = folder / text
     if "\\" in text and not os.path.lexists(path):
         windows = folder / text.replace("\\", "/")

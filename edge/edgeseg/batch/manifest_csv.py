@@ -1,8 +1,9 @@
-"""Read a manifest in CSV: all values are text."""
+"""Reading of manifests in CSV, in which all values are text."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,7 +13,7 @@ from edgeseg.errors import UsageError, one_line
 
 _DELIMITERS = (",", ";", "\t")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_FIRST_ROW = 2  # as a spreadsheet counts, below the header
+_FIRST_ROW = 2  # number in a spreadsheet, below the header
 
 
 def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
@@ -20,7 +21,7 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 
     Args:
         file: name in messages.
-        stream: the opened file.
+        stream: opened file.
 
     Raises:
         UsageError: The file is not valid CSV.
@@ -35,7 +36,9 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
         names = next(reader, [])
         rows = list(_read_rows(file, reader, len(names)))
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not a manifest in UTF-8. Save it as CSV in UTF-8.") from error
+        raise UsageError(
+            f"{file}: not a manifest in UTF-8. Save the file as CSV in UTF-8."
+        ) from error
     except csv.Error as error:
         raise UsageError(
             f"{file}: line {reader.line_num} is not valid CSV ({one_line(error)}). Correct it."
@@ -46,8 +49,9 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 def _find_delimiter(header: str) -> str:
     """Return the delimiter that gives a column `path`, or the comma."""
     for delimiter in _DELIMITERS:
-        if "path" in next(csv.reader([header], delimiter=delimiter), []):
-            return delimiter
+        with suppress(csv.Error):  # a name that is too long; reported when the rows are read
+            if "path" in next(csv.reader([header], delimiter=delimiter), []):
+                return delimiter
     return ","
 
 

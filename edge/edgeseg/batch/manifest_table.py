@@ -1,4 +1,4 @@
-"""The cells of a manifest, before they are checked."""
+"""Unchecked cells of a manifest."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from edgeseg.batch.job_input import Cell
 
 
 class ManifestColumn(msgspec.Struct, frozen=True):
-    """A column of a manifest.
+    """Column of a manifest.
 
     Attributes:
         name: name in the manifest.
-        type: type in Parquet, as pyarrow names it.
+        type: pyarrow's name of the type in Parquet.
     """
 
     name: str
@@ -24,7 +24,7 @@ class ManifestTable(NamedTuple):
 
     Attributes:
         columns: columns in the order of the file.
-        rows: number of each row in messages, and its values, one for every column.
+        rows: number of each row for messages, and its values, one per column.
     """
 
     columns: tuple[ManifestColumn, ...]

@@ -1,4 +1,4 @@
-"""Join the part files of a job to its table."""
+"""Joining of a job's part files to a table."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ _ROWS_AT_ONCE = 5000
 
 
 class JobSummary(NamedTuple):
-    """What a job has done.
+    """State of a job.
 
     Attributes:
-        counts: photographs by their outcome.
+        counts: number of photographs by outcome.
         reasons: number of photographs by the first code of a failed or skipped record.
-        rows: rows of the table.
+        rows: number of rows of the table.
         missing: ranges of inputs that are not processed.
     """
 
@@ -83,7 +83,7 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
 
 
 def first_reason(record: ResultRecord) -> str:
-    """Return the first code of a failed or skipped record; empty for another."""
+    """Return the first code of a failed or skipped record, or "" for other records."""
     return record.reasons[0] if record.reasons else ""
 
 

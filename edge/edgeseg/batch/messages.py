@@ -1,4 +1,4 @@
-"""Messages between the main process and its workers: one line of JSON each."""
+"""Messages between the main process and its workers, each one line of JSON."""
 
 import json
 from typing import NamedTuple, TypeAlias
@@ -13,7 +13,7 @@ class Task(NamedTuple):
 
     Attributes:
         start: number of the first input.
-        inputs: the inputs.
+        inputs: inputs to process.
     """
 
     start: int
@@ -21,15 +21,15 @@ class Task(NamedTuple):
 
 
 class WorkerReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The model is loaded."""
+    """The worker has loaded the model."""
 
 
 class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
-    """A photograph was processed.
+    """The worker has processed a photograph.
 
     Attributes:
         failed: whether it failed.
-        bug: whether it failed by an unexpected exception.
+        bug: whether it failed with an unexpected exception.
     """
 
     failed: bool = False
@@ -37,7 +37,7 @@ class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
 
 
 class TaskDone(msgspec.Struct, frozen=True, tag="task"):
-    """The part of these inputs is written.
+    """The worker has written the part of these inputs.
 
     Attributes:
         start: number of the first input.
@@ -52,7 +52,7 @@ class WorkerFailed(msgspec.Struct, frozen=True, tag="error"):
     """An error that ends the job, such as a full disk.
 
     Attributes:
-        message: one line.
+        message: error message in one line.
         exit_code: documented exit code.
     """
 
@@ -61,7 +61,7 @@ class WorkerFailed(msgspec.Struct, frozen=True, tag="error"):
 
 
 class WorkerDied(msgspec.Struct, frozen=True, tag="died"):
-    """The process ended; created by the main process.
+    """The process has ended; created by the main process.
 
     Attributes:
         exit_code: exit code, or the negative number of a signal.

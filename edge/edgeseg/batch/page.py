@@ -1,4 +1,4 @@
-"""The cohort page: distributions, failures, outliers and the worst photographs on one HTML page."""
+"""HTML page of a cohort: distributions, failures, outliers and the worst photographs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _EXAMPLES = 20  # of failed photographs per reason
 
 
 class Picture(NamedTuple):
-    """A photograph on the page.
+    """Photograph on the page.
 
     Attributes:
-        number: number of the input, from 0; the anchor of its picture.
+        number: number of the input, from 0, which is also the anchor of its picture.
         name: name of the photograph.
-        thumbnails: text and base64 of each picture; empty if there is none.
+        thumbnails: label and base64 data of each picture; empty if there is none.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Picture(NamedTuple):
 
 
 class OutlierLine(NamedTuple):
-    """An outlier of a measurement on the page."""
+    """Outlier of a measurement on the page."""
 
     number: int
     name: str
@@ -57,7 +57,7 @@ class OutlierLine(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Photographs that failed for one reason, with some of their names."""
+    """Photographs that failed for the same reason, with some of their names."""
 
     code: str
     photographs: int
@@ -75,12 +75,12 @@ def check_page_file(path: Path) -> None:
 
 
 class CohortPage:
-    """Collect the records of a job and write its page.
+    """Collection of a job's records, and writing of the page.
 
     Args:
-        path: the page.
+        path: file of the page.
         output: output folder of the job.
-        job: the job.
+        job: job to describe.
     """
 
     def __init__(self, path: Path, output: Path, job: JobFile) -> None:
@@ -114,7 +114,7 @@ class CohortPage:
                 self._values[name].add(row, value)
 
     def _add_worst(self, number: int, record: ResultRecord) -> None:
-        """Keep the photographs of the lowest quality: ungradable ones, the blurred ones first."""
+        """Keep the ungradable photographs of the lowest quality, the most blurred first."""
         assert record.quality is not None
         focus = record.quality.focus if record.quality.focus is not None else 0.0
         badness = -focus + (1000.0 if record.quality.ungradable else 0.0)
@@ -123,10 +123,10 @@ class CohortPage:
             heapq.heappop(self._worst)
 
     def write(self, counts: FrameCounts) -> None:
-        """Write the page, with thumbnails as long as it has less than 20 MB.
+        """Write the page, with as many thumbnails as fit into 20 MB.
 
         Raises:
-            SystemSetupError: It cannot be written.
+            SystemSetupError: The page cannot be written.
         """
         distributions: list[Distribution] = []
         for name, values in self._values.items():
@@ -138,7 +138,7 @@ class CohortPage:
         worst = [-number for _, number in sorted(self._worst, reverse=True)]
         outliers: list[int] = []
         for rank in range(max((len(one.outliers) for one in distributions), default=0)):
-            for one in distributions:  # first the most unusual value of every measurement
+            for one in distributions:  # the most unusual value of every measurement first
                 if rank < len(one.outliers):
                     outliers.append(self._inputs[one.outliers[rank].row])
         pictures = self._draw_pictures([*worst, *outliers])
@@ -180,7 +180,7 @@ class CohortPage:
         return pictures
 
     def _draw(self, path: Path, stem: str) -> tuple[tuple[str, str], ...]:
-        """Return the thumbnails of a photograph, as far as its files can be read."""
+        """Return the thumbnails of a photograph whose files can be read."""
         thumbnails: list[tuple[str, str]] = []
         try:
             photo = read_photo(path)
@@ -189,7 +189,7 @@ class CohortPage:
             if mask.shape == photo.shape[:2]:
                 overlay = encode_overlay_thumbnail(photo, mask, _SIDE)
                 thumbnails.append(("overlay", overlay))
-        except PhotoError:  # removed since it was processed, or no mask
+        except PhotoError:  # file removed after processing, or no mask
             pass
         return tuple(thumbnails)
 
@@ -200,7 +200,7 @@ def format_number(value: float) -> str:
 
 
 def _is_shown(column: TableColumn, job: JobFile) -> bool:
-    """Return whether the page shows a column: a number that can be compared between cameras."""
+    """Return whether the page shows a column, which must be comparable between cameras."""
     name = column.name
     if column.type not in ("double", "int64") or column.version == 0 or name == "threshold":
         return False

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 _BINS = 32
-_OUTLIER_SCORE = 3.5  # deviations from the median, as Iglewicz and Hoaglin (1993) recommend
-_MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+_OUTLIER_SCORE = 3.5  # robust standard deviations from the median (Iglewicz and Hoaglin 1993)
+_MAD_TO_DEVIATION = 1.4826  # ratio for a normal distribution
 _MAX_OUTLIERS = 6
 
 
@@ -20,12 +20,12 @@ class Bar(NamedTuple):
 
 
 class Outlier(NamedTuple):
-    """An unusual value.
+    """Unusual value.
 
     Attributes:
         row: number of the record, from 0.
-        value: its value.
-        score: distance from the median in robust standard deviations, with its sign.
+        value: unusual value.
+        score: signed distance from the median in robust standard deviations.
     """
 
     row: int
@@ -38,13 +38,13 @@ class Distribution(NamedTuple):
 
     Attributes:
         name: name of the column.
-        definition: its definition and unit.
+        definition: definition and unit of the column.
         values: number of values.
         quantiles: minimum, 5th percentile, median, 95th percentile and maximum.
-        bars: histogram between `low` and `high`; the outermost bars contain what is beyond.
+        bars: histogram from `low` to `high`; the outermost bars include all values beyond.
         low: left edge of the histogram.
         high: right edge of the histogram.
-        outliers: the most unusual values, first the most unusual one.
+        outliers: unusual values, the most unusual first.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Distribution(NamedTuple):
 
 
 class ColumnValues:
-    """Values of a column with the records that they come from."""
+    """Values of a column with the numbers of their records."""
 
     def __init__(self) -> None:
         self._values = array("d")
@@ -70,7 +70,7 @@ class ColumnValues:
         self._values.append(value)
 
     def distribution(self, name: str, definition: str) -> Distribution | None:
-        """Return the distribution; None without values."""
+        """Return the distribution, or None without values."""
         if not self._values:
             return None
         values = np.frombuffer(self._values, np.float64)

@@ -1,4 +1,4 @@
-"""Parquet files: manifests and tables. The only module that needs pyarrow."""
+"""Parquet files for manifests and tables. Only this module requires pyarrow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,25 +15,27 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("a Parquet file", "batch", "pyarrow") from error
 
-_MARK = b"edgeseg"  # key in the metadata of our tables
+_MARK = b"edgeseg"  # key in the metadata of edgeseg's tables
 
 
 def read_parquet_manifest(file: Path) -> ManifestTable:
     """Read a Parquet file.
 
-    Text, numbers and Boolean values keep their types; dates and times without a time zone, too.
-    Other types become text.
+    Text, numbers, Boolean values, dates, and times without a time zone keep their types. Other
+    types become text.
 
     Raises:
         UsageError: The file is damaged, or a column has nested values.
     """
     try:
         table = pq.read_table(file, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
+        table.validate(full=True)  # such as text that is not UTF-8
+        names = table.column_names
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise UsageError(f"{file}: not a readable Parquet file ({one_line(error)}).") from error
     columns: list[ManifestColumn] = []
     values: list[list[Cell]] = []
-    for name, chunks in zip(table.column_names, table.columns, strict=True):
+    for name, chunks in zip(names, table.columns, strict=True):
         kept = chunks
         if pa.types.is_dictionary(chunks.type):
             kept = chunks.cast(chunks.type.value_type)
@@ -74,7 +76,7 @@ def is_foreign_parquet(file: Path) -> bool:
 
 
 class ParquetTable:
-    """Write a table in groups of rows. The types are those of the columns, never of the data.
+    """Write a table in groups of rows. Types depend on the columns, never on the data.
 
     Args:
         stream: file that is opened for writing.
@@ -91,7 +93,7 @@ class ParquetTable:
         self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
-        """Append rows; a missing key is null."""
+        """Append rows. Missing keys are null."""
         arrays: list[pa.Array] = []
         for field in self._schema:
             values = [row.get(field.name) for row in rows]

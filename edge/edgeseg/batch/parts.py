@@ -1,8 +1,8 @@
-"""Part files: the records of a range of inputs, written when all of them are processed.
+"""Part files with the records of a range of inputs, written when all inputs are processed.
 
-A part is complete or absent, and its name contains its range. Therefore the names alone show what
-is done, and any number of processes may write parts at the same time. Two parts may overlap if a
-task was processed twice; their records are equal.
+A part is either complete or missing, and its name contains the range. Therefore the names show
+which inputs are processed, and any number of processes may write parts at the same time. Two parts
+may overlap if a task was processed twice, but their records are equal.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.system.files import make_folder, remove_stale_temporaries, write_atomically
 
-_FOLDER_SIZE = 50_000  # inputs whose parts are in one folder
+_FOLDER_SIZE = 50_000  # number of inputs whose parts are in one folder
 _NAME = re.compile(r"([0-9]{8,})-([0-9]{8,})\.jsonl\.gz")
 
 
@@ -40,7 +40,7 @@ class PartEntry(msgspec.Struct, frozen=True):
 
     Attributes:
         number: number of the input, from 0.
-        records: its records, at least one.
+        records: records of the input, at least one.
     """
 
     number: int
@@ -56,7 +56,7 @@ def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> 
     """Write the part of a range.
 
     Raises:
-        SystemSetupError: It cannot be written.
+        SystemSetupError: The part cannot be written.
     """
     lines = msgspec.json.Encoder().encode_lines(entries)
     folder = parts_folder(output) / f"{done.start // _FOLDER_SIZE:06}"
@@ -66,7 +66,10 @@ def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> 
 
 
 def list_parts(output: Path) -> list[tuple[InputRange, Path]]:
-    """Return the parts in the order of their inputs; among equal starts, the longest first."""
+    """Return the parts in the order of their inputs.
+
+    Of parts with equal start, the longest is first.
+    """
     found: list[tuple[InputRange, Path]] = []
     for path in parts_folder(output).glob("*/*.gz"):
         match = _NAME.fullmatch(path.name)
@@ -77,7 +80,7 @@ def list_parts(output: Path) -> list[tuple[InputRange, Path]]:
 
 
 def missing_ranges(parts: Sequence[InputRange], count: int) -> Iterator[InputRange]:
-    """Yield the ranges of inputs that no part covers.
+    """Yield the ranges of inputs without a part.
 
     Args:
         parts: ranges of the parts, sorted by their start.
@@ -119,7 +122,7 @@ def _read_part(path: Path) -> list[PartEntry]:
     try:
         lines = gzip.decompress(path.read_bytes())
         return msgspec.json.Decoder(PartEntry).decode_lines(lines)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise SystemSetupError(
-            f"{path}: damaged part file ({one_line(error)}). Delete it and use --resume."
+            f"{path}: damaged part file ({one_line(error)}). Delete the file and use --resume."
         ) from error

@@ -14,22 +14,22 @@ import msgspec
 
 from edgeseg.batch.messages import Message, Task, WorkerDied, decode_message, encode_task
 
-_CLOSING_S = 60.0  # a worker finishes the photograph that it has started
+_CLOSING_S = 60.0  # time for a worker to finish its current photograph
 
 
 class Event(NamedTuple):
-    """A message and the worker that sent it."""
+    """Message and the worker that sent it."""
 
     worker: "BatchWorker"
     message: Message
 
 
 class BatchWorker:
-    """One worker process.
+    """Worker process.
 
     Args:
         output: output folder with the job.
-        events: queue that gets the worker's messages, and `WorkerDied` at its end.
+        events: queue for the worker's messages, the last of which is `WorkerDied`.
     """
 
     def __init__(self, output: Path, events: "Queue[Event]") -> None:
@@ -43,29 +43,29 @@ class BatchWorker:
         self._reader.start()
 
     def send(self, task: Task) -> None:
-        """Send a task; a worker that has died reports it with `WorkerDied`."""
+        """Send a task. If the worker has died, `WorkerDied` is in the queue."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
             self._process.stdin.write(encode_task(task))
             self._process.stdin.flush()
 
     def request_end(self) -> None:
-        """Let the worker end after its current task."""
+        """End the worker after its current task."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
 
     def request_stop(self) -> None:
-        """Let the worker end after its current photograph."""
+        """End the worker after its current photograph."""
         self._process.terminate()
         self.request_end()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Kill the process."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait for the end of the process; kill it if it takes more than a minute."""
+        """Wait for the end of the process, and kill it after a minute."""
         try:
             self._process.wait(_CLOSING_S)
         except subprocess.TimeoutExpired:
@@ -79,7 +79,7 @@ class BatchWorker:
             for line in messages:
                 try:
                     message = decode_message(line)
-                except msgspec.MsgspecError:  # cut off by the death of the process
+                except msgspec.MsgspecError:  # truncated by the death of the process
                     continue
                 self._events.put(Event(self, message))
         self._events.put(Event(self, WorkerDied(self._process.wait())))
@@ -87,7 +87,7 @@ class BatchWorker:
 
 @contextmanager
 def killed_at_end(workers: list[BatchWorker]) -> Iterator[None]:
-    """Kill the workers that are left in a list when the block ends, also by an exception."""
+    """Kill the workers in a list at the end of the block, also after an exception."""
     try:
         yield
     finally:

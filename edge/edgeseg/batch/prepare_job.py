@@ -1,4 +1,4 @@
-"""Create a job: resolve the model, the number of workers and the inputs once."""
+"""Creation of a job: selection of the model, the number of workers and the inputs."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from edgeseg.run.inputs import path_text
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
 
 BYTES_PER_WORKER = 512 << 20
-"""Memory that a worker needs for photographs of 20 megapixels."""
+"""Memory that a worker requires for photographs of 20 megapixels."""
 
 _MAX_TASK_SIZE = 32
 _MIN_TASKS = 64
@@ -48,8 +48,8 @@ def model_argument(model: str) -> str:
 def count_workers(workers: int | None, threads: int | None, provider: str | None) -> int:
     """Return the number of workers.
 
-    By default one for each core (or each `threads` cores) and for each 512 MB of available
-    memory; one for a GPU.
+    The default is one per core (or per `threads` cores) and per 512 MB of available memory, or one
+    with a GPU.
     """
     if workers is not None:
         return workers
@@ -71,8 +71,8 @@ def resolve_job(
 
     Args:
         argument: folder, pattern or manifest.
-        cohort: its inputs.
-        options: what to write.
+        cohort: inputs of the job.
+        options: output options.
         choice: model options.
         threads: number of CPU threads of each worker.
 
@@ -110,11 +110,11 @@ def resolve_job(
 
 
 def given_values(given: Mapping[str, object]) -> dict[str, object]:
-    """Return the options that were given, by the names of the job's fields.
+    """Return the given options, by the names of the job's fields.
 
     Args:
-        given: values by parameter of the command; `auto` is left out, because the job has
-            resolved it.
+        given: values by parameter of the command; `auto` is omitted, because the job contains the
+            selected value.
     """
     values: dict[str, object] = {}
     for name, value in given.items():

@@ -1,4 +1,4 @@
-"""Process a task: segment its photographs, write their pictures and one part file."""
+"""Processing of a task: segmentation of its photographs, writing of pictures and a part file."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,14 +26,14 @@ from edgeseg.system.signals import StopRequest
 
 
 class TaskProcessor:
-    """Process tasks of one job with one model.
+    """Processing of a job's tasks with one model.
 
     Args:
         output: output folder.
-        job: the job of this folder.
+        job: job of this folder.
 
     Raises:
-        ModelError: The model file is not the one that the job was created with.
+        ModelError: The model file differs from the file with which the job was created.
         SystemSetupError: The runtime or the provider of the job is not available.
     """
 
@@ -55,12 +55,11 @@ class TaskProcessor:
 
         Args:
             start: number of the first input.
-            inputs: the inputs.
-            advance: called with the records of each photograph.
-            stop: stop request; the photograph that was started is finished.
+            inputs: inputs to process.
+            advance: callback for the records of each photograph.
+            stop: stop request; the current photograph is finished.
 
-        Returns:
-            The inputs that are done, fewer than given after a stop request.
+        Returns: The processed inputs, which are fewer than given after a stop request.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -115,7 +114,7 @@ def _load_segmenter(job: JobFile) -> Segmenter:
     )  # fmt: skip
     if segmenter.model_sha256 != model.sha256:
         raise ModelError(
-            f"{segmenter.file.path}: differs from the model file that the job was created with "
+            f"{segmenter.file.path}: differs from the model file with which the job was created "
             f"(SHA-256 {segmenter.model_sha256[:16]}... instead of {model.sha256[:16]}...). "
             "Restore the file, or start the job again in another folder."
         )

@@ -1,4 +1,4 @@
-"""Progress of a job: rate, time left and failures."""
+"""Progress of a job with rate, time left and failures."""
 
 import itertools
 import time
@@ -8,17 +8,17 @@ from edgeseg.batch.messages import PhotographDone
 
 
 class JobProgress:
-    """Count the photographs of a shard.
+    """Counter of a shard's photographs.
 
     Args:
-        total: number of photographs to process now.
-        changed: called after every change.
+        total: number of photographs to process in this call.
+        changed: callback after every change.
         clock: monotonic clock in seconds.
 
     Attributes:
-        done: photographs that are processed.
-        failed: photographs that failed.
-        bugs: photographs that failed by an unexpected exception.
+        done: number of processed photographs.
+        failed: number of failed photographs.
+        bugs: number of photographs that failed with an unexpected exception.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class JobProgress:
         self._changed(self)
 
     def take_back(self, photograph: PhotographDone) -> None:
-        """Take back a photograph that is processed again."""
+        """Subtract a photograph that is processed again."""
         self._count(photograph, -1)
 
     def _count(self, photograph: PhotographDone, number: int) -> None:

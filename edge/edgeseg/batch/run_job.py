@@ -1,4 +1,4 @@
-"""Open or create a job, and process one shard of it."""
+"""Opening or creation of a job, and processing of one shard."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,18 +31,18 @@ Warn = Callable[[str], None]
 
 
 class JobRequest(NamedTuple):
-    """What the user asks for.
+    """Request of the user.
 
     Attributes:
-        argument: folder, pattern or manifest; None with `--resume` for that of the job.
+        argument: folder, pattern or manifest; None with `--resume`, which uses that of the job.
         output: output folder.
-        options: what to write.
+        options: output options.
         choice: model options.
-        workers: number of workers; None for the rule.
-        threads: number of CPU threads of each worker; None for the rule.
+        workers: number of workers; None means the default.
+        threads: number of CPU threads of each worker; None means the default.
         shard: share of the job.
         resume: whether to continue an existing job.
-        given: options that were given, by parameter of the command.
+        given: given options, by parameter of the command.
         dask: address of a Dask scheduler, or `local:N`; None for workers of this machine.
     """
 
@@ -59,10 +59,11 @@ class JobRequest(NamedTuple):
 
 
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
-    """Return the job of the output folder; create it if there is none.
+    """Return the job of the output folder, or create a job if there is none.
 
     Raises:
-        UsageError: The job has other options, or exists and is neither resumed nor sharded.
+        UsageError: The job has other options, or exists although neither --resume nor --shard was
+            given.
         EdgesegError: The inputs or the model are invalid, or the job cannot be written.
     """
     job = read_job(request.output)
@@ -70,7 +71,7 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
         job = _create(request, warn)
         if job is not None:
             return job
-        job = read_job(request.output)  # another shard has just created it
+        job = read_job(request.output)  # another shard has just created the job
         assert job is not None
     elif not request.resume and request.shard.count == 1:
         raise UsageError(
@@ -84,13 +85,13 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
 
 
 def _create(request: JobRequest, warn: Warn) -> JobFile | None:
-    """Create a job; None if another process created it at the same time."""
+    """Create a job. Return None if another process created it at the same time."""
     if request.argument is None:
-        raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start one.")
+        raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start a job.")
     if list_parts(request.output) and read_job(request.output) is None:
         raise UsageError(
             f"{request.output / STATE_FOLDER}: contains parts of a job without {JOB_NAME}. "
-            "Delete this folder, or choose another one with -o."
+            "Delete this folder, or choose another output folder with -o."
         )
     cohort = collect_cohort(request.argument)
     description = cohort.skipped.describe()
@@ -131,11 +132,13 @@ def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:
     found = {source.path for source in cohort.inputs}
     new = len(found - known)
     if new:
-        warn(f"{plural(new, 'photograph')} appeared after the job was created: not included. "
-             "Start another job for them.")  # fmt: skip
+        warn(
+            f"{plural(new, 'photograph')} appeared after the job was created: not included. "
+            "Start another job for these files."
+        )
     gone = len(known - found)
     if gone:
-        warn(f"{plural(gone, 'photograph')} of the job no longer found in {job.input}")
+        warn(f"{plural(gone, 'photograph')} of the job could not be found in {job.input}")
 
 
 def process_shard(
@@ -145,13 +148,13 @@ def process_shard(
     make_progress: Callable[[int], JobProgress],
     warn: Warn,
 ) -> JobProgress:
-    """Process what is missing of a shard.
+    """Process the missing inputs of a shard.
 
     Args:
-        request: the request, for the shard and the number of workers.
-        job: the job.
-        stop: stop request; photographs that were started are finished.
-        make_progress: function from the number of photographs to their progress.
+        request: request with the shard and the number of workers.
+        job: job to process.
+        stop: stop request; current photographs are finished.
+        make_progress: function from the number of photographs to the progress.
         warn: function that prints one line.
 
     Raises:

@@ -1,7 +1,8 @@
-"""Shards: a deterministic share of a job's tasks, processed by one main process at a time.
+"""Shards, which are fixed shares of a job's tasks, each for one main process at a time.
 
-A shard's lock is a file with the host and the process that hold it. The holder renews its time
-every few seconds; a lock that was not renewed for a minute, or whose process is gone, is replaced.
+The lock of a shard is a file with the host and the identifier of the process that owns it. The
+owner renews the lock every few seconds. A lock is replaced if it was not renewed for a minute, or
+if its process has ended.
 """
 
 import fcntl
@@ -30,17 +31,17 @@ STALE_S = 60.0
 
 @dataclass(frozen=True)
 class Shard:
-    """Share of a job: every task whose number is `index` - 1 modulo `count`."""
+    """Share of a job, which contains the tasks with the number `index` - 1 modulo `count`."""
 
     index: int = 1
     count: int = 1
 
     def __str__(self) -> str:
-        """Return `I/N`, as on the command line."""
+        """Return the text `I/N`, as on the command line."""
         return f"{self.index}/{self.count}"
 
     def tasks(self, missing: Iterable[InputRange], task_size: int) -> Iterator[InputRange]:
-        """Yield the tasks of this shard, as far as they are missing.
+        """Yield the missing tasks of this shard.
 
         Args:
             missing: ranges of inputs without a part.
@@ -67,7 +68,7 @@ def parse_shard(text: str) -> Shard:
 
 
 class LockHolder(msgspec.Struct, frozen=True):
-    """Content of a lock: the process that holds it."""
+    """Content of a lock, which describes its owner."""
 
     shard: str
     host: str
@@ -80,7 +81,7 @@ def hold_shard(output: Path, shard: Shard) -> Iterator[None]:
     """Lock a shard and renew the lock until the block ends.
 
     Raises:
-        SystemSetupError: Another process holds it, or a shard of another number of shards.
+        SystemSetupError: Another process owns the shard, or a shard of another number of shards.
     """
     folder = output / STATE_FOLDER / "locks"
     make_folder(folder)
@@ -113,7 +114,7 @@ def _renew(path: Path, ended: threading.Event) -> None:
 
 @contextmanager
 def _exclusive_access(folder: Path) -> Iterator[None]:
-    """Let one process at a time check and replace locks, where the file system has locks."""
+    """Allow only one process at a time to check and replace locks, if the file system can."""
     with write_errors_named(folder):
         file = (folder / "access").open("ab")
     with file:
@@ -123,7 +124,7 @@ def _exclusive_access(folder: Path) -> Iterator[None]:
 
 
 def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None:
-    """Remove a lock whose holder is gone; reject one that excludes this shard."""
+    """Remove a lock whose owner has ended. Reject a lock that excludes this shard."""
     try:
         holder = msgspec.json.decode(lock.read_bytes(), type=LockHolder)
         age = _time_of_file_system(lock.parent) - lock.stat().st_mtime
@@ -137,13 +138,13 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
     elif lock == own or not lock.name.endswith(f"-of-{shard.count}.json"):
         raise SystemSetupError(
             f"{output}: shard {holder.shard} is processed by process {holder.pid} on "
-            f"{holder.host} (last sign of life {max(age, 0):.0f} s ago). Wait for its end; "
-            f"after {STALE_S:.0f} s without a sign of life it can be replaced."
+            f"{holder.host} (lock renewed {max(age, 0):.0f} s ago). Wait for its end. The lock "
+            f"can be replaced if it is not renewed for {STALE_S:.0f} s."
         )
 
 
 def _time_of_file_system(folder: Path) -> float:
-    """Return the current time of the file server, whose clock may differ from this computer's."""
+    """Return the current time of the file server, whose clock may differ from the local clock."""
     file = folder / "access"
     os.utime(file)
     return file.stat().st_mtime

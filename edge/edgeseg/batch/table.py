@@ -1,4 +1,4 @@
-"""Write the table of a job, CSV or Parquet by its name, and the data dictionary beside it."""
+"""Writing of a job's table in CSV or Parquet, and of its data dictionary."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,15 @@ TABLE_NAME = "results.csv"
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
-# Text of a manifest that begins like a formula, but is a number.
+# Text of a manifest that is a number, although it begins like a formula.
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class TableWriter(Protocol):
-    """A table that is written row by row."""
+    """Table that is written row by row."""
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
-        """Append rows; a missing key is null."""
+        """Append rows. Missing keys are null."""
 
     def close(self) -> None:
         """Complete the file."""
@@ -44,14 +44,14 @@ class CsvTable:
         self._stream.write(csv_line(self._names).encode())
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
-        """Append rows; a missing key is an empty cell."""
+        """Append rows, with empty cells for missing keys."""
         lines: list[str] = []
         for row in rows:
             lines.append(csv_line([_cell(row.get(name)) for name in self._names]))
         self._stream.write("".join(lines).encode("utf-8", "replace"))
 
     def close(self) -> None:
-        """Do nothing; a CSV file has no end."""
+        """Do nothing, because a CSV file has no footer."""
 
 
 def _cell(value: Cell) -> str:
@@ -79,7 +79,7 @@ def check_table(path: Path) -> None:
     elif path.suffix.lower() == ".csv":
         is_foreign = is_foreign_table(path)
     else:
-        raise UsageError(f"--table {path}: unknown kind of table. Use the suffix .csv or .parquet.")
+        raise UsageError(f"--table {path}: unknown table format. Use the suffix .csv or .parquet.")
     if is_foreign:
         raise UsageError(
             f"{path}: refusing to overwrite a file that edgeseg did not write. "
@@ -92,7 +92,7 @@ def open_table(path: Path, columns: Sequence[TableColumn]) -> Iterator[TableWrit
     """Open a table, which becomes visible when the block ends without an exception.
 
     Raises:
-        SystemSetupError: It cannot be written.
+        SystemSetupError: The file cannot be written.
     """
     with open_atomically(path, follow_links=False) as stream:
         writer: TableWriter
@@ -112,10 +112,10 @@ def dictionary_path(table: Path) -> Path:
 
 
 def write_dictionary(table: Path, columns: Sequence[TableColumn]) -> None:
-    """Write the data dictionary of a table: one row per column.
+    """Write the data dictionary of a table, with one row per column.
 
     Raises:
-        SystemSetupError: It cannot be written.
+        SystemSetupError: The file cannot be written.
     """
     lines = [csv_line(TableColumn._fields)]
     for column in columns:

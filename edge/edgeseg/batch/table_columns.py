@@ -1,6 +1,6 @@
-"""The columns of a cohort's table: those of the record, then those of the manifest.
+"""Columns of a cohort's table: columns of the record and of the manifest.
 
-They follow from the options of the job alone, so that no column and no type depends on the data.
+Names and types of the columns depend only on the job, never on the data.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _FILE_COLUMNS = ("files_mask", "files_overlay")
 
 
 class TableColumn(NamedTuple):
-    """A column of the table.
+    """Column of the table.
 
     Attributes:
         name: name of the column.
-        type: type as pyarrow names it; lists of codes are text, joined with `;`.
+        type: pyarrow's name of the type; lists of codes are text, joined with `;`.
         unit: unit, or an empty text.
         definition: definition in one sentence.
         version: version of the definition; 0 for a column of the manifest.
@@ -47,7 +47,7 @@ def table_columns(job: JobFile) -> tuple[TableColumn, ...]:
         if _is_used(name, job):
             found.append(_record_column(by_name[name]))
     if job.options.timings:
-        for stage in STAGES[:-1]:  # without that of videos
+        for stage in STAGES[:-1]:  # without the stages of videos
             found.append(
                 TableColumn(f"timings_ms_{stage}", "double", "ms", f"Time of the {stage} stage.", 1)
             )
@@ -88,11 +88,11 @@ def _manifest_columns(job: JobFile) -> list[TableColumn]:
 def make_row(
     record: ResultRecord, source: JobInput, manifest_names: Sequence[str]
 ) -> dict[str, Cell]:
-    """Return the values of a table's row by column; absent keys are left out.
+    """Return the values of a table's row by column, without absent keys.
 
     Args:
         record: result of one field of view.
-        source: its input, with the values of the manifest.
+        source: input of the record, with the values of the manifest.
         manifest_names: names of the manifest's columns in the table.
     """
     row: dict[str, Cell] = {}

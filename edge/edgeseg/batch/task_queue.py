@@ -1,7 +1,8 @@
-"""Tasks that wait to be processed, and the rule for the tasks of dead workers.
+"""Tasks that are not processed yet, including those of workers that died.
 
-A task of a dead worker is processed again in halves, so that one bad photograph does not take its
-neighbours with it. A photograph that was alone in its task at three deaths becomes a failed record.
+If a worker dies, its task is processed again in two halves, so that a photograph that kills workers
+does not affect others. If workers die three times while they process a single photograph, this
+photograph gets a failed record.
 """
 
 from collections import Counter, deque
@@ -16,7 +17,7 @@ from edgeseg.batch.parts import InputRange, PartEntry, write_part
 from edgeseg.batch.progress import JobProgress
 
 MAX_DEATHS = 3
-"""Deaths of workers after which a photograph that was alone in its task has failed."""
+"""Number of deaths after which a photograph that is alone in its task fails."""
 
 
 class TaskQueue:
@@ -67,15 +68,15 @@ class TaskQueue:
         return Task(task.start, self.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
-        """Process the task of a dead worker again, in halves; give up a photograph alone.
+        """Process the task of a dead worker again, in halves. A single photograph may fail.
 
         Args:
             task: task that the worker had started.
             cause: cause of the death, for messages.
         """
         if task.stop - task.start > 1:
-            self._warn(f"a worker died ({cause}); its {task.stop - task.start} photographs are "
-                       "processed again")  # fmt: skip
+            count = task.stop - task.start
+            self._warn(f"a worker died ({cause}); {count} photographs are processed again")
             self._again.extendleft(reversed(task.halves()))
             return
         self._deaths[task] += 1

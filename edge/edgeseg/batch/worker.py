@@ -1,8 +1,8 @@
-"""A worker process: `python -m edgeseg.batch.worker OUT` reads tasks from standard input.
+"""Worker process: `python -m edgeseg.batch.worker OUT` reads tasks from standard input.
 
-It processes one task after the other with its own model. It ends when standard input is closed,
-when the main process is gone, or after SIGTERM; the photograph that was started is then finished,
-and those that are done are written to a part.
+The tasks are processed one after the other. The worker ends when standard input is closed, when the
+main process has ended, or after SIGTERM. The current photograph is then finished, and the records
+of processed photographs are written to a part.
 """
 
 import os
@@ -27,11 +27,12 @@ from edgeseg.batch.messages import (
 from edgeseg.batch.processor import TaskProcessor
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.run.stages import Records
+from edgeseg.system.allocator import keep_freed_memory
 from edgeseg.system.signals import StopRequest
 
 
 class ParentWatch(StopRequest):
-    """Stop request that is also set when the main process is gone."""
+    """Stop request that is also set when the main process has ended."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +46,7 @@ class ParentWatch(StopRequest):
 
 def main(output: Path) -> None:
     """Process tasks until there are no more."""
+    keep_freed_memory()
     answers = _take_stdout()
     stop = ParentWatch()
     _handle_signals(stop)
@@ -57,7 +59,7 @@ def main(output: Path) -> None:
 def _process_tasks(output: Path, answers: BinaryIO, stop: StopRequest) -> None:
     job = read_job(output)
     if job is None:
-        raise SystemSetupError(f"{output}: the job file is gone. Start the job again.")
+        raise SystemSetupError(f"{output}: the job file is missing. Start the job again.")
     cv2.setNumThreads(job.model.threads)
     processor = TaskProcessor(output, job)
     _send(answers, WorkerReady())
@@ -80,12 +82,12 @@ def _handle_signals(stop: StopRequest) -> None:
     def handle(number: int, frame: FrameType | None) -> None:
         stop.ask(number)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the main process, too
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process also receives Ctrl-C
     signal.signal(signal.SIGTERM, handle)
 
 
 def _take_stdout() -> BinaryIO:
-    """Return standard output for messages; what a library prints goes to standard error."""
+    """Return standard output for messages, and redirect output of libraries to standard error."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return answers
@@ -95,7 +97,7 @@ def _send(answers: BinaryIO, message: Message) -> None:
     try:
         answers.write(msgspec.json.encode(message) + b"\n")
         answers.flush()
-    except BrokenPipeError:  # the main process is gone
+    except BrokenPipeError:  # the main process has ended
         os._exit(0)
 
 

@@ -38,7 +38,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for the job, the masks and the table; created if it does not exist.",
+    help="Folder for the job, the masks and the table. Created if missing.",
 )
 @click.option(
     "--table",
@@ -52,7 +52,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="FILE",
     help="Write a page with distributions, failures and outliers (extra 'batch').",
 )
-@click.option("--measures", is_flag=True, help="Measure the vessels.")
+@click.option(
+    "--measures", is_flag=True, help="Measure the vessels and add the measurements to the table."
+)
 @measure_options
 @click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
 @click.option("--overlay", is_flag=True, help="Write photographs with their vessels marked.")
@@ -94,7 +96,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Check the inputs and estimate time and disk space; write nothing.",
+    help="Check the inputs and estimate time and disk space without writing files.",
 )
 def batch(
     argument: str | None,
@@ -133,9 +135,11 @@ def batch(
         _join(merge, table, html)
         return
     if output is None:
-        raise UsageError("Missing option -o. Name a folder for the results.")
+        raise UsageError("Missing option -o. Specify a folder for the results with -o.")
     if not measures and (um_per_px is not None or eye is not None) and not resume:
-        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     from edgeseg.batch.job import JobOptions
     from edgeseg.batch.prepare_job import ModelChoice, input_text
     from edgeseg.batch.run_job import JobRequest
@@ -164,8 +168,7 @@ def batch(
     if dry_run:
         _print_estimate(request)
         return
-    with stop_by_signals() as stop:
-        _run(request, stop)
+    _run(request)
 
 
 def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -> None:
@@ -179,7 +182,7 @@ def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -
 
 
 def _given_options() -> dict[str, object]:
-    """Return the options on the command line that a job fixes, by parameter."""
+    """Return the given options that are part of a job, by parameter."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():
@@ -195,14 +198,15 @@ def _check_merge(argument: str | None, output: Path | None) -> None:
         raise UsageError("--merge takes only --table and --html; the job has all other options.")
 
 
-def _run(request: JobRequest, stop: StopRequest) -> None:
+def _run(request: JobRequest) -> None:
     from edgeseg.batch.run_job import open_job, process_shard
 
     job = open_job(request, _warn)
-    with show_job_progress() as make_progress:
-        progress = process_shard(request, job, stop, make_progress, _warn)
-    if stop.asked:
-        _exit_after_signal(stop, progress)
+    with stop_by_signals() as stop:
+        with show_job_progress() as make_progress:
+            progress = process_shard(request, job, stop, make_progress, _warn)
+        if stop.asked:
+            _exit_after_signal(stop, progress)
     if request.shard.count == 1:
         _join(request.output)
         return
@@ -223,7 +227,7 @@ def _join(output: Path, table: Path | None = None, html: Path | None = None) -> 
 
     job = read_job(output)
     if job is None:
-        raise SystemSetupError(f"{output}: contains no job. Start one with -o.")
+        raise SystemSetupError(f"{output}: contains no job. Start a job with -o.")
     if table is not None:
         job = with_outputs(job, table=input_text(str(table)))
     if html is not None:

@@ -18,7 +18,7 @@ _INTERVAL_S = 60.0
 
 @contextmanager
 def show_job_progress() -> Iterator[Callable[[int], JobProgress]]:
-    """Yield a function that starts the display, given the number of photographs."""
+    """Yield a function that starts the display for a number of photographs."""
     from edgeseg.batch.progress import JobProgress
 
     if sys.stderr is None or not sys.stderr.isatty():

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write DATASET_NAME.png: photograph, true (white), false (red) and missed (blue) vessels.",
+    help="Write a figure per photograph with true (white), false (red), missed (blue) vessels.",
 )
 def evaluate(
     specs: tuple[str, ...],
@@ -70,11 +70,11 @@ def evaluate(
 
     \b
     Protocols:
-      native             photograph at its original size, the model's threshold,
-                         inside the published field of view
-      reference          as the published ResUNet-Deeper was scored: photograph and
-                         mask stretched to 512x512, threshold 0.5, whole frame
-      reference-aligned  as reference, with the prediction shifted by half a pixel,
+      native             original size, the model's threshold, pixels inside the
+                         published field of view
+      reference          protocol of ResUNet-Deeper: photograph and mask stretched
+                         to 512x512, threshold 0.5, whole frame
+      reference-aligned  like reference, with the prediction shifted by half a pixel,
                          because stretching shifts the manual mask by half a pixel
     """  # noqa: D301
     from edgeseg.evaluation.protocols import evaluation_threshold

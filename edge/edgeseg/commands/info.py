@@ -23,7 +23,7 @@ DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source bef
 @click.command()
 @click.argument("file")
 @click.option(
-    "--verify", is_flag=True, help="Check the file's checksum (exit code 6 on a mismatch)."
+    "--verify", is_flag=True, help="Verify the file's checksum (exit code 6 on a mismatch)."
 )
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:

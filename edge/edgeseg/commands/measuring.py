@@ -1,4 +1,4 @@
-"""Measurement options of `edgeseg run`."""
+"""Measurement and DICOM options of `edgeseg run`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from edgeseg.commands.options import EYES, reject_nan
-from edgeseg.errors import UsageError
+from edgeseg.errors import UsageError, missing_extra
 
 if TYPE_CHECKING:
     from edgeseg.run.options import RunOptions
@@ -26,17 +26,44 @@ def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any
     return checked
 
 
+def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options for DICOM; `add_dicom` reads them."""
+    for option in (
+        click.option("--identifiers", is_flag=True, callback=_store_choice, expose_value=False,
+                     help="Add patient, study and series of DICOM files to the records."),
+        click.option("--dicom", is_flag=True, callback=_store_choice, expose_value=False,
+                     help="Also write DICOM: a segmentation, an overlay, and measurements."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def add_dicom(options: RunOptions) -> RunOptions:
+    """Return the options of a run, extended by the DICOM options of the current command.
+
+    Raises:
+        SystemSetupError: The extra `dicom` is not installed.
+    """
+    choices = click.get_current_context().meta[_CHOICES]
+    if choices["dicom"]:
+        try:
+            import edgeseg.dicom.segmentation_object  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise missing_extra("--dicom", "dicom", error.name or "pydicom") from error
+    return replace(options, dicom=choices["dicom"], identifiers=choices["identifiers"])
+
+
 def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for measurements; `add_measures` reads them."""
     for option in (
         click.option("--eye", type=click.Choice(EYES), callback=_store_choice, expose_value=False,
-                     help="Eye, for the anatomical names of the quadrants."),
+                     help="Eye of the photographs; adds anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
                      help="Size of a pixel in micrometres; adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Also write a picture of the segments, coloured by width."),
+                     help="Measure, and write a picture of the segments, coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels; also write measures.csv."),
     ):  # fmt: skip

@@ -58,9 +58,9 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (
         click.option("--eye", type=click.Choice(EYES),
-                     help="Eye, for the anatomical names of the quadrants."),
+                     help="Eye of the photographs; adds anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Size of a pixel; adds values in micrometres."),
+                     metavar="X", help="Micrometres per pixel; adds values in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.measuring import add_measures, measuring_options
+from edgeseg.commands.measuring import (
+    add_dicom,
+    add_measures,
+    dicom_options,
+    measuring_options,
+)
 from edgeseg.commands.options import model_options
 from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural
+from edgeseg.system.allocator import keep_freed_memory
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.inputs import OverlayFormat
+    from edgeseg.run.open_sources import OpenedSources
     from edgeseg.run.options import RunOptions
     from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
@@ -41,7 +48,7 @@ DEFAULT_OUTPUT = Path("vessels")
     default=DEFAULT_OUTPUT,
     metavar="DIR",
     show_default=True,
-    help="Folder for the results; created if it does not exist.",
+    help="Folder for the results. Created if missing.",
 )
 @click.option(
     "--camera",
@@ -114,6 +121,7 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
+@dicom_options
 @click.option(
     "--follow-links",
     is_flag=True,
@@ -167,8 +175,10 @@ def run(
     """
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()
+    keep_freed_memory()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
+        from edgeseg.run.workers import count_workers
 
         options = RunOptions(
             output,
@@ -185,9 +195,13 @@ def run(
             overlay_format=overlay_format,
             follow_links=follow_links,
         )
-        sources = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
-        segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, add_measures(options), sources, stop)
+        options = add_dicom(add_measures(options))
+        opened = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
+        callers = count_workers(opened.parallel_frames)
+        segmenter = _load_segmenter(
+            model, precision, runtime, threads, threshold, provider, callers
+        )
+        counts = _run_sources(segmenter, options, opened.sources, stop)
     _exit_with_status(stop, counts)
 
 
@@ -199,7 +213,7 @@ def _open_inputs(
     newest: bool,
     recursive: bool,
     stop: StopRequest,
-) -> Iterator[Source]:
+) -> OpenedSources:
     from edgeseg.run.inputs.file_list import read_file_list
     from edgeseg.run.open_sources import open_sources
 
@@ -214,11 +228,12 @@ def _load_segmenter(
     threads: int | None,
     threshold: float | None,
     provider: ProviderChoice | None,
+    callers: int,
 ) -> Segmenter:
     from edgeseg.segmenter import Segmenter
 
     with divert_stdout():
-        return Segmenter(model, precision, runtime, threads, threshold, provider)
+        return Segmenter(model, precision, runtime, threads, threshold, provider, callers)
 
 
 def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:

@@ -6,9 +6,10 @@ from typing import cast, get_args
 
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.photo import is_photograph, photo_stem
 from edgeseg.system.names import name_key
-from edgeseg.system.regular_files import read_regular_file
+from edgeseg.system.regular_files import open_regular_file, read_regular_file
 
 LAYOUT = "images/NAME.png and masks/NAME.png with equal names (any image format; fov/ is optional)"
 
@@ -72,13 +73,24 @@ def _files_by_stem(folder: Path) -> dict[str, Path]:
     """Return a dict from the key of each stem to the image file, sorted by file name."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if file.name.startswith(".") or not file.is_file() or not is_photograph(file):
+        if file.name.startswith(".") or not file.is_file() or not _is_image(file):
             continue
         key = name_key(photo_stem(file))
         if key in files:
             raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of the files.")
         files[key] = file
     return files
+
+
+def _is_image(file: Path) -> bool:
+    """Return whether a file is an image by its suffix, or a DICOM file by its content."""
+    if is_photograph(file):
+        return True
+    try:
+        with open_regular_file(file) as stream:
+            return is_dicom(stream.read(SIGNATURE_BYTES))
+    except OSError:
+        return False
 
 
 def _read_splits(file: Path, photos: dict[str, Path]) -> dict[str, Split]:

@@ -3,12 +3,15 @@
 Photographs that may show a fundus are accepted.
 """
 
+import operator
+
 import cv2
 import numpy as np
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.levels import count_levels, percentile
 
 
 def reject_blank(thumbnail: Thumbnail, name: str) -> None:
@@ -21,10 +24,12 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     Raises:
         PhotoError: the frame is black or uniform.
     """
-    low, high = np.percentile(_block_means(thumbnail.colour), (1, 99), axis=(0, 1))
-    if high.max() < 10:
+    channels = cv2.split(_block_means(thumbnail.colour))
+    histograms = [count_levels(np.asarray(channel, np.uint8)) for channel in channels]
+    low, high = ([percentile(counts, share) for counts in histograms] for share in (1, 99))
+    if max(high) < 10:
         raise _no_fundus(name, "the frame is black")
-    if (high - low).max() < 6:
+    if max(map(operator.sub, high, low)) < 6:
         raise _no_fundus(name, "the frame is uniform")
 
 

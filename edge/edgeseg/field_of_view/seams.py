@@ -7,7 +7,7 @@ picture changes from one line of pixels to the next, along the whole chord of th
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,16 @@ import numpy.typing as npt
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.imaging.arrays import Box, Photo
 
+Indices: TypeAlias = npt.NDArray[np.int64]
+
 _REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
 _CHORD = 0.8  # examined share of the chord, whose ends are at the rim
 _SAMPLES = 200  # pixels per chord
 _MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
+_MIRRORED = 16  # rows on each side of the line at which a picture is mirrored
+_MIN_DIFFERENCE = 1.0  # grey levels between these rows without a mirror image
+_MAX_MIRRORED = 0.2  # share of this difference that JPEG causes between mirrored rows
 
 
 class HalfPlane(NamedTuple):
@@ -101,9 +106,36 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
     columns = columns.clip(0, photo.shape[1] - 1)
     above = photo[rows[:, None], columns].astype(np.int16)
     below = photo[rows[:, None] + 1, columns]
-    # The rim of another field may cross the chord; the median is not affected by it.
+    # The median is not affected by the rim of another field, which crosses the chord.
     changes = np.median(np.abs(above - below).mean(axis=2), axis=1)
     strongest = int(changes.argmax())
-    if changes[strongest] < max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
+    if changes[strongest] >= max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
+        return float(rows[strongest]) + 0.5
+    mirror = _find_mirror_row(photo, rows, columns)
+    return None if mirror is None else float(mirror) + 0.5
+
+
+def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
+    """Return the last row before a line at which the picture is mirrored; None without a line.
+
+    A picture that was joined to its mirror image does not change at the seam.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        rows: (N,) rows to examine.
+        columns: (N, M) columns to examine in each row.
+    """
+    inner = rows[(rows >= _MIRRORED - 1) & (rows < photo.shape[0] - _MIRRORED)]
+    if not len(inner):
         return None
-    return float(rows[strongest]) + 0.5
+    columns = columns[inner - rows[0]]
+    total = np.zeros(len(inner))
+    for distance in range(_MIRRORED):
+        above = photo[inner[:, None] - distance, columns].astype(np.int16)
+        below = photo[inner[:, None] + 1 + distance, columns]
+        total += np.abs(above - below).mean(axis=(1, 2))
+    differences = total / _MIRRORED
+    typical = float(np.median(differences))
+    if typical < _MIN_DIFFERENCE or differences.min() > _MAX_MIRRORED * typical:
+        return None
+    return int(inner[differences.argmin()])

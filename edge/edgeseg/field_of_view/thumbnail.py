@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.levels import count_levels, percentile
 
 # Minimum side lengths in pixels; a smaller photograph keeps its size.
 _MIN_LONGER_SIDE, _MIN_SHORTER_SIDE = 400, 16
@@ -53,13 +54,12 @@ def renew_levels(thumbnail: Thumbnail, level: Mask) -> Thumbnail:
 
 def _background_level(level: Mask) -> float:
     border = np.concatenate([level[0], level[-1], level[:, 0], level[:, -1]])
-    return float(np.percentile(border, 10))
+    return percentile(count_levels(border), 10)
 
 
 def _retina_level(level: Mask, dark: float) -> float:
     """Return the median of the pixels that are clearly brighter than the background."""
-    # A histogram takes a tenth of the time of sorting the pixels.
-    counts = cv2.calcHist([level], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    counts = count_levels(level)
     brightest = int(np.flatnonzero(counts)[-1])
     counts[: math.floor(dark + 0.08 * (brightest - dark)) + 1] = 0
     cumulative = counts.cumsum()
@@ -82,5 +82,7 @@ def _resize_channels(photo: Photo) -> tuple[list[Mask], float, float]:
 
 
 def _split_channels(colour: Photo) -> list[Mask]:
-    """Return contiguous R, G and B (H, W). For strided pixels, cv2.split takes twice as long."""
+    """Return contiguous R, G and B (H, W). For strided pixels, cv2.split takes much longer."""
+    if colour.flags.c_contiguous:
+        return [np.asarray(channel, np.uint8) for channel in cv2.split(colour)]
     return [np.ascontiguousarray(colour[:, :, channel]) for channel in range(3)]

@@ -91,7 +91,7 @@ def _float_to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]
     low, high = float(array.min()), float(array.max())
     maximum = 1.0 if high <= 1 + _TOLERANCE else 255.0
     is_in_range = low >= -_TOLERANCE * maximum and high <= (1 + _TOLERANCE) * maximum
-    if not is_in_range:  # also true for NaN
+    if not is_in_range:  # this is also true for NaN
         raise PhotoError(
             f"{name}: float values from {low:.4g} to {high:.4g}. Pass values from 0 to 1, "
             "or from 0 to 255."

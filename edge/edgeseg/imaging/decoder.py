@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, missing_dicom
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import (
     check_memory,
@@ -16,6 +16,7 @@ from edgeseg.imaging.file_headers import (
     peek_header,
     read_header,
 )
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.jpeg import decode_plain_jpeg
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
@@ -46,8 +47,23 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     Raises:
         InvalidImageError: the file cannot be decoded correctly.
     """
+    data = unpack_gzip(data)
+    if is_dicom(data[:SIGNATURE_BYTES]):
+        try:
+            from edgeseg.dicom.frame import decode_first_frame  # noqa: PLC0415 - requires the extra
+        except ModuleNotFoundError as error:
+            raise missing_dicom() from error
+        return decode_first_frame(data)
+    return decode_image(data)
+
+
+def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode an image file that is neither gzipped nor DICOM; see `decode_rgb`.
+
+    Raises:
+        InvalidImageError: the file cannot be decoded faithfully.
+    """
     try:
-        data = _unpack_gzip(data)
         if data.startswith(TIFF_SIGNATURES):
             pages = list_tiff_pages(data).photographs
             data = select_tiff_page(data, pages[0]) if pages else data
@@ -70,8 +86,12 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
     return image
 
 
-def _unpack_gzip(data: bytes) -> bytes:
-    """Decompress gzip data, up to the largest possible size of the image."""
+def unpack_gzip(data: bytes) -> bytes:
+    """Decompress gzip data, up to the largest possible size of the image.
+
+    Raises:
+        InvalidImageError: the file is empty, damaged, or too large for a photograph.
+    """
     if not data:
         raise InvalidImageError("the file is empty")
     if not data.startswith(_GZIP):
@@ -93,7 +113,7 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
-    if header.format == "tiff":  # may contain further pages
+    if header.format in {"tiff", "dicom"}:  # may contain further pages
         return MAX_FILE_BYTES
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 

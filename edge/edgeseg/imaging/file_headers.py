@@ -10,13 +10,21 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, unsupported_format
+from edgeseg.errors import (
+    CUT_OFF,
+    DAMAGED,
+    SAVE_AS,
+    InvalidImageError,
+    missing_dicom,
+    unsupported_format,
+)
 from edgeseg.imaging import bmp
 from edgeseg.imaging.avif import read_avif
 from edgeseg.imaging.file_signatures import (
     AVIF_BRANDS,
     IMAGE_FORMATS,
     SIGNATURE_BYTES,
+    is_dicom,
     isobmff_brands,
     recognize_file,
 )
@@ -118,6 +126,8 @@ def check_memory(header: ImageHeader) -> None:
 
 
 def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
+    if is_dicom(data[:SIGNATURE_BYTES]):
+        return _read_dicom
     for signature, reader in _READERS:
         if data.startswith(signature):
             return reader
@@ -137,6 +147,14 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
 
 # Each reader gets the bytes, and whether they are the whole file, which is then checked for
 # completeness. The errors in _OUT_OF_RANGE mean that the bytes end too early.
+
+
+def _read_dicom(data: bytes, complete: bool) -> ImageHeader:
+    try:
+        from edgeseg.dicom.instance import read_dicom_header  # noqa: PLC0415 - requires the extra
+    except ModuleNotFoundError as error:
+        raise missing_dicom() from error
+    return read_dicom_header(data, complete)
 
 
 def _read_png(data: bytes, complete: bool) -> ImageHeader:

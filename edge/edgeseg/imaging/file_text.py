@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeseg.dicom.private_text import read_private_text
 from edgeseg.system.regular_files import open_regular_file, read_regular_file
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -49,16 +50,18 @@ def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:
 
 
 def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
-    """Read the text of a PNG or JPEG file that `edgeseg` wrote.
+    """Read the text of a PNG, JPEG or DICOM file that `edgeseg` wrote.
 
     Args:
-        path: PNG or JPEG file.
+        path: PNG, JPEG or DICOM file.
         require_complete: whether a truncated file is treated like a file without text.
 
     Returns:
-        Value of each key; empty if the file is missing or is neither a PNG nor a JPEG file.
+        Value of each key; empty if the file is missing or of another format.
     """
     try:
+        if path.suffix == ".dcm":
+            return read_private_text(path)
         with open_regular_file(path) as file:
             if require_complete and not _has_end(file):
                 return {}

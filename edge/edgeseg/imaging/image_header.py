@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple, TypeAlias
 
 ImageFormat: TypeAlias = Literal[
-    "png", "jpeg", "tiff", "gif", "bmp", "pnm", "webp", "avif", "jpeg2000"
+    "png", "jpeg", "tiff", "gif", "bmp", "pnm", "webp", "avif", "jpeg2000", "dicom"
 ]
 
 

@@ -30,6 +30,7 @@ def draw_overlay(
     colour: tuple[int, int, int] = VESSEL,
     opacity: float | None = None,
     style: OverlayStyle = "outline",
+    in_place: bool = False,
 ) -> Photo:
     """Draw a mask on a photograph.
 
@@ -39,14 +40,15 @@ def draw_overlay(
         colour: RGB colour of the mark.
         opacity: weight of the colour, 0 to 1; None means the default of the style.
         style: line around the mask, or tint of its pixels.
+        in_place: whether to draw on the photograph itself instead of a copy.
 
     Returns:
-        Marked copy, (H, W, 3) uint8 RGB.
+        Marked photograph, (H, W, 3) uint8 RGB.
     """
     weight = DEFAULT_OPACITY[style] if opacity is None else opacity
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - weight, np.full_like(levels, colour), weight, 0)
-    drawn: Photo = photo.copy()
+    drawn = photo if in_place else photo.copy()
     marks = np.empty(0, np.uint8)
     for rows in row_bands(len(photo)):
         band = drawn[rows]

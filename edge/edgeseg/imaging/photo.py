@@ -1,6 +1,6 @@
 """Reading of photograph and mask files as arrays.
 
-PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, also with gzip
+PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM and DICOM are supported, also with gzip
 compression. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
 
 - 16-bit samples are scaled to 8 bits by the range that the file specifies (PNM, AVIF, JPEG 2000,
@@ -12,6 +12,7 @@ black, the usual colour around a fundus. - Files that are truncated, damaged or 
 rejected, and never read in part.
 """
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,10 +27,12 @@ from edgeseg.system.regular_files import open_regular_file
 
 _SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif",
-    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm",
+    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom",
 )  # fmt: skip
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
+
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 
 # Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
 # instead of 0 and 255.
@@ -42,8 +45,11 @@ def is_photograph(path: Path) -> bool:
 
 
 def photo_stem(path: Path) -> str:
-    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`."""
-    stem = path.stem
+    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`.
+
+    The numbers of a DICOM UID are no suffix: `1.2.840.3` stays as it is.
+    """
+    stem = path.name if _UID.fullmatch(path.name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
         if path.name.lower().endswith(suffix):
             stem = path.name[: -len(suffix)]

@@ -1,4 +1,4 @@
-"""Photograph to network input, shared by training, export and device.
+"""Preprocessing of a photograph, shared by training, export and device.
 
 `edgeseg.preprocessing.config` contains the settings.
 """

@@ -3,10 +3,12 @@
 One protocol serves photographs, videos, cameras, streams and watched folders.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,9 @@ from edgeseg.measures.eye import Eye
 from edgeseg.measures.spacing import Spacing
 from edgeseg.run.results.record import Code, EyeSource
 from edgeseg.system.signals import StopRequest
+
+if TYPE_CHECKING:
+    from edgeseg.dicom.frame import DicomFrame
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
@@ -45,9 +50,10 @@ class Frame:
         live: whether the source is a camera or an MJPEG stream, whose identical pictures indicate
             that it is frozen.
         warnings: codes of problems that were detected while reading the source.
-        spacing: size of its pixels from a manifest or its own metadata; an option takes precedence.
-        eye: eye from a manifest or its own metadata; an option takes precedence.
-        eye_source: origin of `eye`; None if it is unknown.
+        spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
+        eye: eye from a manifest or the metadata; an option takes precedence.
+        eye_source: origin of `eye`; None if unknown.
+        dicom: frame of a DICOM file; None for other files.
     """
 
     source: str
@@ -63,17 +69,19 @@ class Frame:
     spacing: Spacing | None = None
     eye: Eye | None = None
     eye_source: EyeSource | None = None
+    dicom: DicomFrame | None = None
 
     @property
     def name(self) -> str:
         """Name in messages."""
         if self.page is not None:
-            return f"{self.source} page {self.page}"
+            word = "page" if self.dicom is None else "frame"
+            return f"{self.source} {word} {self.page}"
         return self.source if self.number is None else f"{self.source} frame {self.number}"
 
 
 class Source(Protocol):
-    """A sequence of frames."""
+    """Sequence of frames."""
 
     @property
     def name(self) -> str:

@@ -34,7 +34,9 @@ class RunOptions:
         eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write through links at the names of results.
-        eye_source: origin of `eye`, if it is known.
+        eye_source: origin of `eye`, if known.
+        dicom: whether to write DICOM objects for photographs in DICOM files.
+        identifiers: whether records contain the identifiers of patient, study and series.
     """
 
     output: Path
@@ -55,9 +57,11 @@ class RunOptions:
     overlay_format: OverlayFormat = "jpg"
     follow_links: bool = False
     eye_source: EyeSource = "option"
+    dicom: bool = False
+    identifiers: bool = False
 
     def for_frame(self, frame: Frame) -> "RunOptions":
-        """Return the options with the frame's own eye and pixel size where no option sets them."""
+        """Return the options, with the frame's eye and pixel size unless options specify them."""
         options = self
         if options.spacing is None and frame.spacing is not None:
             options = replace(options, spacing=frame.spacing)
@@ -75,6 +79,10 @@ class RunOptions:
             parts.append("probability")
         if self.measures_overlay:
             parts.append("measures_overlay")
+        if self.dicom:
+            parts += ["dicom_seg", "dicom_sc"]
+        if self.dicom and self.measures:
+            parts.append("dicom_sr")
         return tuple(parts)
 
     def hashed_values(self) -> dict[str, str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import NamedTuple
-
-import cv2
-import psutil
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
@@ -25,11 +22,9 @@ from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Records, Stages
+from edgeseg.run.workers import count_workers, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
-
-_MAX_WORKERS = 16
-_BYTES_PER_WORKER = 256 << 20
 
 
 class InputCounts(NamedTuple):
@@ -74,7 +69,10 @@ class Runner:
         self._table: MeasuresTable | None = None
         if options.measures:
             self._table = MeasuresTable(
-                options.output, options.spacing is not None, options.eye is not None
+                options.output,
+                options.spacing is not None,
+                options.eye is not None,
+                options.identifiers,
             )
         self.sheet = sheet
 
@@ -98,7 +96,7 @@ class Runner:
         source_failed = False
         with ExitStack() as stack:
             if workers > 1:
-                stack.enter_context(_single_threaded_opencv())
+                stack.enter_context(single_threaded_opencv())
             try:
                 video = self._open_overlay_video(source, stack)
                 stages = self._make_stages(source, video, stop, stack)
@@ -112,7 +110,7 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                failed = RecordBuilder(self.segmenter).failed(
+                failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
                     Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))
@@ -168,27 +166,11 @@ class Runner:
             yield stages.write(segmented)
 
 
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Disable OpenCV's own threads, which increase the time by 10 % if every core has a worker."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
 def _count_workers(source: Source) -> int:
-    """Return the number of frames to process at the same time.
+    """Return the number of frames of a source to process at the same time.
 
-    The number is limited to one frame per core and one per 256 MB of available memory, which is
-    enough for a photograph of 50 megapixels. The frames of a camera or a stream are processed one
-    after the other, because frames are not decoded in advance and each frame is compared with the
-    previous frame.
+    The frames of a camera or a stream are processed one after the other, because frames are not
+    decoded in advance and each frame is compared with the previous frame.
     """
     is_stream = source.fps is not None and not isinstance(source, Video)
-    if source.live or is_stream or source.total == 1:
-        return 1
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
-    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))
+    return 1 if source.live or is_stream else count_workers(source.total)

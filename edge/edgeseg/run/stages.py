@@ -16,9 +16,10 @@ from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
+from edgeseg.run.results.dicom_objects import check_source, encode_dicom_result
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import encode_picture
+from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
 from edgeseg.run.results.provenance import (
     Provenance,
     hash_options,
@@ -87,6 +88,7 @@ class Stages:
         video: overlay video of a stream.
         claims: claims of results, shared by processes that use the same output folder.
         sheet: contact sheet to which the thumbnails are added.
+        print_bug: function that prints the unexpected exception that is being handled.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Stages:
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
         sheet: ContactSheet | None = None,
+        print_bug: Callable[[], None] = traceback.print_exc,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -107,12 +110,13 @@ class Stages:
         self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output, options.follow_links)
-        self.records = RecordBuilder(segmenter)
+        self.records = RecordBuilder(segmenter, options.identifiers)
         self._frozen_frames = FrozenFrameDetector()
+        self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
-        return self.write(self.decode_and_segment(frame))
+        return self.write(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
         """Decode and segment a frame."""
@@ -136,8 +140,12 @@ class Stages:
             self._release(decoded.frame)
         return segmented
 
-    def write(self, segmented: SegmentedFrame | Records) -> Records:
+    def write(self, segmented: SegmentedFrame | Records, in_place: bool = False) -> Records:
         """Write the pictures of a frame and complete its records.
+
+        Args:
+            segmented: segmented frame, or records to return unchanged.
+            in_place: whether the overlay may be drawn on the photograph itself.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -146,7 +154,9 @@ class Stages:
             return segmented
         frame = segmented.decoded.frame
         try:
-            return self._report_bugs(frame, lambda: self._write(segmented))
+            return self._report_bugs(frame, lambda: self._write(segmented, in_place))
+        except PhotoError as error:
+            return (self.records.failed(frame, error.code, str(error)),)
         finally:
             self._release(frame)
 
@@ -161,7 +171,7 @@ class Stages:
         except (EdgesegError, MemoryError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
 
@@ -170,6 +180,8 @@ class Stages:
         try:
             with timer.stage("decode"):
                 payload = frame.load()
+                if self.options.dicom:
+                    check_source(frame)
                 files = self.options.output_files(frame.stem, self.parts)
                 provenance = self._provenance(frame, payload) if files else None
                 self._check_files(files.values(), frame.name, provenance)
@@ -177,7 +189,9 @@ class Stages:
                     stored = self._stored_records(frame, files, provenance)
                     if stored is not None:
                         return stored
-                if isinstance(payload, bytes):
+                if frame.dicom is not None:
+                    photo = frame.dicom.decode(frame.name)
+                elif isinstance(payload, bytes):
                     photo = decode_photo(payload, frame.name)
                 else:
                     photo = validate_photo(payload, frame.name)
@@ -195,7 +209,8 @@ class Stages:
                 **self.options.overlay_look,
             }
         )
-        return Provenance(hash_photo(payload), self.segmenter.model_sha256, options)
+        photograph = hash_photo(payload) if frame.dicom is None else frame.dicom.sha256
+        return Provenance(photograph, self.segmenter.model_sha256, options)
 
     def _stored_records(
         self, frame: Frame, files: dict[str, Path], provenance: Provenance
@@ -260,7 +275,7 @@ class Stages:
         with timer.stage("measure"):
             return result.measure(self.segmenter.threshold, options.spacing, options.eye)
 
-    def _write(self, segmented: SegmentedFrame) -> Records:
+    def _write(self, segmented: SegmentedFrame, in_place: bool) -> Records:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
@@ -268,25 +283,41 @@ class Stages:
         if segmentation is not None:
             texts = {} if provenance is None else provenance.texts()
             files = self.options.output_files(frame.stem, self.parts)
-            for part, file in files.items():
-                extra = record_text(records) if part == "vessels" else {}
+            with timer.stage("encode"):
+                dicom = self._encode_dicom(segmented)
+                if self.sheet is not None:
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
+            # The photograph is not used after its overlay is drawn, except for a video.
+            in_place = self.video is None and photo.flags.writeable
+            for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                stored = texts | record_text(records) if part == "vessels" else texts
                 with timer.stage("encode"):
-                    encoded = encode_picture(
-                        segmentation, part, file.suffix, texts | extra, self.options, measured
+                    encoded = dicom.get(part) or encode_picture(
+                        segmentation, part, file.suffix, stored, self.options, measured, in_place
                     )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)
-            if self.sheet is not None:
-                with timer.stage("encode"):
-                    first = records[0]
-                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else self._draw_overlay(segmentation)
+                picture = (
+                    photo if segmentation is None else draw_run_overlay(segmentation, self.options)
+                )
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
+
+    def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
+        """Encode the DICOM results before any file is written, because the encoding may fail."""
+        (frame, _, provenance, _), records, segmentation, _ = segmented
+        encoded: dict[str, bytes] = {}
+        for part in self.parts:
+            if part.startswith("dicom") and segmentation is not None and provenance is not None:
+                encoded[part] = encode_dicom_result(
+                    part, frame, segmentation, records, provenance, self.options
+                )
+        return encoded
 
     def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
         for file in files:
@@ -299,6 +330,3 @@ class Stages:
                     "Move it or choose another folder with -o.",
                     code="not_overwritten",
                 )
-
-    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
-        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)

@@ -51,13 +51,24 @@ class OnnxRuntime:
         Raises:
             ModelError: the network cannot be computed or returns another shape.
         """
-        try:
-            (output,) = self._session.run(["probability"], {"photo": photo})
-        except Exception as error:  # same classes as above; also raised if memory is exhausted
-            raise ModelError(
-                f"{self._file}: ONNX Runtime cannot run this file ({one_line(error)})"
-            ) from error
-        return check_output(self._file, photo, output)
+        return run_session(self._session, self._file, photo)
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, file: Path, photo: npt.NDArray[np.uint8]
+) -> Probability:
+    """Run the session of a model file, like `OnnxRuntime.infer`.
+
+    Raises:
+        ModelError: the network cannot be computed or returns another shape.
+    """
+    try:
+        (output,) = session.run(["probability"], {"photo": photo})
+    except Exception as error:  # no other common base class; also raised if memory is exhausted
+        raise ModelError(
+            f"{file}: ONNX Runtime cannot run this file ({one_line(error)})"
+        ) from error
+    return check_output(file, photo, output)
 
 
 def _create_session(

@@ -1,4 +1,4 @@
-"""Disabling of the telemetry of the inference runtimes, before they are imported.
+"""Telemetry of the inference runtimes, which is disabled before they are imported.
 
 Devices with photographs of patients should not open network connections. Every package of this
 project first imports `edgeseg`, which imports this module.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import missing_extra
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.encoder import encode_png
+from edgeseg.run.results.html_page import load_template
 from edgeseg_export.precision.build import ExportedFile
 from edgeseg_export.verify.parity import HISTOGRAM_EDGES, WorstPhotograph
 
@@ -21,25 +21,13 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def load_template() -> Template:
+def load_report_template() -> Template:
     """Load the template of the report.
 
     Raises:
         SystemSetupError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise missing_extra("--html", "html", "jinja2") from error
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.j2")
+    return load_template(Path(__file__).parent, "report.html", "--html", "html")
 
 
 def render_report(
@@ -56,7 +44,7 @@ def render_report(
         SystemSetupError: jinja2 is not installed.
     """
     columns = [*references, *(file.result for file in files)]
-    return load_template().render(
+    return load_report_template().render(
         title=title,
         files=files,
         list_bars=_list_bars,

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 
 from edgeseg.errors import ModelError, one_line
 from edgeseg.imaging.arrays import Probability
-from edgeseg.runtimes.base import check_output
+from edgeseg.runtimes.onnxruntime_backend import run_session
 
 # Value whose square exceeds half precision, for the self-test.
 OVERFLOWING = np.float32(300)
@@ -55,13 +55,7 @@ class HalfPrecisionRuntime:
         Raises:
             ModelError: the network cannot be computed or returns another shape.
         """
-        try:
-            (output,) = self._session.run(["probability"], {"photo": photo})
-        except Exception as error:  # same classes as above; also raised if memory is exhausted
-            raise ModelError(
-                f"{self._file}: ONNX Runtime cannot run this file ({one_line(error)})"
-            ) from error
-        return check_output(self._file, photo, output)
+        return run_session(self._session, self._file, photo)
 
 
 def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:

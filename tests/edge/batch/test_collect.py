@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -74,11 +75,17 @@ def test_input_file_reads_any_range_and_keeps_bytes_that_are_not_utf8(tmp_path: 
     inputs = [JobInput(f"s{n}", os.fsdecode(b"/x/\xe9%d" % n), f"é{n}") for n in range(5)]
     file = tmp_path / "inputs.jsonl"
     file.write_bytes(encode_inputs(inputs))
-    import hashlib
-
     opened = InputFile(file, hashlib.sha256(file.read_bytes()).hexdigest())
     assert len(opened) == 5
     assert opened.read(1, 3) == inputs[1:3]
     assert list(opened) == inputs
     with pytest.raises(SystemSetupError):
         InputFile(file, "0" * 64)
+
+
+def test_input_file_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
+    file = tmp_path / "inputs.jsonl"
+    file.write_bytes(b'{"source": ' + 100_000 * b"[" + b"\n")
+    opened = InputFile(file, hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.raises(SystemSetupError, match=r"inputs\.jsonl"):
+        list(opened)

@@ -1,4 +1,4 @@
-"""Manifests: CSV of any dialect, Parquet, and what is rejected."""
+"""Manifests in CSV of any dialect and in Parquet, and rejected manifests."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def test_csv_manifest_of_any_dialect_gives_text(tmp_path: Path, content: str | b
         ('path,id\n"a.png,1\n', "line"),
         (b"path\n\xe9.png\n", "UTF-8"),
         (b"path\na\0b.png\n", "row 2"),
+        (f"path,{140_000 * 'x'}\na.png,1\n", "line 1"),
     ],
 )
 def test_invalid_manifest_is_rejected_in_one_line(
@@ -130,6 +131,10 @@ def test_nested_parquet_column_and_damaged_file_are_rejected(tmp_path: Path) -> 
     with pytest.raises(UsageError):
         read_manifest(file)
     file.write_bytes(b"PAR1" + bytes(20))
+    with pytest.raises(UsageError):
+        read_manifest(file)
+    text = pa.array([b"\xff.png"]).view(pa.utf8())
+    pq.write_table(pa.table({"path": text}), file)
     with pytest.raises(UsageError):
         read_manifest(file)
 

@@ -1,7 +1,8 @@
-"""Part files: what is done, what is missing, and the shares of a job."""
+"""Part files: processed and missing inputs, and shares of a job."""
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,10 @@ def test_other_files_are_not_parts(tmp_path: Path) -> None:
     assert [done for done, _ in list_parts(tmp_path)] == [(0, 2)]
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b", b"text"])
+TOO_DEEP = gzip.compress(b'{"number": 0, "records": [{"x": ' + 5000 * b"[")
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x1f\x8b", b"text", TOO_DEEP])
 def test_damaged_part_is_reported(tmp_path: Path, damage: bytes) -> None:
     write(tmp_path, 0, 2)
     ((_, path),) = list_parts(tmp_path)

@@ -1,4 +1,4 @@
-"""Locks of shards: one holder at a time, and replacement of a holder that is gone."""
+"""Locks of shards: one owner at a time, and replacement of an owner that has ended."""
 
 from __future__ import annotations
 

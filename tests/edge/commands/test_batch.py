@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import psutil
 import pyarrow.parquet as pq
 import pytest
@@ -139,6 +140,37 @@ def test_merge_writes_another_table_and_page(done: Path, tmp_path: Path) -> None
     table, page = tmp_path / "t.parquet", tmp_path / "page.html"
     assert call("--merge", done, "--table", table, "--html", page).exit_code == 3
     assert pq.read_table(table).num_rows == 3 and page.is_file()
+
+
+def test_merge_without_parts_reports_what_is_missing(done: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(done, out)
+    shutil.rmtree(out / STATE_FOLDER / "parts")
+    merged = call("--merge", out)
+    assert merged.exit_code == 3 and "3 of 3" in merged.stderr
+
+
+def test_page_omits_thumbnails_beyond_its_limit(
+    done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeseg.batch import page
+
+    monkeypatch.setattr(page, "_MAX_BYTES", page._RESERVED_BYTES + 1000)
+    assert call("--merge", done, "--html", tmp_path / "p.html").exit_code == 3
+    text = (tmp_path / "p.html").read_text()
+    assert "data:image" not in text and "od 1.png" in text
+
+
+def test_pages_of_tiff_give_rows_and_masks(tmp_path: Path) -> None:
+    pages = [generate_photo(seed, 160).photo for seed in range(2)]
+    (tmp_path / "in").mkdir()
+    assert cv2.imwritemulti(str(tmp_path / "in" / "eyes.tif"), pages)
+    out = tmp_path / "out"
+    assert call(tmp_path / "in", "-o", out, "--workers", "1").exit_code == 0
+    rows = read_rows(out)
+    assert [row["frame"] for row in rows] == ["1", "2"]
+    assert [row["files_mask"] for row in rows] == ["eyes_vessels.png", "eyes_p0002_vessels.png"]
+    assert all((out / row["files_mask"]).is_file() for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def make_wheel(name: str, version: str, files: dict[str, str]) -> bytes:
 
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Replaces pip: it writes one file without network and records its arguments."""
+    """Replacement of pip, which writes one file without a network and records its arguments."""
     calls: list[tuple[str, ...]] = []
 
     def record(*arguments: str, constraints: str = "") -> None:

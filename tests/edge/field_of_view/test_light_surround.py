@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -43,9 +44,14 @@ def compress_jpeg(photo: Photo, quality: int) -> Photo:
     return decoded
 
 
-def draw_photo(size: int = 320) -> Photo:
-    photo: Photo = synthetic.generate_photo(1, size).photo.copy()
+@cache
+def generate_photo(seed: int, size: int) -> Photo:
+    photo: Photo = synthetic.generate_photo(seed, size).photo
     return photo
+
+
+def draw_photo(size: int = 320) -> Photo:
+    return generate_photo(1, size).copy()
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 40])

@@ -1,4 +1,4 @@
-"""Pictures, files and streams that are too large: rejected without using the memory."""
+"""Constructed PNG and TIFF files, and pictures, files and streams that are too large."""
 
 from __future__ import annotations
 
@@ -57,6 +57,35 @@ def decoding_error(data: bytes) -> str:
     assert str(caught.value).startswith("x.img: ")
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def test_decode_photo_png_with_missing_rows_raises() -> None:
+    decoding_error(make_png(40, 40, bytes(121 * 10)))
+
+
+def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy() -> None:
+    deep = bytes(range(256)) * (WIDTH * HEIGHT * 6 // 256)
+    for unsupported in (
+        make_tiff(deep, t258=16, t277=3, t262=2, t284=2),
+        make_tiff(deep, t258=16, t262=0),
+        make_tiff(deep, t258=32, t339=3),
+        make_tiff(deep, t258=16, t339=2),
+    ):
+        assert "as PNG" in decoding_error(unsupported)
+
+
+def test_decode_photo_bigtiff_with_huge_offset_raises() -> None:
+    entry = struct.pack("<HHQQ", 273, 16, 2, 1 << 63)
+    data = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1) + entry
+    assert "truncated" in decoding_error(data)
+
+
+def test_decode_photo_tiff_with_pixels_outside_of_file_raises() -> None:
+    pixels = bytes(WIDTH * HEIGHT)
+    assert decode_photo(make_tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
+    assert "strips" in decoding_error(make_tiff(pixels, t278=1))
 
 
 def test_decode_photo_too_many_pixels_raises_without_memory_use() -> None:

@@ -51,7 +51,10 @@ def assert_close(now: Measures, before: Measures, limit: float, relative: bool) 
 
 
 def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probability]:
-    """Turn and rescale a mask by its distance map; return it with a soft edge, too."""
+    """Rotate and rescale a mask by its distance map.
+
+    Return the mask and a version with a soft edge.
+    """
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     distance = np.where(mask != 0, inside - 0.5, 0.5 - outside).astype(np.float32)
@@ -262,7 +265,7 @@ def test_result_does_not_depend_on_the_number_of_threads(drive_mask: tuple[Mask,
 
 
 def read_arteries() -> list[npt.NDArray[np.float64]]:
-    """Read the centre lines of the expert's order, the straightest artery first."""
+    """Read the centre lines in the expert's ranking, the straightest artery first."""
     file = os.environ.get("EDGESEG_TORTUOSITY")
     if file is None or not Path(file).is_file():
         pytest.skip("EDGESEG_TORTUOSITY (arteries.csv of RET-TORT) is not set")

@@ -14,7 +14,10 @@ from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_
 
 
 class Pyramid(nn.Module):
-    """Pools to 6x6 bins, which ONNX only supports for multiples of 6 pixels, as in PSPNet."""
+    """Network that pools to 6x6 bins, as in PSPNet.
+
+    ONNX supports this only for multiples of 6 pixels.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         features = functional.avg_pool2d(x[:, :1], 8)
@@ -30,7 +33,7 @@ class FixedSize(nn.Module):
 
 
 class Skip(nn.Module):
-    """Joins maps of two sizes, as a U-Net does."""
+    """Network that joins maps of two sizes, as in a U-Net."""
 
     def forward(self, x: Tensor) -> Tensor:
         small = functional.max_pool2d(x, 16)

@@ -140,7 +140,7 @@ class PhotoStore:
         return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
-        """Sample examples at arbitrary positions, with linear interpolation.
+        """Interpolate examples linearly at arbitrary positions.
 
         Beyond the edges of an example, `inside` is 0, and the photograph and the mask have the
         values of the edge.

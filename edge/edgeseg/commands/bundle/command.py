@@ -50,10 +50,10 @@ def bundle(
 ) -> None:
     """Collect wheels and models for an offline device.
 
-    Writes wheels, models, requirements.txt with hashes, an SBOM (CycloneDX), SHA256SUMS and
-    install.sh. On the device run: sh DIR/install.sh. This is
-    the only command that uses the network: pip downloads the wheels. The platform of a Raspberry Pi
-    and a Jetson is linux-aarch64.
+    The folder contains wheels, models, requirements.txt with hashes, an SBOM (CycloneDX),
+    SHA256SUMS and install.sh. On the device, run: sh DIR/install.sh. Only this command uses the
+    network, because pip downloads the wheels. The platform of a Raspberry Pi and a Jetson is
+    linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)

@@ -1,11 +1,12 @@
 """Kind of a file: photograph, mask, video, result of edgeseg, or another file."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from edgeseg.imaging.file_signatures import recognize_file
+from edgeseg.imaging.file_signatures import is_dicom, recognize_file
 from edgeseg.imaging.photo import is_photograph
 from edgeseg.run.inputs.input import is_video_name
 from edgeseg.run.inputs.mask_files import is_mask
@@ -17,6 +18,8 @@ FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
 _BEGINNING_BYTES = 4096
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _RESULT_TEXT = b"tEXtedgeseg:"
+# Manufacturer in a DICOM result; it stays when a PACS stores and sends the file.
+_RESULT_DICOM = re.compile(rb"\x08\0\x70\0(?:LO..|....)edgeseg", re.DOTALL)
 _SIGNATURES = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -49,7 +52,7 @@ def classify_file(path: Path) -> FileKind:
             beginning = file.read(_BEGINNING_BYTES)
     except OSError:
         return "photograph" if is_photograph(path) else "other"
-    if _RESULT_TEXT in beginning:
+    if _RESULT_TEXT in beginning or (is_dicom(beginning) and _RESULT_DICOM.search(beginning)):
         return "result"
     if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
@@ -68,7 +71,7 @@ def _unpack(beginning: bytes) -> bytes:
 
 
 def _is_picture(beginning: bytes) -> bool:
-    if beginning.startswith(_SIGNATURES) or beginning[128:132] == b"DICM":
+    if beginning.startswith(_SIGNATURES) or is_dicom(beginning):
         return True
     if beginning.startswith(b"BM") and len(beginning) >= 18:
         (header_bytes,) = struct.unpack_from("<I", beginning, 14)

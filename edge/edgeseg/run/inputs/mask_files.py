@@ -28,7 +28,7 @@ _MASK_FOLDER = re.compile(
 )
 _HEADER_BYTES = 1 << 17  # the EXIF thumbnail of a JPEG precedes its size
 _PALETTE_OR_GREY_PNG = (0, 3, 4)  # values of the colour type
-_MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0}
+_MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0, "dicom": 0.0}
 _MAX_LEVELS = 8  # largest number of grey levels in a drawn mask
 _MAX_NAMED_LEVELS = 16
 _MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise

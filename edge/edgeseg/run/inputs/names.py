@@ -18,8 +18,16 @@ from edgeseg.imaging.photo import photo_stem
 from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
 from edgeseg.system.names import name_key
 
-Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
-"""Result picture of a photograph, such as `STEM_vessels.png`."""
+Part: TypeAlias = Literal[
+    "vessels",
+    "overlay",
+    "probability",
+    "measures_overlay",
+    "dicom_seg",
+    "dicom_sc",
+    "dicom_sr",
+]
+"""Result of a photograph, such as `STEM_vessels.png` or `STEM_dicom_seg.dcm`."""
 
 OverlayFormat: TypeAlias = Literal["jpg", "png"]
 
@@ -30,6 +38,9 @@ _RESULT_ENDINGS = (
     "_probability.png",
     "_overlay.mp4",
     "_overlay.avi",
+    "_dicom_seg.dcm",
+    "_dicom_sc.dcm",
+    "_dicom_sr.dcm",
 )
 
 _Key: TypeAlias = tuple[bool, str]
@@ -65,7 +76,9 @@ class PlacedFile(NamedTuple):
 
 def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayFormat = "jpg") -> Path:
     """Return the path of a result file of a photograph."""
-    suffix = overlay_format if part == "overlay" else "png"
+    suffix = "dcm" if part.startswith("dicom") else "png"
+    if part == "overlay":
+        suffix = overlay_format
     return folder / f"{stem}_{part}.{suffix}"
 
 

@@ -12,14 +12,15 @@ import numpy as np
 from edgeseg.errors import SystemSetupError, missing_extra
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.overlay import draw_overlay, shrink_photo
+from edgeseg.system.regular_files import open_regular_file
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_VESSEL_SHARE = 0.25  # a thumbnail's pixel with a larger share of vessel is marked
+_VESSEL_SHARE = 0.25  # minimum vessel share of a marked pixel in a thumbnail
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # the marker is within these first bytes
+_MARKER_BYTES = 512  # number of first bytes that contain the marker
 
 
 def load_template(folder: Path, page_name: str, option: str, extra: str) -> Template:
@@ -28,7 +29,7 @@ def load_template(folder: Path, page_name: str, option: str, extra: str) -> Temp
     Args:
         folder: folder of the template.
         page_name: file name of the page.
-        option: option that requires it, for the message.
+        option: option that requires the page, for the error message.
         extra: extra that contains jinja2.
 
     Raises:
@@ -49,23 +50,27 @@ def load_template(folder: Path, page_name: str, option: str, extra: str) -> Temp
 
 
 def reject_foreign_page(path: Path) -> None:
-    """Check that no page of others has this name.
+    """Check that no link or foreign file has the name of the page.
 
     Raises:
         SystemSetupError: A link or a file that edgeseg did not write has the name.
     """
     if path.is_symlink():
         raise SystemSetupError(
-            f"{path}: refusing to overwrite a link. Remove it or choose another folder with -o."
+            f"{path}: refusing to overwrite a link. Remove the link or choose another folder "
+            "with -o."
         )
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             beginning = file.read(_MARKER_BYTES)
-    except OSError:  # missing, or reported when the page is written
+    except FileNotFoundError:
         return
+    except OSError:  # such as a pipe
+        beginning = b""
     if _MARKER not in beginning:
         raise SystemSetupError(
-            f"{path}: refusing to overwrite, not written by edgeseg. Move it or choose another "
+            f"{path}: refusing to overwrite a file that edgeseg did not write. Move it or "
+            "choose another "
             "folder with -o."
         )
 
@@ -84,11 +89,11 @@ def encode_thumbnail(photo: Photo, side: int) -> str:
 
 
 def encode_overlay_thumbnail(photo: Photo, mask: Mask, side: int) -> str:
-    """Return a thumbnail with tinted vessels, in base64; an outline would cover them.
+    """Return a thumbnail with tinted vessels, in base64. An outline would cover the vessels.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8 {0, 255}, its vessels.
+        mask: (H, W) uint8 {0, 255}, vessels.
         side: longer side of the thumbnail in pixels.
     """
     small = shrink_photo(photo, side)

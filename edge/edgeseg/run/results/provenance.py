@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
+from edgeseg.dicom.private_text import is_intact_dicom
 from edgeseg.imaging.file_text import is_intact_jpeg, read_file_text
 from edgeseg.imaging.png_check import is_intact_png
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 
 _PREFIX = "edgeseg:"
+_INTEGRITY_CHECKS = {".png": is_intact_png, ".jpg": is_intact_jpeg, ".dcm": is_intact_dicom}
 _RECORD = f"{_PREFIX}record"
 
 
@@ -43,7 +45,7 @@ class Provenance(NamedTuple):
         """Return whether all files are undamaged and contain these digests."""
         expected = self.texts().items()
         for file in files:
-            is_intact = is_intact_jpeg if file.suffix == ".jpg" else is_intact_png
+            is_intact = _INTEGRITY_CHECKS[file.suffix]
             if not expected <= read_file_text(file).items() or not is_intact(file):
                 return False
         return True
@@ -55,7 +57,14 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
     PNG text is Latin-1. Each byte of the UTF-8 text is stored as one character.
     """
     stored = [
-        msgspec.structs.replace(record, source="", files=UNSET, time=UNSET, timings_ms=UNSET)
+        msgspec.structs.replace(
+            record,
+            source="",
+            files=UNSET,
+            time=UNSET,
+            timings_ms=UNSET,
+            **dict.fromkeys(IDENTIFIERS, UNSET),
+        )
         for record in records
     ]
     return {_RECORD: msgspec.json.encode(stored).decode("latin-1")}
@@ -68,7 +77,7 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
         return None
     try:
         return msgspec.json.decode(text.encode("latin-1"), type=tuple[ResultRecord, ...])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -30,6 +30,8 @@ Code: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
+    "missing_extra",
+    "not_dicom",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
@@ -39,6 +41,7 @@ Code: TypeAlias = Literal[
     "mask_thresholded",
     "pages_skipped",
     "several_fields",
+    "not_a_colour_photograph",
 ]
 
 CODES: Mapping[Code, str] = {
@@ -48,17 +51,23 @@ CODES: Mapping[Code, str] = {
     "unsupported_format": "edgeseg does not support the format or type of the image.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
+    "missing_extra": "The format requires an extra of edgeseg that is not installed.",
+    "not_dicom": "`--dicom` requires a DICOM file with the UIDs of study, series and instance.",
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job died while they processed the file.",
+    "worker_died": "Worker processes of a batch job died while processing the file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
+    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
+
+IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
+"""Columns that are only in records for which they were requested, and never in stored records."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -96,6 +105,15 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
     measures_overlay: Annotated[
         str | UnsetType, column("Photograph with the measured segments, coloured by width.")
     ] = UNSET
+    dicom_seg: Annotated[
+        str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
+    ] = UNSET
+    dicom_sc: Annotated[
+        str | UnsetType, column("Overlay as DICOM Secondary Capture, for viewers.")
+    ] = UNSET
+    dicom_sr: Annotated[
+        str | UnsetType, column("Measurements as DICOM Comprehensive 3D SR, TID 1500.")
+    ] = UNSET
 
 
 class QualityRecord(Struct, frozen=True, kw_only=True):
@@ -127,6 +145,16 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     overexposed: Annotated[
         Share | None, column("Share of the field with a saturated green channel.")
     ] = None
+    veil: Annotated[
+        NonNegative | None,
+        column("Level of the darkest channel, relative to the brightest channel."),
+    ] = None
+    saturation: Annotated[
+        Share | None, column("Mean range of the channels, relative to the brightest channel.")
+    ] = None
+    polarity: Annotated[
+        float | None, column("Strength of dark minus bright lines, relative to their sum.")
+    ] = None
     median_red: Annotated[GreyLevel | None, column("Median of the red channel.", "grey level")] = (
         None
     )
@@ -143,6 +171,20 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
     frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
+        UNSET
+    )
+    patient_id: Annotated[
+        str | UnsetType | None, column("Patient ID of a DICOM file; only with `--identifiers`.")
+    ] = UNSET
+    study_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Study Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
+    series_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Series Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
     position_s: Annotated[
         NonNegative | UnsetType, column("Time since the start of the video.", "s")
     ] = UNSET

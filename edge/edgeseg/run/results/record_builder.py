@@ -14,7 +14,13 @@ from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 from edgeseg.run.options import RunOptions
-from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
+from edgeseg.run.results.record import (
+    IDENTIFIERS,
+    Code,
+    QualityRecord,
+    ResultFiles,
+    ResultRecord,
+)
 from edgeseg.segmentation import FieldResult
 from edgeseg.segmenter import Segmenter
 
@@ -26,9 +32,11 @@ class RecordBuilder:
 
     Args:
         segmenter: model that computes the results.
+        identifiers: whether to include the identifiers of patient, study and series.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, identifiers: bool = False) -> None:
+        self._identifiers = identifiers
         self._model: dict[str, Any] = {
             "edgeseg_version": __version__,
             "model": segmenter.file.name,
@@ -79,7 +87,7 @@ class RecordBuilder:
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
-        warnings = [*frame.warnings, *_field_warnings(result.fov)]
+        warnings = [*frame.warnings, *_field_warnings(result.fov), *result.quality.warnings]
         if result.quality.ungradable:
             warnings.append("ungradable")
             values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"
@@ -110,13 +118,33 @@ class RecordBuilder:
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:
         """Convert a stored record to a record of this run."""
-        return msgspec.structs.replace(record, **_identity(frame), reused=True)
+        return msgspec.structs.replace(record, **self._identity(frame), reused=True)
 
     def _record(self, frame: Frame, repeats: int = 0, **values: Any) -> ResultRecord:  # noqa: ANN401
         fields: dict[str, Any] = {"fov_index": 0, "fov_count": 0}
         if frame.live:
             fields |= {"dropped": frame.dropped, "repeats": repeats}
-        return ResultRecord(**self._model, **_identity(frame), **(fields | values))
+        if frame.dicom is not None:
+            fields |= {"eye": frame.eye, "eye_source": frame.eye_source}
+        return ResultRecord(**self._model, **self._identity(frame), **(fields | values))
+
+    def _identity(self, frame: Frame) -> dict[str, Any]:
+        identity: dict[str, Any] = {
+            "source": frame.source,
+            "frame": frame.number or frame.page or 1,
+            "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if frame.position_s is not None:
+            identity["position_s"] = round(frame.position_s, 3)
+        if self._identifiers:
+            identity |= dict.fromkeys(IDENTIFIERS)
+        if frame.dicom is not None:
+            identity["sop_instance_uid"] = frame.dicom.sop_instance_uid
+            if self._identifiers:
+                from edgeseg.dicom.metadata import read_identifiers  # noqa: PLC0415 - the extra
+
+                identity |= read_identifiers(frame.dicom.instance.dataset)
+        return identity
 
 
 def _low_quality(quality: FrameQuality) -> str:
@@ -180,17 +208,6 @@ def with_measures(
         um_per_px_source=None if options.spacing is None else options.spacing.source,
         um_per_px_status=status,
     )
-
-
-def _identity(frame: Frame) -> dict[str, Any]:
-    identity: dict[str, Any] = {
-        "source": frame.source,
-        "frame": frame.number or frame.page or 1,
-        "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }
-    if frame.position_s is not None:
-        identity["position_s"] = round(frame.position_s, 3)
-    return identity
 
 
 def _quality_record(quality: FrameQuality) -> QualityRecord:

@@ -169,5 +169,6 @@ def result_line(records: Sequence[ResultRecord]) -> str:
     if first.files is not UNSET:
         paths = [first.files.mask, first.files.overlay, first.files.probability]
         paths.append(first.files.measures_overlay)
+        paths += [first.files.dicom_seg, first.files.dicom_sc, first.files.dicom_sr]
         files = " -> " + ", ".join(path for path in paths if path is not UNSET)
     return escape_text(f"{first.source}{files}  {'; '.join(details)}", _MAX_RESULT_LINE)

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
+from edgeseg.run.sources.dicom_frames import is_gzipped_dicom
 from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
@@ -36,13 +38,13 @@ class Photographs:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield each photograph.
 
-        The file is read when the frame is loaded; a TIFF is read earlier.
+        The file is read when the frame is loaded; TIFF and DICOM files are read earlier.
         """
         for photograph in self.inputs:
             if stop.asked:
                 return
             frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
-            if photograph.path is None or not _is_tiff(photograph.path):
+            if photograph.path is None or not _has_pages(photograph.path):
                 yield frame
                 continue
             for number, page in enumerate(split_pages(frame)):
@@ -61,9 +63,12 @@ class Photographs:
         return replace(page, stem=stem)
 
 
-def _is_tiff(path: Path) -> bool:
+def _has_pages(path: Path) -> bool:
+    """Return whether a file may contain several photographs: TIFF and DICOM."""
     try:
         with open_regular_file(path) as file:
-            return file.read(4) in TIFF_SIGNATURES
+            beginning = file.read(SIGNATURE_BYTES)
+            is_tiff = beginning.startswith(TIFF_SIGNATURES)
+            return is_tiff or is_dicom(beginning) or is_gzipped_dicom(beginning)
     except OSError:  # this error is reported when the frame is loaded
         return False

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.file_signatures import is_dicom
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
 from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM
@@ -132,6 +133,8 @@ def _is_photograph(beginning: bytes) -> bool:
     """
     if beginning.startswith(BEGINNING):
         return _MULTI_PICTURE in beginning
+    if is_dicom(beginning):
+        return True
     try:
         return beginning.startswith(_GZIP) or peek_header(beginning) is not None
     except InvalidImageError:

@@ -1,4 +1,4 @@
-"""The photographs in a folder: recognised by content, the other files counted by kind."""
+"""Photographs in a folder are recognised by content, and other files are counted by kind."""
 
 from __future__ import annotations
 

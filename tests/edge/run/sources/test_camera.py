@@ -40,7 +40,7 @@ class FakeCapture:
 
 
 class FakeDevice:
-    """Device that delivers one list of images each time that it is opened; an empty list fails."""
+    """Device that delivers the next list of images each time it is opened; an empty list fails."""
 
     def __init__(self, sessions: list[list[Image]]) -> None:
         self.sessions = list(sessions)

@@ -1,4 +1,4 @@
-"""A picture that is identical to the previous one is a repeat."""
+"""A picture that is identical to the previous picture is a repeat."""
 
 from __future__ import annotations
 

@@ -1,0 +1,43 @@
+"""A reader of edgeseg under test, and the outcomes of a mutated input."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from edgeseg.errors import EdgesegError
+
+Outcome: TypeAlias = Literal["same", "error", "different", "visible", "finding"]
+"""`same`: the value of the valid file. `error`: an error of ours with a message. `different`:
+another value without a message; `visible` if it matters to a person. `finding`: anything else."""
+
+
+class NotReadError(EdgesegError):
+    """A reader returned its documented value for a file that it cannot use, such as None."""
+
+
+def compare_values(value: object, expected: object) -> Outcome:
+    """Compare two values that are equal or not."""
+    return "same" if value == expected or repr(value) == repr(expected) else "different"
+
+
+class Reader(NamedTuple):
+    """A reader with one valid input.
+
+    Attributes:
+        name: name in the table.
+        data: valid content, which is mutated.
+        read: function from the bytes of a file and an empty folder to a value.
+        embed: function from the mutated content to the bytes of the file, such as one that repairs
+            a checksum, so that mutations reach the code behind it.
+        text: whether the content is a text.
+        compare: function from a value and the expected value to the outcome.
+        others: contents of other valid files, for splices.
+    """
+
+    name: str
+    data: bytes
+    read: Callable[[bytes, Path], object]
+    embed: Callable[[bytes], bytes] = bytes
+    text: bool = False
+    compare: Callable[[object, object], Outcome] = compare_values
+    others: Sequence[bytes] = ()

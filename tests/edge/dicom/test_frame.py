@@ -1,0 +1,364 @@
+"""Pixels of DICOM files: transfer syntaxes, photometric interpretations, and contradictions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import pytest
+import simplejpeg
+
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.decoder import decode_rgb
+from edgeseg.imaging.photo import decode_photo
+
+pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
+
+Maker: TypeAlias = Callable[..., bytes]
+Compressor: TypeAlias = Callable[[bytes, str], bytes]
+
+OPHTHALMIC_16 = "1.2.840.10008.5.1.4.1.1.77.1.5.2"
+IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED = (
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.1.99",
+)
+RLE, JPEG_BASELINE, JPEG_LS, JPEG_2000 = (
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.90",
+)
+JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
+
+
+def encapsulated_jpeg(jpeg: bytes) -> bytes:
+    from pydicom.encaps import encapsulate
+
+    return bytes(encapsulate([jpeg]))
+
+
+def to_ybr(photo: Photo) -> Photo:
+    from pydicom.pixels.processing import convert_color_space
+
+    return np.asarray(convert_color_space(photo, "RGB", "YBR_FULL"), np.uint8)
+
+
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED])
+def test_uncompressed_file_gives_its_pixels(photo: Photo, syntax: str, make_dicom: Maker) -> None:
+    assert np.array_equal(decode_photo(make_dicom(photo, syntax=syntax)), photo)
+
+
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT])
+def test_file_without_preamble_gives_its_pixels(
+    photo: Photo, syntax: str, make_dicom: Maker
+) -> None:
+    assert np.array_equal(decode_photo(make_dicom(photo, syntax=syntax, preamble=False)), photo)
+
+
+@pytest.mark.parametrize("syntax", [RLE, JPEG_LS, JPEG_2000])
+def test_losslessly_compressed_file_gives_its_pixels(
+    photo: Photo, syntax: str, make_dicom: Maker, compress: Compressor
+) -> None:
+    assert np.array_equal(decode_photo(compress(make_dicom(photo), syntax)), photo)
+
+
+def test_lossless_jpeg_gives_its_pixels(
+    photo: Photo, make_dicom: Maker, compress_with_gdcm: Maker
+) -> None:
+    assert np.array_equal(decode_photo(compress_with_gdcm(make_dicom(photo))), photo)
+
+
+@pytest.mark.parametrize("option", ["+e1", "+el"])
+def test_lossless_jpeg_of_dcmtk_gives_its_pixels(
+    photo: Photo, option: str, make_dicom: Maker, run_dcmtk: Maker
+) -> None:
+    data = run_dcmtk("dcmcjpeg", make_dicom(photo), option)
+    assert np.array_equal(decode_photo(data), photo)
+
+
+def test_gzipped_file_gives_its_pixels(
+    photo: Photo, make_dicom: Maker, compress: Compressor
+) -> None:
+    import gzip
+
+    assert np.array_equal(decode_photo(gzip.compress(make_dicom(photo), 1)), photo)
+
+
+def test_baseline_jpeg_gives_pixels_of_its_stream(photo: Photo, make_dicom: Maker) -> None:
+    jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
+    data = make_dicom(photo, "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(jpeg))
+    assert np.array_equal(decode_photo(data), decode_rgb(jpeg))
+
+
+def test_baseline_jpeg_of_dcmtk_gives_pixels_of_dcmtk(
+    photo: Photo, make_dicom: Maker, run_dcmtk: Maker
+) -> None:
+    data = run_dcmtk("dcmcjpeg", make_dicom(photo), "+eb", "+q", "95", "+s4")
+    ppm = run_dcmtk("dcmj2pnm", data, "+op")
+    ours, theirs = decode_photo(data), decode_photo(ppm)
+    assert (
+        np.abs(ours.astype(int) - theirs).max() <= 4
+    )  # due to different arithmetic of the two libraries
+
+
+def test_jpeg_without_colour_marker_follows_photometric_interpretation(
+    photo: Photo, make_dicom: Maker
+) -> None:
+    ybr = to_ybr(photo)
+    with_marker = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
+    assert with_marker[6:11] == b"JFIF\0"
+    length = int.from_bytes(with_marker[4:6], "big")
+    # The same bytes are YCbCr with one photometric interpretation, and red, green, blue in another.
+    bare = with_marker[:2] + with_marker[4 + length :]
+    as_ybr = make_dicom(photo, "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(bare))
+    as_rgb = make_dicom(photo, "RGB", JPEG_BASELINE, pixel_data=encapsulated_jpeg(bare))
+    assert np.abs(decode_photo(as_ybr).astype(int) - photo).mean() < 4
+    assert np.abs(decode_photo(as_rgb).astype(int) - ybr).mean() < 4
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422"])
+def test_jpeg_with_jfif_marker_is_ycbcr_whatever_the_header_says(
+    photo: Photo, photometric: str, make_dicom: Maker
+) -> None:
+    jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
+    data = make_dicom(photo, photometric, JPEG_BASELINE, pixel_data=encapsulated_jpeg(jpeg))
+    assert np.array_equal(decode_photo(data), decode_rgb(jpeg))
+
+
+def test_jpeg_with_adobe_marker_is_rgb_whatever_the_header_says(
+    photo: Photo, make_dicom: Maker
+) -> None:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(photo).save(stream, "JPEG", quality=95, subsampling=0, keep_rgb=True)
+    data = make_dicom(
+        photo, "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(stream.getvalue())
+    )
+    assert np.abs(decode_photo(data).astype(int) - photo).mean() < 3
+
+
+def test_orientation_in_jpeg_stream_is_ignored(photo: Photo, make_dicom: Maker) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    Image.fromarray(photo[:100]).save(stream, "JPEG", quality=95, exif=exif)
+    data = make_dicom(
+        photo[:100], "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(stream.getvalue())
+    )
+    assert np.abs(decode_photo(data).astype(int) - photo[:100]).mean() < 4
+
+
+def test_planar_pixels_are_not_read_as_interleaved(photo: Photo, make_dicom: Maker) -> None:
+    planes = np.ascontiguousarray(photo.transpose(2, 0, 1)).tobytes()
+    data = make_dicom(photo, pixel_data=planes, PlanarConfiguration=1)
+    assert np.array_equal(decode_photo(data), photo)
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, RLE])
+def test_ybr_pixels_become_rgb(
+    photo: Photo, syntax: str, make_dicom: Maker, compress: Compressor
+) -> None:
+    data = make_dicom(to_ybr(photo), "YBR_FULL")
+    decoded = decode_photo(data if syntax == EXPLICIT else compress(data, syntax))
+    assert np.abs(decoded.astype(int) - photo).max() <= 2  # rounding, twice
+
+
+def test_subsampled_uncompressed_pixels_become_rgb(photo: Photo, make_dicom: Maker) -> None:
+    ybr = to_ybr(photo)
+    ybr[:, 1::2, 1:] = ybr[:, ::2, 1:]
+    packed = np.stack([ybr[:, ::2, 0], ybr[:, 1::2, 0], ybr[:, ::2, 1], ybr[:, ::2, 2]], axis=2)
+    data = make_dicom(photo, "YBR_FULL_422", pixel_data=packed.tobytes())
+    full = make_dicom(ybr, "YBR_FULL")
+    assert np.array_equal(decode_photo(data), decode_photo(full))
+
+
+def test_pixels_stated_but_not_subsampled_are_read_in_full(photo: Photo, make_dicom: Maker) -> None:
+    ybr = to_ybr(photo)
+    stated = make_dicom(ybr, "YBR_FULL_422")
+    assert np.array_equal(decode_photo(stated), decode_photo(make_dicom(ybr, "YBR_FULL")))
+
+
+def test_monochrome1_is_inverted(photo: Photo, make_dicom: Maker) -> None:
+    grey = np.ascontiguousarray(photo[:, :, 1])
+    decoded = decode_photo(make_dicom(~grey, "MONOCHROME1"))
+    assert np.array_equal(decoded, np.repeat(grey[:, :, np.newaxis], 3, axis=2))
+
+
+def test_palette_gives_colours(photo: Photo, make_dicom: Maker) -> None:
+    small = photo // 64
+    indices = small[:, :, 0] * 16 + small[:, :, 1] * 4 + small[:, :, 2]
+    levels = np.arange(64)
+    red, green, blue = levels // 16 * 64, levels // 4 % 4 * 64, levels % 4 * 64
+    descriptor = [64, 0, 16]
+    tables = {
+        "RedPaletteColorLookupTableData": red,
+        "GreenPaletteColorLookupTableData": green,
+        "BluePaletteColorLookupTableData": blue,
+    }
+    elements: dict[str, object] = {}
+    for keyword, table in tables.items():
+        elements[keyword] = (table * 257).astype("<u2").tobytes()
+        elements[keyword.replace("Data", "Descriptor")] = descriptor
+    decoded = decode_photo(make_dicom(indices, "PALETTE COLOR", **elements))
+    assert np.array_equal(decoded, small * 64)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_16_bit_colours_are_scaled_by_bits_stored(
+    photo: Photo, bits: int, make_dicom: Maker
+) -> None:
+    maximum = (1 << bits) - 1
+    samples = np.rint(photo / 255 * maximum).astype(np.uint16)
+    data = make_dicom(samples, sop_class=OPHTHALMIC_16, BitsStored=bits, HighBit=bits - 1)
+    assert np.abs(decode_photo(data).astype(int) - photo).max() <= 1
+
+
+def test_16_bit_grey_is_scaled_by_window(photo: Photo, make_dicom: Maker) -> None:
+    grey = photo[:, :, 1].astype(np.uint16) * 4 + 1000
+    data = make_dicom(
+        grey, "MONOCHROME2", sop_class=OPHTHALMIC_16, WindowCenter="1510.5", WindowWidth="1021"
+    )
+    assert np.abs(decode_photo(data)[:, :, 0].astype(int) - photo[:, :, 1]).max() <= 1
+
+
+def test_bits_above_bits_stored_are_ignored(photo: Photo, make_dicom: Maker) -> None:
+    grey = photo[:, :, 1].astype(np.uint16) << 4
+    overlay = grey | np.uint16(0x8000)
+    plain = make_dicom(grey, "MONOCHROME2", BitsStored=12, HighBit=11)
+    with_overlay = make_dicom(overlay, "MONOCHROME2", BitsStored=12, HighBit=11)
+    assert np.array_equal(decode_photo(with_overlay), decode_photo(plain))
+
+
+def test_jpeg_2000_with_colour_transform_ignores_photometric_interpretation(
+    photo: Photo, make_dicom: Maker, compress: Compressor
+) -> None:
+    data = compress(make_dicom(photo), JPEG_2000)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    for photometric in ("RGB", "YBR_RCT", "YBR_FULL"):
+        dataset.PhotometricInterpretation = photometric
+        stream = io.BytesIO()
+        dataset.save_as(stream)
+        decoded = decode_photo(stream.getvalue())
+        has_transform = pydicom_has_transform(dataset)
+        if has_transform or photometric != "YBR_FULL":
+            assert np.array_equal(decoded, photo), photometric
+
+
+def pydicom_has_transform(dataset: Any) -> bool:
+    from pydicom.encaps import generate_frames
+
+    stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    position = stream.index(b"\xff\x52")
+    return bool(stream[position + 8])
+
+
+def test_scrambled_jpeg_2000_is_rejected_by_manufacturer(photo: Photo, make_dicom: Maker) -> None:
+    data = make_dicom(
+        photo,
+        syntax=JPEG_2000,
+        pixel_data=encapsulated_jpeg(bytes(range(250)) * 40),
+        Manufacturer="Carl Zeiss Meditec",
+    )
+    with pytest.raises(PhotoError, match="Carl Zeiss Meditec") as caught:
+        decode_photo(data)
+    assert caught.value.code == "unsupported_format"
+
+
+@pytest.mark.parametrize("syntax", [JPEG_BASELINE, JPEG_LOSSLESS, JPEG_LS, JPEG_2000, RLE])
+def test_stream_of_another_size_is_rejected(
+    photo: Photo, syntax: str, make_dicom: Maker, compress: Compressor, compress_with_gdcm: Maker
+) -> None:
+    if syntax == JPEG_BASELINE:
+        jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
+        data = make_dicom(photo, "YBR_FULL_422", syntax, pixel_data=encapsulated_jpeg(jpeg))
+    elif syntax == JPEG_LOSSLESS:
+        data = compress_with_gdcm(make_dicom(photo))
+    else:
+        data = compress(make_dicom(photo), syntax)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset.Rows = 180
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(stream.getvalue())
+    assert caught.value.code == "undecodable"
+
+
+@pytest.mark.parametrize("name", [
+    "SC_rgb_dcmtk_+eb+cr.dcm", "SC_rgb_dcmtk_+eb+cy+n1.dcm", "SC_rgb_dcmtk_+eb+cy+np.dcm",
+    "SC_rgb_gdcm_KY.dcm", "SC_rgb_jpeg_dcmd.dcm", "SC_rgb_jpeg_app14_dcmd.dcm",
+    "SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle.dcm", "SC_rgb_rle_2frame.dcm",
+    "SC_rgb_small_odd.dcm", "SC_rgb_small_odd_big_endian.dcm", "SC_ybr_full_422_uncompressed.dcm",
+    "SC_rgb_jls_lossy_line.dcm", "SC_rgb_jls_lossy_sample.dcm",
+])  # fmt: skip
+def test_real_colour_file_gives_pixels_of_pydicom(name: str) -> None:
+    from pydicom.data import get_testdata_file
+
+    path = get_testdata_file(name, download=False)
+    if path is None:
+        pytest.skip("not in this release of pydicom")
+    with open(path, "rb") as file:  # noqa: PTH123 - the type differs between releases
+        data = file.read()
+    expected = pydicom.dcmread(io.BytesIO(data))
+    pixels = expected.pixel_array
+    if expected.PhotometricInterpretation.startswith("YBR"):
+        from pydicom.pixels.processing import convert_color_space
+        from pydicom.pixels.utils import pixel_array
+
+        pixels = pixel_array(io.BytesIO(data), raw=True)
+        if expected.file_meta.TransferSyntaxUID == JPEG_BASELINE:
+            pixels = pixel_array(io.BytesIO(data))
+        else:
+            pixels = convert_color_space(pixels, "YBR_FULL", "RGB")
+    first = pixels[0] if pixels.ndim == 4 else pixels
+    assert np.abs(decode_photo(data).astype(int) - first).max() <= 3
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, RLE, JPEG_LS, JPEG_2000])
+def test_pixels_equal_those_of_dcmtk_or_gdcm(
+    photo: Photo,
+    tmp_path: Path,
+    syntax: str,
+    make_dicom: Maker,
+    compress: Compressor,
+    run_dcmtk: Maker,
+) -> None:
+    plain = make_dicom(photo)
+    data = plain if syntax == EXPLICIT else compress(plain, syntax)
+    if syntax == JPEG_2000:  # Debian's DCMTK does not decode it
+        gdcm = pytest.importorskip("gdcm")
+        path = tmp_path / "file.dcm"
+        path.write_bytes(data)
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        assert reader.Read()
+        buffer = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
+        theirs = np.frombuffer(buffer, np.uint8).reshape(photo.shape)
+    else:
+        if syntax == JPEG_LS:
+            data = run_dcmtk("dcmdjpls", data)
+        theirs = decode_photo(run_dcmtk("dcm2pnm", data, "+op"))
+    assert np.array_equal(decode_photo(data), theirs)
+
+
+def test_exchanged_red_and_blue_are_reported_by_quality(photo: Photo, make_dicom: Maker) -> None:
+    from edgeseg.field_of_view.detect import detect_fields
+    from edgeseg.preprocessing.config import preprocessing_preset
+    from edgeseg.quality import assess_for_model
+
+    big = cv2.resize(photo, (600, 600), interpolation=cv2.INTER_CUBIC)
+    exchanged = decode_photo(make_dicom(np.ascontiguousarray(big[:, :, ::-1])))
+    config = preprocessing_preset("edge", 128)
+    (fov,) = detect_fields(exchanged, config, "photograph")
+    quality = assess_for_model(exchanged, fov, config.fov)
+    assert "unusual_colours" in quality.reasons

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
+from typing import NamedTuple
 
 import msgspec
 from distributed import CancelledError, Client, Future, KilledWorker
@@ -33,7 +34,7 @@ _RESULT_S = 20.0
 _NO_WORKER_S = 600.0
 _ALL_REJECTED_S = 5.0  # for workers that are just being replaced
 _MAX_START_DEATHS = 10  # in a row
-_RESTART_THREADS = 8
+_THREADS = 16  # for results and restarts
 
 
 @dataclass(eq=False)
@@ -63,6 +64,14 @@ class _DaskSlot:
     has_nanny: bool = False
 
 
+class _Ended(NamedTuple):
+    """Check or task that has ended; the result is None if the worker died."""
+
+    slot: _DaskSlot
+    future: Future
+    result: TaskOutcome | WorkerCheck | None
+
+
 class DaskExecutor:
     """Process tasks of a job on a Dask cluster.
 
@@ -74,6 +83,7 @@ class DaskExecutor:
         progress: counts of what is done.
         stop: stop request; tasks that were started are finished.
         warn: function that prints one line.
+        remote: URL to which the workers upload the results; None if there is none.
     """
 
     def __init__(
@@ -85,6 +95,7 @@ class DaskExecutor:
         progress: JobProgress,
         stop: StopRequest,
         warn: Callable[[str], None],
+        remote: str | None = None,
     ) -> None:
         self.output = output
         self.job = job
@@ -93,9 +104,9 @@ class DaskExecutor:
         self._progress = progress
         self._stop = stop
         self._warn = warn
-        self._arguments = (str(output.absolute()), msgspec.json.encode(job))
+        self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
         self._slots: dict[str, _DaskSlot] = {}
-        self._events: Queue[_DaskSlot] = Queue()
+        self._events: Queue[_Ended] = Queue()
         self._polled = 0.0
         self._last_worker = time.monotonic()
         self._start_deaths = 0
@@ -112,7 +123,7 @@ class DaskExecutor:
         self._queue = TaskQueue(
             self.output, self.job, self.inputs, tasks, self._progress, self._warn
         )
-        self._restarts = ThreadPoolExecutor(_RESTART_THREADS)
+        self._threads = ThreadPoolExecutor(_THREADS)
         try:
             while self._has_work():
                 self._update_workers()
@@ -123,7 +134,7 @@ class DaskExecutor:
         finally:
             for slot in self._slots.values():
                 self._cancel(slot)
-            self._restarts.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
         if self._error is not None:
             raise self._error
 
@@ -188,26 +199,39 @@ class DaskExecutor:
             pure=False,
         )
         slot.future = future
-        future.add_done_callback(lambda _: self._events.put(slot))
+        is_check = slot.task is None
 
-    def _handle(self, slot: _DaskSlot) -> None:
-        """Handle the end of a check or a task."""
-        future = slot.future
-        if future is None or not future.done():  # of a worker that is gone
-            return
+        def fetch(_: Future) -> None:
+            with suppress(RuntimeError):  # the job has ended
+                self._threads.submit(self._fetch, slot, future, is_check)
+
+        future.add_done_callback(fetch)
+
+    def _fetch(self, slot: _DaskSlot, future: Future, is_check: bool) -> None:
+        """Put the result of a future into the queue of events."""
+        result: TaskOutcome | WorkerCheck | None
         try:
             result = future.result(timeout=_RESULT_S)
         except (KilledWorker, CancelledError, TimeoutError, asyncio.TimeoutError):
+            result = None
+        except Exception as error:  # whatever another installation raises
+            result = _foreign_error(is_check, error)
+        self._events.put(_Ended(slot, future, result))
+
+    def _handle(self, ended: _Ended) -> None:
+        """Handle the end of a check or a task."""
+        slot = ended.slot
+        if slot.future is not ended.future:  # of a worker that is gone
+            return
+        if ended.result is None:
             self._slots.pop(slot.address, None)
             self._remove(slot)
             return
-        except Exception as error:  # whatever another installation raises
-            result = _foreign_error(slot, error)
-        self._cancel(slot)
-        if isinstance(result, TaskOutcome):
-            self._finish_task(slot, result)
+        slot.future = None
+        if isinstance(ended.result, TaskOutcome):
+            self._finish_task(slot, ended.result)
         else:
-            self._finish_check(slot, result)
+            self._finish_check(slot, ended.result)
         self._assign(slot)
 
     def _finish_check(self, slot: _DaskSlot, result: WorkerCheck) -> None:
@@ -250,7 +274,7 @@ class DaskExecutor:
             self._client.restart_workers([slot.address], raise_for_error=False)
             slot.is_restarted = True
 
-        self._restarts.submit(restart)
+        self._threads.submit(restart)
 
     def _give_up(self, slot: _DaskSlot) -> None:
         """Process the task of a worker that does not finish elsewhere."""
@@ -294,9 +318,9 @@ class DaskExecutor:
         slot.future = None
 
 
-def _foreign_error(slot: _DaskSlot, error: Exception) -> TaskOutcome | WorkerCheck:
+def _foreign_error(is_check: bool, error: Exception) -> TaskOutcome | WorkerCheck:
     """Return the result of a worker that raised another exception than edgeseg's."""
     message = f"{type(error).__name__}: {one_line(error)}"
-    if slot.task is not None:
-        return TaskOutcome((), message, 1)
-    return WorkerCheck(message, SystemSetupError.exit_code, False)
+    if is_check:
+        return WorkerCheck(message, SystemSetupError.exit_code, False)
+    return TaskOutcome((), message, 1)

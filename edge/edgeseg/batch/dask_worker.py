@@ -4,6 +4,7 @@ Each worker process has one model, which is loaded with its first task. A worker
 at a time and writes the results itself.
 """
 
+import tempfile
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from distributed import get_worker
 
 from edgeseg._version import __version__
 from edgeseg.batch.job import JOB_NAME, JobFile, read_job
+from edgeseg.batch.locations import is_remote
 from edgeseg.batch.messages import PhotographDone, decode_task
-from edgeseg.batch.processor import TaskProcessor
+from edgeseg.batch.processor import TaskProcessor, open_remote
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.run.stages import Records
 from edgeseg.system.signals import StopRequest
@@ -102,11 +104,21 @@ def _open_processor(output: str, encoded_job: bytes) -> TaskProcessor:
             "Install that version."
         )
     job = msgspec.convert(given, JobFile)
+    cv2.setNumThreads(job.model.threads)
+    if is_remote(output):
+        return CopyProcessor(output, job)
     folder = Path(output)
     if read_job(folder) != job:
         raise SystemSetupError(
             f"{folder / JOB_NAME}: missing or the file of another job. "
             "Use an output folder that all machines see under the same path."
         )
-    cv2.setNumThreads(job.model.threads)
     return TaskProcessor(folder, job)
+
+
+class CopyProcessor(TaskProcessor):
+    """Task processor of a remote output folder; it writes to a temporary folder first."""
+
+    def __init__(self, url: str, job: JobFile) -> None:
+        self._copy = tempfile.TemporaryDirectory(prefix="edgeseg-")
+        super().__init__(Path(self._copy.name), job, open_remote(url))

@@ -68,6 +68,7 @@ class LocalExecutor:
         progress: counts of processed photographs.
         stop: stop request; current photographs are finished.
         warn: function that prints one line.
+        remote: URL to which the workers upload the results; None if there is none.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class LocalExecutor:
         progress: JobProgress,
         stop: StopRequest,
         warn: Callable[[str], None],
+        remote: str | None = None,
     ) -> None:
         self.output = output
+        self.remote = remote
         self.job = job
         self.inputs = inputs
         self.workers = workers
@@ -116,7 +119,7 @@ class LocalExecutor:
             raise self._error
 
     def _start_worker(self) -> None:
-        worker = BatchWorker(self.output, self._events)
+        worker = BatchWorker(self.output, self._events, self.remote)
         self._running.append(worker)
         self._slots[worker] = _Slot()
 

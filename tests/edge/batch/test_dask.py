@@ -287,7 +287,7 @@ def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_separate_workers_killed_at_random_give_equal_bytes(
     tmp_path: Path, photographs: list[bytes]
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 130)
+    folder = fill(tmp_path / "in", photographs, 70)
     common = ["--measures", "--precision", "fp32", "--threads", "1"]
     alone = run_command(folder, "-o", tmp_path / "alone", "--workers", "2", *common)
     assert alone.returncode == 0
@@ -311,7 +311,7 @@ def test_separate_workers_killed_at_random_give_equal_bytes(
 
 @pytest.mark.slow
 def test_killed_client_is_resumed(tmp_path: Path, photographs: list[bytes]) -> None:
-    folder = fill(tmp_path / "in", photographs, 80)
+    folder = fill(tmp_path / "in", photographs, 40)
     common = ["--precision", "fp32", "--threads", "1"]
     alone = run_command(folder, "-o", tmp_path / "alone", "--workers", "2", *common)
     assert alone.returncode == 0
@@ -325,7 +325,7 @@ def test_killed_client_is_resumed(tmp_path: Path, photographs: list[bytes]) -> N
             time.sleep(0.05)
         process.kill()
         process.wait()
-        assert len(list_parts(output)) < 80
+        assert len(list_parts(output)) < 40
         done = run_command("-o", output, "--resume", "--dask", address)
     assert done.returncode == 0, done.stderr
     assert contents(output) == contents(tmp_path / "alone")
@@ -335,7 +335,7 @@ def test_killed_client_is_resumed(tmp_path: Path, photographs: list[bytes]) -> N
 def test_photograph_that_kills_workers_of_a_local_cluster_fails_alone(
     tmp_path: Path, photographs: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 130)
+    folder = fill(tmp_path / "in", photographs, 70)
     (folder / "killer.png").write_bytes(photographs[0])
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(KILLING_READER)
@@ -344,6 +344,25 @@ def test_photograph_that_kills_workers_of_a_local_cluster_fails_alone(
     assert done.returncode == 3, done.stderr
     records = [entry.records[0] for entry in read_entries(tmp_path / "out")]
     failed = [record for record in records if record.status == "failed"]
-    assert len(records) == 131
+    assert len(records) == 71
     assert [Path(record.source).name for record in failed] == ["killer.png"]
     assert failed[0].reasons == ("worker_died",)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--dask", "local:2", "--workers", "2"],
+        ["--dask", "local:2", "--shard", "1/2"],
+        ["--dask", "tcp://192.0.2.1:8786"],
+        ["--insecure"],
+    ],
+)
+def test_command_rejects_options(options: list[str], tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from edgeseg.commands.batch import batch
+
+    result = CliRunner().invoke(batch, [str(tmp_path), "-o", str(tmp_path / "out"), *options])
+    assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "out").exists()

@@ -2,7 +2,7 @@
 
     python benchmarks/cohort.py DATA FOLDER --count 20000 --workers 2
 
-DATA contains DRIVE/ and STARE/ in their published layouts. One input in a hundred is broken.
+DATA contains DRIVE/ and STARE/ in their published layouts. One percent of the inputs are damaged.
 Folders and names have accents and spaces. The result is one JSON object: photographs per second
 (without collecting the inputs and starting the workers), resident memory of the workers over the
 run, and the numbers of rows and failures.

@@ -1,10 +1,11 @@
-"""Kill commands with SIGKILL at random moments and check what they leave. For developers.
+"""Kill commands with SIGKILL at random times and check the remaining files. For developers.
 
     python benchmarks/kill_test.py KILLS [--seed S] [--command NAME]
 
-Each command runs once undisturbed. It is then started again and again, with `--resume` where it has
-that option, and killed. After every kill, each file with a final name must be complete. At the end,
-the command runs to its end and must leave the files of the undisturbed run. Exit code 1 if not.
+Each command is first run without interruption. The command is then repeatedly started, with
+`--resume` if available, and killed. After every kill, each file with a final name must be complete.
+At the end, the command runs without interruption, and its files must be equal to those of the first
+run. Otherwise the exit code is 1.
 """
 
 import os
@@ -39,17 +40,17 @@ from fuzz.sample_models import make_checkpoint, make_model_file
 SIZE = 64  # working size of the network, in pixels
 PHOTOGRAPHS = 8
 FRAMES = 40
-SIDE = 256  # of the photographs, in pixels
+SIDE = 256  # size of the photographs, in pixels
 IGNORED = (".", "events.")  # temporary files; the log of TensorBoard, which appends to it
 
 Files: TypeAlias = dict[str, bytes]
-Check: TypeAlias = Callable[[Path, Files], str]
-"""Function from a file and the files of the undisturbed run to a problem, or ""."""
+Check: TypeAlias = Callable[[Path, bytes], str]
+"""Function from a file and its content in the undisturbed run to a problem, or ""."""
 
 
 @dataclass(frozen=True)
 class KilledCommand:
-    """A command to kill.
+    """Command to kill.
 
     Attributes:
         arguments: arguments of `edgeseg`, without the output folder.
@@ -66,7 +67,7 @@ class KilledCommand:
     stdin: Path | None = None
 
     def start(self, folder: Path) -> subprocess.Popen[bytes]:
-        """Start the command in a process group of its own."""
+        """Start the command in a separate process group."""
         command = [*python_module("edgeseg.__main__"), *self.arguments, self.output, str(folder)]
         with Path(self.stdin or os.devnull).open("rb") as stdin:
             return subprocess.Popen(
@@ -82,7 +83,7 @@ class KilledCommand:
         """Run the command to its end and return its time in seconds.
 
         Raises:
-            click.ClickException: it failed.
+            click.ClickException: the command failed.
         """
         start = time.monotonic()
         code = self.start(folder).wait()
@@ -92,26 +93,29 @@ class KilledCommand:
 
 
 def read_files(folder: Path) -> Files:
-    """Return the content of every file, hidden ones included, by its relative path."""
+    """Return the content of every file, including hidden files, by relative path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def check_equal(file: Path, expected: Files) -> str:
-    """Compare a file with that of the undisturbed run."""
-    return "" if file.read_bytes() == expected.get(file.name) else "differs"
+def check_equal(file: Path, expected: bytes) -> str:
+    """Compare a file with that of the uninterrupted run."""
+    return "" if file.read_bytes() == expected else "differs"
 
 
-def check_result(file: Path, expected: Files) -> str:
-    """Compare a file with that of the undisturbed run; a table may lack its last rows."""
+def check_result(file: Path, expected: bytes) -> str:
+    """Compare a file with that of the uninterrupted run.
+
+    The last rows of a table may be missing.
+    """
     if file.suffix != ".csv":
         return check_equal(file, expected)
     content = file.read_bytes()
-    is_beginning = expected[file.name].startswith(content) and content.endswith(b"\n")
+    is_beginning = expected.startswith(content) and content.endswith(b"\n")
     return "" if is_beginning else "differs"
 
 
-def check_picture(file: Path, _expected: Files) -> str:
+def check_picture(file: Path, _expected: bytes) -> str:
     """Check that a mask, an overlay or an overlay video is complete."""
     if file.suffix == ".mp4":
         capture = cv2.VideoCapture(str(file))
@@ -124,7 +128,7 @@ def check_picture(file: Path, _expected: Files) -> str:
     return "" if is_intact(file) else "incomplete"
 
 
-def check_training(file: Path, _expected: Files) -> str:
+def check_training(file: Path, _expected: bytes) -> str:
     """Check that a checkpoint or a log can be read."""
     try:
         if file.suffix == ".pt":
@@ -138,13 +142,13 @@ def check_training(file: Path, _expected: Files) -> str:
     return ""
 
 
-def compare_training(file: Path, expected: Files) -> str:
-    """Compare the weights of a checkpoint; `last.pt` and the log contain times, which differ."""
+def compare_training(file: Path, expected: bytes) -> str:
+    """Compare the weights of a checkpoint. Times in `last.pt` and in the log are ignored."""
     if file.suffix != ".pt":
         return ""
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder, file.name)
-        other.write_bytes(expected[file.name])
+        other.write_bytes(expected)
         return "" if _weights_equal(read_tensors(file), read_tensors(other)) else "differs"
 
 
@@ -192,6 +196,12 @@ def list_commands(folder: Path, model: Path, checkpoint: Path) -> Mapping[str, K
         "stream": KilledCommand(
             (*run, "-", "--frames"), "-o", check_picture, None, folder / "stream.mjpeg"
         ),
+        "batch": KilledCommand(
+            ("batch", str(folder / "photographs"), "--model", str(model), "--resume", "--measures"),
+            "-o",
+            check_result,
+            check_equal,
+        ),
         "convert": KilledCommand(
             ("convert", str(checkpoint), "--precision", "fp32,fp16w"),
             "-o",
@@ -207,7 +217,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
     Args:
         command: command to kill.
-        kills: number of kills; a process that ended before is started again.
+        kills: number of kills; if the process ends before a kill, it is started again.
         rng: random numbers.
 
     Returns:
@@ -215,9 +225,10 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
     """
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as temporary:
-        folder, complete = Path(temporary, "killed"), Path(temporary, "complete")
-        seconds = command.finish(complete)
-        expected = read_files(complete)
+        folder = Path(temporary, "out")  # the same path in all runs: job files contain it
+        seconds = command.finish(folder)
+        expected = read_files(folder)
+        shutil.rmtree(folder)
         done = 0
         while done < kills:
             if kill_once(command, folder, rng.uniform(0, seconds)):
@@ -236,7 +247,10 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
 
 def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
-    """Start a command, and kill it and its children after a delay; return False if it ended."""
+    """Start a command, and kill it and its children after a delay.
+
+    Return False if it ended before.
+    """
     with command.start(folder) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(delay)
@@ -247,11 +261,12 @@ def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
 
 
 def check_files(folder: Path, expected: Files, check: Check) -> list[str]:
-    """Check every file that is not hidden; return the problems, one line each."""
+    """Check every file that is not hidden. Return the problems, one line each."""
     problems = []
-    for name in read_files(folder) if folder.exists() else ():
-        file = folder / name
-        if not file.name.startswith(IGNORED) and (problem := check(file, expected)):
+    for name in read_files(folder):
+        if name.startswith(IGNORED):
+            continue
+        if problem := check(folder / name, expected.get(name, b"")):
             problems.append(f"{name}: {problem}")
     return problems
 

@@ -1,1 +1,1 @@
-"""Mutated files for every reader of edgeseg, and what each reader makes of them. For developers."""
+"""Tests of every reader of edgeseg with mutated files. For developers."""

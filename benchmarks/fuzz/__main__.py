@@ -3,8 +3,8 @@
     python -m fuzz --minutes N [--seed S] [--reader NAME] [-o FOLDER]
     python -m fuzz --inputs N ...      a fixed number of inputs per reader instead
 
-An input that crashes, hangs, takes more than 1 GB, or raises another exception than an error of
-edgeseg is a finding: exit code 1, and it is saved in FOLDER.
+An input is a finding if it causes a crash, a hang, a use of more than 1 GB, or another exception
+than an error of edgeseg. Findings are saved in FOLDER, and the exit code is then 1.
 """
 
 import sys
@@ -21,11 +21,16 @@ _NO_LIMIT = 10**9
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Time for all readers.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Total time in minutes.")
 @click.option("--inputs", type=click.IntRange(1), help="Number of inputs per reader.")
 @click.option("--first", type=click.IntRange(0), default=0, help="Number of the first input.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--reader", "names", multiple=True, help="Name or beginning of a name. Repeatable.")
+@click.option(
+    "--reader",
+    "names",
+    multiple=True,
+    help="Name of a reader, or beginning of its name. Repeatable.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("fuzz-findings"))
 def main(
     minutes: float | None,
@@ -40,7 +45,7 @@ def main(
         raise click.UsageError("Give either --minutes or --inputs.")
     selected = [name for name in reader_names() if not names or name.startswith(names)]
     if not selected:
-        raise click.UsageError(f"No such reader. Known: {'; '.join(reader_names())}.")
+        raise click.UsageError(f"No reader has this name. Known: {'; '.join(reader_names())}.")
     seconds = _NO_LIMIT if minutes is None else minutes * 60 / len(selected)
     results = []
     for name in selected:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 Mutator: TypeAlias = Callable[[bytearray, random.Random, Sequence[bytes]], None]
-"""Function that changes bytes in place. Arguments: bytes, random numbers, and other valid files."""
+"""Function that changes bytes in place, with the bytes, random numbers, and other valid files as
+arguments."""
 
 _LENGTHS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63)
 _TOKENS = (
@@ -27,7 +28,7 @@ def flip_bits(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> 
 
 
 def edit_number(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Overwrite a number of 1 to 8 bytes, such as a length, by an extreme value or a near one."""
+    """Overwrite a number of 1 to 8 bytes, such as a length, with an extreme or a similar value."""
     code = rng.choice("BHIQ")
     order = rng.choice("<>")
     size = struct.calcsize(code)
@@ -43,7 +44,7 @@ def edit_number(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -
 
 
 def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Overwrite a block, or everything after a position, by zeros or ones."""
+    """Overwrite a block, or all bytes after a position, with zeros or ones."""
     start, end = _block(data, rng)
     if rng.random() < 0.2:
         end = len(data)
@@ -51,7 +52,7 @@ def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) ->
 
 
 def repeat_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert a copy of a block behind it, once or often."""
+    """Insert one or many copies of a block after the block."""
     start, end = _block(data, rng)
     data[end:end] = bytes(data[start:end]) * rng.choice((1, 1, 1, 50))
 
@@ -85,7 +86,7 @@ def splice(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None
 
 
 def insert_token(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert a token that parsers may not expect, or replace a word by it."""
+    """Insert an unexpected token, or replace a word by such a token."""
     start = _position(data, rng, 0)
     end = start
     if rng.random() < 0.7:
@@ -121,7 +122,7 @@ TEXT_MUTATORS: tuple[Mutator, ...] = (*BYTE_MUTATORS, insert_token, edit_line)
 def mutate(
     data: bytes, others: Sequence[bytes], rng: random.Random, text: bool
 ) -> tuple[str, bytes]:
-    """Apply one mutation, and in one of eight cases a second one of the same kind.
+    """Apply one mutation, and with a probability of one eighth a second mutation of the same kind.
 
     Args:
         data: valid content.
@@ -141,7 +142,7 @@ def mutate(
 
 
 def _position(data: bytearray, rng: random.Random, size: int) -> int:
-    """Return an offset; every third one is near the beginning, where headers are."""
+    """Return an offset, which is near the beginning of the file in a third of the cases."""
     last = len(data) - size
     if rng.random() < 1 / 3:
         last = min(last, 64)
@@ -149,7 +150,7 @@ def _position(data: bytearray, rng: random.Random, size: int) -> int:
 
 
 def _block(data: bytearray, rng: random.Random) -> tuple[int, int]:
-    """Return start and end of a block; most blocks are short."""
+    """Return the start and end of a block, which is short in most cases."""
     start = _position(data, rng, min(1, len(data)))
     length = int(len(data) ** rng.uniform(0, 0.9)) if data else 0
     return start, min(len(data), start + max(1, length))

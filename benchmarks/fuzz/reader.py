@@ -1,4 +1,4 @@
-"""A reader of edgeseg under test, and the outcomes of a mutated input."""
+"""Tested reader of edgeseg, and outcomes of a mutated input."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,28 +7,29 @@ from typing import Literal, NamedTuple, TypeAlias
 from edgeseg.errors import EdgesegError
 
 Outcome: TypeAlias = Literal["same", "error", "different", "visible", "finding"]
-"""`same`: the value of the valid file. `error`: an error of ours with a message. `different`:
-another value without a message; `visible` if it matters to a person. `finding`: anything else."""
+"""`same`: the value of the valid file. `error`: an error of edgeseg with a message. `different`:
+another value without a message; `visible` if a person would notice the difference. `finding`:
+anything else."""
 
 
 class NotReadError(EdgesegError):
-    """A reader returned its documented value for a file that it cannot use, such as None."""
+    """A reader returned its documented value for an unusable file, such as None."""
 
 
 def compare_values(value: object, expected: object) -> Outcome:
-    """Compare two values that are equal or not."""
+    """Compare two values for equality."""
     return "same" if value == expected or repr(value) == repr(expected) else "different"
 
 
 class Reader(NamedTuple):
-    """A reader with one valid input.
+    """Reader with one valid input.
 
     Attributes:
         name: name in the table.
         data: valid content, which is mutated.
         read: function from the bytes of a file and an empty folder to a value.
-        embed: function from the mutated content to the bytes of the file, such as one that repairs
-            a checksum, so that mutations reach the code behind it.
+        embed: function from the mutated content to the bytes of the file; may repair a checksum, so
+            that mutations are not rejected by it.
         text: whether the content is a text.
         compare: function from a value and the expected value to the outcome.
         others: contents of other valid files, for splices.

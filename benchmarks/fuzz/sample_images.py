@@ -1,4 +1,4 @@
-"""Small photographs in every format that edgeseg reads, for mutations."""
+"""Small photographs in every supported format, for mutations."""
 
 import functools
 import io
@@ -19,7 +19,7 @@ SEED = 23
 
 @functools.cache
 def make_image() -> npt.NDArray[np.uint8]:
-    """(96, 128, 3): a bright disc with dark lines on black, with noise; a fundus in small."""
+    """Small synthetic fundus, (96, 128, 3): a bright disc on black with dark lines and noise."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     disc = np.hypot(rows - 48, columns - 64) < 46
     lines = np.abs(np.sin(rows / 5 + columns / 11)) < 0.15
@@ -35,21 +35,21 @@ def write_with_opencv(suffix: str, *settings: int) -> bytes:
 
 
 def write_with_pillow(file_format: str, mode: str = "RGB", **options: object) -> bytes:
-    """Encode with Pillow, which writes what OpenCV does not."""
+    """Encode with Pillow, which supports more options than OpenCV."""
     file = io.BytesIO()
     Image.fromarray(make_image()).convert(mode).save(file, file_format, **options)
     return file.getvalue()
 
 
 def make_rotated_png() -> bytes:
-    """PNG whose eXIf chunk asks for a turn by 90 degrees."""
+    """PNG whose eXIf chunk specifies a rotation by 90 degrees."""
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
     png = write_with_opencv(".png")
     return png[:33] + png_chunk(b"eXIf", exif) + png[33:]
 
 
 def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
-    """TIFF of several deflated strips. Pillow writes only one."""
+    """TIFF of several deflated strips. Pillow writes only one strip."""
     image = make_image()
     strips = []
     for top in range(0, SIZE[0], rows_per_strip):
@@ -81,7 +81,7 @@ def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
 
 
 def encode_rle8(row: list[int]) -> bytes:
-    """Runs of equal pixels, and absolute codes where they differ."""
+    """Use runs for equal pixels and absolute codes for different pixels."""
     codes = b""
     start = 0
     while start < len(row):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make_checkpoint(config: PreprocessingConfig) -> Checkpoint:
-    """Create a checkpoint of the architecture `tiny`; the weights have a fixed seed."""
+    """Create a checkpoint of the architecture `tiny` with random weights from a fixed seed."""
     import torch  # noqa: PLC0415
 
     from edgeseg_train.checkpoint import Checkpoint, TrainingData, WorkingSize  # noqa: PLC0415
@@ -34,8 +34,8 @@ def make_checkpoint(config: PreprocessingConfig) -> Checkpoint:
 def make_model_file(config: PreprocessingConfig, name: str = "tiny") -> bytes:
     """Create an FP32 model file of `make_checkpoint`.
 
-    Its vessels have no meaning, but some probabilities are above 0.5 and some below. onnxsim and
-    the checks of `edgeseg convert` are left out: one second instead of ten.
+    Some of its probabilities are above 0.5 and some below. Without onnxsim and the checks of
+    `edgeseg convert`, this takes one second instead of ten.
     """
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx  # noqa: PLC0415
     from edgeseg_export.publish import add_card, make_card  # noqa: PLC0415

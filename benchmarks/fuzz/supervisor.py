@@ -1,4 +1,4 @@
-"""Run workers, restart them after a crash, and end them if an input takes too long."""
+"""Supervision of workers, which are restarted after a crash or a hang."""
 
 import select
 import struct
@@ -19,13 +19,13 @@ from fuzz.readers import build_reader
 from fuzz.worker import NOT_STARTED, NUMBER_FORMAT, Finding, Report, Task, make_input
 
 MAX_SECONDS = 60.0
-"""Time of one input after which it counts as a hang. Other programs share the cores."""
+"""Time in seconds after which an input is considered to hang, with a reserve for other programs."""
 
 WORKER = "fuzz.worker"
-"""Module that is run for each reader."""
+"""Module to run for each reader."""
 
 _POLL_S = 0.5
-_START_S = 120.0  # torch takes seconds to import
+_START_S = 120.0  # the import of torch takes seconds
 _MAX_ERROR_CHARACTERS = 4000
 
 
@@ -37,7 +37,7 @@ class ReaderResult:
         reader: name of the reader.
         counts: number of inputs by mutation and outcome.
         slowest_s: longest time of one input in seconds.
-        findings: inputs with an outcome that must not occur.
+        findings: inputs with an unacceptable outcome.
     """
 
     reader: str
@@ -54,7 +54,7 @@ class ReaderResult:
         self.findings += report.findings
 
     def count(self, *outcomes: Outcome, mutation: str | None = None) -> int:
-        """Return the number of inputs with these outcomes; without outcomes, of all inputs."""
+        """Return the number of inputs with these outcomes, or of all inputs without outcomes."""
         total = 0
         for (name, outcome), count in self.counts.items():
             if mutation in {None, name} and (not outcomes or outcome in outcomes):
@@ -66,7 +66,7 @@ def run_reader(task: Task, findings: Path) -> ReaderResult:
     """Read mutated inputs with one reader.
 
     Args:
-        task: the inputs.
+        task: inputs to read.
         findings: folder for the inputs with findings.
     """
     result = ReaderResult(task.reader)
@@ -81,7 +81,7 @@ def run_reader(task: Task, findings: Path) -> ReaderResult:
 
 
 def _run_worker(task: Task, result: ReaderResult) -> int:
-    """Run one worker to its end; return the number of the next input."""
+    """Run one worker to its end and return the number of the next input."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, tempfile.TemporaryFile() as errors:
         progress = Path(folder, "progress")
         progress.write_bytes(struct.pack(NUMBER_FORMAT, NOT_STARTED))

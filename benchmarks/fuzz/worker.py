@@ -1,9 +1,10 @@
-"""Process that reads mutated inputs. It may crash, hang or run out of memory; its parent watches.
+"""Process that reads mutated inputs.
+
+The process may crash, hang or exhaust its memory, which its parent detects.
 
     python -m fuzz.worker READER SEED FIRST INPUTS SECONDS PROGRESS
 
-The number of the current input is in the file PROGRESS. Reports go to standard output as JSON
-lines.
+The number of the current input is written to the file PROGRESS. Reports are printed as JSON lines.
 """
 
 import mmap
@@ -27,11 +28,11 @@ from fuzz.reader import Outcome, Reader
 from fuzz.readers import build_reader
 
 MAX_MEMORY_BYTES = 1_000_000_000
-"""Memory that one input may take, above that of the process."""
+"""Limit of the additional memory for one input."""
 
 NUMBER_FORMAT = "<q"
 NOT_STARTED = -1
-"""Number of the current input while libraries are imported."""
+"""Number of the current input during the import of libraries."""
 
 _FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, faster
 _BACKSTOP_BYTES = 6_000_000_000
@@ -39,12 +40,12 @@ _REPORT_S = 1.0
 
 
 class Finding(msgspec.Struct):
-    """An input with an outcome that must not occur.
+    """Input with an unacceptable outcome.
 
     Attributes:
         number: number of the input.
-        mutation: its mutation.
-        detail: what happened, such as a traceback.
+        mutation: name of the mutation.
+        detail: description, such as a traceback.
     """
 
     number: int
@@ -56,7 +57,7 @@ class Report(msgspec.Struct):
     """Results since the previous report.
 
     Attributes:
-        next_number: number of the first input that was not read.
+        next_number: number of the next input to read.
         counts: number of inputs by `MUTATION OUTCOME`.
         slowest_s: longest time of one input in seconds.
         findings: inputs with the outcome `finding`.
@@ -79,14 +80,14 @@ class Task(NamedTuple):
 
 
 def make_input(reader: Reader, seed: int, number: int) -> tuple[str, bytes]:
-    """Return the mutation and the bytes of an input; the same arguments give the same bytes."""
+    """Return the mutation and the bytes of an input. Equal arguments give equal bytes."""
     rng = random.Random(f"{seed} {reader.name} {number}")  # noqa: S311 - not for cryptography
     mutation, content = mutate(reader.data, reader.others, rng, reader.text)
     return mutation, reader.embed(content)
 
 
 def read_input(reader: Reader, data: bytes, expected: object, folder: Path) -> tuple[Outcome, str]:
-    """Read an input; return the outcome, and for a finding what happened."""
+    """Read an input, and return the outcome and the description of a finding."""
     peak = _peak_bytes()
     detail = ""
     try:
@@ -95,7 +96,7 @@ def read_input(reader: Reader, data: bytes, expected: object, folder: Path) -> t
         outcome = "error"
         if not str(error).strip():
             outcome, detail = "finding", f"an error without a message: {error!r}"
-    except Exception:  # every other exception is a bug
+    except Exception:  # any other exception is a bug
         outcome, detail = "finding", traceback.format_exc()
     used = _peak_bytes() - peak
     if used > MAX_MEMORY_BYTES:
@@ -110,7 +111,8 @@ def _peak_bytes() -> int:
 def read_inputs(task: Task, folder: Path, progress: mmap.mmap) -> None:
     """Read the inputs of a task and print reports.
 
-    The process's peak memory never falls, so that it stops after an input that takes too much.
+    The process ends after an input that uses too much memory, because its peak memory never
+    decreases.
     """
     reader = build_reader(task.reader)
     expected = reader.read(reader.embed(reader.data), folder)

@@ -19,7 +19,7 @@ CHASE_DB1, HRF and FIVES and the values of degraded copies (tests/edge/test_qual
 | red - green | at least 0.27 | red swapped, negative: up to -0.13 | below 0, `unusual_colours` |
 | red - blue | at least 0.53 | red and blue swapped: up to -0.59 | below 0, `unusual_colours` |
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
-| polarity | at least 0.09 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
+| polarity | at least 0.13 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
 A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. For a
 red-free or grey copy, this code is only a warning. Such a copy has no colour (saturation below
@@ -36,13 +36,13 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fov
 from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.field_of_view.rim import fit_rim
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.focus import measure_focus
 from edgeseg.imaging.levels import LevelCounts, count_levels, mean_and_deviation, median, percentile
 from edgeseg.imaging.line_polarity import measure_line_polarity
 
@@ -73,7 +73,6 @@ MIN_FIELD = 0.6
 _SIZE = 256  # longer side of the reduced copy in pixels
 _RIM_WIDTH = 8  # excluded pixels along the edge, which is sharp even in a blurred field
 _LIT_SHARE = 0.15  # share of the 75th percentile of the brightness: darker pixels show no retina
-_NOISE_DETAIL = 0.01  # share of the mean of the green channel: weaker detail is noise
 _MIN_LIGHT = 16  # minimum of the largest median; the colour of a darker field is noise
 _WHITE = 250  # lowest value of the green channel of an overexposed pixel
 
@@ -228,7 +227,9 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     """
     crop = _shrink(photo[fov.box.rows, fov.box.columns])
     height, width = crop.shape[:2]
-    inside = _resize_mask(fov.mask[fov.box.rows, fov.box.columns], width, height)
+    box_mask = fov.mask[fov.box.rows, fov.box.columns]
+    resized = cv2.resize(box_mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    inside = np.asarray(resized, np.uint8)
     channels = [np.asarray(channel, np.uint8) for channel in cv2.split(crop)]
     brightest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
     light = count_levels(brightest, inside)
@@ -238,7 +239,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     histograms = [count_levels(channel, core) for channel in channels]
     red, green, blue = (median(histogram) for histogram in histograms)
     mean, deviation = mean_and_deviation(histograms[1])
-    focus, detail = _measure_focus(channels[1], inside, core, mean)
+    focus, detail = measure_focus(channels[1], inside, core, mean)
     darkest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
     veil, saturation = _measure_saturation(
         count_levels(brightest, core), count_levels(darkest, core)
@@ -298,47 +299,6 @@ def _resize(photo: Photo, width: int, height: int) -> Photo:
     return np.asarray(
         cv2.resize(photo, (max(1, width), max(1, height)), interpolation=method), np.uint8
     )
-
-
-def _resize_mask(mask: Mask, width: int, height: int) -> Mask:
-    return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _measure_focus(green: Mask, inside: Mask, core: Mask, mean: float) -> tuple[float, float]:
-    """Return the focus and the standard deviation of the detail, given the mean of the core."""
-    grey = green.astype(np.float32)
-    blur1, blur2, blur6 = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
-    coarse = _deviation(blur2 - blur6, core)
-    if coarse <= _NOISE_DETAIL * mean:
-        return 0.0, coarse
-    fine = _deviation(blur1 - blur2, core)
-    return min(fine / coarse, _measure_coarse_focus(grey, inside, core)), coarse
-
-
-def _measure_coarse_focus(grey: npt.NDArray[np.float32], inside: Mask, core: Mask) -> float:
-    """Measure the focus at coarse scales, which codec artefacts do not affect.
-
-    The computation uses half the size. The blur is normalised to the field of view, because the
-    kernel extends beyond its edge.
-    """
-    half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
-    share = (inside > 0).astype(np.float32)
-    weight = cv2.resize(share, half, interpolation=cv2.INTER_AREA)
-    light = cv2.resize(grey * share, half, interpolation=cv2.INTER_AREA)
-    half_core = _resize_mask(core, *half)
-    if not cv2.countNonZero(half_core):
-        return math.inf
-    blur1, blur2, blur3, blur7 = (
-        cv2.GaussianBlur(light, (0, 0), sigma)
-        / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
-        for sigma in (1, 2, 3, 7)
-    )
-    return _deviation(blur1 - blur2, half_core) / max(_deviation(blur3 - blur7, half_core), 1e-3)
-
-
-def _deviation(image: npt.NDArray[np.float32 | np.float64], inside: Mask) -> float:
-    """Return the standard deviation of the pixels inside a mask."""
-    return float(cv2.meanStdDev(image, mask=inside)[1][0, 0])
 
 
 def _round(value: float | None, digits: int) -> float | None:

@@ -16,6 +16,12 @@ def test_find_growth_ignores_the_warm_up() -> None:
     assert find_growth(rows, 5.0) == []
 
 
+def test_find_growth_ignores_the_index_of_the_video() -> None:
+    rows = [Usage(100_000, 100.0, 7, 3), Usage(1_000_000, 180.0, 7, 3)]
+    assert find_growth(rows, 5.0) == []
+    assert len(find_growth([rows[0], rows[1]._replace(memory_mb=200.0)], 5.0)) == 1
+
+
 @pytest.mark.parametrize(
     "last", [Usage(1000, 106.0, 7, 3), Usage(1000, 100.0, 8, 3), Usage(1000, 100.0, 7, 4)]
 )

@@ -23,13 +23,13 @@ def test_check_files_reports_a_half_file(tmp_path: Path) -> None:
 )
 def test_check_result_table_may_lack_its_last_rows(rows: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / "measures.csv").write_text(rows)
-    assert check_result(tmp_path / "measures.csv", {"measures.csv": b"a\nb\nc\n"}) == problem
+    assert check_result(tmp_path / "measures.csv", b"a\nb\nc\n") == problem
 
 
 @pytest.mark.parametrize("name", ["overlay.mp4", "overlay.jpg", "vessels.png"])
 def test_check_picture_rejects_an_incomplete_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n")
-    assert check_picture(tmp_path / name, {})
+    assert check_picture(tmp_path / name, b"")
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
-"""A pipe or a device as an input file is rejected immediately, because it could block forever."""
+"""A pipe or a device as an input file is rejected immediately, because it could block forever.
+
+A reader that blocks fails by the timeout of pytest-timeout. A SIGALRM of the tests would replace
+its timer and, on a busy computer, end the worker of pytest-xdist.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,16 +25,6 @@ from edgeseg.run.results.contact_sheet import SHEET_NAME, ContactSheet
 from edgeseg.run.results.measures_table import is_foreign_table
 from edgeseg.run.results.provenance import is_foreign
 from edgeseg.synthetic import generate_photo
-
-
-@pytest.fixture(autouse=True)
-def no_hang() -> Iterator[None]:
-    """Maximum duration of a blocked test."""
-    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
 
 
 @pytest.fixture(params=["pipe", "device"])

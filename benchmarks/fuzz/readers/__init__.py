@@ -1,10 +1,10 @@
-"""Readers under test, by name. Heavy libraries are imported when a reader is built."""
+"""Tested readers, by name. Large libraries are imported when a reader is created."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
 
 from fuzz.reader import Reader
-from fuzz.readers import checkpoints, images, jobs, models, tables, uploads, videos
+from fuzz.readers import checkpoints, dicom_files, images, jobs, models, tables, uploads, videos
 
 _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **images.READERS,
@@ -13,6 +13,7 @@ _BUILDERS: Mapping[str, Callable[[], Reader]] = {
     **checkpoints.READERS,
     **tables.READERS,
     **jobs.READERS,
+    **dicom_files.READERS,
     **uploads.READERS,
 }
 

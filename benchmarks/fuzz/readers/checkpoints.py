@@ -1,4 +1,4 @@
-"""Checkpoints: `.pt` of edgeseg and of others, and `.safetensors`."""
+"""Checkpoints: `.pt` files of edgeseg and other programs, and `.safetensors` files."""
 
 import io
 import json
@@ -86,7 +86,7 @@ def _own_pickle(name: str) -> Reader:
 
 
 def _old_format(name: str) -> Reader:
-    """PyTorch's format before zip archives, which has no checksums."""
+    """Checkpoint in PyTorch's old format, which has no checksums."""
     import torch  # noqa: PLC0415
 
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Photographs: every format through the decoder, and files in a folder."""
+"""Photographs in every format for the decoder, and files in a folder."""
 
 import gzip
 import struct
@@ -25,7 +25,10 @@ _RASTER_FORMATS = ("JPEG", "PNG", "TIFF, LZW", "TIFF, deflate", "BMP, RLE8", "GI
 
 
 def compare_pictures(value: object, expected: object) -> Outcome:
-    """Compare arrays (H, W, 3), or tuples of them; more than 1 % of 16 levels are visible."""
+    """Compare arrays (H, W, 3).
+
+    More than 1 % of pixels with a difference of 16 levels are visible.
+    """
     if isinstance(value, tuple) and isinstance(expected, tuple):
         if len(value) != len(expected):
             return "visible"
@@ -60,7 +63,7 @@ def _read_bytes(data: bytes, _folder: Path) -> object:
 
 
 def _read_file(data: bytes, folder: Path) -> object:
-    """Read a file like one that `edgeseg run` finds in a folder, with all its pages."""
+    """Read a file in a folder with all pages, like `edgeseg run`."""
     file = folder / "photograph.tif"
     file.write_bytes(data)
     kind = classify_file(file)

@@ -65,7 +65,7 @@ def _read_job(file: Path) -> object:
 
 
 def _inputs(name: str) -> Reader:
-    """The list of inputs, with a digest that fits, as if the job file had been changed, too."""
+    """List of inputs with a matching digest, as if the job file had also been changed."""
     inputs = []
     for number in range(_ROWS):
         values = (f"eye {number}", 60 + number, None)

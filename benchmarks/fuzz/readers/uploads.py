@@ -1,4 +1,4 @@
-"""HTTP uploads: the body, the form around it, and the head of the request."""
+"""HTTP uploads: body, form, and header of the request."""
 
 import asyncio
 import re
@@ -57,7 +57,7 @@ def _parse_head(head: bytes) -> dict[str, Any]:
     """Return the ASGI scope of a request.
 
     Raises:
-        NotReadError: the head is not one that an HTTP server passes on.
+        NotReadError: an HTTP server would reject this header.
     """
     first, *lines = head.split(b"\n")
     method, _, target = first.partition(b" ")

@@ -1,4 +1,4 @@
-"""Videos and streams: Motion JPEG, and MPEG-4 through FFmpeg."""
+"""Videos and streams: Motion JPEG, and MPEG-4 read by FFmpeg."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping

@@ -88,6 +88,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
         task_size: number of inputs of a task.
         inputs_sha256: SHA-256 of the list of inputs, which is part of the list's file name.
         columns: columns of the manifest.
+        dicom: whether an input is a DICOM file, which may contain its eye and pixel size.
     """
 
     schema: Literal["edgeseg/job/1"] = "edgeseg/job/1"
@@ -99,17 +100,19 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
     task_size: _Positive
     inputs_sha256: str
     columns: tuple[ManifestColumn, ...] = ()
+    dicom: bool = False
 
     @property
     def has_scale(self) -> bool:
         """True if the table contains columns in micrometres."""
         names = [column.name for column in self.columns]
-        return self.options.um_per_px is not None or "um_per_px" in names
+        return self.dicom or self.options.um_per_px is not None or "um_per_px" in names
 
     @property
     def has_eye(self) -> bool:
         """True if the table contains the quadrants by their anatomical names."""
-        return self.options.eye is not None or "eye" in [column.name for column in self.columns]
+        names = [column.name for column in self.columns]
+        return self.dicom or self.options.eye is not None or "eye" in names
 
 
 def with_outputs(job: JobFile, **paths: str) -> JobFile:

@@ -13,11 +13,14 @@ from edgeseg.batch.job import JobFile, JobModel, JobOptions
 from edgeseg.batch.job_input import encode_inputs
 from edgeseg.batch.locations import is_remote
 from edgeseg.device import cpu
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.imaging.photo import is_photograph
 from edgeseg.models.catalog import SHIPPED_MODELS, PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
 from edgeseg.run.inputs import path_text
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+from edgeseg.system.regular_files import open_regular_file
 
 BYTES_PER_WORKER = 512 << 20
 """Memory that a worker requires for photographs of 20 megapixels."""
@@ -108,8 +111,22 @@ def resolve_job(
         task_size=max(1, min(_MAX_TASK_SIZE, count // _MIN_TASKS)),
         inputs_sha256=hashlib.sha256(encoded).hexdigest(),
         columns=cohort.columns,
+        dicom=any(_is_dicom(Path(one.path)) for one in cohort.inputs),
     )
     return job, encoded
+
+
+def _is_dicom(path: Path) -> bool:
+    """Return whether an input is a DICOM file; only files without a known suffix are read."""
+    if path.name.lower().endswith((".dcm", ".dicom")):
+        return True
+    if is_photograph(path):
+        return False
+    try:
+        with open_regular_file(path) as file:
+            return is_dicom(file.read(SIGNATURE_BYTES))
+    except OSError:  # this error is reported when the input is processed
+        return False
 
 
 def given_values(given: Mapping[str, object]) -> dict[str, object]:

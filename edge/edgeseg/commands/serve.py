@@ -18,6 +18,7 @@ from edgeseg.errors import UsageError
 from edgeseg.server.application import create_application
 from edgeseg.server.listening import Address, Certificate, open_socket, serve_application
 from edgeseg.server.middleware import LOOPBACK_NAMES
+from edgeseg.system.allocator import return_freed_memory
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
@@ -101,6 +102,7 @@ def serve(
     if save is not None:
         make_folder(save)
         remove_stale_temporaries(save)
+    return_freed_memory()
     with stop_by_signals() as stop:
         listener = open_socket(Address(host, port))
         with divert_stdout():

@@ -157,7 +157,8 @@ def _read_native(instance: DicomInstance, number: int) -> Samples:
     if layout.samples == 1:
         return samples.reshape(rows, columns)
     if layout.is_planar:
-        return np.ascontiguousarray(samples.reshape(3, rows, columns).transpose(1, 2, 0))
+        planes: Samples = samples.reshape(3, rows, columns)
+        return np.moveaxis(planes, 0, 2)
     return samples.reshape(rows, columns, 3)
 
 

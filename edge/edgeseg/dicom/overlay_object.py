@@ -51,7 +51,9 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
         capture.Laterality = None
     else:  # attribute of the image, because the photographs of a series may show different eyes
         capture.ImageLaterality = LATERALITIES[eye]
-    capture.BurnedInAnnotation = "NO"
+    annotation = read_text(source.frame.instance.dataset, "BurnedInAnnotation")
+    if annotation in {"YES", "NO"}:
+        capture.BurnedInAnnotation = annotation
     capture.DerivationDescription = (
         f"Vessels marked by edgeseg {source.identity.version}, model {source.identity.model}"
     )

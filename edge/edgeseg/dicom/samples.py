@@ -43,7 +43,10 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
         scaled = ~scaled
     if scaled.ndim == 2:
         return np.repeat(scaled[:, :, np.newaxis], 3, axis=2)
-    return _convert_ybr(scaled) if is_ybr else np.ascontiguousarray(scaled)
+    if is_ybr:
+        return _convert_ybr(scaled)
+    # Samples may be a read-only view of the file's bytes.
+    return np.require(scaled, requirements=["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:

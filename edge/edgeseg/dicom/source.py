@@ -19,6 +19,8 @@ CHARACTER_SET = "ISO_IR 192"
 """Character set of results: UTF-8."""
 
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
+# Lossy Image Compression with its ratio and method: derived images must state it, too.
+_LOSSY_COMPRESSION = frozenset({0x00282110, 0x00282112, 0x00282114})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
 # Value representations that are checked. Other values identify the patient and are copied even if
@@ -90,15 +92,26 @@ class DicomSource(NamedTuple):
     def instance_uid(self, kind: str) -> str:
         """Return the SOP Instance UID of a result. Equal inputs and options give equal UIDs."""
         source = read_text(self.dataset, "SOPInstanceUID")
-        return self._derive_uid(kind, source, str(self.frame.number))
+        return _derive_uid(
+            kind,
+            source,
+            str(self.frame.number),
+            self.identity.model_sha256,
+            self.identity.options,
+        )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series for one kind of results of the source's series."""
-        return self._derive_uid(kind, read_text(self.dataset, "SeriesInstanceUID"))
+        """Return the UID of the series for one kind of results of the source's series.
 
-    def _derive_uid(self, *parts: str) -> str:
-        names = (*parts, self.identity.model_sha256, self.identity.options)
-        return f"2.25.{uuid.uuid5(_UID_NAMESPACE, '/'.join(names)).int}"
+        It does not depend on the options, which may differ between the photographs of a series.
+        """
+        return _derive_uid(
+            kind,
+            read_text(self.dataset, "SeriesInstanceUID"),
+            self.identity.model_sha256,
+            f"{self.identity.threshold:g}",
+            self.identity.version,
+        )
 
 
 def check_uids(dataset: Dataset, name: str) -> None:
@@ -135,7 +148,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
     check_uids(original, name)
     copied = Dataset()
     for tag in tuple(original.keys()):
-        if tag.group in _COPIED_GROUPS:
+        if tag.group in _COPIED_GROUPS or tag in _LOSSY_COMPRESSION:
             with suppress(Exception):  # pydicom raises many types for damaged elements
                 element = original[tag]
                 _check_value(element)
@@ -157,3 +170,7 @@ def _check_value(element: DataElement) -> None:
         for value in values:
             if value not in (None, ""):
                 validate_value(element.VR, str(value), config.RAISE)
+
+
+def _derive_uid(*parts: str) -> str:
+    return f"2.25.{uuid.uuid5(_UID_NAMESPACE, '/'.join(parts)).int}"

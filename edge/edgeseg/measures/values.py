@@ -112,49 +112,53 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
     ]
     tortuosity_rms_curvature_mean_per_px: Annotated[
         NonNegative | None,
-        column("Mean root mean square of the curvature of the segments.", "1/px"),
+        column("Mean RMS curvature of the segments, weighted by length.", "1/px"),
     ]
     tortuosity_rms_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column("Mean root mean square of the curvature of the segments.", "1/field diameter"),
+        column("Mean RMS curvature of the segments, weighted by length.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean root mean square of the curvature of the segments.", "1/mm"),
+        column("Mean RMS curvature of the segments, weighted by length.", "1/mm"),
     ] = UNSET
     tortuosity_rms_curvature_median_per_px: Annotated[
         NonNegative | None,
-        column("Median root mean square of the curvature of the segments.", "1/px"),
+        column("Median RMS curvature of the segments, weighted by length.", "1/px"),
     ]
     tortuosity_rms_curvature_median_rel: Annotated[
         NonNegative | None,
-        column("Median root mean square of the curvature of the segments.", "1/field diameter"),
+        column("Median RMS curvature of the segments, weighted by length.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median root mean square of the curvature of the segments.", "1/mm"),
+        column("Median RMS curvature of the segments, weighted by length.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_mean_per_px: Annotated[
-        NonNegative | None, column("Mean absolute curvature of the segments.", "1/px")
+        NonNegative | None,
+        column("Mean absolute curvature of the segments, weighted by length.", "1/px"),
     ]
     tortuosity_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column("Mean absolute curvature of the segments.", "1/field diameter"),
+        column("Mean absolute curvature of the segments, weighted by length.", "1/field diameter"),
     ]
     tortuosity_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean absolute curvature of the segments.", "1/mm"),
+        column("Mean absolute curvature of the segments, weighted by length.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_median_per_px: Annotated[
-        NonNegative | None, column("Median absolute curvature of the segments.", "1/px")
+        NonNegative | None,
+        column("Median absolute curvature of the segments, weighted by length.", "1/px"),
     ]
     tortuosity_curvature_median_rel: Annotated[
         NonNegative | None,
-        column("Median absolute curvature of the segments.", "1/field diameter"),
+        column(
+            "Median absolute curvature of the segments, weighted by length.", "1/field diameter"
+        ),
     ]
     tortuosity_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median absolute curvature of the segments.", "1/mm"),
+        column("Median absolute curvature of the segments, weighted by length.", "1/mm"),
     ] = UNSET
     branching_point_count: Annotated[Count | None, column("Number of branching points.")]
     branching_point_density_per_px2: Annotated[

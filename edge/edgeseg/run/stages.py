@@ -16,7 +16,7 @@ from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
-from edgeseg.run.results.dicom_objects import check_source, encode_dicom_result
+from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
@@ -284,7 +284,9 @@ class Stages:
             texts = {} if provenance is None else provenance.texts()
             files = self.options.output_files(frame.stem, self.parts)
             with timer.stage("encode"):
-                dicom = self._encode_dicom(segmented)
+                dicom = encode_dicom_results(
+                    self.parts, frame, segmentation, records, provenance, self.options
+                )
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
@@ -307,17 +309,6 @@ class Stages:
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
-
-    def _encode_dicom(self, segmented: SegmentedFrame) -> dict[str, bytes]:
-        """Encode the DICOM results before any file is written, because the encoding may fail."""
-        (frame, _, provenance, _), records, segmentation, _ = segmented
-        encoded: dict[str, bytes] = {}
-        for part in self.parts:
-            if part.startswith("dicom") and segmentation is not None and provenance is not None:
-                encoded[part] = encode_dicom_result(
-                    part, frame, segmentation, records, provenance, self.options
-                )
-        return encoded
 
     def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
         for file in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import ssl
@@ -101,6 +102,8 @@ def serve_application(
     Raises:
         UsageError: The certificate or its key is invalid.
     """
+    # It logs each invalid form.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application,
         loop="asyncio",

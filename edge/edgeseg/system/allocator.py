@@ -4,6 +4,7 @@ import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # constants of glibc's malloc.h
 _MAX_KEPT_BYTES = 1 << 30
+_MIN_MAPPED_BYTES = 1 << 20
 
 
 def keep_freed_memory() -> None:
@@ -13,10 +14,22 @@ def keep_freed_memory() -> None:
     for the next photograph. This function must be called before threads start. Without glibc, it
     has no effect.
     """
+    _set_options((_MMAP_THRESHOLD, _MAX_KEPT_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
+
+
+def return_freed_memory() -> None:
+    """Return the freed buffers of photographs to the system at once, for a server.
+
+    By default, glibc keeps larger buffers after each larger photograph. This function must be
+    called before threads start. Without glibc, it has no effect.
+    """
+    _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
+
+
+def _set_options(*options: tuple[int, int]) -> None:
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    mallopt(_MMAP_THRESHOLD, _MAX_KEPT_BYTES)
-    mallopt(_TRIM_THRESHOLD, _MAX_KEPT_BYTES)
-    mallopt(_ARENA_MAX, 1)
+    for option, value in (*options, (_ARENA_MAX, 1)):
+        mallopt(option, value)

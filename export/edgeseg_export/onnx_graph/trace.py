@@ -144,10 +144,10 @@ def trace_to_onnx(
 def _silence_exporter() -> Iterator[None]:
     """Suppress warnings, and the graph that PyTorch prints when an export fails.
 
-    PyTorch's documentation restricts this log to a request of the user, but PyTorch always enables
-    it.
+    PyTorch prints this graph to its log, enables the log in each export, and never disables it.
     """
     enable_log = torch._C._jit_set_onnx_log_enabled
+    enable_log(False)
     torch._C._jit_set_onnx_log_enabled = lambda enabled: None
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):

@@ -18,7 +18,7 @@ from fuzz.supervisor import ReaderResult, run_reader
 from fuzz.table import format_tables
 from fuzz.worker import Finding, Report, Task, make_input, read_input
 
-# A worker whose reader returns the length of the file, except for one input.
+# Worker whose reader returns the length of the file, except for one input.
 WORKER = """
 import os, time
 import fuzz.worker

@@ -19,6 +19,9 @@ from edgeseg.imaging.photo import decode_photo
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 
+from edgeseg.dicom.frame import DicomFrame  # noqa: E402
+from edgeseg.dicom.instance import read_instance  # noqa: E402
+
 Maker: TypeAlias = Callable[..., bytes]
 Compressor: TypeAlias = Callable[[bytes, str], bytes]
 
@@ -91,9 +94,12 @@ def test_gzipped_file_gives_its_pixels(
     assert np.array_equal(decode_photo(gzip.compress(make_dicom(photo), 1)), photo)
 
 
-def test_baseline_jpeg_gives_pixels_of_its_stream(photo: Photo, make_dicom: Maker) -> None:
+@pytest.mark.parametrize("syntax", [JPEG_BASELINE, "1.2.840.10008.1.2.4.51"])
+def test_8_bit_jpeg_gives_pixels_of_its_stream(
+    photo: Photo, make_dicom: Maker, syntax: str
+) -> None:
     jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
-    data = make_dicom(photo, "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(jpeg))
+    data = make_dicom(photo, "YBR_FULL_422", syntax, pixel_data=encapsulated_jpeg(jpeg))
     assert np.array_equal(decode_photo(data), decode_rgb(jpeg))
 
 
@@ -260,6 +266,33 @@ def pydicom_has_transform(dataset: Any) -> bool:
     stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
     position = stream.index(b"\xff\x52")
     return bool(stream[position + 8])
+
+
+def test_jpeg_2000_without_colour_transform_follows_photometric_interpretation(
+    photo: Photo, make_dicom: Maker
+) -> None:
+    openjpeg = pytest.importorskip("openjpeg.utils", reason="needs the extra 'dicom'")
+    for stored, photometric in ((photo, "RGB"), (to_ybr(photo), "YBR_FULL")):
+        stream = bytes(openjpeg.encode_array(stored, photometric_interpretation=1, use_mct=False))
+        pixel_data = encapsulated_jpeg(stream)
+        data = make_dicom(photo, photometric, JPEG_2000, pixel_data=pixel_data)
+        assert np.abs(decode_photo(data).astype(int) - photo).max() <= 2, photometric
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+@pytest.mark.parametrize("fragments", [1, 2, 3])
+def test_frames_of_several_fragments_are_joined(
+    photo: Photo, make_dicom: Maker, has_table: bool, fragments: int
+) -> None:
+    from pydicom.encaps import encapsulate
+
+    frames = [photo, photo[::-1]]
+    jpegs = [simplejpeg.encode_jpeg(np.ascontiguousarray(frame), 95, "RGB") for frame in frames]
+    pixel_data = bytes(encapsulate(jpegs, fragments_per_frame=fragments, has_bot=has_table))
+    data = make_dicom(np.stack(frames), "YBR_FULL_422", JPEG_BASELINE, pixel_data=pixel_data)
+    instance = read_instance(data)
+    for number, jpeg in enumerate(jpegs, 1):
+        assert np.array_equal(DicomFrame(instance, number).decode(), decode_rgb(jpeg))
 
 
 def test_scrambled_jpeg_2000_is_rejected_by_manufacturer(photo: Photo, make_dicom: Maker) -> None:

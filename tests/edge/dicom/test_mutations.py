@@ -38,7 +38,7 @@ def originals(make_dicom: Maker, compress: Compressor, photo: Photo) -> list[byt
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pytest replaces the filter of the package
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(number=st.integers(0, len(SYNTAXES) - 1), mutations=MUTATIONS, header=st.booleans())
 def test_mutated_file_is_decoded_or_rejected(
     originals: list[bytes], number: int, mutations: list[tuple[float, int]], header: bool

@@ -130,10 +130,13 @@ def test_results_refer_to_source(
 def test_overlay_shows_its_pixels(
     make_source: SourceMaker, photo: Photo, mask: Mask, tmp_path: Path
 ) -> None:
-    path = write_all(make_source(ImageLaterality="L"), photo, mask, tmp_path)["sc"]
+    path = write_all(
+        make_source(ImageLaterality="L", BurnedInAnnotation="YES"), photo, mask, tmp_path
+    )["sc"]
     overlay = pydicom.dcmread(path)
     assert overlay.SOPClassUID.name == "Secondary Capture Image Storage"
     assert overlay.ImageLaterality == "L"
+    assert overlay.BurnedInAnnotation == "YES"
     assert np.array_equal(decode_photo(path.read_bytes()), decode_photo(encode_jpeg(photo)))
     assert overlay.pixel_array.shape == (200, 200, 3)
 
@@ -155,6 +158,12 @@ def test_report_contains_measurements_with_units(
     assert site.value.meaning == "Retina"
 
 
+def test_segmentation_of_lossy_photograph_states_it(make_source: SourceMaker, mask: Mask) -> None:
+    source = make_source(LossyImageCompression="01", LossyImageCompressionRatio="12.5")
+    assert build_segmentation(source, mask).LossyImageCompression == "01"
+    assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
+
+
 def test_equal_inputs_give_equal_uids_and_other_models_give_others(
     make_source: SourceMaker,
 ) -> None:
@@ -167,6 +176,14 @@ def test_equal_inputs_give_equal_uids_and_other_models_give_others(
     for uid in uids:
         assert re.fullmatch(r"2\.25\.[1-9][0-9]*", uid)
         assert len(uid) <= 64
+
+
+def test_results_of_a_series_are_in_one_series_whatever_the_options_of_a_photograph(
+    make_source: SourceMaker,
+) -> None:
+    other = make_source(IDENTITY._replace(options="ef" * 32))
+    assert other.series_uid("seg") == make_source().series_uid("seg")
+    assert other.instance_uid("seg") != make_source().instance_uid("seg")
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
@@ -184,6 +201,11 @@ def test_source_without_uid_is_rejected(make_source: SourceMaker, keyword: str) 
         {"PixelSpacing": "", "PupilDilated": "", "StudyDate": "", "PatientSex": ""},
         {"FrameOfReferenceUID": "1.2.826.0.1.3680043.8.498.9"},
         {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "M\xfcller^J\xf6rg"},
+        {
+            "LossyImageCompression": "01",
+            "LossyImageCompressionRatio": "12.5",
+            "LossyImageCompressionMethod": "ISO_10918_1",
+        },
         {"frames": 3},
         {"frames": 2, "sop_class": "1.2.840.10008.5.1.4.1.1.77.1.5.1"},
         {"InstanceNumber": "", "PatientID": None, "PatientName": None, "Modality": ""},

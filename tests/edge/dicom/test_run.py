@@ -272,6 +272,46 @@ def test_watched_folder_waits_for_complete_dicom(
     assert [frame.page for frame in found] == [1, 2]
 
 
+def test_watched_folder_does_not_wait_for_dicom_that_is_no_photograph(
+    make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    ct = make_dicom(eye.photo, sop_class="1.2.840.10008.5.1.4.1.1.2")
+    write(tmp_path / "in", {"ct": ct})
+    frames = WatchedFolder(tmp_path / "in", print, poll_s=0.01).frames(StopRequest())
+    frame = next(frame for frame in frames if frame is not None)
+    with pytest.raises(PhotoError, match="CT Image Storage"):
+        frame.load()
+
+
+@pytest.mark.slow
+def test_batch_takes_dicom_with_its_scale_unless_manifest_has_one(
+    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
+) -> None:
+    files = {
+        "IM1": make_dicom(eye.photo, PixelSpacing=[0.03, 0.03], ImageLaterality="L"),
+        "two": make_dicom(np.stack([eye.photo] * 2), sop_class=TRUE_COLOUR_CAPTURE),
+    }
+    folder = write(tmp_path / "in", files)
+    (folder / "m.csv").write_text("path,um_per_px,eye\nIM1,20,right\ntwo,,\n")
+    tables = {}
+    for name, cohort in (("folder", folder), ("manifest", folder / "m.csv")):
+        command = ["batch", str(cohort), "-o", str(tmp_path / name), "--model", str(tiny_model)]
+        done = CliRunner().invoke(cli, [*command, "--measures", "--workers", "1"])
+        assert done.exit_code == 0
+        with (tmp_path / name / "results.csv").open(newline="", encoding="utf-8") as file:
+            tables[name] = list(csv.DictReader(file))
+    for rows in tables.values():
+        assert [row["frame"] for row in rows] == ["1", "1", "2"]
+        assert rows[0]["sop_instance_uid"] == "1.2.826.0.1.3680043.8.498.5"
+        assert "width_mean_um" in rows[0]
+        assert "patient_id" not in rows[0]
+    first = [rows[0] for rows in tables.values()]
+    assert [row["um_per_px_source"] for row in first] == ["dicom_nominal", "manifest"]
+    assert [(row["eye"], row["eye_source"]) for row in first] == [
+        ("left", "dicom"), ("right", "manifest"),
+    ]  # fmt: skip
+
+
 def test_evaluate_takes_dicom_pairs_without_suffix(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:

@@ -51,7 +51,8 @@ def generate_photo(seed: int, size: int) -> Photo:
 
 
 def draw_photo(size: int = 320) -> Photo:
-    return generate_photo(1, size).copy()
+    photo: Photo = generate_photo(1, size).copy()
+    return photo
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 40])

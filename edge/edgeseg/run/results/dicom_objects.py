@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -11,6 +11,7 @@ from msgspec import UNSET
 from edgeseg._version import __version__
 from edgeseg.errors import PhotoError, one_line
 from edgeseg.imaging.encoder import encode_jpeg
+from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.columns import columns, flatten_record
 from edgeseg.run.results.provenance import Provenance
@@ -19,6 +20,7 @@ from edgeseg.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from edgeseg.dicom.report import ReportedField
+    from edgeseg.dicom.source import DicomSource
     from edgeseg.run.frame import Frame
 
 _QUADRANT = "quadrant_"
@@ -41,32 +43,33 @@ def check_source(frame: Frame) -> None:
     check_uids(frame.dicom.instance.dataset, frame.name)
 
 
-def encode_dicom_result(
-    part: str,
+def encode_dicom_results(
+    parts: Sequence[Part],
     frame: Frame,
     segmentation: Segmentation,
     records: Sequence[ResultRecord],
-    provenance: Provenance,
+    provenance: Provenance | None,
     options: RunOptions,
-) -> bytes:
-    """Return a DICOM result as the bytes of a file.
+) -> dict[str, bytes]:
+    """Return the DICOM results among the parts, as the bytes of files.
 
     Args:
-        part: `dicom_seg`, `dicom_sc` or `dicom_sr`.
+        parts: results to write.
         frame: frame of a DICOM file.
         segmentation: vessels of the photograph.
         records: records of the fields of view.
         provenance: digests of the photograph, the model and the options.
         options: options of the run, for the style of the overlay.
-    """
-    from edgeseg.dicom.encoder import encode_dicom  # noqa: PLC0415 - requires the extra
-    from edgeseg.dicom.overlay_object import build_overlay  # noqa: PLC0415
-    from edgeseg.dicom.report import build_report  # noqa: PLC0415
-    from edgeseg.dicom.segmentation_object import build_segmentation  # noqa: PLC0415
-    from edgeseg.dicom.source import ResultIdentity, open_source  # noqa: PLC0415
 
-    assert frame.dicom is not None
-    segmenter, texts = segmentation.segmenter, provenance.texts()
+    Raises:
+        PhotoError: values that are copied from the file are invalid.
+    """
+    dicom_parts = [part for part in parts if part.startswith("dicom")]
+    if not dicom_parts or provenance is None or frame.dicom is None:
+        return {}
+    from edgeseg.dicom.source import ResultIdentity, open_source  # noqa: PLC0415 - the extra
+
+    segmenter = segmentation.segmenter
     identity = ResultIdentity(
         f"{segmenter.card.name}.{segmenter.card.precision}",
         provenance.model,
@@ -75,15 +78,12 @@ def encode_dicom_result(
         __version__,
     )
     source = open_source(frame.dicom, identity, frame.name)
+    texts = provenance.texts()
     try:
-        if part == "dicom_seg":
-            return encode_dicom(build_segmentation(source, segmentation.mask), texts)
-        if part == "dicom_sc":
-            overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
-            jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
-            return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
-        eye = None if records[0].eye is UNSET else records[0].eye
-        return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
+        return {
+            part: _encode_part(part, source, segmentation, records, texts, options)
+            for part in dicom_parts
+        }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # Copied values of the file may be invalid in many ways.
         raise PhotoError(
@@ -91,6 +91,29 @@ def encode_dicom_result(
             "Export the photograph again.",
             "not_dicom",
         ) from error
+
+
+def _encode_part(
+    part: Part,
+    source: DicomSource,
+    segmentation: Segmentation,
+    records: Sequence[ResultRecord],
+    texts: Mapping[str, str],
+    options: RunOptions,
+) -> bytes:
+    from edgeseg.dicom.encoder import encode_dicom  # noqa: PLC0415 - requires the extra
+    from edgeseg.dicom.overlay_object import build_overlay  # noqa: PLC0415
+    from edgeseg.dicom.report import build_report  # noqa: PLC0415
+    from edgeseg.dicom.segmentation_object import build_segmentation  # noqa: PLC0415
+
+    if part == "dicom_seg":
+        return encode_dicom(build_segmentation(source, segmentation.mask), texts)
+    if part == "dicom_sc":
+        overlay = segmentation.overlay(options.overlay_style, options.overlay_opacity)
+        jpeg, (height, width) = encode_jpeg(overlay), overlay.shape[:2]
+        return encode_dicom(build_overlay(source, jpeg, (height, width)), texts)
+    eye = None if records[0].eye is UNSET else records[0].eye
+    return encode_dicom(build_report(source, _reported_fields(records), eye), texts)
 
 
 def _reported_fields(records: Sequence[ResultRecord]) -> list[ReportedField]:

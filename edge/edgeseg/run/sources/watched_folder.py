@@ -23,6 +23,9 @@ from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
+# Problems of a header that the rest of a file cannot solve.
+_FINAL_CODES = frozenset({"unsupported_format", "missing_extra"})
+
 _FileState: TypeAlias = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, inode."""
 
@@ -168,6 +171,8 @@ def _is_complete(data: bytes) -> bool:
                 data = unpacker.unconsumed_tail
             return unpacker.eof
         read_header(data)
-    except (InvalidImageError, zlib.error):
+    except InvalidImageError as error:
+        return error.code in _FINAL_CODES
+    except zlib.error:
         return False
     return True

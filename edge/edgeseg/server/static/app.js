@@ -1,250 +1,252 @@
 // The page: connects the list, the viewer, the results and the server.
 
 import { getJson, isServerUp, postPhotograph, setToken } from "./api.js";
+import { addColours } from "./colours.js";
 import { downloadButtons } from "./downloads.js";
 import { handleKeys } from "./keys.js";
 import { markSelected, updateEntry } from "./list.js";
-import { addFiles, change, events, photographs, resume, setMaxBytes } from "./photographs.js";
+import { measuringForm } from "./measuring.js";
+import { addFiles, events, photographs, resume, setMaxBytes } from "./photographs.js";
 import { decodePicture, thresholdPicture } from "./picture.js";
 import { printSheets, printWithoutButton } from "./printing.js";
 import { describeFields, describeMeasures, setDefinitions } from "./results.js";
-import { element, numberText, STATES, thresholdText } from "./text.js";
+import { element, STATES, thresholdText } from "./text.js";
 import { changeLook, fit, showMask, showPicture, zoom } from "./viewer.js";
 
 const RECONNECT_MS = 3000;
-// Distinct in hue and brightness from the retina, and from each other for colour-blind people.
-const COLOURS = { Green: "#40ff80", Cyan: "#40d8ff", Yellow: "#ffe640", White: "#ffffff", Blue: "#3060ff" };
-
 const byId = (id) => document.getElementById(id);
 
 let model = null;
 let selected = null;
+let thresholdFrame = 0;
 export let current = null; // the selected photograph, decoded: {photograph, picture, mask, densities}
 
 async function start() {
-  const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "this machine" : location.hostname;
-  byId("privacy").textContent = `; nothing leaves ${place}`;
-  try {
-    model = await getJson("/model");
-    setDefinitions((await getJson("/openapi.json")).components.schemas);
-  } catch (failure) {
-    events.dispatchEvent(new Event(failure.kind === "token" ? "token" : "offline"));
-    return;
-  }
-  setMaxBytes(model.max_upload_bytes);
-  byId("model").textContent = `Model ${model.model} (${model.precision}), edgeseg ${model.edgeseg_version}. Not a medical device.`;
-  resume();
+    const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
+        ? "this machine"
+        : location.hostname;
+    byId("privacy").textContent = `; nothing leaves ${place}`;
+    try {
+        model = await getJson("/model");
+        setDefinitions((await getJson("/openapi.json")).components.schemas);
+    } catch (failure) {
+        events.dispatchEvent(new Event(failure.kind === "token" ? "token" : "offline"));
+        return;
+    }
+    setMaxBytes(model.max_upload_bytes);
+    byId("model").textContent =
+        `Model ${model.model} (${model.precision}), edgeseg ${model.edgeseg_version}. Not a medical device.`;
+    resume();
 }
 
 async function select(photograph) {
-  selected = photograph;
-  markSelected(photograph);
-  showPosition();
-  showNotice(photograph);
-  if (photograph.state !== "done") {
-    current = null;
-    showPicture(null, "");
-    changeLook({});
-    byId("results").replaceChildren(element("p", { class: "muted placeholder", text: "Results appear here." }));
-    return;
-  }
-  const picture = await decodePicture(photograph.answer);
-  if (selected !== photograph) return;
-  current?.picture.image.close();
-  current = { photograph, picture };
-  showPicture(picture, photograph.name);
-  makeResults(photograph);
-  applyThreshold(photograph.threshold);
-  announce(`${photograph.name}, ${photographs.indexOf(photograph) + 1} of ${photographs.length}`);
+    selected = photograph;
+    markSelected(photograph);
+    showPosition();
+    showNotice(photograph);
+    if (photograph.state !== "done") {
+        current = null;
+        showPicture(null, "");
+        changeLook({});
+        byId("results").replaceChildren(
+            element("p", { class: "muted placeholder", text: "Results appear here." }),
+        );
+        return;
+    }
+    const picture = await decodePicture(photograph.answer);
+    if (selected !== photograph) return;
+    current?.picture.image.close();
+    current = { photograph, picture };
+    showPicture(picture, photograph.name);
+    makeResults(photograph);
+    applyThreshold(photograph.threshold);
+    announce(`${photograph.name}, ${photographs.indexOf(photograph) + 1} of ${photographs.length}`);
 }
 
 function applyThreshold(threshold) {
-  if (!current) return;
-  current.photograph.threshold = threshold;
-  Object.assign(current, thresholdPicture(current.picture, threshold));
-  showMask(current.mask);
-  byId("threshold").value = threshold;
-  byId("threshold-value").textContent = thresholdText(threshold);
-  byId("threshold-reset").disabled = threshold === current.photograph.defaultThreshold;
-  showFigures();
+    if (!current) return;
+    current.photograph.threshold = threshold;
+    Object.assign(current, thresholdPicture(current.picture, threshold));
+    showMask(current.mask);
+    byId("threshold").value = threshold;
+    byId("threshold-value").textContent = thresholdText(threshold);
+    byId("threshold-reset").disabled = threshold === current.photograph.defaultThreshold;
+    showFigures();
 }
 
 // The controls of the panel stay while the figures change, so that they keep the focus.
 function makeResults(photograph) {
-  byId("results").replaceChildren(
-    element("h2", { text: photograph.name }),
-    element("div", { id: "fields" }),
-    downloadButtons(photograph),
-    measuringForm(photograph),
-    element("div", { id: "measures" }),
-  );
+    byId("results").replaceChildren(
+        element("h2", { text: photograph.name }),
+        element("div", { id: "fields" }),
+        downloadButtons(photograph),
+        measuringForm(photograph, (changes) => measureAgain(photograph, changes)),
+        element("div", { id: "measures" }),
+    );
 }
 
 function showFigures() {
-  const { photograph, densities } = current;
-  byId("fields").replaceChildren(...describeFields(photograph.records, densities));
-  byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
-}
-
-function measuringForm(photograph) {
-  const known = knownFromFile(photograph.records[0]);
-  const eye = element("select", { id: "eye" });
-  for (const [value, text] of [["", known.eye], ["left", "left"], ["right", "right"]]) eye.append(element("option", { value, text }));
-  eye.value = photograph.eye ?? "";
-  const size = element("input", { id: "um-per-px", type: "number", min: 0, step: "any", placeholder: known.size });
-  size.value = photograph.umPerPx ?? "";
-  eye.addEventListener("change", () => measureAgain(photograph, { eye: eye.value || null }));
-  size.addEventListener("change", () => measureAgain(photograph, { umPerPx: size.value > 0 ? size.value : null }));
-  return element(
-    "div", { class: "measuring" },
-    element("label", { for: "eye", text: "Eye" }), eye,
-    element("label", { for: "um-per-px", text: "Pixel size in \u00b5m" }), size,
-  );
-}
-
-// Eye and pixel size that a DICOM file contains.
-function knownFromFile(record) {
-  const hasSize = record.um_per_px && record.um_per_px_source !== "option";
-  return {
-    eye: record.eye_source === "dicom" ? `${record.eye} (from the file)` : "unknown",
-    size: hasSize ? `${numberText(record.um_per_px)} (from the file)` : "unknown",
-  };
+    const { photograph, densities } = current;
+    byId("fields").replaceChildren(...describeFields(photograph.records, densities));
+    byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
 }
 
 // Measure at the threshold shown; the request returns records only.
 async function measureAgain(photograph, changes = {}) {
-  Object.assign(photograph, changes);
-  const { threshold, eye, umPerPx, frame, file } = photograph;
-  const query = { measures: true, threshold, eye, um_per_px: umPerPx, frame };
-  try {
-    const records = JSON.parse(await (await postPhotograph("/segment", query, file)).blob.text());
-    if (photograph.threshold !== threshold) return;
-    photograph.records = records;
-  } catch (failure) {
-    announce(failure.message);
-    if (failure.kind === "offline" || failure.kind === "token") events.dispatchEvent(new Event(failure.kind));
-  }
-  if (current?.photograph === photograph) showFigures();
+    Object.assign(photograph, changes);
+    const { threshold, eye, umPerPx, frame, file } = photograph;
+    const query = { measures: true, threshold, eye, um_per_px: umPerPx, frame };
+    try {
+        const records = JSON.parse(
+            await (await postPhotograph("/segment", query, file)).blob.text(),
+        );
+        if (photograph.threshold !== threshold) return;
+        photograph.records = records;
+    } catch (failure) {
+        announce(failure.message);
+        if (failure.kind === "offline" || failure.kind === "token")
+            events.dispatchEvent(new Event(failure.kind));
+    }
+    if (current?.photograph === photograph) showFigures();
 }
 
 function showNotice(photograph) {
-  const notice = byId("notice");
-  notice.hidden = photograph.state === "done";
-  byId("stage").toggleAttribute("data-inactive", !notice.hidden);
-  byId("controls").inert = !notice.hidden;
-  notice.dataset.state = photograph.state;
-  const text = photograph.state === "failed" ? photograph.message : `${photograph.name}: ${STATES[photograph.state]}`;
-  notice.replaceChildren(element("p", { text }));
+    const notice = byId("notice");
+    notice.hidden = photograph.state === "done";
+    byId("stage").toggleAttribute("data-inactive", !notice.hidden);
+    byId("controls").inert = !notice.hidden;
+    notice.dataset.state = photograph.state;
+    const text =
+        photograph.state === "failed"
+            ? photograph.message
+            : `${photograph.name}: ${STATES[photograph.state]}`;
+    notice.replaceChildren(element("p", { text }));
 }
 
 function onChange(photograph) {
-  document.body.removeAttribute("data-empty");
-  updateEntry(photograph, select);
-  showPosition();
-  byId("print").disabled = !photographs.some(({ state }) => state === "done");
-  if (photograph.state === "failed") announce(photograph.message);
-  const replacesWaiting = photograph.state === "done" && selected !== photograph && selected?.state !== "done" && selected?.state !== "failed";
-  if (!selected || photograph === selected || replacesWaiting) select(photograph);
+    document.body.removeAttribute("data-empty");
+    updateEntry(photograph, select);
+    showPosition();
+    byId("print").disabled = !photographs.some(({ state }) => state === "done");
+    if (photograph.state === "failed") announce(photograph.message);
+    const replacesWaiting =
+        photograph.state === "done" &&
+        selected !== photograph &&
+        selected?.state !== "done" &&
+        selected?.state !== "failed";
+    if (!selected || photograph === selected || replacesWaiting) select(photograph);
 }
 
 function selectNext(step) {
-  const index = photographs.indexOf(selected) + step;
-  if (photographs[index]) select(photographs[index]);
+    const index = photographs.indexOf(selected) + step;
+    if (photographs[index]) select(photographs[index]);
 }
 
 function showPosition() {
-  const index = photographs.indexOf(selected);
-  byId("navigation").hidden = photographs.length < 2;
-  byId("position").textContent = `${index + 1} of ${photographs.length}`;
-  byId("previous").disabled = index <= 0;
-  byId("next").disabled = index >= photographs.length - 1;
+    const index = photographs.indexOf(selected);
+    byId("navigation").hidden = photographs.length < 2;
+    byId("position").textContent = `${index + 1} of ${photographs.length}`;
+    byId("previous").disabled = index <= 0;
+    byId("next").disabled = index >= photographs.length - 1;
 }
 
 function announce(text) {
-  byId("status").textContent = text;
+    byId("status").textContent = text;
 }
 
 function onOffline() {
-  const banner = byId("offline");
-  if (!banner.hidden) return;
-  banner.textContent = "The server does not answer. Start it again with edgeseg serve; the photographs continue then.";
-  banner.hidden = false;
-  const timer = setInterval(async () => {
-    if (!(await isServerUp())) return;
-    clearInterval(timer);
-    banner.hidden = true;
-    start();
-  }, RECONNECT_MS);
+    const banner = byId("offline");
+    if (!banner.hidden) return;
+    banner.textContent =
+        "The server does not answer. Start it again with edgeseg serve; the photographs continue then.";
+    banner.hidden = false;
+    const timer = setInterval(async () => {
+        if (!(await isServerUp())) return;
+        clearInterval(timer);
+        banner.hidden = true;
+        start();
+    }, RECONNECT_MS);
 }
 
 function onToken() {
-  const dialog = byId("token-dialog");
-  if (dialog.open) return;
-  byId("token-error").textContent = byId("token").value ? "The token is wrong." : "";
-  dialog.showModal();
+    const dialog = byId("token-dialog");
+    if (dialog.open) return;
+    byId("token-error").textContent = byId("token").value ? "The token is wrong." : "";
+    dialog.showModal();
 }
 
 function toggleOverlay() {
-  const box = document.body.toggleAttribute("data-overlay-hidden");
-  changeLook({ overlayVisible: !box });
-  announce(box ? "overlay hidden" : "overlay shown");
+    const box = document.body.toggleAttribute("data-overlay-hidden");
+    changeLook({ overlayVisible: !box });
+    announce(box ? "overlay hidden" : "overlay shown");
 }
 
 function connectInputs() {
-  const files = byId("files");
-  for (const id of ["add", "choose"]) byId(id).addEventListener("click", () => files.click());
-  files.addEventListener("change", () => {
-    addFiles(files.files);
-    files.value = "";
-  });
-  addEventListener("dragover", (event) => {
-    event.preventDefault();
-    document.body.toggleAttribute("data-dragging", true);
-  });
-  addEventListener("dragleave", (event) => event.relatedTarget || document.body.removeAttribute("data-dragging"));
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    document.body.removeAttribute("data-dragging");
-    addFiles(event.dataTransfer.files);
-  });
-  byId("token-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    setToken(byId("token").value);
-    byId("token-dialog").close();
-    start();
-  });
+    const files = byId("files");
+    for (const id of ["add", "choose"]) byId(id).addEventListener("click", () => files.click());
+    files.addEventListener("change", () => {
+        addFiles(files.files);
+        files.value = "";
+    });
+    addEventListener("dragover", (event) => {
+        event.preventDefault();
+        document.body.toggleAttribute("data-dragging", true);
+    });
+    addEventListener(
+        "dragleave",
+        (event) => event.relatedTarget || document.body.removeAttribute("data-dragging"),
+    );
+    addEventListener("drop", (event) => {
+        event.preventDefault();
+        document.body.removeAttribute("data-dragging");
+        addFiles(event.dataTransfer.files);
+    });
+    byId("token-form").addEventListener("submit", (event) => {
+        event.preventDefault();
+        setToken(byId("token").value);
+        byId("token-dialog").close();
+        start();
+    });
 }
 
 function connectControls() {
-  const threshold = byId("threshold");
-  threshold.addEventListener("input", () => applyThreshold(Number(threshold.value)));
-  threshold.addEventListener("change", () => current && measureAgain(current.photograph));
-  byId("threshold-reset").addEventListener("click", () => {
-    applyThreshold(current.photograph.defaultThreshold);
-    measureAgain(current.photograph);
-  });
-  byId("opacity").addEventListener("input", ({ target }) => {
-    byId("opacity-value").textContent = `${Math.round(100 * target.value)} %`;
-    changeLook({ opacity: Number(target.value) });
-  });
-  for (const radio of document.querySelectorAll("input[name=view]")) {
-    radio.addEventListener("change", () => changeLook({ view: radio.value }));
-  }
-  for (const [name, colour] of Object.entries(COLOURS)) {
-    const radio = element("input", { type: "radio", name: "colour", value: colour });
-    radio.checked = name === "Green";
-    radio.addEventListener("change", () => changeLook({ colour }));
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.background = colour;
-    byId("colours").append(element("label", { title: name }, radio, swatch, element("span", { class: "hidden", text: name })));
-  }
-  byId("previous").addEventListener("click", () => selectNext(-1));
-  byId("next").addEventListener("click", () => selectNext(1));
-  byId("zoom-in").addEventListener("click", () => zoom(1.5));
-  byId("zoom-out").addEventListener("click", () => zoom(1 / 1.5));
-  byId("zoom-fit").addEventListener("click", fit);
-  byId("help").addEventListener("click", () => byId("keys").showModal());
-  byId("print").addEventListener("click", () => printSheets(photographs.filter(({ state }) => state === "done"), model));
+    const threshold = byId("threshold");
+    threshold.addEventListener("input", () => {
+        byId("threshold-value").textContent = thresholdText(Number(threshold.value));
+        // A large photograph takes longer than the time between two events.
+        cancelAnimationFrame(thresholdFrame);
+        thresholdFrame = requestAnimationFrame(() => applyThreshold(Number(threshold.value)));
+    });
+    threshold.addEventListener("change", () => {
+        if (!current) return;
+        cancelAnimationFrame(thresholdFrame);
+        applyThreshold(Number(threshold.value));
+        measureAgain(current.photograph);
+    });
+    byId("threshold-reset").addEventListener("click", () => {
+        applyThreshold(current.photograph.defaultThreshold);
+        measureAgain(current.photograph);
+    });
+    byId("opacity").addEventListener("input", ({ target }) => {
+        byId("opacity-value").textContent = `${Math.round(100 * target.value)} %`;
+        changeLook({ opacity: Number(target.value) });
+    });
+    for (const radio of document.querySelectorAll("input[name=view]")) {
+        radio.addEventListener("change", () => changeLook({ view: radio.value }));
+    }
+    addColours(byId("colours"));
+    byId("previous").addEventListener("click", () => selectNext(-1));
+    byId("next").addEventListener("click", () => selectNext(1));
+    byId("zoom-in").addEventListener("click", () => zoom(1.5));
+    byId("zoom-out").addEventListener("click", () => zoom(1 / 1.5));
+    byId("zoom-fit").addEventListener("click", fit);
+    byId("help").addEventListener("click", () => byId("keys").showModal());
+    byId("print").addEventListener("click", () =>
+        printSheets(
+            photographs.filter(({ state }) => state === "done"),
+            model,
+        ),
+    );
 }
 
 events.addEventListener("change", ({ detail }) => onChange(detail));

@@ -2,7 +2,6 @@
 
 import glob
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from edgeseg.batch.locations import check_url, url_path
@@ -11,7 +10,7 @@ from edgeseg.batch.storage import list_files, match_files, read_file
 from edgeseg.errors import PhotoError, UsageError
 from edgeseg.imaging.photo import PHOTOGRAPH_SUFFIXES
 from edgeseg.run.inputs.folder import natural_order
-from edgeseg.run.inputs.names import PlacedFile
+from edgeseg.run.inputs.names import PlacedFile, is_result_name
 
 _MANIFEST_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
@@ -53,12 +52,11 @@ def find_photographs(argument: str) -> tuple[list[str], list[PlacedFile]]:
     check_url(argument)
     base = argument.rstrip("/")
     if glob.has_magic(argument):
-        urls = match_files(argument)
+        urls = sorted(filter(_is_photograph, match_files(argument)), key=_pattern_order)
         while glob.has_magic(base):
             base = base.rpartition("/")[0]
     else:
-        urls = list_files(argument)
-    urls = _sort([url for url in urls if url.lower().endswith(PHOTOGRAPH_SUFFIXES)])
+        urls = sorted(filter(_is_photograph, list_files(argument)), key=_folder_order)
     if not urls:
         raise UsageError(f"{argument}: no photographs found. Check the URL.")
     placed: list[PlacedFile] = []
@@ -68,5 +66,17 @@ def find_photographs(argument: str) -> tuple[list[str], list[PlacedFile]]:
     return urls, placed
 
 
-def _sort(urls: Sequence[str]) -> list[str]:
-    return sorted(urls, key=lambda url: [natural_order(Path(part)) for part in url.split("/")])
+def _is_photograph(url: str) -> bool:
+    name = PurePosixPath(url).name
+    is_hidden = name.startswith(".") or is_result_name(Path(name))
+    return name.lower().endswith(PHOTOGRAPH_SUFFIXES) and not is_hidden
+
+
+def _pattern_order(url: str) -> list[tuple[list[str | int], str]]:
+    return [natural_order(Path(part)) for part in url.split("/")]
+
+
+def _folder_order(url: str) -> list[tuple[bool, tuple[list[str | int], str]]]:
+    """Sort the files of each folder before its sub-folders, like `FolderScanner`."""
+    *folders, name = _pattern_order(url)
+    return [*((True, folder) for folder in folders), (False, name)]

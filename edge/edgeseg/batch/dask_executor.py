@@ -5,6 +5,8 @@ and the scheduler has few tasks, however large the job is. A worker that cannot 
 another version of edgeseg) is reported once and gets no task.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from distributed import CancelledError, Client, Future, KilledWorker
@@ -54,7 +56,7 @@ class _DaskSlot:
     """
 
     address: str
-    future: Future | None = None
+    future: Future[object] | None = None
     task: InputRange | None = None
     started: float = field(default_factory=time.monotonic)
     photographs: int = 0
@@ -68,7 +70,7 @@ class _Ended(NamedTuple):
     """Check or task that has ended; the result is None if the worker died."""
 
     slot: _DaskSlot
-    future: Future
+    future: Future[object]
     result: TaskOutcome | WorkerCheck | None
 
 
@@ -201,17 +203,17 @@ class DaskExecutor:
         slot.future = future
         is_check = slot.task is None
 
-        def fetch(_: Future) -> None:
+        def fetch(_: Future[object]) -> None:
             with suppress(RuntimeError):  # the job has ended
                 self._threads.submit(self._fetch, slot, future, is_check)
 
         future.add_done_callback(fetch)
 
-    def _fetch(self, slot: _DaskSlot, future: Future, is_check: bool) -> None:
+    def _fetch(self, slot: _DaskSlot, future: Future[object], is_check: bool) -> None:
         """Put the result of a future into the queue of events."""
         result: TaskOutcome | WorkerCheck | None
         try:
-            result = future.result(timeout=_RESULT_S)
+            result = cast("TaskOutcome | WorkerCheck", future.result(timeout=_RESULT_S))
         except (KilledWorker, CancelledError, TimeoutError, asyncio.TimeoutError):
             result = None
         except Exception as error:  # whatever another installation raises

@@ -277,3 +277,19 @@ def test_segment_with_other_preprocessing_gives_mask_at_photo_size(
     found = Segmenter(make_model("other", how), threads=1).segment(drawn.photo)
     assert found.mask.shape == (260, 300)
     assert (how.fov == "none") == bool(found.fov.mask.all())
+
+
+def test_with_threshold_gives_mask_of_new_segmenter(
+    segmenter: Segmenter, tiny_model: Path, drawn: SyntheticPhoto
+) -> None:
+    default = segmenter.threshold
+    other = segmenter.with_threshold(0.45)
+    expected = Segmenter(tiny_model, threads=1, threshold=0.45).segment(drawn.photo)
+    assert np.array_equal(other.segment(drawn.photo).mask, expected.mask)
+    assert (other.threshold, segmenter.threshold) == (0.45, default)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_with_threshold_rejects_invalid_threshold(segmenter: Segmenter, threshold: float) -> None:
+    with pytest.raises(UsageError):
+        segmenter.with_threshold(threshold)

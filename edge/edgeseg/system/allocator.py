@@ -20,8 +20,8 @@ def keep_freed_memory() -> None:
 def return_freed_memory() -> None:
     """Return the freed buffers of photographs to the system at once, for a server.
 
-    By default, glibc keeps more of them after each larger photograph. Call this before threads
-    start. Without glibc, nothing changes.
+    By default, glibc keeps larger buffers after each larger photograph. This function must be
+    called before threads start. Without glibc, it has no effect.
     """
     _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
 

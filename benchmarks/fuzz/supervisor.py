@@ -25,7 +25,7 @@ WORKER = "fuzz.worker"
 """Module to run for each reader."""
 
 _POLL_S = 0.5
-_START_S = 120.0  # the import of torch takes seconds
+_START_S = 600.0  # the import of torch takes seconds
 _MAX_ERROR_CHARACTERS = 4000
 
 
@@ -117,7 +117,7 @@ def _watch(
     result: ReaderResult,
 ) -> int:
     """Collect the reports of a worker, and kill it if an input takes too long."""
-    current, changed = NOT_STARTED, time.monotonic()
+    current, waited = NOT_STARTED, 0.0  # counted in polls: this process may be suspended, too
     while True:
         if select.select([stream], [], [], _POLL_S)[0]:
             line = stream.readline()
@@ -127,10 +127,9 @@ def _watch(
             result.add(report)
             number = report.next_number
         previous, current = current, _read_number(progress)
-        if current != previous:
-            changed = time.monotonic()
+        waited = 0.0 if current != previous else waited + _POLL_S
         limit = _START_S if current == NOT_STARTED else MAX_SECONDS
-        if time.monotonic() - changed > limit:
+        if waited > limit:
             child.kill()
 
 

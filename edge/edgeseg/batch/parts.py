@@ -126,6 +126,8 @@ def remove_stale_parts(output: Path) -> None:
 def _read_part(path: Path) -> list[PartEntry]:
     try:
         lines = gzip.decompress(path.read_bytes())
+        if not lines:  # gzip accepts an empty file
+            raise EOFError("empty")
         return msgspec.json.Decoder(PartEntry).decode_lines(lines)
     except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise SystemSetupError(

@@ -90,3 +90,11 @@ def test_tasks_of_all_shards_cover_what_is_missing_once(
 def test_invalid_shard_is_rejected(text: str) -> None:
     with pytest.raises(UsageError):
         parse_shard(text)
+
+
+def test_empty_part_is_reported(tmp_path: Path) -> None:
+    write(tmp_path, 0, 2)
+    ((_, path),) = list_parts(tmp_path)
+    path.write_bytes(b"")
+    with pytest.raises(SystemSetupError):
+        list(read_entries(tmp_path))

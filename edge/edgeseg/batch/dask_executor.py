@@ -8,7 +8,9 @@ another version of edgeseg) is reported once and gets no task.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -107,6 +109,9 @@ class DaskExecutor:
         self._stop = stop
         self._warn = warn
         self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
+        # The scheduler keeps statistics for each first element of the keys.
+        self._group = f"edgeseg-{uuid.uuid4().hex}"
+        self._numbers = itertools.count()
         self._slots: dict[str, _DaskSlot] = {}
         self._events: Queue[_Ended] = Queue()
         self._polled = 0.0
@@ -198,6 +203,7 @@ class DaskExecutor:
             *arguments,
             workers=[slot.address],
             allow_other_workers=False,
+            key=(self._group, next(self._numbers)),
             pure=False,
         )
         slot.future = future

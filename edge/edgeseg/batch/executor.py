@@ -198,7 +198,8 @@ class LocalExecutor:
         self._start_deaths += 1
         if self._start_deaths >= _MAX_START_DEATHS:
             self._error = SystemSetupError(
-                f"worker processes die at their start ({describe_death(death.exit_code)}). "
+                "worker processes end unexpectedly at their start "
+                f"({describe_death(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )
 
@@ -207,13 +208,16 @@ class LocalExecutor:
         cause = describe_death(death.exit_code)
         if task.stop - task.start > 1:
             count = task.stop - task.start
-            self._warn(f"a worker died ({cause}); {count} photographs are processed again")
+            self._warn(
+                f"a worker process ended unexpectedly ({cause}); "
+                f"{count} photographs are processed again"
+            )
             self._again.extendleft(reversed(task.halves()))
             return
         self._deaths[task] += 1
         (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker died ({cause}), {self._deaths[task]} of "
-                   f"{_MAX_DEATHS} times")  # fmt: skip
+        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}), "
+                   f"{self._deaths[task]} of {_MAX_DEATHS} times")  # fmt: skip
         if self._deaths[task] < _MAX_DEATHS:
             self._again.appendleft(task)
             return

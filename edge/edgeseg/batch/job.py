@@ -185,7 +185,7 @@ def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> No
     Args:
         output: output folder.
         job: job of this folder.
-        given: values of the given options, by the name of the job's field.
+        given: options on the command line. The key is the name of the field in the job.
 
     Raises:
         UsageError: An option differs; the message contains both values.

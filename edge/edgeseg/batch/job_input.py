@@ -21,12 +21,12 @@ class JobInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """Photograph of a job.
 
     Attributes:
-        source: name in the table.
+        source: name of the photograph in the table.
         path: absolute path of the file.
         stem: prefix of the result names, including the sub-folder of the output folder.
         eye: eye according to the manifest.
         um_per_px: size of a pixel in micrometres according to the manifest.
-        values: values of the manifest's columns.
+        values: values of the manifest's other columns.
     """
 
     source: str

@@ -43,7 +43,7 @@ class BatchWorker:
         self._reader.start()
 
     def send(self, task: Task) -> None:
-        """Send a task. If the worker has died, `WorkerDied` is in the queue."""
+        """Send a task. If the process has ended, `WorkerDied` is in the queue."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
             self._process.stdin.write(encode_task(task))
@@ -79,7 +79,7 @@ class BatchWorker:
             for line in messages:
                 try:
                     message = decode_message(line)
-                except msgspec.MsgspecError:  # truncated by the death of the process
+                except msgspec.MsgspecError:  # truncated, because the process ended
                     continue
                 self._events.put(Event(self, message))
         self._events.put(Event(self, WorkerDied(self._process.wait())))

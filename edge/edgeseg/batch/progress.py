@@ -41,7 +41,7 @@ class JobProgress:
         self._changed(self)
 
     def take_back(self, photograph: PhotographDone) -> None:
-        """Subtract a photograph that is processed again."""
+        """Subtract a photograph that will be processed again."""
         self._count(photograph, -1)
 
     def _count(self, photograph: PhotographDone, number: int) -> None:

@@ -34,15 +34,15 @@ class JobRequest(NamedTuple):
     """Request of the user.
 
     Attributes:
-        argument: folder, pattern or manifest; None with `--resume`, which uses that of the job.
+        argument: folder, pattern or manifest; None with `--resume`, which uses the job's argument.
         output: output folder.
         options: output options.
         choice: model options.
         workers: number of workers; None means the default.
         threads: number of CPU threads of each worker; None means the default.
-        shard: share of the job.
+        shard: shard to process.
         resume: whether to continue an existing job.
-        given: given options, by parameter of the command.
+        given: options on the command line. The key is the name of the command's parameter.
     """
 
     argument: str | None

@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from edgeseg.commands.batch_progress import show_job_progress
-from edgeseg.commands.options import measure_options, model_options, reject_nan
+from edgeseg.commands.options import measure_options, model_choice_options, reject_nan
 from edgeseg.console import plural, print_line
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.signals import stop_by_signals
@@ -42,7 +42,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--table",
     type=_FILE,
     metavar="FILE",
-    help="Table, .csv or .parquet.  [default: DIR/results.csv]",
+    help="Table to write (.csv or .parquet).  [default: DIR/results.csv]",
 )
 @click.option(
     "--html",
@@ -55,10 +55,18 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @measure_options
 @click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
-@click.option("--overlay", is_flag=True, help="Write photographs with their vessels marked.")
+@click.option(
+    "--overlay", is_flag=True, help="Write overlays: photographs with their vessels marked."
+)
 @click.option("--timings", is_flag=True, help="Add the time per stage to the table.")
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
-@model_options
+@model_choice_options
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of CPU threads per worker.  [default: usable cores divided by workers]",
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -70,20 +78,21 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of processes.  [default: one per core and per 512 MB of memory]",
+    help="Number of worker processes.  [default: one per core and per 512 MB of memory]",
 )
 @click.option(
     "--shard",
     metavar="I/N",
     default="1/1",
-    help="Process share I of N; --merge joins the shares.",
+    help="Process shard I of N. --merge joins the shards.",
 )
 @click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
 @click.option(
     "--merge",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Join the shards of the job in DIR to its table, or to another --table or --html.",
+    help="Join the shards of the job in DIR and write its table and page. --table and --html "
+    "override the file names.",
 )
 @click.option(
     "--dry-run",
@@ -117,8 +126,8 @@ def batch(
     """Segment a cohort of photographs and write one table.
 
     INPUT is a folder (with its sub-folders), a quoted pattern, or a manifest: a CSV or Parquet file
-    with a column `path`. Its other columns are copied to the table. A failed photograph gives a
-    failed row and exit code 3.
+    with a column `path`. Its other columns are copied to the table. If a photograph
+    fails, its row contains the reason, the others are processed, and the exit code is 3.
     """
     if merge is not None:
         _check_merge(argument, output)
@@ -158,7 +167,7 @@ def batch(
 
 
 def _given_options() -> dict[str, object]:
-    """Return the given options that are part of a job, by parameter."""
+    """Return the options on the command line that are part of a job. The key is the parameter."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():
@@ -195,7 +204,7 @@ def _run(request: JobRequest) -> None:
 
 
 def _join(output: Path, table: Path | None = None, html: Path | None = None) -> None:
-    """Write the table and the page of a job, by default those that the job names."""
+    """Write the table and the page of a job. The job contains the default file names."""
     from edgeseg.batch.job import read_job, with_outputs
     from edgeseg.batch.merge import join_parts, table_path
     from edgeseg.batch.prepare_job import input_text

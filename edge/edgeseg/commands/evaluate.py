@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a figure per photograph with true (white), false (red), missed (blue) vessels.",
+    help="Write one figure per photograph: correct vessels are white, false vessels red, missed "
+    "vessels blue.",
 )
 def evaluate(
     specs: tuple[str, ...],

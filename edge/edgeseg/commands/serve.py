@@ -53,7 +53,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="Name or address of this machine that clients may use. Repeatable.",
+    help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
 )
 @click.option(
     "--certfile",
@@ -69,7 +69,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for masks and overlays. Without this option, no results are stored.",
+    help="Folder for masks and overlays. Without this option, nothing is stored.",
 )
 def serve(
     host: str,

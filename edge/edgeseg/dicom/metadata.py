@@ -56,7 +56,7 @@ def read_spacing(frame: DicomFrame) -> Spacing | None:
 
 
 def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
-    """Return the identifiers of patient, study and series, by key of the record."""
+    """Return the identifiers of patient, study and series as keys and values of the record."""
     identifiers: dict[str, str | None] = {}
     for key, keyword in _IDENTIFIERS.items():
         identifiers[key] = _decoded_text(dataset, keyword) or None

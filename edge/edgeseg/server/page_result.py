@@ -27,8 +27,8 @@ class PageField(msgspec.Struct, frozen=True):
 
     Attributes:
         source: crop of the photograph.
-        width: width in pixels of the probability, which covers the crop.
-        height: height in pixels of the probability.
+        width: width in pixels of the probability map for this crop.
+        height: height in pixels of the probability map.
     """
 
     source: Box

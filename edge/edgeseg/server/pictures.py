@@ -78,7 +78,7 @@ class UploadSegmenter:
     def picture(
         self, upload: Upload, options: SegmentOptions, save: bool = True
     ) -> UploadedPicture:
-        """Segment one picture of a file, by default the first.
+        """Segment one picture of a file. The default is the first picture.
 
         Args:
             upload: photograph.

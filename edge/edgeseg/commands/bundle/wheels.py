@@ -21,13 +21,13 @@ from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
-# Accepted minor versions of glibc 2, from manylinux2014 to Debian 10. Supported boards have a newer
-# glibc.
+# Minor versions of glibc 2 that a wheel may require: 2.17 (manylinux2014) to 2.28 (Debian 10).
+# Supported boards have a newer glibc.
 _OLDEST_LIBC = 17
 _NEWEST_LIBC = 28
 
 _PIP_CRASH = 2
-"""Exit code of pip for unexpected errors, such as a broken connection; pip is then run again."""
+"""Exit code of pip for unexpected errors, such as a broken connection. Then pip is run again."""
 
 _SCRIPT = Path(__file__).with_name("install.sh")
 

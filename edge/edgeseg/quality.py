@@ -170,7 +170,8 @@ class FrameQuality(NamedTuple):
         """False if vessels are dark, red is brightest, and blue at most slightly above green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
-        if self.polarity is not None and self.polarity < MIN_POLARITY:
+        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # or no line is measured
+        if is_sharp and self.polarity is not None and self.polarity < MIN_POLARITY:
             return True
         red, green, blue = self.colour
         return red < green or red < blue or green - blue < -MAX_BLUE_EXCESS * max(self.colour)

@@ -1,9 +1,10 @@
-"""DICOM files: native pixels, RLE, JPEG-LS, JPEG 2000 and JPEG, through the sources of `run`."""
+"""DICOM files of several transfer syntaxes, through the sources of `run`."""
 
 import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edgeseg.imaging.photo import decode_photo
 from edgeseg.run.frame import Frame
@@ -53,6 +54,27 @@ def _make_dicom(syntax: str) -> bytes:
     return file.getvalue()
 
 
+def _make_lossless_jpeg() -> bytes:
+    import gdcm  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file.dcm"
+        path.write_bytes(_make_dicom(_NATIVE))
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+        assert reader.Read()
+        change.SetInput(reader.GetImage())
+        assert change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        assert writer.Write()
+        return path.read_bytes()
+
+
 def _read(data: bytes, _folder: Path) -> object:
     pictures, descriptions = [], []
     for frame in split_pages(Frame("photograph.dcm", "photograph", lambda: data)):
@@ -74,6 +96,10 @@ def compare_frames(value: object, expected: object) -> Outcome:
     return compare_pictures(value[0], expected[0])
 
 
+def _lossless_jpeg_reader(name: str) -> Reader:
+    return Reader(name, _make_lossless_jpeg(), _read, compare=compare_frames)
+
+
 def _dicom_reader(name: str, syntax: str) -> Reader:
     return Reader(name, _make_dicom(syntax), _read, compare=compare_frames)
 
@@ -89,5 +115,6 @@ READERS: Mapping[str, Callable[[], Reader]] = {
     "DICOM, native": partial(_dicom_reader, "DICOM, native", _NATIVE),
     "DICOM, JPEG": partial(_dicom_reader, "DICOM, JPEG", _JPEG),
     **{name: partial(_dicom_reader, name, syntax) for name, syntax in _COMPRESSED.items()},
+    "DICOM, lossless JPEG": partial(_lossless_jpeg_reader, "DICOM, lossless JPEG"),
     "DICOM, elements": partial(_header_reader, "DICOM, elements"),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgeseg.batch.job_input import JobInput
+from edgeseg.batch.locations import is_remote, url_path
 from edgeseg.batch.manifest import Manifest, read_manifest
 from edgeseg.batch.manifest_table import ManifestColumn
 from edgeseg.errors import SystemSetupError, UsageError
@@ -51,12 +52,29 @@ def collect_cohort(argument: str, known: Collection[str] = frozenset()) -> Cohor
             invalid.
         SystemSetupError: A folder cannot be read.
     """
+    if is_remote(argument):
+        return _collect_remote(argument)
     path = Path(argument)
     if os.path.isdir(argument):  # noqa: PTH112 - False for a name that is too long
         return _collect_folder(path, known)
     if not os.path.lexists(argument) and glob.has_magic(argument):
         return _collect_pattern(argument, known)
     return _from_manifest(path, read_manifest(path))
+
+
+def _collect_remote(argument: str) -> Cohort:
+    from edgeseg.batch.collect_remote import (  # noqa: PLC0415 - needs fsspec
+        find_photographs,
+        is_manifest_url,
+        read_remote_manifest,
+    )
+
+    if is_manifest_url(argument):
+        return _from_manifest(url_path(argument), read_remote_manifest(argument))
+    urls, placed = find_photographs(argument)
+    stems = _distinct_stems(placed)
+    inputs = [JobInput(url, url, stem) for url, stem in zip(urls, stems, strict=True)]
+    return Cohort(inputs, SkippedFiles(), (), _count_renamed(placed, stems))
 
 
 def _collect_folder(folder: Path, known: Collection[str]) -> Cohort:
@@ -115,9 +133,8 @@ def _from_manifest(file: Path, manifest: Manifest) -> Cohort:
     stems = _distinct_stems(placed)
     inputs: list[JobInput] = []
     for row, stem in zip(manifest.rows, stems, strict=True):
-        path = os.path.abspath(row.path)  # noqa: PTH100 - links are not resolved
-        name = path_text(row.path)
-        inputs.append(JobInput(name, path, stem, row.eye, row.um_per_px, row.values))
+        name = row.location if is_remote(row.location) else path_text(row.path)
+        inputs.append(JobInput(name, row.location, stem, row.eye, row.um_per_px, row.values))
     return Cohort(inputs, SkippedFiles(), manifest.columns, _count_renamed(placed, stems))
 
 

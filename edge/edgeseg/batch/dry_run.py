@@ -11,6 +11,7 @@ import psutil
 
 from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.job_input import JobInput
+from edgeseg.batch.locations import is_remote
 from edgeseg.batch.parts import list_parts, read_entries
 from edgeseg.batch.prepare_job import count_workers, resolve_job
 from edgeseg.batch.processor import TaskProcessor
@@ -63,7 +64,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
     check_outputs(request.output, job)
     show("reading the headers")
-    unreadable = [one.source for one in cohort.inputs if not _has_header(Path(one.path))]
+    unreadable = [one.source for one in cohort.inputs if not _has_header(one.path)]
     show("processing a sample")
     with tempfile.TemporaryDirectory() as folder:
         processor = TaskProcessor(Path(folder), job)
@@ -86,10 +87,12 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     return facts
 
 
-def _has_header(path: Path) -> bool:
+def _has_header(location: str) -> bool:
     """Return whether the file begins with the header of a photograph."""
+    if is_remote(location):
+        return True  # not read for the estimate
     try:
-        with open_regular_file(path) as file:
+        with open_regular_file(Path(location)) as file:
             beginning = file.read(SIGNATURE_BYTES)
         if not beginning.startswith(b"\x1f\x8b"):
             peek_header(beginning)

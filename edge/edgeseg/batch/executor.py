@@ -1,40 +1,36 @@
 """Processing of tasks by worker processes on this machine.
 
-If a worker dies, its task is processed again in two halves, so that a photograph that kills workers
-does not affect others. If workers die three times while they process a single photograph, this
-photograph gets a failed record. A worker that does not finish a photograph within ten minutes is
-killed.
+If a worker ends unexpectedly, its task is processed again (`edgeseg.batch.task_queue`). A worker
+that does not finish a photograph within ten minutes is killed.
 """
 
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 
-from edgeseg.batch.death import describe_death, died_record
+from edgeseg.batch.death import describe_death
 from edgeseg.batch.job import JobFile
 from edgeseg.batch.job_input import InputFile
 from edgeseg.batch.messages import (
     PhotographDone,
-    Task,
     TaskDone,
     WorkerDied,
     WorkerFailed,
     WorkerReady,
 )
-from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.batch.parts import InputRange
 from edgeseg.batch.pool import BatchWorker, Event, killed_at_end
 from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.task_queue import TaskQueue
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
 RECYCLE_AFTER = 2000
 """Number of photographs after which a worker is replaced, to free leaked memory."""
 
-_MAX_DEATHS = 3  # for a photograph that is alone in its task
 _MAX_START_DEATHS = 10  # in a row
 STALLED_S = 600.0
 """Time after which a worker that has not finished a photograph is killed."""
@@ -72,6 +68,7 @@ class LocalExecutor:
         progress: counts of processed photographs.
         stop: stop request; current photographs are finished.
         warn: function that prints one line.
+        remote: URL to which the workers upload the results; None if there is none.
     """
 
     def __init__(
@@ -83,8 +80,10 @@ class LocalExecutor:
         progress: JobProgress,
         stop: StopRequest,
         warn: Callable[[str], None],
+        remote: str | None = None,
     ) -> None:
         self.output = output
+        self.remote = remote
         self.job = job
         self.inputs = inputs
         self.workers = workers
@@ -94,8 +93,6 @@ class LocalExecutor:
         self._events: Queue[Event] = Queue()
         self._slots: dict[BatchWorker, _Slot] = {}
         self._running: list[BatchWorker] = []
-        self._again: deque[InputRange] = deque()
-        self._deaths: Counter[InputRange] = Counter()
         self._start_deaths = 0
         self._is_stopping = False
         self._error: EdgesegError | None = None
@@ -106,7 +103,9 @@ class LocalExecutor:
         Raises:
             EdgesegError: A worker reported an error that ends the job, or no worker starts.
         """
-        self._tasks = tasks
+        self._queue = TaskQueue(
+            self.output, self.job, self.inputs, tasks, self._progress, self._warn
+        )
         with killed_at_end(self._running):
             for _ in range(self.workers):
                 self._start_worker()
@@ -120,7 +119,7 @@ class LocalExecutor:
             raise self._error
 
     def _start_worker(self) -> None:
-        worker = BatchWorker(self.output, self._events)
+        worker = BatchWorker(self.output, self._events, self.remote)
         self._running.append(worker)
         self._slots[worker] = _Slot()
 
@@ -160,17 +159,12 @@ class LocalExecutor:
         slot.reported.clear()
         task = None
         if not self._is_stopping and slot.photographs < RECYCLE_AFTER:
-            task = self._next_task()
+            task = self._queue.next()
         if task is None:
             worker.request_end()
             return
         slot.task = task
-        worker.send(Task(task.start, self.inputs.read(task.start, task.stop)))
-
-    def _next_task(self) -> InputRange | None:
-        if self._again:
-            return self._again.popleft()
-        return next(self._tasks, None)
+        worker.send(self._queue.read(task))
 
     def _remove(self, worker: BatchWorker, slot: _Slot, death: WorkerDied) -> None:
         worker.wait()
@@ -181,18 +175,11 @@ class LocalExecutor:
         if slot.task is not None:
             for reported in slot.reported:
                 self._progress.take_back(reported)
-            self._repeat(slot.task, death)
+            self._queue.repeat(slot.task, describe_death(death.exit_code))
         elif not slot.is_ready:
             self._count_start_death(death)
-        has_tasks = self._peek_task()
-        if has_tasks:
+        if not self._queue.is_empty():
             self._start_worker()
-
-    def _peek_task(self) -> bool:
-        task = self._next_task()
-        if task is not None:
-            self._again.appendleft(task)
-        return task is not None
 
     def _count_start_death(self, death: WorkerDied) -> None:
         self._start_deaths += 1
@@ -202,25 +189,3 @@ class LocalExecutor:
                 f"({describe_death(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )
-
-    def _repeat(self, task: InputRange, death: WorkerDied) -> None:
-        """Process the task of a dead worker again, in halves. A single photograph may fail."""
-        cause = describe_death(death.exit_code)
-        if task.stop - task.start > 1:
-            count = task.stop - task.start
-            self._warn(
-                f"a worker process ended unexpectedly ({cause}); "
-                f"{count} photographs are processed again"
-            )
-            self._again.extendleft(reversed(task.halves()))
-            return
-        self._deaths[task] += 1
-        (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}), "
-                   f"{self._deaths[task]} of {_MAX_DEATHS} times")  # fmt: skip
-        if self._deaths[task] < _MAX_DEATHS:
-            self._again.appendleft(task)
-            return
-        record = died_record(source, self.job.model, cause)
-        write_part(self.output, task, [PartEntry(task.start, (record,))])
-        self._progress.add(PhotographDone(failed=True))

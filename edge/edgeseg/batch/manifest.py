@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgeseg.batch.job_input import Cell
+from edgeseg.batch.locations import check_url, is_remote, join_url, url_path
 from edgeseg.batch.manifest_csv import read_csv_manifest
 from edgeseg.batch.manifest_table import ManifestColumn, ManifestTable
 from edgeseg.errors import UsageError, escape_text
@@ -30,12 +31,14 @@ class ManifestRow(NamedTuple):
 
     Attributes:
         path: file; a relative path is relative to the manifest's folder.
+        location: absolute path, or URL of a remote file.
         eye: left or right eye; None if unknown.
         um_per_px: size of a pixel in micrometres; None if unknown.
         values: values of all columns.
     """
 
     path: Path
+    location: str
     eye: Eye | None
     um_per_px: float | None
     values: tuple[Cell, ...]
@@ -53,8 +56,12 @@ class Manifest(NamedTuple):
     rows: list[ManifestRow]
 
 
-def read_manifest(file: Path) -> Manifest:
+def read_manifest(file: Path, folder_url: str | None = None) -> Manifest:
     """Read a manifest, CSV or Parquet by its content.
+
+    Args:
+        file: manifest.
+        folder_url: URL of the folder of a remote manifest, of which `file` is a copy.
 
     Raises:
         UsageError: The file cannot be read, has no column `path`, or has an invalid row.
@@ -66,10 +73,9 @@ def read_manifest(file: Path) -> Manifest:
     rows: list[ManifestRow] = []
     first_rows: dict[str, int] = {}
     for number, values in table.rows:
-        row = _parse_row(file, number, dict(zip(names, values, strict=True)))
+        row = _parse_row(file, folder_url, number, dict(zip(names, values, strict=True)))
         rows.append(row)
-        identity = os.path.abspath(row.path)  # noqa: PTH100 - links are not resolved
-        first = first_rows.setdefault(identity, number)
+        first = first_rows.setdefault(row.location, number)
         if first != number:
             raise UsageError(
                 f"{file}: rows {first} and {number} have the same path "
@@ -111,17 +117,34 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
         raise UsageError(f"{file}: column {number} has no name. Add a name or remove the column.")
 
 
-def _parse_row(file: Path, number: int, values: dict[str, Cell]) -> ManifestRow:
+def _parse_row(
+    file: Path, folder_url: str | None, number: int, values: dict[str, Cell]
+) -> ManifestRow:
     place = f"{file}: row {number}"
     text = values[PATH_COLUMN]
     if not isinstance(text, str) or not text or "\0" in text:
         raise UsageError(f"{place}: no valid path. Add the path or remove the row.")
+    if is_remote(text) or folder_url is not None:
+        location = text if is_remote(text) else join_url(folder_url or "", text)
+        path = _remote_path(place, location)
+    else:
+        path = _resolve(file.parent, text)
+        location = os.path.abspath(path)  # noqa: PTH100 - links are not resolved
     return ManifestRow(
-        _resolve(file.parent, text),
+        path,
+        location,
         _parse_eye(place, values.get(EYE_COLUMN)),
         _parse_scale(place, values.get(SCALE_COLUMN)),
         tuple(values.values()),
     )
+
+
+def _remote_path(place: str, url: str) -> Path:
+    try:
+        check_url(url)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+    return url_path(url)
 
 
 def _resolve(folder: Path, text: str) -> Path:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgeseg.batch.job import JobFile, open_inputs
+from edgeseg.batch.locations import read_photograph
 from edgeseg.batch.page_figures import ColumnValues, Distribution
 from edgeseg.batch.table_columns import TableColumn, table_columns
 from edgeseg.errors import PhotoError
-from edgeseg.imaging.photo import read_mask, read_photo
+from edgeseg.imaging.photo import decode_photo, read_mask
 from edgeseg.run.inputs import output_file
 from edgeseg.run.results.columns import flatten_record
 from edgeseg.run.results.html_page import (
@@ -173,17 +174,17 @@ class CohortPage:
             (source,) = inputs.read(number, number + 1)
             thumbnails: tuple[tuple[str, str], ...] = ()
             if left > 0:
-                thumbnails = self._draw(Path(source.path), source.stem)
+                thumbnails = self._draw(source.path, source.stem)
             size = sum(len(data) for _, data in thumbnails)
             left -= size
             pictures[number] = Picture(number, source.source, thumbnails if left > 0 else ())
         return pictures
 
-    def _draw(self, path: Path, stem: str) -> tuple[tuple[str, str], ...]:
+    def _draw(self, location: str, stem: str) -> tuple[tuple[str, str], ...]:
         """Return the thumbnails of a photograph whose files can be read."""
         thumbnails: list[tuple[str, str]] = []
         try:
-            photo = read_photo(path)
+            photo = decode_photo(read_photograph(location), location)
             thumbnails.append(("photograph", encode_thumbnail(photo, _SIDE)))
             mask = read_mask(output_file(stem, self._output, "vessels"))
             if mask.shape == photo.shape[:2]:

@@ -52,6 +52,12 @@ def parts_folder(output: Path) -> Path:
     return output / STATE_FOLDER / "parts"
 
 
+def part_path(output: Path, done: InputRange) -> Path:
+    """Return the path of the part of a range."""
+    folder = parts_folder(output) / f"{done.start // _FOLDER_SIZE:06}"
+    return folder / f"{done.start:08}-{done.stop:08}.jsonl.gz"
+
+
 def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
     """Write the part of a range.
 
@@ -59,9 +65,8 @@ def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> 
         SystemSetupError: The part cannot be written.
     """
     lines = msgspec.json.Encoder().encode_lines(entries)
-    folder = parts_folder(output) / f"{done.start // _FOLDER_SIZE:06}"
-    make_folder(folder)
-    path = folder / f"{done.start:08}-{done.stop:08}.jsonl.gz"
+    path = part_path(output, done)
+    make_folder(path.parent)
     write_atomically(path, gzip.compress(lines, 1, mtime=0), follow_links=False)
 
 

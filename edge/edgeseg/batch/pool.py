@@ -30,11 +30,14 @@ class BatchWorker:
     Args:
         output: output folder with the job.
         events: queue for the worker's messages, the last of which is `WorkerDied`.
+        remote: URL to which the worker uploads the results; None if there is none.
     """
 
-    def __init__(self, output: Path, events: "Queue[Event]") -> None:
+    def __init__(self, output: Path, events: "Queue[Event]", remote: str | None) -> None:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "edgeseg.batch.worker", str(output)]
+        if remote is not None:
+            command.append(remote)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )

@@ -11,6 +11,7 @@ import psutil
 from edgeseg.batch.collect import Cohort
 from edgeseg.batch.job import JobFile, JobModel, JobOptions
 from edgeseg.batch.job_input import encode_inputs
+from edgeseg.batch.locations import is_remote
 from edgeseg.device import cpu
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.photo import is_photograph
@@ -40,6 +41,8 @@ class ModelChoice(NamedTuple):
 
 def input_text(argument: str) -> str:
     """Return the absolute form of the input argument, as the job file contains it."""
+    if is_remote(argument):
+        return argument
     return path_text(Path(os.path.abspath(argument)))  # noqa: PTH100 - links are not resolved
 
 

@@ -1,8 +1,8 @@
 """Processing of a task: segmentation of its photographs, writing of pictures and a part file."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
@@ -10,8 +10,8 @@ from msgspec import UNSET
 from edgeseg.batch.job import JobFile
 from edgeseg.batch.job_input import JobInput
 from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.batch.read_ahead import read_ahead
 from edgeseg.errors import ModelError
-from edgeseg.imaging.photo import read_photo_bytes
 from edgeseg.measures import Spacing
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
@@ -24,6 +24,9 @@ from edgeseg.segmenter import Segmenter
 from edgeseg.system.files import make_folder, remove_stale_temporaries
 from edgeseg.system.signals import StopRequest
 
+if TYPE_CHECKING:
+    from edgeseg.batch.remote_output import RemoteOutput
+
 
 class TaskProcessor:
     """Processing of a job's tasks with one model.
@@ -31,15 +34,17 @@ class TaskProcessor:
     Args:
         output: output folder.
         job: job of this folder.
+        remote: remote output folder to which the results are uploaded; None for `output`.
 
     Raises:
         ModelError: The model file differs from the file with which the job was created.
         SystemSetupError: The runtime or the provider of the job is not available.
     """
 
-    def __init__(self, output: Path, job: JobFile) -> None:
+    def __init__(self, output: Path, job: JobFile, remote: "RemoteOutput | None" = None) -> None:
         self.output = output
         self.job = job
+        self._remote = remote
         make_folder(output)
         remove_stale_temporaries(output)
         self._stages = Stages(_load_segmenter(job), _run_options(output, job), _parts(job), False)
@@ -65,25 +70,27 @@ class TaskProcessor:
             SystemSetupError: The results cannot be written.
         """
         entries: list[PartEntry] = []
-        for number, one in enumerate(inputs, start):
+        for number, (one, load) in enumerate(read_ahead(inputs), start):
             if stop.asked:
                 break
-            records = self._process_input(one)
+            records = self._process_input(one, load)
             entries.append(PartEntry(number, records))
             advance(records)
         done = InputRange(start, start + len(entries))
         if entries:
             write_part(self.output, done, entries)
+            if self._remote is not None:
+                self._remote.push_task(self.output, done, entries)
         return done
 
-    def _process_input(self, one: JobInput) -> Records:
+    def _process_input(self, one: JobInput, load: Callable[[], bytes]) -> Records:
         spacing = None
         if one.um_per_px is not None:
             spacing = Spacing(one.um_per_px, one.um_per_px, "manifest")
         frame = Frame(
             one.source,
             one.stem,
-            partial(read_photo_bytes, Path(one.path)),
+            load,
             spacing=spacing,
             eye=one.eye,
             eye_source=None if one.eye is None else "manifest",
@@ -104,6 +111,15 @@ class TaskProcessor:
             files = ResultFiles(**paths)
         timings = record.timings_ms if self.job.options.timings else UNSET
         return msgspec.structs.replace(record, files=files, time=UNSET, timings_ms=timings)
+
+
+def open_remote(url: str | None) -> "RemoteOutput | None":
+    """Return the remote output folder of a URL; None for None."""
+    if url is None:
+        return None
+    from edgeseg.batch.remote_output import RemoteOutput  # noqa: PLC0415 - needs fsspec
+
+    return RemoteOutput(url)
 
 
 def _load_segmenter(job: JobFile) -> Segmenter:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeseg.batch.collect import collect_cohort
 from edgeseg.batch.executor import LocalExecutor
@@ -27,6 +27,9 @@ from edgeseg.device import cpu
 from edgeseg.errors import UsageError
 from edgeseg.system.signals import StopRequest
 
+if TYPE_CHECKING:
+    from edgeseg.batch.remote_output import RemoteOutput
+
 Warn = Callable[[str], None]
 
 
@@ -43,6 +46,8 @@ class JobRequest(NamedTuple):
         shard: shard to process.
         resume: whether to continue an existing job.
         given: options on the command line. The key is the name of the command's parameter.
+        dask: address of a Dask scheduler, or `local:N`; None for workers on this machine.
+        remote: remote output folder. `output` is its local copy. None for a local job.
     """
 
     argument: str | None
@@ -54,6 +59,8 @@ class JobRequest(NamedTuple):
     shard: Shard
     resume: bool
     given: Mapping[str, object]
+    dask: str | None = None
+    remote: "RemoteOutput | None" = None
 
 
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
@@ -98,9 +105,17 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     provider = request.choice.provider
     workers = min(count_workers(request.workers, request.threads, provider), len(cohort.inputs))
     threads = request.threads or max(1, cpu.usable_cores() // workers)
+    if request.dask is not None:
+        threads = request.threads or 1
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
     check_outputs(request.output, job)
-    return job if create_job(request.output, job, encoded) else None
+    if not create_job(request.output, job, encoded):
+        return None
+    if request.remote is not None and not request.remote.push_job(request.output):
+        (request.output / JOB_NAME).unlink()
+        request.remote.pull_job(request.output)
+        return None
+    return job
 
 
 def check_outputs(output: Path, job: JobFile) -> None:
@@ -157,17 +172,30 @@ def process_shard(
         SystemSetupError: Another process holds the shard, or the results cannot be written.
         EdgesegError: A worker reported an error that ends the job.
     """
-    output, shard = request.output, request.shard
+    output, shard, remote = request.output, request.shard, request.remote
     with hold_shard(output, shard):
         remove_stale_parts(output)
+        if remote is not None:
+            remote.pull_parts(output)
         inputs = open_inputs(output, job)
         missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
         tasks = list(shard.tasks(missing, job.task_size))
         total = sum(task.stop - task.start for task in tasks)
         progress = make_progress(total)
-        if tasks:
+        url = None if remote is None else remote.url
+        if tasks and request.dask is not None:
+            from edgeseg.batch.dask_cluster import open_client  # noqa: PLC0415 - needs distributed
+            from edgeseg.batch.dask_executor import DaskExecutor  # noqa: PLC0415
+
+            with open_client(request.dask) as client:
+                cluster = DaskExecutor(client, output, job, inputs, progress, stop, warn, url)
+                cluster.run(iter(tasks))
+        elif tasks:
             workers = count_workers(request.workers, job.model.threads, job.model.provider)
             workers = min(workers, len(tasks))
-            executor = LocalExecutor(output, job, inputs, workers, progress, stop, warn)
+            executor = LocalExecutor(output, job, inputs, workers, progress, stop, warn, url)
             executor.run(iter(tasks))
+        if remote is not None:
+            remote.push_parts(output)
+            remote.pull_parts(output)
     return progress

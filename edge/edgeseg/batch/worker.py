@@ -24,7 +24,7 @@ from edgeseg.batch.messages import (
     WorkerReady,
     decode_task,
 )
-from edgeseg.batch.processor import TaskProcessor
+from edgeseg.batch.processor import TaskProcessor, open_remote
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.run.stages import Records
 from edgeseg.system.allocator import keep_freed_memory
@@ -44,24 +44,29 @@ class ParentWatch(StopRequest):
         return self.signal != 0 or os.getppid() != self._parent
 
 
-def main(output: Path) -> None:
-    """Process tasks until there are no more."""
+def main(output: Path, remote: str | None = None) -> None:
+    """Process tasks until there are no more.
+
+    Args:
+        output: output folder with the job.
+        remote: URL to which the results are uploaded; None if there is none.
+    """
     keep_freed_memory()
     answers = _take_stdout()
     stop = ParentWatch()
     _handle_signals(stop)
     try:
-        _process_tasks(output, answers, stop)
+        _process_tasks(output, remote, answers, stop)
     except EdgesegError as error:
         _send(answers, WorkerFailed(str(error), error.exit_code))
 
 
-def _process_tasks(output: Path, answers: BinaryIO, stop: StopRequest) -> None:
+def _process_tasks(output: Path, remote: str | None, answers: BinaryIO, stop: StopRequest) -> None:
     job = read_job(output)
     if job is None:
         raise SystemSetupError(f"{output}: the job file is missing. Start the job again.")
     cv2.setNumThreads(job.model.threads)
-    processor = TaskProcessor(output, job)
+    processor = TaskProcessor(output, job, open_remote(remote))
     _send(answers, WorkerReady())
 
     def advance(records: Records) -> None:
@@ -102,4 +107,4 @@ def _send(answers: BinaryIO, message: Message) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

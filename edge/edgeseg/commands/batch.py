@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +21,16 @@ from edgeseg.system.signals import stop_by_signals
 if TYPE_CHECKING:
     from edgeseg.batch.merge import JobSummary
     from edgeseg.batch.progress import JobProgress
+    from edgeseg.batch.remote_output import RemoteOutput
     from edgeseg.batch.run_job import JobRequest
     from edgeseg.measures import Eye
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
     from edgeseg.system.signals import StopRequest
 
-_NOT_OF_THE_JOB = ("output", "workers", "shard", "resume", "dry_run", "merge")
+_NOT_OF_THE_JOB = (
+    "output", "workers", "shard", "resume", "dry_run", "merge", "dask", "insecure",
+)  # fmt: skip
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -34,7 +39,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
     help="Folder for the job, the masks and the table. Created if missing.",
 )
@@ -86,10 +91,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     default="1/1",
     help="Process shard I of N. --merge joins the shards.",
 )
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Address of a Dask scheduler, or local:N for N processes on this machine (extra "
+    "'cluster').",
+)
+@click.option("--insecure", is_flag=True, help="Accept a scheduler on another host without TLS.")
 @click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
 @click.option(
     "--merge",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
     help="Join the shards of the job in DIR and write its table and page. --table and --html "
     "override the file names.",
@@ -101,7 +113,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 def batch(
     argument: str | None,
-    output: Path | None,
+    output: str | None,
     table: Path | None,
     html: Path | None,
     measures: bool,
@@ -119,8 +131,10 @@ def batch(
     threshold: float | None,
     workers: int | None,
     shard: str,
+    dask: str | None,
+    insecure: bool,
     resume: bool,
-    merge: Path | None,
+    merge: str | None,
     dry_run: bool,
 ) -> None:
     """Segment a cohort of photographs and write one table.
@@ -131,7 +145,10 @@ def batch(
     """
     if merge is not None:
         _check_merge(argument, output)
-        _join(merge, table, html)
+        with _open_output(merge) as (folder, remote):
+            if remote is not None:
+                remote.pull_parts(folder)
+            _join(folder, remote, table, html)
         return
     if output is None:
         raise UsageError("Missing option -o. Specify a folder for the results with -o.")
@@ -144,6 +161,10 @@ def batch(
     from edgeseg.batch.run_job import JobRequest
     from edgeseg.batch.shard import parse_shard
 
+    if dask is not None:
+        _check_cluster(dask, insecure, workers, shard)
+    elif insecure:
+        raise UsageError("--insecure requires --dask. Add it or omit --insecure.")
     options = JobOptions(
         masks=masks,
         overlay=overlay,
@@ -157,13 +178,39 @@ def batch(
     )
     choice = ModelChoice(model, precision, runtime, provider, threshold)
     request = JobRequest(
-        argument, output, options, choice, workers, threads, parse_shard(shard), resume,
-        _given_options(),
+        argument, Path(output), options, choice, workers, threads, parse_shard(shard), resume,
+        _given_options(), dask,
     )  # fmt: skip
     if dry_run:
         _print_estimate(request)
         return
-    _run(request)
+    with _open_output(output) as (folder, remote):
+        _run(request._replace(output=folder, remote=remote))
+
+
+@contextmanager
+def _open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
+    """Yield the output folder; for a URL, a temporary copy and the remote folder."""
+    from edgeseg.batch.locations import is_remote
+
+    if not is_remote(output):
+        yield Path(output), None
+        return
+    from edgeseg.batch.remote_output import RemoteOutput, open_copy
+
+    remote = RemoteOutput(output)
+    with open_copy(remote) as folder:
+        yield folder, remote
+
+
+def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -> None:
+    from edgeseg.batch.dask_cluster import check_address
+
+    if workers is not None or shard != "1/1":
+        raise UsageError(
+            "--dask excludes --workers and --shard: the cluster has the workers. Omit one of them."
+        )
+    check_address(dask, insecure)
 
 
 def _given_options() -> dict[str, object]:
@@ -177,7 +224,7 @@ def _given_options() -> dict[str, object]:
     return given
 
 
-def _check_merge(argument: str | None, output: Path | None) -> None:
+def _check_merge(argument: str | None, output: str | None) -> None:
     others = _given_options().keys() - {"table", "html"}
     if argument is not None or output is not None or others:
         raise UsageError("--merge takes only --table and --html; the job has all other options.")
@@ -193,22 +240,29 @@ def _run(request: JobRequest) -> None:
         if stop.asked:
             _exit_after_signal(stop, progress)
     if request.shard.count == 1:
-        _join(request.output)
+        _join(request.output, request.remote)
         return
+    where = request.output if request.remote is None else request.remote.url
     _warn(
         f"shard {request.shard}: {plural(progress.done, 'photograph')} processed, "
-        f"{progress.failed} failed; join the shards with --merge {request.output}"
+        f"{progress.failed} failed; join the shards with --merge {where}"
     )
     if progress.failed:
         sys.exit(1 if progress.bugs else 3)
 
 
-def _join(output: Path, table: Path | None = None, html: Path | None = None) -> None:
+def _join(
+    output: Path,
+    remote: RemoteOutput | None,
+    table: Path | None = None,
+    html: Path | None = None,
+) -> None:
     """Write the table and the page of a job. The job contains the default file names."""
     from edgeseg.batch.job import read_job, with_outputs
     from edgeseg.batch.merge import join_parts, table_path
     from edgeseg.batch.prepare_job import input_text
     from edgeseg.batch.run_job import check_outputs
+    from edgeseg.batch.table import dictionary_path
 
     job = read_job(output)
     if job is None:
@@ -219,7 +273,12 @@ def _join(output: Path, table: Path | None = None, html: Path | None = None) -> 
         job = with_outputs(job, html=input_text(str(html)))
     check_outputs(output, job)
     summary = join_parts(output, job)
-    _warn(f"{_describe(summary)}; {summary.rows} rows in {table_path(output, job)}")
+    file = table_path(output, job)
+    shown = str(file)
+    if remote is not None and file.parent == output:
+        remote.push(output, [file, dictionary_path(file)])
+        shown = f"{remote.url}/{file.name}"
+    _warn(f"{_describe(summary)}; {summary.rows} rows in {shown}")
     missing = sum(stop - start for start, stop in summary.missing)
     if missing:
         first = summary.missing[0]

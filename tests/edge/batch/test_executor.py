@@ -99,8 +99,8 @@ def test_workers_are_recycled(
     started: list[BatchWorker] = []
 
     class CountedWorker(BatchWorker):
-        def __init__(self, output: Path, events: Queue[Event]) -> None:
-            super().__init__(output, events)
+        def __init__(self, output: Path, events: Queue[Event], remote: str | None) -> None:
+            super().__init__(output, events, remote)
             started.append(self)
 
     monkeypatch.setattr(executor_module, "BatchWorker", CountedWorker)

@@ -25,7 +25,7 @@ def describe_death(exit_code: int) -> str:
 
 
 def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
-    """Return the failed record of a photograph whose processing ends the process."""
+    """Return the failed record of a photograph that causes the end of worker processes."""
     return ResultRecord(
         source=source.source,
         frame=1,

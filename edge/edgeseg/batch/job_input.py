@@ -53,7 +53,7 @@ def encode_inputs(inputs: Sequence[JobInput]) -> bytes:
 
 
 class InputFile:
-    """Inputs of a job, read from the file by their number.
+    """Inputs of a job, which are read from the file when they are required.
 
     Only the position of each line is in memory, because a cohort may have millions of inputs.
 
@@ -96,7 +96,7 @@ class InputFile:
 
 @contextmanager
 def _read_errors_named(path: Path) -> Iterator[None]:
-    """Convert an OSError or invalid content to one line with the file."""
+    """Convert an OSError or an error in the content to a message with the file name."""
     try:
         yield
     except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:

@@ -1,4 +1,4 @@
-"""Progress of a job with rate, time left and failures."""
+"""Progress of a job: rate, remaining time and failures."""
 
 import itertools
 import time

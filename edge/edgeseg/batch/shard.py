@@ -81,7 +81,7 @@ def hold_shard(output: Path, shard: Shard) -> Iterator[None]:
     """Lock a shard and renew the lock until the block ends.
 
     Raises:
-        SystemSetupError: Another process owns the shard, or a shard of another number of shards.
+        SystemSetupError: Another process has locked the shard, or uses another number of shards.
     """
     folder = output / STATE_FOLDER / "locks"
     make_folder(folder)
@@ -114,7 +114,7 @@ def _renew(path: Path, ended: threading.Event) -> None:
 
 @contextmanager
 def _exclusive_access(folder: Path) -> Iterator[None]:
-    """Allow only one process at a time to check and replace locks, if the file system can."""
+    """Allow only one process at a time to replace locks, if the file system supports file locks."""
     with write_errors_named(folder):
         file = (folder / "access").open("ab")
     with file:
@@ -138,7 +138,8 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
     elif lock == own or not lock.name.endswith(f"-of-{shard.count}.json"):
         raise SystemSetupError(
             f"{output}: shard {holder.shard} is processed by process {holder.pid} on "
-            f"{holder.host} (lock renewed {max(age, 0):.0f} s ago). Wait for its end. The lock "
+            f"{holder.host} (lock renewed {max(age, 0):.0f} s ago). "
+            "Wait until this process has ended. The lock "
             f"can be replaced if it is not renewed for {STALE_S:.0f} s."
         )
 

@@ -17,7 +17,7 @@ from edgeseg.batch.parts import InputRange, PartEntry, write_part
 from edgeseg.batch.progress import JobProgress
 
 MAX_DEATHS = 3
-"""Number of deaths after which a photograph that is alone in its task fails."""
+"""Number of unexpected ends after which a task with a single photograph fails."""
 
 
 class TaskQueue:
@@ -25,10 +25,10 @@ class TaskQueue:
 
     Args:
         output: output folder with the job.
-        job: the job.
-        inputs: its inputs.
+        job: job to process.
+        inputs: inputs of the job.
         tasks: tasks to process.
-        progress: counts of what is done.
+        progress: counts of processed photographs.
         warn: function that prints one line.
     """
 
@@ -57,7 +57,7 @@ class TaskQueue:
         return next(self._tasks, None)
 
     def is_empty(self) -> bool:
-        """Return whether there is no task at present."""
+        """Return whether the queue is empty at present."""
         task = self.next()
         if task is not None:
             self._again.appendleft(task)
@@ -68,7 +68,7 @@ class TaskQueue:
         return Task(task.start, self.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
-        """Process the task of an ended worker again, in halves. A single photograph may fail.
+        """Add the task of an ended worker again, in two halves. A single photograph may fail.
 
         Args:
             task: task that the worker had started.

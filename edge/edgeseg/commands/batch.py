@@ -164,7 +164,7 @@ def batch(
     if dask is not None:
         _check_cluster(dask, insecure, workers, shard)
     elif insecure:
-        raise UsageError("--insecure requires --dask. Add it or omit --insecure.")
+        raise UsageError("--insecure requires --dask. Add --dask or omit --insecure.")
     options = JobOptions(
         masks=masks,
         overlay=overlay,
@@ -190,7 +190,7 @@ def batch(
 
 @contextmanager
 def _open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
-    """Yield the output folder; for a URL, a temporary copy and the remote folder."""
+    """Yield the output folder. For a URL, yield a temporary copy and the remote folder."""
     from edgeseg.batch.locations import is_remote
 
     if not is_remote(output):
@@ -208,7 +208,8 @@ def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -
 
     if workers is not None or shard != "1/1":
         raise UsageError(
-            "--dask excludes --workers and --shard: the cluster has the workers. Omit one of them."
+            "--dask cannot be combined with --workers or --shard, because the cluster has its own "
+            "workers. Omit one of them."
         )
     check_address(dask, insecure)
 
@@ -227,7 +228,10 @@ def _given_options() -> dict[str, object]:
 def _check_merge(argument: str | None, output: str | None) -> None:
     others = _given_options().keys() - {"table", "html"}
     if argument is not None or output is not None or others:
-        raise UsageError("--merge takes only --table and --html; the job has all other options.")
+        raise UsageError(
+            "--merge can be combined only with --table and --html. The job contains all other "
+            "options."
+        )
 
 
 def _run(request: JobRequest) -> None:

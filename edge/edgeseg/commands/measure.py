@@ -28,8 +28,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     type=FILE,
     metavar="FILE",
-    help="Mask of the field of view; one for all MASKs, or one per MASK. [default: whole picture] "
-    "Repeatable.",
+    help="Mask of the field of view. Give one for all MASKs, or one per MASK. "
+    "[default: whole picture] Repeatable.",
 )
 @measure_options
 @click.option(
@@ -103,7 +103,7 @@ def _report(record: MaskRecord) -> None:
 
 
 def _print_summary(records: list[MaskRecord]) -> None:
-    """Print the main measurements; `--csv` and `--json` contain all of them."""
+    """Print the main measurements. `--csv` and `--json` contain all measurements."""
     from edgeseg.console import narrow_table, print_table, safe_text
 
     table = narrow_table("measurements")

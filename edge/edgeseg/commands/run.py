@@ -64,7 +64,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--recursive",
     is_flag=True,
-    help="Include sub-folders. Results are written to sub-folders of the same names.",
+    help="Include sub-folders. Results are written to sub-folders with the same names.",
 )
 @click.option(
     "--files-from",
@@ -88,7 +88,7 @@ DEFAULT_OUTPUT = Path("vessels")
     type=click.Choice(["jpg", "png"]),
     default="jpg",
     show_default=True,
-    help="File format of the overlays; png is lossless and slower.",
+    help="File format of the overlays. png is lossless and slower.",
 )
 @click.option(
     "--overlay-style",
@@ -168,7 +168,7 @@ def run(
     throughput: bool,
     as_json: bool,
 ) -> None:
-    """Segment vessels in photographs, videos or camera frames.
+    """Segment vessels in photographs, videos and camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
     Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. In a

@@ -38,7 +38,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 selects a free port.",
+    help="Port to listen on. 0 selects a free port.",
 )
 @model_options
 @click.option(
@@ -88,8 +88,8 @@ def serve(
     """Serve a local web page and an HTTP API.
 
     By default, only this machine can connect. With another --host, requests require a token, which
-    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the current requests are
-    finished.
+    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the server finishes the requests
+    in progress and ends.
     """
     from edgeseg.run.workers import count_workers, single_threaded_opencv
     from edgeseg.segmenter import Segmenter

@@ -99,7 +99,7 @@ def _read_models(models: Sequence[Path]) -> list[BundleFile]:
 
 
 def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None:
-    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
+    """Write the bundle. install.sh is last, so that an incomplete bundle cannot be installed."""
     script = ("install.sh", install_script(target))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)

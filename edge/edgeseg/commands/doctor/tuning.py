@@ -14,7 +14,7 @@ from edgeseg.models.tuning_cache import VARIABLE, CandidateTiming, TunedSetup
 from edgeseg.system.files import make_folder
 
 DEFAULT_FILE = "\0"
-"""Value of `--tune` without a file name; not a valid file name."""
+"""Value of `--tune` if no file name is given. It is not a valid file name."""
 
 
 class TuningResult(NamedTuple):

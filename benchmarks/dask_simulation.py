@@ -5,7 +5,8 @@
 The tasks are those of a cohort of 32 photographs per task, but the workers sleep instead of
 segmenting. W workers with tasks of S seconds need W / S tasks per second: 8 workers that sleep for
 0.25 s stand for 128 workers with tasks of 4 s. The result is one JSON object: tasks per second, the
-overhead over the pure sleeping time, and the memory of the process with scheduler and client.
+overhead over the pure sleeping time, and the memory of the process with scheduler and client after
+each tenth of the tasks.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 
 
-def simulate(folder: Path, tasks: int, workers: int, sleep: float) -> dict[str, float]:
+def simulate(folder: Path, tasks: int, workers: int, sleep: float) -> dict[str, object]:
     """Process sleeping tasks; return rates and memory."""
 
     def sleep_task(_output: str, _job: bytes, _task: bytes) -> TaskOutcome:
@@ -94,8 +95,7 @@ def simulate(folder: Path, tasks: int, workers: int, sleep: float) -> dict[str, 
         "seconds": round(seconds, 1),
         "tasks_per_s": round(tasks / seconds, 1),
         "overhead": round(seconds / ideal - 1, 3) if ideal else 0.0,
-        "memory_mb_at_10_percent": round(memory[0] / MB),
-        "memory_mb_at_end": round(memory[-1] / MB),
+        "memory_mb": [round(size / MB) for size in memory],
     }
 
 

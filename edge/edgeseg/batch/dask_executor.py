@@ -8,18 +8,20 @@ as one with another version of edgeseg, is reported once and gets no task.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 from distributed import CancelledError, Client, Future, KilledWorker
 
+from edgeseg.batch.dask_slot import DaskSlot, EndedFuture, foreign_error
 from edgeseg.batch.dask_worker import TaskOutcome, WorkerCheck, check_worker, process_task
 from edgeseg.batch.executor import RECYCLE_AFTER, STALLED_S, WorkerError
 from edgeseg.batch.job import JobFile
@@ -28,7 +30,7 @@ from edgeseg.batch.messages import encode_task
 from edgeseg.batch.parts import InputRange
 from edgeseg.batch.progress import JobProgress
 from edgeseg.batch.task_queue import TaskQueue
-from edgeseg.errors import EdgesegError, SystemSetupError, one_line
+from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
 _POLL_S = 0.5  # between two requests for the list of workers
@@ -37,41 +39,6 @@ _NO_WORKER_S = 600.0
 _ALL_REJECTED_S = 5.0  # for workers that are being replaced
 _MAX_START_DEATHS = 10  # in a row
 _THREADS = 16  # for results and restarts
-
-
-@dataclass(eq=False)
-class _DaskSlot:
-    """State of one worker.
-
-    Attributes:
-        address: address of the worker.
-        future: future of the check or the task in progress.
-        task: task in progress; None during the check.
-        started: time at which the future was submitted.
-        photographs: number of photographs processed since the start of the worker.
-        is_usable: whether the worker may get tasks.
-        is_rejected: whether the worker cannot process the job.
-        is_restarted: whether the process was replaced.
-        has_nanny: whether the worker can be restarted.
-    """
-
-    address: str
-    future: Future[object] | None = None
-    task: InputRange | None = None
-    started: float = field(default_factory=time.monotonic)
-    photographs: int = 0
-    is_usable: bool = False
-    is_rejected: bool = False
-    is_restarted: bool = False
-    has_nanny: bool = False
-
-
-class _Ended(NamedTuple):
-    """Check or task that has ended; the result is None if the worker ended unexpectedly."""
-
-    slot: _DaskSlot
-    future: Future[object]
-    result: TaskOutcome | WorkerCheck | None
 
 
 class DaskExecutor:
@@ -107,8 +74,11 @@ class DaskExecutor:
         self._stop = stop
         self._warn = warn
         self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
-        self._slots: dict[str, _DaskSlot] = {}
-        self._events: Queue[_Ended] = Queue()
+        # The scheduler keeps statistics for each first element of the keys.
+        self._group = f"edgeseg-{uuid.uuid4().hex}"
+        self._numbers = itertools.count()
+        self._slots: dict[str, DaskSlot] = {}
+        self._events: Queue[EndedFuture] = Queue()
         self._polled = 0.0
         self._last_worker = time.monotonic()
         self._start_deaths = 0
@@ -165,7 +135,7 @@ class DaskExecutor:
             if address not in addresses or slot.is_restarted:
                 self._remove(self._slots.pop(address))
         for address in addresses - self._slots.keys():
-            slot = _DaskSlot(address)
+            slot = DaskSlot(address)
             self._slots[address] = slot
             self._submit(slot, check_worker)
         for slot in self._slots.values():
@@ -190,7 +160,7 @@ class DaskExecutor:
                 "Start workers and use --resume."
             )
 
-    def _submit(self, slot: _DaskSlot, function: Callable[..., object], *arguments: object) -> None:
+    def _submit(self, slot: DaskSlot, function: Callable[..., object], *arguments: object) -> None:
         slot.started = time.monotonic()
         future = self._client.submit(
             function,
@@ -198,6 +168,7 @@ class DaskExecutor:
             *arguments,
             workers=[slot.address],
             allow_other_workers=False,
+            key=(self._group, next(self._numbers)),
             pure=False,
         )
         slot.future = future
@@ -209,7 +180,7 @@ class DaskExecutor:
 
         future.add_done_callback(fetch)
 
-    def _fetch(self, slot: _DaskSlot, future: Future[object], is_check: bool) -> None:
+    def _fetch(self, slot: DaskSlot, future: Future[object], is_check: bool) -> None:
         """Put the result of a future into the queue of events."""
         result: TaskOutcome | WorkerCheck | None
         try:
@@ -217,10 +188,10 @@ class DaskExecutor:
         except (KilledWorker, CancelledError, TimeoutError, asyncio.TimeoutError):
             result = None
         except Exception as error:  # exception of a different installation
-            result = _foreign_error(is_check, error)
-        self._events.put(_Ended(slot, future, result))
+            result = foreign_error(is_check, error)
+        self._events.put(EndedFuture(slot, future, result))
 
-    def _handle(self, ended: _Ended) -> None:
+    def _handle(self, ended: EndedFuture) -> None:
         """Handle the end of a check or a task."""
         slot = ended.slot
         if slot.future is not ended.future:  # the worker has left the cluster
@@ -236,7 +207,7 @@ class DaskExecutor:
             self._finish_check(slot, ended.result)
         self._assign(slot)
 
-    def _finish_check(self, slot: _DaskSlot, result: WorkerCheck) -> None:
+    def _finish_check(self, slot: DaskSlot, result: WorkerCheck) -> None:
         slot.has_nanny = result.has_nanny
         slot.is_usable = not result.problem
         slot.is_rejected = not slot.is_usable
@@ -246,7 +217,7 @@ class DaskExecutor:
         self._rejected = result
         self._warn(f"worker {slot.address} is not used: {result.problem}")
 
-    def _finish_task(self, slot: _DaskSlot, outcome: TaskOutcome) -> None:
+    def _finish_task(self, slot: DaskSlot, outcome: TaskOutcome) -> None:
         assert slot.task is not None
         slot.task = None
         if outcome.error:
@@ -257,7 +228,7 @@ class DaskExecutor:
             self._progress.add(photograph)
         slot.photographs += len(outcome.photographs)
 
-    def _assign(self, slot: _DaskSlot) -> None:
+    def _assign(self, slot: DaskSlot) -> None:
         if not slot.is_usable or self._is_stopping():
             return
         if slot.photographs >= RECYCLE_AFTER and slot.has_nanny:
@@ -268,7 +239,7 @@ class DaskExecutor:
             slot.task = task
             self._submit(slot, process_task, encode_task(self._queue.read(task)))
 
-    def _restart(self, slot: _DaskSlot) -> None:
+    def _restart(self, slot: DaskSlot) -> None:
         """Replace a worker by a new process."""
         slot.is_usable = False
 
@@ -278,7 +249,7 @@ class DaskExecutor:
 
         self._threads.submit(restart)
 
-    def _give_up(self, slot: _DaskSlot) -> None:
+    def _give_up(self, slot: DaskSlot) -> None:
         """Process the task of a worker that does not respond on another worker."""
         assert slot.task is not None
         task = slot.task
@@ -289,8 +260,8 @@ class DaskExecutor:
         if slot.has_nanny:
             self._restart(slot)
 
-    def _remove(self, slot: _DaskSlot) -> None:
-        """Process the task of a worker that has left the cluster again."""
+    def _remove(self, slot: DaskSlot) -> None:
+        """Process the task again after its worker has left the cluster."""
         was_checking = slot.future is not None and slot.task is None
         self._cancel(slot)
         if slot.task is not None and not self._is_stopping():
@@ -314,16 +285,8 @@ class DaskExecutor:
             if slot.future is None:
                 self._assign(slot)
 
-    def _cancel(self, slot: _DaskSlot) -> None:
+    def _cancel(self, slot: DaskSlot) -> None:
         if slot.future is not None and not slot.future.done():
             with suppress(Exception):  # the connection may be lost
                 slot.future.cancel()
         slot.future = None
-
-
-def _foreign_error(is_check: bool, error: Exception) -> TaskOutcome | WorkerCheck:
-    """Return a failed result for an exception that edgeseg does not define."""
-    message = f"{type(error).__name__}: {one_line(error)}"
-    if is_check:
-        return WorkerCheck(message, SystemSetupError.exit_code, False)
-    return TaskOutcome((), message, 1)

@@ -17,9 +17,9 @@ from msgspec import UNSET
 from edgeseg.batch.job import JOB_NAME, STATE_FOLDER
 from edgeseg.batch.locations import check_url
 from edgeseg.batch.parts import InputRange, PartEntry, part_path, parts_folder
-from edgeseg.batch.storage import create_file, list_files, read_file, write_file
+from edgeseg.batch.storage import create_file, download_file, list_files, write_file
 from edgeseg.errors import UsageError
-from edgeseg.system.files import make_folder, write_atomically
+from edgeseg.system.files import make_folder
 
 _THREADS = 8
 
@@ -95,8 +95,7 @@ class RemoteOutput:
     def _pull(self, copy: Path, names: Iterable[str]) -> None:
         def download(name: str) -> None:
             make_folder((copy / name).parent)
-            data = read_file(f"{self.url}/{name}")
-            write_atomically(copy / name, data, follow_links=False)
+            download_file(f"{self.url}/{name}", copy / name)
 
         missing = [name for name in names if not (copy / name).exists()]
         self._pulled.update(copy / name for name in missing)

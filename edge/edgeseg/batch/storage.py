@@ -16,6 +16,7 @@ from edgeseg.batch.locations import is_remote
 from edgeseg.errors import EdgesegError, PhotoError, SystemSetupError, escape_text, missing_extra
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.photo import read_photo_stream
+from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 try:
     import aiohttp
@@ -79,6 +80,25 @@ def read_file(url: str) -> bytes:
         PhotoError: The file is too large.
     """
     return _repeat(url, "cannot be read", lambda: _read(url))
+
+
+def download_file(url: str, file: Path) -> None:
+    """Copy a file of any size to this machine.
+
+    Raises:
+        StorageError: It cannot be read.
+        SystemSetupError: The copy cannot be written.
+    """
+    system, path = _open_system(url)
+
+    def download(temporary: Path) -> None:
+        system.get_file(path, str(temporary))
+        if temporary.stat().st_size != system.size(path):
+            raise EOFError
+
+    with write_errors_named(file), temporary_beside(file) as (temporary, stream):
+        _repeat(url, "cannot be read", lambda: download(temporary))
+        commit(temporary, stream, file)
 
 
 def write_file(url: str, data: bytes) -> None:

@@ -67,7 +67,10 @@ def run_batch(command: list[str]) -> tuple[float, int, list[tuple[float, list[fl
 
 
 def processing_rate(output: Path, workers: int) -> float:
-    """Return photographs per second between the first part of each worker and the last part."""
+    """Return photographs per second from the time at which each worker has written a part file.
+
+    The parts up to this time are not counted, because they include the start of the workers.
+    """
     parts = sorted(
         output.glob(".edgeseg-batch/parts/*/*.gz"), key=lambda path: path.stat().st_mtime_ns
     )

@@ -93,7 +93,7 @@ class KilledCommand:
 
 
 def read_files(folder: Path) -> Files:
-    """Return the content of every file, including hidden files, by relative path."""
+    """Return the content of every file, including hidden files. The key is the relative path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 

@@ -78,7 +78,7 @@ def _label_branches(tree: VesselTree) -> Indices:
 
 
 def _covered(middle: Floats, radius: Floats, branch: Indices) -> npt.NDArray[np.bool_]:
-    """Return which steps are inside a wider step of another branch."""
+    """Return True for each step that is inside a wider step of another branch."""
     covered = np.zeros(len(middle), bool)
     for start in range(0, len(middle), _CHUNK):
         part = slice(start, start + _CHUNK)

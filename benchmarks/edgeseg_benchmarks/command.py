@@ -24,7 +24,7 @@ IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
 def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Convert `1,2,4` to numbers of threads without duplicates. Return () without the option."""
+    """Convert `1,2,4` to numbers of threads without duplicates; () if not given."""
     if value is None:
         return ()
     numbers = [THREADS(part, param, ctx) for part in value.split(",")]
@@ -55,7 +55,8 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     "--data",
     multiple=True,
     metavar="NAME:DIR",
-    help="Score the test split of this data set (Dice, drop relative to FP32). Repeatable.",
+    help="Measure the Dice on the test split of this data set, and its drop relative to FP32. "
+    "Repeatable.",
 )
 @click.option(
     "--measures",
@@ -94,7 +95,7 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     is_flag=True,
     help="Also measure ResUNet-Deeper with random weights (extra 'export').",
 )
-@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the record as JSON.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result as JSON.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write the table as CSV.")
 @click.option("--html", type=FILE, metavar="FILE", help="Write an HTML page (extra 'bench').")
 @click.option(
@@ -119,7 +120,7 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options, the shipped model is measured in FP32 on a synthetic photograph. If a row
+    Without options, the model `default` is measured in FP32 on a synthetic photograph. If a row
     fails, it contains the reason, and the other rows are measured. The exit code is 6 if a model
     given with --model failed.
     """

@@ -24,8 +24,8 @@ def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | 
     """Return the median of the rounds' ratios, so that clock drift cancels out.
 
     Args:
-        times: times of a row, by round.
-        reference: times of the row to compare with, by round. Only rounds of both rows are used.
+        times: time of a row in each round.
+        reference: time of the other row in each round. Only rounds of both rows are used.
 
     Returns: The ratio; None if there is no common round.
     """

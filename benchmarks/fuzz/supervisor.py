@@ -54,7 +54,7 @@ class ReaderResult:
         self.findings += report.findings
 
     def count(self, *outcomes: Outcome, mutation: str | None = None) -> int:
-        """Return the number of inputs with these outcomes, or of all inputs without outcomes."""
+        """Return the number of inputs with one of these outcomes. The default is all outcomes."""
         total = 0
         for (name, outcome), count in self.counts.items():
             if mutation in {None, name} and (not outcomes or outcome in outcomes):

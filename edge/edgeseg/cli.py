@@ -36,7 +36,7 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "run": CommandEntry(
-        "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
+        "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos and camera frames."
     ),
     "batch": CommandEntry(
         "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
@@ -44,39 +44,41 @@ COMMANDS = {
     "serve": CommandEntry(
         "edgeseg.commands.serve:serve", "web", "Serve a local web page and an HTTP API."
     ),
-    "evaluate": CommandEntry(
-        "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
-    ),
     "measure": CommandEntry(
         "edgeseg.commands.measure:measure", "", "Measure the vessels of existing masks."
+    ),
+    "evaluate": CommandEntry(
+        "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
     "info": CommandEntry("edgeseg.commands.info:info", "", "Show a model file's metadata."),
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Diagnose this device: runtimes, providers and selected model.",
+        "Diagnose this device, and show the model that run would use.",
     ),
-    "draw": CommandEntry(
-        "edgeseg.commands.draw:draw", "", "Generate synthetic fundus photographs."
+    "train": CommandEntry(
+        "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    ),
+    "convert": CommandEntry(
+        "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
     ),
     "bench": CommandEntry(
-        "edgeseg_benchmarks.command:bench", "", "Benchmark models on this device."
-    ),
-    "bundle": CommandEntry(
-        "edgeseg.commands.bundle.command:bundle",
+        "edgeseg_benchmarks.command:bench",
         "",
-        "Collect wheels and models for an offline device.",
+        "Measure latency, memory and Dice of models on this device.",
     ),
     "gate": CommandEntry(
         "edgeseg_benchmarks.gate.command:gate",
         "",
         "Compare two benchmark reports and fail on regressions.",
     ),
-    "convert": CommandEntry(
-        "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
+    "bundle": CommandEntry(
+        "edgeseg.commands.bundle.command:bundle",
+        "",
+        "Collect wheels and models for an offline device.",
     ),
-    "train": CommandEntry(
-        "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    "draw": CommandEntry(
+        "edgeseg.commands.draw:draw", "", "Generate synthetic fundus photographs with masks."
     ),
 }
 
@@ -91,8 +93,8 @@ _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot
 """Messages of Python and the dynamic loader if the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Errors of a full disk. Errors of result files are handled where the files are written, so that
-only errors of standard output are left here."""
+"""Errors of a full disk. Errors of result files are handled where the files are written. Therefore
+only errors of standard output are handled here."""
 
 
 def load_attribute(place: str) -> object:

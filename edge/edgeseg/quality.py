@@ -283,7 +283,10 @@ def _select_core(inside: Mask) -> Mask:
 
 
 def _shrink(photo: Photo) -> Photo:
-    """Reduce to `_SIZE` by area averaging, first by an integer factor, which is fast in OpenCV."""
+    """Reduce a photograph to `_SIZE` by area averaging.
+
+    An integer factor is applied first, because OpenCV is faster with integer factors.
+    """
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:

@@ -153,7 +153,7 @@ class Segmenter:
     def prepare(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Prepared:
-        """Prepare the network input from one field of view, by default the largest.
+        """Prepare the network input from one field of view. The default is the largest.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.

@@ -104,7 +104,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="FILE",
     help="Write an HTML report with all checks and the worst photograph of each file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def convert(
     checkpoint: Path,
     folder: Path | None,
@@ -122,9 +122,9 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    All files that pass every check are written to the output folder together. A file that fails a
-    check is not written, and an older file with the same name is deleted (exit code 4). If a file
-    cannot be created, no file is written or deleted.
+    Files that pass all checks are written to the output folder at once, at the end. If a file fails
+    a check, it is not written, an older file with the same name is deleted, and the exit code is 4.
+    If a file cannot be created, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:

@@ -15,8 +15,8 @@ class OutputSpec:
     """Position and kind of the vessel map among the outputs of a network.
 
     Attributes:
-        output: name or index of the output (a negative index counts from the end); None for the
-            only map.
+        output: name or index of the output (a negative index counts from the end); None if the
+            network has one output map.
         kind: `logit` (a sigmoid is added), `softmax` (logits of several classes, a softmax is
             added) or `probability`.
         channel: channel of the vessels; None for the only channel, or the second of two classes.

@@ -32,7 +32,7 @@ OPTIONS = (
         metavar="[OUTPUT:]logit|probability|softmax[:CHANNEL]",
         help="Network output with the vessel map, for a bare state dict. OUTPUT is an index, -1, "
         "or a name such as out; CHANNEL is the vessel class. Example: 0:softmax:1.  "
-        "[default: logit of the only map]",
+        "[default: logit, if the network has one output map]",
     ),
     click.option(
         "--weights",

@@ -76,7 +76,7 @@ def list_tensor_sets(
 
 
 def _join_parts(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[TensorSet]:
-    """List the unions of a mapping's sets of tensors, by name and with their keys as prefixes."""
+    """List the unions of the tensor sets in a mapping, with and without the keys as prefixes."""
     by_name: dict[str, Tensor] = {}
     by_key: dict[str, Tensor] = {}
     count = 0

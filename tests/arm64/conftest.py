@@ -1,4 +1,4 @@
-"""Emulated Raspberry Pi 4 and 5 with edgeseg installed by the command lines of docs/boards.md."""
+"""Emulated Raspberry Pi 4 and 5, on which edgeseg is installed as described in docs/boards.md."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_tune_writes_a_setup_that_auto_uses(
     content = json.loads(result.stdout)
     file = tmp_path / "settings/edgeseg/choices.json"
     (setup,) = tuning_cache.read_tuned_setups(file)
-    assert content["tuned"]["file"] == str(file) and content["tuned"]["looked_at"]
+    assert content["tuned"]["file"] == str(file) and content["tuned"]["is_read_by_auto"]
     measured = {(entry.runtime, entry.threads) for entry in setup.measured}
     counts = thread_counts(setup.key.cores)
     assert measured == {(name, count) for name in installed_runtimes() for count in counts}

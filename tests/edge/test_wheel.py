@@ -61,7 +61,7 @@ class Device:
         )
 
     def edgeseg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed command; standard error also lists every imported module."""
+        """Run the installed command and list the imported modules on standard error."""
         return self.python("-X", "importtime", str(self.folder / "bin" / "edgeseg"), *arguments)
 
 

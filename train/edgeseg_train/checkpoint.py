@@ -292,7 +292,7 @@ def read_tensors(file: Path) -> dict[str, object]:
 
 
 def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
-    """Describe the pickled object for which loading the file would execute code."""
+    """Return why the file is damaged or cannot be loaded without executing code."""
     match = re.search(r"GLOBAL ([\w.]+)", str(error))
     if match is None:
         return (

@@ -80,8 +80,9 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-              metavar="M", help="Length of the run in minutes, including all sessions. "
-                                "Alternative: --epochs.")  # fmt: skip
+              metavar="M",
+              help="Total length of the run in minutes, including the time before --resume. "
+              "Alternative: --epochs.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Training device.")  # fmt: skip
 @click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto",

@@ -11,8 +11,8 @@ from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
 
-# Crops are taken from photographs at these multiples of the first working size, and at the other
-# working sizes.
+# Crops are cut from photographs that are resized to these multiples of the first working size and
+# to the other working sizes.
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
 
 # Range of a working size in pixels.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 
-# Kinds of files and next steps, by the first bytes of a file.
+# Kind of file and next step for the first bytes of a file.
 SIGNATURES = {
     b"version https://git-lfs": "a Git LFS pointer instead of the file itself. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",

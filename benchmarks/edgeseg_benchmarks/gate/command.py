@@ -101,7 +101,8 @@ def parse_measure_changes(
     "specs",
     multiple=True,
     metavar="NAME:DIR",
-    help="Folder of a data set in the baseline, except synthetic photographs. Repeatable.",
+    help="Folder of a data set that the baseline contains. Not required for synthetic "
+    "photographs. Repeatable.",
 )
 @click.option(
     "--model",

@@ -34,7 +34,7 @@ class GateLimits:
             None for no limit.
         memory_ratio: factor by which a row's memory, divided by that of the first row, may grow;
             None for no limit.
-        measure_changes: relative change of the mean of a data set, by measurement.
+        measure_changes: relative change of a data set's mean. The key is the measurement.
     """
 
     dice_drop: float = 0.002

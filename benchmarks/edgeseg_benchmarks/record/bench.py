@@ -24,7 +24,8 @@ class BenchRecord(msgspec.Struct, frozen=True):
         rows: rows in the order of the table; ratios are relative to the first measured row.
         photographs: description of the timed photograph.
         rounds: largest number of timed rounds of a row.
-        peak_gflops: throughput of a large FP32 matrix product in GFLOP/s, by number of threads.
+        peak_gflops: throughput of a large FP32 matrix product in GFLOP/s. The key is the number of
+            threads.
         warnings: conditions that make the timings unreliable (governor, temperature, load).
     """
 

@@ -37,7 +37,7 @@ def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
 
 
 def cost_values(row: BenchRow) -> dict[str, str]:
-    """Return file size, memory, cold start and throughput with their units, by name."""
+    """Return file size, memory, cold start and throughput as text. The key is the name."""
     values: dict[str, str] = {}
     for name, (attribute, factor, template) in COSTS.items():
         value = getattr(row, attribute)
@@ -58,7 +58,10 @@ def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """Return `2.13x faster` or `1.36x slower`, relative to the first row."""
+    """Return the time relative to the first row as `2.13x faster`, `1.36x slower` or `1.00x`.
+
+    The result is "" if the ratio is unknown.
+    """
     if ratio is None or ratio <= 0:
         return ""
     if 0.995 <= ratio <= 1.005:

@@ -1,1 +1,1 @@
-"""Process that measures a row, and its client."""
+"""Worker process that measures one row of a benchmark, and the client of this process."""

@@ -68,7 +68,7 @@ class WorkerProcess:
             arguments: keyword arguments of the function.
 
         Raises:
-            RowError: the function failed or took too long, or the process died.
+            RowError: the function failed or took too long, or the process ended unexpectedly.
         """
         assert self._child.stdin is not None and self._child.stdout is not None
         line = b""
@@ -105,4 +105,4 @@ class WorkerProcess:
             cause += ", which the system also sends if memory is exhausted"
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return ": ".join([f"the process died ({cause})", *lines[-1:]])[:500]
+        return ": ".join([f"the process ended unexpectedly ({cause})", *lines[-1:]])[:500]

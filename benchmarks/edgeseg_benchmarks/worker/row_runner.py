@@ -24,7 +24,7 @@ from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_modul
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
-SECONDS_PER_ROW = 8.0  # total time of a row's rounds if their number is not given
+SECONDS_PER_ROW = 8.0  # total time of all rounds of a row if --runs is not given
 SLOW_START_MS = 5000  # cold start is measured only once if it takes longer
 
 

@@ -29,7 +29,7 @@ class Cohort(NamedTuple):
     Attributes:
         inputs: photographs in the order of the table.
         skipped: files that are not segmented.
-        columns: columns of the manifest; empty without a manifest.
+        columns: columns of the manifest; empty if there is no manifest.
         renamed: number of photographs whose results do not have the stem of the file, because
             another photograph has the same stem.
     """
@@ -139,7 +139,7 @@ def _from_manifest(file: Path, manifest: Manifest) -> Cohort:
 
 
 def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
-    """Place the rows relative to the manifest's folder, or else to the deepest common folder."""
+    """Make the paths relative to the manifest's folder, or else to the deepest common folder."""
     base = os.path.abspath(file.parent)  # noqa: PTH100 - links are not resolved
     placed: list[PlacedFile] = []
     for row in manifest.rows:
@@ -152,7 +152,7 @@ def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
 
 
 def _distinct_stems(placed: Sequence[PlacedFile]) -> list[str]:
-    """Return distinct stems that also differ from those of the further pages of TIFF files."""
+    """Return distinct stems. They also differ from the stems of the other pages of TIFF files."""
     stems = distinct_stems(placed)
     tiffs: set[str] = set()
     for file, stem in zip(placed, stems, strict=True):

@@ -1,4 +1,4 @@
-"""Collect photographs of a remote store: a folder, a pattern, or a manifest."""
+"""Collection of photographs from remote storage: a folder, a pattern, or a manifest."""
 
 import glob
 import tempfile
@@ -16,15 +16,15 @@ _MANIFEST_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
 def is_manifest_url(url: str) -> bool:
-    """Return whether a URL is that of a manifest: by its suffix, or because it is HTTP."""
+    """Return whether a URL names a manifest: an HTTP URL, or the suffix of a manifest."""
     return url.startswith("http") or url.lower().endswith(_MANIFEST_SUFFIXES)
 
 
 def read_remote_manifest(url: str) -> Manifest:
-    """Read a manifest, whose relative paths are relative to its URL.
+    """Read a remote manifest. Relative paths in the manifest are relative to its URL.
 
     Raises:
-        UsageError: It is invalid or cannot be read.
+        UsageError: The manifest is invalid or cannot be read.
     """
     check_url(url)
     try:
@@ -41,7 +41,7 @@ def read_remote_manifest(url: str) -> Manifest:
 
 
 def find_photographs(argument: str) -> tuple[list[str], list[PlacedFile]]:
-    """Find the photographs of a folder or a pattern, by the suffixes of their names.
+    """Collect the files with the suffix of a photograph in a folder or for a pattern.
 
     Returns:
         URLs of the photographs, and the folders of their results.

@@ -1,4 +1,4 @@
-"""Connect to a Dask cluster, or start one on this machine."""
+"""Connection to a Dask cluster, which may be started on this machine."""
 
 import ipaddress
 import logging
@@ -24,7 +24,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def local_workers(address: str) -> int | None:
-    """Return N of `local:N`; None for the address of a scheduler.
+    """Return N for `local:N`, and None for the address of a scheduler.
 
     Raises:
         UsageError: N is not a positive number.
@@ -42,7 +42,7 @@ def local_workers(address: str) -> int | None:
 def check_address(address: str, insecure: bool) -> None:
     """Check that the connection to a scheduler is encrypted or stays on this machine.
 
-    Whoever can connect to a Dask scheduler can execute code on its workers.
+    A client that can connect to a Dask scheduler can execute code on the workers.
 
     Args:
         address: `tls://HOST:PORT`, `tcp://HOST:PORT`, `HOST:PORT` or `local:N`.
@@ -79,13 +79,15 @@ def _is_loopback(host: str) -> bool:
 
 @contextmanager
 def open_client(address: str) -> Iterator[Client]:
-    """Yield a client of a cluster. A cluster of this machine is started, and ended with the block.
+    """Yield a client of a cluster.
+
+    For `local:N`, a cluster is started on this machine and ended with the block.
 
     Args:
         address: address of a scheduler, or `local:N`.
 
     Raises:
-        SystemSetupError: The scheduler does not answer.
+        SystemSetupError: The scheduler does not respond.
     """
     for name in ("distributed", "distributed.client"):  # errors are reported by this package
         logging.getLogger(name).setLevel(logging.CRITICAL)

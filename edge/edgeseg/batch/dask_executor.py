@@ -1,8 +1,8 @@
-"""Process tasks on the workers of a Dask cluster.
+"""Processing of tasks on the workers of a Dask cluster.
 
-Each worker has one task at a time. Therefore it is known which task a worker that dies had started,
-and the scheduler has few tasks, however large the job is. A worker that cannot process the job (as
-another version of edgeseg) is reported once and gets no task.
+Each worker has one task at a time. Therefore the task of a worker that ends unexpectedly is known,
+and the scheduler has few tasks even if the job is large. A worker that cannot process the job, such
+as one with another version of edgeseg, is reported once and gets no task.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from edgeseg.system.signals import StopRequest
 _POLL_S = 0.5  # between two requests for the list of workers
 _RESULT_S = 20.0
 _NO_WORKER_S = 600.0
-_ALL_REJECTED_S = 5.0  # for workers that are just being replaced
+_ALL_REJECTED_S = 5.0  # for workers that are being replaced
 _MAX_START_DEATHS = 10  # in a row
 _THREADS = 16  # for results and restarts
 
 
 class DaskExecutor:
-    """Process tasks of a job on a Dask cluster.
+    """Executor for the tasks of a job on a Dask cluster.
 
     Args:
         client: client of the cluster.
-        output: output folder with the job, which all workers see under the same path.
-        job: the job.
-        inputs: its inputs.
-        progress: counts of what is done.
+        output: output folder with the job. The path must be the same for all workers.
+        job: job to process.
+        inputs: inputs of the job.
+        progress: counts of processed photographs.
         stop: stop request; tasks that were started are finished.
         warn: function that prints one line.
         remote: URL to which the workers upload the results; None if there is none.
@@ -86,11 +86,11 @@ class DaskExecutor:
         self._error: EdgesegError | None = None
 
     def run(self, tasks: Iterator[InputRange]) -> None:
-        """Process tasks; return when they are done or after a stop request.
+        """Process tasks until all are done or a stop is requested.
 
         Raises:
-            EdgesegError: A worker reported an error that ends the job, no worker can process it, or
-                the connection to the scheduler is lost.
+            EdgesegError: A worker reported an error that ends the job, no worker can process the
+                job, or the connection to the scheduler is lost.
         """
         self._queue = TaskQueue(
             self.output, self.job, self.inputs, tasks, self._progress, self._warn
@@ -119,7 +119,7 @@ class DaskExecutor:
         return self._stop.asked or self._error is not None
 
     def _update_workers(self) -> None:
-        """Detect workers that came, died or do not answer."""
+        """Detect workers that joined, ended unexpectedly or do not respond."""
         now = time.monotonic()
         if now - self._polled < _POLL_S:
             return
@@ -187,14 +187,14 @@ class DaskExecutor:
             result = cast("TaskOutcome | WorkerCheck", future.result(timeout=_RESULT_S))
         except (KilledWorker, CancelledError, TimeoutError, asyncio.TimeoutError):
             result = None
-        except Exception as error:  # whatever another installation raises
+        except Exception as error:  # exception of a different installation
             result = foreign_error(is_check, error)
         self._events.put(EndedFuture(slot, future, result))
 
     def _handle(self, ended: EndedFuture) -> None:
         """Handle the end of a check or a task."""
         slot = ended.slot
-        if slot.future is not ended.future:  # of a worker that is gone
+        if slot.future is not ended.future:  # the worker has left the cluster
             return
         if ended.result is None:
             self._slots.pop(slot.address, None)
@@ -250,7 +250,7 @@ class DaskExecutor:
         self._threads.submit(restart)
 
     def _give_up(self, slot: DaskSlot) -> None:
-        """Process the task of a worker that does not finish elsewhere."""
+        """Process the task of a worker that does not respond on another worker."""
         assert slot.task is not None
         task = slot.task
         self._cancel(slot)
@@ -261,7 +261,7 @@ class DaskExecutor:
             self._restart(slot)
 
     def _remove(self, slot: DaskSlot) -> None:
-        """Repeat the task of a worker that is gone."""
+        """Process the task again after its worker has left the cluster."""
         was_checking = slot.future is not None and slot.task is None
         self._cancel(slot)
         if slot.task is not None and not self._is_stopping():
@@ -274,12 +274,13 @@ class DaskExecutor:
         self._start_deaths += 1
         if self._start_deaths >= _MAX_START_DEATHS:
             self._error = self._error or SystemSetupError(
-                f"{_MAX_START_DEATHS} workers in a row died while they loaded the model. "
+                f"{_MAX_START_DEATHS} workers in a row ended unexpectedly while they loaded "
+                "the model. "
                 "Check the logs of the workers and their memory."
             )
 
     def _assign_idle(self) -> None:
-        """Assign tasks that are to be repeated to workers that had none left."""
+        """Assign the tasks to repeat to workers without a task."""
         for slot in self._slots.values():
             if slot.future is None:
                 self._assign(slot)

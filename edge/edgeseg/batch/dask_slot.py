@@ -19,14 +19,14 @@ class DaskSlot:
 
     Attributes:
         address: address of the worker.
-        future: the check or the task that it processes.
-        task: the task; None during the check.
+        future: future of the check or the task in progress.
+        task: task in progress; None during the check.
         started: time at which the future was submitted.
-        photographs: photographs since its start.
-        is_usable: whether it may get tasks.
-        is_rejected: whether it cannot process the job.
-        is_restarted: whether its process was replaced.
-        has_nanny: whether it can be restarted.
+        photographs: number of photographs processed since the start of the worker.
+        is_usable: whether the worker may get tasks.
+        is_rejected: whether the worker cannot process the job.
+        is_restarted: whether the process was replaced.
+        has_nanny: whether the worker can be restarted.
     """
 
     address: str
@@ -41,7 +41,7 @@ class DaskSlot:
 
 
 class EndedFuture(NamedTuple):
-    """Check or task that has ended; the result is None if the worker died."""
+    """Check or task that has ended; the result is None if the worker ended unexpectedly."""
 
     slot: DaskSlot
     future: Future[object]
@@ -49,7 +49,7 @@ class EndedFuture(NamedTuple):
 
 
 def foreign_error(is_check: bool, error: Exception) -> TaskOutcome | WorkerCheck:
-    """Return the result of a worker that raised another exception than edgeseg's."""
+    """Return a failed result for an exception that edgeseg does not define."""
     message = f"{type(error).__name__}: {one_line(error)}"
     if is_check:
         return WorkerCheck(message, SystemSetupError.exit_code, False)

@@ -1,5 +1,6 @@
-"""Functions that Dask workers run. Their arguments and results are bytes and small records.
+"""Functions that are executed on Dask workers.
 
+The arguments and results are bytes and small records.
 Each worker process has one model, which is loaded with its first task. A worker processes one task
 at a time and writes the results itself.
 """
@@ -30,9 +31,9 @@ class WorkerCheck(NamedTuple):
     """Result of the check of a worker.
 
     Attributes:
-        problem: reason for which the worker cannot process tasks of the job; empty if it can.
-        exit_code: exit code if no worker can.
-        has_nanny: whether a nanny starts the worker again when it ends.
+        problem: reason why the worker cannot process the job; "" if there is no problem.
+        exit_code: exit code if no worker can process the job.
+        has_nanny: whether Dask restarts the worker when it ends.
     """
 
     problem: str
@@ -45,8 +46,8 @@ class TaskOutcome(NamedTuple):
 
     Attributes:
         photographs: outcome of each photograph.
-        error: error that ends the job, in one line; empty if there is none.
-        exit_code: exit code of this error.
+        error: error that ends the job, in one line; "" if there is none.
+        exit_code: exit code for this error.
     """
 
     photographs: tuple[PhotographDone, ...]
@@ -55,7 +56,7 @@ class TaskOutcome(NamedTuple):
 
 
 def check_worker(output: str, encoded_job: bytes) -> WorkerCheck:
-    """Check the version, the output folder and the model of this worker; load the model.
+    """Load the model. Check the version, the output folder and the model of this worker.
 
     Args:
         output: output folder.
@@ -76,7 +77,7 @@ def process_task(output: str, encoded_job: bytes, encoded_task: bytes) -> TaskOu
     Args:
         output: output folder.
         encoded_job: content of the job file.
-        encoded_task: the task, as `messages.encode_task` returns it.
+        encoded_task: task as encoded by `messages.encode_task`.
     """
     task = decode_task(encoded_task)
     photographs: list[PhotographDone] = []
@@ -111,13 +112,13 @@ def _open_processor(output: str, encoded_job: bytes) -> TaskProcessor:
     if read_job(folder) != job:
         raise SystemSetupError(
             f"{folder / JOB_NAME}: missing or the file of another job. "
-            "Use an output folder that all machines see under the same path."
+            "Use an output folder with the same path on all machines."
         )
     return TaskProcessor(folder, job)
 
 
 class CopyProcessor(TaskProcessor):
-    """Task processor of a remote output folder; it writes to a temporary folder first."""
+    """Task processor for a remote output folder. Files are first written to a temporary folder."""
 
     def __init__(self, url: str, job: JobFile) -> None:
         self._copy = tempfile.TemporaryDirectory(prefix="edgeseg-")

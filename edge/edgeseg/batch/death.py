@@ -1,4 +1,4 @@
-"""Death of a worker process, as text and as a record."""
+"""Unexpected end of a worker process, as text and as a record."""
 
 import signal
 from contextlib import suppress
@@ -25,7 +25,7 @@ def describe_death(exit_code: int) -> str:
 
 
 def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
-    """Return the failed record of a photograph whose processing ends the process."""
+    """Return the failed record of a photograph that causes the end of worker processes."""
     return ResultRecord(
         source=source.source,
         frame=1,
@@ -33,7 +33,7 @@ def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
         fov_count=0,
         status="failed",
         reasons=("worker_died",),
-        message=f"{source.source}: worker processes died on this photograph ({cause})",
+        message=f"{source.source}: worker processes ended unexpectedly during processing ({cause})",
         edgeseg_version=__version__,
         model=model.name,
         model_sha256=model.sha256,

@@ -45,14 +45,14 @@ class SampleCost(NamedTuple):
 
 
 def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str]]:
-    """Return headings and values that describe a job.
+    """Return the estimate for a job as headings and values.
 
     Args:
         request: request of the user.
         show: callback for the current step.
 
     Raises:
-        EdgesegError: The job would be rejected.
+        EdgesegError: `edgeseg batch` would reject the job.
     """
     if request.argument is None:
         raise UsageError("--dry-run requires INPUT. Specify a folder, a pattern or a manifest.")
@@ -73,7 +73,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     facts = [
         ("photographs", f"{count:,}"),
         ("skipped files", cohort.skipped.describe() or "none"),
-        ("renamed results", f"{cohort.renamed:,} (photographs of equal names)"),
+        ("renamed results", f"{cohort.renamed:,} (photographs with equal names)"),
         ("without a valid header", f"{len(unreadable):,}{_examples(unreadable)}"),
         ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
         ("workers", f"{workers} with {threads} thread(s) each"),
@@ -90,7 +90,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
 def _has_header(location: str) -> bool:
     """Return whether the file begins with the header of a photograph."""
     if is_remote(location):
-        return True  # not read for the estimate
+        return True  # remote files are not read for the estimate
     try:
         with open_regular_file(Path(location)) as file:
             beginning = file.read(SIGNATURE_BYTES)
@@ -102,13 +102,13 @@ def _has_header(location: str) -> bool:
 
 
 def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
-    """Return photographs from all parts of the list."""
+    """Return photographs from the whole range of the list."""
     step = max(1, len(inputs) // _SAMPLE)
     return list(inputs[step // 2 :: step][:_SAMPLE])
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process the sample after an uncounted photograph, because the first photograph is slower."""
+    """Process the sample. One photograph is processed before it, because the first is slower."""
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)
     start = time.perf_counter()
@@ -121,7 +121,7 @@ def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> Sampl
 
 
 def _table_bytes(processor: TaskProcessor) -> int:
-    """Return the number of bytes of the sample's rows in CSV."""
+    """Return the size in bytes of the sample's rows in a CSV table."""
     rows = [
         make_row(record, JobInput("", "", ""), ())
         for entry in read_entries(processor.output)

@@ -1,7 +1,7 @@
 """Processing of tasks by worker processes on this machine.
 
-If a worker dies, its task is processed again, see `edgeseg.batch.task_queue`. A worker that does
-not finish a photograph within ten minutes is killed.
+If a worker ends unexpectedly, its task is processed again (`edgeseg.batch.task_queue`). A worker
+that does not finish a photograph within ten minutes is killed.
 """
 
 import time
@@ -185,6 +185,7 @@ class LocalExecutor:
         self._start_deaths += 1
         if self._start_deaths >= _MAX_START_DEATHS:
             self._error = SystemSetupError(
-                f"worker processes die at their start ({describe_death(death.exit_code)}). "
+                "worker processes end unexpectedly at their start "
+                f"({describe_death(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )

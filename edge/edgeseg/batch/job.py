@@ -88,7 +88,7 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
         task_size: number of inputs of a task.
         inputs_sha256: SHA-256 of the list of inputs, which is part of the list's file name.
         columns: columns of the manifest.
-        dicom: whether an input is a DICOM file, which may contain its eye and pixel size.
+        dicom: whether an input is a DICOM file. These files may contain the eye and the pixel size.
     """
 
     schema: Literal["edgeseg/job/1"] = "edgeseg/job/1"
@@ -110,13 +110,13 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_eye(self) -> bool:
-        """True if the table contains the quadrants by their anatomical names."""
+        """True if the table contains the anatomical names of the quadrants."""
         names = [column.name for column in self.columns]
         return self.dicom or self.options.eye is not None or "eye" in names
 
 
 def with_outputs(job: JobFile, **paths: str) -> JobFile:
-    """Return a job that writes another `table` or `html`, given by absolute paths."""
+    """Return a copy of the job with another `table` or `html` (absolute paths)."""
     options = msgspec.structs.replace(job.options, **paths)
     return msgspec.structs.replace(job, options=options)
 
@@ -185,7 +185,7 @@ def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> No
     Args:
         output: output folder.
         job: job of this folder.
-        given: values of the given options, by the name of the job's field.
+        given: options on the command line. The key is the name of the field in the job.
 
     Raises:
         UsageError: An option differs; the message contains both values.

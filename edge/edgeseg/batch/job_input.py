@@ -21,12 +21,12 @@ class JobInput(msgspec.Struct, frozen=True, omit_defaults=True):
     """Photograph of a job.
 
     Attributes:
-        source: name in the table.
+        source: name of the photograph in the table.
         path: absolute path of the file.
         stem: prefix of the result names, including the sub-folder of the output folder.
         eye: eye according to the manifest.
         um_per_px: size of a pixel in micrometres according to the manifest.
-        values: values of the manifest's columns.
+        values: values of the manifest's other columns.
     """
 
     source: str
@@ -53,7 +53,7 @@ def encode_inputs(inputs: Sequence[JobInput]) -> bytes:
 
 
 class InputFile:
-    """Inputs of a job, read from the file by their number.
+    """Inputs of a job, which are read from the file when they are required.
 
     Only the position of each line is in memory, because a cohort may have millions of inputs.
 
@@ -96,7 +96,7 @@ class InputFile:
 
 @contextmanager
 def _read_errors_named(path: Path) -> Iterator[None]:
-    """Convert an OSError or invalid content to one line with the file."""
+    """Convert an OSError or an error in the content to a message with the file name."""
     try:
         yield
     except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:

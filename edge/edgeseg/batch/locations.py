@@ -1,7 +1,8 @@
-"""Local paths and URLs of remote stores.
+"""Local paths and URLs of remote storage.
 
-A URL is `s3://`, `gs://`, `sftp://` or `https://`; `http://` only for this machine. Credentials
-come from the environment, never from the URL, because the job and the table contain the URLs.
+A URL begins with `s3://`, `gs://`, `sftp://` or `https://`, or with `http://` for this machine.
+Credentials are read from the environment. A URL must not contain credentials, because the job and
+the table contain the URLs.
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ _REMOTE = re.compile(r"(s3|gs|sftp|https?)://", re.IGNORECASE)
 
 
 def is_remote(location: str) -> bool:
-    """Return whether a location is the URL of a remote store."""
+    """Return whether a location is a URL."""
     return _REMOTE.match(location) is not None
 
 
@@ -37,8 +38,8 @@ def check_url(url: str) -> None:
     is_key = parts.username is not None and parts.scheme != "sftp"
     if password is not None or is_key or (parts.query and parts.scheme in ("http", "https")):
         raise UsageError(
-            f"{shown}: the URL contains a user, a password or a query, which the results would "
-            "contain. Remove them; credentials come from the environment."
+            f"{shown}: the URL contains a user, a password or a query, and the results would "
+            "contain it. Remove it. Credentials are read from the environment."
         )
     if not host:
         raise UsageError(f"{shown}: the URL has no host or bucket. Correct it.")
@@ -55,14 +56,14 @@ def is_this_machine(host: str) -> bool:
 
 
 def join_url(folder: str, name: str) -> str:
-    """Return the URL of a file by its name relative to the URL of a folder."""
+    """Return the URL of a file in a folder."""
     parts: SplitResult = urlsplit(folder, allow_fragments=False)
     path = posixpath.normpath(posixpath.join(parts.path or "/", name))
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def url_path(url: str) -> Path:
-    """Return a path that gives the results of a remote photograph their names and folders."""
+    """Return the path from which names and folders of a remote photograph's results are derived."""
     scheme, rest = url.split("://", 1)
     if scheme.startswith("http"):
         rest = unquote(rest)

@@ -1,4 +1,4 @@
-"""Manifest: table with a column `path` and further columns about the photographs.
+"""Manifest: table with a column `path` and other columns about the photographs.
 
 `eye` and `um_per_px` are used for measurements. All columns are copied to the table of results.
 """
@@ -57,11 +57,11 @@ class Manifest(NamedTuple):
 
 
 def read_manifest(file: Path, folder_url: str | None = None) -> Manifest:
-    """Read a manifest, CSV or Parquet by its content.
+    """Read a manifest in CSV or Parquet, which is detected from the content.
 
     Args:
         file: manifest.
-        folder_url: URL of the folder of a remote manifest, of which `file` is a copy.
+        folder_url: URL of the folder if `file` is a copy of a remote manifest.
 
     Raises:
         UsageError: The file cannot be read, has no column `path`, or has an invalid row.

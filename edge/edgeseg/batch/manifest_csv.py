@@ -13,7 +13,7 @@ from edgeseg.errors import UsageError, one_line
 
 _DELIMITERS = (",", ";", "\t")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_FIRST_ROW = 2  # number in a spreadsheet, below the header
+_FIRST_ROW = 2  # row number in a spreadsheet; the header is row 1
 
 
 def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
@@ -47,9 +47,9 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 
 
 def _find_delimiter(header: str) -> str:
-    """Return the delimiter that gives a column `path`, or the comma."""
+    """Return the delimiter with which the header has a column `path`, or else a comma."""
     for delimiter in _DELIMITERS:
-        with suppress(csv.Error):  # a name that is too long; reported when the rows are read
+        with suppress(csv.Error):  # a name is too long; reported when the rows are read
             if "path" in next(csv.reader([header], delimiter=delimiter), []):
                 return delimiter
     return ","

@@ -27,8 +27,8 @@ class JobSummary(NamedTuple):
     """State of a job.
 
     Attributes:
-        counts: number of photographs by outcome.
-        reasons: number of photographs by the first code of a failed or skipped record.
+        counts: number of photographs for each outcome.
+        reasons: number of failed or skipped photographs. The key is the first code of the record.
         rows: number of rows of the table.
         missing: ranges of inputs that are not processed.
     """
@@ -88,7 +88,7 @@ def first_reason(record: ResultRecord) -> str:
 
 
 def _pair_entries(inputs: InputFile, output: Path) -> Iterator[tuple[JobInput, PartEntry]]:
-    """Yield the entries with their inputs, in the order of the inputs."""
+    """Yield each entry with its input, in the order of the inputs."""
     sources = enumerate(inputs)
     for entry in read_entries(output):
         for number, source in sources:

@@ -1,4 +1,4 @@
-"""Messages between the main process and its workers, each one line of JSON."""
+"""Messages between the main process and its workers. A message is one line of JSON."""
 
 import json
 from typing import NamedTuple, TypeAlias
@@ -28,8 +28,8 @@ class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
     """The worker has processed a photograph.
 
     Attributes:
-        failed: whether it failed.
-        bug: whether it failed with an unexpected exception.
+        failed: whether the photograph failed.
+        bug: whether an unexpected exception was raised.
     """
 
     failed: bool = False
@@ -61,7 +61,7 @@ class WorkerFailed(msgspec.Struct, frozen=True, tag="error"):
 
 
 class WorkerDied(msgspec.Struct, frozen=True, tag="died"):
-    """The process has ended; created by the main process.
+    """The process has ended. The main process creates this message.
 
     Attributes:
         exit_code: exit code, or the negative number of a signal.

@@ -29,7 +29,7 @@ from edgeseg.system.files import write_atomically
 _TEMPLATE = "cohort.html"
 _SIDE = 240  # pixels of a thumbnail
 _MAX_BYTES = 20_000_000
-_RESERVED_BYTES = 2_000_000  # for everything but the thumbnails
+_RESERVED_BYTES = 2_000_000  # for the page without the thumbnails
 _WORST = 24
 _EXAMPLES = 20  # of failed photographs per reason
 
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
     """Photograph on the page.
 
     Attributes:
-        number: number of the input, from 0, which is also the anchor of its picture.
+        number: number of the input, from 0. It is also the anchor of the picture.
         name: name of the photograph.
         thumbnails: label and base64 data of each picture; empty if there is none.
     """
@@ -66,7 +66,7 @@ class Failure(NamedTuple):
 
 
 def check_page_file(path: Path) -> None:
-    """Check that a page can be written, before a job of many hours.
+    """Check that a page can be written. This check runs before a job that may take hours.
 
     Raises:
         SystemSetupError: jinja2 is not installed, or a file exists that edgeseg did not write.
@@ -76,7 +76,7 @@ def check_page_file(path: Path) -> None:
 
 
 class CohortPage:
-    """Collection of a job's records, and writing of the page.
+    """Writer of the page. It collects the records of a job.
 
     Args:
         path: file of the page.
@@ -115,7 +115,7 @@ class CohortPage:
                 self._values[name].add(row, value)
 
     def _add_worst(self, number: int, record: ResultRecord) -> None:
-        """Keep the ungradable photographs of the lowest quality, the most blurred first."""
+        """Keep the ungradable photographs of the lowest quality. The most blurred is first."""
         assert record.quality is not None
         focus = record.quality.focus if record.quality.focus is not None else 0.0
         badness = -focus + (1000.0 if record.quality.ungradable else 0.0)
@@ -124,7 +124,7 @@ class CohortPage:
             heapq.heappop(self._worst)
 
     def write(self, counts: FrameCounts) -> None:
-        """Write the page, with as many thumbnails as fit into 20 MB.
+        """Write the page. The number of thumbnails is limited by the size of 20 MB.
 
         Raises:
             SystemSetupError: The page cannot be written.
@@ -201,7 +201,7 @@ def format_number(value: float) -> str:
 
 
 def _is_shown(column: TableColumn, job: JobFile) -> bool:
-    """Return whether the page shows a column, which must be comparable between cameras."""
+    """Return whether the page shows a column. Its values must be comparable between cameras."""
     name = column.name
     if column.type not in ("double", "int64") or column.version == 0 or name == "threshold":
         return False

@@ -41,7 +41,8 @@ class Distribution(NamedTuple):
         definition: definition and unit of the column.
         values: number of values.
         quantiles: minimum, 5th percentile, median, 95th percentile and maximum.
-        bars: histogram from `low` to `high`; the outermost bars include all values beyond.
+        bars: histogram from `low` to `high`; the first and last bars also include the values
+            outside this range.
         low: left edge of the histogram.
         high: right edge of the histogram.
         outliers: unusual values, the most unusual first.
@@ -70,7 +71,7 @@ class ColumnValues:
         self._values.append(value)
 
     def distribution(self, name: str, definition: str) -> Distribution | None:
-        """Return the distribution, or None without values."""
+        """Return the distribution, or None if there are no values."""
         if not self._values:
             return None
         values = np.frombuffer(self._values, np.float64)

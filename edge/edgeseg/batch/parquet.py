@@ -45,8 +45,8 @@ def read_parquet_manifest(file: Path) -> ManifestTable:
                 kept = kept.cast(pa.string())
             except pa.ArrowException as error:
                 raise UsageError(
-                    f"{file}: column {name!r} has the type {chunks.type}, which has no text form. "
-                    "Remove the column."
+                    f"{file}: column {name!r} has the type {chunks.type}, which "
+                    "cannot be converted to text. Remove the column."
                 ) from error
         columns.append(ManifestColumn(name, str(column_type)))
         values.append(kept.to_pylist())

@@ -1,5 +1,6 @@
-"""Part files with the records of a range of inputs, written when all inputs are processed.
+"""Part files with the records of a range of inputs.
 
+A part is written when its inputs are processed.
 A part is either complete or missing, and its name contains the range. Therefore the names show
 which inputs are processed, and any number of processes may write parts at the same time. Two parts
 may overlap if a task was processed twice, but their records are equal.
@@ -73,7 +74,7 @@ def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> 
 def list_parts(output: Path) -> list[tuple[InputRange, Path]]:
     """Return the parts in the order of their inputs.
 
-    Of parts with equal start, the longest is first.
+    If parts have the same start, the longest is first.
     """
     found: list[tuple[InputRange, Path]] = []
     for path in parts_folder(output).glob("*/*.gz"):
@@ -101,7 +102,7 @@ def missing_ranges(parts: Sequence[InputRange], count: int) -> Iterator[InputRan
 
 
 def read_entries(output: Path) -> Iterator[PartEntry]:
-    """Yield the entries of all parts in the order of the inputs, each input once.
+    """Yield the entry of each input from all parts, in the order of the inputs.
 
     Raises:
         SystemSetupError: A part is damaged.

@@ -29,7 +29,7 @@ class BatchWorker:
 
     Args:
         output: output folder with the job.
-        events: queue for the worker's messages, the last of which is `WorkerDied`.
+        events: queue for the worker's messages. The last message is `WorkerDied`.
         remote: URL to which the worker uploads the results; None if there is none.
     """
 
@@ -46,7 +46,7 @@ class BatchWorker:
         self._reader.start()
 
     def send(self, task: Task) -> None:
-        """Send a task. If the worker has died, `WorkerDied` is in the queue."""
+        """Send a task. If the process has ended, `WorkerDied` is in the queue."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
             self._process.stdin.write(encode_task(task))
@@ -68,7 +68,7 @@ class BatchWorker:
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait for the end of the process, and kill it after a minute."""
+        """Wait until the process has ended. Kill it after a minute."""
         try:
             self._process.wait(_CLOSING_S)
         except subprocess.TimeoutExpired:
@@ -82,7 +82,7 @@ class BatchWorker:
             for line in messages:
                 try:
                     message = decode_message(line)
-                except msgspec.MsgspecError:  # truncated by the death of the process
+                except msgspec.MsgspecError:  # truncated, because the process ended
                     continue
                 self._events.put(Event(self, message))
         self._events.put(Event(self, WorkerDied(self._process.wait())))
@@ -90,7 +90,7 @@ class BatchWorker:
 
 @contextmanager
 def killed_at_end(workers: list[BatchWorker]) -> Iterator[None]:
-    """Kill the workers in a list at the end of the block, also after an exception."""
+    """Kill the workers in a list at the end of the block, even after an exception."""
     try:
         yield
     finally:

@@ -30,7 +30,7 @@ _MIN_TASKS = 64
 
 
 class ModelChoice(NamedTuple):
-    """Model options as given on the command line."""
+    """Model options on the command line."""
 
     model: str
     precision: PrecisionChoice
@@ -40,7 +40,7 @@ class ModelChoice(NamedTuple):
 
 
 def input_text(argument: str) -> str:
-    """Return the absolute form of the input argument, as the job file contains it."""
+    """Return the input argument as an absolute path or pattern, as stored in the job file."""
     if is_remote(argument):
         return argument
     return path_text(Path(os.path.abspath(argument)))  # noqa: PTH100 - links are not resolved
@@ -55,7 +55,7 @@ def count_workers(workers: int | None, threads: int | None, provider: str | None
     """Return the number of workers.
 
     The default is one per core (or per `threads` cores) and per 512 MB of available memory, or one
-    with a GPU.
+    if a GPU is used.
     """
     if workers is not None:
         return workers
@@ -117,7 +117,7 @@ def resolve_job(
 
 
 def _is_dicom(path: Path) -> bool:
-    """Return whether an input is a DICOM file; only files without a known suffix are read."""
+    """Return whether an input is a DICOM file. A file is read only if its suffix is not known."""
     if path.name.lower().endswith((".dcm", ".dicom")):
         return True
     if is_photograph(path):
@@ -130,10 +130,10 @@ def _is_dicom(path: Path) -> bool:
 
 
 def given_values(given: Mapping[str, object]) -> dict[str, object]:
-    """Return the given options, by the names of the job's fields.
+    """Return the options on the command line. The key is the name of the job's field.
 
     Args:
-        given: values by parameter of the command; `auto` is omitted, because the job contains the
+        given: values of the command's parameters. `auto` is omitted, because the job contains the
             selected value.
     """
     values: dict[str, object] = {}

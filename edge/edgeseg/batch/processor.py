@@ -1,4 +1,4 @@
-"""Processing of a task: segmentation of its photographs, writing of pictures and a part file."""
+"""Processing of a task: its photographs are segmented, and pictures and a part file are written."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 
 class TaskProcessor:
-    """Processing of a job's tasks with one model.
+    """Processor of a job's tasks with one model.
 
     Args:
         output: output folder.
         job: job of this folder.
-        remote: remote output folder to which the results are uploaded; None for `output`.
+        remote: remote output folder for the results; None to keep them in `output`.
 
     Raises:
         ModelError: The model file differs from the file with which the job was created.
@@ -64,7 +64,7 @@ class TaskProcessor:
             advance: callback for the records of each photograph.
             stop: stop request; the current photograph is finished.
 
-        Returns: The processed inputs, which are fewer than given after a stop request.
+        Returns: The processed inputs. After a stop request, some inputs are missing.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -114,7 +114,7 @@ class TaskProcessor:
 
 
 def open_remote(url: str | None) -> "RemoteOutput | None":
-    """Return the remote output folder of a URL; None for None."""
+    """Return the remote output folder for a URL, or None if there is no URL."""
     if url is None:
         return None
     from edgeseg.batch.remote_output import RemoteOutput  # noqa: PLC0415 - needs fsspec

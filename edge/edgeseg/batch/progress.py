@@ -1,4 +1,4 @@
-"""Progress of a job with rate, time left and failures."""
+"""Progress of a job: rate, remaining time and failures."""
 
 import itertools
 import time
@@ -41,7 +41,7 @@ class JobProgress:
         self._changed(self)
 
     def take_back(self, photograph: PhotographDone) -> None:
-        """Subtract a photograph that is processed again."""
+        """Subtract a photograph that will be processed again."""
         self._count(photograph, -1)
 
     def _count(self, photograph: PhotographDone, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Read remote photographs ahead, while the network computes."""
+"""Reading of remote photographs during the inference of earlier photographs."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ _AHEAD = 4  # photographs
 def read_ahead(inputs: Iterable[JobInput]) -> Iterator[tuple[JobInput, Callable[[], bytes]]]:
     """Yield inputs with functions that return the bytes of their files.
 
-    Up to four remote photographs are read by threads. Local files are read when they are needed.
+    Threads read up to four remote photographs. Local files are read when they are required.
     """
     threads = ThreadPoolExecutor(_AHEAD, "read-ahead")
     remaining = iter(inputs)

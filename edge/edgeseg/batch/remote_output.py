@@ -1,8 +1,8 @@
-"""An output folder in a remote store, and its copy on this machine.
+"""Output folder in remote storage, and its copy on this machine.
 
 Workers write the results of a task to the copy, upload the pictures and then the part file, and
-remove them from the copy. A part file in the store is therefore complete, with its pictures. There
-are no locks: two processes that process the same inputs write equal files.
+remove them from the copy. Therefore a remote part file is always complete, and its pictures exist.
+There are no locks: two processes that process the same inputs write equal files.
 """
 
 import tempfile
@@ -25,13 +25,13 @@ _THREADS = 8
 
 
 class RemoteOutput:
-    """Output folder in a remote store.
+    """Output folder in remote storage.
 
     Args:
         url: URL of the folder.
 
     Raises:
-        UsageError: Files cannot be written to such a URL.
+        UsageError: Files cannot be written to this type of URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,17 +44,17 @@ class RemoteOutput:
         self._pulled: set[Path] = set()
 
     def pull_job(self, copy: Path) -> None:
-        """Copy the job file and the list of inputs, if there are any."""
+        """Copy the job file and the list of inputs if they exist."""
         self._pull(copy, (name for name in self._state_names() if "/parts/" not in name))
         if f"{self.url}/{JOB_NAME}" in list_files(f"{self.url}/{JOB_NAME}"):
             self._pull(copy, [JOB_NAME])
 
     def pull_parts(self, copy: Path) -> None:
-        """Copy the part files that the copy lacks."""
+        """Download the part files that do not exist in the copy."""
         self._pull(copy, (name for name in self._state_names() if "/parts/" in name))
 
     def push_job(self, copy: Path) -> bool:
-        """Upload the list of inputs, then the job file, unless it exists.
+        """Upload the list of inputs and then the job file if it does not exist.
 
         Returns:
             False if another process has created the job.
@@ -63,7 +63,7 @@ class RemoteOutput:
         return create_file(f"{self.url}/{JOB_NAME}", (copy / JOB_NAME).read_bytes())
 
     def push_task(self, copy: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
-        """Upload the pictures and the part file of a task, and remove them from the copy."""
+        """Upload the pictures and the part file of a task, and remove these files from the copy."""
         pictures: list[Path] = []
         for entry in entries:
             for record in entry.records:
@@ -76,7 +76,7 @@ class RemoteOutput:
             path.unlink(missing_ok=True)
 
     def push_parts(self, copy: Path) -> None:
-        """Upload the part files that this process wrote, for photographs that end workers."""
+        """Upload the part files of this process, which describe photographs that end workers."""
         self.push(copy, set(parts_folder(copy).glob("*/*.gz")) - self._pulled)
 
     def push(self, copy: Path, files: Iterable[Path]) -> None:
@@ -105,7 +105,7 @@ class RemoteOutput:
 
 @contextmanager
 def open_copy(remote: RemoteOutput) -> Iterator[Path]:
-    """Yield a folder with the job of a remote folder, which is removed at the end."""
+    """Yield a temporary copy of the job in a remote folder. The copy is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         copy = Path(folder)
         remote.pull_job(copy)

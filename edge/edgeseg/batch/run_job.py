@@ -1,4 +1,4 @@
-"""Opening or creation of a job, and processing of one shard."""
+"""Opening or creation of a job, and processing of a shard."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,17 +37,17 @@ class JobRequest(NamedTuple):
     """Request of the user.
 
     Attributes:
-        argument: folder, pattern or manifest; None with `--resume`, which uses that of the job.
+        argument: folder, pattern or manifest; None with `--resume`, which uses the job's argument.
         output: output folder.
         options: output options.
         choice: model options.
         workers: number of workers; None means the default.
         threads: number of CPU threads of each worker; None means the default.
-        shard: share of the job.
+        shard: shard to process.
         resume: whether to continue an existing job.
-        given: given options, by parameter of the command.
-        dask: address of a Dask scheduler, or `local:N`; None for workers of this machine.
-        remote: remote output folder, of which `output` is a copy; None if there is none.
+        given: options on the command line. The key is the name of the command's parameter.
+        dask: address of a Dask scheduler, or `local:N`; None for workers on this machine.
+        remote: remote output folder. `output` is its local copy. None for a local job.
     """
 
     argument: str | None
@@ -90,7 +90,7 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
 
 
 def _create(request: JobRequest, warn: Warn) -> JobFile | None:
-    """Create a job. Return None if another process created it at the same time."""
+    """Create a job. Return None if another process created the job at the same time."""
     if request.argument is None:
         raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start a job.")
     if list_parts(request.output) and read_job(request.output) is None:
@@ -119,7 +119,7 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
 
 
 def check_outputs(output: Path, job: JobFile) -> None:
-    """Check that the table and the page can be written, before a job of many hours.
+    """Check that the table and the page can be written. This check runs before a job of many hours.
 
     Raises:
         UsageError: The table's name has another suffix, or another program wrote the file.
@@ -144,7 +144,7 @@ def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:
     new = len(found - known)
     if new:
         warn(
-            f"{plural(new, 'photograph')} appeared after the job was created: not included. "
+            f"{plural(new, 'photograph')} added after the job was created and not included. "
             "Start another job for these files."
         )
     gone = len(known - found)
@@ -165,11 +165,11 @@ def process_shard(
         request: request with the shard and the number of workers.
         job: job to process.
         stop: stop request; current photographs are finished.
-        make_progress: function from the number of photographs to the progress.
+        make_progress: function that returns the progress display for a number of photographs.
         warn: function that prints one line.
 
     Raises:
-        SystemSetupError: Another process holds the shard, or the results cannot be written.
+        SystemSetupError: Another process has locked the shard, or the results cannot be written.
         EdgesegError: A worker reported an error that ends the job.
     """
     output, shard, remote = request.output, request.shard, request.remote

@@ -1,8 +1,8 @@
-"""Shards, which are fixed shares of a job's tasks, each for one main process at a time.
+"""Shards, which are fixed parts of a job's tasks. Only one main process may process a shard.
 
-The lock of a shard is a file with the host and the identifier of the process that owns it. The
-owner renews the lock every few seconds. A lock is replaced if it was not renewed for a minute, or
-if its process has ended.
+The lock of a shard is a file with the host and the identifier of the main process. This process
+renews the lock every few seconds. A lock is replaced if it was not renewed for a minute, or if its
+process has ended.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ STALE_S = 60.0
 
 @dataclass(frozen=True)
 class Shard:
-    """Share of a job, which contains the tasks with the number `index` - 1 modulo `count`."""
+    """Part of a job: the tasks whose number modulo `count` is `index` - 1."""
 
     index: int = 1
     count: int = 1
@@ -64,11 +64,11 @@ def parse_shard(text: str) -> Shard:
     index, _, count = text.partition("/")
     if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
         return Shard(int(index), int(count))
-    raise UsageError(f"--shard {text}: not a share of the job. Use I/N, such as 1/8 to 8/8.")
+    raise UsageError(f"--shard {text}: not a shard of the job. Use I/N, such as 1/8 to 8/8.")
 
 
 class LockHolder(msgspec.Struct, frozen=True):
-    """Content of a lock, which describes its owner."""
+    """Content of a lock file: the process that has locked the shard."""
 
     shard: str
     host: str
@@ -81,7 +81,7 @@ def hold_shard(output: Path, shard: Shard) -> Iterator[None]:
     """Lock a shard and renew the lock until the block ends.
 
     Raises:
-        SystemSetupError: Another process owns the shard, or a shard of another number of shards.
+        SystemSetupError: Another process has locked the shard, or uses another number of shards.
     """
     folder = output / STATE_FOLDER / "locks"
     make_folder(folder)
@@ -114,7 +114,7 @@ def _renew(path: Path, ended: threading.Event) -> None:
 
 @contextmanager
 def _exclusive_access(folder: Path) -> Iterator[None]:
-    """Allow only one process at a time to check and replace locks, if the file system can."""
+    """Allow only one process at a time to replace locks, if the file system supports file locks."""
     with write_errors_named(folder):
         file = (folder / "access").open("ab")
     with file:
@@ -124,7 +124,7 @@ def _exclusive_access(folder: Path) -> Iterator[None]:
 
 
 def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None:
-    """Remove a lock whose owner has ended. Reject a lock that excludes this shard."""
+    """Remove a lock whose process has ended. Reject a lock that excludes this shard."""
     try:
         holder = msgspec.json.decode(lock.read_bytes(), type=LockHolder)
         age = _time_of_file_system(lock.parent) - lock.stat().st_mtime
@@ -138,7 +138,8 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
     elif lock == own or not lock.name.endswith(f"-of-{shard.count}.json"):
         raise SystemSetupError(
             f"{output}: shard {holder.shard} is processed by process {holder.pid} on "
-            f"{holder.host} (lock renewed {max(age, 0):.0f} s ago). Wait for its end. The lock "
+            f"{holder.host} (lock renewed {max(age, 0):.0f} s ago). "
+            "Wait until this process has ended. The lock "
             f"can be replaced if it is not renewed for {STALE_S:.0f} s."
         )
 

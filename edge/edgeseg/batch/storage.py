@@ -1,7 +1,7 @@
-"""Files of remote stores. The only module that needs fsspec.
+"""Files in remote storage. Only this module requires fsspec.
 
-Every request has a time limit and is repeated a few times. Messages name the URL and the kind of
-error, but no text of the libraries, which may contain credentials.
+Every request has a time limit and is repeated a few times. Messages contain the URL and the kind of
+error. They do not contain text from the libraries, which may include credentials.
 """
 
 import logging
@@ -42,12 +42,12 @@ _FINAL_STATUS = (400, 401, 403, 404, 405, 410, 414)
 
 
 class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Accept the SSH servers of ~/.ssh/known_hosts only."""
+    """Accept only SSH servers in ~/.ssh/known_hosts."""
 
     def missing_host_key(
         self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
     ) -> None:
-        """Raise an exception for an unknown server."""
+        """Reject an unknown server."""
         try:
             known = paramiko.HostKeys(str(Path("~/.ssh/known_hosts").expanduser()))
         except OSError:
@@ -69,7 +69,7 @@ def read_remote_photograph(url: str) -> bytes:
     """Read a photograph.
 
     Raises:
-        PhotoError: It cannot be read after several attempts, or is too large.
+        PhotoError: The file cannot be read after several attempts, or is too large.
     """
     try:
         return read_file(url)
@@ -78,11 +78,11 @@ def read_remote_photograph(url: str) -> bytes:
 
 
 def read_file(url: str) -> bytes:
-    """Read a file of at most the size of a photograph.
+    """Read a file. Its size is limited to that of a photograph.
 
     Raises:
-        StorageError: It cannot be read.
-        PhotoError: It is too large.
+        StorageError: The file cannot be read.
+        PhotoError: The file is too large.
     """
     return _repeat(url, "cannot be read", lambda: _read(url))
 
@@ -107,24 +107,23 @@ def download_file(url: str, file: Path) -> None:
 
 
 def write_file(url: str, data: bytes) -> None:
-    """Write or replace a file, which becomes visible when it is complete.
+    """Write or replace a file. It is visible only when it is complete.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: The file cannot be written.
     """
     _repeat(url, "cannot be written", lambda: _write(url, data))
 
 
 def create_file(url: str, data: bytes) -> bool:
-    """Write a file that does not exist.
+    """Write a file unless it exists.
 
-    S3 and Google Cloud Storage ensure that only one of two processes creates it.
+    S3 and Google Cloud Storage ensure that only one process creates the file.
 
-    Returns:
-        False if it exists.
+    Returns: False if the file exists.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: The file cannot be written.
     """
     system, path = _connect(url)
     if _repeat(url, "cannot be read", lambda: bool(system.exists(path))):
@@ -168,7 +167,7 @@ def _connect(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 
 def _open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return fsspec's file system of a URL, and the path in it."""
+    """Return the fsspec file system for a URL, and the path in this file system."""
     assert is_remote(url)
     scheme = urlsplit(url).scheme
     options: dict[str, dict[str, object]] = {
@@ -227,7 +226,7 @@ def _make_parent(system: fsspec.AbstractFileSystem, path: str) -> None:
 
 
 def _with_host(url: str, path: str) -> str:
-    """Return the URL of a path of fsspec, which for SFTP has no host."""
+    """Return the URL for a path of fsspec. With SFTP, this path contains no host."""
     parts = urlsplit(url, allow_fragments=False)
     if parts.scheme == "sftp":
         return f"sftp://{parts.netloc}{path}"
@@ -237,7 +236,7 @@ def _with_host(url: str, path: str) -> str:
 
 
 def _repeat(url: str, problem: str, action: Callable[[], T]) -> T:
-    """Repeat a request that fails for a reason that may pass."""
+    """Repeat a request that fails for a temporary reason."""
     pause = FIRST_PAUSE_S
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -266,16 +265,16 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _describe(error: Exception) -> str:
-    """Return the kind of an error, without text that may contain credentials."""
+    """Describe an error without text that may contain credentials."""
     status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
         return "no permission; check the credentials in the environment"
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return "no answer within the time limit"
+        return "no response within the time limit"
     if isinstance(error, (EOFError, aiohttp.ClientPayloadError)):
-        return "the answer is truncated"
+        return "the response is truncated"
     if isinstance(error, paramiko.BadHostKeyException):
         return "the host is not in ~/.ssh/known_hosts"
     return type(error).__name__ if status is None else f"HTTP status {status}"

@@ -44,7 +44,7 @@ class CsvTable:
         self._stream.write(csv_line(self._names).encode())
 
     def write(self, rows: Sequence[dict[str, Cell]]) -> None:
-        """Append rows, with empty cells for missing keys."""
+        """Append rows. The cells for missing keys are empty."""
         lines: list[str] = []
         for row in rows:
             lines.append(csv_line([_cell(row.get(name)) for name in self._names]))
@@ -66,7 +66,7 @@ def is_parquet_name(path: Path) -> bool:
 
 
 def check_table(path: Path) -> None:
-    """Check that a table can be written, before a job of many hours.
+    """Check that a table can be written. This check runs before a job of many hours.
 
     Raises:
         UsageError: The name has another suffix, or a file exists that edgeseg did not write.
@@ -89,7 +89,7 @@ def check_table(path: Path) -> None:
 
 @contextmanager
 def open_table(path: Path, columns: Sequence[TableColumn]) -> Iterator[TableWriter]:
-    """Open a table, which becomes visible when the block ends without an exception.
+    """Open a table. The file is visible only after the block ends without an exception.
 
     Raises:
         SystemSetupError: The file cannot be written.

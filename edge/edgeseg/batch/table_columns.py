@@ -1,4 +1,4 @@
-"""Columns of a cohort's table: columns of the record and of the manifest.
+"""Columns of a cohort's table: fields of the record and columns of the manifest.
 
 Names and types of the columns depend only on the job, never on the data.
 """
@@ -88,7 +88,7 @@ def _manifest_columns(job: JobFile) -> list[TableColumn]:
 def make_row(
     record: ResultRecord, source: JobInput, manifest_names: Sequence[str]
 ) -> dict[str, Cell]:
-    """Return the values of a table's row by column, without absent keys.
+    """Return the values of a row. The key is the column. Missing values are omitted.
 
     Args:
         record: result of one field of view.

@@ -1,8 +1,8 @@
-"""Tasks that are not processed yet, including those of workers that died.
+"""Tasks that are not processed yet, including the tasks of workers that ended unexpectedly.
 
-If a worker dies, its task is processed again in two halves, so that a photograph that kills workers
-does not affect others. If workers die three times while they process a single photograph, this
-photograph gets a failed record.
+If a worker process ends unexpectedly, its task is processed again in two halves. Therefore a
+photograph that causes this does not affect other photographs. After three attempts with a single
+photograph, this photograph gets a failed record.
 """
 
 from collections import Counter, deque
@@ -17,7 +17,7 @@ from edgeseg.batch.parts import InputRange, PartEntry, write_part
 from edgeseg.batch.progress import JobProgress
 
 MAX_DEATHS = 3
-"""Number of deaths after which a photograph that is alone in its task fails."""
+"""Number of unexpected ends after which a task with a single photograph fails."""
 
 
 class TaskQueue:
@@ -25,10 +25,10 @@ class TaskQueue:
 
     Args:
         output: output folder with the job.
-        job: the job.
-        inputs: its inputs.
+        job: job to process.
+        inputs: inputs of the job.
         tasks: tasks to process.
-        progress: counts of what is done.
+        progress: counts of processed photographs.
         warn: function that prints one line.
     """
 
@@ -57,7 +57,7 @@ class TaskQueue:
         return next(self._tasks, None)
 
     def is_empty(self) -> bool:
-        """Return whether there is no task at present."""
+        """Return whether the queue is empty at present."""
         task = self.next()
         if task is not None:
             self._again.appendleft(task)
@@ -68,21 +68,24 @@ class TaskQueue:
         return Task(task.start, self.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
-        """Process the task of a dead worker again, in halves. A single photograph may fail.
+        """Add the task of an ended worker again, in two halves. A single photograph may fail.
 
         Args:
             task: task that the worker had started.
-            cause: cause of the death, for messages.
+            cause: cause of the unexpected end, for messages.
         """
         if task.stop - task.start > 1:
             count = task.stop - task.start
-            self._warn(f"a worker died ({cause}); {count} photographs are processed again")
+            self._warn(
+                f"a worker process ended unexpectedly ({cause}); "
+                f"{count} photographs are processed again"
+            )
             self._again.extendleft(reversed(task.halves()))
             return
         self._deaths[task] += 1
         (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker died ({cause}), {self._deaths[task]} of "
-                   f"{MAX_DEATHS} times")  # fmt: skip
+        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}), "
+                   f"{self._deaths[task]} of {MAX_DEATHS} times")  # fmt: skip
         if self._deaths[task] < MAX_DEATHS:
             self._again.appendleft(task)
             return

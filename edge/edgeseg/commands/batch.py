@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from edgeseg.commands.batch_progress import show_job_progress
-from edgeseg.commands.options import measure_options, model_options, reject_nan
+from edgeseg.commands.options import measure_options, model_choice_options, reject_nan
 from edgeseg.console import plural, print_line
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.signals import stop_by_signals
@@ -47,7 +47,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--table",
     type=_FILE,
     metavar="FILE",
-    help="Table, .csv or .parquet.  [default: DIR/results.csv]",
+    help="Table to write (.csv or .parquet).  [default: DIR/results.csv]",
 )
 @click.option(
     "--html",
@@ -60,10 +60,18 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @measure_options
 @click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
-@click.option("--overlay", is_flag=True, help="Write photographs with their vessels marked.")
+@click.option(
+    "--overlay", is_flag=True, help="Write overlays: photographs with their vessels marked."
+)
 @click.option("--timings", is_flag=True, help="Add the time per stage to the table.")
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
-@model_options
+@model_choice_options
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Number of CPU threads per worker.  [default: usable cores divided by workers]",
+)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -75,18 +83,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of processes.  [default: one per core and per 512 MB of memory]",
+    help="Number of worker processes.  [default: one per core and per 512 MB of memory]",
 )
 @click.option(
     "--shard",
     metavar="I/N",
     default="1/1",
-    help="Process share I of N; --merge joins the shares.",
+    help="Process shard I of N. --merge joins the shards.",
 )
 @click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Process on a Dask cluster: the scheduler's address, or local:N (extra 'cluster').",
+    help="Address of a Dask scheduler, or local:N for N processes on this machine (extra "
+    "'cluster').",
 )
 @click.option("--insecure", is_flag=True, help="Accept a scheduler on another host without TLS.")
 @click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
@@ -94,7 +103,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--merge",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Join the shards of the job in DIR to its table, or to another --table or --html.",
+    help="Join the shards of the job in DIR and write its table and page. --table and --html "
+    "override the file names.",
 )
 @click.option(
     "--dry-run",
@@ -130,8 +140,8 @@ def batch(
     """Segment a cohort of photographs and write one table.
 
     INPUT is a folder (with its sub-folders), a quoted pattern, or a manifest: a CSV or Parquet file
-    with a column `path`. Its other columns are copied to the table. A failed photograph gives a
-    failed row and exit code 3.
+    with a column `path`. Its other columns are copied to the table. If a photograph
+    fails, its row contains the reason, the others are processed, and the exit code is 3.
     """
     if merge is not None:
         _check_merge(argument, output)
@@ -154,7 +164,7 @@ def batch(
     if dask is not None:
         _check_cluster(dask, insecure, workers, shard)
     elif insecure:
-        raise UsageError("--insecure requires --dask. Add it or omit --insecure.")
+        raise UsageError("--insecure requires --dask. Add --dask or omit --insecure.")
     options = JobOptions(
         masks=masks,
         overlay=overlay,
@@ -180,7 +190,7 @@ def batch(
 
 @contextmanager
 def _open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
-    """Yield the output folder; for a URL, a temporary copy and the remote folder."""
+    """Yield the output folder. For a URL, yield a temporary copy and the remote folder."""
     from edgeseg.batch.locations import is_remote
 
     if not is_remote(output):
@@ -198,13 +208,14 @@ def _check_cluster(dask: str, insecure: bool, workers: int | None, shard: str) -
 
     if workers is not None or shard != "1/1":
         raise UsageError(
-            "--dask excludes --workers and --shard: the cluster has the workers. Omit one of them."
+            "--dask cannot be combined with --workers or --shard, because the cluster has its own "
+            "workers. Omit one of them."
         )
     check_address(dask, insecure)
 
 
 def _given_options() -> dict[str, object]:
-    """Return the given options that are part of a job, by parameter."""
+    """Return the options on the command line that are part of a job. The key is the parameter."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():
@@ -217,7 +228,10 @@ def _given_options() -> dict[str, object]:
 def _check_merge(argument: str | None, output: str | None) -> None:
     others = _given_options().keys() - {"table", "html"}
     if argument is not None or output is not None or others:
-        raise UsageError("--merge takes only --table and --html; the job has all other options.")
+        raise UsageError(
+            "--merge can be combined only with --table and --html. The job contains all other "
+            "options."
+        )
 
 
 def _run(request: JobRequest) -> None:
@@ -247,7 +261,7 @@ def _join(
     table: Path | None = None,
     html: Path | None = None,
 ) -> None:
-    """Write the table and the page of a job, by default those that the job names."""
+    """Write the table and the page of a job. The job contains the default file names."""
     from edgeseg.batch.job import read_job, with_outputs
     from edgeseg.batch.merge import join_parts, table_path
     from edgeseg.batch.prepare_job import input_text

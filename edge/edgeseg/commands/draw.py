@@ -36,7 +36,7 @@ from edgeseg.system.files import make_folder, write_atomically
 @click.option(
     "--truth",
     is_flag=True,
-    help="Write a data set for --data pairs:DIR with images/, masks/ and fov/.",
+    help="Write a data set with the folders images/, masks/ and fov/ for --data pairs:DIR.",
 )
 def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
     """Generate synthetic fundus photographs (fundus_SEED.png) and print their paths."""

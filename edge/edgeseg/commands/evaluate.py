@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a figure per photograph with true (white), false (red), missed (blue) vessels.",
+    help="Write one figure per photograph: correct vessels are white, false vessels red, missed "
+    "vessels blue.",
 )
 def evaluate(
     specs: tuple[str, ...],
@@ -66,7 +67,7 @@ def evaluate(
     """Score a model against manual vessel masks.
 
     Print Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
-    means. A photograph that cannot be segmented is reported and skipped (exit code 3).
+    means. If a photograph cannot be segmented, it is reported and skipped, and the exit code is 3.
 
     \b
     Protocols:
@@ -105,7 +106,7 @@ def evaluate(
 
 
 def _identify(segmenter: Segmenter | None) -> tuple[str, str, str]:
-    """Return model, precision and runtime of the result."""
+    """Return the model, precision and runtime that produced the result."""
     if segmenter is None:
         return "second-observer", "", ""
     return segmenter.file.name, segmenter.card.precision, segmenter.runtime_name

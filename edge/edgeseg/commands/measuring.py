@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` for the values of these options, by name
+_CHOICES = "edgeseg.measuring"  # key in click's `meta` for a dict from option name to value
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -57,15 +57,15 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for measurements; `add_measures` reads them."""
     for option in (
         click.option("--eye", type=click.Choice(EYES), callback=_store_choice, expose_value=False,
-                     help="Eye of the photographs; adds anatomical names of the quadrants."),
+                     help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Size of a pixel in micrometres; adds values in micrometres."),
+                     help="Size of a pixel in micrometres. Adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Measure, and write a picture of the segments, coloured by width."),
+                     help="Measure the vessels; write a picture with segments coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
-                     help="Measure the vessels; also write measures.csv."),
+                     help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip
         command = option(command)
     return command

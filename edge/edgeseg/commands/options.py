@@ -31,15 +31,20 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print only one JSON object to standard output.",
+        help="Print the result as one JSON object.",
     )(command)
 
 
 def model_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--model`, `--precision`, `--runtime`, `--provider` and `--threads`."""
+    threads = click.option("--threads", type=click.IntRange(1), metavar="N",
+                           help="Number of CPU threads.  [default: all usable cores]")  # fmt: skip
+    return model_choice_options(threads(command))
+
+
+def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--model`, `--precision`, `--runtime` and `--provider`."""
     for option in (
-        click.option("--threads", type=click.IntRange(1), metavar="N",
-                     help="Number of CPU threads.  [default: all usable cores]"),
         click.option("--provider", type=click.Choice(PROVIDERS),
                      help="Execution provider of ONNX Runtime.  [default: cpu]"),
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
@@ -58,9 +63,9 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (
         click.option("--eye", type=click.Choice(EYES),
-                     help="Eye of the photographs; adds anatomical names of the quadrants."),
+                     help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Micrometres per pixel; adds values in micrometres."),
+                     metavar="X", help="Micrometres per pixel. Adds values in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -64,7 +64,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--recursive",
     is_flag=True,
-    help="Include sub-folders. Results are written to sub-folders of the same names.",
+    help="Include sub-folders. Results are written to sub-folders with the same names.",
 )
 @click.option(
     "--files-from",
@@ -88,7 +88,7 @@ DEFAULT_OUTPUT = Path("vessels")
     type=click.Choice(["jpg", "png"]),
     default="jpg",
     show_default=True,
-    help="File format of the overlays; png is lossless and slower.",
+    help="File format of the overlays. png is lossless and slower.",
 )
 @click.option(
     "--overlay-style",
@@ -112,7 +112,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--newest",
     is_flag=True,
-    help="Drop frames that arrive during processing (standard input).",
+    help="Always process the newest frame of standard input and drop older frames.",
 )
 @click.option(
     "--resume",
@@ -125,7 +125,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Write through symbolic links at the path of a result instead of failing.",
+    help="Write to the target if the path of a result is a symbolic link. Without this option, "
+    "the photograph fails.",
 )
 @click.option(
     "--contact-sheet",
@@ -135,10 +136,10 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, and their ratio to the rate with fully used cores.",
+    help="Print frames per second, and their share of the rate with all cores busy.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."
+    "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
 )
 def run(
     inputs: tuple[str, ...],
@@ -167,11 +168,12 @@ def run(
     throughput: bool,
     as_json: bool,
 ) -> None:
-    """Segment vessels in photographs, videos or camera frames.
+    """Segment vessels in photographs, videos and camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
-    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. Masks and
-    other files in a folder are skipped. A failed photograph does not end the run (exit code 3).
+    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. In a
+    folder, masks and files that are not photographs are skipped. If a photograph fails, the others
+    are processed, and the exit code is 3.
     """
     _check_arguments(inputs, camera, watch, files_from)
     _limit_blas_threads()

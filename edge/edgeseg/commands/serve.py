@@ -38,7 +38,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 selects a free port.",
+    help="Port to listen on. 0 selects a free port.",
 )
 @model_options
 @click.option(
@@ -53,7 +53,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="Name or address of this machine that clients may use. Repeatable.",
+    help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
 )
 @click.option(
     "--certfile",
@@ -69,7 +69,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for masks and overlays. Without this option, no results are stored.",
+    help="Folder for masks and overlays. Without this option, nothing is stored.",
 )
 def serve(
     host: str,
@@ -88,8 +88,8 @@ def serve(
     """Serve a local web page and an HTTP API.
 
     By default, only this machine can connect. With another --host, requests require a token, which
-    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the current requests are
-    finished.
+    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the server finishes the requests
+    in progress and ends.
     """
     from edgeseg.run.workers import count_workers, single_threaded_opencv
     from edgeseg.segmenter import Segmenter

@@ -1,4 +1,4 @@
-"""DICOM file with its data set and the layout of its pixels, which are checked before decoding."""
+"""DICOM file with its data set and pixel layout. Both are checked before decoding."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class DicomInstance:
 
 
 def read_instance(data: bytes) -> DicomInstance:
-    """Read a DICOM file and check it as far as possible without decoding its pixels.
+    """Read a DICOM file and run all checks that do not require decoding.
 
     Args:
         data: bytes of the file, with or without preamble.
@@ -166,11 +166,12 @@ def read_dicom_header(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether `data` is the whole file, which is then checked, or only its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
         InvalidImageError: see `read_instance`.
-        struct.error: the bytes end too early.
+        struct.error: `data` is too short for the header.
     """
     try:
         layout = read_instance(data).layout
@@ -227,7 +228,7 @@ def _check_class(dataset: FileDataset) -> None:
 def _read_layout(dataset: Dataset) -> PixelLayout:
     rows, columns = read_integer(dataset, "Rows"), read_integer(dataset, "Columns")
     if rows is None or columns is None:
-        raise InvalidImageError(f"a DICOM file without a size of its pixels: {DAMAGED}")
+        raise InvalidImageError(f"a DICOM file without the size of its pictures: {DAMAGED}")
     check_size(columns, rows)
     samples = read_integer(dataset, "SamplesPerPixel") or 1
     photometric = read_text(dataset, "PhotometricInterpretation").upper()
@@ -268,7 +269,7 @@ def _with_actual_subsampling(layout: PixelLayout, length: int) -> PixelLayout:
 def _check_pixel_data(layout: PixelLayout, compression: Compression, pixel_data: PixelData) -> None:
     """Check that the file is large enough for the pixels of every frame."""
     if (compression == "none") != (pixel_data.length is not None):
-        raise InvalidImageError(f"pixels that contradict their transfer syntax: {DAMAGED}")
+        raise InvalidImageError(f"pixels that do not match their transfer syntax: {DAMAGED}")
     if pixel_data.length is not None and pixel_data.length < layout.frames * layout.frame_bytes:
         raise InvalidImageError(f"fewer pixels than specified in the header: {CUT_OFF}")
     if pixel_data.length is None and len(pixel_data.fragments) < layout.frames:

@@ -1,4 +1,4 @@
-"""Lossless JPEG (process 14), which is rebuilt from its checked parts before it is decoded.
+"""Lossless JPEG (process 14). A stream is rebuilt from its checked parts before it is decoded.
 
 GDCM ends the process for some invalid streams, such as those with an unknown colour space.
 """

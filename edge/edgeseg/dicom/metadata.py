@@ -23,8 +23,7 @@ _IDENTIFIERS = {
 def read_eye(frame: DicomFrame) -> Eye | None:
     """Return the eye of a frame, or None if it is missing or the frame shows both eyes.
 
-    The laterality of the frame takes precedence over that of the file, which takes precedence over
-    that of the series.
+    The laterality of the frame is used first, then that of the file, then that of the series.
     """
     dataset = frame.instance.dataset
     for group in _functional_groups(frame):
@@ -56,7 +55,7 @@ def read_spacing(frame: DicomFrame) -> Spacing | None:
 
 
 def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
-    """Return the identifiers of patient, study and series, by key of the record."""
+    """Return the identifiers of patient, study and series as keys and values of the record."""
     identifiers: dict[str, str | None] = {}
     for key, keyword in _IDENTIFIERS.items():
         identifiers[key] = _decoded_text(dataset, keyword) or None
@@ -64,7 +63,7 @@ def read_identifiers(dataset: Dataset) -> dict[str, str | None]:
 
 
 def _functional_groups(frame: DicomFrame) -> tuple[Dataset, ...]:
-    """Return the functional groups of a frame, followed by those of all frames."""
+    """Return the functional groups of a frame, followed by the groups shared by all frames."""
     dataset, index = frame.instance.dataset, frame.number - 1
     own = read_items(dataset, "PerFrameFunctionalGroupsSequence")[index : index + 1]
     return (*own, *read_items(dataset, "SharedFunctionalGroupsSequence"))
@@ -78,7 +77,7 @@ def _spacing(dataset: Dataset, keyword: str, source: SpacingSource) -> Spacing |
 
 
 def _decoded_text(dataset: Dataset, keyword: str) -> str:
-    """Return a text in the character set of the file."""
+    """Return a text, decoded with the character set of the file."""
     try:
         return str(dataset.get(keyword, "")).strip()
     except Exception:  # pydicom raises various exceptions for damaged elements

@@ -10,7 +10,7 @@ _ITEM, _DELIMITER = 0xFFFEE000, 0xFFFEE0DD
 _MAX_FRAGMENTS = 1 << 20
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_VRS = ("OB", "OW", "UN")
-# Beginnings of JPEG, JPEG-LS and JPEG 2000 streams, with which a frame starts.
+# First bytes of JPEG, JPEG-LS and JPEG 2000 streams. A frame starts with one of them.
 _STREAM_START = re.compile(rb"\xff\xd8\xff|\xff\x4f\xff\x51|\0\0\0\x0cjP  ")
 
 
@@ -75,7 +75,7 @@ class PixelData:
             starts = [known.get(offset, -1) for offset in self.offsets]
         is_increasing = starts == sorted(set(starts))
         if len(starts) != frames or starts[0] != 0 or not is_increasing:
-            raise InvalidImageError(f"{count} fragments of pixels for {frames} frames: {DAMAGED}")
+            raise InvalidImageError(f"{count} pixel fragments for {frames} frames: {DAMAGED}")
         return [*starts, count]
 
 
@@ -119,13 +119,13 @@ def _read_fragments(data: bytes, start: int, vr: str) -> PixelData:
             break
         position += 8
         if tag != _ITEM or length == _UNDEFINED:
-            raise InvalidImageError(f"invalid fragments of pixels: {DAMAGED}")
+            raise InvalidImageError(f"invalid pixel fragments: {DAMAGED}")
         if position + length > len(data):
             raise InvalidImageError(CUT_OFF)
         items.append((position, position + length))
         position += length
     if len(items) < 2:
-        raise InvalidImageError(f"no fragments of pixels: {DAMAGED}")
+        raise InvalidImageError(f"no pixel fragments: {DAMAGED}")
     table = data[slice(*items[0])]
     offsets = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
     return PixelData(vr, start, None, tuple(items[1:]), offsets)

@@ -23,8 +23,9 @@ _YBR_TO_RGB = np.array(
 def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_ybr: bool) -> Photo:
     """Convert the samples of a frame to a photograph.
 
-    Samples with more than 8 bits are scaled by the window of a grey picture, or else by the number
-    of bits in the header, or else by the range that contains the field.
+    Samples of more than 8 bits are scaled by the window of a grey picture. Without a window, they
+    are scaled by the number of bits stored if it is less than 16, or else by the range of values in
+    the field of view.
 
     Args:
         samples: (H, W) or (H, W, 3).
@@ -74,7 +75,7 @@ def _to_uint8(samples: Samples, layout: PixelLayout, dataset: Dataset) -> npt.ND
 
 
 def _read_window(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the values of black and white of the first window, before rescaling."""
+    """Return the stored values for black and white in the first window."""
     functions = [*read_items(dataset, "SharedFunctionalGroupsSequence"), dataset]
     for group in functions:
         for item in (*read_items(group, "FrameVOILUTSequence"), group):

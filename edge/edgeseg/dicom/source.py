@@ -19,7 +19,8 @@ CHARACTER_SET = "ISO_IR 192"
 """Character set of results: UTF-8."""
 
 _COPIED_GROUPS = frozenset({0x0008, 0x0010, 0x0012, 0x0020, 0x0032, 0x0040})
-# Lossy Image Compression with its ratio and method: derived images must state it, too.
+# Lossy Image Compression with its ratio and method: derived images must also contain these
+# attributes.
 _LOSSY_COMPRESSION = frozenset({0x00282110, 0x00282112, 0x00282114})
 _REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -43,7 +44,7 @@ _MAX_INSTANCE_NUMBER = 2**31 - 1
 
 
 class ResultIdentity(NamedTuple):
-    """Identity of a result, given by the model and the options.
+    """Identity of a result, which depends on the model and the options.
 
     Attributes:
         model: name of the model file.
@@ -85,7 +86,7 @@ class DicomSource(NamedTuple):
 
     @property
     def instance_number(self) -> int:
-        """Number of the results in their series, from those of the photograph and the frame."""
+        """Number of the results in their series, from the numbers of photograph and frame."""
         stated = read_integer(self.dataset, "InstanceNumber") or 1
         return min(max(stated, 1) + self.frame.number - 1, _MAX_INSTANCE_NUMBER)
 
@@ -101,7 +102,7 @@ class DicomSource(NamedTuple):
         )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series for one kind of results of the source's series.
+        """Return the UID of the series that contains one kind of results for the source's series.
 
         It does not depend on the options, which may differ between the photographs of a series.
         """
@@ -115,7 +116,7 @@ class DicomSource(NamedTuple):
 
 
 def check_uids(dataset: Dataset, name: str) -> None:
-    """Check that a file contains the UIDs for references of results.
+    """Check that a file contains the UIDs to which results refer.
 
     Args:
         dataset: data set of the file.
@@ -134,7 +135,7 @@ def check_uids(dataset: Dataset, name: str) -> None:
 
 
 def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> DicomSource:
-    """Copy the attributes of a frame's file that results require.
+    """Copy the attributes that results require from a frame's file.
 
     Args:
         frame: frame of a DICOM file.
@@ -142,7 +143,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
         name: name of the photograph in error messages.
 
     Raises:
-        PhotoError: the file lacks a UID for references of results.
+        PhotoError: the file lacks a UID to which results refer.
     """
     original = frame.instance.dataset
     check_uids(original, name)
@@ -164,7 +165,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
 
 
 def _check_value(element: DataElement) -> None:
-    """Raise ValueError if a date, time, number or UID is invalid, before libraries reject it."""
+    """Raise ValueError if a date, time, number or UID is invalid."""
     if element.VR in _CHECKED_VRS:
         values = element.value if isinstance(element.value, MultiValue) else [element.value]
         for value in values:

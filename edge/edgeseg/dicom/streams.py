@@ -1,4 +1,4 @@
-"""Compressed streams of frames, which are compared with the header of the file."""
+"""Compressed streams of frames. They are compared with the header of the file."""
 
 import struct
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class JpegFrame(NamedTuple):
         code: marker of the frame, such as 0xC0 for baseline.
         bits: bits per sample.
         identifiers: identifier of each component.
-        colour_marked: whether a JFIF or Adobe segment defines the colour space.
+        colour_marked: whether a JFIF or Adobe segment specifies the colour space.
     """
 
     code: int
@@ -74,8 +74,8 @@ def read_jpeg_frame(stream: bytes, layout: PixelLayout) -> JpegFrame:
 def normalize_jpeg(stream: bytes, frame: JpegFrame, layout: PixelLayout) -> bytes:
     """Return a JPEG stream that decoders interpret according to DICOM.
 
-    The colour space is that of the stream, if defined by a JFIF segment, an Adobe segment or the
-    identifiers of the components. Otherwise it is the photometric interpretation. The EXIF
+    The colour space is read from a JFIF segment, an Adobe segment or the identifiers of the
+    components. If none of them defines it, the photometric interpretation is used. The EXIF
     orientation is removed, because DICOM pixels are never rotated.
     """
     parts = [stream[:2]]

@@ -28,7 +28,7 @@ def read_text(dataset: Dataset, keyword: str) -> str:
 
 
 def read_integer(dataset: Dataset, keyword: str) -> int | None:
-    """Return an integer, stored as binary or as text, or None if it is missing or invalid."""
+    """Return an integer that is stored as binary or text, or None if it is missing or invalid."""
     element = _element(dataset, keyword)
     if isinstance(element, RawDataElement) and isinstance(element.value, bytes):
         is_text = element.VR in _TEXT_VRS or dictionary_VR(keyword) in _TEXT_VRS

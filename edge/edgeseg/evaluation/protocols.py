@@ -1,4 +1,4 @@
-"""Evaluation of a model against manual masks, by one of three protocols.
+"""Evaluation of a model against manual masks with one of three protocols.
 
 `native`: at the photograph's original size, with the model's threshold, inside the published field
 of view. If no field of view is published, the whole frame counts, so that vessels outside a

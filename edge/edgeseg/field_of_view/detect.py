@@ -55,7 +55,7 @@ def detect_fields(
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, row by row from the left.
+        At least one field of view. The order is from top to bottom and from left to right.
 
     Raises:
         PhotoError: no retina was detected.

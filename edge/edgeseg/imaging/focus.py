@@ -1,4 +1,4 @@
-"""Focus: contrast of fine detail relative to that of coarser detail."""
+"""Focus: contrast of fine detail, divided by the contrast of coarser detail."""
 
 import math
 
@@ -21,7 +21,7 @@ def measure_focus(green: Mask, inside: Mask, core: Mask, mean: float) -> tuple[f
         mean: mean of the core.
 
     Returns:
-        Focus, 0 or more, and standard deviation of the detail in grey levels.
+        Focus (0 or more), and the standard deviation of the coarse detail in grey levels.
     """
     grey = green.astype(np.float32)
     blur1, blur2, blur6 = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in (1, 2, 6))
@@ -36,7 +36,7 @@ def _measure_coarse_focus(grey: npt.NDArray[np.float32], inside: Mask, core: Mas
     """Measure the focus at coarse scales, which codec artefacts do not affect.
 
     The computation uses half the size. The blur is normalised to the field of view, because the
-    kernel extends beyond its edge.
+    blur kernel extends beyond the edge of the field.
     """
     half = max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2)
     share = (inside > 0).astype(np.float32)

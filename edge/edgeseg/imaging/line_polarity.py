@@ -1,7 +1,8 @@
 """Polarity (dark or bright) of the thin lines in a picture.
 
-A line has one large second derivative, which is perpendicular to the line. Spots have two, and
-edges have none. Vessels are the strongest lines of a fundus photograph, and are dark.
+The second derivative of a line is large only perpendicular to the line. At a spot it is large in
+two directions, and at an edge in none. Vessels are the strongest lines of a fundus photograph, and
+are dark.
 """
 
 from typing import Any

@@ -64,7 +64,7 @@ class TiffDirectory(NamedTuple):
     """Integer tags of a page. Classic TIFF and BigTIFF, both byte orders.
 
     Attributes:
-        tags: values of each tag, by its number.
+        tags: values of each tag. The key is the tag number.
     """
 
     tags: dict[int, tuple[int, ...]]

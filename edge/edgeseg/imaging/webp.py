@@ -16,11 +16,12 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether `data` is the whole file, which is then checked, or only its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
         InvalidImageError: the file is truncated, damaged or an animation.
-        struct.error: the bytes end too early.
+        struct.error: `data` is too short for the header.
     """
     (riff_bytes,) = struct.unpack_from("<I", data, 4)
     if complete and 8 + riff_bytes > len(data):

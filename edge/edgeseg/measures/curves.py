@@ -169,7 +169,7 @@ class Curves(NamedTuple):
         return curvature
 
     def _neighbours(self) -> tuple[Indices, Indices]:
-        """Return the indices of the previous and the next point on the curve of each point."""
+        """Return, for each point, the indices of the previous and the next point on its curve."""
         here = np.arange(len(self.points))
         before, after = here - 1, here + 1
         starts, ends = self.starts, self.ends

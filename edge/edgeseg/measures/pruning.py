@@ -76,7 +76,7 @@ def merge_labels(labels: Indices, first: Indices, second: Indices) -> Indices:
 
 
 def _count_lines(graph: PixelGraph, labels: Indices) -> Indices:
-    """Return the number of lines at each branching point, by label."""
+    """Return the number of lines at each branching point. The index is the label."""
     sources = graph.sources()
     leaving = (labels[sources] >= 0) & (labels[graph.neighbours] < 0)
     return np.bincount(labels[sources[leaving]], minlength=len(labels))

@@ -1,7 +1,7 @@
 """Tortuosity of the segments.
 
-Curvature depends on the smoothing of the curve. The smoothing of 2 % of the field's diameter was
-chosen by comparison with an expert's ranking of 30 arteries (docs/measures-validation.md).
+Curvature depends on the smoothing of the curve. The value of 2 % of the field's diameter was chosen
+by comparison with an expert's ranking of 30 arteries (docs/measures-validation.md).
 """
 
 from typing import NamedTuple

@@ -25,7 +25,7 @@ class TracedLines(NamedTuple):
 
 
 def trace_lines(graph: PixelGraph, labels: Indices) -> TracedLines:
-    """Trace every line from a branching or end point to the next one, once per line.
+    """Trace every line once, from a branching point or end point to the next.
 
     The first and last pixel of a line are branching or end points. The time is linear in the
     number of pixels.

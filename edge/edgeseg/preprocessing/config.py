@@ -43,7 +43,7 @@ class PreprocessingConfig:
         contrast_at: position of CLAHE, `before` or `after` resizing.
         fill: grey level outside the field of view, 0 to 255, or `keep`.
         mean: RGB mean, subtracted from photograph / 255.
-        std: RGB standard deviation, by which the result is divided.
+        std: RGB standard deviation. The difference is divided by this value.
 
     Raises:
         ModelError: a number is out of range.

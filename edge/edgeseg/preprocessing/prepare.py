@@ -145,8 +145,9 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     """Resize a field of view to the working size. A pixel is set if its centre is inside.
 
-    This takes a tenth of the time of `resize_mask_to_input`, and the results differ only in single
-    pixels at the edge. Enlarged masks use `resize_mask_to_input`, which gives a smoother edge.
+    This function takes a tenth of the time of `resize_mask_to_input`. The results differ only in
+    single pixels at the edge. To enlarge a mask, `resize_mask_to_input` is called, because the edge
+    is smoother.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

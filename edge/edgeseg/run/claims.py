@@ -1,10 +1,10 @@
-"""Distribution of photographs among processes that use one output folder at the same time.
+"""Distribution of photographs among processes that use the same output folder.
 
 The file `.edgeseg-claims` in the output folder contains one byte per result. A process claims a
 result by locking its byte. Other processes wait and then reuse the result. The operating system
 releases the locks of a process that ends, even by SIGKILL. The locks are POSIX record locks, which
-also work on NFS with a lock service. On a file system without locks, every process computes all
-results.
+also work on NFS with a lock service. On a file system without locks, several processes may compute
+the same photograph, with the same result.
 """
 
 import fcntl

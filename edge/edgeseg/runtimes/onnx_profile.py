@@ -38,7 +38,7 @@ class NodeDetails(msgspec.Struct, frozen=True):
 
 
 class ProfileEvent(msgspec.Struct, frozen=True):
-    """Event of ONNX Runtime's profile, with the fields that are read."""
+    """Event in a profile of ONNX Runtime. Fields that are not used are omitted."""
 
     name: str = ""
     args: NodeDetails = NodeDetails()

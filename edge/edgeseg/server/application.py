@@ -65,7 +65,7 @@ class Endpoints:
             raise RequestError(
                 HTTPStatus.NOT_ACCEPTABLE,
                 "not_acceptable",
-                "the result is application/json or image/png.",
+                "the response is application/json or image/png.",
             )
         options = read_options(request, SegmentOptions)
         work = self._make_mask if media_type == "image/png" else self._make_records

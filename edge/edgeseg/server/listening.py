@@ -18,7 +18,7 @@ from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.signals import StopRequest
 
 _MAX_CONNECTIONS = 256
-_SHUTDOWN_S = 60  # time for the current requests
+_SHUTDOWN_S = 60  # time to finish the requests in progress
 
 
 class Address(NamedTuple):

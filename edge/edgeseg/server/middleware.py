@@ -123,7 +123,7 @@ class SecureResponses:
             error = RequestError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "internal_error",
-                "an internal error; the log of the server contains its location.",
+                "an internal error. The log of the server contains the location of the error.",
             )
             await problem_response(error)(scope, receive, send_secured)
 

@@ -12,7 +12,7 @@ from edgeseg.measures.eye import Eye
 from edgeseg.server.problems import RequestError
 
 FilePart: TypeAlias = Literal["mask", "overlay", "record", "zip"]
-"""Result file of a photograph, or all of them."""
+"""Result file of a photograph, or all result files."""
 
 T = TypeVar("T")
 

@@ -27,8 +27,8 @@ class PageField(msgspec.Struct, frozen=True):
 
     Attributes:
         source: crop of the photograph.
-        width: width in pixels of the probability, which covers the crop.
-        height: height in pixels of the probability.
+        width: width in pixels of the probability map for this crop.
+        height: height in pixels of the probability map.
     """
 
     source: Box
@@ -65,7 +65,7 @@ class _Part(NamedTuple):
 def page_form(
     records: Records, segmentation: Segmentation, frame: int, frame_count: int
 ) -> tuple[bytes, str]:
-    """Encode a picture as a form, and return the form and its media type.
+    """Encode a picture as a form. Return the form and its media type.
 
     The parts are `result` (JSON, `PageResult`); `picture` (JPEG, the photograph as it was
     segmented); `mask` and, per field of view, `inside_1` (one bit per pixel, zlib) and

@@ -78,7 +78,7 @@ class UploadSegmenter:
     def picture(
         self, upload: Upload, options: SegmentOptions, save: bool = True
     ) -> UploadedPicture:
-        """Segment one picture of a file, by default the first.
+        """Segment one picture of a file. The default is the first picture.
 
         Args:
             upload: photograph.
@@ -139,9 +139,9 @@ def safe_stem(name: str) -> str:
 
 
 def print_bug() -> None:
-    """Print where an unexpected exception was raised.
+    """Print the location of an unexpected exception.
 
-    Its message is not printed, because it may contain the name of a photograph.
+    The message is not printed, because it may contain the name of a photograph.
     """
     kind, _, trace = sys.exc_info()
     for line in traceback.format_tb(trace):

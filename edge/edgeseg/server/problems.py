@@ -22,7 +22,7 @@ ProblemCode: TypeAlias = Literal[
     "out_of_memory",
     "internal_error",
 ]
-"""Codes of problems, for programs."""
+"""Machine-readable codes of problems."""
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -33,8 +33,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         title: name of the HTTP status.
         status: HTTP status.
-        code: code of the problem, for programs.
-        detail: problem and remedy as text for people; may change.
+        code: machine-readable code of the problem.
+        detail: description of the problem and its remedy. The text may change in later versions.
     """
 
     title: str

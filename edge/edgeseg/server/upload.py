@@ -1,4 +1,4 @@
-"""Reading of uploaded photographs, in memory only."""
+"""Reading of uploaded photographs. They are kept in memory only."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -57,7 +57,7 @@ class UploadReader:
 
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[Upload]:
-        """Yield the photograph of a request, whose bytes are counted until the end of the block.
+        """Yield the photograph of a request. Its bytes are counted until the end of the block.
 
         The body is either the photograph's file or a form (`multipart/form-data`) with one file.
 
@@ -76,7 +76,7 @@ class UploadReader:
 
 
 class _LimitedBody:
-    """Body of a request, and number of bytes read."""
+    """Body of a request, and the number of bytes that have been read."""
 
     def __init__(self, request: Request, reader: UploadReader) -> None:
         self.size = 0

@@ -154,6 +154,9 @@ def _unit_vectors(vectors: Points) -> Points:
 
 
 def _cells(coordinates: npt.NDArray[np.float64]) -> _Indices:
-    """Return rows or columns of the occupancy grid, whose cells are a quarter of a segment wide."""
+    """Convert coordinates to rows or columns of the occupancy grid.
+
+    A cell of the grid is a quarter of a segment wide.
+    """
     shifted = np.clip(coordinates, -_LIMIT, _LIMIT) + _LIMIT
     return np.floor(shifted * (4 / SEGMENT)).astype(np.int64) + 3

@@ -1,8 +1,8 @@
 """Rewriting of an FP32 graph to move pixel blocks in channels-last layout.
 
-PyTorch exports PixelUnshuffle as a transposition of single float values, which takes a sixth of a
-frame's time in ONNX Runtime. The input photograph is channels-last and uint8. Moving whole rows of
-a block as uint8 takes a tenth of this time.
+PyTorch exports PixelUnshuffle as a transposition of single float values. In ONNX Runtime, the
+transposition takes a sixth of the time of a frame. The input photograph is channels-last and uint8.
+If whole rows of a block are moved as uint8, the transposition takes a tenth of this time.
 
 Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) require
 two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents the fusion

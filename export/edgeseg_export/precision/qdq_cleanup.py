@@ -30,9 +30,10 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return the name and the largest possible value of the scaled photograph, if it exists.
+    """Return the largest possible value of the scaled photograph; empty if it is not scaled.
 
-    The value follows from uint8 input and needs no calibration.
+    The key is the name of the tensor. The value is known without calibration, because the input is
+    uint8.
     """
     graph = OnnxGraph(model)
     scaling = _find_input_scaling(graph)

@@ -50,7 +50,7 @@ class OutputRange:
         self.high = max(self.high, float(channels.max()))
 
     def add_mask(self, pair: PreparedPair, probability: Probability, threshold: float) -> None:
-        """Add the vessel share of one photograph's mask, at the working size."""
+        """Add the share of vessel pixels in the mask of one photograph, at the working size."""
         vessels = np.logical_and(probability >= threshold, pair.inside)
         share = np.count_nonzero(vessels) / max(1, cv2.countNonZero(pair.inside))
         self.vessel_shares.append(share)

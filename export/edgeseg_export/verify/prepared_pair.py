@@ -1,4 +1,4 @@
-"""Check photographs, which are prepared once and kept in memory for all precisions."""
+"""Prepared photographs for the checks. All precisions use the same copy in memory."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,9 +22,9 @@ NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class PreparedPair:
-    """Network input of a photograph, and masks at its original size.
+    """Network input of a photograph, and masks at the photograph's original size.
 
-    Masks are packed to one bit per pixel along their rows, (H, ceil(W / 8)) uint8. An 8-megapixel
+    The rows of a mask are packed to one bit per pixel, (H, ceil(W / 8)) uint8. An 8-megapixel
     photograph requires 11 MB at a working size of 1408 pixels.
 
     Attributes:

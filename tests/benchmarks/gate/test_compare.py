@@ -202,8 +202,8 @@ def test_compare_with_an_empty_baseline_is_incomparable(before: BenchRow) -> Non
 
 
 def test_compare_with_failed_row_is_worse() -> None:
-    result = compare(make_row(), make_row(status="the process died", network_ms=None))
-    assert "ok -> failed (the process died)" in reasons(result, "worse")
+    result = compare(make_row(), make_row(status="the process ended unexpectedly", network_ms=None))
+    assert "ok -> failed (the process ended unexpectedly)" in reasons(result, "worse")
 
 
 def test_compare_skips_int8_on_a_cpu_without_the_instructions() -> None:

@@ -1,4 +1,4 @@
-"""Worker processes: results, deaths of processes, errors and memory."""
+"""Worker processes: results, unexpected ends, errors and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Part files: processed and missing inputs, and shares of a job."""
+"""Part files: processed and missing inputs, and shards of a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks of shards: one owner at a time, and replacement of an owner that has ended."""
+"""Locks of shards: one process per shard, and replacement of the lock of an ended process."""
 
 from __future__ import annotations
 

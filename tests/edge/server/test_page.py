@@ -152,7 +152,7 @@ def select(browser: Any, name: str) -> None:
 
 
 def page_mask(browser: Any, name: str) -> Mask:
-    """Return the mask that the page shows of a photograph, (H, W) uint8 {0, 255}."""
+    """Return the mask that the page displays for a photograph, (H, W) uint8 {0, 255}."""
 
     def read() -> tuple[int, str] | None:
         shown = browser.execute_async_script(PAGE_MASK)

@@ -1,4 +1,4 @@
-"""Photographs at the resolution of a coarse camera, one by one and in batches."""
+"""Photographs at the resolution of a low-resolution camera, one by one and in batches."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def bundle(
     """Collect wheels and models for an offline device.
 
     The folder contains wheels, models, requirements.txt with hashes, an SBOM (CycloneDX),
-    SHA256SUMS and install.sh. On the device, run: sh DIR/install.sh. Only this command uses the
-    network, because pip downloads the wheels. The platform of a Raspberry Pi and a Jetson is
+    SHA256SUMS and install.sh. On the device, run: sh DIR/install.sh. This command opens network
+    connections, because pip downloads the wheels. The platform of a Raspberry Pi and a Jetson is
     linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
@@ -99,7 +99,7 @@ def _read_models(models: Sequence[Path]) -> list[BundleFile]:
 
 
 def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None:
-    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
+    """Write the bundle. install.sh is last, so that an incomplete bundle cannot be installed."""
     script = ("install.sh", install_script(target))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)

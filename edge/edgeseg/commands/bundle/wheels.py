@@ -1,6 +1,6 @@
 """Content of a bundle: wheels and the install script.
 
-This is the only module that opens a connection: pip downloads the wheels.
+pip opens network connections to download the wheels.
 """
 
 import os
@@ -21,19 +21,19 @@ from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
-# Accepted minor versions of glibc 2, from manylinux2014 to Debian 10. Supported boards have a newer
-# glibc.
+# Minor versions of glibc 2 that a wheel may require: 2.17 (manylinux2014) to 2.28 (Debian 10).
+# Supported boards have a newer glibc.
 _OLDEST_LIBC = 17
 _NEWEST_LIBC = 28
 
 _PIP_CRASH = 2
-"""Exit code of pip for unexpected errors, such as a broken connection; pip is then run again."""
+"""Exit code of pip for unexpected errors, such as a broken connection. Then pip is run again."""
 
 _SCRIPT = Path(__file__).with_name("install.sh")
 
 
 class DirectUrl(msgspec.Struct):
-    """Fields of pip's `direct_url.json` that are read."""
+    """Fields that are read from pip's `direct_url.json`."""
 
     url: str
 
@@ -95,7 +95,7 @@ def own_source() -> str:
 
 
 def check_extras(extras: Sequence[str]) -> None:
-    """Check that the package has these extras; pip would only print a warning.
+    """Check that the package has these extras, because pip would only print a warning.
 
     Raises:
         UsageError: an extra is unknown; the message lists the known extras.
@@ -138,7 +138,7 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
 
 
 def _run_pip(*arguments: str, constraints: str = "") -> None:
-    """Run pip, isolated from modules in the current folder.
+    """Run pip. Modules in the current folder are not imported.
 
     Args:
         arguments: arguments of pip.

@@ -1,4 +1,4 @@
-"""Run a model once in a separate process, because an unsuitable runtime may crash.
+"""Separate process that runs a model once, because an unsuitable runtime may crash.
 
     python -m edgeseg.commands.doctor.check_worker runtime NAME MODEL.onnx OUTPUT.npy
     python -m edgeseg.commands.doctor.check_worker provider NAME MODEL.onnx OUTPUT.npy
@@ -65,7 +65,7 @@ def _check_provider(
 ) -> tuple[WorkerAnswer, Probability]:
     """Run the model on a provider.
 
-    ONNX Runtime silently falls back to the CPU, so that the profile is checked.
+    The profile is checked, because ONNX Runtime silently falls back to the CPU.
     """
     probability, events = run_with_profile(model, cpu.usable_cores(), photo, name)
     nodes = count_nodes_by_provider(events)

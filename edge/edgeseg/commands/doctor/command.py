@@ -101,8 +101,8 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     """Diagnose this device: runtimes, providers, and the model `run` would use.
 
     Each runtime and execution provider runs the model in a separate process. The exit code is 7 if
-    no runtime works. Only --tune measures time. The result is stored in FILE (default:
-    edgeseg/choices.json in the user's configuration folder).
+    no runtime works. --tune measures time and stores the fastest setup in FILE (default:
+    edgeseg/choices.json in the user's configuration folder). Nothing is stored without --tune.
     """
     diagnosis = _diagnose(model, None if tune_file is None else tune_and_save(model, tune_file))
     if as_json:

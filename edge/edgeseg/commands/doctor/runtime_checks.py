@@ -27,8 +27,7 @@ TIMEOUT_S = 300
 CPU_PROVIDER = "CPUExecutionProvider"
 
 REMOTE_PROVIDERS = frozenset({"AzureExecutionProvider"})
-"""Providers that call a service on the network. They are part of every wheel and are not
-checked."""
+"""Providers that use a network service. They are part of every wheel and are not checked."""
 
 
 class RuntimeCheck(msgspec.Struct, frozen=True):
@@ -105,7 +104,7 @@ def _run_checks(kind: str, names: Sequence[str], model: Path) -> list[RuntimeChe
 
 
 def _describe_difference(probability: Probability, reference: Probability, card: ModelCard) -> str:
-    """Describe how two masks differ, or return "" if they agree."""
+    """Describe the difference between two masks, or return "" if they agree."""
     if probability.shape != reference.shape or not np.isfinite(probability).all():
         return "wrong result: another shape, or NaN"
     share = float(np.mean((probability >= card.threshold) != (reference >= card.threshold)))

@@ -66,7 +66,7 @@ def collect_inputs(
 
 
 class _Collector:
-    """Files in the given order, by identity."""
+    """Collector of input files. It keeps the given order and adds a file only once."""
 
     def __init__(self, scanner: FolderScanner) -> None:
         self.scanner = scanner

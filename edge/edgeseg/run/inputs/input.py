@@ -35,7 +35,7 @@ class Input(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """True if the file is a video by its content, or if unknown, by its suffix."""
+        """True if the content is a video. If the content is unknown, the suffix decides."""
         return self.path is not None and _is_video(self.path)
 
     def read_bytes(self) -> bytes:

@@ -27,10 +27,10 @@ _MAX_SUFFIXES = 5
 
 
 class SkippedFiles:
-    """Files that are not segmented, with the reason.
+    """Files that are not segmented, and the reason for each of them.
 
     Attributes:
-        kinds: reason of each file.
+        kinds: reason for skipping. The key is the path of the file.
     """
 
     def __init__(self) -> None:

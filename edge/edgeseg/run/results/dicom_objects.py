@@ -85,7 +85,7 @@ def encode_dicom_results(
             for part in dicom_parts
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # Copied values of the file may be invalid in many ways.
+        # Values that are copied from the file may be invalid in many ways.
         raise PhotoError(
             f"{frame.name}: DICOM results cannot be written for this file ({one_line(error)}). "
             "Export the photograph again.",

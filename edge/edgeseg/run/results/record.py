@@ -56,7 +56,7 @@ CODES: Mapping[Code, str] = {
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job died while processing the file.",
+    "worker_died": "Worker processes of a batch job ended unexpectedly at this file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",

@@ -23,7 +23,7 @@ DICOM = bytes(128) + b"DICM" + bytes(64)
 
 
 def name_id(value: str | bytes) -> str:
-    """Return the file name as the test's identifier, without its content."""
+    """Return the file name as the test's identifier. The content of the file is omitted."""
     return value if isinstance(value, str) else ""
 
 

@@ -17,7 +17,6 @@ from edgeseg.system.stage_timer import STAGES
 _ARROW_TYPES = {"integer": "int64", "number": "double", "boolean": "bool"}
 _SCALE_COLUMNS = ("um_per_px", "um_per_px_source", "um_per_px_status")
 _MEASURED_COLUMNS = ("measures_status", "eye", "eye_source", *_SCALE_COLUMNS)
-_FILE_COLUMNS = ("files_mask", "files_overlay")
 
 
 class TableColumn(NamedTuple):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from edgeseg.imaging.arrays import Photo
-from edgeseg.synthetic import generate_photo
+from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 
@@ -162,3 +162,9 @@ def compress_with_gdcm(tmp_path: Path) -> Callable[[bytes], bytes]:
 def run_dcmtk(tmp_path: Path) -> Callable[..., bytes]:
     """Function that runs a DCMTK program: name, input bytes and options to output bytes."""
     return partial(run_dcmtk_program, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def eye() -> SyntheticPhoto:
+    """Synthetic photograph of 300 pixels with its vessels."""
+    return generate_photo(1, 300)

@@ -17,21 +17,13 @@ from edgeseg import Segmenter
 from edgeseg.cli import cli
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.encoder import encode_png
-from edgeseg.imaging.photo import photo_stem
 from edgeseg.run.inputs.file_kind import classify_file
-from edgeseg.run.sources.watched_folder import WatchedFolder
-from edgeseg.synthetic import SyntheticPhoto, generate_photo
-from edgeseg.system.signals import StopRequest
+from edgeseg.synthetic import SyntheticPhoto
 
 pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 
 Maker: TypeAlias = Callable[..., bytes]
 TRUE_COLOUR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
-
-
-@pytest.fixture(scope="module")
-def eye() -> SyntheticPhoto:
-    return generate_photo(1, 300)
 
 
 def run(model: Path, *arguments: str | Path) -> Result:
@@ -239,48 +231,12 @@ def test_missing_extra_is_named(
     assert caught.value.code == "missing_extra"
 
 
-def test_segmenter_takes_path_and_bytes(
-    tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
-) -> None:
-    data = make_dicom(eye.photo)
-    (tmp_path / "IM1").write_bytes(data)
-    segmenter = Segmenter(tiny_model)
-    expected = segmenter.segment(eye.photo).mask
-    assert np.array_equal(segmenter.segment(tmp_path / "IM1").mask, expected)
-    assert np.array_equal(segmenter.segment(data).mask, expected)
-
-
 def test_standard_input_takes_dicom(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     command = ["run", "--model", str(tiny_model), "--json", "-", "-o", str(tmp_path / "out")]
     done = CliRunner().invoke(cli, command, input=make_dicom(eye.photo, ImageLaterality="L"))
     assert records(done)[0]["eye"] == "left"
-
-
-def test_watched_folder_waits_for_complete_dicom(
-    make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
-) -> None:
-    data = make_dicom(np.stack([eye.photo] * 2), sop_class=TRUE_COLOUR_CAPTURE)
-    path = write(tmp_path / "in", {"IM1": data[: len(data) // 2]}) / "IM1"
-    messages: list[str] = []
-    stop = StopRequest()
-    frames = WatchedFolder(tmp_path / "in", messages.append, poll_s=0.01).frames(stop)
-    assert [next(frames) for _ in range(5)] == [None] * 5
-    path.write_bytes(data)
-    found = [frame for frame, _ in zip(frames, range(6), strict=False) if frame is not None]
-    assert [frame.page for frame in found] == [1, 2]
-
-
-def test_watched_folder_does_not_wait_for_dicom_that_is_no_photograph(
-    make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
-) -> None:
-    ct = make_dicom(eye.photo, sop_class="1.2.840.10008.5.1.4.1.1.2")
-    write(tmp_path / "in", {"ct": ct})
-    frames = WatchedFolder(tmp_path / "in", print, poll_s=0.01).frames(StopRequest())
-    frame = next(frame for frame in frames if frame is not None)
-    with pytest.raises(PhotoError, match="CT Image Storage"):
-        frame.load()
 
 
 @pytest.mark.slow
@@ -326,11 +282,3 @@ def test_evaluate_takes_dicom_pairs_without_suffix(
     assert done.exit_code == 0
     (data_set,) = json.loads(done.stdout)["data_sets"]
     assert sorted(one["name"] for one in data_set["photographs"]) == ["2", "IM1"]
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [("1.2.840.7", "1.2.840.7"), ("IM0001", "IM0001"), ("a.dcm", "a"), ("a.dcm.gz", "a")],
-)
-def test_stem_keeps_uids(name: str, stem: str) -> None:
-    assert photo_stem(Path(name)) == stem

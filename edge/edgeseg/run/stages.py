@@ -39,7 +39,7 @@ from edgeseg.system.stage_timer import StageTimer
 T = TypeVar("T")
 
 Records: TypeAlias = tuple[ResultRecord, ...]
-"""Records of one frame, one per field of view; at least one record."""
+"""Records of one frame, one per field of view. There is at least one record."""
 
 
 class DecodedFrame(NamedTuple):
@@ -75,10 +75,10 @@ class SegmentedFrame(NamedTuple):
 
 
 class Stages:
-    """The three stages for frames of one source.
+    """Three stages of processing for frames of one source.
 
-    If a stage finishes a frame early, it returns the frame's records, and later stages return them
-    unchanged.
+    If a stage finishes a frame early, it returns the frame's records. Later stages return these
+    records unchanged.
 
     Args:
         segmenter: model.

@@ -33,8 +33,9 @@ from edgeseg.imaging.png_check import is_intact_png
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.synthetic import generate_photo
 from edgeseg_benchmarks.worker.process import child_environment, python_module
-from edgeseg_train.checkpoint import read_tensors, save_checkpoint
+from edgeseg_train.checkpoint import save_checkpoint
 from edgeseg_train.reporting.log import read_log
+from edgeseg_train.tensor_file import read_tensors
 from fuzz.sample_models import make_checkpoint, make_model_file
 
 SIZE = 64  # working size of the network, in pixels

@@ -83,6 +83,11 @@ def test_run_opens_no_connection(runtime: str, photograph: Path, tmp_path: Path)
     assert not trace_edgeseg(arguments, tmp_path / "trace")
 
 
+def test_batch_opens_no_connection(photograph: Path, tmp_path: Path) -> None:
+    arguments = ["batch", str(photograph.parent), "--workers", "1", "-o", str(tmp_path)]
+    assert not trace_edgeseg(arguments, tmp_path / "trace")
+
+
 @pytest.mark.parametrize(
     "module",
     [

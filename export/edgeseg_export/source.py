@@ -21,7 +21,6 @@ from edgeseg_train.checkpoint import (
     TrainingData,
     WorkingSize,
     load_checkpoint,
-    read_tensors,
 )
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
@@ -29,6 +28,7 @@ from edgeseg_train.network.resunet import (
     build_network,
     count_gmac,
 )
+from edgeseg_train.tensor_file import read_tensors
 
 
 @dataclass(frozen=True, eq=False)

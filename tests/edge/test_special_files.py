@@ -58,8 +58,8 @@ def test_readers_of_other_packages_reject_special_files(special: Path) -> None:
     from edgeseg_benchmarks.record import read_bench
     from edgeseg_export.safetensors import read_safetensors
     from edgeseg_export.source import read_preprocessing
-    from edgeseg_train.checkpoint import read_tensors
     from edgeseg_train.reporting.log import read_log
+    from edgeseg_train.tensor_file import read_tensors
 
     readers = (read_bench, read_preprocessing, read_safetensors, read_tensors)
     for read in (*readers, lambda file: read_log(file, 1)):

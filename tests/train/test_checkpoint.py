@@ -23,10 +23,10 @@ from edgeseg_train.checkpoint import (
     WorkingSize,
     check_fit,
     load_checkpoint,
-    read_tensors,
     save_checkpoint,
 )
 from edgeseg_train.network.resunet import architecture_by_name, build_network
+from edgeseg_train.tensor_file import read_tensors
 
 Plain = dict[str, object]
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from edgeseg.errors import ModelError
-from edgeseg_train.checkpoint import read_tensors
 from edgeseg_train.file_kind import describe_foreign_file
+from edgeseg_train.tensor_file import read_tensors
 
 
 def make_file(kind: str, file: Path) -> None:

@@ -89,6 +89,8 @@ def open_client(address: str) -> Iterator[Client]:
     Raises:
         SystemSetupError: The scheduler does not respond.
     """
+    for name in ("distributed", "distributed.client"):  # errors are reported by this package
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
     if number is not None:
         with _start_local(number) as cluster, Client(cluster) as client:

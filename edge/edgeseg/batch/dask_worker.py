@@ -21,7 +21,7 @@ from edgeseg.batch.locations import is_remote
 from edgeseg.batch.messages import PhotographDone, decode_task
 from edgeseg.batch.processor import TaskProcessor, open_remote
 from edgeseg.errors import EdgesegError, SystemSetupError
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Records
 from edgeseg.system.signals import StopRequest
 
 _lock = threading.Lock()

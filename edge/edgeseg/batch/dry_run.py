@@ -24,7 +24,7 @@ from edgeseg.device import cpu
 from edgeseg.errors import InvalidImageError, UsageError
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Records
 from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 

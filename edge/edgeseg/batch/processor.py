@@ -17,9 +17,9 @@ from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.measures_table import relative_path
-from edgeseg.run.results.record import ResultFiles, ResultRecord
+from edgeseg.run.results.record import Records, ResultFiles, ResultRecord
 from edgeseg.run.sources.pages import split_pages
-from edgeseg.run.stages import Records, Stages
+from edgeseg.run.stages import Stages
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.files import make_folder, remove_stale_temporaries
 from edgeseg.system.signals import StopRequest

@@ -4,6 +4,7 @@ Every request has a time limit and is repeated a few times. Messages contain the
 error. They do not contain text from the libraries, which may include credentials.
 """
 
+import logging
 import posixpath
 import random
 import time
@@ -32,6 +33,10 @@ FIRST_PAUSE_S = 0.5
 """Pause before the second attempt; each further pause is twice as long."""
 
 CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
+# The libraries log exceptions whose text may contain credentials.
+for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "paramiko", "s3fs"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
+
 _BLOCK = MAX_FILE_BYTES + 1  # a photograph in one request
 _FINAL_STATUS = (400, 401, 403, 404, 405, 410, 414)
 
@@ -89,7 +94,7 @@ def download_file(url: str, file: Path) -> None:
         StorageError: It cannot be read.
         SystemSetupError: The copy cannot be written.
     """
-    system, path = _open_system(url)
+    system, path = _connect(url)
 
     def download(temporary: Path) -> None:
         system.get_file(path, str(temporary))
@@ -120,7 +125,7 @@ def create_file(url: str, data: bytes) -> bool:
     Raises:
         StorageError: The file cannot be written.
     """
-    system, path = _open_system(url)
+    system, path = _connect(url)
     if _repeat(url, "cannot be read", lambda: bool(system.exists(path))):
         return False
 
@@ -141,7 +146,7 @@ def list_files(url: str) -> list[str]:
     Raises:
         StorageError: The folder cannot be listed.
     """
-    system, path = _open_system(url)
+    system, path = _connect(url)
     found = _repeat(url, "cannot be listed", lambda: list(system.find(path)))
     return [_with_host(url, one) for one in found]
 
@@ -152,9 +157,13 @@ def match_files(pattern: str) -> list[str]:
     Raises:
         StorageError: The folders cannot be listed.
     """
-    system, path = _open_system(pattern)
+    system, path = _connect(pattern)
     found = _repeat(pattern, "cannot be listed", lambda: list(system.glob(path)))
     return [_with_host(pattern, one) for one in found]
+
+
+def _connect(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    return _repeat(url, "cannot be reached", lambda: _open_system(url))
 
 
 def _open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -266,6 +275,6 @@ def _describe(error: Exception) -> str:
         return "no response within the time limit"
     if isinstance(error, (EOFError, aiohttp.ClientPayloadError)):
         return "the response is truncated"
-    if status is not None:
-        return f"HTTP status {status}"
-    return type(error).__name__
+    if isinstance(error, paramiko.BadHostKeyException):
+        return "the host is not in ~/.ssh/known_hosts"
+    return type(error).__name__ if status is None else f"HTTP status {status}"

@@ -26,7 +26,7 @@ from edgeseg.batch.messages import (
 )
 from edgeseg.batch.processor import TaskProcessor, open_remote
 from edgeseg.errors import EdgesegError, SystemSetupError
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Records
 from edgeseg.system.allocator import keep_freed_memory
 from edgeseg.system.signals import StopRequest
 

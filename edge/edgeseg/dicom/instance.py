@@ -23,8 +23,8 @@ from edgeseg.dicom.transfer_syntaxes import (
 )
 from edgeseg.dicom.values import read_integer, read_text
 from edgeseg.errors import CUT_OFF, DAMAGED, InvalidImageError
-from edgeseg.imaging.file_headers import check_memory, check_size
 from edgeseg.imaging.image_header import ImageHeader
+from edgeseg.imaging.size_limits import check_memory, check_size
 
 # Invalid values are common, and pydicom would print a warning for each invalid value.
 warnings.filterwarnings("ignore", module=r"(pydicom|highdicom)\.")

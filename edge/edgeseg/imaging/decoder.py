@@ -10,16 +10,12 @@ import numpy.typing as npt
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, missing_dicom
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
-from edgeseg.imaging.file_headers import (
-    check_memory,
-    check_size,
-    peek_header,
-    read_header,
-)
+from edgeseg.imaging.file_headers import peek_header, read_header
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.jpeg import decode_plain_jpeg
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
+from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
 MAX_FILE_BYTES = 256 << 20  # largest photograph file, compressed and decompressed

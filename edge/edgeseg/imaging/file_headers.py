@@ -37,14 +37,10 @@ from edgeseg.imaging.jpeg_markers import (
     walk_markers,
 )
 from edgeseg.imaging.jpeg_zeros import has_blank_bytes
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.imaging.tiff import TiffDirectory
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.imaging.webp import read_webp
-
-MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
-
-_MAX_DECODING_BYTES = 900_000_000
-
 
 # Cameras write 1 to 12 scans. The decoder processes all pixels for each scan, even if the scan has
 # few bytes.
@@ -92,36 +88,6 @@ def peek_header(beginning: bytes) -> ImageHeader | None:
         return _select_reader(beginning)(beginning, False)
     except _OUT_OF_RANGE:
         return None
-
-
-def check_size(width: int, height: int) -> None:
-    """Reject images without pixels, and images with too many pixels.
-
-    Raises:
-        InvalidImageError: the size is out of range.
-    """
-    if width < 1 or height < 1:
-        raise InvalidImageError("the image has no pixels")
-    if width * height > MAX_PIXELS:
-        raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
-            "Reduce the size of the picture.",
-            "too_large",
-        )
-
-
-def check_memory(header: ImageHeader) -> None:
-    """Reject images that require too much memory for decoding on a small board.
-
-    Raises:
-        InvalidImageError: the image is too large for its sample type.
-    """
-    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
-        raise InvalidImageError(
-            f"{header.width} x {header.height} pixels of this type require too much memory. "
-            "Reduce the size of the picture, or save the picture with 8 bits per channel.",
-            "too_large",
-        )
 
 
 def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
-from edgeseg.imaging.file_headers import check_size
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.system.regular_files import open_regular_file
 
 _SUFFIXES = (

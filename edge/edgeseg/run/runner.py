@@ -17,11 +17,12 @@ from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
+from edgeseg.run.results.record import Records
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
-from edgeseg.run.stages import Records, Stages
+from edgeseg.run.stages import Stages
 from edgeseg.run.workers import count_workers, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest

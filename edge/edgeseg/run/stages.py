@@ -1,34 +1,27 @@
 """Processing stages of a frame: decode, segment, write."""
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
-from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.measures import Measures
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
-from edgeseg.run.frame import Frame, Payload
+from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
+from edgeseg.run.results.existing_results import ExistingResults
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
-from edgeseg.run.results.provenance import (
-    Provenance,
-    hash_options,
-    hash_photo,
-    is_foreign,
-    read_records,
-    record_text,
-)
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.provenance import Provenance, record_text
+from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.segmentation import FieldResult, Segmentation, join_masks
@@ -37,9 +30,6 @@ from edgeseg.system.files import write_atomically
 from edgeseg.system.stage_timer import StageTimer
 
 T = TypeVar("T")
-
-Records: TypeAlias = tuple[ResultRecord, ...]
-"""Records of one frame, one per field of view. There is at least one record."""
 
 
 class DecodedFrame(NamedTuple):
@@ -111,6 +101,7 @@ class Stages:
         self.claims = claims
         self.folders = OutputFolders(options.output, options.follow_links)
         self.records = RecordBuilder(segmenter, options.identifiers)
+        self._existing = ExistingResults(segmenter, options, self.folders, self.records)
         self._frozen_frames = FrozenFrameDetector()
         self._print_bug = print_bug
 
@@ -183,10 +174,10 @@ class Stages:
                 if self.options.dicom:
                     check_source(frame)
                 files = self.options.output_files(frame.stem, self.parts)
-                provenance = self._provenance(frame, payload) if files else None
-                self._check_files(files.values(), frame.name, provenance)
+                provenance = self._existing.provenance(frame, payload) if files else None
+                self._existing.check(files.values(), frame.name, provenance)
                 if self.resume and provenance is not None:
-                    stored = self._stored_records(frame, files, provenance)
+                    stored = self._existing.reuse(frame, files, provenance)
                     if stored is not None:
                         return stored
                 if frame.dicom is not None:
@@ -198,36 +189,6 @@ class Stages:
         except PhotoError as error:
             return (self.records.failed(frame, error.code, str(error)),)
         return DecodedFrame(frame, photo, provenance, timer)
-
-    def _provenance(self, frame: Frame, payload: Payload) -> Provenance:
-        options = hash_options(
-            {
-                "threshold": self.segmenter.threshold,
-                "runtime": self.segmenter.runtime_name,
-                "version": __version__,
-                **self.options.for_frame(frame).hashed_values(),
-                **self.options.overlay_look,
-            }
-        )
-        photograph = hash_photo(payload) if frame.dicom is None else frame.dicom.sha256
-        return Provenance(photograph, self.segmenter.model_sha256, options)
-
-    def _stored_records(
-        self, frame: Frame, files: dict[str, Path], provenance: Provenance
-    ) -> Records | None:
-        if not provenance.matches(files.values()):
-            return None
-        stored = read_records(files["vessels"])
-        if stored is None or not self._would_reproduce(stored):
-            return None
-        reused = [self.records.reused(record, frame) for record in stored]
-        return tuple(with_files(record, files, {}) for record in reused)
-
-    def _would_reproduce(self, stored: Records) -> bool:
-        """Return whether this run would also segment the fields of view of the stored records."""
-        if self.options.skip_ungradable:
-            return not any("ungradable" in record.warnings for record in stored)
-        return all(record.status == "ok" for record in stored)
 
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
@@ -309,15 +270,3 @@ class Stages:
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
-
-    def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
-        for file in files:
-            self.folders.check(file, name)
-            if provenance is not None:
-                self.folders.check_target(file, name, provenance.photograph)
-            if is_foreign(file):
-                raise PhotoError(
-                    f"{name}: refusing to overwrite {file}, which edgeseg did not write. "
-                    "Move it or choose another folder with -o.",
-                    code="not_overwritten",
-                )

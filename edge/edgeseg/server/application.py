@@ -18,8 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from edgeseg.errors import EdgesegError, UsageError
 from edgeseg.imaging.encoder import encode_png
-from edgeseg.run.results.record import Code
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Code, Records
 from edgeseg.segmenter import Segmenter
 from edgeseg.server.accept import preferred_type
 from edgeseg.server.files import make_file

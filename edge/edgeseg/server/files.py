@@ -8,7 +8,7 @@ import msgspec
 
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.overlay import draw_overlay
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Records
 from edgeseg.segmentation import Segmentation
 from edgeseg.server.options import FileOptions
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from edgeseg.imaging.arrays import Box
 from edgeseg.imaging.encoder import encode_jpeg
 from edgeseg.imaging.overlay import shrink_photo
-from edgeseg.run.results.record import ResultRecord
-from edgeseg.run.stages import Records
+from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.segmentation import FieldResult, Segmentation
 
 MAX_DISPLAY_SIDE = 4096

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -22,8 +23,9 @@ pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 from distributed import Client
 
 from edgeseg.batch import dask_executor, dask_worker
-from edgeseg.batch.dask_cluster import check_address, local_workers
+from edgeseg.batch.dask_cluster import check_address, local_workers, open_client
 from edgeseg.batch.dask_executor import DaskExecutor
+from edgeseg.batch.dask_slot import DaskSlot
 from edgeseg.batch.job import STATE_FOLDER, JobFile, open_inputs
 from edgeseg.batch.parts import list_parts, missing_ranges, read_entries
 from edgeseg.batch.progress import JobProgress
@@ -224,6 +226,29 @@ def test_worker_that_does_not_finish_a_task_gets_no_other(
         run(client, tmp_path / "out", job, lines=lines)
     assert caught.value.exit_code == 7
     assert len(lines) == 1
+
+
+@pytest.mark.slow
+def test_workers_are_replaced_after_a_number_of_photographs(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_executor, "RECYCLE_AFTER", 4)
+    addresses: set[str] = set()
+    submit = DaskExecutor._submit
+
+    def record_and_submit(executor: DaskExecutor, slot: DaskSlot, *arguments: Any) -> None:
+        addresses.add(slot.address)
+        submit(executor, slot, *arguments)
+
+    monkeypatch.setattr(DaskExecutor, "_submit", record_and_submit)
+    job = make_job(fill(tmp_path / "in", photographs, 10), masks=False)
+    with open_client("local:1") as local:
+        assert run(local, tmp_path / "out", job).done == 10
+    assert len(addresses) == 3
+    assert len(list(read_entries(tmp_path / "out"))) == 10
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -298,3 +299,14 @@ def test_inputs_and_outputs_in_s3_are_those_of_a_local_job(
     resumed = run_batch("-o", f"{bucket}/out", "--resume", *executor)
     assert resumed.returncode == 0, resumed.stderr
     assert storage.read_file(f"{bucket}/out/results.csv").decode() == table
+
+
+def test_store_that_cannot_be_reached_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for action in (storage.list_files, storage.match_files, storage.read_file):
+        with pytest.raises(storage.StorageError) as caught:
+            action(f"sftp://user@127.0.0.1:{port}/in")
+        assert caught.value.exit_code == 7

@@ -8,9 +8,10 @@ from torch import Tensor
 from edgeseg.console import print_line
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.system.files import remove_stale_temporaries
-from edgeseg_train.checkpoint import TrainingData, read_tensors, write_tensors
+from edgeseg_train.checkpoint import TrainingData
 from edgeseg_train.config import TrainConfig
 from edgeseg_train.reporting.log import write_log
+from edgeseg_train.tensor_file import read_tensors, write_tensors
 from edgeseg_train.training.compute import ComputeMode
 
 # Checkpoint of the best validation Dice.

@@ -117,7 +117,7 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
 
 
 class QualityRecord(Struct, frozen=True, kw_only=True):
-    """Image quality of a field of view, as defined in quality.py."""
+    """Image quality of a field of view, as defined in edgeseg.quality."""
 
     ungradable: Annotated[bool, column("Whether the quality is too low for segmentation.")]
     reasons: Annotated[
@@ -260,6 +260,10 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     reused: Annotated[
         bool | UnsetType, column("Whether `--resume` reused an earlier result; only in JSON.")
     ] = UNSET
+
+
+Records: TypeAlias = tuple[ResultRecord, ...]
+"""Records of one frame, one per field of view; at least one record."""
 
 
 def encode_record(record: ResultRecord) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edgeseg.errors import DAMAGED, InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
-from edgeseg.imaging.file_headers import check_size
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.sources.ffmpeg_errors import ffmpeg_errors
 from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg

@@ -127,13 +127,9 @@ def bench(
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.options import BenchOptions
     from edgeseg_benchmarks.report.tables import to_table
-    from edgeseg_benchmarks.rows import require_extra
     from edgeseg_benchmarks.runner import run_bench
 
-    if html is not None or figures is not None:
-        require_extra("bench", "--html and --figures", "matplotlib")
-    if html is not None:
-        require_extra("html", "--html", "jinja2")
+    _check_extras(html, figures)
     check_folders(json_file, csv_file, html)
     _check_data(data, measures)
     if every and len(threads) > 1:
@@ -162,6 +158,15 @@ def bench(
     print_table(to_table(record))
     _write_files(record, json_file, csv_file, html, figures)
     _check_failures(record)
+
+
+def _check_extras(html: Path | None, figures: Path | None) -> None:
+    from edgeseg_benchmarks.rows import require_extra
+
+    if html is not None or figures is not None:
+        require_extra("bench", "--html and --figures", "matplotlib")
+    if html is not None:
+        require_extra("html", "--html", "jinja2")
 
 
 def _check_data(data: tuple[str, ...], measures: bool) -> None:

@@ -29,7 +29,7 @@ class Cohort(NamedTuple):
     Attributes:
         inputs: photographs in the order of the table.
         skipped: files that are not segmented.
-        columns: columns of the manifest; empty if there is no manifest.
+        columns: columns of the manifest; empty without a manifest.
         renamed: number of photographs whose results do not have the stem of the file, because
             another photograph has the same stem.
     """

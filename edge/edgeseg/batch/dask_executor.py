@@ -52,7 +52,7 @@ class DaskExecutor:
         progress: counts of processed photographs.
         stop: stop request; tasks that were started are finished.
         warn: function that prints one line.
-        remote: URL to which the workers upload the results; None if there is none.
+        remote: URL to which the workers upload the results; None without an upload.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ class WorkerCheck(NamedTuple):
     """Result of the check of a worker.
 
     Attributes:
-        problem: reason why the worker cannot process the job; "" if there is no problem.
+        problem: reason why the worker cannot process the job; "" for a suitable worker.
         exit_code: exit code if no worker can process the job.
         has_nanny: whether Dask restarts the worker when it ends.
     """
@@ -46,7 +46,7 @@ class TaskOutcome(NamedTuple):
 
     Attributes:
         photographs: outcome of each photograph.
-        error: error that ends the job, in one line; "" if there is none.
+        error: error that ends the job, in one line; "" without an error.
         exit_code: exit code for this error.
     """
 

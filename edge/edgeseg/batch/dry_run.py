@@ -138,7 +138,10 @@ def _ignore(_records: Records) -> None:
 
 
 def _examples(names: Sequence[str]) -> str:
-    return f" ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})" if names else ""
+    if not names:
+        return ""
+    more = ", ..." if len(names) > 3 else ""
+    return f" ({', '.join(names[:3])}{more})"
 
 
 def _free_bytes(output: Path) -> int:

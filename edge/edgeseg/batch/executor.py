@@ -68,7 +68,7 @@ class LocalExecutor:
         progress: counts of processed photographs.
         stop: stop request; current photographs are finished.
         warn: function that prints one line.
-        remote: URL to which the workers upload the results; None if there is none.
+        remote: URL to which the workers upload the results; None without an upload.
     """
 
     def __init__(

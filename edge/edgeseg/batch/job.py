@@ -156,7 +156,7 @@ def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
 
 
 def read_job(output: Path) -> JobFile | None:
-    """Read the job of an output folder, or return None if there is none.
+    """Read the job of an output folder, or return None without a job.
 
     Raises:
         SystemSetupError: The file is damaged, or another version of edgeseg created the job.

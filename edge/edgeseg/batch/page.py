@@ -40,7 +40,7 @@ class Picture(NamedTuple):
     Attributes:
         number: number of the input, from 0. It is also the anchor of the picture.
         name: name of the photograph.
-        thumbnails: label and base64 data of each picture; empty if there is none.
+        thumbnails: label and base64 data of each picture; empty without a picture.
     """
 
     number: int

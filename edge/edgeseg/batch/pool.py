@@ -30,7 +30,7 @@ class BatchWorker:
     Args:
         output: output folder with the job.
         events: queue for the worker's messages. The last message is `WorkerDied`.
-        remote: URL to which the worker uploads the results; None if there is none.
+        remote: URL to which the worker uploads the results; None without an upload.
     """
 
     def __init__(self, output: Path, events: "Queue[Event]", remote: str | None) -> None:

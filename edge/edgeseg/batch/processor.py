@@ -114,7 +114,7 @@ class TaskProcessor:
 
 
 def open_remote(url: str | None) -> "RemoteOutput | None":
-    """Return the remote output folder for a URL, or None if there is no URL."""
+    """Return the remote output folder for a URL, or None without a URL."""
     if url is None:
         return None
     from edgeseg.batch.remote_output import RemoteOutput  # noqa: PLC0415 - needs fsspec

@@ -64,7 +64,7 @@ class JobRequest(NamedTuple):
 
 
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
-    """Return the job of the output folder, or create a job if there is none.
+    """Return the job of the output folder, or create a job if the folder contains none.
 
     Raises:
         UsageError: The job has other options, or exists although neither --resume nor --shard was

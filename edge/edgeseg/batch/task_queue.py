@@ -51,7 +51,7 @@ class TaskQueue:
         self._deaths: Counter[InputRange] = Counter()
 
     def next(self) -> InputRange | None:
-        """Return the next task; None if there is none."""
+        """Return the next task; None if the queue is empty."""
         if self._again:
             return self._again.popleft()
         return next(self._tasks, None)

@@ -176,11 +176,9 @@ def run(
     are processed, and the exit code is 3.
     """
     _check_arguments(inputs, camera, watch, files_from)
-    _limit_blas_threads()
-    keep_freed_memory()
+    _prepare_process()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
-        from edgeseg.run.workers import count_workers
 
         options = RunOptions(
             output,
@@ -197,12 +195,9 @@ def run(
             overlay_format=overlay_format,
             follow_links=follow_links,
         )
-        options = add_dicom(add_measures(options))
         opened = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
-        callers = count_workers(opened.parallel_frames)
-        segmenter = _load_segmenter(
-            model, precision, runtime, threads, threshold, provider, callers
-        )
+        segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider, opened)
+        options = add_dicom(add_measures(options))
         counts = _run_sources(segmenter, options, opened.sources, stop)
     _exit_with_status(stop, counts)
 
@@ -230,10 +225,12 @@ def _load_segmenter(
     threads: int | None,
     threshold: float | None,
     provider: ProviderChoice | None,
-    callers: int,
+    opened: OpenedSources,
 ) -> Segmenter:
+    from edgeseg.run.workers import count_workers
     from edgeseg.segmenter import Segmenter
 
+    callers = count_workers(opened.parallel_frames)
     with divert_stdout():
         return Segmenter(model, precision, runtime, threads, threshold, provider, callers)
 
@@ -247,12 +244,13 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
         sys.exit(1 if counts.bugs else 3)
 
 
-def _limit_blas_threads() -> None:
-    """Limit NumPy's BLAS to one thread.
+def _prepare_process() -> None:
+    """Keep freed memory, and limit NumPy's BLAS to one thread.
 
     No code here uses BLAS, and its idle threads would use the CPU.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
 
 
 def _check_arguments(

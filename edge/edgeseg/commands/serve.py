@@ -159,8 +159,11 @@ def _url_names(host: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
 
 def _urls(names: tuple[str, ...], port: int, is_https: bool) -> list[str]:
     scheme = "https" if is_https else "http"
-    bracketed = [f"[{name}]" if ":" in name else name for name in names]
-    return [f"{scheme}://{name}:{port}/" for name in bracketed]
+    urls = []
+    for name in names:
+        host = f"[{name}]" if ":" in name else name
+        urls.append(f"{scheme}://{host}:{port}/")
+    return urls
 
 
 def _announce(urls: list[str], token: str | None, is_https: bool) -> None:

@@ -26,7 +26,8 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     """
     channels = cv2.split(_block_means(thumbnail.colour))
     histograms = [count_levels(np.asarray(channel, np.uint8)) for channel in channels]
-    low, high = ([percentile(counts, share) for counts in histograms] for share in (1, 99))
+    low = [percentile(counts, 1) for counts in histograms]
+    high = [percentile(counts, 99) for counts in histograms]
     if max(high) < 10:
         raise _no_fundus(name, "the frame is black")
     if max(map(operator.sub, high, low)) < 6:

@@ -91,9 +91,7 @@ def measure_vessels(
     check_arrays(vessels, inside, probability, level)
     inside = np.where(inside != 0, np.uint8(255), np.uint8(0))
     box = Box(*cv2.boundingRect(inside))
-    diameter = float(max(box.width, box.height))
-    if isinstance(fov, FieldOfView) and fov.rim is not None:
-        diameter = 2 * fov.rim.radius
+    diameter = _diameter(fov, box)
     vessels = np.where(inside != 0, vessels, np.uint8(0))
     density = cv2.countNonZero(vessels) / cv2.countNonZero(inside)
     micrometres, spacing_status = um_per_px(spacing, diameter)
@@ -117,6 +115,12 @@ def measure_vessels(
     scale = Scale(diameter, micrometres, spacing is not None)
     values = _measure_field(FieldFigures(network, inside[crop], scale), eye)
     return replace(measures, values=values, network=network)
+
+
+def _diameter(fov: FieldOfView | npt.ArrayLike, box: Box) -> float:
+    if isinstance(fov, FieldOfView) and fov.rim is not None:
+        return 2 * fov.rim.radius
+    return float(max(box.width, box.height))
 
 
 def _status(density: float, diameter: float) -> MeasuresStatus:

@@ -68,7 +68,9 @@ def open_sources(
 def _parallel_frames(inputs: list[Input]) -> int | None:
     if any(one.path is None for one in inputs):
         return 1
-    return None if any(one.is_video for one in inputs) else len(inputs)
+    if any(one.is_video for one in inputs):
+        return None
+    return len(inputs)
 
 
 def _open(

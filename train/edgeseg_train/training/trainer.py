@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from edgeseg.datasets import DataSet
 from edgeseg_train.checkpoint import (
@@ -30,6 +29,7 @@ from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Batch
 from edgeseg_train.network.resunet import build_network, normalise_photo
 from edgeseg_train.reporting.log import LogEntry, read_log, write_log
+from edgeseg_train.training.averaging import update_average
 from edgeseg_train.training.compute import ComputeMode, DistributedContext
 from edgeseg_train.training.losses import RunningMetrics, total_loss
 from edgeseg_train.training.state import BEST, LAST, LOG, SavedState, describe_config
@@ -176,25 +176,10 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_gradient_norm)
         self.optimizer.step()
-        self._update_average()
+        decay = self.config.average_decay_at(self.step)
+        update_average(self.averaged, self.network, decay, self.step)
         self.step += 1
         metrics.add(loss.detach(), logits.detach(), truth, counted)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Update the exponential moving average of weights and BatchNorm statistics.
-
-        PyTorch's AveragedModel keeps the step count on the device and therefore waits for the GPU
-        in each step.
-        """
-        network = self.network.state_dict()
-        averaged = {
-            name: weight
-            for name, weight in self.averaged.state_dict().items()
-            if weight.is_floating_point()
-        }
-        update = get_ema_multi_avg_fn(self.config.average_decay_at(self.step))  # type: ignore[no-untyped-call]
-        update(list(averaged.values()), [network[name] for name in averaged], self.step)
 
     def _validation_is_due(self, seconds_since: float, finished: bool) -> bool:
         if not self.validation_pairs or not self.process.is_main:

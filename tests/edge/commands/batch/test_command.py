@@ -1,4 +1,4 @@
-"""`edgeseg batch`, as a user calls it: jobs, shards, resuming, and what is rejected."""
+"""`edgeseg batch`, as a user calls it: jobs, shards and resuming."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ from click.testing import CliRunner, Result
 
 from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.cli import cli
-from edgeseg.imaging.encoder import encode_png
 from edgeseg.synthetic import generate_photo
-
-MANIFEST = "path,id,visit\np1/od 1.png,001,=1\np2/äß.png,002,2\ngone.png,003,3\n"
 
 
 def call(*arguments: str | Path) -> Result:
@@ -51,30 +48,6 @@ def results(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture(scope="module")
-def eyes() -> list[bytes]:
-    return [encode_png(generate_photo(seed, 160).photo) for seed in range(3)]
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
-    """Folder with three photographs, one of them damaged, and a manifest."""
-    folder = tmp_path_factory.mktemp("cohort")
-    for name, data in (("p1/od 1.png", eyes[0]), ("p2/äß.png", eyes[1]), ("p2/cut.png", b"cut")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(data)
-    (folder / "m.csv").write_text(MANIFEST)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def done(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Output folder of a finished job of the folder."""
-    output = tmp_path_factory.mktemp("done") / "out"
-    assert call(cohort, "-o", output, "--workers", "1", "--threads", "1").exit_code == 3
-    return output
-
-
 def test_folder_gives_mirrored_masks_and_one_row_per_input(done: Path) -> None:
     rows = read_rows(done)
     assert [Path(row["source"]).name for row in rows] == ["od 1.png", "cut.png", "äß.png"]
@@ -85,15 +58,6 @@ def test_folder_gives_mirrored_masks_and_one_row_per_input(done: Path) -> None:
     job = json.loads((done / "job.json").read_text())
     assert len(job["model"]["sha256"]) == 64 and job["count"] == 3
     assert job["model"]["precision"] != "auto" and job["model"]["threads"] == 1
-
-
-def test_second_job_in_folder_and_other_options_are_rejected(done: Path, cohort: Path) -> None:
-    assert call(cohort, "-o", done).exit_code == 2
-    for option in ("--no-masks", "--measures", "--overlay", "--threshold=0.2", "--threads=2"):
-        rejected = call(cohort, "-o", done, "--resume", option)
-        assert rejected.exit_code == 2 and rejected.output.count("\n") == 1
-    assert call(cohort / "m.csv", "-o", done, "--resume").exit_code == 2
-    assert call("-o", done, "--resume", "--model", "detail").exit_code == 2
 
 
 def test_resume_of_finished_job_changes_nothing_and_reports_new_files(
@@ -171,71 +135,6 @@ def test_pages_of_tiff_give_rows_and_masks(tmp_path: Path) -> None:
     assert [row["frame"] for row in rows] == ["1", "2"]
     assert [row["files_mask"] for row in rows] == ["eyes_vessels.png", "eyes_p0002_vessels.png"]
     assert all((out / row["files_mask"]).is_file() for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "exit_code"),
-    [
-        (["in"], 2),
-        (["-o", "out"], 2),
-        (["in", "-o", "out", "--shard", "3/2"], 2),
-        (["in", "-o", "out", "--table", "t.xlsx"], 2),
-        (["in", "-o", "out", "--eye", "left"], 2),
-        (["in", "-o", "out", "--model", "none.onnx"], 6),
-        (["in", "-o", "in/od.png"], 2),
-        (["in", "--merge", "out"], 2),
-        (["--merge", "out"], 7),
-        (["-o", "out", "--resume"], 2),
-        (["missing", "-o", "out"], 2),
-    ],
-)
-def test_invalid_call_is_rejected_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], exit_code: int
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "od.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    rejected = call(*arguments)
-    assert rejected.exit_code == exit_code, rejected.output
-    assert not (tmp_path / "out").exists()
-
-
-def test_foreign_table_is_rejected_before_the_job_starts(cohort: Path, tmp_path: Path) -> None:
-    (tmp_path / "results.csv").write_text("my,own\n")
-    assert call(cohort, "-o", tmp_path).exit_code == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
-
-
-def test_changed_model_is_rejected(cohort: Path, tmp_path: Path) -> None:
-    from edgeseg.models.catalog import MODEL_FOLDER
-
-    model = tmp_path / "lean.fp32.onnx"
-    model.write_bytes((MODEL_FOLDER / "lean.fp32.onnx").read_bytes())
-    out = tmp_path / "out"
-    assert call(cohort, "-o", out, "--model", model, "--shard", "1/3").exit_code == 0
-    model.write_bytes((MODEL_FOLDER / "lean-detail.fp32.onnx").read_bytes())
-    changed = call("-o", out, "--resume")
-    assert changed.exit_code == 6 and changed.output.count("\n") <= 2
-
-
-@pytest.mark.parametrize(
-    ("package", "option"), [("pyarrow", "--table=t.parquet"), ("jinja2", "--html=t.html")]
-)
-def test_missing_extra_is_reported_before_the_job_starts(
-    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, option: str
-) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.delitem(sys.modules, "edgeseg.batch.parquet", raising=False)
-    missing = call(cohort, "-o", tmp_path / "out", option)
-    assert missing.exit_code == 7 and "[batch]" in missing.stderr
-    assert not (tmp_path / "out").exists()
-
-
-def test_parts_without_job_file_are_not_reused(done: Path, cohort: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    shutil.copytree(done, out)
-    (out / "job.json").unlink()
-    assert call(cohort, "-o", out, "--measures").exit_code == 2
 
 
 def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ export async function isServerUp() {
     }
 }
 
-// Post a photograph; returns {blob, type}: the body and its media type. XMLHttpRequest, because fetch reports no progress
-// of an upload.
+// Post a photograph; returns {blob, type}: the body and its media type. XMLHttpRequest, because
+// fetch reports no progress of an upload.
 export function postPhotograph(path, query, file, onProgress = () => {}) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {

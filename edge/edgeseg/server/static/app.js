@@ -19,7 +19,8 @@ const byId = (id) => document.getElementById(id);
 let model = null;
 let selected = null;
 let thresholdFrame = 0;
-export let current = null; // the selected photograph, decoded: {photograph, picture, mask, densities}
+// the selected photograph, decoded: {photograph, picture, mask, densities}
+export let current = null;
 
 async function start() {
     const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
@@ -35,7 +36,8 @@ async function start() {
     }
     setMaxBytes(model.max_upload_bytes);
     byId("model").textContent =
-        `Model ${model.model} (${model.precision}), edgeseg ${model.edgeseg_version}. Not a medical device.`;
+        `Model ${model.model} (${model.precision}), edgeseg ${model.edgeseg_version}. ` +
+        "Not a medical device.";
     resume();
 }
 
@@ -158,7 +160,8 @@ function onOffline() {
     const banner = byId("offline");
     if (!banner.hidden) return;
     banner.textContent =
-        "The server does not answer. Start it again with edgeseg serve; the photographs continue then.";
+        "The server does not answer. Start it again with edgeseg serve; " +
+        "the photographs continue then.";
     banner.hidden = false;
     const timer = setInterval(async () => {
         if (!(await isServerUp())) return;

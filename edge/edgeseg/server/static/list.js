@@ -71,5 +71,6 @@ function withoutName({ message, file }) {
 function showCount() {
     const done = photographs.filter(({ state }) => state === "done").length;
     const failed = photographs.filter(({ state }) => state === "failed").length;
-    count.textContent = `${done} of ${photographs.length} done${failed ? `, ${failed} failed` : ""}`;
+    const failures = failed ? `, ${failed} failed` : "";
+    count.textContent = `${done} of ${photographs.length} done${failures}`;
 }

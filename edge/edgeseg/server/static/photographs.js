@@ -55,7 +55,9 @@ function add(file, frame) {
     if (file.size > maxBytes) {
         change(photograph, {
             state: "failed",
-            message: `${name}: more than ${maxBytes >> 20} MiB, too large for a photograph. Reduce its size.`,
+            message:
+                `${name}: more than ${maxBytes >> 20} MiB, too large for a photograph. ` +
+                "Reduce its size.",
         });
         return;
     }

@@ -50,8 +50,9 @@ function makeSheet(photograph, picture, model) {
         ),
         element("footer", {
             text:
-                `Model ${model.model} (${model.precision}, ${model.model_sha256.slice(0, 12)}), threshold ` +
-                `${thresholdText(photograph.threshold)}, edgeseg ${model.edgeseg_version}, ` +
+                `Model ${model.model} (${model.precision}, ${model.model_sha256.slice(0, 12)}), ` +
+                `threshold ${thresholdText(photograph.threshold)}, ` +
+                `edgeseg ${model.edgeseg_version}, ` +
                 `${new Date().toISOString().slice(0, 10)}. Not a medical device.`,
         }),
     );

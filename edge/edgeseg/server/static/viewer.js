@@ -7,7 +7,8 @@ const panes = [document.getElementById("pane-left"), document.getElementById("pa
 const look = { view: "overlay", opacity: 0.6, colour: "#40ff80", overlayVisible: true };
 
 let shown = null; // {picture, name, mask, marks}
-let camera = { scale: 1, x: 0, y: 0 }; // scale in CSS pixels per pixel of the photograph, centre in the photograph
+// scale in CSS pixels per pixel of the photograph, centre in the photograph
+let camera = { scale: 1, x: 0, y: 0 };
 let isFitted = true;
 let drawRequested = false;
 

@@ -1,12 +1,12 @@
-"""Measure how many tasks per second `edgeseg batch --dask` and Dask's scheduler process.
+"""Measure the number of tasks per second with `edgeseg batch --dask` and Dask's scheduler.
 
     python benchmarks/dask_simulation.py --tasks 4000 --workers 8 --sleep 0.25
 
-The tasks are those of a cohort of 32 photographs per task, but the workers sleep instead of
-segmenting. W workers with tasks of S seconds need W / S tasks per second: 8 workers that sleep for
-0.25 s stand for 128 workers with tasks of 4 s. The result is one JSON object: tasks per second, the
-overhead over the pure sleeping time, and the memory of the process with scheduler and client after
-each tenth of the tasks.
+A task contains 32 photographs, but the workers sleep instead of segmenting. W workers with tasks of
+S seconds need W / S tasks per second: 8 workers that sleep for 0.25 s correspond to 128 workers
+with tasks of 4 s. The result is one JSON object: tasks per second, the overhead relative to the
+sleeping time, and the memory of the process with scheduler and client after each tenth of the
+tasks.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python benchmarks/endurance.py FRAMES [--samples N] [-- OPTIONS OF edgeseg run]
 
-A Motion JPEG stream of small synthetic photographs goes to standard input. Every frame must reach
-the network; the overlay video is written. The first tenth of the run is its warm-up. Exit code 1
-if the memory after it grows by more than `--growth` per cent and the index of the video, or if a
-descriptor or thread is added.
+A Motion JPEG stream of small synthetic photographs is written to standard input. Every frame must
+be segmented, and the overlay video is written. The first tenth of the run is its warm-up. The exit
+code is 1 if the memory later grows by more than `--growth` per cent plus the index of the video, or
+if a descriptor or thread is added.
 """
 
 import json
@@ -28,7 +28,7 @@ from edgeseg_benchmarks.worker.process import child_environment, python_module
 PHOTOGRAPHS = 16
 SIDE = 256  # pixels
 WARM_UP_SHARE = 0.1
-INDEX_BYTES = 100  # FFmpeg keeps the index of a video, about 80 bytes a frame, in memory
+INDEX_BYTES = 100  # FFmpeg keeps the index of a video, about 80 bytes per frame, in memory
 
 
 class Usage(NamedTuple):
@@ -98,7 +98,7 @@ def measure(command: Sequence[str], frames: int, samples: int) -> list[Usage]:
 
 
 def send_frames(stream: BinaryIO, jpegs: Sequence[bytes], frames: int) -> None:
-    """Write a stream of JPEG files, none of them equal to the previous one."""
+    """Write a stream of JPEG files. Consecutive files are different."""
     with suppress(BrokenPipeError), stream:
         for jpeg in islice(cycle(jpegs), frames):
             stream.write(jpeg)
@@ -123,8 +123,7 @@ def find_growth(rows: Sequence[Usage], limit: float) -> list[str]:
         rows: measurements in the order of their frames.
         limit: largest growth of the memory in per cent, besides the index of the video.
 
-    Returns:
-        One line per resource that grew; empty if none did.
+    Returns: One line per resource that grew; empty if no resource grew.
     """
     last = rows[-1]
     first = next(row for row in rows if row.frames >= WARM_UP_SHARE * last.frames)

@@ -1,4 +1,4 @@
-"""Compare the time of `edgeseg run` on a folder of photographs with that of the codecs alone.
+"""Compare the time of `edgeseg run` on a folder of photographs with the time of the codecs.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
@@ -53,7 +53,7 @@ class FolderRun(NamedTuple):
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--baseline", metavar="EDGESEG", help="Command of another version of edgeseg.")
 def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
-    """Measure the photographs in FOLDER, which are repeated up to the number of photographs."""
+    """Measure the photographs in FOLDER. They are repeated up to the number of photographs."""
     commands = {"edgeseg run": python_module("edgeseg.__main__")}
     if baseline is not None:
         commands["baseline"] = [baseline]
@@ -106,7 +106,7 @@ def run_folder(command: list[str], photographs: Path, output: Path, count: int) 
 
 
 def count_different_masks(output: Path, baseline: Path) -> int:
-    """Return how many masks in a folder differ in a pixel from those of another version."""
+    """Return the number of masks in a folder that differ from the masks of another version."""
     different = 0
     for file in output.glob("*_vessels.png"):
         mask = read_mask(file)
@@ -115,7 +115,7 @@ def count_different_masks(output: Path, baseline: Path) -> int:
 
 
 def measure_floor(photographs: Path, output: Path) -> float:
-    """Return the CPU time per photograph of the codecs alone in milliseconds, in one thread."""
+    """Return the CPU time of the codecs per photograph in milliseconds, in one thread."""
     cv2.setNumThreads(1)
     segmenter = Segmenter()
     times_ms = []
@@ -142,7 +142,7 @@ def decode(data: bytes) -> None:
 
 
 def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
-    """Encode an overlay as JPEG and a mask as PNG, like edgeseg."""
+    """Encode an overlay as JPEG and a mask as PNG, as in edgeseg."""
     subsampling = "420" if max(overlay.shape) > 2048 else "444"
     jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", subsampling)
     parameters = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)

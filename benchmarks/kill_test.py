@@ -100,12 +100,12 @@ def read_files(folder: Path) -> Files:
 
 
 def check_equal(file: Path, expected: bytes) -> str:
-    """Compare a file with that of the uninterrupted run."""
+    """Compare a file with the file of the uninterrupted run."""
     return "" if file.read_bytes() == expected else "differs"
 
 
 def check_result(file: Path, expected: bytes) -> str:
-    """Compare a file with that of the uninterrupted run.
+    """Compare a file with the file of the uninterrupted run.
 
     The last rows of a table may be missing.
     """
@@ -185,7 +185,7 @@ def prepare_commands(folder: Path) -> Mapping[str, KilledCommand]:
 
 
 def list_commands(folder: Path, model: Path, checkpoint: Path) -> Mapping[str, KilledCommand]:
-    """Return the commands by name."""
+    """Return a dict from name to command."""
     run = ("run", "--model", str(model))
     options = ("--resume", "--probability", "--measures")
     train = ("train", "--data", f"pairs:{folder / 'pairs'}", "--arch", "tiny", "--size", str(SIZE))
@@ -218,7 +218,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
     Args:
         command: command to kill.
-        kills: number of kills; if the process ends before a kill, it is started again.
+        kills: number of kills. If the process ends before a kill, it is started again.
         rng: random numbers.
 
     Returns:
@@ -226,7 +226,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
     """
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as temporary:
-        folder = Path(temporary, "out")  # the same path in all runs: job files contain it
+        folder = Path(temporary, "out")  # the same path in all runs, because job files contain it
         seconds = command.finish(folder)
         expected = read_files(folder)
         shutil.rmtree(folder)
@@ -250,7 +250,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
     """Start a command, and kill it and its children after a delay.
 
-    Return False if it ended before.
+    Return False if it ended before the delay.
     """
     with command.start(folder) as process:
         with suppress(subprocess.TimeoutExpired):
@@ -277,7 +277,7 @@ def check_files(folder: Path, expected: Files, check: Check) -> list[str]:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--command", "names", multiple=True, help="Name of a command. Repeatable.")
 def main(kills: int, seed: int, names: tuple[str, ...]) -> None:
-    """Kill each command KILLS times, divided by the number of commands."""
+    """Kill commands KILLS times in total, distributed among the commands."""
     failed = False
     click.echo("| command | kills | problems |\n|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:

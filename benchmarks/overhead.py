@@ -94,7 +94,7 @@ def peak_mb(command: Sequence[str]) -> float:
 
 
 def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measurement]:
-    """Return the functions that measure the processing and its baseline, both in milliseconds."""
+    """Return two functions that measure the processing and its baseline in milliseconds."""
     import cv2  # noqa: PLC0415
 
     from edgeseg.imaging.photo import read_photo  # noqa: PLC0415

@@ -46,7 +46,7 @@ def exact_steps(
 
 
 def _drawn_widths(widths: Floats, size: int) -> Floats:
-    """Return the widths of the drawn lines, which are drawn at two or four times the size.
+    """Return the widths of the drawn lines. Lines are drawn at two or four times the size.
 
     OpenCV draws lines one pixel wider than requested at this size, and half-covered pixels belong
     to the mask. The added value was measured on straight lines: their area divided by their length,

@@ -108,7 +108,7 @@ def blur(photo: Photo) -> Photo:
 
 
 def figures(measures: Measures) -> dict[str, float]:
-    """Return the compared measurements, with NaN for unknown values."""
+    """Return the compared measurements. Unknown values are NaN."""
     values = {} if measures.values is None else msgspec.structs.asdict(measures.values)
     values["vessel_density"] = measures.vessel_density
     row: dict[str, float] = {}
@@ -119,7 +119,7 @@ def figures(measures: Measures) -> dict[str, float]:
 
 
 def compare(first: Table, second: Table, name: str) -> tuple[float, float, float, float]:
-    """Return the mean of the first, the mean (absolute) difference, and the correlation."""
+    """Return the mean of the first values, the mean (absolute) difference, and the correlation."""
     before = np.array([row[name] for row in first])
     after = np.array([row[name] for row in second])
     known = ~np.isnan(before) & ~np.isnan(after)
@@ -148,7 +148,7 @@ def intraclass_correlation(first: Floats, second: Floats) -> float:
 
 
 def published_field(loaded: LoadedPair, segmenter: Segmenter) -> FieldOfView:
-    """Return the published or else the detected field of view."""
+    """Return the published field of view, or the detected field if it is not published."""
     if loaded.fov is None:
         return segmenter.detect_fields(loaded.photo)[0]
     return FieldOfView(loaded.fov, Box(*cv2.boundingRect(loaded.fov)))

@@ -1,4 +1,4 @@
-"""Networks of other libraries that `zoo.py` converts, with code as in users' programs."""
+"""Networks of other libraries that `zoo.py` converts. The code is typical of users' programs."""
 
 from typing import NamedTuple
 

@@ -212,7 +212,8 @@ def _check_failures(record: BenchRecord) -> None:
         raise ModelError(f"every row failed. First row: {failed[0].status}")
     if failed:
         click.echo(
-            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed; see the table", err=True
+            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed (reasons in the table)",
+            err=True,
         )
     if any(row.model not in IMPLIED_MODELS for row in failed):
         sys.exit(ModelError.exit_code)

@@ -11,16 +11,16 @@ class BenchOptions:
     """Options of a benchmark: rows, data sets and method of measurement.
 
     Attributes:
-        models: shipped names or model files; the first model is that of the first row.
+        models: names of shipped models or model files. The first row uses the first model.
         precisions: precisions of each model.
         every: whether to measure every shipped model and every precision.
         runtimes: names of runtimes; empty for all installed runtimes.
         threads: numbers of CPU threads; empty for all cores that the process may use.
         data: data sets (`NAME:DIR`) whose test split is scored.
         measures: whether to measure the vessels in the predicted masks.
-        rounds: number of timed rounds; None for a number that depends on the speed of the row.
+        rounds: number of timed rounds. None means a number that depends on the speed of the row.
         warmup: number of untimed rounds, at least 1.
-        reference: whether to measure ResUNet-Deeper, too.
+        reference: whether to also measure ResUNet-Deeper.
         timeout_s: time limit for one reply of a row's process.
         only: keys of the rows to measure; empty for all.
     """

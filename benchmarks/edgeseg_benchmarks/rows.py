@@ -74,7 +74,7 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
     A missing or damaged file gives a row with a failure. A file given twice gives one row. Two
-    files of the same name in different folders give `NAME` and `NAME (2)`.
+    files with the same name in different folders give `NAME` and `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
     known: set[tuple[Path | None, RowKey]] = set()
@@ -92,7 +92,7 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
 
 
 def split_file_name(model: str) -> tuple[str, Precision | None]:
-    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None without a precision."""
+    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None if there is no precision."""
     name = Path(model).name.removesuffix(".onnx")
     for precision in get_args(Precision):
         if name.endswith(f".{precision}"):
@@ -117,17 +117,17 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether `auto` selects a row. Without tuning, threads are not compared."""
+    """Return whether `auto` selects a row. Threads are compared only with a tuned setup."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
 
 
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
-    """Yield a row for each precision of a model, without runtime and threads.
+    """Yield a row for each precision of a model. Runtime and threads are not set.
 
-    The precision of a given file comes first. Other precisions (those of `--all`, and FP32 in
-    addition to a given file) are omitted if their file is missing, but not if it is damaged.
+    The precision of a given file comes first. Other precisions are requested by `--all`, or FP32 is
+    added to a given file. They are omitted if the file is missing, but not if it is damaged.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

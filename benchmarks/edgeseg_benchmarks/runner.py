@@ -84,9 +84,9 @@ def write_photograph(file: Path, show: ShowProgress) -> Path:
 
 
 def measure_peak(threads: int, timeout_s: float) -> float:
-    """Return the FP32 throughput of this machine in GFLOP/s; 0 without enough memory.
+    """Return the FP32 throughput of this machine in GFLOP/s; 0 if memory is not sufficient.
 
-    The throughput is that of the fastest of several large matrix products.
+    The throughput is measured on the fastest of several large matrix products.
     """
     with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
         return process.call(
@@ -134,5 +134,5 @@ def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[st
     for number in threads:
         if number > cores:
             text = f"{plural(number, 'thread')} on {plural(cores, 'usable core')}"
-            warnings.append(f"{text}: threads wait for each other")
+            warnings.append(f"{text}, so that threads wait for each other")
     return warnings

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: search for a model's fastest setup whose masks agree with FP32."""
+"""`edgeseg doctor --tune`: search for the fastest setup of a model. Masks must agree with FP32."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
     """Measure all setups of a model and select the fastest.
 
     Args:
-        model: shipped name or model file.
+        model: name of a shipped model, or a model file.
         show: callback for the current step.
 
     Raises:
@@ -78,7 +78,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
-    """Return the numbers of threads to try: all cores, half of them, and so on down to 1."""
+    """Return the numbers of threads to measure: all cores, half of them, a quarter, down to 1."""
     return (cores, *thread_counts(cores // 2)) if cores > 1 else (1,)
 
 
@@ -121,7 +121,7 @@ def mask_failure(precision: Precision, change: float) -> str:
 
 
 def mask_change(mask: Path, expected: Path) -> float:
-    """Return the share of the field of view's pixels that differ between two mask files."""
+    """Return the share of pixels in the field of view that differ between two mask files."""
     vessels, fov = np.load(mask, allow_pickle=False)
     expected_vessels, _ = np.load(expected, allow_pickle=False)
     return int(np.count_nonzero(vessels != expected_vessels)) / max(1, int(np.count_nonzero(fov)))

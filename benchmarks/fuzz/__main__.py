@@ -3,8 +3,8 @@
     python -m fuzz --minutes N [--seed S] [--reader NAME] [-o FOLDER]
     python -m fuzz --inputs N ...      a fixed number of inputs per reader instead
 
-An input is a finding if it causes a crash, a hang, a use of more than 1 GB, or another exception
-than an error of edgeseg. Findings are saved in FOLDER, and the exit code is then 1.
+An input is a finding if it causes a crash, a hang, more than 1 GB of memory, or an exception that
+edgeseg does not define. Findings are saved in FOLDER, and the exit code is then 1.
 """
 
 import sys
@@ -29,7 +29,7 @@ _NO_LIMIT = 10**9
     "--reader",
     "names",
     multiple=True,
-    help="Name of a reader, or beginning of its name. Repeatable.",
+    help="Name of a reader, or the beginning of its name. Repeatable.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("fuzz-findings"))
 def main(

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 Mutator: TypeAlias = Callable[[bytearray, random.Random, Sequence[bytes]], None]
-"""Function that changes bytes in place, with the bytes, random numbers, and other valid files as
-arguments."""
+"""Function that changes bytes in place: bytes, random numbers, and other valid files."""
 
 _LENGTHS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63)
 _TOKENS = (
@@ -52,7 +51,7 @@ def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) ->
 
 
 def repeat_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert one or many copies of a block after the block."""
+    """Insert one or more copies of a block after the block."""
     start, end = _block(data, rng)
     data[end:end] = bytes(data[start:end]) * rng.choice((1, 1, 1, 50))
 
@@ -79,7 +78,7 @@ def swap_blocks(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -
 
 
 def splice(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
-    """Replace a block by one of another valid file, or by random bytes."""
+    """Replace a block by a block of another valid file, or by random bytes."""
     start, end = _block(data, rng)
     other = bytearray(rng.choice(others)) if others else bytearray(rng.randbytes(end - start))
     data[start:end] = other[slice(*_block(other, rng))]
@@ -122,7 +121,7 @@ TEXT_MUTATORS: tuple[Mutator, ...] = (*BYTE_MUTATORS, insert_token, edit_line)
 def mutate(
     data: bytes, others: Sequence[bytes], rng: random.Random, text: bool
 ) -> tuple[str, bytes]:
-    """Apply one mutation, and with a probability of one eighth a second mutation of the same kind.
+    """Apply one mutation. With a probability of one eighth, apply a second of the same kind.
 
     Args:
         data: valid content.
@@ -142,7 +141,7 @@ def mutate(
 
 
 def _position(data: bytearray, rng: random.Random, size: int) -> int:
-    """Return an offset, which is near the beginning of the file in a third of the cases."""
+    """Return an offset. In a third of the cases, it is near the beginning of the file."""
     last = len(data) - size
     if rng.random() < 1 / 3:
         last = min(last, 64)
@@ -150,7 +149,7 @@ def _position(data: bytearray, rng: random.Random, size: int) -> int:
 
 
 def _block(data: bytearray, rng: random.Random) -> tuple[int, int]:
-    """Return the start and end of a block, which is short in most cases."""
+    """Return the start and end of a block. Most blocks are short."""
     start = _position(data, rng, min(1, len(data)))
     length = int(len(data) ** rng.uniform(0, 0.9)) if data else 0
     return start, min(len(data), start + max(1, length))

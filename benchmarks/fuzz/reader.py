@@ -8,7 +8,7 @@ from edgeseg.errors import EdgesegError
 
 Outcome: TypeAlias = Literal["same", "error", "different", "visible", "finding"]
 """`same`: the value of the valid file. `error`: an error of edgeseg with a message. `different`:
-another value without a message; `visible` if a person would notice the difference. `finding`:
+another value without a message. `visible`: a difference that a person would notice. `finding`:
 anything else."""
 
 
@@ -26,10 +26,10 @@ class Reader(NamedTuple):
 
     Attributes:
         name: name in the table.
-        data: valid content, which is mutated.
+        data: valid content to mutate.
         read: function from the bytes of a file and an empty folder to a value.
-        embed: function from the mutated content to the bytes of the file; may repair a checksum, so
-            that mutations are not rejected by it.
+        embed: function from the mutated content to the bytes of the file. It may repair a checksum,
+            so that mutations are not rejected because of it.
         text: whether the content is a text.
         compare: function from a value and the expected value to the outcome.
         others: contents of other valid files, for splices.

@@ -1,4 +1,4 @@
-"""Supervision of workers, which are restarted after a crash or a hang."""
+"""Supervision of workers. They are restarted after a crash or a hang."""
 
 import select
 import struct
@@ -19,7 +19,7 @@ from fuzz.readers import build_reader
 from fuzz.worker import NOT_STARTED, NUMBER_FORMAT, Finding, Report, Task, make_input
 
 MAX_SECONDS = 60.0
-"""Time in seconds after which an input is considered to hang, with a reserve for other programs."""
+"""Seconds after which an input is considered to hang. Includes a reserve for other programs."""
 
 WORKER = "fuzz.worker"
 """Module to run for each reader."""
@@ -35,7 +35,7 @@ class ReaderResult:
 
     Attributes:
         reader: name of the reader.
-        counts: number of inputs by mutation and outcome.
+        counts: number of inputs. The key is mutation and outcome.
         slowest_s: longest time of one input in seconds.
         findings: inputs with an unacceptable outcome.
     """
@@ -117,7 +117,7 @@ def _watch(
     result: ReaderResult,
 ) -> int:
     """Collect the reports of a worker, and kill it if an input takes too long."""
-    current, waited = NOT_STARTED, 0.0  # counted in polls: this process may be suspended, too
+    current, waited = NOT_STARTED, 0.0  # counted in polls: this process may also be suspended
     while True:
         if select.select([stream], [], [], _POLL_S)[0]:
             line = stream.readline()

@@ -6,12 +6,12 @@ from fuzz.supervisor import ReaderResult
 
 
 def format_tables(results: Sequence[ReaderResult]) -> str:
-    """Return a table by reader and outcome, and a table by reader and mutation."""
+    """Return two tables with one row per reader: outcomes and mutations."""
     return "\n\n".join((format_outcomes(results), format_mutations(results)))
 
 
 def format_outcomes(results: Sequence[ReaderResult]) -> str:
-    """Return a table with one row per reader: numbers of inputs by outcome."""
+    """Return a table with one row per reader and the number of inputs for each outcome."""
     lines = [
         "| reader | inputs | same | error | different | of these visible | findings | slowest, s |",
         "|---|---|---|---|---|---|---|---|",
@@ -34,7 +34,7 @@ def format_outcomes(results: Sequence[ReaderResult]) -> str:
 
 
 def format_mutations(results: Sequence[ReaderResult]) -> str:
-    """Return a table with one row per reader: the percentage of silent differences by mutation."""
+    """Return a table with the percentage of silent differences per reader and mutation."""
     mutations = sorted({mutation for result in results for mutation, _ in result.counts})
     headings = " | ".join(name.replace("_", " ") for name in mutations)
     lines = [f"| reader | {headings} |", "|---" * (len(mutations) + 1) + "|"]

@@ -1,6 +1,6 @@
 """Process that reads mutated inputs.
 
-The process may crash, hang or exhaust its memory, which its parent detects.
+The process may crash, hang or exhaust its memory. The parent process detects this.
 
     python -m fuzz.worker READER SEED FIRST INPUTS SECONDS PROGRESS
 
@@ -58,7 +58,7 @@ class Report(msgspec.Struct):
 
     Attributes:
         next_number: number of the next input to read.
-        counts: number of inputs by `MUTATION OUTCOME`.
+        counts: number of inputs. The key is `MUTATION OUTCOME`.
         slowest_s: longest time of one input in seconds.
         findings: inputs with the outcome `finding`.
     """
@@ -147,7 +147,7 @@ def _send(report: Report, counts: Counter[str]) -> None:
 
 
 def main() -> None:
-    """Read the inputs that the arguments describe."""
+    """Read the inputs specified by the arguments."""
     *arguments, progress_file = sys.argv[1:]
     task = msgspec.convert(arguments, Task, strict=False)
     with open(progress_file, "r+b") as file:  # noqa: PTH123

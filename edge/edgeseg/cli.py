@@ -1,4 +1,4 @@
-"""The command `edgeseg` and its table of subcommands, which are loaded when they are called.
+"""The command `edgeseg` and its subcommands. A subcommand is loaded when it is called.
 
 Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command whose extra is
 missing can name the extra.
@@ -121,7 +121,7 @@ class LazyCommands(click.Group):
             _exit_with_error(ctx, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their summaries, without loading them."""
+        """Write the commands with their summaries. The commands are not loaded."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 

@@ -25,7 +25,7 @@ ShowProgress: TypeAlias = Callable[[str], None]
 
 @contextmanager
 def show_status() -> Iterator[ShowProgress]:
-    """Yield a function that shows the current step on a terminal, on standard error."""
+    """Yield a function that shows the current step if standard error is a terminal."""
     from rich.console import Console  # noqa: PLC0415
 
     console = Console(stderr=True)
@@ -54,7 +54,7 @@ def print_table(*renderables: RenderableType) -> None:
 
 
 def narrow_table(title: str) -> Table:
-    """Return an empty table that fits into 80 columns."""
+    """Return an empty table with a maximum width of 80 columns."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -77,14 +77,14 @@ def facts_table(*facts: tuple[str, str]) -> Table:
 
 
 def safe_text(text: str) -> Text:
-    """Return untrusted text for a table, without markup and with `escape_text`."""
+    """Return untrusted text for a table. Markup is not interpreted. `escape_text` is applied."""
     from rich.text import Text  # noqa: PLC0415
 
     return Text(escape_text(text))
 
 
 def print_line(text: object, err: bool = False) -> None:
-    """Print one line that may contain text from files, with `escape_text`."""
+    """Print one line. Text from files is escaped with `escape_text`."""
     click.echo(escape_text(str(text)), err=err)
 
 

@@ -22,7 +22,7 @@ PhotoErrorCode: TypeAlias = Literal[
 MAX_TEXT = 2000
 """Largest number of characters of a message."""
 
-_END_LENGTH = 300  # in a shortened text; messages end with the remedy
+_END_LENGTH = 300  # number of characters kept at the end; messages end with the remedy
 
 # Beginnings of lines, and prefixes anywhere in a line, that the logs of CI services interpret as
 # commands.
@@ -63,7 +63,7 @@ class EdgesegError(Exception):
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """Return an exception's text as one escaped line; the middle of a long text is omitted."""
+    """Return an exception's text as one escaped line. The middle of a long text is omitted."""
     return escape_text(" ".join(str(error).split()), longest)
 
 
@@ -78,7 +78,7 @@ class PhotoError(EdgesegError):
 
     Args:
         message: file, problem and remedy.
-        code: code of the problem, for programs.
+        code: machine-readable code of the problem.
     """
 
     exit_code = 3
@@ -113,7 +113,7 @@ class SystemSetupError(EdgesegError):
 
 
 def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
-    """Return the error of a missing optional dependency; it contains the command to install it.
+    """Return the error of a missing optional dependency. The message contains the install command.
 
     Args:
         subject: command or option that requires the extra.
@@ -138,7 +138,7 @@ class InvalidImageError(PhotoError):
 
 
 def unsupported_format(name: str) -> InvalidImageError:
-    """Return the error of an image format that is not supported.
+    """Return the error for an unsupported image format.
 
     Args:
         name: name of the format, such as `HEIC`.
@@ -149,7 +149,7 @@ def unsupported_format(name: str) -> InvalidImageError:
 
 
 def missing_dicom() -> InvalidImageError:
-    """Return the error of a DICOM file that cannot be read without the extra `dicom`."""
+    """Return the error for a DICOM file if the extra `dicom` is not installed."""
     return InvalidImageError(
         str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra"
     )

@@ -62,7 +62,7 @@ def threshold_at_photo_size(
         placement: mapping between the photograph and the network input.
         inside: (H, W) uint8 {0, 255}, field of view.
         threshold: vessel probability threshold.
-        buffer: memory to reuse between photographs; affects only the speed.
+        buffer: memory to reuse between photographs. It affects only the speed.
 
     Returns:
         (H, W) uint8 {0, 255}.
@@ -78,7 +78,7 @@ def threshold_at_photo_size(
 def _resize_in_bands(
     probability: Probability, placement: Placement, buffer: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
-    """Yield ranges of rows with their probability: all rows at once, or bands of a large image.
+    """Yield ranges of rows with the probability: all rows at once, or bands of a large image.
 
     Bands are separated after the vertical resizing, because horizontal resizing treats every row
     separately. For a small image, resizing all rows at once is faster.

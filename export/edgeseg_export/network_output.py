@@ -28,7 +28,8 @@ class NetworkOutput:
         index: index among all tensors, counted from 0.
         name: key or attribute of the tensor, or its index in a list.
         tensor: output of the network.
-        factor: size of the photograph divided by that of the map; None if the tensor is not a map.
+        factor: size of the photograph divided by the size of the map; None if the tensor is not a
+            map.
     """
 
     index: int
@@ -80,7 +81,7 @@ def select_map(outputs: object, spec: OutputSpec, frame: Sequence[int]) -> tuple
 
 
 def activate(channels: Tensor, spec: OutputSpec) -> Tensor:
-    """Compute the vessel probability from the map that `select_map` returns.
+    """Compute the vessel probability from the result of `select_map`.
 
     Args:
         channels: (1, C, H, W) map before its activation.
@@ -186,7 +187,7 @@ def _select_output(
 
 
 def _describe_choice(found: Sequence[NetworkOutput], maps: Sequence[NetworkOutput]) -> str:
-    """Describe several maps, with the first of the largest maps as an example."""
+    """Describe several maps. The example is the first of the largest maps."""
     sizes = [output.factor or 0 for output in maps]
     largest = maps[sizes.index(min(sizes))]
     text = f"the network returns {len(found)} outputs: {_list(found)}. "

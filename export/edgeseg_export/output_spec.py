@@ -28,7 +28,7 @@ class OutputSpec:
 
     @classmethod
     def parse(cls, text: str) -> OutputSpec:
-        """Parse `[OUTPUT:]KIND[:CHANNEL]`, or `OUTPUT` alone for a logit.
+        """Parse `[OUTPUT:]KIND[:CHANNEL]`, or only `OUTPUT` for a logit.
 
         Raises:
             UsageError: the text is invalid.

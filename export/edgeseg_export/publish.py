@@ -54,7 +54,7 @@ def make_card(
     precision: Precision = "fp32",
     dynamic: bool = False,
 ) -> ModelCard:
-    """Build the metadata of one file, without the results of its own checks.
+    """Build the metadata of one file. The results of the file's checks are not included.
 
     The validation Dice of the training was measured in FP32 and is not included for other
     precisions.
@@ -102,7 +102,7 @@ def serialize_graph(model: onnx.ModelProto) -> bytes:
 
 
 def serialize_card(card: ModelCard) -> bytes:
-    """Return metadata to append to the bytes of `serialize_graph`.
+    """Return metadata that can be appended to the bytes of `serialize_graph`.
 
     Protobuf merges concatenated messages, so that the graph is not written again.
     """
@@ -119,7 +119,7 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
 def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
     """List existing files that do not belong to the same models as the converted files.
 
-    These are files of the same name and another model, and files of other working sizes
+    These are files with the same name from another model, and files of other working sizes
     (`NAME-detail`) of a replaced checkpoint.
 
     Args:
@@ -155,7 +155,7 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
     All copies are complete before the first file becomes visible.
 
     Args:
-        files: source file by final path.
+        files: source files. The key is the final path.
         stale: outdated files to remove.
 
     Raises:

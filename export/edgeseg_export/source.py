@@ -70,7 +70,7 @@ class SourceNetwork:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Command-line options that describe a checkpoint; None if not given.
+    """Command-line options that describe a checkpoint. Options that are not given are None.
 
     Attributes:
         arch: architecture name, `module:factory` or `file.py:factory`.
@@ -115,7 +115,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     note = load_weights(
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
-    # Several sets of weights in one checkpoint give several models.
+    # If a checkpoint contains several sets of weights, each set is a separate model.
     architecture = options.arch + (f" ({options.weights})" if options.weights else "")
     size = WorkingSize("default", preprocessing.size)
     return SourceNetwork(
@@ -189,8 +189,8 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
         size: working size that replaces the size in the file.
 
     Raises:
-        ModelError: the file cannot be read, or a key is unknown or invalid; the message names the
-            file.
+        ModelError: the file cannot be read, or a key is unknown or invalid; the message contains
+            the file name.
     """
     try:
         values = msgspec.toml.decode(read_regular_file(file), type=dict[str, object])

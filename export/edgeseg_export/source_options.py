@@ -31,7 +31,7 @@ OPTIONS = (
         "--output",
         metavar="[OUTPUT:]logit|probability|softmax[:CHANNEL]",
         help="Network output with the vessel map, for a bare state dict. OUTPUT is an index, -1, "
-        "or a name such as out; CHANNEL is the vessel class. Example: 0:softmax:1.  "
+        "or a name such as out. CHANNEL is the vessel class. Example: 0:softmax:1.  "
         "[default: logit, if the network has one output map]",
     ),
     click.option(
@@ -53,7 +53,7 @@ OPTIONS = (
 
 
 def source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that describe a checkpoint, as the parameter `source_choices`."""
+    """Add the options that describe a checkpoint. The parameter is `source_choices`."""
 
     @wraps(command)
     def collect(

@@ -46,8 +46,8 @@ def load_weights(
     Returns: A note about ignored entries; "" if there are none.
 
     Raises:
-        ModelError: the weights are missing, ambiguous, of another shape, or not finite; the
-            message names the file.
+        ModelError: the weights are missing, ambiguous, of another shape, or not finite; the message
+            contains the file name.
     """
     expected = network.state_dict()
     fits = list_fits(checkpoint, expected)
@@ -101,7 +101,7 @@ def _select_fit(
 def _list_unknown(
     fit: WeightsFit, expected: Iterable[str], ignored: Sequence[str]
 ) -> tuple[str, ...]:
-    """List left-over names that may be weights, because the network has a part of this name.
+    """List remaining names that may be weights, because a part of the network has the same name.
 
     Names of other parts with the same prefix belong to the training program, such as losses,
     metrics or another copy.
@@ -124,7 +124,7 @@ def _check_finite(weights: Mapping[str, Tensor], file: Path) -> None:
 def _explain_misfit(
     network: nn.Module, checkpoint: Mapping[str, object], file: Path, arch: str
 ) -> str:
-    """Explain why no tensors fit, for the set with the most names in common with the network."""
+    """Explain why no tensors fit. The set with the most names of the network is described."""
     keys = _shorten([str(key) for key in checkpoint])
     expected = network.state_dict()
     best: dict[str, Tensor] = {}
@@ -148,7 +148,7 @@ def _explain_misfit(
 
 
 def _list_candidates(checkpoint: Mapping[str, object]) -> Iterator[dict[str, Tensor]]:
-    """List the sets of tensors as stored, without wrappers, and without leading parts of names."""
+    """List variants of each tensor set: as stored, without wrappers, without leading name parts."""
     for tensor_set in list_tensor_sets(checkpoint):
         yield tensor_set.tensors
         plain = {strip_wrappers(name): weight for name, weight in tensor_set.tensors.items()}

@@ -61,7 +61,7 @@ def _import_module(module: str) -> object:
 
 
 def _import_file(file: Path) -> object:
-    """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`).
+    """Import exactly this file, even if a loaded module has the same name (`code.py`, `onnx.py`).
 
     A file next to an `__init__.py` is imported as a module of that package.
     """

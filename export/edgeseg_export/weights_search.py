@@ -21,7 +21,7 @@ class TensorSet:
 
     Attributes:
         path: keys of the mapping in the checkpoint.
-        tensors: tensors by name.
+        tensors: tensors. The key is the name.
     """
 
     path: tuple[str, ...]
@@ -33,9 +33,9 @@ class WeightsFit:
     """Set of tensors that contains every weight of a network.
 
     Attributes:
-        label: keys and prefix of the weights for `--weights`; `.` if there are none.
+        label: keys and prefix of the weights for `--weights`; `.` if there is neither.
         prefix: prefix of the names in the file.
-        weights: tensors by the network's names.
+        weights: tensors. The key is the name in the network.
         left_over: names of the other tensors.
     """
 
@@ -116,11 +116,13 @@ def _match_weights(
     expected: Mapping[str, Tensor],
     prefixes: tuple[str, str],
 ) -> WeightsFit | None:
-    """Match tensors with a network's weights. Return None if one is missing or differs in shape.
+    """Match tensors with a network's weights.
+
+    Return None if a tensor is missing or has another shape.
 
     Args:
         tensor_set: tensors.
-        sources: the tensors' names in the file by their names without wrappers.
+        sources: names in the file. The key is the name without wrappers.
         expected: state dict of the network.
         prefixes: prefix of the names in the file, and prefix of the network's names.
     """

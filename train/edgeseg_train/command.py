@@ -124,11 +124,11 @@ def train(
     """Train a network on photographs with masks.
 
     The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
-    best validation Dice is DIR/best.pt. With --start, the weights are interpolated with those of
-    the given checkpoint if this improves the Dice. The weights of a CPU run are reproducible bit
-    for bit if --epochs and --arithmetic are given.
+    best validation Dice is DIR/best.pt. With --start, the trained weights are interpolated with the
+    start weights if this improves the Dice. The weights of a CPU run are reproducible bit for bit
+    if --epochs and --arithmetic are given.
 
-    Use several GPUs or machines with: torchrun --nproc-per-node N -m edgeseg train ...
+    To use several GPUs or machines, run: torchrun --nproc-per-node N -m edgeseg train ...
     """
     started = click.get_current_context().meta.get(STARTED, time.monotonic())
     checkpoint = load_checkpoint(start) if start is not None else None
@@ -190,7 +190,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
         return
     draw_curves(trainer.log, trainer.out / "curves.png")
     if not completed:
-        print_line(f"Stopped. Saved in {trainer.out / LAST}; continue with --resume.", err=True)
+        print_line(f"Stopped. Saved in {trainer.out / LAST}. Continue with --resume.", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
     best = select_best(
         trainer.best_checkpoint(),

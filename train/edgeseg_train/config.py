@@ -35,7 +35,7 @@ class TrainConfig:
     Attributes:
         architecture: network to train.
         preprocessing: preprocessing of photographs.
-        sizes: working sizes with a threshold; the first size is validated during the run.
+        sizes: working sizes with a threshold. The first size is validated during the run.
         photograph_sizes: sizes of the photographs from which crops are taken.
         epochs: length of the run in epochs; None if `minutes` is given.
         minutes: total length of all sessions in minutes; None if `epochs` is given.
@@ -50,8 +50,8 @@ class TrainConfig:
         seed: seed of weights, crop order and augmentation.
         loss: weights of the loss terms.
         augmentation: augmentation of crops.
-        coverage: whether masks contain the vessel share of each pixel; if False, they contain 1 for
-            shares above one half and 0 otherwise.
+        coverage: whether masks contain the vessel share of each pixel. Otherwise they contain 1 for
+            shares above one half and 0 for other shares.
     """
 
     architecture: Architecture
@@ -117,7 +117,7 @@ def make_config(
         )
     multiple = architecture.multiple
     if crop % multiple:
-        raise UsageError(f"--crop {crop}: '{architecture.name}' needs a multiple of {multiple}")
+        raise UsageError(f"--crop {crop}: '{architecture.name}' requires a multiple of {multiple}")
     working_sizes = _parse_sizes(sizes, architecture)
     first = working_sizes[0].size
     photograph_sizes = {size.size for size in working_sizes}
@@ -158,7 +158,7 @@ def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
     if size % (multiple := architecture.multiple):
         nearest = max(1, round(size / multiple)) * multiple
         raise UsageError(
-            f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
+            f"--size {text}: '{architecture.name}' requires a multiple of {multiple}, "
             f"such as {nearest}"
         )
     try:
@@ -193,7 +193,7 @@ class RunSchedule:
         return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
-        """Return the finished share of the run; 1 or more at its end.
+        """Return the finished share of the run. It is 1 or more at the end.
 
         A run with --minutes reserves time for the last validations. Their duration is proportional
         to the number of pixels.

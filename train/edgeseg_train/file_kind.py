@@ -1,4 +1,4 @@
-"""Recognition of files that are not checkpoints."""
+"""Detection of files that are not checkpoints."""
 
 import tarfile
 import zipfile
@@ -38,7 +38,7 @@ def describe_foreign_file(file: Path) -> str | None:
     """Return the kind of a file and the next step, or None if it may be a checkpoint.
 
     Args:
-        file: existing file; only the first bytes and the names in an archive are read.
+        file: existing file. Only the first bytes and the names in an archive are read.
 
     Raises:
         OSError: the file cannot be read.

@@ -85,10 +85,10 @@ def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
 
 
 def _check_archive(file: Path) -> None:
-    """Check the checksums of a zip archive, which `torch.load` ignores.
+    """Check the checksums of a zip archive. `torch.load` ignores them.
 
     Raises:
-        zipfile.BadZipFile: a part is damaged; the message contains its name.
+        zipfile.BadZipFile: a part is damaged. The message contains its name.
     """
     if not zipfile.is_zipfile(file):  # PyTorch's old format has no checksums
         return

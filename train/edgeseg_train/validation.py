@@ -1,6 +1,6 @@
 """Validation during training, and selection of weights and thresholds after the last step.
 
-Networks are scored at the photographs' original size with the best threshold.
+Networks are scored at the original size of the photographs with the best threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,8 @@ from edgeseg_train.training.losses import total_loss
 
 # Shares of the trained weights in the interpolation with the weights of `--start`. With 0, the
 # weights of `--start` are kept. Interpolated weights often generalise better to other cameras than
-# those of either network (WiSE-FT; Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+# the weights of either network (WiSE-FT; Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+# models").
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -85,7 +86,7 @@ def cache_pairs(
 
     Args:
         data_sets: validation data sets.
-        config: preprocessing; its `size` is not used.
+        config: preprocessing. Its `size` is not used.
         size: working size in pixels.
     """
     config = replace(config, size=size)
@@ -114,9 +115,9 @@ def validate_network(
     config: PreprocessingConfig,
     device: torch.device,
 ) -> ValidationScores:
-    """Score a network by the native protocol of `edgeseg evaluate`, at the best threshold.
+    """Score a network with the native protocol of `edgeseg evaluate` at the best threshold.
 
-    Every data set has the same weight, so that the largest data set does not determine the
+    Every data set has the same weight. Otherwise the largest data set would determine the
     threshold.
 
     Args:

@@ -1,1 +1,1 @@
-"""Gate: comparison of a benchmark with a baseline, which fails on regressions."""
+"""Gate: comparison of a benchmark with a baseline. It fails on regressions."""

@@ -1,4 +1,4 @@
-"""`edgeseg gate`: comparison of two benchmarks, which fails on regressions."""
+"""`edgeseg gate`: comparison of two benchmarks. It fails on regressions."""
 
 import math
 from pathlib import Path
@@ -27,14 +27,14 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     except ValueError:
         share = math.nan
     if not 0 <= share < math.inf or (share >= 1 and not percent):
-        raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a share. Use 2% or 0.02", ctx, param)
     return share
 
 
 def parse_measure_changes(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float]:
-    """Convert `NAME=2%` to limits by measurement. Other limits keep their defaults."""
+    """Convert `NAME=2%` to a dict from measurement to limit. Other limits keep their defaults."""
     limits = dict(MEASURE_CHANGES)
     for value in values:
         name, _, share = value.partition("=")
@@ -128,7 +128,7 @@ def gate(
     """Compare two outputs of `edgeseg bench --json`, and fail on regressions.
 
     Without CURRENT, the rows of BASELINE are measured on this device. The exit code is 4 for a
-    regression (or a model that cannot be loaded) and 5 if the benchmarks cannot be compared. Time
+    regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared. Time
     and memory are compared only if a limit is given. Both are divided by the values of the first
     row of the same benchmark.
     """

@@ -21,7 +21,7 @@ def compare_measures(
         before: row of the baseline.
         now: same row of the current benchmark.
         limits: largest accepted changes.
-        omitted: data sets of the baseline, by name and split, that were not measured because their
+        omitted: name and split of the baseline's data sets that were not measured, because the
             photographs were not given.
     """
     current = {(measured.name, measured.split): measured for measured in now.measured}

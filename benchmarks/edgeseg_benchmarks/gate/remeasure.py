@@ -25,9 +25,9 @@ def plan_remeasure(
 
     Args:
         baseline: baseline of the gate.
-        models: files or shipped names; a row `mine` requires a file `mine.fp32.onnx`.
-        data: `NAME:DIR`; synthetic photographs are generated as in the baseline.
-        timed: whether there is a limit for the time; if False, few rounds are enough.
+        models: files or names of shipped models. A row `mine` requires a file `mine.fp32.onnx`.
+        data: `NAME:DIR`. Synthetic photographs are generated as in the baseline.
+        timed: whether there is a limit for the time. Otherwise, few rounds are sufficient.
 
     Returns: The options, and the data sets of the baseline whose photographs were not given.
 
@@ -72,7 +72,7 @@ def plan_remeasure(
 def _select_data(
     baseline: BenchRecord, data: Sequence[str]
 ) -> tuple[dict[str, str], frozenset[DataSetName]]:
-    """Return the data set specifications by name, and the data sets that were not given."""
+    """Return a dict from name to data set specification, and the data sets that were not given."""
     counts: dict[DataSetName, int] = {}
     for row in baseline.rows:
         for data_set in row.data_sets:
@@ -90,7 +90,7 @@ def _select_data(
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:
-    """Return one file for each name. Its other precisions must be in the same folder."""
+    """Return one file for each name. The other precisions must be in the same folder."""
     given: dict[str, str] = {}
     for model in models:
         name = _row_model_name(model)

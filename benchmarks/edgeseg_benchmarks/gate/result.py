@@ -30,9 +30,9 @@ class GateLimits:
         dice_drop: drop of a data set's mean Dice.
         photograph_drop: drop of one photograph's Dice.
         size_growth: growth of a model file relative to the baseline.
-        latency_ratio: factor by which a row's time, divided by that of the first row, may grow;
-            None for no limit.
-        memory_ratio: factor by which a row's memory, divided by that of the first row, may grow;
+        latency_ratio: allowed growth factor of a row's time relative to the first row's time; None
+            for no limit.
+        memory_ratio: allowed growth factor of a row's memory relative to the first row's memory;
             None for no limit.
         measure_changes: relative change of a data set's mean. The key is the measurement.
     """

@@ -1,4 +1,4 @@
-"""Record of a benchmark, which is the format of `edgeseg bench --json`."""
+"""Record of a benchmark. It is the format of `edgeseg bench --json`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
     Attributes:
         device: measured device.
-        versions: version by name of the installed packages that influence the results.
+        versions: versions of the installed packages that affect the results. The key is the name.
         rows: rows in the order of the table; ratios are relative to the first measured row.
         photographs: description of the timed photograph.
         rounds: largest number of timed rounds of a row.
@@ -47,8 +47,8 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
         The FP32 row of ONNX Runtime is preferred.
 
-        Returns: Drop by data set (`NAME SPLIT`); empty for the FP32 row itself, or if there is no
-            FP32 row.
+        Returns: Dict from data set (`NAME SPLIT`) to drop. Empty for the FP32 row itself, or if
+            there is no FP32 row.
         """
         drops: dict[str, float] = {}
         kin = [other for other in self.rows if other.model == row.model and other.data_sets]
@@ -62,7 +62,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON, unrounded, because the gate compares Dice bit by bit."""
+        """Return plain values for JSON. The gate compares Dice bit by bit; nothing is rounded."""
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 

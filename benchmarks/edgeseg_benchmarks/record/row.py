@@ -17,7 +17,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Median, 90th and 95th percentile, and minimum of the rounds' times in milliseconds."""
+    """Percentiles (50, 90, 95) and minimum of the times of all rounds in milliseconds."""
 
     p50: NonNegative
     p90: NonNegative
@@ -29,7 +29,8 @@ class RowKey(NamedTuple):
     """Identity of a row, unique within a benchmark.
 
     Attributes:
-        model: shipped name or stem of the model file; `resunet-deeper` for the reference model.
+        model: name of a shipped model or stem of the model file; `resunet-deeper` for the reference
+            model.
         precision: precision of the model file, never `auto`.
         runtime: `onnxruntime`, `openvino` or `ncnn`.
         threads: number of CPU threads.
@@ -71,7 +72,7 @@ class BenchRow(msgspec.Struct, frozen=True):
             operations.
         share_of_peak: `gflops` divided by the throughput of a large FP32 matrix product with the
             same number of threads in the same benchmark.
-        kernels: number of convolutions by the data type of their kernel.
+        kernels: number of convolutions. The key is the data type of the kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         remarks: limitations, as text.
         measured: measurements of each photograph; empty without `--measures`.
@@ -112,18 +113,18 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def frames_per_second(self) -> float | None:
-        """End-to-end throughput in photographs per second, one after the other."""
+        """End-to-end throughput in photographs per second, without parallel processing."""
         if self.end_to_end_ms is None or self.end_to_end_ms.p50 <= 0:
             return None
         return 1e3 / self.end_to_end_ms.p50
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
+        """Dict from data set (`NAME SPLIT`) to mean Dice. None if no photograph was scored."""
         return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
+        """Return plain values for JSON. `dice_drop` depends on other rows and is omitted."""
         return {
             **msgspec.structs.asdict(self),
             "data_sets": [data_set.to_dict() for data_set in self.data_sets],

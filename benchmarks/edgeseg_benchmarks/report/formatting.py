@@ -47,7 +47,7 @@ def cost_values(row: BenchRow) -> dict[str, str]:
 
 
 def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
-    """Return the mean Dice and its drop relative to FP32, by data set (`NAME SPLIT`)."""
+    """Return mean Dice and drop relative to FP32. The key is the data set (`NAME SPLIT`)."""
     drops = record.dice_drops(row)
     values: dict[str, list[str]] = {}
     for name, mean in row.mean_dice.items():

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 
-# Paul Tol's bright palette, which people with red-green colour blindness can distinguish.
+# Paul Tol's bright palette. Its colours can be distinguished with red-green colour blindness.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 PRECISION_COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "fp16w": "#ccbb44", "int8": "#228833"}
 MARKERS = "osD^vPX*"
@@ -54,7 +54,7 @@ def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, by
         record: benchmark record.
         kind: file format.
 
-    Returns: Content of each file, by name in `CAPTIONS`.
+    Returns: Content of each file. The key is the name in `CAPTIONS`.
     """
     plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):

@@ -23,7 +23,7 @@ from edgeseg_benchmarks.report.formatting import (
 )
 
 HEADINGS = ("network ms", "end to end ms", "stages ms", "cost", "Dice")
-WIDE = 120  # minimum width in characters without wrapped measurements
+WIDE = 120  # minimum width in characters at which no measurement is wrapped
 SELECTED = "selected by auto"
 CSV_COLUMNS = (
     *("model", "precision", "runtime", "threads", "status"),
@@ -116,7 +116,7 @@ def _notes(record: BenchRecord) -> Iterator[str]:
 
 
 def to_csv(record: BenchRecord) -> str:
-    """Return one line per row, with unrounded numbers and empty cells for missing values."""
+    """Return one line per row. Numbers are not rounded, and cells of missing values are empty."""
     lines = [_flatten_row(record, row) for row in record.rows]
     columns = list(dict.fromkeys(chain.from_iterable(lines)))
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""Client of a row's process, which starts the process and sends requests."""
+"""Client of a row's process. It starts the process and sends requests."""
 
 import signal
 import subprocess
@@ -37,7 +37,7 @@ class RoundTiming(msgspec.Struct, frozen=True):
 
 
 class WorkerProcess:
-    """Process that executes `edgeseg_benchmarks.worker.row_worker`, controlled by pipes.
+    """Process that executes `edgeseg_benchmarks.worker.row_worker` and is controlled through pipes.
 
     Args:
         timeout_s: time limit for one reply, after which the process is killed.

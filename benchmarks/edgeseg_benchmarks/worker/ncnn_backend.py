@@ -103,7 +103,9 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes, which ncnn lacks, by a no-op. Return the name of its output.
+    """Replace the cast from bytes by a no-op, and return the name of its output.
+
+    ncnn has no cast from bytes.
 
     Raises:
         ModelError: the graph has no such cast.

@@ -39,7 +39,7 @@ def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
     core.
 
     Args:
-        threads: number of cores; all cores are returned if there are fewer.
+        threads: number of cores. If there are fewer cores, all of them are returned.
         root: root of the file system; tests use another folder.
     """
     frequencies = {}
@@ -50,7 +50,7 @@ def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
 
 
 def pin(threads: int, process: int | None = None) -> None:
-    """Pin a process and the threads that it starts later, if the system supports this.
+    """Pin a process and its later threads to cores, if the system supports this.
 
     Args:
         threads: number of cores.
@@ -91,7 +91,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Request that the kernel kills this process, even if suspended, when its parent ends."""
+    """Request that the kernel kills this process when the parent ends, even if suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -81,7 +81,7 @@ class RowRunner:
         self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
-        """Read the peak memory, except for ncnn, whose process also loads ONNX Runtime."""
+        """Read the peak memory. ncnn is skipped, because its process also loads ONNX Runtime."""
         if self.spec.key.runtime != NCNN:
             peak = self._process.call("read_peak_memory", int)
             self._row = replace(self._row, peak_rss_bytes=peak or None)
@@ -102,7 +102,7 @@ class RowRunner:
         self._cold_starts.append(timing.first_line_ms)
 
     def count_kernels(self) -> None:
-        """Count the kernels of ONNX Runtime in a new process, as profiling slows a session down."""
+        """Count the kernels of ONNX Runtime in a new process. Profiling slows down a session."""
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
         file, threads = str(self.spec.file), self.spec.key.threads
@@ -135,7 +135,7 @@ class RowRunner:
         """Return the measurements.
 
         Args:
-            first: first row, to which ratios are relative.
+            first: first row. Ratios are relative to this row.
             peak_gflops: throughput of a large matrix product with the same number of threads; 0 if
                 unknown.
         """

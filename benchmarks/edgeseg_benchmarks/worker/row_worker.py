@@ -1,4 +1,4 @@
-"""Process of a row, which loads a model and replies to requests, one JSON object per line.
+"""Process of a row. It loads a model and replies to requests, one JSON object per line.
 
 Sessions in one process slow each other down, because their idle threads spin. Therefore each row
 has a separate process, and only one process computes at a time.
@@ -26,7 +26,7 @@ class Worker:
     """
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
-        """Load a model and the photograph for the timing, on pinned cores.
+        """Load a model and the photograph for the timing. Pin the process to cores.
 
         Returns: Data type or execution provider of the runtime.
         """
@@ -68,7 +68,7 @@ class Worker:
         np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
 
     def score(self, spec: str) -> dict[str, object]:
-        """Score a data set's test split like `edgeseg evaluate`, and return `DataSetScores`."""
+        """Score the test split of a data set as in `edgeseg evaluate`. Return `DataSetScores`."""
         from edgeseg.datasets import open_data
         from edgeseg.evaluation.protocols import evaluate
 
@@ -90,7 +90,7 @@ class Worker:
                 segmentation = self.segmenter.segment(pair.load().photo, pair.name)
             except EdgesegError:
                 continue
-            # The vessel density of a segmentation is that of the largest field of view.
+            # The vessel density is taken from the largest field of view.
             measures = max(segmentation.measures(), key=lambda each: each.fov_diameter_px)
             values = measures.values
             figures = {} if values is None else msgspec.structs.asdict(values)
@@ -99,7 +99,7 @@ class Worker:
         return DataSetMeasures(data_set.name, data_set.split, DEFINITIONS_VERSION, photographs)
 
     def read_peak_memory(self) -> int:
-        """Return the peak resident memory of this process in bytes, 0 if unknown.
+        """Return the peak resident memory of this process in bytes; 0 if unknown.
 
         On Linux, the value of getrusage includes the memory of the parent process at the start of
         this process, and psutil does not provide the peak.
@@ -111,7 +111,7 @@ class Worker:
         return 0
 
     def measure_peak(self, threads: int, side: int, rounds: int) -> float:
-        """Return the throughput of an FP32 matrix product in GFLOP/s, from the fastest round.
+        """Return the throughput of an FP32 matrix product in GFLOP/s in the fastest round.
 
         A single round may be far below the peak.
         """
@@ -121,7 +121,7 @@ class Worker:
         return 2 * side**3 / min(times[1:]) / 1e6  # the first round is a warm-up
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
-        """Count the convolutions of a model file by data type."""
+        """Count the convolutions of a model file for each data type."""
         from edgeseg.runtimes.onnx_profile import kernel_types
 
         pin(threads)

@@ -89,7 +89,7 @@ def _read(data: bytes, _folder: Path) -> object:
 
 
 def compare_frames(value: object, expected: object) -> Outcome:
-    """Compare the pixels, the eye and the pixel size; another eye or size is visible."""
+    """Compare the pixels, the eye and the pixel size. Another eye or size is `visible`."""
     assert isinstance(value, tuple) and isinstance(expected, tuple)
     if value[1] != expected[1]:
         return "visible"

@@ -45,7 +45,7 @@ def compare_pictures(value: object, expected: object) -> Outcome:
 
 
 def repair_png(data: bytes) -> bytes:
-    """Return a PNG whose checksums match its chunks, up to the first broken length."""
+    """Return a PNG with valid checksums of the chunks up to the first invalid length."""
     repaired = bytearray(data)
     position = len(PNG_SIGNATURE)
     while position + 12 <= len(repaired):
@@ -63,7 +63,7 @@ def _read_bytes(data: bytes, _folder: Path) -> object:
 
 
 def _read_file(data: bytes, folder: Path) -> object:
-    """Read a file in a folder with all pages, like `edgeseg run`."""
+    """Read a file in a folder with all pages, as in `edgeseg run`."""
     file = folder / "photograph.tif"
     file.write_bytes(data)
     kind = classify_file(file)

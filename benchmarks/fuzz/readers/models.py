@@ -69,7 +69,7 @@ def _read_metadata(data: bytes, folder: Path) -> object:
 
 
 def _metadata(name: str) -> Reader:
-    """Metadata at the end of a shipped file, without the network."""
+    """Metadata at the end of a shipped file. The network is omitted."""
     entries = read_card(MODEL_FOLDER / "lean.fp32.onnx").to_metadata()
     props = []
     for key, value in entries.items():

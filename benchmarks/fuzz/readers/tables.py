@@ -135,7 +135,7 @@ def _embed_record(text: bytes) -> bytes:
 def _read_stored(file: Path) -> object:
     records = read_records(file)
     if records is None:
-        raise NotReadError("no record that this version supports")
+        raise NotReadError("not a record that this version supports")
     return records
 
 

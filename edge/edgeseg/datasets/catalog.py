@@ -43,8 +43,8 @@ class DataSet:
         name: name on the command line (`drive`, ...).
         split: selected split.
         pairs: photographs with their masks, in a stable order.
-        notice: information for the user on how the split was chosen and on masks without a
-            photograph; "" if there is none.
+        notice: information for the user about the choice of the split and masks without a
+            photograph; may be empty.
     """
 
     name: str
@@ -106,7 +106,7 @@ def _read_spec(spec: str) -> tuple[str, Sequence[Pair]]:
 
 
 def _expand_home(folder: Path) -> Path:
-    """Expand `~`, which a shell leaves unchanged in `drive:~/DRIVE`."""
+    """Expand `~`, which a shell does not expand in `drive:~/DRIVE`."""
     try:
         return folder.expanduser()
     except RuntimeError:  # no such user or no home directory: use the name unchanged
@@ -116,7 +116,7 @@ def _expand_home(folder: Path) -> Path:
 def select_split(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str]:
     """Select the pairs of a split.
 
-    Pairs of a user without `split.csv` belong to no split. All of them are used for testing. In
+    User pairs without `split.csv` have no split. All of them are used for testing. In
     training, every fifth pair (at least one) is used for validation.
 
     Returns:

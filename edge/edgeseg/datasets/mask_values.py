@@ -16,8 +16,8 @@ _MAX_CLASS_BESIDE_IGNORED = 20
 # Minimum share of pixels with a class number above 0. A smaller share of pixels with the values 1
 # and 2 is due to rounding errors in a mask of 0 and 255.
 _MIN_CLASS_SHARE = 0.005
-# Limits of dark and bright values. Up to 10 % of the pixels of a mask are between these limits
-# (blurred edges, JPEG noise), but most pixels of a photograph.
+# Limits of dark and bright values. In a mask, up to 10 % of the pixels are between these limits
+# (blurred edges, JPEG noise). In a photograph, most pixels are.
 _DARK, _BRIGHT = 32, 223
 
 
@@ -42,7 +42,7 @@ class MaskValues:
     grey_share: float
 
     def describe_classes(self) -> str:
-        """Describe how class numbers were interpreted; empty for a black and white mask."""
+        """Describe the interpretation of class numbers; empty for a black and white mask."""
         if not self.classes:
             return ""
         background, *marked = self.classes
@@ -58,7 +58,7 @@ def decode_mask_values(picture: Photo) -> MaskValues:
     A mask is black and white if its brightest value is above 127. Its pixels above 127 are marked.
     Otherwise the mask contains class numbers, such as 0 and 1, 0/1/2 (artery and vein), 0 and 100,
     or 1 and 2. The lowest number is the background, and pixels with other numbers are marked. If
-    the other values are class numbers of at most 20, 255 marks pixels without a label. A mask of 0
+    the other values are class numbers from 0 to 20, 255 marks pixels without a label. A mask of 0
     and 1 is not reported as class numbers, because many programs write such masks.
 
     Args:

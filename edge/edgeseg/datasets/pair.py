@@ -55,7 +55,7 @@ class Pair(Protocol):
 
     @property
     def split(self) -> Split | None:
-        """Split of the photograph; None if the data set defines none."""
+        """Split of the photograph; None if the data set defines no split."""
 
     def load(self) -> LoadedPair:
         """Load the pair into memory."""
@@ -67,7 +67,7 @@ class FilePair:
 
     Attributes:
         name: stem of the photograph's file, unique in its data set.
-        split: split of the photograph; None if the data set defines none.
+        split: split of the photograph; None if the data set defines no split.
         photo_file: photograph.
         truth_file: vessel mask of the first observer.
         fov_file: published field of view; None if it is not published.
@@ -85,7 +85,7 @@ class FilePair:
         """Check that the mask files exist.
 
         Raises:
-            SystemSetupError: a file is missing; the message names it.
+            SystemSetupError: a file is missing. The message contains its name.
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
@@ -139,7 +139,7 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
 
     Raises:
         PhotoError: the file cannot be read.
-        SystemSetupError: the mask does not exist, or its size differs from that of the photograph.
+        SystemSetupError: the mask does not exist, or mask and photograph differ in size.
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
@@ -177,7 +177,7 @@ def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
 
 
 def _describe_orientations(photo: int, mask: int) -> str:
-    """Return how the EXIF orientations differ; empty if they are equal."""
+    """Describe the difference between the EXIF orientations; empty if they are equal."""
     if photo == mask:
         return ""
     if mask == UPRIGHT:

@@ -29,8 +29,8 @@ _Pixels = npt.NDArray[np.bool_]
 def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparent: bool) -> str:
     """Check whether a vessel mask is plausible for a photograph.
 
-    In a photograph without colour, vessels may be bright (fluorescein angiography). Only their
-    share is checked then.
+    In a photograph without colour, vessels may be bright (fluorescein angiography). In this case,
+    only the share of vessel pixels is checked.
 
     Args:
         values: decoded mask file.
@@ -118,7 +118,7 @@ def _describe_empty(values: MaskValues, transparent: bool) -> str:
 
 
 def _illuminated(photo: Photo) -> _Pixels:
-    """Return the pixels inside the retina; all pixels of a very dark photograph."""
+    """Return the pixels inside the retina. In a very dark photograph, these are all pixels."""
     brightness = photo.max(axis=2)
     bright = np.percentile(brightness[::4, ::4], 99)
     pixels: _Pixels = brightness > bright * _DARK
@@ -126,7 +126,7 @@ def _illuminated(photo: Photo) -> _Pixels:
 
 
 def _brightness_over_surroundings(photo: Photo, vessels: _Pixels, field: _Pixels) -> float:
-    """Return the difference in green between vessels and their surroundings; 0 without colour."""
+    """Return the difference in green between vessels and surroundings; 0 for a grey photograph."""
     sample = photo[::8, ::8].astype(np.int16)
     if not vessels.any() or np.ptp(sample, axis=2).mean() < _MIN_COLOUR:
         return 0.0

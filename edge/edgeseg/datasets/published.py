@@ -1,4 +1,4 @@
-"""Readers of the published data sets, in the layouts of their downloads.
+"""Readers of the published data sets in the layout of the download.
 
 The split of DRIVE is published, and STARE is for testing only. The splits of CHASE_DB1, HRF and
 FIVES are defined by this project.

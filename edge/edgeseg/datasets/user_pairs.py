@@ -17,7 +17,7 @@ _MAX_NAMES = 5
 
 
 def read_pairs(folder: Path) -> list[FilePair]:
-    """Match the files of `images/`, `masks/` and `fov/` by stem, without hidden files.
+    """Match the files of `images/`, `masks/` and `fov/` by stem. Hidden files are ignored.
 
     Stems that differ only in case or in the Unicode form of an accent are equal. The split is read
     from `split.csv` (columns stem,split). Without this file, the split is None; see
@@ -83,7 +83,7 @@ def _files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _is_image(file: Path) -> bool:
-    """Return whether a file is an image by its suffix, or a DICOM file by its content."""
+    """Return whether a file has the suffix of an image or the content of a DICOM file."""
     if is_photograph(file):
         return True
     try:

@@ -30,11 +30,11 @@ ARM_CORES: Mapping[str, str] = {
     "0xd49": "Neoverse-N2",
     "0xd4f": "Neoverse-V2",
 }
-"""Names of Arm cores in common boards and servers, by part number in /proc/cpuinfo."""
+"""Names of Arm cores in common boards and servers. The key is the part number in /proc/cpuinfo."""
 
 
 def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
-    """Return the features that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...).
+    """Return the features that all cores have (`avx512_vnni`, `asimddp`, `fphp`, ...).
 
     Args:
         cpuinfo: file to read, for tests.
@@ -71,7 +71,7 @@ def usable_cores() -> int:
 
 
 def _read_cpuinfo(cpuinfo: Path) -> list[tuple[str, str]]:
-    """Return keys in lower case with their values, in the order of the file."""
+    """Return lower-case keys and their values in the order of the file."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()
     except OSError:

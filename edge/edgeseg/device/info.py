@@ -11,7 +11,7 @@ from edgeseg.device import cpu
 from edgeseg.device.throttling import read_line, read_throttling
 
 BUSY_LOAD = 0.5
-"""Load average above which other processes disturb timings; an idle board shows 0.0 to 0.2."""
+"""Load average above which other processes affect timings. An idle board has 0.0 to 0.2."""
 
 
 class DeviceInfo(msgspec.Struct, frozen=True):

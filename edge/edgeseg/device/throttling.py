@@ -101,7 +101,7 @@ def read_line(file: Path) -> str:
 
 
 def read_celsius(file: Path) -> float | None:
-    """Return a temperature in degrees; the kernel reports thousandths of a degree."""
+    """Return a temperature in degrees Celsius. The kernel reports thousandths of a degree."""
     try:
         return int(read_line(file)) / 1000
     except ValueError:

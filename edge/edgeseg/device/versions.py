@@ -52,7 +52,7 @@ def package_warnings() -> tuple[str, ...]:
 
 
 def _find_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of those packages that are installed."""
+    """Return the versions of the installed packages."""
     # Imported here, because it takes 10 ms and `edgeseg run` does not need it.
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Scores of a vessel mask against a manual mask, derived from integer pixel counts."""
+"""Scores of a vessel mask against a manual mask. They are computed from integer pixel counts."""
 
 from dataclasses import dataclass
 
@@ -79,8 +79,9 @@ class ThresholdCurve:
     """Histograms of a probability over vessel and background pixels.
 
     Attributes:
-        vessel: (BINS,) int64, number of vessel pixels by ascending probability.
-        background: (BINS,) int64, number of background pixels by ascending probability.
+        vessel: (BINS,) int64, number of vessel pixels in each bin, in ascending order of
+            probability.
+        background: (BINS,) int64, number of background pixels in each bin.
     """
 
     vessel: npt.NDArray[np.int64]
@@ -110,7 +111,7 @@ class ThresholdCurve:
 def threshold_curve(
     probability: Probability, truth: Mask, inside: Mask | None = None
 ) -> ThresholdCurve:
-    """Count vessel and background pixels by probability.
+    """Count vessel and background pixels in bins of the probability.
 
     Args:
         probability: (H, W) float32, 0 to 1.

@@ -1,6 +1,6 @@
 """Evaluation of a model against manual masks with one of three protocols.
 
-`native`: at the photograph's original size, with the model's threshold, inside the published field
+`native`: the original size of the photograph, the threshold of the model, and the published field
 of view. If no field of view is published, the whole frame counts, so that vessels outside a
 detected field of view are counted as missed.
 
@@ -15,7 +15,7 @@ half a pixel to the right and down. On DRIVE test, this shift lowers the Dice of
 observer by 0.05. The difference between both protocols shows the effect. Published results do not
 use this protocol.
 
-The masks of a second human observer are scored by the same protocols (`segmenter` is None).
+The masks of a second human observer are scored with the same protocols (`segmenter` is None).
 """
 
 from collections.abc import Callable
@@ -156,7 +156,7 @@ def compare_with_manual(
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
-    """Compare the mask of a second observer, (H, W) uint8 {0, 255}, with the first observer's."""
+    """Compare the masks of the second and the first observer, (H, W) uint8 {0, 255}."""
     if protocol == "native":
         return Comparison(loaded.photo, None, second, loaded.truth, loaded.counted)
     probability = _stretch((second / 255).astype(np.float32))
@@ -172,7 +172,7 @@ def _compare_stretched(
     vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
     truth = _stretch(loaded.truth, cv2.INTER_NEAREST)
     inside = None
-    if loaded.ignored is not None:  # the published field of view does not count in this protocol
+    if loaded.ignored is not None:  # the published field of view is ignored in this protocol
         inside = ~_stretch(loaded.ignored, cv2.INTER_NEAREST)
     return Comparison(_stretch(loaded.photo), probability, vessels, truth, inside)
 

@@ -28,7 +28,8 @@ ShortText = Annotated[str, msgspec.Meta(max_length=2000)]
 class Scores(msgspec.Struct, frozen=True):
     """Scores of a mask, each 0 to 1. `edgeseg.evaluation.metrics` defines them.
 
-    `auc` is None if it is undefined: without vessel or background pixels, or without a probability.
+    `auc` is None if it is undefined, because there are no vessel pixels, no background pixels, or
+    no probability.
     """
 
     dice: Score
@@ -106,7 +107,7 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
     @property
     def mean(self) -> Scores | None:
-        """Mean of each score over the photographs with this score; None if there are none.
+        """Mean of each score over the photographs with this score; None if there are no scores.
 
         The sum is rounded only once, so that the mean does not depend on the order of the
         photographs.
@@ -135,5 +136,5 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
-    """Return the scores by name. All scores are None if the photograph was not scored."""
+    """Return a dict from name to score. All scores are None if the photograph was not scored."""
     return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)

@@ -122,8 +122,8 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, row by row from the left; the whole frame if no background is
-        visible.
+        At least one field of view, from top to bottom and from left to right. The whole frame if no
+        background is visible.
 
     Raises:
         PhotoError: the photograph does not show a fundus.

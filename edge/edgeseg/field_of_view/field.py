@@ -18,11 +18,11 @@ class FieldOfView:
 
     Attributes:
         mask: (H, W) uint8, 255 inside, 0 outside.
-        box: bounding box of the mask; with `is_cut`, of the rim in the picture.
+        box: bounding box of the mask. If `is_cut` is true, bounding box of the rim in the picture.
         rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
             fitted.
         overlapping: whether this field consists of several overlapping round fields.
-        is_cut: True if a frame line that was drawn in the picture cuts it.
+        is_cut: True if a frame line that was drawn in the picture cuts the field.
     """
 
     mask: Mask
@@ -53,9 +53,9 @@ class FieldOfView:
     def widened(self, inner: Box, outer: Box) -> FieldOfView:
         """Return this field with the box of its rim if a frame line cuts it.
 
-        The network is sensitive to the position of the crop: the masks of an HRF photograph and of
-        the same without its first and last row have a Dice of 0.95. The part of the field outside
-        the frame line is not in the mask.
+        The network is sensitive to the position of the crop. If the first and last row of an HRF
+        photograph are removed, the Dice between the masks before and after is 0.95. The part of the
+        field outside the frame line is not in the mask.
 
         Args:
             inner: part of the photograph inside its frame lines.

@@ -1,4 +1,4 @@
-"""Light margins and frame lines around a photograph, as on pages, screenshots and label bars."""
+"""Light margins and frame lines around a photograph, as on pages and in screenshots."""
 
 from typing import TypeAlias
 
@@ -11,8 +11,8 @@ Levels: TypeAlias = npt.NDArray[np.int16]  # (N, M, 3) lines that are parallel t
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
-_MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
-_MIN_LIGHT = 56  # level of the brightest channel; glow on the film in STARE reaches 55
+_MIN_UNIFORM = 0.9  # share of a line's pixels that have the same colour
+_MIN_LIGHT = 56  # level of the brightest channel; the glow in STARE reaches 55
 _MIN_CHANGE = 24  # grey levels from one line to the next; a retina changes gradually
 _MIN_CHANGED = 0.25  # share of a line's pixels that change; some may have the margin's colour
 _BLOCK = 8  # lines of a JPEG block, in which a margin may have several colours
@@ -40,8 +40,8 @@ def trim_margins(photo: Photo) -> Box:
     """Return the part of a photograph without its light margins and frame lines.
 
     A margin consists of lines of one colour, and of any lines directly at the edge. The last line
-    of a margin is light, has one colour, and is followed by a sudden change. A dark surround is
-    therefore not a margin, and neither is a retina, which changes gradually.
+    of a margin is light, has one colour, and is followed by a sudden change. Therefore a dark
+    surround is not a margin. A retina is not a margin either, because its colours change gradually.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -105,7 +105,7 @@ def _are_ends(lines: Levels, number: int) -> Flags:
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:
-    """Return which lines have one colour, and which have one light colour, (N,) bool each."""
+    """Return two (N,) bool arrays: lines with one colour, and lines with one light colour."""
     colours = np.median(lines, axis=1, keepdims=True)
     distances = np.abs(lines - colours).max(axis=2)
     uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM

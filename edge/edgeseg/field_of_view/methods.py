@@ -1,4 +1,4 @@
-"""Detection methods for the field of view, by name in a model's preprocessing."""
+"""Detection methods for the field of view. A model's preprocessing contains the name."""
 
 from typing import Literal, TypeAlias
 

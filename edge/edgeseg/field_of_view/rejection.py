@@ -43,8 +43,8 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
 
     Roughness is the mean absolute Laplacian on 64x64 cells. In the published data sets, the
     roughness is at most 0.14 of the mean brightness and at most 0.9 of its standard deviation, and
-    blue is never the brightest channel. The roughness of a portrait is 0.5 of the mean brightness,
-    and that of text and noise 1.1 to 3.5 of the standard deviation.
+    blue is never the brightest channel. The roughness of a portrait is 0.5 of the mean brightness.
+    The roughness of text and noise is 1.1 to 3.5 of the standard deviation.
 
     Args:
         thumbnail: thumbnail of the photograph.

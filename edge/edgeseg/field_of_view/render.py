@@ -1,4 +1,4 @@
-"""Drawing of a detected field of view as a mask of the photograph's size."""
+"""Drawing of a detected field of view as a mask with the photograph's size."""
 
 import cv2
 import numpy as np
@@ -53,7 +53,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return the outlines of tabs, which mark the top of the picture and show retina."""
+    """Return the outlines of tabs. A tab marks the top of the picture and shows retina."""
     beyond = region.copy()
     fill_ellipse(beyond, ellipse, 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

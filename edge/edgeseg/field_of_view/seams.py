@@ -18,12 +18,12 @@ from edgeseg.imaging.arrays import Box, Photo
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 _REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
-_CHORD = 0.8  # examined share of the chord, whose ends are at the rim
+_CHORD = 0.8  # examined share of the chord; its ends at the rim are excluded
 _SAMPLES = 200  # pixels per chord
 _MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
 _MIRRORED = 16  # rows on each side of the line at which a picture is mirrored
-_MIN_DIFFERENCE = 1.0  # grey levels between these rows without a mirror image
+_MIN_DIFFERENCE = 1.0  # grey levels between these rows if there is no mirror image
 _MAX_MIRRORED = 0.2  # share of this difference that JPEG causes between mirrored rows
 
 
@@ -50,7 +50,7 @@ class HalfPlane(NamedTuple):
         return self.x * x + self.y * y < self.limit
 
     def pixels(self, box: Box) -> npt.NDArray[np.bool_]:
-        """Return which pixels of a box are inside the half-plane, (height, width) bool."""
+        """Return True for each pixel of a box inside the half-plane, (height, width) bool."""
         columns = np.arange(box.left, box.left + box.width)
         rows = np.arange(box.top, box.top + box.height)[:, None]
         return np.asarray(self.x * columns + self.y * rows < self.limit)
@@ -116,7 +116,7 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
 
 
 def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
-    """Return the last row before a line at which the picture is mirrored; None without a line.
+    """Return the last row before a line of reflection, or None if there is no such line.
 
     A picture that was joined to its mirror image does not change at the seam.
 

@@ -37,7 +37,7 @@ class DiscGroup(NamedTuple):
 
 
 def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
-    """Separate the discs of a picture, and group those that overlap."""
+    """Separate the discs of a picture, and group overlapping discs."""
     groups = [DiscGroup([disc], []) for disc in discs]
     for first, second in combinations(discs, 2):
         side = _separate(first, second)

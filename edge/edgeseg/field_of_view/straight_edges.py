@@ -1,4 +1,4 @@
-"""Straight edges of a field of view, at which the film or the sensor of a camera ends."""
+"""Straight edges of a field of view, where the film or the sensor of a camera ends."""
 
 import math
 from typing import NamedTuple

@@ -13,7 +13,7 @@ _RUNS = re.compile(rb"(?:[^\x00].)*", re.DOTALL)
 
 
 def is_rle_complete(data: bytes, position: int, size: tuple[int, int], compression: int) -> bool:
-    """Return whether the run-length codes set each pixel once and finish with the end code.
+    """Return whether the run-length codes set each pixel once and end with the end code.
 
     Args:
         data: bytes of the file.

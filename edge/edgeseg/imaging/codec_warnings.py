@@ -1,8 +1,8 @@
 """Capture of the messages that image codecs print while they decode.
 
 libjpeg and libpng print directly to file descriptor 2. For a damaged JPEG, OpenCV reports no error
-and returns an image that is wrong after the damaged position. The message of libjpeg is the only
-sign of the damage.
+and returns an image that is wrong after the damaged position. Only the message of libjpeg shows
+that the file is damaged.
 """
 
 import os

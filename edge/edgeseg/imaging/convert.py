@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 PhotoLike: TypeAlias = "npt.NDArray[Any] | Image | str | os.PathLike[str] | bytes"
 """An array, a PIL image, a path, or the bytes of an image file; see `to_photo`."""
 
-_TOLERANCE = 0.01  # resampled float arrays exceed their range slightly
+_TOLERANCE = 0.01  # resampled float arrays exceed the range slightly
 
 
 def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
     """Convert an array, a PIL image, a path or the bytes of a file to a photograph.
 
-    Arrays are (H, W), (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) with alpha, whose transparent
+    Arrays are (H, W), (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) with alpha. Transparent
     pixels become black. Their values:
 
     - uint8: 0 to 255;

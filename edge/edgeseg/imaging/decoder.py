@@ -32,7 +32,7 @@ _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 
 
 
 def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode an image file, gzipped or not.
+    """Decode an image file, which may be compressed with gzip.
 
     Args:
         data: bytes of the file.
@@ -57,7 +57,7 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
     """Decode an image file that is neither gzipped nor DICOM; see `decode_rgb`.
 
     Raises:
-        InvalidImageError: the file cannot be decoded faithfully.
+        InvalidImageError: the file cannot be decoded correctly.
     """
     try:
         if data.startswith(TIFF_SIGNATURES):
@@ -83,7 +83,7 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def unpack_gzip(data: bytes) -> bytes:
-    """Decompress gzip data, up to the largest possible size of the image.
+    """Decompress gzip data. The result is limited to the maximum size of a photograph file.
 
     Raises:
         InvalidImageError: the file is empty, damaged, or too large for a photograph.
@@ -122,7 +122,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     # apply the orientation.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format == "png":  # checked by its checksums instead
+    if header.format == "png":  # verified with the checksums in the file instead
         image, messages = _imdecode(data, flags), ""
     else:
         image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))

@@ -1,4 +1,4 @@
-"""Encoding of PNG files by OpenCV and JPEG files by libjpeg-turbo, with text entries."""
+"""Encoding of PNG files (OpenCV) and JPEG files (libjpeg-turbo) with text entries."""
 
 from collections.abc import Mapping
 

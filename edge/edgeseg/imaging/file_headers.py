@@ -1,4 +1,4 @@
-"""Image file headers: format, size and completeness, checked before OpenCV decodes the file.
+"""Headers of image files. Format, size and completeness are checked before OpenCV decodes a file.
 
 For truncated files, OpenCV returns wrong pixels without an error: a JPEG becomes partly grey, and
 some TIFF files contain unrelated memory. Such files are rejected here, so that they are not
@@ -79,8 +79,7 @@ def read_header(data: bytes) -> ImageHeader:
 def peek_header(beginning: bytes) -> ImageHeader | None:
     """Read the header from the first bytes of an image file.
 
-    Returns: Header, which is not checked for completeness; None if these bytes do not contain the
-    size.
+    Returns: Header; None if these bytes do not contain the size. Completeness is not checked.
 
     Raises:
         InvalidImageError: the bytes are not the beginning of an image file.
@@ -111,8 +110,8 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# Each reader gets the bytes, and whether they are the whole file, which is then checked for
-# completeness. The errors in _OUT_OF_RANGE mean that the bytes end too early.
+# The arguments of a reader are the bytes and whether they are the whole file. Only a whole file is
+# checked for completeness. The errors in _OUT_OF_RANGE mean that there are too few bytes.
 
 
 def _read_dicom(data: bytes, complete: bool) -> ImageHeader:
@@ -176,7 +175,7 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
 
 
 def _read_gif(data: bytes, complete: bool) -> ImageHeader:
-    """Read the blocks up to the end of the first image. Further frames are not read."""
+    """Read the blocks up to the end of the first image. Other frames are not read."""
     width, height, packed = struct.unpack_from("<HHB", data, 6)
     header = ImageHeader("gif", width, height, alpha=True)
     if not complete:

@@ -60,10 +60,10 @@ class RecognizedFile(NamedTuple):
 
 
 def recognize_file(beginning: bytes) -> RecognizedFile:
-    """Recognize a file by its content, without its name.
+    """Recognize a file from its first bytes. The name is ignored.
 
-    Gzipped files are recognized as photographs, as are Motion JPEG files, which begin with a JPEG,
-    and DICOM files, which may contain something else.
+    Files that are compressed with gzip, Motion JPEG files (which begin with a JPEG) and all DICOM
+    files are recognized as photographs.
 
     Args:
         beginning: first `SIGNATURE_BYTES` bytes of the file, or all bytes of a shorter file.
@@ -84,10 +84,10 @@ def recognize_file(beginning: bytes) -> RecognizedFile:
 
 
 def is_dicom(beginning: bytes) -> bool:
-    """Return whether the first bytes of a file are those of a DICOM file.
+    """Return whether a file is a DICOM file according to its first bytes.
 
     Args:
-        beginning: first bytes of the file, at least 132 of them unless it is shorter.
+        beginning: first bytes of the file, at least 132 unless the file is shorter.
     """
     if beginning[128:132] == b"DICM":
         return True
@@ -103,7 +103,7 @@ def is_dicom(beginning: bytes) -> bool:
 
 
 def isobmff_brands(beginning: bytes) -> frozenset[bytes]:
-    """Return the brands of an MP4 or HEIF file, which name the formats of the file.
+    """Return the brands of an MP4 or HEIF file. The brands specify the format.
 
     Args:
         beginning: first bytes of the file.

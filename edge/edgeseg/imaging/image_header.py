@@ -14,10 +14,10 @@ class ImageHeader(NamedTuple):
         format: file format, detected from the content.
         width: number of columns before the EXIF orientation is applied.
         height: number of rows before the EXIF orientation is applied.
-        alpha: whether the file may have a transparency channel and its pixels need no rotation.
+        alpha: whether the file may have a transparency channel and requires no rotation.
         maximum: sample value of white, if the file specifies it (PNM, TIFF, AVIF, JPEG 2000).
         end: offset of the end marker of a JPEG; 0 for other formats.
-        grey: whether the file has one channel and its pixels need no rotation.
+        grey: whether the file has one channel and requires no rotation.
         decoder_bytes: bytes per pixel that decoding requires in addition to the RGB image, if
             known.
     """

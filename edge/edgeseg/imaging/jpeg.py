@@ -1,7 +1,7 @@
-"""JPEG decoder for undamaged files of the usual types, safe to call from several threads.
+"""JPEG decoder for undamaged files of the usual types. It may be called from several threads.
 
-Unlike OpenCV, which lets libjpeg-turbo print warnings to standard error, simplejpeg returns them to
-the caller. The pixels are identical.
+simplejpeg returns the warnings of libjpeg-turbo to the caller. With OpenCV, they are printed to
+standard error. The pixels are identical.
 """
 
 import re
@@ -26,8 +26,8 @@ def decode_plain_jpeg(data: bytes) -> Photo | None:
         data: bytes of the file; the size of the image must have been checked.
 
     Returns:
-        (H, W, 3) uint8 RGB, contiguous; None if another decoder must read the file, because it may
-        be damaged, requires rotation, or has unusual colours (CMYK).
+        (H, W, 3) uint8 RGB, contiguous. None if the file may be damaged, requires rotation, or has
+        unusual colours (CMYK). In these cases, another decoder must be used.
     """
     if _may_be_turned(data):
         return None

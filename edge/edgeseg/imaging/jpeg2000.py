@@ -31,12 +31,13 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: whether `data` is the whole file, which is then checked, or only its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
         InvalidImageError: the file is truncated, damaged, or of a type that OpenCV does not decode
             correctly.
-        struct.error: the bytes end too early.
+        struct.error: `data` is too short for the header.
     """
     start = 0
     if data.startswith(JP2_SIGNATURE):

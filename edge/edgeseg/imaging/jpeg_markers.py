@@ -49,7 +49,7 @@ class JpegSplitter:
 
     Segments are followed as in a decoder, so that the end marker of an embedded thumbnail does not
     end the JPEG. If a new JPEG begins before the end of the previous JPEG, the previous JPEG is
-    truncated. It is returned, too, so that the caller can report a damaged image.
+    truncated. The truncated JPEG is also returned, so that the caller can report it.
 
     Attributes:
         has_skipped_data: whether skipped bytes were part of a damaged JPEG (rather than the text

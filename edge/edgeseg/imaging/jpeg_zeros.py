@@ -15,10 +15,10 @@ _END_OF_BLOCK = 0
 
 
 def has_blank_bytes(data: bytes, end: int) -> bool:
-    """Return whether zeros replaced pixel data of a JPEG with sequential Huffman codes.
+    """Return whether zero bytes replace pixel data in a JPEG with sequential Huffman codes.
 
-    If zeros are the code for the end of a block, they may be valid, as in a photograph with large
-    black areas. The result is then False.
+    If zeros are the code for the end of a block, the result is False. Such zeros may be valid in a
+    photograph with large black areas.
 
     Args:
         data: bytes of the file.

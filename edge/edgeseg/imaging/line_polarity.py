@@ -23,12 +23,12 @@ def measure_line_polarity(green: Mask, inside: Mask) -> float:
 
     Args:
         green: (h, w) uint8, a field of view about 256 pixels wide.
-        inside: (h, w) uint8, nonzero for the pixels to measure, which must exist.
+        inside: (h, w) uint8, nonzero for the pixels to measure (at least one).
 
     Returns:
-        Strength of dark lines minus that of bright ones, relative to their sum, -1 to 1; 0 without
-        lines. The sides of a dark line are weaker bright lines, so that a picture with only dark
-        lines gives 0.2.
+        (dark - bright) / (dark + bright), -1 to 1, for the strengths of dark and bright lines. 0 if
+        there are no lines. The sides of a dark line count as weaker bright lines. Therefore a
+        picture with only dark lines gives 0.2.
     """
     smooth = cv2.GaussianBlur(green.astype(np.float32), (0, 0), _SIGMA)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((2, 0), (0, 2), (1, 1)))

@@ -1,9 +1,9 @@
 """Reading of photograph and mask files as arrays.
 
 PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM and DICOM are supported, also with gzip
-compression. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
+compression. The format is detected from the content (`edgeseg.imaging.file_signatures`).
 
-- 16-bit samples are scaled to 8 bits by the range that the file specifies (PNM, AVIF, JPEG 2000,
+- 16-bit samples are scaled to 8 bits with the range that the file specifies (PNM, AVIF, JPEG 2000,
   TIFF with 9 to 15 bits), or else by the smallest range (8, 10, 12, 14 or 16 bits) that contains 95
   % of the field's pixels. Labels in the picture and hot pixels do not change this range.
 - CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
@@ -47,7 +47,7 @@ def is_photograph(path: Path) -> bool:
 def photo_stem(path: Path) -> str:
     """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`.
 
-    The numbers of a DICOM UID are no suffix: `1.2.840.3` stays as it is.
+    The numbers of a DICOM UID are not suffixes: `1.2.840.3` is returned unchanged.
     """
     stem = path.name if _UID.fullmatch(path.name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
@@ -159,7 +159,7 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
 
 
 def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
-    """Check a caller's array and make it contiguous; copy it only if necessary.
+    """Check a caller's array and make it contiguous. The array is copied only if necessary.
 
     Args:
         array: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Verification of PNG files by the checksums of their chunks and of their pixel data."""
+"""Verification of PNG files with the checksums of the chunks and of the pixel data."""
 
 import math
 import struct
@@ -44,7 +44,7 @@ def _iterate_chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yield the name and content of each chunk.
 
     Raises:
-        ValueError: A checksum does not match, or bytes are missing or left over.
+        ValueError: A checksum does not match, or there are too few or too many bytes.
     """
     position = len(PNG_SIGNATURE)
     while True:

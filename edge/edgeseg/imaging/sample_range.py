@@ -1,4 +1,4 @@
-"""Range of 16-bit samples, given by the value of white."""
+"""Range of 16-bit samples. The range ends at the value of white."""
 
 from typing import TypeAlias
 
@@ -12,8 +12,9 @@ _BAND_ROWS = 64
 _MAX_PIXELS = 1 << 20  # number of pixels that are sampled for percentiles
 # Pixels of the field are brighter than this share of the picture's 90th percentile.
 _LIT_SHARE = 0.15
-# Share of the field that must be within the range; the rest may be labels, reflexes and hot pixels.
-# In the published data sets, at least 73 % of the field is brighter than a quarter of the range.
+# Share of the field that must be within the range; other pixels may be labels, reflections and hot
+# pixels. In the published data sets, at least 73 % of the field is brighter than a quarter of the
+# range.
 _FIELD_PERCENTILE = 95
 
 

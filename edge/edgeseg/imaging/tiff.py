@@ -75,7 +75,7 @@ class TiffDirectory(NamedTuple):
 
         Args:
             data: bytes of the file.
-            start: offset of the directory; by default the first one.
+            start: offset of the directory. The default is the first directory.
 
         Raises:
             struct.error: the directory is outside of the file.
@@ -87,8 +87,8 @@ class TiffDirectory(NamedTuple):
             (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)
         first = start + struct.calcsize(count_format)
-        # An entry contains the tag, the type, the count, and the values, or their offset if they
-        # are too long.
+        # An entry contains the tag, the type, the count, and the values. Long values are replaced
+        # by an offset.
         entry_format = offset_format[0] + "HH" + offset_format[1]
         entry_bytes = struct.calcsize(entry_format) + offset_bytes
         tags: dict[int, tuple[int, ...]] = {}
@@ -130,7 +130,7 @@ class TiffDirectory(NamedTuple):
 
     @property
     def decoder_bytes(self) -> int:
-        """Bytes per pixel that OpenCV requires in addition to the RGB image.
+        """Bytes per pixel that OpenCV allocates in addition to the RGB image.
 
         OpenCV allocates memory for a strip or tile, which may be larger than the image, and copies
         16-bit samples.

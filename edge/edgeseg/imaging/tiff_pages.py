@@ -1,4 +1,4 @@
-"""Pages of a TIFF file: list of photographs, and extraction of a page."""
+"""Pages of a TIFF file: listing of photographs, and extraction of a page."""
 
 import struct
 from typing import NamedTuple
@@ -64,7 +64,7 @@ def select_tiff_page(data: bytes, offset: int) -> bytes:
 
 
 def _directory_offsets(data: bytes) -> list[int]:
-    """Read the chain of directories up to its end, a damaged link, or a loop."""
+    """Read the chain of directories. Stop at its end, at a damaged link, or at a loop."""
     offset_format, count_format = tiff_formats(data)
     offset_bytes, count_bytes = struct.calcsize(offset_format), struct.calcsize(count_format)
     entry_bytes = 4 + 2 * offset_bytes

@@ -60,11 +60,11 @@ class Curves(NamedTuple):
         return np.cumsum(self.counts) - 1
 
     def owners(self) -> Indices:
-        """Return the index of the curve of each point, (M,) int64."""
+        """Return, for each point, the index of its curve, (M,) int64."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def positions(self) -> Floats:
-        """Return the arc length from the start of its curve to each point, (M,) float64."""
+        """Return the arc length from the start of the curve at each point, (M,) float64."""
         steps = np.hypot(*np.diff(self.points, axis=0, prepend=self.points[:1]).T)
         steps[self.starts] = 0
         total = np.cumsum(steps)
@@ -120,7 +120,7 @@ class Curves(NamedTuple):
         return self._replace(points=np.stack(axes, 1))
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
-        """Return the curves without the points close to their ends, with at least two points each.
+        """Return shortened curves. Each curve keeps at least two points.
 
         Args:
             from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.
@@ -178,7 +178,7 @@ class Curves(NamedTuple):
         return before, after
 
     def _extend(self, reach: int) -> Floats:
-        """Extend each curve by `reach` points, periodically if closed, else point-symmetrically."""
+        """Extend each curve by `reach` points. Open curves are reflected at their end points."""
         counts = np.repeat(self.counts, self.counts + 2 * reach)
         starts = np.repeat(self.starts, self.counts + 2 * reach)
         closed = np.repeat(self.closed, self.counts + 2 * reach)

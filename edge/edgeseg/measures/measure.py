@@ -37,7 +37,7 @@ class Measures:
 
     Attributes:
         status: `ok`, or the reason why values are unknown.
-        vessel_density: share of the field of view's pixels that are vessel, 0 to 1.
+        vessel_density: share of vessel pixels in the field of view, 0 to 1.
         fov_diameter_px: diameter of the field of view in pixels.
         um_per_px: micrometres per pixel; None if unknown.
         um_per_px_status: `ok`, or the reason why `um_per_px` is unknown.
@@ -73,8 +73,8 @@ def measure_vessels(
             ignored.
         probability: (H, W) float32, 0 to 1, from which the mask was computed. If given, widths are
             measured on the probability, otherwise on the mask.
-        threshold: vessel probability threshold of the mask; 0.5 by default.
-        spacing: size of a pixel; if missing, there are no values in micrometres.
+        threshold: vessel probability threshold of the mask. The default is 0.5.
+        spacing: size of a pixel. If it is not given, there are no values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
     Raises:

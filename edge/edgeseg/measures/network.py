@@ -29,8 +29,9 @@ WIDTH_SMOOTHING = 1 / 100
 """Standard deviation for smoothing the widths along a vessel, relative to the field's diameter."""
 
 _MIN_SMOOTHING = 2.0  # pixels
-_TIP = 2.0  # length of a vessel's end without widths, relative to half of the vessel width
-_STEP = 1 / 1024  # distance of two points of a curve, relative to the field's diameter
+# Length of the end of a vessel where no width is measured, relative to half of the vessel width.
+_TIP = 2.0
+_STEP = 1 / 1024  # distance between points of a curve, relative to the field's diameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class VesselNetwork:
         widths: (K,) float64, width at the midpoint of each step of a curve; NaN if unknown.
         branching_points: (B, 2) float64, x and y.
         end_points: (E, 2) float64, x and y.
-        width_method: method by which the widths were measured.
+        width_method: method with which the widths were measured.
     """
 
     mask: Mask

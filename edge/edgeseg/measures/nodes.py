@@ -1,4 +1,4 @@
-"""Branching points of traced lines: positions, and merging of close points."""
+"""Branching points of traced lines: positions, and merging of points that are close together."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def join_at_centres(lines: TracedLines, pixels: Floats, labels: Indices) -> Curv
 
 
 def label_centres(pixels: Floats, labels: Indices) -> Floats:
-    """Return the mean position of the pixels of each label, (N, 2); 0 elsewhere."""
+    """Return the mean position of each label's pixels, (N, 2). Rows without a label are 0."""
     labelled = labels >= 0
     counts = np.bincount(labels[labelled], minlength=len(labels))
     sums = np.stack(
@@ -53,7 +53,7 @@ def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Float
 
 
 def find_bridges(lines: TracedLines, labels: Indices, lengths: Floats, radii: Floats) -> Flags:
-    """Return which lines connect two branching points closer than the vessel width.
+    """Return True for each line between two branching points closer than the vessel width.
 
     A crossing of two vessels is such a pair, because the skeletons coincide over a short distance.
 

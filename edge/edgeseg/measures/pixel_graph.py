@@ -36,7 +36,7 @@ class PixelGraph(NamedTuple):
         return np.diff(self.starts)
 
     def sources(self) -> Indices:
-        """Return the position of the pixel of each entry of `neighbours`, (L,)."""
+        """Return, for each entry of `neighbours`, the position of its pixel, (L,)."""
         return np.repeat(np.arange(len(self.pixels)), self.degrees)
 
 
@@ -118,7 +118,7 @@ def _linked_code(code: int) -> int:
 
 
 def _is_redundant(code: int) -> bool:
-    """Return whether there are at least two neighbours, which are connected without the pixel."""
+    """Return whether a pixel has two or more neighbours that are connected without this pixel."""
     bits = _neighbour_bits(code)
     components = 0
     for edge in (0, 2, 4, 6):

@@ -28,7 +28,7 @@ class Spur(NamedTuple):
 def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
     """Remove spurs and isolated pieces that are shorter than the local vessel width.
 
-    The shortest spurs of a branching point are removed first, and at least two of its lines are
+    The shortest spurs of a branching point are removed first. At least two lines of the point are
     kept, because one of two spurs at the blunt end of a vessel continues the vessel.
 
     Args:
@@ -49,7 +49,7 @@ def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
 
 
 def label_branching_points(graph: PixelGraph) -> Indices:
-    """Label each group of linked branching pixels by its smallest position; -1 for other pixels."""
+    """Label each group of linked branching pixels with its lowest position; -1 for other pixels."""
     branching = graph.degrees >= 3
     labels = np.where(branching, np.arange(len(graph.pixels)), -1)
     sources = graph.sources()
@@ -107,7 +107,8 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
         graph: pixels of a skeleton.
         limit: maximum number of pixels of a line.
 
-    Returns: For each line within the limit, its pixels without the last pixel, and the last pixel.
+    Returns: Two entries for each line within the limit: all pixels except the last, and the last
+        pixel.
     """
     degrees = graph.degrees.tolist()
     starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
@@ -129,7 +130,7 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
 
 
 def _select_pixels(spurs: Iterable[Spur], lines: Indices) -> list[int]:
-    """Return the pixels of the shortest spurs, except those of two remaining lines."""
+    """Return the pixels of the shortest spurs. Two lines of each branching point are kept."""
     pixels: list[int] = []
     removed: dict[int, int] = {}
     for spur in sorted(spurs):

@@ -1,4 +1,4 @@
-"""Measurements of an area, which is a whole field of view or a quadrant."""
+"""Measurements of an area: a whole field of view or a quadrant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SIGNIFICANT_DIGITS = 6
 
 
 class Area:
-    """Part of the picture, given by its rows and columns.
+    """Rectangular part of the picture.
 
     Args:
         rows: rows of the part.
@@ -43,7 +43,7 @@ class Area:
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:
-        """Return which of the points (N, 2), x and y, are inside the part."""
+        """Return True for each point inside the part. Points are (N, 2), x and y."""
         x, y = points[:, 0] + 0.5, points[:, 1] + 0.5
         in_columns = (x >= self.columns.start) & (x < self.columns.stop)
         return np.asarray(in_columns & (y >= self.rows.start) & (y < self.rows.stop))

@@ -62,7 +62,7 @@ def thin_mask(mask: Mask) -> Mask:
 
 
 def _with_neighbours(bands: Flags) -> Flags:
-    """Return which bands are marked or next to a marked band."""
+    """Return True for each band that is marked or next to a marked band."""
     selected: Flags = bands.copy()
     selected[1:] |= bands[:-1]
     selected[:-1] |= bands[1:]
@@ -87,7 +87,7 @@ def _neighbours(words: Words) -> Neighbours:
 
 
 def _removable(around: Neighbours, *, odd: bool) -> Words:
-    """Return the pixels that Guo and Hall remove in an odd or an even pass."""
+    """Return the pixels to remove in an odd or an even pass of the algorithm."""
     north, north_east, east, south_east, south, south_west, west, north_west = around
     one_component = _exactly_one(
         ~north & (north_east | east),

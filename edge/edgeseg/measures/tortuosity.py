@@ -17,8 +17,8 @@ SMOOTHING = 0.02
 """Standard deviation of the Gaussian along a segment, relative to the field's diameter."""
 
 _LOOP = 0.2
-# Maximum chord of a loop, relative to its length. A loop returns to its branching point, and its
-# shape is that of a hole between vessels.
+# Maximum chord of a loop, relative to its length. A loop returns to its branching point. It is
+# usually the edge of a hole between vessels.
 
 _STEP = 1 / 512  # distance between points, relative to the field's diameter
 
@@ -64,7 +64,7 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
 
 
 def weighted_mean(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted mean of the values, ignoring NaN; None if there are none."""
+    """Return the weighted mean of the values, ignoring NaN; None if there are no values."""
     known = ~np.isnan(values) & (weights > 0)
     if not known.any():
         return None
@@ -72,7 +72,7 @@ def weighted_mean(values: Floats, weights: Floats) -> float | None:
 
 
 def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | None:
-    """Return a weighted quantile of the values, ignoring NaN; None if there are none.
+    """Return a weighted quantile of the values, ignoring NaN; None if there are no values.
 
     Args:
         values: (N,) float64.
@@ -89,5 +89,5 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | 
 
 
 def weighted_median(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted median of the values, ignoring NaN; None if there are none."""
+    """Return the weighted median of the values, ignoring NaN; None if there are no values."""
     return weighted_quantile(values, weights, 0.5)

@@ -1,4 +1,4 @@
-"""Tracing of a skeleton's segments, which are lines between branching points and end points."""
+"""Tracing of segments in a skeleton. A segment is a line between branching points or end points."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class TracedLines(NamedTuple):
     Attributes:
         pixels: (M,) int64, positions in `PixelGraph.pixels`, in the order of the lines.
         lengths: (S,) int64, number of pixels of each line.
-        closed: (S,) bool, lines without an end, whose last pixel is equal to the first pixel.
+        closed: (S,) bool, True for loops. The last pixel of a loop is equal to the first pixel.
     """
 
     pixels: Indices

@@ -1,7 +1,7 @@
 """Width of vessels across their centre line, with subpixel accuracy.
 
 The edges are the positions on the normal at which the value falls below the threshold. The values
-are the network's probability, or the binary mask after a slight blur, which allows edge positions
+are the network's probability or a slightly blurred binary mask. The blur allows edge positions
 between pixels.
 """
 
@@ -71,7 +71,7 @@ def _edge_distances(
 
 
 def _sample(values: Probability, x: Floats, y: Floats) -> npt.NDArray[np.float64]:
-    """Interpolate values bilinearly at coordinates of any shape; 0 outside the picture."""
+    """Interpolate values bilinearly at coordinates of any shape. Outside the picture, return 0."""
     count = -(-x.size // _ROW) * _ROW
     maps = np.full((2, count), -2, np.float32)
     maps[0, : x.size], maps[1, : x.size] = x.ravel(), y.ravel()

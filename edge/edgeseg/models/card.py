@@ -53,7 +53,7 @@ class ModelCard(NamedTuple):
         preprocessing: preprocessing from photograph to network input.
         threshold: vessel probability threshold, 0 to 1.
         training_data: data sets of the training, with licences.
-        evidence: mean Dice by `DATASET/SPLIT/PROTOCOL`.
+        evidence: mean Dice. The key is `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
         output: output of a third-party network that contains the vessels, `OUTPUT:KIND[:CHANNEL]`;
             empty for a network of `edgeseg train`.
@@ -93,7 +93,7 @@ class ModelCard(NamedTuple):
         return (*source, self.preprocessing, self.threshold)
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
+        """Return the `edgeseg.*` entries. Text is unchanged; other values are encoded as JSON.
 
         The entries are written by `json.dumps`, so that converted files are reproduced bit for bit.
         """
@@ -122,7 +122,7 @@ class ModelCard(NamedTuple):
         """Parse the untrusted metadata of a model file.
 
         Args:
-            entries: metadata by key, with the prefix `edgeseg.`; other keys are ignored.
+            entries: metadata. Keys without the prefix `edgeseg.` are ignored.
             file: name of the file for error messages.
 
         Raises:
@@ -202,7 +202,7 @@ def read_card(file: Path) -> ModelCard:
 
 @contextmanager
 def model_read_errors(file: Path) -> Iterator[None]:
-    """Convert errors while reading a model file to one line with the file and a remedy.
+    """Convert errors in reading a model file to a one-line message with the file and a remedy.
 
     Raises:
         ModelError: An OSError or ValueError was raised.

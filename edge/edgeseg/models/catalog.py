@@ -1,4 +1,4 @@
-"""Model files by name: shipped models, and files of one model in several precisions."""
+"""Table of model files: shipped models, and files of one model in several precisions."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ class ModelFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name in reports: the shipped name, or the file name without `.PRECISION.onnx`."""
+        """Name in reports: a shipped model's name, or the file name without `.PRECISION.onnx`."""
         stem = strip_precision(self.path).name.removesuffix(".onnx")
         if self.path.parent != MODEL_FOLDER:
             return stem
@@ -48,10 +48,10 @@ def strip_precision(path: Path) -> Path:
 
 
 def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
-    """Return the paths of a model's files by precision.
+    """Return the paths of a model's files. The key is the precision.
 
     Args:
-        model: a shipped name, or a path with or without `.PRECISION.onnx`.
+        model: name of a shipped model, or a path with or without `.PRECISION.onnx`.
 
     Raises:
         ModelError: the model does not exist.
@@ -64,22 +64,22 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
     except (OSError, ValueError) as error:  # no access to the folder, or an empty or too long name
         raise ModelError(
             f"{model}: invalid model name ({one_line(error, 80)}). "
-            "Give a model file or a shipped name."
+            "Give a model file or the name of a shipped model."
         ) from error
     if not files:
         raise ModelError(
             f"{model}: no such model. Give an .onnx file (`edgeseg convert` creates it from a "
-            f"checkpoint) or a shipped name ({', '.join(SHIPPED_MODELS)})."
+            f"checkpoint) or the name of a shipped model ({', '.join(SHIPPED_MODELS)})."
         )
     return files
 
 
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
-    """Return the candidate files of `auto` by precision.
+    """Return the candidate files of `auto`. The key is the precision.
 
     For a path to one file, this file is the only candidate. Files that do not belong to the same
-    model as the FP32 file (such as those of another checkpoint) are ignored. Without an FP32 file,
-    the first file is used for this comparison.
+    model as the FP32 file (such as those of another checkpoint) are ignored. If there is no FP32
+    file, the first file is used for this comparison.
 
     Raises:
         ModelError: the model does not exist or one of its files is invalid.

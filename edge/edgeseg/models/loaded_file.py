@@ -1,4 +1,4 @@
-"""Model file that is read once, so that card, checksum and network come from the same bytes."""
+"""Model file that is read only once. Card, checksum and network are read from the same bytes."""
 
 import io
 from pathlib import Path

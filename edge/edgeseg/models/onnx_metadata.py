@@ -1,8 +1,8 @@
-"""Metadata of an ONNX file, read without ONNX Runtime.
+"""Reading of an ONNX file's metadata without ONNX Runtime.
 
-Only the outermost protobuf fields are read, and the graph is skipped, because creating a session
-for each file would be too slow for the selection of a precision. Files are untrusted. The limits
-below restrict time and memory.
+Only the outermost protobuf fields are read, and the graph is skipped. Creating a session for each
+file would be too slow for the selection of a precision. Files are untrusted. The limits below
+restrict time and memory.
 """
 
 import io
@@ -28,8 +28,7 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
     Args:
         stream: file, opened for reading and seekable.
 
-    Returns:
-        Values by key.
+    Returns: Metadata as a dict from key to value.
 
     Raises:
         ValueError: the file is not a protobuf message, is truncated or exceeds a limit.
@@ -67,7 +66,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return the number of remaining bytes of the field; 0 for a varint, which is read here."""
+    """Return the number of remaining bytes of the field. A varint is read here and has 0."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

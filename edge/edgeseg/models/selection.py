@@ -1,7 +1,7 @@
 """Selection of the model file, the runtime and the number of threads for a request.
 
-`auto` depends only on the CPU's features and the files in one folder, and never on measured time,
-so that equal devices give equal masks. Only `edgeseg doctor --tune` measures time.
+`auto` depends only on the CPU's features and the files in one folder. It does not depend on
+measured time, so that equal devices give equal masks. Only `edgeseg doctor --tune` measures time.
 """
 
 import os
@@ -42,7 +42,8 @@ INT8_FEATURES = {
     "asimddp": "dot-product instructions",
     "avx2": "AVX2",
 }
-"""CPU features with which INT8 is faster than FP32: name in Linux and common name.
+"""CPU features with which INT8 is faster than FP32. The key is the name in Linux, the value the
+common name.
 
 With only AVX2, the latency of INT8 is 0.63 to 0.75 times that of FP32. The results are equal to
 those with VNNI, because 7-bit weights do not saturate.
@@ -84,7 +85,7 @@ def select_model(
         threads: number of CPU threads; None means all usable cores.
         provider: execution provider of ONNX Runtime; None means the CPU.
 
-    A tuned setup is used only if all arguments but `model` have their defaults.
+    A tuned setup is used only if all arguments except `model` have the default values.
 
     Raises:
         ModelError: the model or the precision does not exist.
@@ -127,7 +128,8 @@ def resolve_model(
 
     Raises:
         ModelError: the model or the precision does not exist (the message lists the available
-            ones), or the file of the precision does not belong to the same model as the given file.
+            precisions), or the file of the precision does not belong to the same model as the given
+            file.
     """
     path = Path(model)
     if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
@@ -165,7 +167,7 @@ def choose_precision(
     """Apply the rule of `auto`.
 
     Args:
-        cards: cards of the available files by precision; at least one.
+        cards: cards of the available files (at least one). The key is the precision.
         features: CPU features as Linux names them.
 
     Returns: The precision, and the reason as text.

@@ -1,4 +1,4 @@
-"""Tuning cache: setups measured by `edgeseg doctor --tune`, which `auto` uses on this device.
+"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses them on this device.
 
 Reading the cache never starts a measurement. A setup applies only to the same model, CPU and
 package versions.
@@ -57,7 +57,7 @@ class TuningKey(msgspec.Struct, frozen=True):
         """Return the key of a model on this device.
 
         Args:
-            cards: cards of the model's files by precision.
+            cards: cards of the model's files. The key is the precision.
         """
         # Imported only here, because the import takes 20 ms and most devices have no tuning cache.
         from edgeseg.device.versions import installed_versions  # noqa: PLC0415
@@ -84,9 +84,9 @@ class CandidateTiming(msgspec.Struct, frozen=True):
         threads: number of CPU threads.
         compute: provider or data type as the runtime reports it (`bfloat16`).
         network_ms: median latency of the network in ms; None if it failed.
-        ratio: latency divided by that of FP32 in ONNX Runtime with all cores (median over rounds);
-            below 1 is faster.
-        flipped: share of the field of view's mask pixels that differ from FP32 in ONNX Runtime.
+        ratio: latency divided by the latency of FP32 in ONNX Runtime with all cores (median over
+            rounds). Below 1 is faster.
+        flipped: share of mask pixels in the field of view that differ from FP32 in ONNX Runtime.
         failure: reason why the candidate was rejected, or "".
     """
 
@@ -126,7 +126,7 @@ class _CacheFile(msgspec.Struct):
 
 
 def cache_path() -> Path | None:
-    """Return the path of the cache file; None if caching is disabled or no home folder is known.
+    """Return the path of the cache file. None if caching is disabled or there is no home folder.
 
     `EDGESEG_CHOICES` contains the path of the file. The default is in the user's configuration
     folder.
@@ -169,7 +169,7 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
     except (OSError, ValueError, RecursionError) as error:
         raise SystemSetupError(
             f"{file}: not a readable tuning cache of `edgeseg doctor --tune` ({one_line(error)}). "
-            "Delete this file or name another file."
+            "Delete this file or specify another file."
         ) from error
 
 

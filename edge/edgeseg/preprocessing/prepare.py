@@ -74,7 +74,7 @@ def prepare(
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
     if fov.is_cut:
-        # A pixel that is partly beyond the frame line contains light of the line.
+        # A pixel that is partly outside the frame line contains light of the line.
         covered = resize_coverage_to_input(fov.mask, placement) == 255
         inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))
     else:
@@ -201,7 +201,7 @@ def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
-    """Equalise R, G and B separately by CLAHE, as ResUNet-Deeper does.
+    """Apply CLAHE to R, G and B separately, as in ResUNet-Deeper.
 
     Args:
         photo: (H, W, 3) uint8.

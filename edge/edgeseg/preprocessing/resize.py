@@ -1,4 +1,4 @@
-"""Reduction of large crops by area averaging, at least three times as fast as OpenCV.
+"""Reduction of large crops by area averaging. At least three times as fast as OpenCV.
 
 If the width of an output pixel is close to an odd number of input pixels, means over a box of this
 width are computed and sampled linearly. If the width is close to 1, the input pixels are sampled
@@ -16,7 +16,7 @@ _TOLERANCE = 0.45  # largest difference in pixels between the widths of box and 
 
 
 def box_window(area_width: float) -> int | None:
-    """Return the odd width of a box that approximates an area, or None if there is none.
+    """Return the odd width of a box that approximates an area, or None if no width is suitable.
 
     Args:
         area_width: pixels of the photograph per pixel of the result, 1 or more.
@@ -31,8 +31,8 @@ def resize_area(photo: Photo, box: Box, width: int, height: int) -> Photo:
     Args:
         photo: (H, W, 3) uint8.
         box: part to reduce; pixels outside the box are not used.
-        width: width of the result in pixels, at most that of the box.
-        height: height of the result in pixels, at most that of the box.
+        width: width of the result in pixels, at most the width of the box.
+        height: height of the result in pixels, at most the height of the box.
 
     Returns:
         (height, width, 3) uint8.

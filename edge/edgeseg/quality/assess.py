@@ -30,7 +30,7 @@ def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> Frame
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        fov: field of view by the model's method.
+        fov: field of view, detected with the model's method.
         method: detection method of the model.
     """
     if method == "found":
@@ -84,7 +84,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
 
 
 def _lit_share(light: LevelCounts) -> float:
-    """Return the share of pixels that show retina, from their histogram."""
+    """Return the share of pixels that show retina. The input is a histogram."""
     if not light.any():
         return 0.0
     limit = _LIT_SHARE * percentile(light, 75)
@@ -98,7 +98,7 @@ def _measure_saturation(brightest: LevelCounts, darkest: LevelCounts) -> tuple[f
 
 
 def _select_core(inside: Mask) -> Mask:
-    """Return the field without its edge, or the whole field if nothing would be left."""
+    """Return the field without its edge, or the whole field if it is too narrow."""
     kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
     core = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(core, np.uint8) if cv2.countNonZero(core) else inside

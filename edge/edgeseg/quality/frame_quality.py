@@ -79,8 +79,8 @@ class FrameQuality(NamedTuple):
         contrast: standard deviation of the green channel relative to its mean.
         overexposed: share of the field whose green channel is at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
-        veil: 5th percentile of the darkest channel relative to the mean of the brightest; haze
-            lightens the darkest.
+        veil: 5th percentile of the darkest channel relative to the mean of the brightest channel.
+            Haze brightens the darkest channel.
         saturation: mean range of a pixel's channels, relative to the mean of the brightest.
         polarity: strength of dark lines minus that of bright lines, relative to their sum, -1 to 1.
     """

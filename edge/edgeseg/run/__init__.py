@@ -1,1 +1,1 @@
-"""From frames to results: inputs, sources, pipeline and result record."""
+"""Processing of frames: inputs, sources, pipeline and result records."""

@@ -38,7 +38,7 @@ class ResultClaims:
         self._descriptor = self._open()
 
     def acquire(self, stem: str) -> None:
-        """Claim the results of a photograph. Wait while another process computes them.
+        """Claim the results of a photograph. Wait while another process computes these results.
 
         Args:
             stem: prefix of the result names.
@@ -54,7 +54,7 @@ class ResultClaims:
                 return
 
     def release(self, stem: str) -> None:
-        """Release a claim, if there is one."""
+        """Release a claim if it exists."""
         if self._descriptor is not None:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(stem))
 
@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the offset of the byte of a result, after the shared byte."""
+    """Return the offset of a result's byte. The shared byte comes first."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -1,6 +1,6 @@
 """Frames and their sources.
 
-One protocol serves photographs, videos, cameras, streams and watched folders.
+Photographs, videos, cameras, streams and watched folders use the same protocol.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def timestamp_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Picture to segment, which is loaded later.
+    """Picture to segment. It is loaded only when it is processed.
 
     Attributes:
         source: name of the source in messages.
@@ -47,8 +47,8 @@ class Frame:
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which the picture was received.
-        live: whether the source is a camera or an MJPEG stream, whose identical pictures indicate
-            that it is frozen.
+        live: whether the source is a camera or an MJPEG stream. Identical pictures of such a source
+            indicate that it is frozen.
         warnings: codes of problems that were detected while reading the source.
         spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
         eye: eye from a manifest or the metadata; an option takes precedence.
@@ -97,7 +97,7 @@ class Source(Protocol):
 
     @property
     def live(self) -> bool:
-        """True for a live source, whose frames are not decoded in advance."""
+        """True for a live source. Its frames are not decoded in advance."""
 
     @property
     def fps(self) -> float | None:
@@ -121,7 +121,8 @@ def timestamp_text(time: datetime) -> str:
 def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
     """Return the current frame of a live source.
 
-    The names of its results contain time and number, so that later runs do not overwrite them.
+    The names of the frame's results contain time and number, so that later runs do not overwrite
+    these results.
     """
     time = timestamp_now()
     return Frame(

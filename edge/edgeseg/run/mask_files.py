@@ -60,7 +60,7 @@ def pair_fields(masks: Sequence[Path], fovs: Sequence[Path]) -> list[tuple[Path,
 
 
 def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
-    """Check that no two masks would have a measurement overlay of the same name.
+    """Check that the measurement overlays of all masks have different names.
 
     Raises:
         UsageError: Two masks have the same name.
@@ -70,7 +70,7 @@ def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
         other = first.setdefault(photo_stem(mask), mask)
         if other is not mask:
             raise UsageError(
-                f"{folder}: {other} and {mask} would have measurement overlays of the same name. "
+                f"{folder}: {other} and {mask} would have measurement overlays with the same name. "
                 "Rename one of them or measure them separately."
             )
 

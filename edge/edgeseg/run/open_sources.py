@@ -20,9 +20,9 @@ class OpenedSources(NamedTuple):
     """The sources of a run.
 
     Attributes:
-        sources: photographs first, endless sources last; each is opened when it is reached.
-        parallel_frames: number of frames that may be processed at the same time; None if it is not
-            limited, 1 if one of the sources delivers its frames one after the other.
+        sources: photographs first, endless sources last. A source is opened when it is reached.
+        parallel_frames: number of frames that may be processed at the same time; None if not
+            limited; 1 if a source provides its frames one after the other.
     """
 
     sources: Iterator[Source]
@@ -44,10 +44,10 @@ def open_sources(
         inputs: files, folders, or `-` for standard input.
         camera: number or device of a camera.
         watch: folder to watch.
-        newest: whether frames of a stream on standard input are dropped except the newest frame.
+        newest: whether only the newest frame of a stream on standard input is kept.
         stop: stop request.
         recursive: whether to include sub-folders.
-        listed: further files and folders, which may be missing.
+        listed: additional files and folders, which may be missing.
 
     Raises:
         UsageError: An input does not exist.

@@ -1,4 +1,4 @@
-"""Options of a run, as set on the command line."""
+"""Options of a run."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +61,7 @@ class RunOptions:
     identifiers: bool = False
 
     def for_frame(self, frame: Frame) -> "RunOptions":
-        """Return the options, with the frame's eye and pixel size unless options specify them."""
+        """Return the options. A missing eye or pixel size is copied from the frame."""
         options = self
         if options.spacing is None and frame.spacing is not None:
             options = replace(options, spacing=frame.spacing)
@@ -94,7 +94,7 @@ class RunOptions:
 
     @property
     def overlay_look(self) -> dict[str, str | float]:
-        """Options that affect the pixels of an overlay; empty for the defaults."""
+        """Options that affect the pixels of an overlay. Default values are omitted."""
         look: dict[str, str | float] = {}
         if self.overlay and self.overlay_style != "outline":
             look["overlay_style"] = self.overlay_style

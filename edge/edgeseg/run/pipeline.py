@@ -1,4 +1,4 @@
-"""Parallel processing of frames in order, with few frames in memory."""
+"""Parallel processing of frames. The order is kept, and few frames are in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,7 @@ def process_frames(
     Args:
         frames: frames; None means that no frame is currently available, so that all results are
             yielded before the next frame is requested.
-        process: function from a frame to its result, which is called in any thread.
+        process: function that returns the result of a frame. It may be called in any thread.
         workers: number of frames to process at the same time; with 1 or less, frames are processed
             in the caller's thread.
         stop: stop request.
@@ -68,7 +68,7 @@ def _process_in_threads(
 
 
 def _finish(pending: deque[Future[R]], stop: StopRequest) -> Iterator[R]:
-    """Yield the remaining results. After a stop request, yield only those of frames in progress."""
+    """Yield the remaining results. After a stop request, omit frames that were not started."""
     while pending:
         result = pending.popleft()
         if not (stop.asked and result.cancel()):

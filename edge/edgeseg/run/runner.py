@@ -1,4 +1,4 @@
-"""Processing of sources by the pipeline."""
+"""Processing of sources with the pipeline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InputCounts(NamedTuple):
         failed: inputs that could not be processed, including streams with failed frames.
         total: all inputs.
         bugs: frames that failed with an unexpected exception.
-        unfinished: photographs that were not processed because of a stop request.
+        unfinished: photographs that were not processed because a stop was requested.
     """
 
     failed: int = 0
@@ -54,7 +54,7 @@ class InputCounts(NamedTuple):
 
 
 class Runner:
-    """Segmentation of the frames of any number of sources with one model.
+    """Segmentation of frames from any number of sources with one model.
 
     Args:
         segmenter: model.

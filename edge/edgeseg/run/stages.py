@@ -65,10 +65,10 @@ class SegmentedFrame(NamedTuple):
 
 
 class Stages:
-    """The three stages for frames of one source.
+    """Three stages of processing for frames of one source.
 
-    If a stage finishes a frame early, it returns the frame's records, and later stages return them
-    unchanged.
+    If a stage finishes a frame early, it returns the frame's records. Later stages return these
+    records unchanged.
 
     Args:
         segmenter: model.

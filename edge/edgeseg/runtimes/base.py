@@ -141,7 +141,7 @@ def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = No
         provider: execution provider of ONNX Runtime; None means the CPU.
 
     Raises:
-        SystemSetupError: the runtime is not installed; the message lists the installed ones.
+        SystemSetupError: the runtime is not installed; the message lists the installed runtimes.
     """
     installed = installed_runtimes()
     available = f"available: {', '.join(installed) or 'none'}"

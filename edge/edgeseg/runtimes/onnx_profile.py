@@ -29,7 +29,7 @@ class NodeDetails(msgspec.Struct, frozen=True):
     Attributes:
         op_name: operator of the node.
         provider: execution provider that ran the node.
-        input_type_shape: shape by element type, for each input.
+        input_type_shape: dict from element type to shape, for each input.
     """
 
     op_name: str = ""
@@ -88,13 +88,13 @@ def run_with_profile(
 
 
 def kernel_types(file: Path, threads: int) -> dict[str, int]:
-    """Count a model's convolutions by data type, most frequent first."""
+    """Count a model's convolutions for each data type, most frequent first."""
     _, events = run_with_profile(file, threads)
     return count_kernel_types(events)
 
 
 def count_kernel_types(events: Sequence[ProfileEvent]) -> dict[str, int]:
-    """Count the convolutions of a profile by input data type, most frequent first."""
+    """Count the convolutions of a profile for each input data type, most frequent first."""
     types = {}
     for event in events:
         if "Conv" in event.args.op_name and event.args.input_type_shape:
@@ -104,5 +104,5 @@ def count_kernel_types(events: Sequence[ProfileEvent]) -> dict[str, int]:
 
 
 def count_nodes_by_provider(events: Sequence[ProfileEvent]) -> Counter[str]:
-    """Count the nodes of a profile by execution provider."""
+    """Count the nodes of a profile for each execution provider."""
     return Counter(event.args.provider for event in events if event.args.provider)

@@ -57,7 +57,7 @@ class OnnxRuntime:
 def run_session(
     session: onnxruntime.InferenceSession, file: Path, photo: npt.NDArray[np.uint8]
 ) -> Probability:
-    """Run the session of a model file, like `OnnxRuntime.infer`.
+    """Run the session of a model file as in `OnnxRuntime.infer`.
 
     Raises:
         ModelError: the network cannot be computed or returns another shape.

@@ -29,8 +29,8 @@ TO_FIRST: Step = ("Transpose", (0, 3, 1, 2))
 # (n, h, w, block, block * channels) <-> (n, h, block, w, block * channels)
 SWAP: Step = ("Transpose", (0, 1, 3, 2, 4))
 
-# Operators from the first convolution back to the photograph: PixelUnshuffle as PyTorch exports
-# it, scaling, conversion to float, channels first.
+# Operators from the first convolution back to the photograph: exported PixelUnshuffle, scaling,
+# conversion to float, channels first.
 STEM = ("Reshape", "Transpose", "Reshape", "Mul", "Cast", "Transpose")
 
 # Permutation of the Transpose in PixelUnshuffle.
@@ -38,7 +38,7 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Rearrange the photograph's pixel blocks in channels-last layout, for FP32.
+    """Rearrange the photograph's pixel blocks in channels-last layout (for FP32).
 
     The results of the graph do not change, as in `convert_to_channels_last`.
     """
@@ -51,7 +51,7 @@ def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) ->
     Parts with dynamic size or another structure are not changed.
 
     Args:
-        model: FP32 model as exported; not changed.
+        model: exported FP32 model. It is not changed.
         fold_scale: whether to fold the photograph's scale into the first convolution. INT8 requires
             the scale before this convolution.
     """

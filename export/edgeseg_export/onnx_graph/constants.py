@@ -43,8 +43,8 @@ def read_constant(node: onnx.NodeProto) -> TensorProto | None:
 def count_weight_bytes(model: onnx.ModelProto) -> int:
     """Return the size of all weights, including those in Constant nodes and subgraphs.
 
-    The size of the file would be misleading for a small network, whose file contains mainly graph
-    and metadata.
+    The size of the file would be misleading for a small network, because its file contains mainly
+    graph and metadata.
     """
     return sum(numpy_helper.to_array(tensor).nbytes for tensor in _iterate_tensors(model.graph))
 

@@ -1,9 +1,9 @@
 """Folding of BatchNorm into the preceding convolution, with identical bytes on every CPU.
 
-PyTorch's exporter can also fold BatchNorm, but computes in FP32 with vector instructions whose
-rounding depends on the CPU. In this module, the factors are computed in FP64 by square root and
-division, which are rounded identically on every CPU. Therefore a checkpoint gives the same file on
-every machine.
+PyTorch's exporter can also fold BatchNorm. It computes in FP32 with vector instructions, and the
+rounding depends on the CPU. In this module, the factors are computed in FP64 with square root and
+division. Every CPU rounds these operations identically. Therefore a checkpoint gives the same file
+on every machine.
 """
 
 import numpy as np

@@ -19,8 +19,8 @@ class OnnxGraph:
     The index is built once and not updated when nodes are added.
 
     Attributes:
-        proto: graph, which edits change in place.
-        weights: initializers by name.
+        proto: graph. Edits change it in place.
+        weights: initializers. The key is the name.
         producers: producing node of each value.
     """
 
@@ -37,7 +37,7 @@ class OnnxGraph:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Inferred shape of each value, computed on first access; 0 for an unknown dimension."""
+        """Inferred shape of each value, computed on first access. An unknown dimension is 0."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         shapes = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
@@ -67,7 +67,7 @@ class OnnxGraph:
         return readers[0] if len(readers) == 1 and not is_output else None
 
     def are_private_weights(self, names: Iterable[str]) -> bool:
-        """Return whether each name is a weight that exactly one node reads."""
+        """Return True if all names are weights and exactly one node reads each weight."""
         return all(name in self.weights and self.get_only_reader(name) for name in names)
 
     def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
@@ -111,7 +111,7 @@ def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
 
 
 def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Move each node after the nodes whose output it reads, in place.
+    """Sort the nodes in place. Each node follows the nodes whose output it reads.
 
     ONNX requires this order, but some converters and quantizers do not write it.
 

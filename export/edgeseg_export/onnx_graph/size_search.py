@@ -19,13 +19,13 @@ MAX_FOUND = 2
 
 
 def search_sizes(network: PhotoToProbability, size: int, opset: int, problem: str) -> list[int]:
-    """Return up to two working sizes at which the network can be exported, nearest first.
+    """Return up to two working sizes with which the network can be exported, nearest first.
 
     Args:
         network: network in evaluation mode, FP32, on the CPU.
         size: working size that is not supported.
         opset: opset of the graph.
-        problem: error message; sizes in this message are tried first.
+        problem: error message. Sizes in this message are tried first.
     """
     found: list[int] = []
     for candidate in _list_candidates(size, problem):

@@ -34,7 +34,7 @@ class PhotoToProbability(nn.Module):
         input_channels: channels of the network's input.
 
     Attributes:
-        enlargement: factor by which the network's map is enlarged; known after the first call.
+        enlargement: factor by which the network's map is enlarged. Known after the first call.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ def trace_to_onnx(
     """Trace the network at its working size and fold BatchNorm into the preceding convolutions.
 
     Args:
-        network: network in FP32 on the CPU; set to evaluation mode.
+        network: network in FP32 on the CPU. It is set to evaluation mode.
         size: working size in pixels.
         opset: opset of the graph.
-        dynamic: make height and width of input and output dynamic.
+        dynamic: whether to make height and width of input and output dynamic.
 
     Returns:
         Model with the input `photo`, uint8 (1, size, size, 3) RGB, and the output `probability`,
@@ -158,7 +158,7 @@ def _silence_exporter() -> Iterator[None]:
 
 
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:
-    """Give each node that shares a weight through an Identity its own copy, in place.
+    """Replace weights that are shared through an Identity node by copies, in place.
 
     The exporter shares equal biases to save space. The quantizer would treat a shared bias as a
     computed value and keep it in float.

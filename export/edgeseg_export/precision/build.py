@@ -55,7 +55,8 @@ class ExportedFile:
     """Model file in the scratch folder, before it is copied to the output folder.
 
     Attributes:
-        file: path in the scratch folder, with the final name; missing if the conversion failed.
+        file: path in the scratch folder, with the final name. It does not exist if the conversion
+            failed.
         card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
@@ -81,9 +82,9 @@ def build_file(
 ) -> ExportedFile:
     """Convert a graph, measure it, add its metadata, and check the file.
 
-    The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
-    are appended to its bytes. Every error becomes a failed check, except a lack of memory or a
-    full disk.
+    The graph is serialized once. The metadata (with the measured Dice) and the checksum are
+    appended to its bytes. Every error except exhausted memory and a full disk becomes a failed
+    check.
 
     Args:
         precision: precision of the file.
@@ -139,7 +140,7 @@ def _check_outputs(
     reference: ReferenceOutputs,
     options: ExportOptions,
 ) -> list[Check]:
-    """Compare the results of a file with PyTorch's."""
+    """Compare the results of a file with the results of PyTorch."""
     checks = check_arithmetic(precision, cpu.cpu_features())
     checks += _check_parity(precision, file, graph, reference, parity)
     if reference.implausible_masks:

@@ -1,4 +1,4 @@
-"""Calibration: value ranges of a network's tensors, which INT8 divides into 256 steps."""
+"""Calibration: value ranges of a network's tensors. INT8 divides a range into 256 steps."""
 
 import io
 import tempfile
@@ -93,8 +93,8 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
 def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
     """Compute the range of each tensor of a graph with one calibration method.
 
-    Photographs are passed one by one, because ONNX Runtime's calibrators keep all intermediate
-    results of the photographs in one call.
+    Photographs are passed one by one, because ONNX Runtime's calibrators keep the intermediate
+    results of all photographs of a call in memory.
     """
     calibrate_method, extra_options = METHODS[method]
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch, redirect_stdout(io.StringIO()):

@@ -40,9 +40,9 @@ class FloatLayers(NamedTuple):
 def select_float_layers(
     trial: QuantizationTrial, ranges: TensorsData, cost: QuantizationCost, report: ReportSteps
 ) -> FloatLayers:
-    """Select layers to keep in float, greedily, until the loss of Dice is accepted.
+    """Select layers to keep in float one by one, until the loss of Dice is accepted.
 
-    The search does not start if the limits are exceeded even with all small layers in float.
+    If the limits are exceeded even with all small layers in float, the search does not start.
 
     Args:
         trial: FP32 graph and validation photographs.

@@ -2,8 +2,8 @@
 
 `fp16` computes in half precision if the hardware supports it (Cortex-A76, GPUs). On other hardware,
 ONNX Runtime computes the file in FP32 with additional casts, so that a large network is slower than
-its FP32 file. `fp16w` stores half-precision weights with casts to FP32, which ONNX Runtime folds
-when the file is loaded. The file has half the size and the speed of FP32.
+its FP32 file. `fp16w` stores half-precision weights with casts to FP32. ONNX Runtime folds the
+casts when it loads the file. The file has half the size and the speed of FP32.
 """
 
 import warnings
@@ -23,7 +23,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the `fp16` variant of an FP32 model, which computes in half precision.
+    """Return the `fp16` variant of an FP32 model. It computes in half precision.
 
     The input `photo` remains uint8, and the output `probability` remains float32.
     """

@@ -1,4 +1,4 @@
-"""Export of the FP32 graph, from which all precisions are converted."""
+"""Export of the FP32 graph. All precisions are converted from this graph."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +61,7 @@ class Fp32Graph:
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: check that reports whether onnxsim simplified the graph; always passes.
+        simplified: check that reports whether onnxsim simplified the graph. It always passes.
     """
 
     source: SourceNetwork
@@ -81,7 +81,7 @@ def export_fp32(
     Args:
         source: network.
         size: working size.
-        stem: model name at the default working size; the name of any other size is appended.
+        stem: model name at the default working size. The name of another size is appended.
         options: options of the conversion.
         scratch: existing folder for the graph.
 

@@ -2,9 +2,9 @@
 
 The calibration method and the layers that remain in float are selected by measurements.
 
-Weights always use 7 of 8 bits (`reduce_range`). On x86-64 CPUs with AVX2 but without VNNI, sums of
-U8 x S8 products saturate in 16 bits, and a file must give the same masks on every CPU. On eight
-validation photographs, 8-bit weights did not increase the Dice.
+Weights always use 7 of 8 bits (`reduce_range`). With 8 bits, sums of U8 x S8 products saturate in
+16 bits on x86-64 CPUs with AVX2 but without VNNI. A file must give the same masks on every CPU. On
+eight validation photographs, 8-bit weights did not increase the Dice.
 """
 
 import logging
@@ -31,8 +31,8 @@ from edgeseg_export.precision.quantization import (
 )
 from edgeseg_export.report.progress import ReportSteps, show_steps
 
-# Maximum numbers of photographs. The ranges converge with few photographs, and each layer is tried
-# on all validation photographs.
+# Maximum numbers of photographs. Few photographs are sufficient for the ranges. Each layer is
+# measured on all validation photographs.
 MAX_TRAINING = 12
 MAX_VALIDATION = 8
 

@@ -17,7 +17,7 @@ MOVING_OPERATORS = ("Reshape", "Transpose", "Squeeze")
 
 
 def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model with bit-identical results and without the redundant pairs."""
+    """Return a model without the redundant pairs. Its results are identical bit for bit."""
     cleaned = deepcopy(model)
     graph = OnnxGraph(cleaned)
     for node in list(graph.proto.node):
@@ -70,7 +70,7 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 
 
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
-    """Replace the photograph's cast and scaling by one DequantizeLinear, if equivalent.
+    """Replace the photograph's cast and scaling by one DequantizeLinear if the results are equal.
 
     ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear and otherwise
     computes the first convolution in float.

@@ -31,7 +31,7 @@ ACCEPTED_MASK_CHANGE = 0.005
 
 @dataclass(frozen=True)
 class QuantizationCost:
-    """Cost of INT8 on the validation photographs, in the field of view at the working size.
+    """Cost of INT8 on the validation photographs, in the field of view, at the working size.
 
     Attributes:
         dissimilarity: mean of 1 - Dice between the masks of INT8 and FP32.

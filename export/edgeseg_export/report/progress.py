@@ -20,7 +20,7 @@ INTERVAL_S = 30.0
 
 @contextmanager
 def show_steps(subject: str) -> Iterator[ReportSteps]:
-    """Show a bar with the time left on a terminal, or else a line per stage and half minute.
+    """Show a bar with the remaining time on a terminal, or else one line per stage and half minute.
 
     Args:
         subject: name of the result, such as a file name.
@@ -50,7 +50,7 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
 
 
 class _LineReporter:
-    """Printing of the first step of each stage, then of at most one line per `INTERVAL_S`."""
+    """Printer for the first step of each stage, and then for at most one line per `INTERVAL_S`."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject

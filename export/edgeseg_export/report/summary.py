@@ -17,7 +17,7 @@ from edgeseg_export.source import SourceNetwork
 
 
 def print_settings(source: SourceNetwork, checkpoint: Path) -> None:
-    """Print the effective settings, including defaults, so that missing options are noticed."""
+    """Print all settings, including defaults, so that users notice missing options."""
     print_line(f"settings of {checkpoint}")
     print_table(facts_table(*_list_settings(source)), Text())
 
@@ -53,7 +53,7 @@ def print_results(
         source: converted network.
         references: scores of PyTorch.
         files: files with their checks.
-        folder: output folder, for tables; None prints JSON.
+        folder: output folder, for tables. None prints JSON.
 
     Raises:
         CheckError: a check failed, or a file could not be created.
@@ -71,7 +71,7 @@ def _print_json(
     references: Sequence[EvaluationResult],
     files: Sequence[ExportedFile],
 ) -> None:
-    """Print the output of `edgeseg convert --json`, a stable interface for other programs."""
+    """Print the output of `edgeseg convert --json`. Other programs depend on its format."""
     output = {
         "checkpoint_sha256": digest,
         "settings": {

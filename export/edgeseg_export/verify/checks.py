@@ -77,7 +77,7 @@ def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Che
 
 
 def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
-    """Check that the probability is finite and close to PyTorch's, and that the masks agree."""
+    """Check that the probability is finite and close to PyTorch, and that the masks agree."""
     limits = LIMITS[precision]
     largest = max(parity.differences)
     photographs = f"{len(parity.differences)} photographs"
@@ -118,7 +118,7 @@ def check_dice(
     reference: DataSetScores,
     max_drop: float | None = None,
 ) -> Check:
-    """Compare a data set's mean Dice with PyTorch's.
+    """Compare a data set's mean Dice with the mean Dice of PyTorch.
 
     Args:
         precision: precision of the file.

@@ -96,7 +96,7 @@ def create_plain_session(model: onnx.ModelProto, threads: int) -> onnxruntime.In
 
 
 def _check_rounding() -> None:
-    """Check that this ONNX Runtime rounds, with a square that is infinite in half precision.
+    """Check that this ONNX Runtime rounds. The test is a square that is infinite in half precision.
 
     Raises:
         ModelError: ONNX Runtime does not round, so that FP16 files cannot be checked.

@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 def measure_latency_ratio(
     fp32_file: Path, file: Path, size: int, threads: int, features: Collection[str]
 ) -> tuple[float | None, str]:
-    """Compare the latencies of an INT8 file and the FP32 file, in several new processes.
+    """Compare the latencies of an INT8 file and the FP32 file in several new processes.
 
     Args:
         fp32_file: FP32 file of the same network.
@@ -68,7 +68,7 @@ def describe_latency(ratio: float | None, problem: str) -> Check:
     """Report the latency ratio. The check always passes, because a slow file is correct."""
     if ratio is None:
         return Check("latency", None, None, f"not measured: {problem}", True)
-    note = "latency of INT8 divided by that of FP32 on this machine"
+    note = "latency of INT8 divided by latency of FP32, on this machine"
     if is_slower(ratio):
         note += f"; above {MAX_LATENCY_RATIO:g}: `auto` prefers FP32"
     return Check("latency", ratio, None, note, True)

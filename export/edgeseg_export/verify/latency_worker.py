@@ -19,7 +19,7 @@ WARM_UP = 2
 MIN_ROUNDS = 5
 MAX_ROUNDS = 25
 
-# Seconds after which no further round is started.
+# Seconds after which no other round is started.
 MAX_S = 5.0
 
 

@@ -77,9 +77,9 @@ def check_other_sizes(
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size, the most probable ones first.
+    """List heights and widths near a working size. The most probable ones are first.
 
-    All are multiples of the same power of two, as most networks require.
+    All are multiples of the same power of two, because most networks require this.
     """
     step = math.gcd(size, LARGEST_STEP)
     larger = step * math.ceil(1.25 * size / step)
@@ -91,7 +91,7 @@ def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
 
 @torch.inference_mode()
 def _compute(network: PhotoToProbability, photo: npt.NDArray[np.uint8]) -> Probability | None:
-    """Compute a photograph with PyTorch. Return None if the network does not support its size."""
+    """Compute a photograph with PyTorch. Return None if the network does not support the size."""
     try:
         probability: Probability = network(torch.from_numpy(photo))[0].numpy()
     except Exception:  # a third-party network may raise any exception

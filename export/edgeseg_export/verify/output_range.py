@@ -83,7 +83,7 @@ class OutputRange:
             )
 
     def describe_implausible_masks(self) -> str:
-        """Describe masks that are all nearly full or nearly empty, or return ""."""
+        """Return a description if all masks are nearly full or nearly empty; otherwise ""."""
         shares = self.vessel_shares
         extreme = [share for share in shares if share <= NEARLY_EMPTY or share >= NEARLY_FULL]
         if not shares or len(extreme) < len(shares):

@@ -1,4 +1,4 @@
-"""Comparison of a model file's probability and masks with those of PyTorch in FP32."""
+"""Comparison of a model file with PyTorch in FP32: probability and masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class ParityReport:
         differences: largest difference of each photograph's probability; infinite for NaN.
         mask_changes: share of changed mask pixels in each photograph's field of view.
         histogram: number of pixels for each bin of `HISTOGRAM_EDGES`.
-        worst: photograph with the largest mask change; among equal ones, with the largest
+        worst: photograph with the largest mask change. If several are equal, with the largest
             difference.
         scores: scores of the file per data set, in the order of the reference.
     """

@@ -68,7 +68,7 @@ class PreparedPair:
         )
 
     def score(self, probability: Probability, threshold: float) -> Scores:
-        """Return the scores of the `native` protocol, as `edgeseg evaluate` computes them."""
+        """Return the scores of the `native` protocol, as in `edgeseg evaluate`."""
         return Comparison(
             NO_PHOTO,
             resize_to_photo(probability, self.placement, self.unpack(self.fov)),

@@ -19,7 +19,7 @@ from edgeseg.runtimes.base import Runtime
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.verify.parity import ReferenceOutputs
 
-# Maximum number of photographs in FP64, which takes several times as long as FP32.
+# Maximum number of photographs in FP64. FP64 takes several times as long as FP32.
 MAX_PHOTOGRAPHS = 4
 
 
@@ -91,7 +91,7 @@ def compute_in_double(
 
 @contextmanager
 def _double_by_default() -> Iterator[None]:
-    """Create tensors in FP64, including tensors that a network creates during its computation."""
+    """Create tensors in FP64, including tensors that a network creates during inference."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

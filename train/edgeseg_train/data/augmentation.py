@@ -1,8 +1,8 @@
 """Augmented training crops: eleven augmentations of ResUNet-Deeper and two more.
 
-All transforms process a whole batch on the device of its tensors, because a GPU would have to wait
-for crops that are created one by one. Transforms depend only on their input and on random numbers,
-so that the same seed gives the same crops.
+All transforms process a whole batch on the device of the tensors. If crops were created one by one,
+a GPU would wait for them. Transforms depend only on their input and on random numbers, so that the
+same seed gives the same crops.
 """
 
 from collections.abc import Sequence

@@ -36,8 +36,8 @@ class CropSampler:
         rank: number of this process. The processes share the crops of a single process with a
             larger batch, and each process augments its own crops.
         world_size: number of processes.
-        coverage: whether masks contain the vessel share of each pixel, which preserves vessels
-            thinner than a pixel, or 0 and 1.
+        coverage: whether masks contain the vessel share of each pixel instead of 0 and 1. This
+            preserves vessels thinner than a pixel.
     """
 
     photographs: PhotoStore
@@ -64,7 +64,7 @@ class CropSampler:
         )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Yield the batches from `step` on, prepared in threads (PyTorch releases the GIL).
+        """Yield the batches from `step` on. Threads prepare them (PyTorch releases the GIL).
 
         Args:
             step: first step.

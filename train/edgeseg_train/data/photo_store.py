@@ -1,4 +1,4 @@
-"""Photographs in memory, at the working sizes of the training.
+"""Photographs in memory at the working sizes of the training.
 
 All pixels are in one tensor, so that a whole batch of crops is read with one operation.
 """
@@ -76,7 +76,7 @@ class PhotoStore:
         sides: sides of the examples in pixels, `sides[photograph][size]`.
 
     Attributes:
-        sides: as given.
+        sides: sides of the examples in pixels.
         notes: information for the user about the masks.
     """
 
@@ -117,7 +117,7 @@ class PhotoStore:
             self.notes.update(example.notes)
 
     def move_to(self, device: torch.device) -> None:
-        """Move the pixels to a GPU if they fit. Nothing can be added afterwards."""
+        """Move the pixels to a GPU if it has enough memory. Nothing can be added afterwards."""
         if device.type != "cuda":
             return
         free_bytes, _ = torch.cuda.mem_get_info(device)
@@ -194,11 +194,11 @@ def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
 def load_photographs(
     pairs: Sequence[Pair], config: PreprocessingConfig, sizes: Sequence[int]
 ) -> PhotoStore:
-    """Load and preprocess every pair at every size, with 5 bytes per pixel.
+    """Load and preprocess every pair at every size. A pixel requires 5 bytes.
 
     Args:
         pairs: photographs with masks.
-        config: preprocessing; its `size` is not used.
+        config: preprocessing. Its `size` is not used.
         sizes: working sizes in pixels.
     """
     photographs = PhotoStore([sizes] * len(pairs))

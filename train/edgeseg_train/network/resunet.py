@@ -31,13 +31,13 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         widths: number of channels of each encoder level.
         bridge: number of channels between encoder and decoder.
         blocks: number of residual blocks in each level.
-        stem: side of the stem's space-to-depth block in pixels; 1 is the published 7x7 convolution
-            at full size.
+        stem: side of the stem's space-to-depth block in pixels. 1 means the published 7x7
+            convolution at full size.
         up: upsampling: `transposed` for published 2x2 transposed convolutions, `shuffle` for 1x1
             convolutions with depth-to-space.
         dropout: probability that a channel is dropped after the bridge.
         size: default working size in pixels.
-        skip: combination of encoder and decoder features: `concat` as published, or `add`, which
+        skip: combination of encoder and decoder features: `concat` as published, or `add`. `add`
             saves a third of the decoder's computation.
 
     The ranges are checked when msgspec converts a checkpoint.
@@ -235,7 +235,7 @@ def count_parameters(network: nn.Module) -> int:
 def count_gmac(network: nn.Module, size: int) -> float:
     """Return the GMACs of convolutions and matrix products for one `size` x `size` image.
 
-    The network runs on the `meta` device, which only propagates shapes.
+    The network runs on the `meta` device. This device only propagates shapes.
     """
     meta_network = copy.deepcopy(network).eval().to("meta")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

@@ -64,7 +64,7 @@ def _draw_panel(axes: Axes, entries: Sequence[LogEntry], metric: str) -> None:
 def draw_contact_sheet(
     example: Example, file: Path, augmentation: Augmentation, crop: int = 256, seed: int = 0
 ) -> None:
-    """Draw a row of crops for each transform and for all transforms together, with tinted vessels.
+    """Draw a row of crops for each transform and for all transforms together. Vessels are tinted.
 
     Args:
         example: photograph at a working size.

@@ -1,4 +1,4 @@
-"""Progress of a training run: live line on a terminal, plain lines otherwise, TensorBoard."""
+"""Progress of a training run: live line on a terminal, otherwise plain lines, and TensorBoard."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class ProgressDisplay(Progress):
 
 
 def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> str:
-    """Format validation Dice, best Dice and remaining time, without missing values."""
+    """Format validation Dice, best Dice and remaining time. Missing values are omitted."""
     parts = []
     if entry.validation_dice is not None:
         parts.append(f"validation {entry.validation_dice:.4f}")
@@ -75,7 +75,7 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
     """Return a function that writes log entries for TensorBoard, if installed.
 
     Raises:
-        SystemSetupError: the events cannot be written; also raised by the returned function.
+        SystemSetupError: the events cannot be written. The returned function also raises this.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415

@@ -21,10 +21,10 @@ MAX_PHOTO_THREADS = 8
 # Maximum number of timed rounds.
 TRIAL_ROUNDS = 3
 
-# Seconds after which no further round is started.
+# Seconds after which no other round is started.
 TRIAL_SECONDS = 5.0
 
-# Maximum forward cost of a trial step, which limits the trial batch. With `resunet-deeper` and the
+# Maximum forward cost of a trial step. It limits the trial batch. With `resunet-deeper` and the
 # default batch, a step takes 10 s, so that trials would take longer than a short run.
 TRIAL_GMAC = 20.0
 
@@ -64,7 +64,7 @@ class DistributedContext:
     def share_decision(
         self, progress: float, stop: bool, device: torch.device
     ) -> tuple[float, bool]:
-        """Return the progress and stop flag of the main process, for use in all processes."""
+        """Return the progress and the stop flag of the main process in all processes."""
         if self.world_size == 1:
             return progress, stop
         decision = torch.tensor([progress, float(stop)], dtype=torch.float64, device=device)
@@ -84,7 +84,7 @@ def join_processes(device: str) -> DistributedContext:
     Args:
         device: `cuda` or `cpu`.
 
-    Returns: Position of this process; rank 0 of 1 without torchrun.
+    Returns: Position of this process. Rank 0 of 1 if torchrun is not used.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return DistributedContext()
@@ -144,8 +144,8 @@ def select_compute_mode(
 ) -> ComputeMode:
     """Time a few training steps in each mode and return the fastest mode.
 
-    A mode other than plain float32 must be at least 10 % faster, so that timing noise does not
-    select it.
+    A mode other than plain float32 must be at least 10 % faster, so that it is not selected because
+    of timing noise.
 
     Args:
         architecture: network to train.

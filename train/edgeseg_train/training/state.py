@@ -14,7 +14,7 @@ from edgeseg_train.reporting.log import write_log
 from edgeseg_train.tensor_file import read_tensors, write_tensors
 from edgeseg_train.training.compute import ComputeMode
 
-# Checkpoint of the best validation Dice.
+# Checkpoint with the best validation Dice.
 BEST = "best.pt"
 
 # State for resuming a run.
@@ -33,7 +33,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         seconds: duration of all sessions.
         best_dice: best validation Dice; -1 before the first validation.
         validation_seconds: duration of the last validation.
-        compute_mode: compute mode of the run; other modes round differently.
+        compute_mode: compute mode of the run. Other modes round differently.
         earlier_data: training data of the weights of `--start`.
         start_weights: weights of `--start`; empty without this option.
         best_weights: averaged weights with the best validation Dice.

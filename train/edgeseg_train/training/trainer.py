@@ -114,7 +114,7 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Finished share of the run; 1 or more at its end."""
+        """Finished share of the run. It is 1 or more at the end."""
         candidates = len(INTERPOLATION_WEIGHTS) if self.start_weights else 1
         return self.schedule.progress_at(self.step, candidates)
 
@@ -125,7 +125,7 @@ class Trainer:
 
         Args:
             report: callback for a log entry and the progress (0 to 1), called every few seconds.
-            should_stop: callback after each step; if it returns True, the run is saved and ends.
+            should_stop: callback after each step. If it returns True, the run is saved and ends.
 
         Returns:
             Whether the end of the run was reached.
@@ -222,7 +222,7 @@ class Trainer:
         return entry
 
     def _make_checkpoint(self, scores: ValidationScores | None = None) -> Checkpoint:
-        """Return the averaged weights, with threshold and Dice of the first working size."""
+        """Return the averaged weights with threshold and Dice for the first working size."""
         first, *others = self.config.sizes
         evidence = {}
         if scores:
@@ -238,12 +238,12 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice, or else the last weights."""
+        """Return the weights with the best validation Dice, or the last if it was not computed."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 
     def save(self) -> None:
-        """Save `last.pt` and `log.csv`, and before the first validation also `best.pt`."""
+        """Save `last.pt` and `log.csv`. Before the first validation, also save `best.pt`."""
         if not self.process.is_main:
             return
         if not (self.out / BEST).exists():

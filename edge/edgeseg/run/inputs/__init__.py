@@ -1,8 +1,8 @@
 """Inputs of `edgeseg run`: selection of photographs, and names of their results.
 
-Files are recognised by their content, not by their suffix. Damaged files with the suffix of a
+Files are recognized from their content, not from their suffix. Damaged files with the suffix of a
 photograph are also inputs, so that they are reported as failed. Results of edgeseg, masks, videos
-in a folder and other files are skipped and counted by kind.
+in a folder and other files are skipped. The files of each kind are counted.
 """
 
 from edgeseg.run.inputs.collect import CollectedInputs, collect_inputs

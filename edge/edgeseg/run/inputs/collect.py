@@ -33,15 +33,15 @@ def collect_inputs(
 ) -> CollectedInputs:
     """Return the inputs in order and without duplicates.
 
-    For a folder, the photographs in this folder are returned. A file given by name is always an
-    input, except a result of edgeseg. A mask given by name is an input only if there are no other
-    inputs. Each link is a separate input.
+    For a folder, the photographs in this folder are returned. A file argument is always an input
+    unless it is a result of edgeseg. A mask is an input only if there are no other inputs. Each
+    link is a separate input.
 
     Args:
         arguments: files, folders, or "-" for standard input.
         recursive: whether to include the sub-folders of folders.
-        listed: further files and folders. A missing file is also an input, so that it is reported
-            as failed and the others are processed.
+        listed: additional files and folders. A missing file is also an input, so that it is
+            reported as failed and the others are processed.
 
     Raises:
         UsageError: An argument does not exist, a folder contains no photograph, or every argument
@@ -101,7 +101,7 @@ class _Collector:
             self._add_named(path)
 
     def skip_masks(self) -> None:
-        """Skip the masks among the files given by name, unless there are no other inputs."""
+        """Skip the masks among the file arguments, unless there are no other inputs."""
         if len(self.files) < 2:
             return
         masks = [path for path in self._named if not is_video_name(path) and is_mask(path)]

@@ -18,7 +18,7 @@ FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
 _BEGINNING_BYTES = 4096
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _RESULT_TEXT = b"tEXtedgeseg:"
-# Manufacturer in a DICOM result; it stays when a PACS stores and sends the file.
+# Manufacturer in a DICOM result. A PACS does not change this value.
 _RESULT_DICOM = re.compile(rb"\x08\0\x70\0(?:LO..|....)edgeseg", re.DOTALL)
 _SIGNATURES = (
     b"\x89PNG\r\n\x1a\n",
@@ -40,10 +40,10 @@ _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"
 
 
 def classify_file(path: Path) -> FileKind:
-    """Return the kind of a regular file, from its content or else its suffix.
+    """Return the kind of a regular file from its name and content.
 
-    Damaged, empty or unreadable files with the suffix of a photograph, and pictures of an
-    unsupported format, are photographs, so that they are reported as failed.
+    Pictures of an unsupported format are photographs. The same is true for damaged, empty or
+    unreadable files with the suffix of a photograph. Therefore these files are reported as failed.
     """
     if is_result_name(path):
         return "result"

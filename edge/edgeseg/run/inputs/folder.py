@@ -24,7 +24,7 @@ class FolderListing(NamedTuple):
     """Content of a folder.
 
     Attributes:
-        photographs: photographs in natural order (2 before 10); a folder's photographs precede
+        photographs: photographs in natural order (2 before 10). The photographs of a folder precede
             those of its sub-folders.
         skipped: other files, and sub-folders that were not listed.
         errors: errors of sub-folders that cannot be read.
@@ -46,13 +46,13 @@ class FolderListing(NamedTuple):
 
 
 class FolderScanner:
-    """List of the photographs in a folder, for repeated use with a watched folder.
+    """Scanner for the photographs in a folder. It can be used repeatedly for a watched folder.
 
     The kind of a file is determined again only if the file has changed.
 
     Args:
         recursive: whether to list sub-folders. Links to folders are followed.
-        known: paths that are photographs, whose files are not read.
+        known: paths of known photographs. These files are not read.
     """
 
     def __init__(self, recursive: bool = False, known: Collection[str] = frozenset()) -> None:
@@ -132,7 +132,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _count_hidden(path: Path, skipped: SkippedFiles) -> None:
-    """Count a hidden file that was not written by the operating system or edgeseg."""
+    """Count a hidden file unless the operating system or edgeseg wrote it."""
     name = path.name.casefold()
     is_system = name in _SYSTEM_NAMES or name.startswith(_SYSTEM_PREFIXES)
     if not is_system and not path.is_dir():
@@ -140,7 +140,7 @@ def _count_hidden(path: Path, skipped: SkippedFiles) -> None:
 
 
 def natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Return the key for sorting files by name, 2 before 10."""
+    """Return the key for sorting files by name in natural order (2 before 10)."""
     parts: list[str | int] = list(_DIGITS.split(path.name.casefold()))
     parts[1::2] = map(int, parts[1::2])
     return parts, path.name

@@ -1,7 +1,6 @@
-"""Recognition of masks, which are not segmented, among photographs.
+"""Detection of masks among photographs. Masks are not segmented.
 
-Only files with a mask's name, and files with much fewer bytes per pixel than a photograph, are
-decoded.
+A file is decoded only if it has the name of a mask or much fewer bytes per pixel than a photograph.
 """
 
 import re
@@ -63,7 +62,7 @@ def is_mask(path: Path) -> bool:
 
 
 def _may_be_mask(path: Path) -> bool:
-    """Return whether the file may be a mask, from its header only."""
+    """Return whether the file may be a mask. Only the header is read."""
     with open_regular_file(path) as file:
         beginning = file.read(_HEADER_BYTES)
         size = file.seek(0, 2)
@@ -80,7 +79,7 @@ def _may_be_mask(path: Path) -> bool:
 
 
 def _is_colour_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG has colours, decoded at an eighth of its size."""
+    """Return whether a JPEG has colours. It is decoded at an eighth of its size."""
     small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
     return small is not None and _chroma(np.asarray(small, np.uint8)) > _MAX_CHROMA
 

@@ -1,11 +1,11 @@
-"""Names of results in the output folder, distinct for every input.
+"""Names of results in the output folder. They are distinct for every input.
 
 The results of a file in a folder are written to the same sub-folder of the output folder. The
-results of a file given by name are written to the output folder itself. If two inputs from
-different folders would have the same results, all results are placed in sub-folders named after the
-path of the input, relative to the deepest common folder of all inputs. If photographs of one folder
-have equal stems, the result names contain the suffix: `eye.jpg_vessels.png` and
-`eye.png_vessels.png`. Names that differ only in case or Unicode form get a number.
+results of a file argument are written to the output folder itself. If two inputs from different
+folders would have the same results, all results are placed in sub-folders named after the path of
+the input, relative to the deepest common folder of all inputs. If photographs of one folder have
+equal stems, the result names contain the suffix: `eye.jpg_vessels.png` and `eye.png_vessels.png`.
+Names that differ only in case or Unicode form get a number.
 """
 
 import os
@@ -69,7 +69,7 @@ class PlacedFile(NamedTuple):
         return (self.folder / name).as_posix()
 
     def key(self, stem: str) -> _Key:
-        """Return a key that is equal for two inputs whose results have the same names."""
+        """Return a key. It is equal for two inputs if their results have the same names."""
         is_video = self.path is not None and is_video_name(self.path)
         return is_video, name_key(stem)
 
@@ -83,7 +83,7 @@ def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayForm
 
 
 def is_result_name(path: Path) -> bool:
-    """Return whether a file is named like a result of edgeseg."""
+    """Return whether a file has the name of a result of edgeseg."""
     return path.name.casefold().endswith(_RESULT_ENDINGS)
 
 
@@ -105,7 +105,7 @@ def _repeated_keys(files: Sequence[PlacedFile], stems: Sequence[str]) -> set[_Ke
 
 
 def _folders_collide(files: Sequence[PlacedFile]) -> bool:
-    """Return whether two files of different folders would have the same results."""
+    """Return whether two files in different folders would have results with the same names."""
     parents: dict[_Key, str] = {}
     for file in files:
         if file.path is None:
@@ -117,7 +117,7 @@ def _folders_collide(files: Sequence[PlacedFile]) -> bool:
 
 
 def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
-    """Return the files with their folders below the deepest folder that contains all of them."""
+    """Return the files with folders relative to the deepest folder that contains all files."""
     parents = [
         os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
         for file in files
@@ -135,7 +135,7 @@ def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
 
 
 def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
-    """Append a number to stems that differ from another stem only in case or Unicode form."""
+    """Append a number to a stem that differs from another only in case or Unicode form."""
     taken: set[_Key] = set()
     # Sort the stems, so that the numbers do not depend on the order of the inputs.
     for index in sorted(

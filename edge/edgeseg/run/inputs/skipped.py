@@ -1,4 +1,4 @@
-"""Files of a folder that are not segmented, counted by kind."""
+"""Files in a folder that are not segmented, and their number for each kind."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -49,7 +49,7 @@ class SkippedFiles:
         return list(self.kinds.values()).count(kind)
 
     def describe(self) -> str:
-        """Return the counts by kind in one line, or "" if no file was skipped."""
+        """Return the number of files of each kind in one line, or "" if no file was skipped."""
         parts: list[str] = []
         for kind, noun in _NOUNS.items():
             count = self.count(kind)

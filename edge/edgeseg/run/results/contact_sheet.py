@@ -44,14 +44,14 @@ class Card(NamedTuple):
 
 
 class ContactSheet:
-    """Collection of the pictures of a run, and writing of the page.
+    """Writer of the page. It collects the pictures of a run.
 
     Args:
         folder: output folder of the run.
 
     Raises:
-        SystemSetupError: jinja2 is not installed, or a file with the name of the page is not a
-            contact sheet.
+        SystemSetupError: jinja2 is not installed, or the page's file exists and is not a contact
+            sheet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,7 +62,7 @@ class ContactSheet:
         reject_foreign_page(self.path)
 
     def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
-        """Store the thumbnails of a picture, before its records. Safe to call from any thread.
+        """Store the thumbnails of a picture before its records are added. Thread-safe.
 
         Args:
             source: `source` of the records.
@@ -76,7 +76,7 @@ class ContactSheet:
         )
 
     def add_records(self, records: Sequence[ResultRecord]) -> None:
-        """Append a picture with its records, in the order of the page."""
+        """Append a picture with its records. The order of calls is the order on the page."""
         first = records[0]
         pictures = self._thumbnails.pop((first.source, first.frame), ())
         if not pictures and first.reused is True:
@@ -102,7 +102,7 @@ class ContactSheet:
 
 
 def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return the thumbnail of an overlay of an earlier run, if the overlay can be read."""
+    """Return a thumbnail of an overlay from an earlier run, if it can be read."""
     if record.files is UNSET or record.files.overlay is UNSET:
         return ()
     try:

@@ -17,10 +17,10 @@ from edgeseg.system.regular_files import open_regular_file
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_VESSEL_SHARE = 0.25  # minimum vessel share of a marked pixel in a thumbnail
+_VESSEL_SHARE = 0.25  # share of vessel above which a thumbnail's pixel is marked
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # number of first bytes that contain the marker
+_MARKER_BYTES = 512  # number of bytes at the start of a file that contain the marker
 
 
 def load_template(folder: Path, page_name: str, option: str, extra: str) -> Template:
@@ -50,10 +50,10 @@ def load_template(folder: Path, page_name: str, option: str, extra: str) -> Temp
 
 
 def reject_foreign_page(path: Path) -> None:
-    """Check that no link or foreign file has the name of the page.
+    """Check that the page does not replace a link or a file that edgeseg did not write.
 
     Raises:
-        SystemSetupError: A link or a file that edgeseg did not write has the name.
+        SystemSetupError: The path is a link or a file that edgeseg did not write.
     """
     if path.is_symlink():
         raise SystemSetupError(

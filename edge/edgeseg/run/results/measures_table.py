@@ -34,7 +34,7 @@ class MeasuresTable:
     Args:
         folder: output folder; paths in the table are relative to it.
         micrometres: whether to include the columns in micrometres and millimetres from the start.
-        anatomical: whether to include the quadrants by their anatomical names from the start.
+        anatomical: whether to include the anatomical names of the quadrants from the start.
         identifiers: whether to include the identifiers of patient, study and series.
 
     Raises:
@@ -65,7 +65,7 @@ class MeasuresTable:
             stream.write("".join(lines))
 
     def _add_columns(self, records: Sequence[ResultRecord]) -> None:
-        """Add the columns that these records are the first to need; earlier rows have no values."""
+        """Add columns that are required for the first time. Earlier rows have empty cells."""
         micrometres = self._micrometres or any(_is_known(record.um_per_px) for record in records)
         anatomical = self._anatomical or any(_is_known(record.eye) for record in records)
         if (micrometres, anatomical) == (self._micrometres, self._anatomical):
@@ -91,11 +91,11 @@ def _is_known(value: object) -> bool:
 
 
 def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False) -> list[str]:
-    """Return the names of a table's columns, without those of streams and of times.
+    """Return the names of a table's columns, without columns for streams and times.
 
     Args:
         micrometres: whether to include the columns in micrometres and millimetres.
-        anatomical: whether to include the quadrants by their anatomical names.
+        anatomical: whether to include the anatomical names of the quadrants.
         identifiers: whether to include the identifiers of patient, study and series.
     """
     names: list[str] = []
@@ -119,7 +119,7 @@ def encode_table(
         records: records with keys of the result record.
         groups: keys of the records.
         micrometres: whether to include the columns in micrometres and millimetres.
-        anatomical: whether to include the quadrants by their anatomical names.
+        anatomical: whether to include the anatomical names of the quadrants.
     """
     measures = set(FieldMeasures.__struct_fields__)
     names: list[str] = []
@@ -162,7 +162,7 @@ def _reject_foreign_table(file: Path) -> None:
 
 
 def table_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return the text of a cell: lists joined with `;`, no formula, null as an empty text."""
+    """Return the text of a cell. Lists are joined with `;`, and formulas are escaped."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
@@ -173,7 +173,7 @@ def table_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def relative_path(path: str, folder: Path) -> str:
-    """Return a path relative to a folder, if it is below the folder."""
+    """Return a path relative to a folder. A path outside the folder is returned unchanged."""
     try:
         return Path(path).relative_to(folder).as_posix()
     except ValueError:

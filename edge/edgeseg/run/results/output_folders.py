@@ -10,7 +10,7 @@ from edgeseg.system.files import make_folder, remove_stale_temporaries
 
 
 class OutputFolders:
-    """Creation of result folders, all inside the output folder.
+    """Creation of result folders. All of them are inside the output folder.
 
     Args:
         output: output folder, which may be a link.
@@ -32,9 +32,9 @@ class OutputFolders:
             name: name of the photograph in the message.
 
         Raises:
-            PhotoError: The result is outside the output folder; the result or a folder on its path
-                is a link and links are not followed; or the target of a link is another result of
-                this run.
+            PhotoError: The result is outside the output folder. Or links are not followed, and the
+                result or a folder on its path is a link. Or the target of a link is another result
+                of this run.
         """
         inside = os.path.relpath(os.path.abspath(file), os.path.abspath(self.output))  # noqa: PTH100
         if Path(inside).parts[:1] == (os.pardir,):

@@ -1,4 +1,4 @@
-"""Overlay video of a stream, written to a temporary file that is renamed when closed."""
+"""Overlay video of a stream. It is written to a temporary file and then renamed."""
 
 import os
 import shutil
@@ -28,10 +28,10 @@ class OverlayVideo:
     """Video that is being written.
 
     Args:
-        path: final path; the suffix is replaced by that of a format that OpenCV can write.
+        path: final path. The suffix is replaced by the suffix of a format that OpenCV can write.
         fps: frames per second.
-        live: whether frames arrive at irregular times; each frame is then shown until the next
-            frame arrives.
+        live: whether frames arrive at irregular times. In this case, each frame is shown until the
+            next frame arrives.
         stack: exit stack that removes the temporary file after an error.
     """
 
@@ -83,7 +83,7 @@ class OverlayVideo:
             )
 
     def close(self) -> None:
-        """Finish the video and rename the file. Without a frame, no video is written.
+        """Finish the video and rename the file. If there was no frame, no video is written.
 
         Raises:
             SystemSetupError: The video could not be written completely.
@@ -143,7 +143,7 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Write a video `STEM_overlay.mp4` (or `.avi`), which is finished even if the run fails.
+    """Write a video `STEM_overlay.mp4` (or `.avi`). It is finished even if the run fails.
 
     Args:
         folder: output folder.

@@ -47,12 +47,12 @@ def encode_picture(
 def draw_run_overlay(
     segmentation: Segmentation, options: RunOptions, in_place: bool = False
 ) -> Photo:
-    """Return the overlay in the look of a run, (H, W, 3) uint8 RGB.
+    """Return the overlay with the options of a run, (H, W, 3) uint8 RGB.
 
     Args:
         segmentation: vessels of the photograph.
         options: options of the run.
-        in_place: whether to draw on the photograph itself, which saves its copy.
+        in_place: whether to draw on the photograph itself instead of a copy.
     """
     return draw_overlay(
         segmentation.photo,

@@ -25,7 +25,7 @@ _RECORD = f"{_PREFIX}record"
 
 
 class Provenance(NamedTuple):
-    """SHA-256 digests, in hexadecimal, of a result's inputs.
+    """SHA-256 digests of the inputs of a result, in hexadecimal.
 
     Attributes:
         photograph: digest of the photograph's file or of the stream's frame.
@@ -84,7 +84,7 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 def is_foreign(file: Path) -> bool:
     """Return whether a file exists that edgeseg did not write.
 
-    Truncated results of edgeseg are not foreign. Pipes and devices are foreign, because writing to
+    Truncated results of edgeseg return False. Pipes and devices return True, because writing to
     them could block forever.
     """
     try:
@@ -112,5 +112,5 @@ def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
 
 
 def hash_options(options: Mapping[str, str | float]) -> str:
-    """Return the SHA-256 of the options that affect a mask, in any order."""
+    """Return the SHA-256 of the options that affect a mask. The order has no effect."""
     return hashlib.sha256(msgspec.json.encode(options, order="sorted")).hexdigest()

@@ -54,7 +54,9 @@ class RecordBuilder:
     def without_field(
         self, frame: Frame, size: tuple[int, int], message: str, repeats: int
     ) -> ResultRecord:
-        """Return the record of a picture without a retina, failed or (in a stream) skipped.
+        """Return the record of a picture without a retina.
+
+        The status is `skipped` in a stream, and otherwise `failed`.
 
         Args:
             frame: picture.
@@ -76,7 +78,7 @@ class RecordBuilder:
     def segmented(
         self, frame: Frame, result: FieldResult, index: int, count: int, repeats: int = 0
     ) -> ResultRecord:
-        """Return the record of a segmented field of view with an assessed quality.
+        """Return the record of a segmented field of view whose quality was assessed.
 
         Args:
             frame: picture.

@@ -18,7 +18,7 @@ _MAX_RESULT_LINE = 20_000  # four paths of maximum length
 
 
 def print_message(line: str) -> None:
-    """Print one line to standard error, with escaped text from files."""
+    """Print one line to standard error. Text from files is escaped."""
     click.echo(f"edgeseg: {escape_text(line)}", err=True)
 
 
@@ -31,14 +31,14 @@ def print_result(line: str) -> None:
     try:
         click.echo(line)
     except BrokenPipeError:
-        raise  # the reader closed the pipe; click ends the run
+        raise  # the other process closed the pipe; click ends the run
     except OSError:
         with write_errors_named("standard output"):
             raise
 
 
 class FrameCounts:
-    """Count the frames of one source by their outcome."""
+    """Counts of the frames of one source for each outcome."""
 
     def __init__(self) -> None:
         self.segmented = 0
@@ -82,7 +82,7 @@ class FrameCounts:
         return self.decoded + self.failed
 
     def summary(self) -> str:
-        """Return the counts in one line, without counts of zero."""
+        """Return the counts in one line. Counts of zero are omitted."""
         counts = {
             "segmented": self.segmented,
             "skipped": self.skipped,
@@ -102,11 +102,11 @@ def _is_ungradable(record: ResultRecord) -> bool:
 
 
 class Reporter:
-    """Reporting of the results of one source.
+    """Reporter for the results of one source.
 
     Args:
         name: name of the source.
-        stream: whether the source is a stream, which is reported once a minute instead of per
+        stream: whether the source is a stream. A stream is reported once a minute, not for each
             frame.
         as_json: whether to print one JSON object per record instead of lines.
         clock: monotonic clock in seconds.

@@ -1,4 +1,4 @@
-"""Records of a segmentation that was made with the Python API."""
+"""Records of a segmentation from the Python API."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def segmentation_records(
     spacing: Spacing | None,
     eye: Eye | None,
 ) -> tuple[ResultRecord, ...]:
-    """Return one record per field of view; fields of low quality are not measured.
+    """Return one record per field of view. Fields of low quality are not measured.
 
     Args:
         segmentation: vessels of a photograph.

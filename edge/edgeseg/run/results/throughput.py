@@ -1,4 +1,4 @@
-"""Throughput of a run, and its ratio to the throughput with fully used cores."""
+"""Throughput of a run, and its share of the throughput with all cores busy."""
 
 import time
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Throughput:
         self._cpu_start = time.process_time()
 
     def add(self, record: ResultRecord) -> None:
-        """Count a frame if its first record is that of a segmented field."""
+        """Count a frame if its first record describes a segmented field of view."""
         if record.vessel_density is None or record.timings_ms is UNSET:
             return
         self.frames += 1
@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second, and their ratio to the rate with fully used cores."""
+        """Return frames per second, and their share of the rate with all cores busy."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:

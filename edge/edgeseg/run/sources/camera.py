@@ -1,4 +1,4 @@
-"""Camera, read by OpenCV and reopened after a disconnection."""
+"""Camera that is read with OpenCV and reopened after a disconnection."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from edgeseg.run.sources.video import Capture, convert_to_rgb, open_capture
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-_PAUSE_S = 0.02  # pause after a failed read, as some drivers fail now and then
+_PAUSE_S = 0.02  # pause after a failed read, because some drivers fail occasionally
 
 
 class Camera:
@@ -69,7 +69,7 @@ class Camera:
                 return
             problem = "disconnected" if number else "cannot be opened"
             has_warned |= warn(
-                f"{self.name}: {problem}. Waiting for the camera; press Ctrl-C to stop."
+                f"{self.name}: {problem}. Waiting for the camera. Press Ctrl-C to stop."
             )
             stop.pause(self.retry_s)
 

@@ -1,4 +1,4 @@
-"""Frames of a DICOM file, with what the file says about each of them."""
+"""Frames of a DICOM file with their metadata."""
 
 import zlib
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
     """Yield one frame per frame of a DICOM file.
 
-    An eye or a pixel size that the frame already has, such as that of a manifest, is kept.
+    An eye or a pixel size that is already known, such as from a manifest, is not replaced.
 
     Args:
-        frame: the file.
-        data: its bytes.
+        frame: frame for the file.
+        data: bytes of the file.
     """
     try:
         from edgeseg.dicom.frame import DicomFrame  # noqa: PLC0415 - requires the extra
@@ -56,7 +56,7 @@ def is_gzipped_dicom(data: bytes) -> bool:
     """Return whether the bytes are a gzipped DICOM file.
 
     Args:
-        data: bytes of the file, or the first `SIGNATURE_BYTES` of them.
+        data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
     """
     if not data.startswith(_GZIP):
         return False

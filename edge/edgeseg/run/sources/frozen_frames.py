@@ -1,7 +1,7 @@
-"""Detection of frozen live sources, which deliver the same picture repeatedly.
+"""Detection of frozen live sources. They return the same picture repeatedly.
 
-Sensor noise makes any two pictures of a live source differ, so that only identical pictures are
-repeats. Frames of a video file are not checked, because codecs change repeated pictures and remove
+Because of sensor noise, two pictures of a live source are never identical unless the source is
+frozen. Frames of a video file are not checked, because codecs change repeated pictures and remove
 noise.
 """
 
@@ -17,7 +17,8 @@ class FrozenFrameDetector:
     """Counter of consecutive identical frames.
 
     Attributes:
-        repeats: number of frames directly before the last frame that are identical to it.
+        repeats: number of consecutive frames before the last frame that are identical to the last
+            frame.
     """
 
     def __init__(self) -> None:

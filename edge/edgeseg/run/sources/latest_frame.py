@@ -46,7 +46,7 @@ class LatestFrameSource:
 
 
 class _FrameSlot:
-    """Buffer for one frame between the reading and the segmenting thread."""
+    """Buffer for one frame between the thread that reads and the thread that segments."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -73,7 +73,7 @@ class _FrameSlot:
                 self._changed.notify()
 
     def take_frame(self, stop: StopRequest) -> Frame | None:
-        """Wait for a frame and remove it. Return None at the end of the source or of the run."""
+        """Wait for a frame and remove it. Return None if the source or the run has ended."""
         with self._changed:
             while self._frame is None and not self._ended and not stop.asked:
                 self._changed.wait(_POLL_S)

@@ -1,6 +1,6 @@
 """Motion JPEG files: consecutive JPEG files, with or without an AVI container.
 
-FFmpeg hides damage in such files. This reader checks each frame like a photograph.
+FFmpeg does not report damage in such files. This reader checks each frame like a photograph.
 """
 
 import os
@@ -39,8 +39,9 @@ class MjpegFile:
         fps: frames per second; None if the file does not contain it.
         total: number of frames; None if the file does not contain it.
         frames_start: offset of the first AVI chunk; None for a file without a container.
-        stream: number of the AVI's video stream, two digits.
-        is_damaged: whether bytes between the frames were invalid; final after the last frame.
+        stream: number of the video stream in the AVI file, as two digits.
+        is_damaged: whether bytes between the frames were invalid. The value is final after the last
+            frame.
     """
 
     path: Path

@@ -13,10 +13,10 @@ from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, spli
 
 
 def split_pages(frame: Frame) -> Iterator[Frame]:
-    """Yield one frame per photograph in a file: a TIFF or DICOM file may contain several.
+    """Yield one frame per photograph in a file. A TIFF or DICOM file may contain several.
 
     Args:
-        frame: photograph file, which is loaded by this function.
+        frame: photograph file. This function reads the file.
     """
     try:
         data = frame.load()

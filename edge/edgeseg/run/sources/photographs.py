@@ -38,7 +38,8 @@ class Photographs:
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
         """Yield each photograph.
 
-        The file is read when the frame is loaded; TIFF and DICOM files are read earlier.
+        TIFF and DICOM files are read before their frames are yielded. Other files are read when the
+        frame is loaded.
         """
         for photograph in self.inputs:
             if stop.asked:
@@ -54,7 +55,7 @@ class Photographs:
                 yield self._with_distinct_stem(page) if number > 0 else page
 
     def _with_distinct_stem(self, page: Frame) -> Frame:
-        """Append a number to a page's stem if another input's results have its name."""
+        """Append a number to the stem of a page if another input has the same stem."""
         taken = {name_key(photograph.stem) for photograph in self.inputs}
         stem, number = page.stem, 1
         while name_key(stem) in taken:

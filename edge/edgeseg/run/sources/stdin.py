@@ -1,7 +1,7 @@
 """Standard input: one photograph, or a Motion JPEG stream.
 
-A JPEG followed by another JPEG is a stream; everything else is a photograph. `rpicam-vid --codec
-mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
+A JPEG that is followed by another JPEG is a stream. All other data is a photograph. `rpicam-vid
+--codec mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
 """
 
 import io
@@ -56,7 +56,7 @@ class StdinMjpeg:
     """Motion JPEG stream whose first bytes have been read.
 
     Attributes:
-        jpegs: JPEG files; a truncated file becomes a frame that cannot be loaded.
+        jpegs: JPEG files. A truncated file becomes a frame that cannot be loaded.
         started: start of the run, which is part of the overlay video's name.
     """
 
@@ -153,7 +153,7 @@ def _read_rest(data: bytearray, blocks: Iterator[bytes]) -> bytes:
 
 
 def _read_blocks(stream: BinaryIO, stop: StopRequest) -> Iterator[bytes]:
-    """Yield blocks of bytes until the end of the stream or of the run."""
+    """Yield blocks of bytes until the stream or the run ends."""
     try:
         descriptor = stream.fileno()
     except (OSError, io.UnsupportedOperation):  # a stream in memory, as in tests

@@ -35,7 +35,7 @@ class Capture(Protocol):
 
 
 def open_capture(source: str | int) -> Capture:
-    """Open a video file or a camera without messages from OpenCV and FFmpeg.
+    """Open a video file or a camera. Messages from OpenCV and FFmpeg are suppressed.
 
     Args:
         source: path of a video file, or a camera's number or device file.
@@ -63,7 +63,7 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
 class Video:
     """A video file.
 
-    Motion JPEG is read by `mjpeg_file`, and other formats by FFmpeg.
+    Motion JPEG is read with `mjpeg_file`, and other formats with FFmpeg.
 
     Args:
         path: file.

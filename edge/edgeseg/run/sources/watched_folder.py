@@ -23,7 +23,7 @@ from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-# Problems of a header that the rest of a file cannot solve.
+# Problems of a header that remain when the file is complete.
 _FINAL_CODES = frozenset({"unsupported_format", "missing_extra"})
 
 _FileState: TypeAlias = tuple[int, int, int]
@@ -102,11 +102,11 @@ class WatchedFolder:
     def _warn(self, warn: RateLimitedMessage, error: OSError) -> None:
         warn(
             f"{error.filename or self.name}: folder cannot be read ({error.strerror}). "
-            "Waiting for the folder; press Ctrl-C to stop."
+            "Waiting for the folder. Press Ctrl-C to stop."
         )
 
     def _report_skipped(self, skipped: SkippedFiles) -> None:
-        """Report files that are skipped again, because new files may be incomplete."""
+        """Report skipped files again, because new files may have been incomplete."""
         current = set(skipped.kinds) - self._reported
         settled = SkippedFiles()
         for path in current & self._new:

@@ -1,4 +1,4 @@
-"""Jobs on a Dask cluster: results, rejected workers, deaths and resuming."""
+"""Jobs on a Dask cluster: results, rejected workers, unexpected ends and resuming."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def test_workers_are_replaced_after_a_number_of_photographs(
 
 @contextmanager
 def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Start a scheduler and workers with nannies, each in a process of its own."""
+    """Start a scheduler and workers with nannies, each in a separate process."""
     address_file = folder / "scheduler.json"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     options = ["--host", "127.0.0.1", "--scheduler-file", str(address_file), "--no-dashboard"]

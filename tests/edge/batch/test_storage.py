@@ -1,4 +1,4 @@
-"""Photographs and results in remote stores: unreliable HTTP, and S3."""
+"""Photographs and results in remote storage: unreliable HTTP servers, and S3."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = [sys.executable, "-m", "edgeseg", "batch"]
 
 
 class UnreliableStore(BaseHTTPRequestHandler):
-    """Serve `files`; some names fail always, some requests fail once."""
+    """Serve `files`. Some names always fail, and some requests fail once."""
 
     files: ClassVar[dict[str, bytes]] = {}
     requests: ClassVar[Counter[str]] = Counter()

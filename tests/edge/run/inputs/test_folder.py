@@ -1,4 +1,4 @@
-"""Photographs in a folder are recognised by content, and other files are counted by kind."""
+"""Photographs in a folder are recognized from the content. Other files are counted per kind."""
 
 from __future__ import annotations
 

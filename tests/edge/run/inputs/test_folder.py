@@ -67,7 +67,7 @@ def test_scan_returns_natural_order(tmp_path: Path) -> None:
     ],
     ids=name_id,
 )
-def test_scan_recognises_photograph_whatever_its_suffix(
+def test_scan_recognizes_photograph_whatever_its_suffix(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     (tmp_path / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""No command opens a connection. strace traces system calls, including those of native code.
+"""Commands open no connection unless requested. strace traces all system calls.
 
 The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, because each of them disables the
 telemetry of OpenVINO and ONNX Runtime.

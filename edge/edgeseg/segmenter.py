@@ -33,7 +33,7 @@ class Segmenter:
     --tune` measured for this model on this CPU is used, if there is one.
 
     Args:
-        model: shipped name (`default`, `detail`) or model file.
+        model: name of a shipped model (`default`, `detail`) or model file.
         precision: precision of the file to load, or `auto`.
         runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if installed), or a loaded runtime.
         threads: number of CPU threads; by default all cores that the process may use.

@@ -28,7 +28,7 @@ class JobModel(msgspec.Struct, frozen=True):
     """Model of a job, with runtime and threads.
 
     Attributes:
-        argument: shipped name, or absolute path of a model file.
+        argument: name of a shipped model, or absolute path of a model file.
         name: name of the model in records.
         sha256: SHA-256 of the model file, hexadecimal.
         precision: precision of the file.

@@ -47,7 +47,7 @@ def input_text(argument: str) -> str:
 
 
 def model_argument(model: str) -> str:
-    """Return a shipped name, or the absolute path of a model file."""
+    """Return the name of a shipped model, or the absolute path of a model file."""
     return model if model in SHIPPED_MODELS else input_text(model)
 
 

@@ -78,7 +78,8 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
 
     Args:
         model: model file.
-        reason: why the file was selected for a shipped name; "" if the file itself was given.
+        reason: why the file was selected for the name of a shipped model; "" if the file itself was
+            given.
     """
     card = model.card
     preprocessing = [f"{key} = {value}" for key, value in card.preprocessing.to_dict().items()]

@@ -27,7 +27,8 @@ def list_tiff_pages(data: bytes) -> TiffPages:
     """List the pages of a TIFF file.
 
     A page is a thumbnail if the file marks it as a thumbnail, or if its longer side is at most half
-    of that of the largest page. The list ends at a damaged page and always contains the first page.
+    of the largest page's longer side. The list ends at a damaged page and always contains the first
+    page.
 
     Args:
         data: bytes of the file.

@@ -79,7 +79,7 @@ def select_model(
     """Select the model file, runtime and threads for `Segmenter`.
 
     Args:
-        model: shipped name or path of a model file.
+        model: name of a shipped model, or path of a model file.
         precision: a precision, or `auto`.
         runtime: a runtime, or `auto`.
         threads: number of CPU threads; None means all usable cores.
@@ -122,7 +122,7 @@ def resolve_model(
     """Return the model file for a name and a precision.
 
     Args:
-        model: a shipped name, a model file, or a path without `.PRECISION.onnx`.
+        model: name of a shipped model, a model file, or a path without `.PRECISION.onnx`.
         precision: a precision, or `auto` for the given model file or the result of the rule.
         features: CPU features as Linux names them.
 

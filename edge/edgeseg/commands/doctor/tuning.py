@@ -42,7 +42,7 @@ def tune_and_save(model: str, target: str) -> TuningResult:
     The file is checked first, because measuring takes minutes.
 
     Args:
-        model: shipped name or path of a model file.
+        model: name of a shipped model, or path of a model file.
         target: path of the cache file, or `DEFAULT_FILE`.
 
     Raises:

@@ -1,6 +1,6 @@
 """No command opens a connection. strace traces system calls, including those of native code.
 
-The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, as they alone would switch off the
+The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, because each of them disables the
 telemetry of OpenVINO and ONNX Runtime.
 """
 

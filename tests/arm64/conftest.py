@@ -156,7 +156,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def guide() -> Callable[[str], str]:
-    """Function that returns lines of the guide by name."""
+    """Function that returns the lines with a name in the guide."""
     return read_guide
 
 
@@ -177,7 +177,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_edgeseg(arguments: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run edgeseg of this checkout on the host, which need not have it installed."""
+    """Run edgeseg of this checkout on the host. The host does not require an installation."""
     roots = (str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
     environment = {"PYTHONPATH": os.pathsep.join(roots), **(variables or {})}
     run_on_host([sys.executable, "-m", "edgeseg", *arguments], environment)

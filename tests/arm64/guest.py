@@ -51,7 +51,7 @@ def segment(models: list[Path], photograph: Path, folder: Path) -> dict[str, obj
 
 
 def convolution_types(model: Path) -> dict[str, int]:
-    """Count the convolutions by data type of the first input, from ONNX Runtime's profile."""
+    """Count the convolutions for each data type of the first input in ONNX Runtime's profile."""
     options = onnxruntime.SessionOptions()
     options.enable_profiling = True
     options.intra_op_num_threads = 1

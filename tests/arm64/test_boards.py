@@ -37,8 +37,8 @@ CONVOLUTION_TYPES = {
 """Data types of the convolutions. A silent fallback to FP32 would pass all other comparisons."""
 
 MAX_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
-"""Limit of the difference between a board's probability and that of this machine, which is twice
-the measured difference.
+"""Limit of the difference between the probabilities on a board and on this machine. It is twice the
+measured difference.
 
 The difference in FP32 is due to OpenCV, which may round a resized pixel differently. In FP16, the
 A76 rounds every sum, and x86-64 rounds only the results.
@@ -180,7 +180,7 @@ def test_instruction_counts_match_the_record(
 def test_guide_lines_diagnose_update_and_remove(
     board: EmulatedBoard, guide: Callable[[str], str]
 ) -> None:
-    """Must be the last test, as it removes edgeseg. A small model makes `doctor` faster."""
+    """Must be the last test, because it removes edgeseg. A small model makes `doctor` faster."""
     fp32 = [file for file in installed_models(board) if precision_of(file.name) == "fp32"]
     doctor = f"{guide('doctor').rstrip()} --model {fp32[0]}"
     output = board.run_shell(doctor, "pi5", board.home)
@@ -201,7 +201,7 @@ def test_guide_lines_diagnose_update_and_remove(
 def count_millions(
     board: EmulatedBoard, name: Board, photograph: Path, plugin: Path
 ) -> dict[str, float]:
-    """Count the guest instructions of one inference in millions, by precision, with one thread."""
+    """Count the guest instructions of an inference with one thread in millions, per precision."""
     models = installed_models(board)
     marks = board.count_instructions(name, plugin, "count", RUNS, *models, photograph)
     millions: dict[str, float] = {}

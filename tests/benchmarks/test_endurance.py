@@ -1,4 +1,4 @@
-"""`benchmarks/endurance.py`: samples of a running process, and the comparison of its ends."""
+"""`benchmarks/endurance.py`: samples of a running process, and their comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`benchmarks/kill_test.py`: the checks find half files, and a short run passes."""
+"""`benchmarks/kill_test.py`: the checks detect incomplete files, and a short run passes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A pipe or a device as an input file is rejected immediately, because it could block forever.
 
-A reader that blocks fails by the timeout of pytest-timeout. A SIGALRM of the tests would replace
-its timer and, on a busy computer, end the worker of pytest-xdist.
+If a reader blocks, the test fails after the timeout of pytest-timeout. A SIGALRM of the tests would
+replace its timer and, on a busy computer, end the worker of pytest-xdist.
 """
 
 from __future__ import annotations

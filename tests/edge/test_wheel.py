@@ -21,7 +21,7 @@ ROOTS = {
 }
 NOT_FOR_DEVICES = ("torch", "onnx", "onnxsim", "onnxconverter_common", "matplotlib")
 
-# The first installation on a machine downloads some 60 MB.
+# The first installation on a machine downloads about 60 MB.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 SEGMENT_IN_PYTHON = """
@@ -77,7 +77,7 @@ class SegmentedPhoto:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the source distribution, which is thereby also tested."""
+    """Build the wheel from the source distribution. This also tests the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     _checked([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")

@@ -1,4 +1,4 @@
-"""A failed `edgeseg convert` publishes nothing, and output of a network is not a result."""
+"""A failed `edgeseg convert` writes no file. Text that a network prints is not a result."""
 
 from __future__ import annotations
 

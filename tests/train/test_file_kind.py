@@ -1,4 +1,4 @@
-"""Tests of the recognition of files that are not checkpoints."""
+"""Tests of the detection of files that are not checkpoints."""
 
 import gzip
 import io

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 FIRST_PAUSE_S = 0.5
-"""Pause before the second attempt; each further pause is twice as long."""
+"""Pause before the second attempt. Each later pause is twice as long as the previous pause."""
 
 CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
 # The libraries log exceptions whose text may contain credentials.

@@ -21,7 +21,7 @@ from edgeseg.system.files import make_folder, write_atomically
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph; each further photograph has the next seed.",
+    help="Seed of the first photograph. The other photographs have the following seeds.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."

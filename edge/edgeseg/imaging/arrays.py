@@ -43,7 +43,7 @@ def is_large_image(shape: tuple[int, ...]) -> bool:
     Callers then use a slower algorithm that requires less memory.
 
     Args:
-        shape: height and width of the image in pixels; further axes are ignored.
+        shape: height and width of the image in pixels; other axes are ignored.
     """
     return shape[0] * shape[1] > 2048 * 2048
 

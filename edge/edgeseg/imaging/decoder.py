@@ -109,7 +109,7 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
-    if header.format in {"tiff", "dicom"}:  # may contain further pages
+    if header.format in {"tiff", "dicom"}:  # may contain other pages
         return MAX_FILE_BYTES
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 

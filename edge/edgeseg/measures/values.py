@@ -58,43 +58,41 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
     total_length_um: Annotated[
         NonNegative | UnsetType | None, column("Length of all centre lines.", "um")
     ] = UNSET
-    width_mean_px: Annotated[NonNegative | None, column("Mean width, weighted by length.", "px")]
+    width_mean_px: Annotated[NonNegative | None, column("Length-weighted mean width.", "px")]
     width_mean_rel: Annotated[
-        NonNegative | None, column("Mean width, weighted by length.", "field diameter")
+        NonNegative | None, column("Length-weighted mean width.", "field diameter")
     ]
     width_mean_um: Annotated[
-        NonNegative | UnsetType | None, column("Mean width, weighted by length.", "um")
+        NonNegative | UnsetType | None, column("Length-weighted mean width.", "um")
     ] = UNSET
-    width_median_px: Annotated[
-        NonNegative | None, column("Median width, weighted by length.", "px")
-    ]
+    width_median_px: Annotated[NonNegative | None, column("Length-weighted median width.", "px")]
     width_median_rel: Annotated[
-        NonNegative | None, column("Median width, weighted by length.", "field diameter")
+        NonNegative | None, column("Length-weighted median width.", "field diameter")
     ]
     width_median_um: Annotated[
-        NonNegative | UnsetType | None, column("Median width, weighted by length.", "um")
+        NonNegative | UnsetType | None, column("Length-weighted median width.", "um")
     ] = UNSET
     width_p10_px: Annotated[
-        NonNegative | None, column("10th percentile of the width, weighted by length.", "px")
+        NonNegative | None, column("Length-weighted 10th percentile of the width.", "px")
     ]
     width_p10_rel: Annotated[
         NonNegative | None,
-        column("10th percentile of the width, weighted by length.", "field diameter"),
+        column("Length-weighted 10th percentile of the width.", "field diameter"),
     ]
     width_p10_um: Annotated[
         NonNegative | UnsetType | None,
-        column("10th percentile of the width, weighted by length.", "um"),
+        column("Length-weighted 10th percentile of the width.", "um"),
     ] = UNSET
     width_p90_px: Annotated[
-        NonNegative | None, column("90th percentile of the width, weighted by length.", "px")
+        NonNegative | None, column("Length-weighted 90th percentile of the width.", "px")
     ]
     width_p90_rel: Annotated[
         NonNegative | None,
-        column("90th percentile of the width, weighted by length.", "field diameter"),
+        column("Length-weighted 90th percentile of the width.", "field diameter"),
     ]
     width_p90_um: Annotated[
         NonNegative | UnsetType | None,
-        column("90th percentile of the width, weighted by length.", "um"),
+        column("Length-weighted 90th percentile of the width.", "um"),
     ] = UNSET
     fractal_dimension_skeleton: Annotated[
         NonNegative | None, column("Box-counting dimension D0 of the skeleton.")
@@ -104,61 +102,59 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
     ]
     tortuosity_arc_chord_mean: Annotated[
         NonNegative | None,
-        column("Mean ratio of arc length to chord of the segments, weighted by length."),
+        column("Length-weighted mean ratio of arc length to chord of the segments."),
     ]
     tortuosity_arc_chord_median: Annotated[
         NonNegative | None,
-        column("Median ratio of arc length to chord of the segments, weighted by length."),
+        column("Length-weighted median ratio of arc length to chord of the segments."),
     ]
     tortuosity_rms_curvature_mean_per_px: Annotated[
         NonNegative | None,
-        column("Mean RMS curvature of the segments, weighted by length.", "1/px"),
+        column("Length-weighted mean RMS curvature of the segments.", "1/px"),
     ]
     tortuosity_rms_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column("Mean RMS curvature of the segments, weighted by length.", "1/field diameter"),
+        column("Length-weighted mean RMS curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean RMS curvature of the segments, weighted by length.", "1/mm"),
+        column("Length-weighted mean RMS curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_rms_curvature_median_per_px: Annotated[
         NonNegative | None,
-        column("Median RMS curvature of the segments, weighted by length.", "1/px"),
+        column("Length-weighted median RMS curvature of the segments.", "1/px"),
     ]
     tortuosity_rms_curvature_median_rel: Annotated[
         NonNegative | None,
-        column("Median RMS curvature of the segments, weighted by length.", "1/field diameter"),
+        column("Length-weighted median RMS curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median RMS curvature of the segments, weighted by length.", "1/mm"),
+        column("Length-weighted median RMS curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_mean_per_px: Annotated[
         NonNegative | None,
-        column("Mean absolute curvature of the segments, weighted by length.", "1/px"),
+        column("Length-weighted mean absolute curvature of the segments.", "1/px"),
     ]
     tortuosity_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column("Mean absolute curvature of the segments, weighted by length.", "1/field diameter"),
+        column("Length-weighted mean absolute curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean absolute curvature of the segments, weighted by length.", "1/mm"),
+        column("Length-weighted mean absolute curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_median_per_px: Annotated[
         NonNegative | None,
-        column("Median absolute curvature of the segments, weighted by length.", "1/px"),
+        column("Length-weighted median absolute curvature of the segments.", "1/px"),
     ]
     tortuosity_curvature_median_rel: Annotated[
         NonNegative | None,
-        column(
-            "Median absolute curvature of the segments, weighted by length.", "1/field diameter"
-        ),
+        column("Length-weighted median absolute curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median absolute curvature of the segments, weighted by length.", "1/mm"),
+        column("Length-weighted median absolute curvature of the segments.", "1/mm"),
     ] = UNSET
     branching_point_count: Annotated[Count | None, column("Number of branching points.")]
     branching_point_density_per_px2: Annotated[

@@ -17,7 +17,7 @@ def process_frames(
     """Process frames in threads and yield the results in the order of the frames.
 
     An error of `frames` or `process` is raised after the results of all earlier frames. After a
-    stop request, frames in progress are finished and no further frames are started.
+    stop request, frames in progress are finished and no other frames are started.
 
     Args:
         frames: frames; None means that no frame is currently available, so that all results are

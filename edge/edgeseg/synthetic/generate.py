@@ -100,7 +100,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
     distance = np.square(grid.distance(rng.normal(0, 0.16, 2)))
     falloff = rng.uniform(0.14, 0.44)
     slow = noise_field(rng, grid.size, 4) * np.float32(0.06)
-    # Red light is scattered most in the eye, so that its falloff is smallest.
+    # Red light is scattered most in the eye. Therefore its falloff is smallest.
     for channel, share in enumerate((0.85, 1.0, 0.9)):
         factor = 1 + np.float32(falloff * share) * (np.float32(0.5) - distance) + slow
         retina[channel] *= np.maximum(factor, np.float32(0.15))
@@ -108,7 +108,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, as with an eye that is not centred."""
+    """Render a pale crescent (S, S) near one edge, as in photographs of off-centre eyes."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
@@ -145,7 +145,7 @@ def _pixel_noise(rng: np.random.Generator, size: int) -> Field:
 
 
 def _colour_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with a grain size of two pixels: JPEG stores colour at half the resolution."""
+    """Generate noise with a grain size of two pixels. JPEG stores colour at half resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
     return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)

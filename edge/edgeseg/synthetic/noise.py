@@ -39,7 +39,7 @@ def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
 
 
 def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Field:
-    """Sample a field at coordinates 0 to 1 by bilinear interpolation, mirrored beyond its edges.
+    """Sample a field at coordinates 0 to 1 by bilinear interpolation. It is mirrored at its edges.
 
     Returns:
         Values in the shape of `x` and `y`.
@@ -52,7 +52,7 @@ def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.fl
 
 
 def sample_vectors(fields: list[Field], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sample two fields (x, y) at points (N, 2) in scene coordinates; points are clipped to +-1.3.
+    """Sample two fields (x, y) at points (N, 2) in scene coordinates, clipped to +-1.3.
 
     Returns:
         Vectors (N, 2) float64.

@@ -13,7 +13,7 @@ Light = npt.NDArray[np.float32]  # (3, S, S) float32 R, G and B planes, about 0 
 Colour = npt.NDArray[np.float32]  # (3,) float32 RGB
 
 # Absorption of red, green and blue light by blood, measured on the wide vessels of published
-# photographs: exp(-x) is 0.95, 0.75 and 0.82 relative to the background.
+# photographs. exp(-x) is 0.95, 0.75 and 0.82 relative to the background.
 _VEIN_ABSORPTION = (0.15, 0.52, 0.34)
 _ARTERY_ABSORPTION = (0.045, 0.37, 0.27)
 _NASAL_RIM = (0.0, 0.10, 0.12)  # absorption of light by the nasal rim of the disc
@@ -65,7 +65,7 @@ def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
-    """Generate fine rays from the disc, which are brightest above and below the disc."""
+    """Generate fine rays from the disc. They are brightest above and below the disc."""
     angle, distance = _polar(grid, scene.disc)
     rays = sample_field(noise_grid(rng, 10, 110), angle, np.clip(distance, 0, 1))
     poles = np.float32(0.35) + np.sin(np.float32(np.pi) * angle) ** 2
@@ -123,7 +123,7 @@ def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator
 
 
 def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
-    """Return the colours of rim and cup: the mean of the scene's colours and typical colours."""
+    """Return the colours of rim and cup as the mean of the scene's colours and typical colours."""
     red = scene.colour[0]
     seen = np.minimum(scene.colour * (1.3, 2.3, 2.2), red * np.array([1.3, 0.90, 0.48]))
     brightness = 0.35 + 0.65 * red / 180

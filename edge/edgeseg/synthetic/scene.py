@@ -66,8 +66,8 @@ def compose_scene(rng: np.random.Generator) -> Scene:
     """Choose one eye and one camera at random."""
     temporal = 1 if rng.random() < 0.5 else -1
     macula = np.array([rng.normal(0.0, 0.05) + 0.04 * temporal, rng.normal(0.04, 0.04)])
-    # The distance from disc to fovea is 15.5 degrees and the field is 45 degrees wide, which gives
-    # 0.69 radii.
+    # The distance from disc to fovea is 15.5 degrees, and the field is 45 degrees wide. The ratio
+    # gives 0.69 radii.
     disc = macula + np.array([-temporal * rng.normal(0.70, 0.025), rng.normal(-0.07, 0.025)])
     if rng.random() < 0.25:
         shift = np.array([temporal * rng.uniform(0.25, 0.6), rng.normal(0.0, 0.03)])
@@ -102,7 +102,7 @@ def compose_scene(rng: np.random.Generator) -> Scene:
 def _uniform_or(
     rng: np.random.Generator, probability: float, low: float, high: float, default: float
 ) -> float:
-    """Return a random number with the given probability, otherwise the default."""
+    """Return a random number with the given probability, or else the default."""
     return float(rng.uniform(low, high)) if rng.random() < probability else default
 
 

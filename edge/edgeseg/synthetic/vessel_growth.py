@@ -44,7 +44,7 @@ class Trunk:
 
 
 class Growth:
-    """A growing tree of nodes, each of which has a parent, a direction and a branch cost."""
+    """Growing tree of nodes. A node has a parent, a direction and a branch cost."""
 
     def __init__(self, trunks: list[Trunk], scene: Scene, rng: np.random.Generator) -> None:
         self.scene = scene
@@ -102,7 +102,7 @@ class Growth:
     def _extend(self, attractors: Points, nearest: _Indices, rng: np.random.Generator) -> bool:
         """Extend each attracted node that would not hit a vessel.
 
-        Return whether any was extended.
+        Return whether a node was extended.
         """
         way = attractors - self.points[nearest]
         way /= np.linalg.norm(way, axis=1, keepdims=True)

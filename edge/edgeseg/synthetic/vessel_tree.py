@@ -1,4 +1,4 @@
-"""Vessel trees with trunks along the arcades, grown branches, and widths by Murray's law."""
+"""Vessel trees: trunks along the arcades, grown branches, and widths that follow Murray's law."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +38,7 @@ class VesselTree:
 
 
 def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, VesselTree]:
-    """Grow the veins and arteries of one retina, alternately in each stage.
+    """Grow the veins and arteries of one retina. They grow alternately in each stage.
 
     Returns:
         Veins and arteries.
@@ -143,7 +143,7 @@ def _resample(curve: Points) -> Points:
 
 
 def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
-    """Evaluate a Bezier curve at the parameters `t` by De Casteljau's algorithm."""
+    """Evaluate a Bezier curve at the parameters `t` with De Casteljau's algorithm."""
     level = np.repeat(control[None], len(t), 0)
     while level.shape[1] > 1:
         level = level[:, :-1] * (1 - t)[:, None, None] + level[:, 1:] * t[:, None, None]
@@ -153,7 +153,7 @@ def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
 def _sample_attractors(
     scene: Scene, rng: np.random.Generator, count: int, other_tree: Points
 ) -> Points:
-    """Sample attractors outside of the fovea and the disc, and not close to the other tree."""
+    """Sample attractors that are outside the fovea and the disc and not close to the other tree."""
     angle, radius = rng.uniform(0, 2 * np.pi, count), BEYOND * np.sqrt(rng.uniform(0, 1, count))
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
     fovea = np.linalg.norm(points - scene.macula, axis=1) > rng.uniform(0.07, 0.16, count)
@@ -194,7 +194,7 @@ def _prune_twigs(
 
 
 def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int = 3) -> Points:
-    """Move each node between its parent and its children, to smooth corners."""
+    """Smooth corners by moving each node between its parent and its children."""
     inner = parents >= 0
     for _ in range(rounds):
         total, count = points.copy(), np.ones(len(points))
@@ -221,7 +221,7 @@ def _murray_radii(parents: npt.NDArray[np.int64], max_radius: float) -> npt.NDAr
 
 
 def _subdivide(tree: VesselTree) -> VesselTree:
-    """Insert a node into each segment, on the curve through its neighbours (four-point scheme)."""
+    """Insert a node into each segment on the curve through the neighbours (four-point scheme)."""
     points, parents, radii = tree.points, tree.parents, tree.radii
     count = len(points)
     inner = np.flatnonzero(parents >= 0)

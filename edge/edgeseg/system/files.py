@@ -1,4 +1,4 @@
-"""Atomic file writes: an output file is either complete or missing."""
+"""Atomic writing of files: an output file is either complete or missing."""
 
 import errno
 import fcntl
@@ -26,8 +26,8 @@ _REMEDIES = {
     errno.EROFS: ("the file system is read-only", "Choose another folder."),
     errno.ENOENT: ("the folder does not exist", "Create the folder."),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another folder."),
-    errno.EEXIST: ("a file of this name exists", "Choose another folder."),
-    errno.EISDIR: ("a folder of this name exists", "Choose another name."),
+    errno.EEXIST: ("a file with this name exists", "Choose another folder."),
+    errno.EISDIR: ("a folder with this name exists", "Choose another name."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
 }
 
@@ -56,10 +56,10 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
 
     The data is written to a temporary file in the same folder (its name starts with "." and ends
     with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes the
-    temporary files of killed processes. An existing file is replaced. A symbolic link is followed,
-    or replaced without `follow_links`. A pipe or a device, such as `/dev/stdout`, is written
-    directly at the end of the block. If the block raises an exception, nothing is written. An
-    OSError in the block is reported as an error of this file.
+    temporary files of killed processes. An existing file is replaced. A symbolic link is followed
+    if `follow_links` is true, and otherwise replaced. A pipe or a device, such as `/dev/stdout`, is
+    written directly at the end of the block. If the block raises an exception, nothing is written.
+    An OSError in the block is reported as an error of this file.
 
     Raises:
         SystemSetupError: the file cannot be written. An existing file is not changed.
@@ -80,10 +80,9 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
 
 
 def create_exclusively(path: Path, data: bytes) -> bool:
-    """Write a file that does not exist; it becomes visible only when it is complete.
+    """Write a file unless it exists. It becomes visible only when it is complete.
 
-    Returns:
-        False if a file of this name exists, which is then unchanged.
+    Returns: False if a file with this name exists. It is not changed.
 
     Raises:
         SystemSetupError: The file cannot be written.
@@ -116,7 +115,7 @@ def _create_directly(path: Path, data: bytes) -> bool:
 
 
 def check_folders(*files: Path | None) -> None:
-    """Check that the folders of output files exist, before a long measurement.
+    """Check that the folders of output files exist. This check runs before a long measurement.
 
     Raises:
         SystemSetupError: a folder is missing.
@@ -152,7 +151,7 @@ def remove_stale_temporaries(folder: Path) -> None:
 
 @contextmanager
 def temporary_beside(path: Path, suffix: str = "") -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield an open temporary file in the folder of `path`, and remove it if the block raises.
+    """Yield an open temporary file in the folder of `path`. Remove it if the block fails.
 
     Args:
         path: output file to which `commit` moves the temporary file; not a symbolic link.
@@ -198,7 +197,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def write_errors_named(path: Path | str) -> Iterator[None]:
-    """Convert an OSError to one line with the file and a remedy.
+    """Convert an OSError to a one-line message with the file and a remedy.
 
     Raises:
         SystemSetupError: an OSError was raised.

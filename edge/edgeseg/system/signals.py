@@ -33,7 +33,7 @@ class StopRequest:
         """Request the stop.
 
         Args:
-            number: number of the signal; only the first number is stored.
+            number: number of the signal. Only the first number is stored.
         """
         self.signal = self.signal or number
 
@@ -83,7 +83,7 @@ def end_on_second_signal() -> None:
     # Signals to a forked child must not reach this process.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     thread = threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True)
-    with suppress(RuntimeError):  # no memory for a thread; the command reports this later
+    with suppress(RuntimeError):  # not enough memory for a thread; the command reports this later
         thread.start()
 
 

@@ -82,7 +82,7 @@ def _add_best_layer(
     report: ReportSteps,
     deadline: float,
 ) -> FloatLayers | None:
-    """Try each further layer in float and add the best layer. Return None after the deadline."""
+    """Measure each remaining layer in float and add the best. Return None after the deadline."""
     remaining = [layer for layer in candidates if layer not in found.names]
     best = found
     for number, layer in enumerate(remaining):

@@ -1,4 +1,4 @@
-"""`edgeseg gate` as a command: it passes the shipped model and fails for damaged ones."""
+"""`edgeseg gate` as a command: it passes for the shipped model and fails for damaged models."""
 
 from __future__ import annotations
 

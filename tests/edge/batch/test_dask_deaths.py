@@ -49,7 +49,7 @@ def contents(output: Path) -> dict[str, bytes]:
 
 @contextmanager
 def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Start a scheduler and workers with nannies, each in a process of its own."""
+    """Start a scheduler and workers with nannies, each in a separate process."""
     address_file = folder / "scheduler.json"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     options = ["--host", "127.0.0.1", "--scheduler-file", str(address_file), "--no-dashboard"]

@@ -1,4 +1,4 @@
-"""Manifests in CSV of any dialect and in Parquet, and rejected manifests."""
+"""Manifests in Parquet and in various forms of CSV, and rejected manifests."""
 
 from __future__ import annotations
 

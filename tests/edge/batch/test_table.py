@@ -1,4 +1,4 @@
-"""The table: columns and types follow from the job, never from the data."""
+"""The table: columns and types depend on the job, never on the data."""
 
 from __future__ import annotations
 

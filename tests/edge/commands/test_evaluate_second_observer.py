@@ -23,7 +23,7 @@ def observed_twice(tmp_path: Path) -> Path:
     synthetic = generate_photo(4, 256)
     upper_half = synthetic.truth.copy()
     upper_half[128:] = 0
-    # A PNG file named .jpg, because files are recognised by their content.
+    # A PNG file named .jpg, because files are recognized from their content.
     (tmp_path / "Image_11L.jpg").write_bytes(encode_png(synthetic.photo))
     (tmp_path / "Image_11L_1stHO.png").write_bytes(encode_png(synthetic.truth))
     (tmp_path / "Image_11L_2ndHO.png").write_bytes(encode_png(upper_half))

@@ -42,11 +42,11 @@ def build_dicom(
     Args:
         samples: (H, W), (H, W, 3), or (N, H, W, 3) for a file of N frames.
         photometric: photometric interpretation.
-        syntax: transfer syntax; samples are stored as they are unless `pixel_data` is given.
+        syntax: transfer syntax. Samples are stored unchanged unless `pixel_data` is given.
         sop_class: UID of the SOP class.
         preamble: whether the file has the preamble and the file meta information.
         pixel_data: value of Pixel Data; encapsulated, if the syntax is compressed.
-        elements: further elements; None removes an element.
+        elements: additional elements. None removes an element.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
 

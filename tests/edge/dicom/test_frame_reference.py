@@ -1,4 +1,4 @@
-"""Pixels of DICOM files compared with those of pydicom, DCMTK and GDCM."""
+"""Pixels of DICOM files, compared with the results of pydicom, DCMTK and GDCM."""
 
 from __future__ import annotations
 

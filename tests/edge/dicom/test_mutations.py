@@ -20,7 +20,7 @@ pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 Maker: TypeAlias = Callable[..., bytes]
 Compressor: TypeAlias = Callable[[bytes, str], bytes]
 
-# Compressions whose decoders are libraries; lossless JPEG is covered by the files made by hand.
+# Compressions whose decoders are libraries; lossless JPEG is tested with edited files.
 SYNTAXES = [
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80",
     "1.2.840.10008.1.2.4.90",

@@ -1,4 +1,4 @@
-"""DICOM results: read back with pydicom and highdicom, and checked by dciodvfy."""
+"""DICOM results: read with pydicom and highdicom, and checked with dciodvfy."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def is_visible_miss(damaged: bytes, expected: npt.NDArray[np.uint8]) -> bool:
 
 
 def count_bit_flips(data: bytes, tries: int, first: int = 0, end: int | None = None) -> int:
-    """Return how many of the flipped files are visible misses."""
+    """Return the number of files with flipped bits that are visible misses."""
     expected = decode_photo(data)
     generator = random.Random(SEED)
     misses = 0

@@ -36,7 +36,7 @@ def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
 
 
 def make_tiff(pixels: bytes, **changed: int) -> bytes:
-    """Grey little-endian TIFF file of one strip. `changed`: tags by number, such as `t258=16`."""
+    """Grey little-endian TIFF file of one strip. `changed`: tags, such as `t258=16`."""
     tags = {
         256: WIDTH,
         257: HEIGHT,

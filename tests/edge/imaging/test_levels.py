@@ -1,4 +1,4 @@
-"""Statistics of pixels from the counts of their levels."""
+"""Statistics of pixels, computed from a histogram."""
 
 import numpy as np
 import pytest

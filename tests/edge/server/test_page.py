@@ -1,4 +1,4 @@
-"""The page in headless Chromium: upload, see, move the sliders, download."""
+"""The page in headless Chromium: upload, display, sliders, download."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def url(tiny_model: Path, serving: Callable[..., AbstractContextManager[Any]]) -
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A photograph, a turned one, two fields of view, two pages, a blurred one and a text."""
+    """A photograph, a rotated and a blurred copy, two fields of view, two pages, and a text."""
     folder = tmp_path_factory.mktemp("photographs")
     first, second = generate_photo(1, 420).photo, generate_photo(2, 420).photo
     success, pages = cv2.imencodemulti(".tiff", [second[:, :, ::-1], first[:, :, ::-1]])

@@ -88,7 +88,7 @@ def test_write_atomically_full_disk_raises_with_remedy() -> None:
     [
         ("none/a", "Create the folder"),
         ("file/a", "is a file"),
-        ("folder", "a folder of this name"),
+        ("folder", "a folder with this name"),
         ("x" * 300, "shorter"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Tests of the simplification by onnxsim in a subprocess."""
+"""Tests of the simplification with onnxsim in a subprocess."""
 
 from __future__ import annotations
 

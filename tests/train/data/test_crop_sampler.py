@@ -145,7 +145,7 @@ def test_sample_batch_frames_some_crops_in_the_square(size: int) -> None:
 
 
 def test_sample_batch_only_flips_framed_crops() -> None:
-    """The share of crops with original pixels is the share of framed crops."""
+    """The share of crops with original pixels is equal to the share of framed crops."""
     example = noise(40)
     moves = Augmentation().geometric
     crops = CropSampler(

@@ -1,4 +1,4 @@
-"""`edgeseg batch`, as a user calls it: jobs, shards and resuming."""
+"""`edgeseg batch` from the command line: jobs, shards and resuming."""
 
 from __future__ import annotations
 

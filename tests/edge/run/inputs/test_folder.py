@@ -1,4 +1,4 @@
-"""Photographs in a folder are recognised by content, and other files are counted by kind."""
+"""Photographs in a folder are recognized from the content. Other files are counted per kind."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_scan_returns_natural_order(tmp_path: Path) -> None:
     ],
     ids=name_id,
 )
-def test_scan_recognises_photograph_whatever_its_suffix(
+def test_scan_recognizes_photograph_whatever_its_suffix(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     (tmp_path / name).write_bytes(data)

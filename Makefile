@@ -1,16 +1,18 @@
-# The README's two commands. They require Python and make, install nothing outside this folder, and
-# create a new virtual environment each time.
+# The commands require Python and make, install nothing outside this folder, and create a new virtual environment each time.
 #   make demo                      install the device package and segment a synthetic photograph
 #   make test                      install everything and run the tests, except ARM64
 #   make test-arm64                run the device code on emulated ARM64 boards, after `make test`
 #   make baseline                  measure the shipped models into benchmarks/baseline.json, after `make test`
+#   make fuzz MINUTES=n            read mutated files with every reader, after `make test`; SEED=s
+#   make endurance FRAMES=n        memory, descriptors and threads over n frames, after `make test`
+#   make kill-test KILLS=n         kill commands at random moments, after `make test`; SEED=s
 #   make hashes                    renew requirements/*.txt from constraints.txt; requires uv
 #   make demo PYTHON=python3.12    use another Python
 PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
 
-# Valid in any Python version, so that an old one reports the required version.
+# Valid in any Python version, so that old versions print the required version.
 define CHECK_PYTHON
 import sys
 version = "%d.%d" % sys.version_info[:2]
@@ -25,7 +27,7 @@ endef
 export CHECK_PYTHON
 
 # $(call fresh,FOLDER,HASHES,WHAT): create a virtual environment with the packages of requirements/HASHES.txt, verified by
-# hash, and with WHAT. The build uses the hatchling of that file.
+# hash, and with WHAT. The build uses the version of hatchling in this file.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
@@ -34,7 +36,7 @@ define fresh
 endef
 PIP_OPTIONS = --disable-pip-version-check --progress-bar off
 
-.PHONY: help demo test test-arm64 baseline hashes
+.PHONY: help demo test test-arm64 baseline fuzz endurance kill-test hashes
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,7 +56,7 @@ test:
 test-arm64:
 	$(TEST)/python -m pytest -m arm64 $(PYTEST_ARGS)
 
-# Baseline of the gate: every shipped file in ONNX Runtime. Its latencies are used as ratios only, so few rounds are enough.
+# Baseline of the gate: every shipped file in ONNX Runtime. Few rounds are enough, because latencies are used only as ratios.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
@@ -62,8 +64,20 @@ baseline:
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json
 
-# torch is left out: its builds for CPU and CUDA, from different indexes, have different hashes. So is what it alone requires.
-# Without torch in the files, pip takes torch by version (constraints.txt).
+# Robustness; docs/robustness.md contains the results. One thread, so that runs can be repeated.
+SEED ?= 1
+fuzz endurance kill-test: export OMP_NUM_THREADS = 1
+fuzz:
+	$(TEST)/python -m fuzz --minutes $${MINUTES:?give MINUTES=n} --seed $(SEED)
+
+endurance:
+	$(TEST)/python benchmarks/endurance.py $${FRAMES:?give FRAMES=n} -- --threads 1
+
+kill-test:
+	$(TEST)/python benchmarks/kill_test.py $${KILLS:?give KILLS=n} --seed $(SEED)
+
+# torch and packages that only torch requires are omitted, because the builds for CPU and CUDA come from different indexes and
+# have different hashes. pip installs torch by version (constraints.txt).
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
     --python-version 3.10 --constraint constraints.txt pyproject.toml

@@ -1,12 +1,12 @@
-"""Compare `edgeseg run` on a folder of photographs with the floor: the codecs alone.
+"""Compare the time of `edgeseg run` on a folder of photographs with the time of the codecs.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The floor is the core time of one thread that decodes each photograph and encodes the same overlay
-and mask, by the public functions of the codec libraries. These files must be equal to those of
-`edgeseg run`, except for the text in them; otherwise the script fails.
+The time of the codecs alone (floor) is the CPU time of one thread that decodes each photograph and
+encodes the same overlay and mask with the public functions of the codec libraries. The script fails
+if these files differ from those of `edgeseg run`, except for their text entries.
 
-With --baseline, the `edgeseg` command of another version runs on the same files in turns.
+With --baseline, the `edgeseg` command of another version is measured alternately on the same files.
 """
 
 import os
@@ -26,19 +26,19 @@ import simplejpeg
 
 from edgeseg import Segmenter
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.photo import read_photo_bytes
+from edgeseg.imaging.photo import read_mask, read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
-JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # `edgeseg run` inserts its text after these bytes
+JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # bytes after which `edgeseg run` inserts text
 
 
 class FolderRun(NamedTuple):
-    """Cost of one run over a folder.
+    """Cost of processing a folder.
 
     Attributes:
-        per_second: photographs a second.
-        core_ms: core-milliseconds per photograph, of user and system time.
+        per_second: photographs per second.
+        core_ms: CPU time per photograph in milliseconds, user and system.
         peak_mb: peak resident memory.
     """
 
@@ -53,7 +53,7 @@ class FolderRun(NamedTuple):
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--baseline", metavar="EDGESEG", help="Command of another version of edgeseg.")
 def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
-    """Measure the photographs in FOLDER, repeated until there are enough."""
+    """Measure the photographs in FOLDER. They are repeated up to the number of photographs."""
     commands = {"edgeseg run": python_module("edgeseg.__main__")}
     if baseline is not None:
         commands["baseline"] = [baseline]
@@ -66,7 +66,9 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
                 output = Path(temporary) / name
                 shutil.rmtree(output, ignore_errors=True)
                 runs[name].append(run_folder(command, photographs, output, count))
-        floor_ms = measure_floor(photographs, Path(temporary) / "edgeseg run")
+        outputs = [Path(temporary) / name for name in commands]
+        floor_ms = measure_floor(photographs, outputs[0])
+        different = count_different_masks(outputs[0], outputs[-1])
     medians = {name: FolderRun(*map(median, zip(*of, strict=True))) for name, of in runs.items()}
     for name, run in medians.items():
         click.echo(
@@ -78,10 +80,11 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
     if baseline is not None:
         speedup = medians["edgeseg run"].per_second / medians["baseline"].per_second
         click.echo(f"speed-up over the baseline: {speedup:.2f}")
+        click.echo(f"masks that differ from those of the baseline: {different} of {count}")
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
-    """Copy the photographs of a folder under distinct names until there are `count`."""
+    """Copy the photographs of a folder, with distinct names, until there are `count` files."""
     target.mkdir()
     paths = [item.path for item in collect_inputs([str(folder)]).inputs if item.path is not None]
     for number, path in enumerate(islice(cycle(paths), count)):
@@ -89,7 +92,7 @@ def copy_photographs(folder: Path, target: Path, count: int) -> None:
 
 
 def run_folder(command: list[str], photographs: Path, output: Path, count: int) -> FolderRun:
-    """Run `edgeseg run` on a folder in a process of its own."""
+    """Run `edgeseg run` on a folder in a separate process."""
     start = time.perf_counter()
     arguments = [*command, "run", str(photographs), "-o", str(output)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
@@ -102,8 +105,17 @@ def run_folder(command: list[str], photographs: Path, output: Path, count: int) 
     return FolderRun(count / wall_s, core_ms, usage.ru_maxrss / 1024)
 
 
+def count_different_masks(output: Path, baseline: Path) -> int:
+    """Return the number of masks in a folder that differ from the masks of another version."""
+    different = 0
+    for file in output.glob("*_vessels.png"):
+        mask = read_mask(file)
+        different += not np.array_equal(mask, read_mask(baseline / file.name))
+    return different
+
+
 def measure_floor(photographs: Path, output: Path) -> float:
-    """Return the core-milliseconds per photograph of the codecs alone, in one thread."""
+    """Return the CPU time of the codecs per photograph in milliseconds, in one thread."""
     cv2.setNumThreads(1)
     segmenter = Segmenter()
     times_ms = []
@@ -130,7 +142,7 @@ def decode(data: bytes) -> None:
 
 
 def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
-    """Encode an overlay as JPEG and a mask as PNG, as edgeseg does."""
+    """Encode an overlay as JPEG and a mask as PNG, as in edgeseg."""
     subsampling = "420" if max(overlay.shape) > 2048 else "444"
     jpeg: bytes = simplejpeg.encode_jpeg(overlay, 90, "RGB", subsampling)
     parameters = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
@@ -138,7 +150,7 @@ def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
 
 
 def check_equal(encoded: bytes, file: Path, header_bytes: int) -> None:
-    """Check that a result has these bytes, before and after the text in it."""
+    """Check that a result contains these bytes before and after its text."""
     data = file.read_bytes()
     header, rest = encoded[:header_bytes], encoded[header_bytes:]
     if not data.startswith(header) or not data.endswith(rest):

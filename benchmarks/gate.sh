@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What action.yml runs: its inputs, one a line where several may be given, become the arguments of `edgeseg gate`.
+# Script of action.yml, which converts the action's inputs to arguments of `edgeseg gate`. Inputs with several values contain
+# one value per line.
 set -euo pipefail
 
 arguments=("$BASELINE")

@@ -1,9 +1,9 @@
-"""Measure the overhead of edgeseg besides the network. For developers; not part of `edgeseg bench`.
+"""Measure the overhead of edgeseg without the network. This script is for developers of edgeseg.
 
     python benchmarks/overhead.py PHOTOGRAPH [--threads N] [--rounds N]
 
-Each cost is measured in turns with its baseline (A B A B), on pinned cores, so that a drifting
-clock does not matter. A value is the median over the rounds.
+Each cost and its baseline are measured alternately (A B A B) on pinned cores, so that clock drift
+cancels out. Each value is the median of all rounds.
 
     start-up    Time of `edgeseg run PHOTOGRAPH` (mask and overlay, whole process) divided by the
                 time of `import numpy, cv2, onnxruntime`. Bound: 2.0.
@@ -52,7 +52,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
         turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
         print_ratio("start-up", turns, 2.0)
-        # Peak memory hardly varies. It is measured before OpenCV is loaded into this process.
+        # The peak memory hardly varies. It must be measured before this process loads OpenCV.
         turns = take_turns(lambda: peak_mb(run), lambda: peak_mb(imports), 3)
     above = median(cost - baseline for cost, baseline in turns)
     click.echo(f"memory: {above:.0f} MB above {turns[0][1]:.0f} MB (bound 200 MB)")
@@ -62,12 +62,12 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
 
 
 def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
-    """Measure a cost and its baseline in turns, after one untimed round."""
+    """Measure a cost and its baseline alternately, after one untimed round."""
     return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 
 def print_ratio(name: str, turns: Sequence[tuple[float, float]], bound: float) -> None:
-    """Print the median of the rounds' ratios, and the medians in milliseconds."""
+    """Print the median of the ratios, and the medians of both times in milliseconds."""
     ratio = median(cost / baseline for cost, baseline in turns)
     costs, baselines = map(median, zip(*turns, strict=True))
     click.echo(f"{name}: {ratio:.2f} ({costs:.1f} / {baselines:.1f} ms, bound {bound})")
@@ -81,8 +81,8 @@ def total_ms(command: Sequence[str]) -> float:
 def peak_mb(command: Sequence[str]) -> float:
     """Return the peak resident memory of a command.
 
-    The result is at least the memory of this process at the start of the command. That is less than
-    the command itself needs.
+    The result is at least the memory of this process at the start of the command, which is less
+    than the memory of the command itself.
     """
     environment = child_environment()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:
@@ -94,7 +94,7 @@ def peak_mb(command: Sequence[str]) -> float:
 
 
 def processing_steps(photograph: Path, threads: int) -> tuple[Measurement, Measurement]:
-    """Return the measurements of the processing and of its baseline, both in milliseconds."""
+    """Return two functions that measure the processing and its baseline in milliseconds."""
     import cv2  # noqa: PLC0415
 
     from edgeseg.imaging.photo import read_photo  # noqa: PLC0415

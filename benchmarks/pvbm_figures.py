@@ -1,10 +1,11 @@
-"""Print PVBM's figures for masks, as a second opinion. Runs in an environment of its own.
+"""Print PVBM's measurements of masks for comparison. This script requires a separate environment.
 
     python -m venv pvbm && pvbm/bin/pip install pvbm==3.0.1.8
     pvbm/bin/python benchmarks/pvbm_figures.py MASK...
 
 PVBM requires torchvision and opencv-python, which must not be installed in edgeseg's environment.
-One line of JSON per mask: SHA-256 of the file, version of PVBM, and its figures.
+The script prints one line of JSON per mask with the SHA-256 of the file, the version of PVBM, and
+its measurements.
 """
 
 import hashlib

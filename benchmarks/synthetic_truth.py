@@ -10,16 +10,16 @@ from edgeseg.synthetic.vessel_tree import VesselTree
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_CHUNK = 500  # steps that are compared with all others at a time
+_CHUNK = 500  # number of steps that are compared with all others at once
 
 
 def exact_steps(
     trees: tuple[VesselTree, VesselTree], scene: Scene, fov: Mask
 ) -> tuple[Floats, Floats]:
-    """Return length and drawn width in pixels of each step of the vessels that is visible.
+    """Return the length and the drawn width in pixels of each visible step of the vessels.
 
-    A step is not visible outside the field of view, and where it is inside a wider vessel: a branch
-    begins on the centre line of its trunk, and two vessels may cross.
+    A step is not visible if it is outside the field of view or inside a wider vessel, as at
+    crossings and at the start of a branch.
 
     Args:
         trees: veins and arteries.
@@ -46,22 +46,23 @@ def exact_steps(
 
 
 def _drawn_widths(widths: Floats, size: int) -> Floats:
-    """Return the widths as they are drawn, on a picture that is enlarged twice or four times.
+    """Return the widths of the drawn lines. Lines are drawn at two or four times the size.
 
-    OpenCV adds a pixel of it to a line, and a pixel that is half covered belongs to the mask. The
-    sum is the area of straight lines divided by their length, minus the requested width.
+    OpenCV draws lines one pixel wider than requested at this size, and half-covered pixels belong
+    to the mask. The added value was measured on straight lines: their area divided by their length,
+    minus the requested width.
     """
     scale, excess = (4, 0.32) if size <= 1024 else (2, 0.75)
     return np.asarray(np.maximum(np.rint(widths * scale), scale) / scale + excess)
 
 
 def _label_branches(tree: VesselTree) -> Indices:
-    """Return the branch of each node: the widest child continues its parent's branch."""
+    """Return the branch of each node. The widest child continues the branch of its parent."""
     count = len(tree.parents)
     widest = np.full(count, -1)
     order = np.argsort(tree.radii, kind="stable")
     inner = order[tree.parents[order] >= 0]
-    widest[tree.parents[inner]] = inner  # the widest child is written last
+    widest[tree.parents[inner]] = inner  # the widest child is last and overwrites the others
     labels = np.arange(count)
     pending = np.flatnonzero(tree.parents < 0).tolist()
     children: dict[int, list[int]] = {}
@@ -77,7 +78,7 @@ def _label_branches(tree: VesselTree) -> Indices:
 
 
 def _covered(middle: Floats, radius: Floats, branch: Indices) -> npt.NDArray[np.bool_]:
-    """Return which steps are inside a wider step of another branch."""
+    """Return True for each step that is inside a wider step of another branch."""
     covered = np.zeros(len(middle), bool)
     for start in range(0, len(middle), _CHUNK):
         part = slice(start, start + _CHUNK)

@@ -64,7 +64,7 @@ CHANGES: dict[str, Callable[[Photo], Photo]] = {}
 
 
 def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], Photo]]:
-    """Register a change of a photograph that should not change its measurements."""
+    """Register a change of a photograph that should not affect its measurements."""
 
     def register(function: Callable[[Photo], Photo]) -> Callable[[Photo], Photo]:
         CHANGES[name] = function
@@ -75,7 +75,7 @@ def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], 
 
 @change("JPEG 70")
 def encode_again(photo: Photo) -> Photo:
-    """Encode as JPEG of quality 70 and decode."""
+    """Encode as a JPEG of quality 70 and decode."""
     data = cv2.imencode(".jpg", photo[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
     return decode_photo(data.tobytes())
 
@@ -95,7 +95,7 @@ def rescale(photo: Photo) -> Photo:
 
 @change("shifted by 5 and 3 px")
 def shift(photo: Photo) -> Photo:
-    """Move to the right and down; the border becomes black."""
+    """Shift to the right and down, with a black border."""
     matrix = np.array([[1, 0, 5], [0, 1, 3]], np.float32)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(cv2.warpAffine(photo, matrix, size), np.uint8)
@@ -108,7 +108,7 @@ def blur(photo: Photo) -> Photo:
 
 
 def figures(measures: Measures) -> dict[str, float]:
-    """Return the compared measurements; NaN where they are unknown."""
+    """Return the compared measurements. Unknown values are NaN."""
     values = {} if measures.values is None else msgspec.structs.asdict(measures.values)
     values["vessel_density"] = measures.vessel_density
     row: dict[str, float] = {}
@@ -119,7 +119,7 @@ def figures(measures: Measures) -> dict[str, float]:
 
 
 def compare(first: Table, second: Table, name: str) -> tuple[float, float, float, float]:
-    """Return mean of the first, mean difference, mean absolute difference, and correlation."""
+    """Return the mean of the first values, the mean (absolute) difference, and the correlation."""
     before = np.array([row[name] for row in first])
     after = np.array([row[name] for row in second])
     known = ~np.isnan(before) & ~np.isnan(after)
@@ -148,14 +148,14 @@ def intraclass_correlation(first: Floats, second: Floats) -> float:
 
 
 def published_field(loaded: LoadedPair, segmenter: Segmenter) -> FieldOfView:
-    """Return the published field of view, or the detected one."""
+    """Return the published field of view, or the detected field if it is not published."""
     if loaded.fov is None:
         return segmenter.detect_fields(loaded.photo)[0]
     return FieldOfView(loaded.fov, Box(*cv2.boundingRect(loaded.fov)))
 
 
 def measure_agreement(root: Path, name: str, segmenter: Segmenter) -> Iterator[str]:
-    """Yield rows about the prediction and the second observer against the manual masks."""
+    """Yield rows that compare the prediction and the second observer with the manual masks."""
     manual: Table = []
     predicted: Table = []
     observed: list[tuple[dict[str, float], dict[str, float]]] = []
@@ -203,7 +203,7 @@ def measure_repeatability(root: Path, name: str, segmenter: Segmenter) -> Iterat
 
 
 def measure_synthetic(seeds: Sequence[int], size: int) -> Iterator[str]:
-    """Yield a row per synthetic photograph: widths and total length against the exact ones."""
+    """Yield a row per synthetic photograph with measured and exact width and length."""
     for seed in seeds:
         photo = generate_photo(seed, size)
         scene = compose_scene(random_generator(seed, "scene"))
@@ -222,7 +222,7 @@ def measure_synthetic(seeds: Sequence[int], size: int) -> Iterator[str]:
 
 
 def rank_arteries(file: Path) -> Iterator[str]:
-    """Yield Spearman's correlation of each tortuosity with the expert's order."""
+    """Yield Spearman's correlation of each tortuosity with the expert's ranking."""
     table = np.genfromtxt(file, delimiter=",", skip_header=1)
     exact: Table = []
     drawn: Table = []
@@ -250,7 +250,7 @@ def _spearman(table: Table, name: str) -> float:
 
 
 def time_mask(root: Path, rounds: int) -> str:
-    """Return the CPU time for a manual mask at 2048x2048 pixels on one core."""
+    """Return the CPU time for measuring a manual mask of 2048x2048 pixels on one core."""
     cv2.setNumThreads(1)
     data = open_data(f"chasedb1:{root / FOLDERS['chasedb1']}", "test")
     mask = cv2.resize(data.pairs[0].load().truth, (2048, 2048), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""Convert networks of other libraries and write the table of docs/convert.md. Rerun it by hand.
+"""Convert networks of other libraries and write the table of docs/convert.md (not part of CI).
 
     python3 -m venv zoo
     zoo/bin/pip install '.[export]' -r benchmarks/zoo-requirements.txt
@@ -6,9 +6,9 @@
 
 Pre-trained weights cannot be downloaded everywhere. Each network therefore starts with random
 weights from a fixed seed and is trained on synthetic photographs for a few steps. Without training,
-many probabilities are close to the threshold, and half precision changes more of the mask than in a
-real network. The result of each network is stored in the output folder, so that an interrupted run
-continues.
+many probabilities would be close to the threshold, and half precision would change more mask pixels
+than in a real network. The result of each network is stored in the output folder, so that an
+interrupted run can be continued.
 """
 
 import json
@@ -64,7 +64,9 @@ START, END = "<!-- table of benchmarks/zoo.py -->", "<!-- end -->"
 @click.option("--size", type=int, default=256, show_default=True, help="Working size in pixels.")
 @click.option("--steps", type=int, default=60, show_default=True, help="Number of training steps.")
 @click.option("--precision", default="fp32,fp16", show_default=True, help="As in `convert`.")
-@click.option("--data", help="As in `convert`.  [default: synthetic photographs]")
+@click.option(
+    "--data", help="Data set for the checks, as in `convert`. [default: synthetic photographs]"
+)
 @click.option("--only", default="", help="Convert only networks whose name contains this text.")
 @click.option(
     "--write",
@@ -108,7 +110,7 @@ def _slug(network: ZooNetwork) -> str:
 def convert_network(
     network: ZooNetwork, folder: Path, size: int, steps: int, options: Sequence[str]
 ) -> dict[str, Any]:
-    """Create a checkpoint and convert it, first without further options.
+    """Create a checkpoint and convert it, first without and then with the network's options.
 
     A size that the message suggests is tried next.
 
@@ -123,7 +125,7 @@ def convert_network(
     checkpoint = folder / f"{slug}.pt"
     try:
         parameters = save_trained_weights(code, checkpoint, size, steps)
-    except Exception as error:  # the libraries' errors share no base class
+    except Exception as error:  # the errors of the libraries have no common base class
         return {"options": [], "exit_code": None, "stderr": f"{type(error).__name__}: {error}"}
     arguments = [
         *("convert", str(checkpoint), "-o", str(folder), "--arch", f"{code}:factory"),

@@ -1,4 +1,4 @@
-"""Networks of other libraries that `zoo.py` converts, as their users would create them."""
+"""Networks of other libraries that `zoo.py` converts. The code is typical of users' programs."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ IMPORTS = {
 
 
 class ZooNetwork(NamedTuple):
-    """A network of another library.
+    """Network of another library.
 
     Attributes:
         name: name in the table.
         library: key of `IMPORTS`.
         code: expression that creates the network; `SIZE` is the working size.
-        options: options of `edgeseg convert` that its outputs or inputs need.
+        options: options of `edgeseg convert` that the network's outputs or inputs require.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""No command opens a connection. strace traces system calls, those of native code included.
+"""No command opens a connection. strace traces system calls, including those of native code.
 
-The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, as they alone would switch off the
+The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, because each of them disables the
 telemetry of OpenVINO and ONNX Runtime.
 """
 
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from edgeseg.commands.options import RUNTIMES
@@ -23,10 +24,11 @@ ROOT = Path(__file__).parents[1]
 SOURCE_ROOTS = ("edge", "train", "export", "benchmarks")
 INTERNET = re.compile(r"(?:connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET.*")
 TRACED = "trace=connect,sendto,sendmsg,sendmmsg"
-# strace itself may fail if a suspended process is killed, as by bench: the command is repeated.
+STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-e", TRACED, "-e", "signal=none")
+# strace may fail if a suspended process is killed, as in bench. The command is then repeated.
 ATTEMPTS = 5
 
-# Connects by native code, without Python's sockets.
+# Program that connects by native code, without Python's sockets.
 NATIVE_CONNECT = """
 import ctypes, socket, struct
 library = ctypes.CDLL(None)
@@ -81,6 +83,11 @@ def test_run_opens_no_connection(runtime: str, photograph: Path, tmp_path: Path)
     assert not trace_edgeseg(arguments, tmp_path / "trace")
 
 
+def test_batch_opens_no_connection(photograph: Path, tmp_path: Path) -> None:
+    arguments = ["batch", str(photograph.parent), "--workers", "1", "-o", str(tmp_path)]
+    assert not trace_edgeseg(arguments, tmp_path / "trace")
+
+
 @pytest.mark.parametrize(
     "module",
     [
@@ -119,6 +126,27 @@ def test_bench_opens_no_connection(tmp_path: Path) -> None:
     assert not trace_edgeseg(arguments, tmp_path / "trace")
 
 
+def test_serve_opens_no_connection(photograph: Path, tmp_path: Path) -> None:
+    httpx = pytest.importorskip("httpx", reason="needs the extra 'dev'")
+    trace = tmp_path / "trace"
+    command = [sys.executable, "-m", "edgeseg", "serve", "--port", "0", "--threads", "1"]
+    tracing = subprocess.Popen(
+        [*STRACE, "-o", str(trace), *command], stderr=subprocess.PIPE, text=True, env=_environment()
+    )
+    assert tracing.stderr is not None
+    try:
+        url = tracing.stderr.readline().split()[-1]
+        for path in ("segment", "page/picture"):
+            response = httpx.post(url + path, content=photograph.read_bytes(), timeout=60)
+            assert response.status_code == 200
+        assert httpx.get(url).status_code == 200
+    finally:
+        for child in psutil.Process(tracing.pid).children():
+            child.terminate()
+        tracing.wait(60)
+    assert not [call for call in INTERNET.findall(trace.read_text()) if call.startswith("connect")]
+
+
 def test_tuning_opens_no_connection(tmp_path: Path) -> None:
     arguments = ["doctor", "--tune", str(tmp_path / "choices.json")]
     assert not trace_edgeseg(arguments, tmp_path / "trace")
@@ -134,17 +162,11 @@ def trace_connections(
     command: Sequence[str], trace: Path, exit_codes: tuple[int, ...] = (0,)
 ) -> list[str]:
     """Return the system calls of a program and its children that address the internet."""
-    environment = os.environ.copy()
-    for name in ("CI", "ORT_DISABLE_TELEMETRY"):
-        environment.pop(name, None)
-    environment["OMP_NUM_THREADS"] = "1"
-    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_ROOTS)
-    strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", TRACED, "-e", "signal=none"]
     done = None
     for _ in range(ATTEMPTS):
         done = subprocess.run(
-            [*strace, "-o", str(trace), *command],
-            env=environment,
+            [*STRACE, "-o", str(trace), *command],
+            env=_environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -154,3 +176,12 @@ def trace_connections(
     assert done is not None
     assert done.returncode in exit_codes, done.stderr
     return INTERNET.findall(trace.read_text())
+
+
+def _environment() -> dict[str, str]:
+    environment = os.environ.copy()
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):
+        environment.pop(name, None)
+    environment["OMP_NUM_THREADS"] = "1"
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / folder) for folder in SOURCE_ROOTS)
+    return environment

@@ -1,4 +1,4 @@
-"""Content of wheel and sdist: tracked files only, equal in every build."""
+"""Wheel and sdist contain only tracked files and are equal in every build."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tracked() -> list[str]:
 
 @pytest.fixture(scope="module")
 def clone(tracked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tracked files with untracked ones beside them."""
+    """Copy of the tracked files with additional untracked files."""
     folder = tmp_path_factory.mktemp("clone")
     for name in tracked:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def clone(tracked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(clone: Path) -> dict[str, Path]:
-    """Wheel and sdist by kind, built without a network."""
+    """Wheel and sdist, built without a network."""
     return build(clone, "first")
 
 

@@ -1,4 +1,4 @@
-"""Version limits in pyproject.toml: pip finds wheels for every Python and board."""
+"""pip finds wheels for every Python version and board within the limits in pyproject.toml."""
 
 from __future__ import annotations
 

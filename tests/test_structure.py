@@ -1,4 +1,4 @@
-"""The structure of the source: class names, and links in the documents."""
+"""Class names in the source, and links in the documents."""
 
 from __future__ import annotations
 

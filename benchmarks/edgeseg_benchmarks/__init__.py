@@ -1,3 +1,3 @@
-"""Benchmarks of models on this device, and the gate."""
+"""Benchmarks of models on a device, and the gate for regressions."""
 
 import edgeseg  # noqa: F401  # first: it turns off the telemetry of the runtimes

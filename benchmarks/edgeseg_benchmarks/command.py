@@ -19,12 +19,12 @@ RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 THREADS = click.IntRange(1, 1024)
-# Models whose failed rows do not change the exit code: the user did not name them.
+# Models that were not given by the user. Their failed rows do not change the exit code.
 IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
 def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
-    """Convert `1,2,4` to numbers of threads without duplicates; empty without the option."""
+    """Convert `1,2,4` to numbers of threads without duplicates; () if not given."""
     if value is None:
         return ()
     numbers = [THREADS(part, param, ctx) for part in value.split(",")]
@@ -33,7 +33,9 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
 
 @click.command()
 @click.option(
-    "--fp16", is_flag=True, help="Also measure fp16 and fp16w, and show which one `auto` selects."
+    "--fp16",
+    is_flag=True,
+    help="Also measure fp16 and fp16w, and show which of them `auto` selects.",
 )
 @click.option("--int8", is_flag=True, help="Also measure int8.")
 @click.option(
@@ -53,23 +55,26 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     "--data",
     multiple=True,
     metavar="NAME:DIR",
-    help="Score the test split of this data set (Dice, drop against FP32). Repeatable.",
+    help="Measure the Dice on the test split of this data set, and its drop relative to FP32. "
+    "Repeatable.",
 )
 @click.option(
-    "--measures", is_flag=True, help="Also measure the vessels of the predicted masks (--data)."
+    "--measures",
+    is_flag=True,
+    help="Also measure the vessels in the predicted masks (requires --data).",
 )
 @click.option(
     "--threads",
     callback=parse_threads,
     metavar="LIST",
-    help="Numbers of CPU threads, separated by commas.  [default: every usable core]",
+    help="Numbers of CPU threads, separated by commas. [default: all usable cores]",
 )
 @click.option(
     "--runtime",
     "runtimes",
     multiple=True,
     type=click.Choice(RUNTIMES),
-    help="Measure only this runtime. Repeatable.  [default: every installed one]",
+    help="Measure only this runtime. Repeatable. [default: all installed runtimes]",
 )
 @click.option(
     "--runs",
@@ -83,14 +88,14 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     default=3,
     show_default=True,
     metavar="N",
-    help="Number of untimed rounds, at least one.",
+    help="Number of untimed rounds. One round is always run.",
 )
 @click.option(
     "--reference",
     is_flag=True,
     help="Also measure ResUNet-Deeper with random weights (extra 'export').",
 )
-@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the record as JSON.")
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result as JSON.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write the table as CSV.")
 @click.option("--html", type=FILE, metavar="FILE", help="Write an HTML page (extra 'bench').")
 @click.option(
@@ -115,24 +120,22 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options: the shipped model in FP32 on a synthetic photograph. A row that fails
-    contains the reason, and the other rows are measured. The exit code is 6 if a model given with
-    --model failed.
+    Without options, the model `default` is measured in FP32 on a synthetic photograph. If a row
+    fails, it contains the reason, and the other rows are measured. The exit code is 6 if a model
+    given with --model failed.
     """
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.options import BenchOptions
     from edgeseg_benchmarks.report.tables import to_table
-    from edgeseg_benchmarks.rows import require_extra
     from edgeseg_benchmarks.runner import run_bench
 
-    if html is not None or figures is not None:
-        require_extra("bench", "--html and --figures", "matplotlib")
-    if html is not None:
-        require_extra("html", "--html", "jinja2")
+    _check_extras(html, figures)
     check_folders(json_file, csv_file, html)
     _check_data(data, measures)
     if every and len(threads) > 1:
-        raise UsageError("--all: supports a single number of threads. Give --threads one number.")
+        raise UsageError(
+            "--all: only one number of threads is supported. Give --threads one number."
+        )
     precisions: list[Precision] = ["fp32"]
     if fp16:
         precisions += ["fp16", "fp16w"]
@@ -157,13 +160,24 @@ def bench(
     _check_failures(record)
 
 
+def _check_extras(html: Path | None, figures: Path | None) -> None:
+    from edgeseg_benchmarks.rows import require_extra
+
+    if html is not None or figures is not None:
+        require_extra("bench", "--html and --figures", "matplotlib")
+    if html is not None:
+        require_extra("html", "--html", "jinja2")
+
+
 def _check_data(data: tuple[str, ...], measures: bool) -> None:
     if measures and not data:
-        raise UsageError("--measures requires photographs. Add --data NAME:DIR.")
+        raise UsageError("--measures requires a data set. Add --data NAME:DIR.")
     names = [spec.partition(":")[0] for spec in data]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"--data {name}: given {names.count(name)} times. Give it once.")
+            raise UsageError(
+                f"--data {name}: given {names.count(name)} times. Give each data set once."
+            )
 
 
 def _write_files(
@@ -198,7 +212,8 @@ def _check_failures(record: BenchRecord) -> None:
         raise ModelError(f"every row failed. First row: {failed[0].status}")
     if failed:
         click.echo(
-            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed; see the table", err=True
+            f"edgeseg: {len(failed)} of {len(record.rows)} rows failed (reasons in the table)",
+            err=True,
         )
     if any(row.model not in IMPLIED_MODELS for row in failed):
         sys.exit(ModelError.exit_code)

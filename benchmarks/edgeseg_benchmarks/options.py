@@ -1,4 +1,4 @@
-"""The options of a benchmark."""
+"""Options of a benchmark."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,20 @@ from edgeseg_benchmarks.record import BenchRuntime, RowKey
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """Options of a benchmark: what to measure, and how.
+    """Options of a benchmark: rows, data sets and method of measurement.
 
     Attributes:
-        models: shipped names or model files; the first one determines the first row.
+        models: names of shipped models or model files. The first row uses the first model.
         precisions: precisions of each model.
-        every: measure every shipped model and every precision.
-        runtimes: names of runtimes; empty for every installed one.
-        threads: numbers of CPU threads; empty for every core that the process may use.
+        every: whether to measure every shipped model and every precision.
+        runtimes: names of runtimes; empty for all installed runtimes.
+        threads: numbers of CPU threads; empty for all cores that the process may use.
         data: data sets (`NAME:DIR`) whose test split is scored.
-        measures: measure the predicted masks of the data sets.
-        rounds: number of timed rounds; None for as many as fit the time per row.
-        warmup: number of untimed rounds, at least one.
-        reference: also measure ResUNet-Deeper.
-        timeout_s: time limit for one answer of a row's process.
+        measures: whether to measure the vessels in the predicted masks.
+        rounds: number of timed rounds. None means a number that depends on the speed of the row.
+        warmup: number of untimed rounds, at least 1.
+        reference: whether to also measure ResUNet-Deeper.
+        timeout_s: time limit for one reply of a row's process.
         only: keys of the rows to measure; empty for all.
     """
 

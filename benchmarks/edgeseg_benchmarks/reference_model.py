@@ -1,4 +1,4 @@
-"""ResUNet-Deeper, the published model: FP32 and FP16 files with random weights."""
+"""FP32 and FP16 files of the published model ResUNet-Deeper, with random weights."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,16 +12,16 @@ from edgeseg_benchmarks.record import RowKey
 from edgeseg_benchmarks.rows import DEFAULT_RUNTIME, RowSpec
 
 NAME = "resunet-deeper"
-REMARK = "random weights: only time and memory are meaningful"
+REMARK = "only time and memory are meaningful, because the weights are random"
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
 def reference_rows(folder: Path, options: BenchOptions) -> Iterator[RowSpec]:
-    """Write the files at full size, with the published preprocessing, and yield their rows.
+    """Write the files of the published network and preprocessing, and yield their rows.
 
     Args:
         folder: folder of the files.
-        options: options of the benchmark. The reference is measured in ONNX Runtime only.
+        options: options of the benchmark. Only ONNX Runtime is measured with this model.
     """
     if options.runtimes and DEFAULT_RUNTIME not in options.runtimes:
         return

@@ -1,4 +1,4 @@
-"""Remarks on rows: half precision and INT8 are not always faster."""
+"""Remarks on rows, because half precision and INT8 are not always faster."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from edgeseg_benchmarks.record import BenchRecord, BenchRow
 
-EQUAL_RATIO = 1.02  # two rows count as equally fast up to this ratio
+EQUAL_RATIO = 1.02  # latency ratio up to which two rows are considered equally fast
 KERNELS = {"fp16": "float16", "int8": "int8"}
 
 
@@ -21,11 +21,11 @@ def add_remarks(record: BenchRecord) -> BenchRecord:
 
 
 def compute_remarks(runtime: str, compute: str) -> tuple[str, ...]:
-    """Return a remark if OpenVINO computes in another type than FP32, as it does on CPUs with AMX.
+    """Return a remark if OpenVINO does not compute in FP32. This occurs on CPUs with AMX.
 
     Args:
         runtime: runtime of the row.
-        compute: data type that the runtime reports.
+        compute: data type reported by the runtime.
     """
     if runtime == "openvino" and compute != "f32":
         return (f"OpenVINO computes floating-point layers in {compute}",)
@@ -38,7 +38,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
         yield f"{ratio:.2f}x slower than FP32"
     kernel = KERNELS.get(row.precision)
     if kernel is not None and row.kernels and kernel not in row.kernels:
-        yield f"no {row.precision.upper()} kernel was used: convolutions computed in FP32"
+        yield f"no {row.precision.upper()} kernel was used: convolutions were computed in FP32"
     failed = sum(data_set.failed for data_set in row.data_sets)
     total = sum(len(data_set.photographs) for data_set in row.data_sets)
     if failed:
@@ -48,7 +48,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
 def _latency_ratio(row: BenchRow, reference: BenchRow) -> float | None:
     """Return the network latency of a row divided by that of its FP32 row.
 
-    The ratios of the rounds are used where they exist, because clock drift cancels out in them.
+    If available, the ratios of the rounds are used, because clock drift cancels out in them.
     """
     if row.ratio_to_first is not None and reference.ratio_to_first:
         return row.ratio_to_first / reference.ratio_to_first

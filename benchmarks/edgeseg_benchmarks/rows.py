@@ -1,4 +1,4 @@
-"""The rows of a benchmark: model x precision x runtime x threads."""
+"""Rows of a benchmark: combinations of model, precision, runtime and threads."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,18 +21,18 @@ PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
     "openvino": ("openvino",),
     "ncnn": ("ncnn", "pnnx"),
 }
-NCNN: BenchRuntime = "ncnn"  # measured in FP32 and only here: `edgeseg run` does not support it
+NCNN: BenchRuntime = "ncnn"  # measured in FP32; not supported by `edgeseg run`
 HALF_PRECISION_REMARK = "FP16 variant that `auto` selects on this device"
 
 
 @dataclass(frozen=True)
 class RowSpec:
-    """A row to measure.
+    """Row to measure.
 
     Attributes:
         key: identity of the row.
         file: model file; None if it is missing or damaged.
-        failure: why the row cannot be measured, or "".
+        failure: reason why the row cannot be measured, or "".
         remarks: limitations, as text.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         scored: whether the model's Dice is meaningful.
@@ -49,7 +49,7 @@ class RowSpec:
 def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
     """Return the runtimes whose packages are installed, ONNX Runtime first.
 
-    A runtime that does not work is reported by its row.
+    If an installed runtime does not work, its row reports the reason.
     """
     return tuple(name for name, packages in PACKAGES.items() if all(map(find_spec, packages)))
 
@@ -59,7 +59,7 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
 
     Args:
         extra: name of the extra.
-        option: command-line option that requires it, for the message.
+        option: command-line option that requires the extra, for the error message.
         packages: import names of the required packages.
 
     Raises:
@@ -73,8 +73,8 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
-    A missing or damaged file gives a row with a failure. A file given twice gives one row; two
-    files of the same name in different folders give `NAME` and `NAME (2)`.
+    A missing or damaged file gives a row with a failure. A file given twice gives one row. Two
+    files with the same name in different folders give `NAME` and `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
     known: set[tuple[Path | None, RowKey]] = set()
@@ -92,7 +92,7 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
 
 
 def split_file_name(model: str) -> tuple[str, Precision | None]:
-    """Split `folder/x.int8.onnx` into `x` and `int8`; None if the name contains no precision."""
+    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None without a precision."""
     name = Path(model).name.removesuffix(".onnx")
     for precision in get_args(Precision):
         if name.endswith(f".{precision}"):
@@ -104,7 +104,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
     models = dict.fromkeys((*options.models, *(SHIPPED_MODELS if options.every else ())))
     for model in models:
         selection = None
-        if not model.endswith(".onnx"):  # a given file leaves nothing to select
+        if not model.endswith(".onnx"):  # no selection is required for a given file
             with suppress(EdgesegError):
                 selection = select_model(model)
         for row in _list_files(model, options):
@@ -117,17 +117,17 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether `auto` selects a row; without tuning, threads are not compared."""
+    """Return whether `auto` selects a row. Threads are compared only with a tuned setup."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
 
 
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
-    """Yield a row for each precision of a model, without runtime and threads.
+    """Yield a row for each precision of a model. Runtime and threads are not set.
 
-    The precision of a named file comes first. Other precisions (those of `--all`, and FP32 in
-    addition to a named file) are left out if their file is missing, but not if it is damaged.
+    The precision of a given file comes first. Other precisions are requested by `--all`, or FP32 is
+    added to a given file. They are omitted if the file is missing, but not if it is damaged.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

@@ -1,4 +1,4 @@
-"""The benchmark: rows take turns round by round, and only one process computes at a time."""
+"""Execution of a benchmark. Rows are measured alternately, one process at a time."""
 
 import tempfile
 from collections.abc import Sequence
@@ -29,15 +29,15 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
     """Run a benchmark and return its record.
 
     Args:
-        options: what to measure.
-        show: called with the current step.
+        options: options of the benchmark.
+        show: callback for the current step.
 
     Raises:
         UsageError: the name of a data set is unknown.
         SystemSetupError: a data set or the extra of `--reference` is missing.
     """
     for data in options.data:
-        open_data(data, "test")  # report errors now, not after minutes
+        open_data(data, "test")  # report errors before the measurements
     if options.reference:
         require_extra("export", "--reference", "torch", "onnxconverter_common")
     device = describe_device()
@@ -57,7 +57,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
                 rows.append(stack.enter_context(closing(RowRunner(spec, photograph, options))))
             rounds = time_rounds(rows, show)
             _finish_rows(rows, show)
-    # Ratios refer to the first row that did not fail.
+    # Ratios are relative to the first row that did not fail.
     first = next((row for row in rows if not row.failure), rows[0])
     results = tuple(row.result(first, peaks[row.spec.key.threads]) for row in rows)
     record = BenchRecord(
@@ -74,7 +74,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
 
 
 def write_photograph(file: Path, show: ShowProgress) -> Path:
-    """Write the synthetic photograph that every row is timed on."""
+    """Write the synthetic photograph for the timing of all rows."""
     from edgeseg.imaging.encoder import encode_png
     from edgeseg.synthetic import generate_photo
 
@@ -84,9 +84,9 @@ def write_photograph(file: Path, show: ShowProgress) -> Path:
 
 
 def measure_peak(threads: int, timeout_s: float) -> float:
-    """Return the FP32 throughput of this machine in 10^9 operations per second.
+    """Return the FP32 throughput of this machine in GFLOP/s; 0 if memory is not sufficient.
 
-    It is the best of several large matrix products; 0 without enough memory.
+    The throughput is measured on the fastest of several large matrix products.
     """
     with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
         return process.call(
@@ -96,10 +96,9 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
 
 def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
-    """Time the rows in turn (A B C A B C), so that clock drift affects all rows equally.
+    """Time the rows alternately (A B C A B C), so that clock drift affects all rows equally.
 
-    Returns:
-        Largest number of rounds of a row.
+    Returns: Maximum number of rounds of a row.
     """
     rounds = max(row.rounds for row in rows)
     for number in range(rounds):
@@ -126,7 +125,7 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
 
 
 def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[str]:
-    """Return warnings about throttling that began during the benchmark, and about threads."""
+    """Return warnings about throttling that started during the benchmark, and about threads."""
     warnings = []
     for reason in describe_device().throttling:
         if reason not in throttling:
@@ -135,5 +134,5 @@ def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[st
     for number in threads:
         if number > cores:
             text = f"{plural(number, 'thread')} on {plural(cores, 'usable core')}"
-            warnings.append(f"{text}: threads wait for each other")
+            warnings.append(f"{text}, so that threads wait for each other")
     return warnings

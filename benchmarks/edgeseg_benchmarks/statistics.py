@@ -1,4 +1,4 @@
-"""Statistics over the rounds of a row."""
+"""Statistics of the rounds of a row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def summarize_latency(times: Sequence[float]) -> Latency:
-    """Return percentiles and minimum of the rounds' times, in milliseconds."""
+    """Return the percentiles and the minimum of the rounds' times, in milliseconds."""
     p50, p90, p95 = np.percentile(times, [50, 90, 95]).tolist()
     return Latency(p50, p90, p95, min(times))
 
@@ -24,12 +24,10 @@ def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | 
     """Return the median of the rounds' ratios, so that clock drift cancels out.
 
     Args:
-        times: times of a row, by round.
-        reference: times of the row that it is compared with, by round. Only the rounds that both
-            rows have are used.
+        times: time of a row in each round.
+        reference: time of the other row in each round. Only rounds of both rows are used.
 
-    Returns:
-        The ratio; None without a common round.
+    Returns: The ratio; None without a common round.
     """
     pairs = zip(times, reference, strict=False)
     ratios = [time / other for time, other in pairs if other > 0]

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: find the fastest setup of a model whose masks agree with FP32."""
+"""`edgeseg doctor --tune`: search for the fastest setup of a model. Masks must agree with FP32."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from edgeseg_benchmarks.runner import time_rounds, write_photograph
 from edgeseg_benchmarks.statistics import median_ratio
 from edgeseg_benchmarks.worker.row_runner import RowRunner
 
-NOT_VALIDATED = "its Dice on real photographs is not validated. Convert it with --data."
+NOT_VALIDATED = "its Dice on real photographs is not validated. Convert the model with --data."
 
 
 class Setup(NamedTuple):
-    """A runtime, a precision and a number of threads."""
+    """Runtime, precision and number of threads."""
 
     runtime: RuntimeName
     precision: Precision
@@ -40,15 +40,15 @@ class Setup(NamedTuple):
 
 
 def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
-    """Measure every setup of a model and select one.
+    """Measure all setups of a model and select the fastest.
 
     Args:
-        model: shipped name or model file.
-        show: called with the current step.
+        model: name of a shipped model, or a model file.
+        show: callback for the current step.
 
     Raises:
         ModelError: the model does not exist.
-        SystemSetupError: the baseline, FP32 in ONNX Runtime with every core, fails.
+        SystemSetupError: the baseline (FP32 in ONNX Runtime with all cores) fails.
     """
     files = available_precisions(model)
     cards = {precision: file.card for precision, file in files.items()}
@@ -62,7 +62,8 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
     baseline = Setup("onnxruntime", next(iter(files)), cores)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         photograph = write_photograph(Path(folder) / "fundus.png", show)
-        # One number of threads at a time: a small board lacks memory for all processes at once.
+        # Setups with different numbers of threads are measured separately, because a small board
+        # has not enough memory for all processes.
         for threads in thread_counts(cores):
             setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
             timings += _time_setups(baseline, setups, files, photograph, show)
@@ -77,7 +78,7 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:
-    """Return numbers of threads: all cores, half of them, and so on down to one."""
+    """Return the numbers of threads to measure: all cores, half of them, a quarter, down to 1."""
     return (cores, *thread_counts(cores // 2)) if cores > 1 else (1,)
 
 
@@ -88,8 +89,8 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
     fewer threads.
 
     Args:
-        timings: the candidates.
-        rule: what `auto` selects without tuning.
+        timings: timings of the candidates.
+        rule: setup that `auto` selects without tuning.
 
     Raises:
         SystemSetupError: all candidates failed.
@@ -107,7 +108,7 @@ def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> Candidate
 
 
 def mask_failure(precision: Precision, change: float) -> str:
-    """Return why a candidate is rejected; "" if its mask agrees with the baseline's.
+    """Return the reason why a candidate is rejected, or "" if its mask is accepted.
 
     Args:
         precision: precision of the candidate.
@@ -120,7 +121,7 @@ def mask_failure(precision: Precision, change: float) -> str:
 
 
 def mask_change(mask: Path, expected: Path) -> float:
-    """Return the share of the field of view's pixels that differ between two mask files."""
+    """Return the share of pixels in the field of view that differ between two mask files."""
     vessels, fov = np.load(mask, allow_pickle=False)
     expected_vessels, _ = np.load(expected, allow_pickle=False)
     return int(np.count_nonzero(vessels != expected_vessels)) / max(1, int(np.count_nonzero(fov)))
@@ -133,7 +134,7 @@ def _time_setups(
     photograph: Path,
     show: ShowProgress,
 ) -> list[CandidateTiming]:
-    """Time setups against the baseline, in turns, each in its own process."""
+    """Time setups and the baseline alternately, each in a separate process."""
     rows: dict[Setup, RowRunner] = {}
     with ExitStack() as stack:
         for setup in dict.fromkeys((baseline, *setups)):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """Import `Segmenter` and `Segmentation` on first use: they load OpenCV and ONNX Runtime."""
+    """Import `Segmenter` or `Segmentation` on first use. This loads OpenCV and ONNX Runtime."""
     if name == "Segmenter":
         from edgeseg.segmenter import Segmenter  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The command `edgeseg`: a table of its commands, each loaded when it is called.
+"""The command `edgeseg` and its subcommands. A subcommand is loaded when it is called.
 
 Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command whose extra is
 missing can name the extra.
@@ -25,8 +25,8 @@ class CommandEntry(NamedTuple):
 
     Attributes:
         place: `module:attribute` of the click command.
-        extra: extra that the command requires; "" for none.
-        summary: line in `edgeseg --help`.
+        extra: extra that the command requires; "" if it requires none.
+        summary: one-line description in `edgeseg --help`.
     """
 
     place: str
@@ -36,41 +36,49 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "run": CommandEntry(
-        "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos or camera frames."
+        "edgeseg.commands.run:run", "", "Segment vessels in photographs, videos and camera frames."
     ),
-    "evaluate": CommandEntry(
-        "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
+    "batch": CommandEntry(
+        "edgeseg.commands.batch:batch", "", "Segment a cohort of photographs and write one table."
+    ),
+    "serve": CommandEntry(
+        "edgeseg.commands.serve:serve", "web", "Serve a local web page and an HTTP API."
     ),
     "measure": CommandEntry(
         "edgeseg.commands.measure:measure", "", "Measure the vessels of existing masks."
+    ),
+    "evaluate": CommandEntry(
+        "edgeseg.commands.evaluate:evaluate", "", "Score a model against manual masks."
     ),
     "info": CommandEntry("edgeseg.commands.info:info", "", "Show a model file's metadata."),
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Diagnose this device: runtimes, providers and selected model.",
+        "Diagnose this device, and show the model that run would use.",
     ),
-    "draw": CommandEntry(
-        "edgeseg.commands.draw:draw", "", "Generate synthetic fundus photographs."
+    "train": CommandEntry(
+        "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    ),
+    "convert": CommandEntry(
+        "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
     ),
     "bench": CommandEntry(
-        "edgeseg_benchmarks.command:bench", "", "Benchmark models on this device."
-    ),
-    "bundle": CommandEntry(
-        "edgeseg.commands.bundle.command:bundle",
+        "edgeseg_benchmarks.command:bench",
         "",
-        "Collect wheels and models for an offline device.",
+        "Measure latency, memory and Dice of models on this device.",
     ),
     "gate": CommandEntry(
         "edgeseg_benchmarks.gate.command:gate",
         "",
         "Compare two benchmark reports and fail on regressions.",
     ),
-    "convert": CommandEntry(
-        "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
+    "bundle": CommandEntry(
+        "edgeseg.commands.bundle.command:bundle",
+        "",
+        "Collect wheels and models for an offline device.",
     ),
-    "train": CommandEntry(
-        "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    "draw": CommandEntry(
+        "edgeseg.commands.draw:draw", "", "Generate synthetic fundus photographs with masks."
     ),
 }
 
@@ -78,14 +86,15 @@ TUNE_FUNCTION = "edgeseg_benchmarks.tune:tune"
 """`module:attribute` of the function that `edgeseg doctor --tune` calls."""
 
 STARTED = "edgeseg.started"
-"""Key in click's `meta` of the time at which the command started, in monotonic seconds."""
+"""Key in click's `meta` for the start time of the command, in monotonic seconds."""
 
-_OUT_OF_MEMORY = "not enough memory. Free some or raise the limit (`ulimit -v`)."
+_OUT_OF_MEMORY = "not enough memory. Free some memory or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
-"""Messages of Python and the loader when the address space is exhausted."""
+"""Messages of Python and the dynamic loader if the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Errors of a full disk. Code that writes files catches its own, so here printing has failed."""
+"""Errors of a full disk. Errors of result files are handled where the files are written. Therefore
+only errors of standard output are handled here."""
 
 
 def load_attribute(place: str) -> object:
@@ -112,12 +121,15 @@ class LazyCommands(click.Group):
             _exit_with_error(ctx, error)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their summaries, without loading them."""
+        """Write the commands with their summaries. The commands are not loaded."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command and print edgeseg's errors in one line. Only bugs print a traceback."""
+        """Run a command and print edgeseg's errors in one line.
+
+        A traceback is printed only for a bug.
+        """
         ctx.meta[STARTED] = time.monotonic()
         try:
             return super().invoke(ctx)
@@ -134,7 +146,7 @@ class LazyCommands(click.Group):
             _exit_with_error(ctx, SystemSetupError(_OUT_OF_MEMORY))
         except KeyboardInterrupt:
             ctx.exit(130)
-        except BrokenPipeError:  # exit code of SIGPIPE; click's 1 would mean a bug
+        except BrokenPipeError:  # exit code of SIGPIPE instead of click's 1
             ctx.exit(141)
 
 
@@ -161,7 +173,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; the process exits with the documented codes."""
+    """Run the command and exit with a documented code."""
     try:
         cli(prog_name="python -m edgeseg" if sys.argv[0].endswith("__main__.py") else "edgeseg")
     except OSError as error:
@@ -183,7 +195,7 @@ def _report_output_error(error: OSError) -> int:
 
 
 def _discard_unwritable_output() -> None:
-    """Discard output that cannot be written; otherwise Python retries at exit and returns 120."""
+    """Discard output that cannot be written. Otherwise Python retries at exit and returns 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

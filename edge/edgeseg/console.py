@@ -1,18 +1,21 @@
 """Printing of tables and JSON to standard output."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 import msgspec
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from edgeseg.errors import escape_text
+
+if TYPE_CHECKING:  # `edgeseg run` starts without rich
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
 
 _UNLIMITED_WIDTH = 10_000
 
@@ -22,7 +25,9 @@ ShowProgress: TypeAlias = Callable[[str], None]
 
 @contextmanager
 def show_status() -> Iterator[ShowProgress]:
-    """Yield a function that shows the current step on standard error, if it is a terminal."""
+    """Yield a function that shows the current step if standard error is a terminal."""
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
@@ -34,8 +39,10 @@ def show_status() -> Iterator[ShowProgress]:
 def print_table(*renderables: RenderableType) -> None:
     """Print rich renderables one below the other, fitted to a terminal.
 
-    In a pipe no line is wrapped, so that no path is broken.
+    Output to a pipe is not wrapped, so that paths remain intact.
     """
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console()
     if console.is_terminal:
         console.print(*renderables, sep="\n")
@@ -47,7 +54,10 @@ def print_table(*renderables: RenderableType) -> None:
 
 
 def narrow_table(title: str) -> Table:
-    """Return an empty table that fits into 80 columns."""
+    """Return an empty table with a maximum width of 80 columns."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     return Table(
         title=safe_text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False, collapse_padding=True,
@@ -55,7 +65,9 @@ def narrow_table(title: str) -> Table:
 
 
 def facts_table(*facts: tuple[str, str]) -> Table:
-    """Return a table with two columns: headings and untrusted texts."""
+    """Return a table with a column of headings and a column of untrusted texts."""
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -65,12 +77,14 @@ def facts_table(*facts: tuple[str, str]) -> Table:
 
 
 def safe_text(text: str) -> Text:
-    """Return untrusted text for a table, without markup and with `escape_text`."""
+    """Return untrusted text for a table. Markup is not interpreted. `escape_text` is applied."""
+    from rich.text import Text  # noqa: PLC0415
+
     return Text(escape_text(text))
 
 
 def print_line(text: object, err: bool = False) -> None:
-    """Print one line that may contain text from files, with `escape_text`."""
+    """Print one line. Text from files is escaped with `escape_text`."""
     click.echo(escape_text(str(text)), err=err)
 
 
@@ -78,7 +92,7 @@ def print_json(value: object) -> None:
     """Print a value as indented JSON to standard output."""
     try:
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    except UnicodeEncodeError:  # a file name that is not valid UTF-8: escape it
+    except UnicodeEncodeError:  # escape file names that are not valid UTF-8
         text = json.dumps(value, indent=2)
     click.echo(text)
 

@@ -1,4 +1,4 @@
-"""Errors with exit codes. The command prints them in one line; a traceback indicates a bug."""
+"""Errors with exit codes. The command prints these errors in one line, without a traceback."""
 
 import re
 from typing import Literal, TypeAlias
@@ -13,16 +13,19 @@ PhotoErrorCode: TypeAlias = Literal[
     "unreadable",
     "not_overwritten",
     "unreadable_source",
+    "missing_extra",
+    "not_dicom",
 ]
-"""Why a photograph failed; the result record lists what each code means."""
+"""Codes for failed photographs; the result record defines them."""
 
 
 MAX_TEXT = 2000
 """Largest number of characters of a message."""
 
-_END_LENGTH = 300  # of a text that is cut: a message ends with what to do
+_END_LENGTH = 300  # number of characters kept at the end; messages end with the remedy
 
-# Lines that start like this, and these prefixes anywhere, are commands in the logs of CI services.
+# Beginnings of lines, and prefixes anywhere in a line, that the logs of CI services interpret as
+# commands.
 _CI_COMMAND = re.compile(r"^(?P<indent> *):(?=:)|#(?=#(\[|vso\[|teamcity\[))")
 
 
@@ -30,12 +33,12 @@ def escape_text(text: str, longest: int = MAX_TEXT) -> str:
     r"""Return text from a file as one line for a terminal or a log.
 
     Control characters, line ends, bidirectional controls and other characters that are not visible
-    are escaped (`\x1b`, `\n`, `\u202e`), and so are commands of CI services (`::error::`). A
-    text that is too long loses its middle. JSON output is not escaped.
+    are escaped (`\x1b`, `\n`, `\u202e`), and so are commands of CI services (`::error::`). The
+    middle of a long text is omitted. JSON output is not escaped.
 
     Args:
         text: file name, metadata, or a message that contains them.
-        longest: number of characters of the text that are kept.
+        longest: maximum number of characters to keep.
     """
     if len(text) > longest:
         end = min(_END_LENGTH, longest // 3)
@@ -54,13 +57,13 @@ def _escape_first(match: re.Match[str]) -> str:
 
 
 class EdgesegError(Exception):
-    """Error that the user can fix; its message names the file, the problem and the remedy."""
+    """Error that the user can fix. The message contains the file, the problem and the remedy."""
 
     exit_code = 1
 
 
 def one_line(error: BaseException, longest: int = 300) -> str:
-    """Return an exception's text as one escaped line; the middle of a long text is omitted."""
+    """Return an exception's text as one escaped line. The middle of a long text is omitted."""
     return escape_text(" ".join(str(error).split()), longest)
 
 
@@ -74,8 +77,8 @@ class PhotoError(EdgesegError):
     """A photograph cannot be read or shows no retina.
 
     Args:
-        message: what is wrong, with which file, and what to do.
-        code: the problem as a word, for programs.
+        message: file, problem and remedy.
+        code: machine-readable code of the problem.
     """
 
     exit_code = 3
@@ -110,7 +113,7 @@ class SystemSetupError(EdgesegError):
 
 
 def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
-    """Return the error of a missing optional dependency; it contains the command to install it.
+    """Return the error of a missing optional dependency. The message contains the install command.
 
     Args:
         subject: command or option that requires the extra.
@@ -125,19 +128,28 @@ def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
     )
 
 
-CUT_OFF = "the file is truncated. Copy it again from its source."
-DAMAGED = "the file is damaged. Copy it again from its source."
-SAVE_AS = "Save it as PNG with 8 bits per channel."
+CUT_OFF = "the file is truncated. Copy the file again from its source."
+DAMAGED = "the file is damaged. Copy the file again from its source."
+SAVE_AS = "Save the picture as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):
-    """An image file cannot be decoded faithfully. The message does not contain the file name."""
+    """An image file cannot be decoded correctly. The message does not contain the file name."""
 
 
 def unsupported_format(name: str) -> InvalidImageError:
-    """Return the error of an image format that is not supported.
+    """Return the error for an unsupported image format.
 
     Args:
         name: name of the format, such as `HEIC`.
     """
-    return InvalidImageError(f"{name} is not supported; convert to PNG.", "unsupported_format")
+    return InvalidImageError(
+        f"{name} is not supported; convert the file to PNG.", "unsupported_format"
+    )
+
+
+def missing_dicom() -> InvalidImageError:
+    """Return the error for a DICOM file if the extra `dicom` is not installed."""
+    return InvalidImageError(
+        str(missing_extra("a DICOM file", "dicom", "pydicom")), "missing_extra"
+    )

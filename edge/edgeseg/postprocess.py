@@ -1,4 +1,4 @@
-"""Network output to mask: resize to the photograph's original size, then threshold."""
+"""Postprocessing: resizing of the network output to the photograph's size, and thresholding."""
 
 import threading
 from collections.abc import Iterator
@@ -11,10 +11,9 @@ from edgeseg.preprocessing.prepare import Placement
 
 
 class ResizeBuffer(threading.local):
-    """Reusable memory for the resized probability; each thread has its own.
+    """Reusable memory for the resized probability, one buffer per thread.
 
-    The operating system hands out new memory page by page at the first write, which takes longer
-    than the computation.
+    Without reuse, the page faults of new memory take longer than the computation.
     """
 
     def __init__(self) -> None:
@@ -55,15 +54,15 @@ def threshold_at_photo_size(
 ) -> Mask:
     """Resize the network output to the photograph's original size and threshold it.
 
-    Equals `resize_to_photo(...) >= threshold` inside the field of view bit for bit, without storing
-    the whole probability of a large photograph in memory.
+    The result is identical to `resize_to_photo(...) >= threshold` inside the field of view, but the
+    whole probability of a large photograph is never in memory.
 
     Args:
         probability: (size, size) float32, 0 to 1, network output.
         placement: mapping between the photograph and the network input.
         inside: (H, W) uint8 {0, 255}, field of view.
         threshold: vessel probability threshold.
-        buffer: memory to reuse between photographs, for speed only.
+        buffer: memory to reuse between photographs. It affects only the speed.
 
     Returns:
         (H, W) uint8 {0, 255}.
@@ -79,10 +78,10 @@ def threshold_at_photo_size(
 def _resize_in_bands(
     probability: Probability, placement: Placement, buffer: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
-    """Yield rows of the source and their probability: all rows at once, or bands of a large image.
+    """Yield ranges of rows with the probability: all rows at once, or bands of a large image.
 
-    Bands are cut after resizing vertically, as horizontal resizing treats every row separately.
-    Resizing all rows at once is faster.
+    Bands are separated after the vertical resizing, because horizontal resizing treats every row
+    separately. For a small image, resizing all rows at once is faster.
     """
     width, height = placement.source.width, placement.source.height
     target = placement.target

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edgeseg.errors import UsageError
 from edgeseg.field_of_view.detect import FieldOfView
 from edgeseg.imaging.arrays import Mask, Photo, Probability
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
@@ -37,7 +38,7 @@ class FieldResult:
         fov: field of view in the photograph.
         placement: mapping between the network input and the photograph.
         probability: (size, size) float32, 0 to 1, at the working size.
-        mask: (H, W) uint8 {0, 255}, the vessels of this field.
+        mask: (H, W) uint8 {0, 255}, vessels of this field.
         quality: image quality of this field; None if it was not assessed.
     """
 
@@ -55,18 +56,18 @@ class FieldResult:
     def measure(
         self, threshold: float, spacing: Spacing | None = None, eye: Eye | None = None
     ) -> Measures:
-        """Measure the vessels; widths are measured on the probability.
+        """Measure the vessels. Widths are measured on the probability.
 
         Args:
             threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel; without it, no figure is in micrometres.
+            spacing: size of a pixel; if missing, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
             UsageError: The spacing is not positive.
         """
         probability = resize_to_photo(self.probability, self.placement, self.fov.mask)
-        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by a step
+        np.clip(probability, 0, 1, out=probability)  # a quantized output may exceed 1 by one step
         return measure_vessels(self.mask, self.fov, probability, threshold, spacing, eye)
 
 
@@ -76,10 +77,10 @@ class Segmentation:
 
     Attributes:
         photo: (H, W, 3) uint8 RGB, as decoded.
-        mask: (H, W) uint8 {0, 255}, the vessels of all fields of view.
+        mask: (H, W) uint8 {0, 255}, vessels of all fields of view.
         inferred: results per field of view, row by row from the left.
         timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
-        segmenter: model that made it.
+        segmenter: model that computed this result.
     """
 
     photo: Photo = field(repr=False)
@@ -90,7 +91,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view, with their quality; it is assessed on first access."""
+        """Results per field of view. Their quality is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -136,7 +137,7 @@ class Segmentation:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
         Args:
-            spacing: size of a pixel; without it, no figure is in micrometres.
+            spacing: size of a pixel; if missing, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -152,12 +153,12 @@ class Segmentation:
 
         Args:
             style: line around the vessels, or tint of their pixels.
-            opacity: weight of the colour, 0 to 1; by default that of the style.
+            opacity: weight of the colour, 0 to 1; the default depends on the style.
         """
         return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
 
     def _repr_png_(self) -> bytes:
-        """Return the overlay as a PNG of at most 1024 pixels, for display in notebooks."""
+        """Return the overlay as PNG with a side of at most 1024 pixels, for notebooks."""
         return encode_png(shrink_photo(self.overlay(), _NOTEBOOK_SIDE))
 
     def save(self, directory: str | os.PathLike[str], stem: str) -> tuple[Path, Path]:
@@ -181,22 +182,30 @@ class Segmentation:
         write_atomically(overlay, encode_jpeg(self.overlay()), follow_links=False)
         return mask, overlay
 
-    def records(self, source: str = "photograph") -> tuple[ResultRecord, ...]:
+    def records(
+        self,
+        source: str = "photograph",
+        measures: bool = False,
+        spacing: Spacing | None = None,
+        eye: Eye | None = None,
+    ) -> tuple[ResultRecord, ...]:
         """Return one result record per field of view, as `edgeseg run --json` prints them.
 
         Args:
             source: path or name of the photograph.
-        """
-        from edgeseg.run.frame import Frame  # noqa: PLC0415 - `edgeseg.run` imports this module
-        from edgeseg.run.results.record_builder import RecordBuilder, with_files  # noqa: PLC0415
+            measures: whether to measure the vessels; fields of low quality are not measured.
+            spacing: size of a pixel, for figures in micrometres; requires `measures`.
+            eye: `left` or `right`, for the anatomical names of the quadrants; requires `measures`.
 
-        builder = RecordBuilder(self.segmenter)
-        frame = Frame(source, Path(source).stem, bytes)
-        count = len(self.fields)
-        return tuple(
-            with_files(builder.segmented(frame, result, index, count), {}, self.timings)
-            for index, result in enumerate(self.fields, 1)
-        )
+        Raises:
+            UsageError: The spacing is not positive, or `measures` is missing.
+        """
+        # `edgeseg.run` imports this module.
+        from edgeseg.run.results.segmentation_records import segmentation_records  # noqa: PLC0415
+
+        if not measures and (spacing is not None or eye is not None):
+            raise UsageError("spacing and eye require measures=True")
+        return segmentation_records(self, source, measures, spacing, eye)
 
     @cached_property
     def _largest(self) -> int:

@@ -1,9 +1,12 @@
-"""Photograph to vessel mask: detect the fields of view, prepare, infer, threshold."""
+"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
 
 from __future__ import annotations
 
+import copy
 import os
+import threading
 
+from edgeseg.device.cpu import usable_cores
 from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Photo
@@ -20,21 +23,24 @@ from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
 _ROUNDING = 0.01  # one step of an INT8 output is 1/255
+_MIN_INFERENCES = 2  # inferences at the same time; one alone does not keep all of its threads busy
 
 
 class Segmenter:
-    """One loaded model that segments any number of photographs.
+    """Loaded model that segments any number of photographs.
 
-    Without precision, runtime, threads and provider, it uses the setup that `edgeseg doctor --tune`
-    measured for this model on this CPU, if it was measured.
+    If precision, runtime, threads and provider are not given, the setup that `edgeseg doctor
+    --tune` measured for this model on this CPU is used, if there is one.
 
     Args:
         model: shipped name (`default`, `detail`) or model file.
         precision: precision of the file to load, or `auto`.
         runtime: `onnxruntime`, `openvino`, `auto` (OpenVINO if installed), or a loaded runtime.
-        threads: number of CPU threads; by default every core that the process may use.
+        threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
-        provider: execution provider of ONNX Runtime: `cpu` (default), `cuda` or `tensorrt`.
+        provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
+        callers: number of threads that use this object at the same time. Without `threads`, the
+            cores are divided among them in ONNX Runtime.
 
     Attributes:
         file: selected model file.
@@ -43,7 +49,7 @@ class Segmenter:
         runtime: loaded network.
         runtime_name: name of the runtime.
         provider: execution provider of ONNX Runtime; None for other runtimes.
-        threads: number of CPU threads.
+        threads: number of CPU threads per call.
         threshold: vessel probability threshold.
 
     Raises:
@@ -60,13 +66,14 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         provider: ProviderChoice | None = None,
+        callers: int = 1,
     ) -> None:
         if in_subinterpreter():
             raise SystemSetupError("a Segmenter works only in Python's main interpreter")
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        if threshold is not None:
+            _check_threshold(threshold)
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
         selection = select_model(model, precision, runtime_choice, threads, provider)
         loaded = load_file(selection.file.path)
@@ -74,6 +81,8 @@ class Segmenter:
         self.card = loaded.card
         self.model_sha256 = loaded.sha256
         self.threads = selection.threads
+        if threads is None and selection.runtime == "onnxruntime":
+            self.threads = max(1, selection.threads // callers)
         self.threshold = self.card.threshold if threshold is None else threshold
         if isinstance(runtime, str):
             size = self.card.preprocessing.size
@@ -85,6 +94,9 @@ class Segmenter:
         if provider is None and self.runtime_name == "onnxruntime":
             provider = "cpu"
         self.provider = provider
+        # More inferences than cores would only need more memory: 85 MB each in FP32 at 1408 pixels.
+        inferences = max(_MIN_INFERENCES, usable_cores() // self.threads)
+        self._inference_limit = threading.BoundedSemaphore(inferences)
         self._buffer = ResizeBuffer()
 
     def segment(
@@ -93,10 +105,10 @@ class Segmenter:
         """Segment the vessels in every field of view.
 
         Args:
-            photo: RGB array (H, W, 3), a path, the bytes of an image file, a PIL image, or another
-                array; `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
-            name: photograph's name for error messages, unless `photo` is a path.
-            fov: the only field of view to segment, its mask (H, W); by default all detected ones.
+            photo: RGB array (H, W, 3), path, bytes of an image file, PIL image, or another array;
+                `edgeseg.imaging.convert.to_photo` lists shapes, types and ranges.
+            name: name of the photograph for error messages; ignored if `photo` is a path.
+            fov: mask (H, W) of the only field of view to segment; by default all detected fields.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -116,8 +128,22 @@ class Segmenter:
             inferred.append(self.infer(prepared, timer=timer, name=name))
         return Segmentation(pixels, join_masks(tuple(inferred)), tuple(inferred), timer.ms, self)
 
+    def with_threshold(self, threshold: float) -> Segmenter:
+        """Return a Segmenter with another threshold that shares the loaded model.
+
+        Args:
+            threshold: vessel probability threshold.
+
+        Raises:
+            UsageError: `threshold` is out of range.
+        """
+        _check_threshold(threshold)
+        other = copy.copy(self)
+        other.threshold = threshold
+        return other
+
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-        """Detect the fields of view of (H, W, 3) uint8 RGB by the model's method.
+        """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
 
         Raises:
             PhotoError: No retina was found.
@@ -127,7 +153,7 @@ class Segmenter:
     def prepare(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Prepared:
-        """Make the network input from one field of view, by default the largest.
+        """Prepare the network input from one field of view. The default is the largest.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -155,16 +181,17 @@ class Segmenter:
             prepared: network input from `prepare`.
             quality: quality to store in the result.
             timer: timer that gets the stages `infer` and `postprocess`.
-            name: photograph's name, for error messages.
+            name: name of the photograph for error messages.
 
         Raises:
             ModelError: The network returned values outside 0 to 1.
         """
         timer = timer or StageTimer()
         with timer.stage("infer"):
-            probability = self.runtime.infer(prepared.tensor)
+            with self._inference_limit:
+                probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # NaN is not in range either
+            if not in_range:  # this is also false for NaN
                 raise ModelError(
                     f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
                     "the model file is damaged"
@@ -174,3 +201,8 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:  # NaN is not in range either
+        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")

@@ -1,3 +1,3 @@
-"""From a checkpoint to self-describing ONNX files (extra `export`)."""
+"""Conversion of checkpoints to self-describing ONNX files (extra `export`)."""
 
 import edgeseg  # noqa: F401  # first, because it turns the runtimes' telemetry off

@@ -18,7 +18,7 @@ from edgeseg_export.onnx_graph.trace import OPSET
 from edgeseg_export.precision.build import ExportedFile, build_file
 from edgeseg_export.precision.fp32 import ExportOptions, Fp32Graph, export_fp32
 from edgeseg_export.publish import check_model_name, file_sha256, list_stale_files, publish_files
-from edgeseg_export.report.html_report import load_template, render_report
+from edgeseg_export.report.html_report import load_report_template, render_report
 from edgeseg_export.report.summary import print_results, print_settings
 from edgeseg_export.scratch_folder import scratch_folder
 from edgeseg_export.source import SourceNetwork, SourceOptions, open_source
@@ -29,7 +29,7 @@ from edgeseg_export.verify.parity import compute_reference
 # Default of `--data`.
 DEFAULT_DATA = "synthetic:4"
 
-# Precisions of the files by the names of `--precision`.
+# Precisions of the files for each value of `--precision`.
 PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "fp32": ("fp32",),
     "fp16": ("fp16", "fp16w"),
@@ -104,7 +104,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="FILE",
     help="Write an HTML report with all checks and the worst photograph of each file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def convert(
     checkpoint: Path,
     folder: Path | None,
@@ -122,13 +122,13 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    All files that pass every check are written to the output folder together. A file that fails a
-    check is not written, and an older file with the same name is deleted (exit code 4). If a file
-    cannot be made, no file is written or deleted.
+    Files that pass all checks are written to the output folder at once, at the end. If a file fails
+    a check, it is not written, an older file with the same name is deleted, and the exit code is 4.
+    If a file cannot be created, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:
-        load_template()  # report a missing extra now, not after minutes
+        load_report_template()  # report a missing extra immediately, not after minutes
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)
@@ -153,7 +153,7 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
-        if html is not None:  # before the model files are written, because it may fail
+        if html is not None:  # before the model files are written, because the report may fail
             page = render_report(f"Conversion of {checkpoint.name}", files, references)
         _publish(files, folder)
     if html is not None:
@@ -218,7 +218,7 @@ def _name_checkpoint(checkpoint: Path) -> Iterator[None]:
 def _convert_graph(
     graph: Fp32Graph, digest: str, options: ExportOptions
 ) -> tuple[EvaluationResult, list[ExportedFile]]:
-    """Build the files of one working size; each photograph is prepared once for all files."""
+    """Build the files of one working size. Each photograph is prepared once for all files."""
     reference = compute_reference(
         graph.network,
         graph.source.preprocessing,
@@ -244,9 +244,9 @@ def _convert_graph(
 
 
 def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
-    """Write the files that passed; delete those that failed or belong to another model.
+    """Write the files that passed, and delete files that failed or belong to another model.
 
-    Nothing changes if a file could not be made.
+    If a file could not be created, nothing is changed.
     """
     if not all(file.is_made for file in files):
         return
@@ -256,6 +256,6 @@ def _publish(files: Sequence[ExportedFile], folder: Path) -> None:
     publish_files(passed, {*failed, *stale})
     for path in sorted(stale):
         print_line(
-            f"edgeseg: {path}: deleted (another checkpoint, or the same with other settings)",
+            f"edgeseg: {path}: deleted (created from another checkpoint or with other settings)",
             err=True,
         )

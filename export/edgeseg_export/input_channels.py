@@ -1,4 +1,4 @@
-"""Convert a normalized RGB photograph to the input channels of a network."""
+"""Conversion of a normalized RGB photograph to the input channels of a network."""
 
 import re
 from typing import Literal, TypeAlias
@@ -8,10 +8,10 @@ from torch import Tensor
 
 InputChannels: TypeAlias = Literal["rgb", "bgr", "green", "grey"]
 
-# Luma of ITU-R BT.601, as OpenCV and Pillow compute grey from RGB.
+# Luma weights of ITU-R BT.601, with which OpenCV and Pillow convert RGB to grey.
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 
-# Messages of PyTorch's convolutions and of transformers' patch embeddings.
+# Messages of PyTorch's convolutions and of patch embeddings in transformers.
 CHANNEL_ERRORS = (
     re.compile(r"expected input\[1, (?P<given>\d+),.*\] to have (?P<expected>\d+) channels"),
     re.compile(r"channel dimension.*Expected (?P<expected>\d+) but got (?P<given>\d+)"),
@@ -39,7 +39,7 @@ def select_channels(rgb: Tensor, channels: InputChannels) -> Tensor:
 
 
 def explain_channels(error: Exception, channels: InputChannels) -> str | None:
-    """Explain an error about the number of input channels; None for any other error."""
+    """Explain an error about the number of input channels. Return None for any other error."""
     for pattern in CHANNEL_ERRORS:
         match = pattern.search(str(error))
         given = 3 if channels in ("rgb", "bgr") else 1
@@ -52,7 +52,7 @@ def explain_channels(error: Exception, channels: InputChannels) -> str | None:
         if expected == 3:
             return f"{text} Give --input-channels rgb or --input-channels bgr."
         return (
-            f"{text} Networks with 1 or 3 input channels can be converted. Give --arch a factory "
+            f"{text} Networks with 1 or 3 input channels can be converted. Use a factory in --arch "
             f"whose network computes its {expected} channels from RGB."
         )
     return None

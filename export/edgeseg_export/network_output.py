@@ -1,4 +1,4 @@
-"""Select and activate the vessel map among the outputs of a network."""
+"""Selection and activation of the vessel map among the outputs of a network."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from torch.nn import functional
 from edgeseg.errors import ModelError
 from edgeseg_export.output_spec import OutputSpec
 
-# A map may be this many times smaller than the photograph, as SegFormer's logits are.
+# Accepted ratios of the photograph's size to the map's size; SegFormer's ratio is 4.
 RESIZE_FACTORS = (1, 2, 4, 8)
 MAX_LISTED = 8
 
@@ -26,9 +26,10 @@ class NetworkOutput:
 
     Attributes:
         index: index among all tensors, counted from 0.
-        name: key or attribute of the tensor; its index in a list.
-        tensor: the tensor.
-        factor: size of the photograph divided by that of the map; None if this is not a map.
+        name: key or attribute of the tensor, or its index in a list.
+        tensor: output of the network.
+        factor: size of the photograph divided by the size of the map; None if the tensor is not a
+            map.
     """
 
     index: int
@@ -45,7 +46,7 @@ def select_map(outputs: object, spec: OutputSpec, frame: Sequence[int]) -> tuple
     """Select the vessel map and resize it to the photograph.
 
     Args:
-        outputs: a tensor, or a list, tuple, mapping or data class of tensors, also nested.
+        outputs: a tensor, or a (nested) list, tuple, mapping or data class of tensors.
         spec: vessel output.
         frame: height and width of the photograph at the working size.
 
@@ -54,7 +55,7 @@ def select_map(outputs: object, spec: OutputSpec, frame: Sequence[int]) -> tuple
         it was enlarged.
 
     Raises:
-        SizeError: no map fits the photograph's size.
+        SizeError: no map matches the photograph's size.
         ModelError: the output does not exist, is ambiguous, or has several channels.
     """
     height, width = map(int, frame)
@@ -80,7 +81,7 @@ def select_map(outputs: object, spec: OutputSpec, frame: Sequence[int]) -> tuple
 
 
 def activate(channels: Tensor, spec: OutputSpec) -> Tensor:
-    """Compute the vessel probability from the map that `select_map` returns.
+    """Compute the vessel probability from the result of `select_map`.
 
     Args:
         channels: (1, C, H, W) map before its activation.
@@ -96,7 +97,7 @@ def activate(channels: Tensor, spec: OutputSpec) -> Tensor:
         return vessels
     if spec.kind == "logit":
         return torch.sigmoid(vessels)
-    if count == 2:  # the same number as a softmax, in fewer operations
+    if count == 2:  # equal to a softmax, with fewer operations
         return torch.sigmoid(vessels - channels[:, 1 - channel])
     return torch.softmax(channels, 1)[:, channel]
 
@@ -105,7 +106,7 @@ def select_channel(count: int, spec: OutputSpec) -> int:
     """Return the index of the vessel channel, counted from 0."""
     channel = spec.channel
     if channel is None:
-        channel = count - 1  # the only one, or the second of two classes
+        channel = count - 1  # the only channel, or the second of two classes
     return channel % count
 
 
@@ -127,7 +128,7 @@ def _walk_outputs(value: object, name: str) -> Iterator[tuple[str, Tensor]]:
 
 
 def _list_children(value: object) -> list[tuple[str, object]]:
-    """List the named parts of a container; empty for any other value."""
+    """List the named parts of a container. Return an empty list for any other value."""
     if isinstance(value, Mapping):
         return [(str(key), child) for key, child in value.items()]
     if isinstance(value, tuple) and hasattr(value, "_fields"):  # a named tuple
@@ -140,7 +141,7 @@ def _list_children(value: object) -> list[tuple[str, object]]:
 
 
 def _measure_factor(tensor: Tensor, frame: tuple[int, int]) -> int | None:
-    """Return how many times smaller than the photograph a map is; None if it is not a map."""
+    """Return the ratio of the photograph's size to the map's size, or None if it is not a map."""
     shape = tuple(map(int, tensor.shape))
     for factor in RESIZE_FACTORS:
         size = (frame[0] // factor, frame[1] // factor)
@@ -179,14 +180,14 @@ def _select_output(
         if spec.output in (output.index, output.index - len(found), output.name):
             return output
     raise ModelError(
-        f"--output {spec}: the network has {len(found)} outputs: {_list(found)}. Give the index "
-        "or name of one of them and logit, probability or softmax, such as "
-        f"--output {_suggest(maps[0] if maps else found[0])}."
+        f"--output {spec}: the network has {len(found)} outputs: {_list(found)}. Give the "
+        "index or name of an output and logit, probability or softmax, such as --output "
+        f"{_suggest(maps[0] if maps else found[0])}."
     )
 
 
 def _describe_choice(found: Sequence[NetworkOutput], maps: Sequence[NetworkOutput]) -> str:
-    """Describe several maps, with the first of the largest maps as an example."""
+    """Describe several maps. The example is the first of the largest maps."""
     sizes = [output.factor or 0 for output in maps]
     largest = maps[sizes.index(min(sizes))]
     text = f"the network returns {len(found)} outputs: {_list(found)}. "

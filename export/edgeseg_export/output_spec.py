@@ -15,8 +15,8 @@ class OutputSpec:
     """Position and kind of the vessel map among the outputs of a network.
 
     Attributes:
-        output: index of the output, counted from 0 or, if negative, from the end; or its name;
-            None for the only map.
+        output: name or index of the output (a negative index counts from the end); None if the
+            network has one output map.
         kind: `logit` (a sigmoid is added), `softmax` (logits of several classes, a softmax is
             added) or `probability`.
         channel: channel of the vessels; None for the only channel, or the second of two classes.
@@ -28,7 +28,7 @@ class OutputSpec:
 
     @classmethod
     def parse(cls, text: str) -> OutputSpec:
-        """Parse `[OUTPUT:]KIND[:CHANNEL]`, or `OUTPUT` alone for a logit.
+        """Parse `[OUTPUT:]KIND[:CHANNEL]`, or only `OUTPUT` for a logit.
 
         Raises:
             UsageError: the text is invalid.

@@ -1,4 +1,4 @@
-"""Build metadata, serialize model files, and write them to the output folder together."""
+"""Creation of metadata, serialization of model files, and publishing in the output folder."""
 
 import errno
 import hashlib
@@ -28,18 +28,19 @@ COMPUTE: dict[Precision, str] = {
     "int8": "int8",
 }
 
-# Longest model name: a file name has at most 255 bytes, and `-detail.fp16w.onnx` follows.
+# Maximum length of a model name. A file name has at most 255 bytes, including a suffix such as
+# `-detail.fp16w.onnx`.
 MAX_NAME_BYTES = 200
 
 
 def check_model_name(name: str) -> str:
-    """Return the model name; it is the beginning of a valid file name.
+    """Return the model name, which must be a valid beginning of a file name.
 
     Raises:
-        UsageError: it is not, or it is too long.
+        UsageError: the name is invalid or too long.
     """
     if name in ("", "..") or Path(name).name != name or not name.isprintable():
-        raise UsageError(f"{name!r}: not a valid model name. Give another one with --name.")
+        raise UsageError(f"{name!r}: not a valid model name. Give another name with --name.")
     if len(name.encode()) > MAX_NAME_BYTES:
         raise UsageError(f"{name[:60]}...: the model name is too long. Give a shorter --name.")
     return name
@@ -53,9 +54,10 @@ def make_card(
     precision: Precision = "fp32",
     dynamic: bool = False,
 ) -> ModelCard:
-    """Build the metadata of one file, without the results of its own checks.
+    """Build the metadata of one file. The results of the file's checks are not included.
 
-    Validation Dice from training was measured in FP32, so that no other precision contains it.
+    The validation Dice of the training was measured in FP32 and is not included for other
+    precisions.
 
     Args:
         source: network and its checkpoint's metadata.
@@ -63,7 +65,7 @@ def make_card(
         name: model name.
         checkpoint_sha256: SHA-256 of the checkpoint file, hexadecimal.
         precision: precision of the file.
-        dynamic: height and width are dynamic, so that GMAC is unknown.
+        dynamic: whether height and width are dynamic, so that GMAC is unknown.
     """
     licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
     dice = source.evidence.get(size.name, {}) if precision == "fp32" else {}
@@ -90,7 +92,7 @@ def make_card(
 
 
 def serialize_graph(model: onnx.ModelProto) -> bytes:
-    """Return the bytes of a model file without metadata; equal models give identical bytes."""
+    """Return the bytes of a model file without metadata. Equal models give identical bytes."""
     bare = deepcopy(model)
     bare.producer_name = "edgeseg"
     bare.producer_version = ""
@@ -100,9 +102,9 @@ def serialize_graph(model: onnx.ModelProto) -> bytes:
 
 
 def serialize_card(card: ModelCard) -> bytes:
-    """Return metadata to append to the bytes of `serialize_graph`.
+    """Return metadata that can be appended to the bytes of `serialize_graph`.
 
-    Protobuf merges concatenated messages, so that the graph need not be written again.
+    Protobuf merges concatenated messages, so that the graph is not written again.
     """
     metadata = onnx.ModelProto()
     onnx.helper.set_model_props(metadata, card.to_metadata())
@@ -115,10 +117,10 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
 
 
 def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
-    """List existing files that do not belong to the same networks as the converted files.
+    """List existing files that do not belong to the same models as the converted files.
 
-    These are files of the same name that belong to another model, and the other working sizes
-    (`NAME-detail`) of a checkpoint whose files are replaced.
+    These are files with the same name from another model, and files of other working sizes
+    (`NAME-detail`) of a replaced checkpoint.
 
     Args:
         folder: folder of the model files.
@@ -148,15 +150,17 @@ def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
 
 
 def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> None:
-    """Copy files to their final paths. All copies are complete before the first file is visible.
+    """Copy files to their final paths.
+
+    All copies are complete before the first file becomes visible.
 
     Args:
-        files: source file by final path.
-        stale: outdated files without replacement; removed.
+        files: source files. The key is the final path.
+        stale: outdated files to remove.
 
     Raises:
-        SystemSetupError: a file cannot be written. Then no file is written, and no temporary file
-            remains.
+        SystemSetupError: a file cannot be written. In this case, no file is written and no
+            temporary file remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

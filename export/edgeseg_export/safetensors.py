@@ -1,4 +1,4 @@
-"""Read the tensors of a `.safetensors` file: a JSON header and raw bytes, without any code."""
+"""Reading of `.safetensors` files. They contain a JSON header and raw bytes, and no code."""
 
 import math
 from pathlib import Path
@@ -7,6 +7,7 @@ import msgspec
 import torch
 
 from edgeseg.errors import ModelError, one_line
+from edgeseg.system.regular_files import open_regular_file
 
 HEADER_LENGTH_BYTES = 8
 DTYPES = {
@@ -30,13 +31,14 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 def read_safetensors(file: Path) -> dict[str, object]:
-    """Read all tensors by name.
+    """Read all tensors. The key is the name.
 
     Raises:
-        ModelError: the file is missing or damaged; the message names it.
+        ModelError: the file is missing or damaged. The message contains its name.
     """
     try:
-        data = bytearray(file.read_bytes())
+        with open_regular_file(file) as stream:
+            data = bytearray(stream.read())
         length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
         start = HEADER_LENGTH_BYTES + length
         header = msgspec.json.decode(data[HEADER_LENGTH_BYTES:start], type=dict[str, msgspec.Raw])
@@ -50,7 +52,7 @@ def read_safetensors(file: Path) -> dict[str, object]:
                 not 0 <= first <= last <= len(data) - start
                 or last - first != count * dtype.itemsize
             ):
-                raise ValueError(f"{name[:80]!r} lies outside the file")
+                raise ValueError(f"{name[:80]!r} is outside the file")
             flat = torch.empty(0, dtype=dtype)
             if count:
                 flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + first)

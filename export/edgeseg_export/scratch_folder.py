@@ -1,4 +1,4 @@
-"""Temporary folder for the files of a conversion, before they are copied to their folder."""
+"""Temporary folder for the files of a conversion, before they are copied to the output folder."""
 
 import errno
 import signal
@@ -13,7 +13,7 @@ from edgeseg.errors import SystemSetupError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Provide a temporary folder for up to 1 GB of files; it is removed even after SIGTERM.
+    """Provide a temporary folder for up to 1 GB of files. It is removed even after SIGTERM.
 
     Raises:
         SystemSetupError: The disk of the folder is full.

@@ -1,4 +1,4 @@
-"""Open the network to convert: an edgeseg checkpoint, a bare state dict, or third-party code."""
+"""Opening of the network to convert: edgeseg checkpoint, bare state dict, or third-party code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,6 @@ from edgeseg_train.checkpoint import (
     TrainingData,
     WorkingSize,
     load_checkpoint,
-    read_tensors,
 )
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
@@ -29,24 +28,25 @@ from edgeseg_train.network.resunet import (
     build_network,
     count_gmac,
 )
+from edgeseg_train.tensor_file import read_tensors
 
 
 @dataclass(frozen=True, eq=False)
 class SourceNetwork:
-    """A network and its metadata.
+    """Network and its metadata.
 
     Attributes:
-        network: normalized (1, C, size, size) float32 -> one or more maps; in evaluation mode,
-            FP32 on the CPU.
-        architecture: name of the architecture, or its factory.
+        network: function from normalized (1, C, size, size) float32 to one or more maps, in
+            evaluation mode, FP32, on the CPU.
+        architecture: name of the architecture, or of its factory.
         preprocessing: configuration of the network's input.
         sizes: working sizes with their thresholds.
         output: vessel output of the network.
         input_channels: channels of the network's input.
-        training_data: data sets that the weights were trained on; empty if unknown.
+        training_data: data sets used for training; empty if unknown.
         evidence: validation Dice per working size and data set.
-        note: what was ignored in the checkpoint; "" if nothing.
-        is_third_party: the checkpoint is not one of `edgeseg train`.
+        note: ignored entries of the checkpoint; "" if there are none.
+        is_third_party: whether the checkpoint was not written by `edgeseg train`.
     """
 
     network: nn.Module
@@ -70,7 +70,7 @@ class SourceNetwork:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Command-line options that describe a checkpoint; None if not given.
+    """Command-line options that describe a checkpoint. Options that are not given are None.
 
     Attributes:
         arch: architecture name, `module:factory` or `file.py:factory`.
@@ -78,8 +78,8 @@ class SourceOptions:
         size: working size in pixels.
         output: `[OUTPUT:]KIND[:CHANNEL]`.
         input_channels: channels of the network's input.
-        weights: label of the weights among several that fit.
-        ignored_keys: patterns of names that the network does not need.
+        weights: label of the weights if several sets fit.
+        ignored_keys: patterns of names that the network does not require.
     """
 
     arch: str | None = None
@@ -95,7 +95,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     """Open the network of a checkpoint file.
 
     Raises:
-        ModelError: the file is damaged, needs a pickle, or does not fit the architecture.
+        ModelError: the file is damaged, contains a pickle, or does not fit the architecture.
         UsageError: a required option is missing, or an option does not apply.
     """
     checkpoint = read_safetensors(file) if file.suffix == ".safetensors" else read_tensors(file)
@@ -115,7 +115,7 @@ def open_source(file: Path, options: SourceOptions) -> SourceNetwork:
     note = load_weights(
         network, checkpoint, file, options.arch, options.weights, options.ignored_keys
     )
-    # Several sets of weights in one checkpoint are several models.
+    # If a checkpoint contains several sets of weights, each set is a separate model.
     architecture = options.arch + (f" ({options.weights})" if options.weights else "")
     size = WorkingSize("default", preprocessing.size)
     return SourceNetwork(
@@ -153,7 +153,9 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
     }
     for option, value in inapplicable.items():
         if value is not None:
-            raise UsageError(f"{option} {value}: {file} already contains it. Omit the option.")
+            raise UsageError(
+                f"{option} {value}: {file} already contains this setting. Omit the option."
+            )
     checkpoint = load_checkpoint(file)
     source = source_from_checkpoint(checkpoint)
     if (size := options.size) is None:
@@ -184,15 +186,15 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
 
     Args:
         file: TOML file.
-        size: working size that replaces that of the file.
+        size: working size that replaces the size in the file.
 
     Raises:
-        ModelError: the file cannot be read, or a key is unknown or invalid; the message names the
-            file.
+        ModelError: the file cannot be read, or a key is unknown or invalid; the message contains
+            the file name.
     """
     try:
         values = msgspec.toml.decode(read_regular_file(file), type=dict[str, object])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
     if size is not None:
         values["size"] = size

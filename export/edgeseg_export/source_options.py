@@ -20,7 +20,7 @@ OPTIONS = (
     click.option(
         "--preprocessing",
         metavar="NAME|FILE.toml",
-        help="Preprocessing of a bare state dict: edge, reference, or a TOML file.",
+        help="Preprocessing for a bare state dict: edge, reference, or a TOML file.",
     ),
     click.option(
         "--input-channels",
@@ -31,8 +31,8 @@ OPTIONS = (
         "--output",
         metavar="[OUTPUT:]logit|probability|softmax[:CHANNEL]",
         help="Network output with the vessel map, for a bare state dict. OUTPUT is an index, -1, "
-        "or a name such as out; CHANNEL is the vessel class. Example: 0:softmax:1.  "
-        "[default: logit of the only map]",
+        "or a name such as out. CHANNEL is the vessel class. Example: 0:softmax:1.  "
+        "[default: logit, if the network has one output map]",
     ),
     click.option(
         "--weights",
@@ -44,7 +44,7 @@ OPTIONS = (
         "ignored_keys",
         multiple=True,
         metavar="PATTERN",
-        help="Names in the checkpoint that the network does not need, such as 'aux*'. Repeatable.",
+        help="Names in the checkpoint that the network does not use, such as 'aux*'. Repeatable.",
     ),
     click.option(
         "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."
@@ -53,7 +53,7 @@ OPTIONS = (
 
 
 def source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that describe a checkpoint; the command gets them as `source_choices`."""
+    """Add the options that describe a checkpoint. The parameter is `source_choices`."""
 
     @wraps(command)
     def collect(

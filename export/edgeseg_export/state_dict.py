@@ -1,4 +1,4 @@
-"""Load the weights of a network from a checkpoint of another library's trainer."""
+"""Loading of a network's weights from a checkpoint of another training program."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -17,8 +17,8 @@ from edgeseg_export.weights_search import (
 )
 from edgeseg_train.checkpoint import check_weight_types
 
-# Entries that no forward pass uses: counters of FLOP libraries, counters of averaged weights,
-# losses, metrics, and buffers for the normalization of the photograph.
+# Entries that the forward pass does not use: counters of FLOP libraries, counters of averaged
+# weights, losses, metrics, and normalization buffers.
 UNUSED_NAMES = (
     *("total_ops", "*.total_ops", "total_params", "*.total_params", "n_averaged", "mask_values"),
     *("criterion.*", "loss*.*", "*_loss.*", "*metric*.*", "mean", "std", "pixel_mean", "pixel_std"),
@@ -38,17 +38,16 @@ def load_weights(
     Args:
         network: network whose weights are replaced.
         checkpoint: contents of the file.
-        file: checkpoint file, for messages.
-        arch: architecture, for messages.
-        weights: label of the weights among several that fit.
-        ignored: patterns of names that may be left over.
+        file: checkpoint file, for error messages.
+        arch: architecture, for error messages.
+        weights: label of the weights if several sets fit.
+        ignored: patterns of names that are not required to match.
 
-    Returns:
-        A note about what was ignored; "" if nothing was.
+    Returns: A note about ignored entries; "" if there are none.
 
     Raises:
-        ModelError: the weights are missing, ambiguous, of another shape, or not finite; the
-            message names the file.
+        ModelError: the weights are missing, ambiguous, of another shape, or not finite; the message
+            contains the file name.
     """
     expected = network.state_dict()
     fits = list_fits(checkpoint, expected)
@@ -59,7 +58,7 @@ def load_weights(
         patterns = dict.fromkeys(f"--ignore-keys '{name.partition('.')[0]}*'" for name in unknown)
         raise ModelError(
             f"{file}: does not fit '{arch}': the network has no {_shorten(unknown)}. "
-            f"If it does not need them, give {' '.join(patterns)}."
+            f"If the network does not require these names, give {' '.join(patterns)}."
         )
     try:
         check_weight_types(fit.weights, expected)
@@ -82,8 +81,8 @@ def _select_fit(
     """Select the only set, the set with this label, or the only set without unknown names.
 
     Raises:
-        ModelError: several fit.
-        UsageError: the label is none of them.
+        ModelError: several sets fit.
+        UsageError: no set has this label.
     """
     labels = ", ".join(fit.label for fit in fits)
     if label is not None:
@@ -102,9 +101,10 @@ def _select_fit(
 def _list_unknown(
     fit: WeightsFit, expected: Iterable[str], ignored: Sequence[str]
 ) -> tuple[str, ...]:
-    """List left-over names that may be weights, because the network has a part of this name.
+    """List remaining names that may be weights, because a part of the network has the same name.
 
-    Names of other parts under the same prefix belong to the trainer: losses, metrics, another copy.
+    Names of other parts with the same prefix belong to the training program, such as losses,
+    metrics or another copy.
     """
     parts = {strip_wrappers(name).partition(".")[0] for name in expected}
     unknown = []
@@ -124,7 +124,7 @@ def _check_finite(weights: Mapping[str, Tensor], file: Path) -> None:
 def _explain_misfit(
     network: nn.Module, checkpoint: Mapping[str, object], file: Path, arch: str
 ) -> str:
-    """Explain why no tensors fit, for the set that shares most names with the network."""
+    """Explain why no tensors fit. The set with the most names of the network is described."""
     keys = _shorten([str(key) for key in checkpoint])
     expected = network.state_dict()
     best: dict[str, Tensor] = {}
@@ -148,7 +148,7 @@ def _explain_misfit(
 
 
 def _list_candidates(checkpoint: Mapping[str, object]) -> Iterator[dict[str, Tensor]]:
-    """List the sets of tensors: as stored, without wrappers, and without leading name parts."""
+    """List variants of each tensor set: as stored, without wrappers, without leading name parts."""
     for tensor_set in list_tensor_sets(checkpoint):
         yield tensor_set.tensors
         plain = {strip_wrappers(name): weight for name, weight in tensor_set.tensors.items()}

@@ -1,4 +1,4 @@
-"""Import the code of a network that edgeseg did not train."""
+"""Import of third-party networks."""
 
 import importlib
 import importlib.util
@@ -30,7 +30,7 @@ def call_factory(spec: str) -> nn.Module:
         raise UsageError(f"--arch {spec}: {module} has no function {name}")
     try:
         network = cast("Callable[[], object]", factory)()
-    except Exception as error:  # the user's own code may raise anything
+    except Exception as error:  # the user's code may raise any exception
         raise UsageError(
             f"--arch {spec}: {name}() failed ({type(error).__name__}: {one_line(error)})"
         ) from error
@@ -50,7 +50,7 @@ def _import_module(module: str) -> object:
             sys.path.insert(0, str(folder))
     try:
         return _import_file(file) if is_file else importlib.import_module(module)
-    except Exception as error:  # the user's own code may raise anything
+    except Exception as error:  # the user's code may raise any exception
         hint = ""
         if is_file and "relative import" in str(error) and file.is_relative_to(Path.cwd()):
             name = ".".join(file.relative_to(Path.cwd()).with_suffix("").parts)
@@ -61,7 +61,7 @@ def _import_module(module: str) -> object:
 
 
 def _import_file(file: Path) -> object:
-    """Import exactly this file, even if a loaded module has its name (`code.py`, `onnx.py`).
+    """Import exactly this file, even if a loaded module has the same name (`code.py`, `onnx.py`).
 
     A file next to an `__init__.py` is imported as a module of that package.
     """
@@ -73,13 +73,15 @@ def _import_file(file: Path) -> object:
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # as an import does: a dataclass looks up its own module there
+    sys.modules[name] = (
+        module  # as in a regular import, because dataclasses look up their module in sys.modules
+    )
     spec.loader.exec_module(module)
     return module
 
 
 def _import_from_package(file: Path) -> ModuleType:
-    """Import a file as a module of its package; the parent folder is on sys.path meanwhile."""
+    """Import a file as a module of its package, with the parent folder temporarily on sys.path."""
     root = file.parent
     while (root.parent / "__init__.py").is_file():
         root = root.parent

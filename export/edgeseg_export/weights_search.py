@@ -1,14 +1,15 @@
-"""Search a checkpoint of any trainer for the tensors that fit a network."""
+"""Search for the tensors that fit a network in checkpoints of any training program."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-# Parts of a name that wrappers insert: DataParallel, torch.compile.
+# Parts of names that DataParallel and torch.compile insert.
 WRAPPER_PARTS = ("module", "_orig_mod")
 
-# BatchNorm's step counters are not used in evaluation, and old checkpoints lack them.
+# BatchNorm's step counters are not used in evaluation mode, and old checkpoints do not contain
+# them.
 COUNTER = "num_batches_tracked"
 
 MAX_DEPTH = 4
@@ -16,11 +17,11 @@ MAX_DEPTH = 4
 
 @dataclass(frozen=True)
 class TensorSet:
-    """A mapping with tensors in a checkpoint.
+    """Mapping with tensors in a checkpoint.
 
     Attributes:
-        path: keys that lead to it.
-        tensors: tensors by name.
+        path: keys of the mapping in the checkpoint.
+        tensors: tensors. The key is the name.
     """
 
     path: tuple[str, ...]
@@ -29,12 +30,12 @@ class TensorSet:
 
 @dataclass(frozen=True)
 class WeightsFit:
-    """A set of tensors that contains every weight of a network.
+    """Set of tensors that contains every weight of a network.
 
     Attributes:
-        label: keys and prefix of the weights, as `--weights` selects them; `.` for neither.
-        prefix: prefix of their names in the file.
-        weights: tensors by the network's names.
+        label: keys and prefix of the weights for `--weights`; `.` if there is neither.
+        prefix: prefix of the names in the file.
+        weights: tensors. The key is the name in the network.
         left_over: names of the other tensors.
     """
 
@@ -75,7 +76,7 @@ def list_tensor_sets(
 
 
 def _join_parts(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[TensorSet]:
-    """List the union of a mapping's sets of tensors: by name, and with their keys as prefixes."""
+    """List the unions of the tensor sets in a mapping, with and without the keys as prefixes."""
     by_name: dict[str, Tensor] = {}
     by_key: dict[str, Tensor] = {}
     count = 0
@@ -89,7 +90,7 @@ def _join_parts(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[
                 count += 1
                 by_name[str(name)] = tensor
                 by_key[f"{key}.{name}"] = tensor
-    if count == len(by_name):  # no name occurs in two parts
+    if count == len(by_name):  # no name is in two parts
         yield TensorSet(path, by_name)
     yield TensorSet(path, by_key)
 
@@ -115,11 +116,13 @@ def _match_weights(
     expected: Mapping[str, Tensor],
     prefixes: tuple[str, str],
 ) -> WeightsFit | None:
-    """Match a set's tensors with a network's weights; None if one is missing or differs in shape.
+    """Match tensors with a network's weights.
+
+    Return None if a tensor is missing or has another shape.
 
     Args:
         tensor_set: tensors.
-        sources: the tensors' names in the file by their names without wrappers.
+        sources: names in the file. The key is the name without wrappers.
         expected: state dict of the network.
         prefixes: prefix of the names in the file, and prefix of the network's names.
     """
@@ -144,7 +147,7 @@ def _match_weights(
 
 
 def _list_prefixes(names: Mapping[str, str], required: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """List pairs of a prefix that only the file has and a prefix that only the network has."""
+    """List pairs of prefixes that exist only in the file and only in the network."""
     first = required[0] if required else ""
     parts = first.split(".")
     for number in range(len(parts)):

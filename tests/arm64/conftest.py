@@ -1,4 +1,4 @@
-"""Emulated Raspberry Pi 4 and 5 with edgeseg installed by the command lines of docs/boards.md."""
+"""Emulated Raspberry Pi 4 and 5, on which edgeseg is installed as described in docs/boards.md."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EmulatedBoard:
     home: Path
 
     def run_shell(self, lines: str, board: Board, cwd: Path) -> str:
-        """Run lines of the guide without a network; `python3` is the board's.
+        """Run lines of the guide without a network, with `python3` of the board.
 
         Returns:
             Standard output.
@@ -70,7 +70,7 @@ class EmulatedBoard:
             "PATH": f"{self.userland / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
             "EDGESEG_BOARD": board,
-            "PIP_NO_COMPILE": "1",  # saves half a minute of emulation
+            "PIP_NO_COMPILE": "1",  # this saves half a minute of emulation
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -156,7 +156,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def guide() -> Callable[[str], str]:
-    """Function that returns lines of the guide by name."""
+    """Function that returns the lines with a name in the guide."""
     return read_guide
 
 
@@ -177,7 +177,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_edgeseg(arguments: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run edgeseg of this checkout on the host, which need not have it installed."""
+    """Run edgeseg of this checkout on the host. The host does not require an installation."""
     roots = (str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
     environment = {"PYTHONPATH": os.pathsep.join(roots), **(variables or {})}
     run_on_host([sys.executable, "-m", "edgeseg", *arguments], environment)

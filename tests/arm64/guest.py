@@ -31,7 +31,7 @@ from edgeseg.evaluation.metrics import count_pixels
 from edgeseg.imaging.photo import read_photo
 from edgeseg.preprocessing.prepare import prepare
 
-FIRST_MARK = 0x7FFFF000  # as in insn_count.c
+FIRST_MARK = 0x7FFFF000  # same numbers as in insn_count.c
 
 
 def segment(models: list[Path], photograph: Path, folder: Path) -> dict[str, object]:
@@ -51,7 +51,7 @@ def segment(models: list[Path], photograph: Path, folder: Path) -> dict[str, obj
 
 
 def convolution_types(model: Path) -> dict[str, int]:
-    """Count the convolutions by data type of the first input, from ONNX Runtime's profile."""
+    """Count the convolutions for each data type of the first input in ONNX Runtime's profile."""
     options = onnxruntime.SessionOptions()
     options.enable_profiling = True
     options.intra_op_num_threads = 1
@@ -104,7 +104,7 @@ def mean_dice(data: str, photographs: int, models: list[Path]) -> dict[str, obje
 
 
 def main(command: str, *arguments: str) -> None:
-    """Run a command; see the module's docstring."""
+    """Run a command of the module's docstring."""
     if command == "segment":
         *models, photograph, folder = map(Path, arguments)
         record = segment(models, photograph, folder)

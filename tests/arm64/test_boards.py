@@ -1,4 +1,4 @@
-"""Arithmetic, results and instruction counts on an emulated Cortex-A72 and Cortex-A76.
+"""Data types, results and instruction counts on an emulated Cortex-A72 and Cortex-A76.
 
 Time is not measured under emulation.
 """
@@ -37,10 +37,11 @@ CONVOLUTION_TYPES = {
 """Data types of the convolutions. A silent fallback to FP32 would pass all other comparisons."""
 
 MAX_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
-"""Limit of the largest difference of a probability to this machine's, twice the measured one.
+"""Limit of the difference between the probabilities on a board and on this machine. It is twice the
+measured difference.
 
-The difference of FP32 comes from OpenCV, which may round a resized pixel differently. In FP16, the
-A76 rounds every sum, x86-64 only the results.
+The difference in FP32 is due to OpenCV, which may round a resized pixel differently. In FP16, the
+A76 rounds every sum, and x86-64 rounds only the results.
 """
 
 MEAN_DIFFERENCE = {"fp32": 1e-5, "fp16": 1e-3, "fp16w": 1e-5, "int8": 2e-3}
@@ -95,7 +96,7 @@ def test_convolutions_compute_in_the_precision_of_the_file(
 
 
 def count_float_convolutions(model: Path) -> int:
-    """Count the convolutions that `convert` kept in float because INT8 would cost too much Dice."""
+    """Count the convolutions that `convert` kept in float to limit the loss of Dice."""
     if precision_of(model.name) != "int8":
         return 0
     onnx = pytest.importorskip("onnx", reason="reading the graph needs onnx (extra 'export')")
@@ -120,7 +121,7 @@ def test_probability_on_the_board_is_close_to_this_machines(
 
 
 def test_auto_selects_fp16_only_on_cores_with_fp16_arithmetic(result: GuestResult) -> None:
-    """INT8 is not selected here because it was calibrated on synthetic photographs."""
+    """INT8 is not selected, because it was calibrated on synthetic photographs."""
     precision = cast("list[str]", result.record["auto"])[0]
     assert precision == {"pi4": "fp32", "pi5": "fp16"}[result.board]
 
@@ -142,7 +143,8 @@ def test_guide_lines_segment_a_photograph(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Run the shipped model at its own size on the slower board, on a DRIVE photograph if any."""
+    """Run the shipped model at its own size on the slower board, on a DRIVE photograph if
+    available."""
     data = os.environ.get("EDGESEG_DATA")
     if data:
         source = Path(data, "DRIVE/test/images/01_test.tif")
@@ -178,7 +180,7 @@ def test_instruction_counts_match_the_record(
 def test_guide_lines_diagnose_update_and_remove(
     board: EmulatedBoard, guide: Callable[[str], str]
 ) -> None:
-    """Must be the last test, as it removes edgeseg. A small model makes `doctor` faster."""
+    """Must be the last test, because it removes edgeseg. A small model makes `doctor` faster."""
     fp32 = [file for file in installed_models(board) if precision_of(file.name) == "fp32"]
     doctor = f"{guide('doctor').rstrip()} --model {fp32[0]}"
     output = board.run_shell(doctor, "pi5", board.home)
@@ -199,7 +201,7 @@ def test_guide_lines_diagnose_update_and_remove(
 def count_millions(
     board: EmulatedBoard, name: Board, photograph: Path, plugin: Path
 ) -> dict[str, float]:
-    """Count the guest instructions of one inference in millions, by precision; one thread."""
+    """Count the guest instructions of an inference with one thread in millions, per precision."""
     models = installed_models(board)
     marks = board.count_instructions(name, plugin, "count", RUNS, *models, photograph)
     millions: dict[str, float] = {}

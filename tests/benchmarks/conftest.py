@@ -33,7 +33,8 @@ def half_models(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def fast_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small photograph and matrix and one cold start: the measured values do not matter."""
+    """Use a small photograph, a small matrix and one cold start, because the measured values are
+    not checked."""
     monkeypatch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
     monkeypatch.setattr(runner, "MATRIX_SIDE", 64)
     monkeypatch.setattr(runner, "COLD_STARTS", 1)

@@ -1,4 +1,4 @@
-"""Script that compares a folder run with the codecs alone."""
+"""Script that compares the time of a folder run with the time of the codecs."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "overhead.py"
 
 @pytest.fixture
 def overhead(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script as a module that does not pin the process of the tests."""
+    """Import the script as a module, without pinning the process of the tests."""
     spec = importlib.util.spec_from_file_location("overhead", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

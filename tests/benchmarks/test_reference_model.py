@@ -11,7 +11,7 @@ from edgeseg_benchmarks.reference_model import _write_models
 @pytest.mark.slow
 def test_reference_model_has_published_preprocessing(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="--reference requires torch (extra 'export')")
-    # The reference itself takes half a minute; the smallest architecture takes the same path.
+    # The smallest architecture is used, because the reference model takes half a minute.
     files = _write_models(tmp_path, "tiny", 64)
     assert list(files) == ["fp32", "fp16"]
     card = read_card(files["fp16"])

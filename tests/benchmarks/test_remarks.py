@@ -22,7 +22,7 @@ def test_add_remarks_to_slow_half_precision() -> None:
     first, second = remarks(make_row("fp32", 30), make_row("fp16", 42))
     assert first == ()
     assert len(second) == 2
-    assert "1.40x slower" in second[0] and "FP16 kernel" in second[1]
+    assert "1.40x slower" in second[0] and "FP16" in second[1]
 
 
 def test_add_remarks_to_fast_half_precision_adds_none() -> None:
@@ -30,7 +30,8 @@ def test_add_remarks_to_fast_half_precision_adds_none() -> None:
 
 
 def test_add_remarks_compares_rounds_rather_than_medians() -> None:
-    # The clock dropped while FP16W was timed: its median is higher, but not its ratios.
+    # The clock frequency dropped while FP16W was timed, so that its median is higher, but not its
+    # ratios.
     first = replace(make_row("fp32", 263), ratio_to_first=4.74)
     second = replace(make_row("fp16w", 281), ratio_to_first=4.55)
     assert remarks(first, second) == [(), ()]
@@ -48,4 +49,4 @@ def test_add_remarks_counts_photographs_that_failed() -> None:
 def test_compute_remarks_of_openvino_in_bfloat16() -> None:
     assert "bf16" in compute_remarks("openvino", "bf16")[0]
     assert compute_remarks("openvino", "f32") == ()
-    assert compute_remarks("onnxruntime", "CPUExecutionProvider") == ()  # its kernels are counted
+    assert compute_remarks("onnxruntime", "CPUExecutionProvider") == ()  # the kernels were counted

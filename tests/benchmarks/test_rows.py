@@ -50,7 +50,7 @@ def test_select_rows_of_a_named_file_ignores_only_missing_siblings(
     shutil.copy(half_models / "tiny.fp32.onnx", tmp_path)
     assert rows() == [("tiny", "fp16", False), ("tiny", "fp32", False)]
     (tmp_path / "tiny.fp16.onnx").write_bytes(b"damaged")
-    # Nothing shows that the FP32 file belongs to the damaged file's model.
+    # The FP32 file may belong to another model than the damaged file.
     assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", True)]
     (tmp_path / "tiny.fp32.onnx").write_bytes(b"damaged")
     assert rows() == [("tiny", "fp16", True), ("tiny", "fp32", True)]

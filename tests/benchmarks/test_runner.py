@@ -1,4 +1,4 @@
-"""`edgeseg bench` with tiny models: its measurements, and rows that fail."""
+"""`edgeseg bench` with tiny models: measurements, and failed rows."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_run_bench_counts_kernels(record: BenchRecord, half_models: Path) -> Non
     assert single.kernels and set(single.kernels) == {"float32"}
     assert half.kernels and sum(half.kernels.values()) == sum(single.kernels.values())
     if os.uname().machine == "x86_64":
-        assert set(half.kernels) == {"float32"}  # an x86-64 CPU computes half precision in FP32
+        assert set(half.kernels) == {"float32"}  # on x86-64, FP16 models are computed in FP32
         assert any("FP16 kernel" in remark for remark in half.remarks)
 
 

@@ -111,7 +111,7 @@ def test_tune_writes_a_setup_that_auto_uses(
     content = json.loads(result.stdout)
     file = tmp_path / "settings/edgeseg/choices.json"
     (setup,) = tuning_cache.read_tuned_setups(file)
-    assert content["tuned"]["file"] == str(file) and content["tuned"]["looked_at"]
+    assert content["tuned"]["file"] == str(file) and content["tuned"]["is_read_by_auto"]
     measured = {(entry.runtime, entry.threads) for entry in setup.measured}
     counts = thread_counts(setup.key.cores)
     assert measured == {(name, count) for name in installed_runtimes() for count in counts}
@@ -159,7 +159,7 @@ def test_tune_keeps_a_file_that_is_not_its_own(
 def test_tune_without_a_writable_file_measures_nothing(tiny_model: Path, tmp_path: Path) -> None:
     for file in (str(tmp_path / "no/such.json"), str(tmp_path), "."):
         assert doctor("--model", str(tiny_model), "--tune", file).exit_code == 7
-    # EDGESEG_CHOICES is empty in the tests.
+    # EDGESEG_CHOICES is empty in the tests, so that there is no default file.
     assert doctor("--model", str(tiny_model), "--tune").exit_code == 2
 
 

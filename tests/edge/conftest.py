@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgeseg.models.card import Licence, ModelCard
 from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_preset
+from edgeseg.synthetic import SyntheticPhoto, generate_photo
 
 CARD = ModelCard(
     name="tiny",
@@ -83,3 +84,10 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+@pytest.fixture(scope="session")
+def drawn() -> SyntheticPhoto:
+    """Synthetic photograph that is not square."""
+    whole = generate_photo(5, 300)
+    return SyntheticPhoto(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])

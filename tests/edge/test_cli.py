@@ -1,4 +1,4 @@
-"""The command `edgeseg`: its table of commands, its errors, its exit codes."""
+"""The command `edgeseg`: table of commands, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -93,9 +93,14 @@ def test_closed_pipe_exits_with_141_silently(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["info", "default"], ["info", "default", "--json"]]
+    ("arguments", "unbuffered"),
+    [
+        (["--help"], ""),
+        (["run", "--help"], "1"),
+        (["info", "default"], ""),
+        (["info", "default", "--json"], "1"),
+    ],
 )
 def test_full_disk_for_standard_output_exits_with_7_and_one_line(
     arguments: list[str], unbuffered: str

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).parents[2] / "deploy" / "edgeseg-watch.service"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNIT = DEPLOY / "edgeseg-watch.service"
+SERVE = DEPLOY / "edgeseg-serve.service"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
@@ -23,22 +25,24 @@ def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_unit_passes_systemd_verify(tmp_path: Path) -> None:
-    """The program is replaced by one that exists here."""
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/edgeseg/bin/edgeseg", sys.executable))
+@pytest.mark.parametrize("source", [UNIT, SERVE], ids=lambda path: path.stem)
+def test_unit_passes_systemd_verify(source: Path, tmp_path: Path) -> None:
+    """The path of the program is replaced by that of an existing program."""
+    unit = tmp_path / source.name
+    unit.write_text(source.read_text().replace("/opt/edgeseg/bin/edgeseg", sys.executable))
     done = _analyze("verify", "--man=no", str(unit))
-    assert done.returncode == 0 and UNIT.name not in done.stderr, done.stderr
+    assert done.returncode == 0 and source.name not in done.stderr, done.stderr
     unit.write_text(unit.read_text().replace("ProtectSystem=", "ProtectSystems="))
-    assert UNIT.name in _analyze("verify", "--man=no", str(unit)).stderr
+    assert source.name in _analyze("verify", "--man=no", str(unit)).stderr
 
 
-def test_unit_has_low_exposure_level() -> None:
-    done = _analyze("security", "--offline=true", "--no-pager", str(UNIT))
+@pytest.mark.parametrize(("unit", "limit"), [(UNIT, 1.0), (SERVE, 1.5)], ids=["watch", "serve"])
+def test_unit_has_low_exposure_level(unit: Path, limit: float) -> None:
+    done = _analyze("security", "--offline=true", "--no-pager", str(unit))
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     if exposure is None:
         pytest.skip(f"this systemd cannot rate a unit file: {done.stderr}")
-    assert float(exposure[1]) <= 1.0
+    assert float(exposure[1]) <= limit
 
 
 def test_unit_runs_edgeseg_as_own_user_without_network() -> None:
@@ -49,3 +53,9 @@ def test_unit_runs_edgeseg_as_own_user_without_network() -> None:
         and "ProtectSystem=strict" in lines
     )
     assert any(line.startswith("ExecStart=/opt/edgeseg/bin/edgeseg run --watch ") for line in lines)
+
+
+def test_serve_unit_reaches_loopback_interface_only() -> None:
+    lines = SERVE.read_text().splitlines()
+    assert {"User=edgeseg", "IPAddressDeny=any", "IPAddressAllow=localhost"} <= set(lines)
+    assert "ExecStart=/opt/edgeseg/bin/edgeseg serve --host 127.0.0.1 --port 8000" in lines

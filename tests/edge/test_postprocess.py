@@ -1,4 +1,4 @@
-"""Network output back to the photograph's original size."""
+"""Resizing of the network output to the photograph's original size."""
 
 from __future__ import annotations
 

@@ -1,36 +1,27 @@
-"""Segmenter: the contract, and model files that violate theirs."""
+"""Segmenter: results and arguments."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
-import onnx
 import pytest
 
 import edgeseg
 from edgeseg import Segmenter
-from edgeseg.errors import EdgesegError, ModelError, PhotoError, SystemSetupError, UsageError
+from edgeseg.errors import PhotoError, SystemSetupError, UsageError
 from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_photo, read_mask, read_photo
-from edgeseg.models.card import ModelCard
-from edgeseg.models.checksum import CHECKSUM_BYTES, append_checksum
+from edgeseg.measures import Spacing
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.quality import assess_quality
 from edgeseg.segmentation import join_masks
 from edgeseg.synthetic import SyntheticPhoto, generate_photo
-
-
-@pytest.fixture(scope="module")
-def drawn() -> SyntheticPhoto:
-    """A fundus that is not square."""
-    whole = generate_photo(5, 300)
-    return SyntheticPhoto(whole.photo[20:280], whole.truth[20:280], whole.fov[20:280])
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +64,7 @@ def test_segmentation_records_describe_photograph_and_model(
     assert (record.source, record.frame, record.fov_index) == ("visit/eye.png", 1, 1)
     assert (record.width, record.height, record.status) == (300, 260, "ok")
     assert record.model_sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
-    assert record.provider == "cpu"
+    assert record.provider == segmenter.provider
 
 
 def test_segmentation_save_writes_mask_and_overlay(
@@ -112,6 +103,35 @@ def test_segment_overlapping_fields_gives_one_record_with_warning(segmenter: Seg
     assert record.fov_count == 1
 
 
+def test_segmentation_records_of_red_free_photograph_have_a_warning(
+    segmenter: Segmenter, drawn: SyntheticPhoto
+) -> None:
+    red_free = np.repeat(drawn.photo[:, :, 1:2], 3, axis=2)
+    (record,) = segmenter.segment(red_free).records()
+    assert record.warnings == ("not_a_colour_photograph",)
+    assert segmenter.segment(drawn.photo).records()[0].warnings == ()
+
+
+def test_segmentation_records_with_measures_contain_them() -> None:
+    found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
+    (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
+    (measured,) = found.measures(Spacing(20, 20), "left")
+    assert record.measures_status == "ok"
+    assert record.measures == measured.values
+    assert (record.eye, record.eye_source) == ("left", "option")
+    assert (record.um_per_px, record.um_per_px_status) == (20, "ok")
+    assert found.records()[0].measures_status is msgspec.UNSET
+    with pytest.raises(UsageError, match="measures"):
+        found.records(eye="left")
+
+
+def test_segmentation_records_of_low_quality_field_are_not_measured(segmenter: Segmenter) -> None:
+    dark = np.asarray(generate_photo(5, 300).photo * 0.3, np.uint8)
+    (record,) = segmenter.segment(dark).records(measures=True)
+    assert record.measures_status == "ungradable"
+    assert record.measures is None
+
+
 def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: SyntheticPhoto) -> None:
     (result,) = segmenter.segment(drawn.photo).inferred
     other = replace(result, mask=np.flipud(result.mask))
@@ -135,7 +155,9 @@ def test_segmentation_mask_probability_and_density_agree(
     inside = found.fov.mask > 0
     assert found.threshold == 0.5
     assert np.array_equal(found.mask > 0, inside & (found.probability >= np.float32(0.5)))
-    assert 0 < (found.mask > 0).sum() < inside.sum()  # otherwise the test below would always pass
+    assert (
+        0 < (found.mask > 0).sum() < inside.sum()
+    )  # otherwise the next assertion would always pass
     assert not found.probability[~inside].any()
     assert found.vessel_density == pytest.approx((found.mask > 0).sum() / inside.sum())
     assert found.probability is found.probability
@@ -257,119 +279,17 @@ def test_segment_with_other_preprocessing_gives_mask_at_photo_size(
     assert (how.fov == "none") == bool(found.fov.mask.all())
 
 
-# Model files that do not match their cards.
-
-
-def onnx_file(
-    folder: Path, card: ModelCard, nodes: list[tuple[str, dict[str, object]]], side: int | str
-) -> Path:
-    """A chain of operators from `photo` to `probability`, with a card of size 128."""
-    names = ["photo", *(f"x{k}" for k in range(len(nodes) - 1)), "probability"]
-    chain = []
-    for k, (kind, attributes) in enumerate(nodes):
-        node = onnx.helper.make_node(kind, [names[k]], [names[k + 1]])
-        node.attribute.extend(
-            onnx.helper.make_attribute(key, value) for key, value in attributes.items()
-        )
-        chain.append(node)
-    tensor, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
-    graph = onnx.helper.make_graph(
-        chain,
-        "chain",
-        [tensor("photo", types.UINT8, [1, side, side, 3])],
-        [tensor("probability", types.FLOAT, [1, side, side])],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)])
-    model.ir_version = 8
-    onnx.helper.set_model_props(model, card.to_metadata())
-    file = folder / "odd.fp32.onnx"
-    file.write_bytes(model.SerializeToString())
-    return file
-
-
-FLOAT: tuple[str, dict[str, object]] = ("Cast", {"to": 1})
-MEAN: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [3], "keepdims": 0})
-
-
-def rejection(file: Path, photo: SyntheticPhoto) -> str:
-    with pytest.raises(ModelError) as error:
-        Segmenter(file, runtime="onnxruntime", threads=1).segment(photo.photo)
-    assert str(file) in str(error.value)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def test_segment_network_with_nan_output_raises_model_error(
-    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
+def test_with_threshold_gives_mask_of_new_segmenter(
+    segmenter: Segmenter, tiny_model: Path, drawn: SyntheticPhoto
 ) -> None:
-    file = onnx_file(tmp_path, card, [FLOAT, MEAN, ("Neg", {}), ("Sqrt", {})], 128)
-    assert "NaN" in rejection(file, drawn)
+    default = segmenter.threshold
+    other = segmenter.with_threshold(0.45)
+    expected = Segmenter(tiny_model, threads=1, threshold=0.45).segment(drawn.photo)
+    assert np.array_equal(other.segment(drawn.photo).mask, expected.mask)
+    assert (other.threshold, segmenter.threshold) == (0.45, default)
 
 
-def test_segment_network_without_probability_raises_model_error(
-    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
-) -> None:
-    assert "0 to 1" in rejection(onnx_file(tmp_path, card, [FLOAT, MEAN], 128), drawn)
-
-
-def test_segment_output_of_other_size_raises_model_error(
-    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto
-) -> None:
-    turned: tuple[str, dict[str, object]] = ("Transpose", {"perm": [0, 3, 1, 2]})
-    smaller: tuple[str, dict[str, object]] = ("AveragePool", {"kernel_shape": [2, 2]})
-    mean: tuple[str, dict[str, object]] = ("ReduceMean", {"axes": [1], "keepdims": 0})
-    file = onnx_file(tmp_path, card, [FLOAT, turned, smaller, mean, ("Sigmoid", {})], "side")
-    assert "(1, 127, 127)" in rejection(file, drawn)
-
-
-def test_segment_graph_that_fails_at_run_time_raises_model_error(
-    tmp_path: Path, card: ModelCard, drawn: SyntheticPhoto, capfd: pytest.CaptureFixture[str]
-) -> None:
-    ninths: tuple[str, dict[str, object]] = ("DepthToSpace", {"blocksize": 3})  # of 128 channels
-    file = onnx_file(tmp_path, card, [FLOAT, ninths, MEAN], "side")
-    assert "cannot run it" in rejection(file, drawn)
-    assert capfd.readouterr().err == ""
-
-
-def test_segmenter_graph_of_other_size_raises_model_error(tmp_path: Path, tiny_model: Path) -> None:
-    data = tiny_model.read_bytes()
-    assert data.count(b'"size": 128') == 1
-    changed = data[:-CHECKSUM_BYTES].replace(b'"size": 128', b'"size": 256')
-    (tmp_path / "x.onnx").write_bytes(append_checksum(changed))
-    with pytest.raises(ModelError, match=r"x\.onnx: inputs and outputs"):
-        Segmenter(tmp_path / "x.onnx")
-
-
-def test_segmenter_graph_that_does_not_load_raises_one_line_error(
-    write_model: Callable[..., Path], capfd: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(ModelError, match=r"x\.onnx: ONNX Runtime cannot load it") as error:
-        Segmenter(write_model("x"), runtime="onnxruntime")
-    assert "\n" not in str(error.value)
-    assert capfd.readouterr().err == ""
-
-
-def test_segmenter_damaged_graph_raises_model_error_or_computes(
-    tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
-) -> None:
-    data, rng = tiny_model.read_bytes(), np.random.default_rng(0)
-    for _ in range(30):
-        damaged = np.frombuffer(data, np.uint8).copy()
-        damaged[rng.integers(len(data) - 2000, size=20)] = rng.integers(256, size=20)
-        (tmp_path / "x.onnx").write_bytes(damaged.tobytes())
-        try:
-            found = Segmenter(tmp_path / "x.onnx", threads=1).segment(drawn.photo)
-        except EdgesegError as error:
-            assert isinstance(error, ModelError)
-        else:
-            assert found.mask.shape == (260, 300)
-
-
-def test_segmenter_finds_model_by_name_and_precision(
-    tmp_path: Path, tiny_model: Path, drawn: SyntheticPhoto
-) -> None:
-    shutil.copy(tiny_model, tmp_path / "mine.fp32.onnx")
-    chosen = Segmenter(tmp_path / "mine", precision="fp32", threads=1)
-    assert chosen.file.path == tmp_path / "mine.fp32.onnx"
-    assert chosen.card.name == "tiny"
-    assert chosen.segment(drawn.photo).mask.any()
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_with_threshold_rejects_invalid_threshold(segmenter: Segmenter, threshold: float) -> None:
+    with pytest.raises(UsageError):
+        segmenter.with_threshold(threshold)

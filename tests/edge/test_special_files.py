@@ -1,12 +1,14 @@
-"""A pipe or a device named as an input file is rejected at once; it would block for ever."""
+"""A pipe or a device as an input file is rejected immediately, because it could block forever.
+
+If a reader blocks, the test fails after the timeout of pytest-timeout. A SIGALRM of the tests would
+replace its timer and, on a busy computer, end the worker of pytest-xdist.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +21,10 @@ from edgeseg.imaging.photo import read_photo
 from edgeseg.models.card import read_card
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.tuning_cache import read_tuned_setups
+from edgeseg.run.results.contact_sheet import SHEET_NAME, ContactSheet
+from edgeseg.run.results.measures_table import is_foreign_table
 from edgeseg.run.results.provenance import is_foreign
 from edgeseg.synthetic import generate_photo
-
-
-@pytest.fixture(autouse=True)
-def no_hang() -> Iterator[None]:
-    """End a test that blocks."""
-    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, previous)
 
 
 @pytest.fixture(params=["pipe", "device"])
@@ -62,11 +56,13 @@ def test_readers_of_device_package_reject_special_files(
 def test_readers_of_other_packages_reject_special_files(special: Path) -> None:
     pytest.importorskip("torch")
     from edgeseg_benchmarks.record import read_bench
+    from edgeseg_export.safetensors import read_safetensors
     from edgeseg_export.source import read_preprocessing
-    from edgeseg_train.checkpoint import read_tensors
     from edgeseg_train.reporting.log import read_log
+    from edgeseg_train.tensor_file import read_tensors
 
-    for read in (read_bench, read_preprocessing, read_tensors, lambda file: read_log(file, 1)):
+    readers = (read_bench, read_preprocessing, read_safetensors, read_tensors)
+    for read in (*readers, lambda file: read_log(file, 1)):
         with pytest.raises(EdgesegError, match="special"):
             read(special)
 
@@ -91,6 +87,11 @@ def test_run_rejects_special_input_and_result(
     out.mkdir()
     special.rename(out / "eye_vessels.png")
     assert is_foreign(out / "eye_vessels.png")
+    (out / "measures.csv").symlink_to(out / "eye_vessels.png")
+    assert is_foreign_table(out / "measures.csv")
+    os.mkfifo(out / SHEET_NAME)
+    with pytest.raises(EdgesegError, match=SHEET_NAME):
+        ContactSheet(out)
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
     for resume in ([], ["--resume"]):

@@ -1,4 +1,4 @@
-"""The wheel, installed without extras into an empty environment and used there."""
+"""The wheel can be installed without extras in an empty environment and used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOTS = {
 }
 NOT_FOR_DEVICES = ("torch", "onnx", "onnxsim", "onnxconverter_common", "matplotlib")
 
-# The first installation on a machine downloads some 60 MB.
+# The first installation on a machine downloads about 60 MB.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.slow]
 
 SEGMENT_IN_PYTHON = """
@@ -61,7 +61,7 @@ class Device:
         )
 
     def edgeseg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the installed command; standard error also lists every imported module."""
+        """Run the installed command and list the imported modules on standard error."""
         return self.python("-X", "importtime", str(self.folder / "bin" / "edgeseg"), *arguments)
 
 
@@ -77,7 +77,7 @@ class SegmentedPhoto:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the source distribution, which tests that one as well."""
+    """Build the wheel from the source distribution. This also tests the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     _checked([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")

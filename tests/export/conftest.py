@@ -1,4 +1,4 @@
-"""Fixtures of the tests of export."""
+"""Fixtures of the export tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def single_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def few_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check on one synthetic photograph, calibrate on two, and measure INT8 once."""
+    """Check on one synthetic photograph, calibrate on two, and measure INT8 in one process."""
     monkeypatch.setattr(command, "DEFAULT_DATA", "synthetic:1")
     monkeypatch.setattr(calibration, "DEFAULT_DATA", "synthetic:2")
     monkeypatch.setattr(latency, "PROCESSES", 1)
@@ -48,7 +48,7 @@ def run_convert() -> RunConvert:
 
 @pytest.fixture(scope="session")
 def make_checkpoint() -> MakeCheckpoint:
-    """Return a function that makes a tiny checkpoint with random weights and statistics."""
+    """Return a function that creates a tiny checkpoint with random weights and statistics."""
 
     def make(config: PreprocessingConfig, sizes: tuple[WorkingSize, ...]) -> Checkpoint:
         torch.manual_seed(0)

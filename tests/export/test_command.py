@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_onnx_runtime_computes_probability_of_torch(
 
 
 def compute_stepwise(network: ResUNet, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Normalize with ImageNet's mean and deviation step by step, not folded as in the export."""
+    """Normalize with ImageNet's mean and deviation step by step. The export folds these steps."""
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
     std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
@@ -154,7 +153,7 @@ def test_convert_reports_crash_of_onnxsim(
     result = run_convert(checkpoint, *FP32)
     assert result.exit_code == 0, result.output
     assert "onnxsim exited with code -9" in " ".join(result.output.split())
-    # Without -o the file is beside the checkpoint.
+    # Without -o, the file is written to the folder of the checkpoint.
     assert read_card(checkpoint.with_name("net.fp32.onnx")).architecture == "tiny"
 
 
@@ -173,6 +172,7 @@ def test_failed_precision_is_not_published_and_older_file_removed(
     assert read_card(out / "net.fp32.onnx").precision == "fp32"
 
 
+@pytest.mark.slow
 def test_convert_dynamic_accepts_any_size(checkpoint: Path, run_convert: RunConvert) -> None:
     result = run_convert(checkpoint, *FP32, "--dynamic", "--opset", "16")
     assert result.exit_code == 0, result.output
@@ -216,44 +216,6 @@ def test_convert_fails_when_dice_drops_below_limit(
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.parametrize("arguments", [("--precision", "fp8"), ("--data", "synthetic:1") * 2])
-def test_convert_rejects_invalid_options(
-    checkpoint: Path, arguments: tuple[str, ...], tmp_path: Path, run_convert: RunConvert
-) -> None:
-    result = run_convert(checkpoint, *arguments, "-o", tmp_path / "out")
-    assert result.exit_code == 2
-    assert not (tmp_path / "out").exists()
-
-
-def test_convert_rejects_missing_or_invalid_checkpoint(
-    tmp_path: Path, run_convert: RunConvert
-) -> None:
-    assert run_convert().exit_code == 2
-    missing = run_convert(tmp_path / "none.pt")
-    assert missing.exit_code == 6
-    assert "none.pt" in missing.stderr
-    (tmp_path / "bad.pt").write_bytes(b"not a checkpoint")
-    assert run_convert(tmp_path / "bad.pt", "-o", tmp_path / "out").exit_code == 6
-    assert not (tmp_path / "out").exists()
-
-
-def test_convert_exits_with_7_when_folder_cannot_be_created(
-    checkpoint: Path, tmp_path: Path, run_convert: RunConvert
-) -> None:
-    (tmp_path / "file").touch()
-    assert run_convert(checkpoint, "-o", tmp_path / "file" / "out", *FP32_FAST).exit_code == 7
-
-
-def test_convert_html_exits_with_7_when_jinja2_is_missing(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
-) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    result = run_convert(checkpoint, *FP32_FAST, "--html", tmp_path / "report.html")
-    assert result.exit_code == 7
-    assert "'.[html]'" in result.stderr
-    assert not checkpoint.with_name("net.fp32.onnx").exists()
-
-
 def test_file_of_another_checkpoint_is_removed(
     checkpoint: Path, make_checkpoint: MakeCheckpoint, run_convert: RunConvert
 ) -> None:
@@ -278,16 +240,6 @@ def test_name_option_names_files_and_card(
     assert result.exit_code == 0, result.output
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["lab.v2.fp32.onnx"]
     assert read_card(tmp_path / "out" / "lab.v2.fp32.onnx").name == "lab.v2"
-
-
-@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "/tmp/x", "a\nb", "x" * 201])
-def test_invalid_name_exits_with_2(
-    checkpoint: Path, tmp_path: Path, name: str, run_convert: RunConvert
-) -> None:
-    result = run_convert(checkpoint, *FP32_FAST, "--name", name, "-o", tmp_path / "out")
-    assert result.exit_code == 2
-    assert "--name" in result.stderr
-    assert not (tmp_path / "out").exists()
 
 
 def test_convert_prints_effective_settings_with_defaults(converted: Path) -> None:

@@ -1,4 +1,4 @@
-"""`edgeseg convert` that breaks off publishes nothing; what a network prints is no result."""
+"""A failed `edgeseg convert` writes no file. Text that a network prints is not a result."""
 
 from __future__ import annotations
 
@@ -97,6 +97,7 @@ def test_convert_publishes_nothing_when_the_report_fails(
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_convert_json_prints_only_results_when_the_network_prints(
     tmp_path: Path, make_checkpoint: MakeCheckpoint
 ) -> None:
@@ -110,3 +111,51 @@ def test_convert_json_prints_only_results_when_the_network_prints(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["files"][0]["passed"]
     assert done.stderr.count("printed") >= 4
+
+
+@pytest.mark.parametrize("arguments", [("--precision", "fp8"), ("--data", "synthetic:1") * 2])
+def test_convert_rejects_invalid_options(
+    checkpoint: Path, arguments: tuple[str, ...], tmp_path: Path, run_convert: RunConvert
+) -> None:
+    result = run_convert(checkpoint, *arguments, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_convert_rejects_missing_or_invalid_checkpoint(
+    tmp_path: Path, run_convert: RunConvert
+) -> None:
+    assert run_convert().exit_code == 2
+    missing = run_convert(tmp_path / "none.pt")
+    assert missing.exit_code == 6
+    assert "none.pt" in missing.stderr
+    (tmp_path / "bad.pt").write_bytes(b"not a checkpoint")
+    assert run_convert(tmp_path / "bad.pt", "-o", tmp_path / "out").exit_code == 6
+    assert not (tmp_path / "out").exists()
+
+
+def test_convert_exits_with_7_when_folder_cannot_be_created(
+    checkpoint: Path, tmp_path: Path, run_convert: RunConvert
+) -> None:
+    (tmp_path / "file").touch()
+    assert run_convert(checkpoint, "-o", tmp_path / "file" / "out", *FP32_FAST).exit_code == 7
+
+
+def test_convert_html_exits_with_7_when_jinja2_is_missing(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    result = run_convert(checkpoint, *FP32_FAST, "--html", tmp_path / "report.html")
+    assert result.exit_code == 7
+    assert "'.[html]'" in result.stderr
+    assert not checkpoint.with_name("net.fp32.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "/tmp/x", "a\nb", "x" * 201])
+def test_invalid_name_exits_with_2(
+    checkpoint: Path, tmp_path: Path, name: str, run_convert: RunConvert
+) -> None:
+    result = run_convert(checkpoint, *FP32_FAST, "--name", name, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--name" in result.stderr
+    assert not (tmp_path / "out").exists()

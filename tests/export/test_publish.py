@@ -42,7 +42,7 @@ def test_interrupted_conversion_leaves_older_file(
     scratch.mkdir()
     (out / "net.fp32.onnx").write_text("older file")
     command = [sys.executable, "-m", "edgeseg", "convert", str(tmp_path / "net.pt"), "-o", str(out)]
-    # A background job ignores SIGINT, and its children inherit that.
+    # A background job and its children ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*command, "--no-simplify"],

@@ -34,7 +34,8 @@ TOLERANCE = 0.001
 
 @dataclass(frozen=True)
 class CardRow:
-    """A row of the table: mean Dice on four synthetic photographs and on DRIVE's first four."""
+    """Row of the table, with the mean Dice on four synthetic photographs and on the first four of
+    DRIVE."""
 
     name: str
     size: int

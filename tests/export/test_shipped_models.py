@@ -29,7 +29,7 @@ from edgeseg_train.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "lean.pt"
 
-# Precisions that only depend on the checkpoint; INT8 also depends on its calibration.
+# Precisions that depend only on the checkpoint. INT8 also depends on its calibration.
 REPRODUCIBLE = ("fp32", "fp16", "fp16w")
 
 
@@ -60,7 +60,7 @@ def test_shipped_files_are_reproduced_from_checkpoint(converted: Path) -> None:
     assert {f"{stem}.fp32.onnx" for stem in SHIPPED_MODELS.values()} <= set(names)
     for name in names:
         assert read_weights(MODEL_FOLDER / name) == read_weights(converted / name)
-        # A shipped card also contains the Dice on data sets that are not available here.
+        # A shipped card also contains the Dice on data sets that may not be available.
         shipped_card = read_card(MODEL_FOLDER / name)
         card = read_card(converted / name)
         assert card.evidence.items() <= shipped_card.evidence.items()
@@ -75,7 +75,7 @@ def test_shipped_int8_file_passes_checks(name: str, tmp_path: Path) -> None:
     checkpoint, card = load_checkpoint(CHECKPOINT), read_card(MODEL_FOLDER / name)
     config = card.preprocessing
     root = os.environ.get("EDGESEG_DATA")
-    # Real photographs if available: other pixels change on synthetic ones.
+    # Use real photographs if available, because the changed pixels differ on synthetic ones.
     data_set = open_data(f"drive:{Path(root) / 'DRIVE'}" if root else "synthetic:1", "test")
     data_sets = [replace(data_set, pairs=data_set.pairs[:3])]
     network = PhotoToProbability(checkpoint.network(), config)

@@ -12,9 +12,11 @@ import torch
 from click.testing import Result
 from torch import Tensor, nn
 
+from edgeseg.errors import ModelError
 from edgeseg.models.card import read_card
 from edgeseg.preprocessing.config import preprocessing_preset
 from edgeseg.runtimes.base import load_runtime
+from edgeseg_export.source import read_preprocessing
 from edgeseg_train.network.resunet import architecture_by_name, build_network
 
 RunConvert = Callable[..., Result]
@@ -54,7 +56,7 @@ def make_weights(name: str = "tiny") -> dict[str, Tensor]:
 
 @pytest.fixture
 def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working directory with a third party's code, checkpoint and preprocessing."""
+    """Return a working directory with third-party code, checkpoint and preprocessing."""
     (tmp_path / "third_party_net.py").write_text(FACTORY)
     (tmp_path / "stretch.toml").write_text(STRETCH)
     torch.manual_seed(0)
@@ -65,8 +67,16 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", ""])
-@pytest.mark.parametrize("prefix", ["module.", "", "_orig_mod.", "model.net."])
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"),
+    [
+        ("", ""),
+        ("", "_orig_mod."),
+        ("state_dict", "module."),
+        ("state_dict", "model.net."),
+        ("model_state_dict", ""),
+    ],
+)
 def test_bare_state_dict_is_converted(
     tmp_path: Path, wrapper: str, prefix: str, run_convert: RunConvert
 ) -> None:
@@ -255,3 +265,11 @@ def test_factory_file_inside_package_imports_its_siblings(
         "net.pth", "--arch", "models/unet.py:build", *STRETCHED, "--output", "0:logit", *FAST
     )
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("text", ["size = " + 5000 * "[", "size = 1e999", "size", "\x00"])
+def test_read_preprocessing_invalid_toml_raises(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "preprocessing.toml"
+    file.write_text(text)
+    with pytest.raises(ModelError, match=r"preprocessing\.toml"):
+        read_preprocessing(file)

@@ -40,7 +40,7 @@ def replace_part(before: str, after: str) -> dict[str, Tensor]:
 
 
 def split_parts(removed: bool) -> dict[str, dict[str, Tensor]]:
-    """Split the weights as a trainer that saves encoder and decoder separately."""
+    """Split the weights into two parts, as if encoder and decoder were saved separately."""
     parts: dict[str, dict[str, Tensor]] = {"down": {}, "last": {}}
     for name, weight in make_weights().items():
         part = name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Command `edgeseg train`: invalid arguments, `--list`, contact sheet and a training run."""
+"""Command `edgeseg train`: invalid arguments, `--list`, contact sheet and training run."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_train_with_too_few_minutes_is_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_train_reaches_dice_on_synthetic_photographs(tmp_path: Path) -> None:
-    """Dice 0.7 on unseen synthetic photographs, within two minutes on one slow core."""
+    """The Dice reaches 0.7 on unseen synthetic photographs within two minutes on a slow core."""
     data = write_pairs(tmp_path / "data", range(100, 120), 384)
     small = ["--arch", "tiny", "--size", "384", "--crop", "128", "--arithmetic", "float32"]
     result = train("--data", data, "--out", tmp_path / "out", "--epochs", "70", *small)

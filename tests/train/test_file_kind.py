@@ -1,4 +1,4 @@
-"""Tests of the recognition of files that are no checkpoints."""
+"""Tests of the detection of files that are not checkpoints."""
 
 import gzip
 import io
@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from edgeseg.errors import ModelError
-from edgeseg_train.checkpoint import read_tensors
 from edgeseg_train.file_kind import describe_foreign_file
+from edgeseg_train.tensor_file import read_tensors
 
 
 def make_file(kind: str, file: Path) -> None:

@@ -1,48 +1,26 @@
-"""Checkpoint file: weights and everything needed to rebuild and use the network.
+"""Checkpoint file with weights and all data required to rebuild and use the network.
 
-Files are untrusted: they are read without running a pickle and checked before use.
+Files are untrusted and are checked before use.
 """
 
-import io
-import pickle
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 from torch import Tensor
 
 from edgeseg.datasets import LICENCES, DataSet
 from edgeseg.errors import ModelError, one_line
 from edgeseg.preprocessing.config import SIZE_RANGE, PreprocessingConfig
-from edgeseg.system.files import write_atomically
-from edgeseg_train.file_kind import describe_foreign_file
 from edgeseg_train.network.resunet import Architecture, ResUNet, build_network
+from edgeseg_train.tensor_file import read_tensors, write_tensors
 
 FORMAT = 1
 MAX_ENTRIES = 16
 MAX_TEXT_LENGTH = 1000
-
-# Classes of NumPy values that are stored with the weights (a Dice, a history). They only build
-# arrays. The module names differ between NumPy 1 and NumPy 2.
-_MAKE_SCALAR = np.float64(0).__reduce__()[0]
-_MAKE_ARRAY = np.zeros(1).__reduce__()[0]
-_DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")
-NUMPY_GLOBALS: list[Any] = [
-    (_MAKE_SCALAR, "numpy.core.multiarray.scalar"),
-    (_MAKE_SCALAR, "numpy._core.multiarray.scalar"),
-    (_MAKE_ARRAY, "numpy.core.multiarray._reconstruct"),
-    (_MAKE_ARRAY, "numpy._core.multiarray._reconstruct"),
-    np.ndarray,
-    np.dtype,
-    *(type(np.dtype(code)) for code in _DTYPE_CODES),
-]
 
 
 class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +37,7 @@ class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        # The name becomes part of a file name and must not lead out of the folder.
+        # The name becomes part of a file name and must not contain a path.
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", self.name):
             raise ModelError(
                 f"working size {self.name[:40]!r}: only letters, digits, - and _ are allowed"
@@ -72,7 +50,7 @@ class WorkingSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Data set that weights were trained on.
+    """Data set used for training.
 
     Attributes:
         name: name of the data set.
@@ -94,7 +72,7 @@ class Checkpoint:
         weights: state dict of the network.
         preprocessing: preprocessing of photographs; its `size` is the first working size.
         sizes: working sizes with their thresholds.
-        training_data: data sets that the weights were trained on.
+        training_data: data sets used for training.
         evidence: validation Dice per working size and data set.
     """
 
@@ -106,7 +84,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """Build the network with these weights, in evaluation mode, FP32, on the CPU.
+        """Build the network with these weights, in evaluation mode, in FP32 on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.
@@ -137,8 +115,8 @@ def load_checkpoint(file: Path) -> Checkpoint:
     """Read a checkpoint of `edgeseg train`.
 
     Raises:
-        ModelError: the file is missing, damaged, needs a pickle or has other contents. The
-            message contains the file name.
+        ModelError: the file is missing or damaged, or contains a pickle or other data. The message
+            contains the file name.
     """
     plain = read_tensors(file)
     try:
@@ -177,7 +155,7 @@ def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
 
 
 def _check_metadata(checkpoint: Checkpoint) -> None:
-    """Check what the types do not express and model files must contain.
+    """Check requirements of model files that the types do not express.
 
     Raises:
         ModelError: there are too many entries, a text is not one short line, or a Dice is not a
@@ -203,9 +181,9 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
 def merge_training_data(
     earlier: Sequence[TrainingData], data_sets: Sequence[DataSet]
 ) -> tuple[TrainingData, ...]:
-    """Combine the data of the weights that a run started from with the data of the run.
+    """Combine the training data of the start weights and of the run.
 
-    Weights keep the licences of everything they were trained on.
+    Weights are subject to the licences of all their training data.
     """
     merged = {data.name: data for data in earlier}
     for data_set in data_sets:
@@ -217,7 +195,7 @@ def merge_training_data(
 
 
 def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Check names and shapes of a state dict against an architecture, without allocating memory.
+    """Check names and shapes of a state dict for an architecture, without allocating memory.
 
     Raises:
         ModelError: a weight is missing, unknown or has a different shape.
@@ -238,11 +216,11 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
 def check_weight_types(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     """Check that weights are dense real numbers and counters are integers, as in the network.
 
-    PyTorch would convert other types silently.
+    PyTorch silently converts other types.
 
     Args:
         weights: state dict to check.
-        expected: state dict of the network; its names that `weights` lacks are ignored.
+        expected: state dict of the network; names that are not in `weights` are ignored.
 
     Raises:
         ModelError: a weight is complex, boolean, an integer, quantized or sparse.
@@ -254,67 +232,3 @@ def check_weight_types(weights: Mapping[str, Tensor], expected: Mapping[str, Ten
             matches = weight.is_floating_point()
         if not matches or weight.layout != torch.strided:
             raise ModelError(f"weight {name[:80]!r} has the type {weight.dtype}, {weight.layout}")
-
-
-def write_tensors(plain: Mapping[str, object], file: Path) -> None:
-    """Write tensors and plain values atomically."""
-    buffer = io.BytesIO()
-    torch.save(dict(plain), buffer)
-    write_atomically(file, buffer.getvalue())
-
-
-def read_tensors(file: Path) -> dict[str, object]:
-    """Read tensors and plain values from an untrusted file; no code in it is executed.
-
-    Raises:
-        ModelError: the file is missing, damaged, needs a pickle or is not a dictionary.
-    """
-    if not file.is_file():
-        raise ModelError(f"{file}: no such checkpoint file")
-    try:
-        if (description := describe_foreign_file(file)) is not None:
-            raise ModelError(f"{file}: {description}")
-        _check_archive(file)
-        with warnings.catch_warnings(), torch.serialization.safe_globals(NUMPY_GLOBALS):
-            warnings.simplefilter("ignore")  # the error below is sufficient
-            plain = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(f"{file}: {_explain_unpickling_error(error)}") from error
-    except ModelError:
-        raise
-    except Exception as error:  # damaged files raise many types
-        # PyTorch's message continues with advice that does not apply here.
-        detail = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
-        raise ModelError(f"{file}: damaged or not a checkpoint ({detail})") from error
-    if not isinstance(plain, dict):
-        raise ModelError(f"{file}: contains a {type(plain).__name__}, not a checkpoint")
-    return plain
-
-
-def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
-    """Describe the pickled object for which loading the file would execute code."""
-    match = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if match is None:
-        return (
-            "damaged, or contains pickled code, which is never executed. "
-            "Copy it again, or save model.state_dict() with torch.save."
-        )
-    return (
-        f"contains a pickled object of the class {match[1][:100]}, whose code is never executed. "
-        "Ask its author for model.state_dict(), saved with torch.save."
-    )
-
-
-def _check_archive(file: Path) -> None:
-    """Check the checksums of a zip archive; `torch.load` ignores them and loads flipped bits.
-
-    Raises:
-        zipfile.BadZipFile: a part is damaged; the message names it.
-    """
-    if not zipfile.is_zipfile(file):  # PyTorch's old format has no checksums
-        return
-    with zipfile.ZipFile(file) as archive:
-        if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-            raise zipfile.BadZipFile("compressed parts, which PyTorch does not write")
-        if (damaged_part := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged_part!r}")

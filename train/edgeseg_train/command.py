@@ -69,19 +69,20 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
 @click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
               help="Photographs with masks, such as pairs:DIR. Repeatable.")  # fmt: skip
 @click.option("--arch", metavar="NAME",
-              help="Architecture (see --list).  [default: lean, or that of --start]")  # fmt: skip
+              help="Architecture (see --list). [default: lean, or as in --start]")  # fmt: skip
 @click.option("--start", type=click.Path(path_type=Path, dir_okay=False), metavar="CKPT.pt",
               help="Start from the weights of this checkpoint.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
-              help="Working size in pixels. With NAME, `edgeseg convert` adds NAME to the names of "
-                   "the files of this size. Repeatable.  [default: that of --arch]")  # fmt: skip
+              help="Working size in pixels. `edgeseg convert` adds NAME to the file names of this "
+                   "size. Repeatable. [default: as in --arch]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
-              help="Length of the run in epochs. This or --minutes is required.")  # fmt: skip
+              help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-              metavar="M", help="Length of the run in minutes, all sessions included. "
-                           "This or --epochs is required.")  # fmt: skip
+              metavar="M",
+              help="Total length of the run in minutes, including the time before --resume. "
+              "Alternative: --epochs.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Training device.")  # fmt: skip
 @click.option("--arithmetic", type=click.Choice(["auto", *COMPUTE_MODES]), default="auto",
@@ -98,10 +99,10 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out, or start one if there is none.")  # fmt: skip
+              help="Continue the run in --out, or start a new run if there is none.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
-              help="Draw the augmentations of a photograph and exit.")  # fmt: skip
+              help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip
 def train(
     specs: tuple[str, ...],
     arch: str | None,
@@ -123,11 +124,11 @@ def train(
     """Train a network on photographs with masks.
 
     The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
-    best validation Dice is DIR/best.pt. With --start, the weights are interpolated with those of
-    the given checkpoint if this improves the Dice. The weights of a CPU run are reproducible bit
-    for bit if --epochs and --arithmetic are given.
+    best validation Dice is DIR/best.pt. With --start, the trained weights are interpolated with the
+    start weights if this improves the Dice. The weights of a CPU run are reproducible bit for bit
+    if --epochs and --arithmetic are given.
 
-    Several GPUs or machines: torchrun --nproc-per-node N -m edgeseg train ...
+    To use several GPUs or machines, run: torchrun --nproc-per-node N -m edgeseg train ...
     """
     started = click.get_current_context().meta.get(STARTED, time.monotonic())
     checkpoint = load_checkpoint(start) if start is not None else None
@@ -189,7 +190,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
         return
     draw_curves(trainer.log, trainer.out / "curves.png")
     if not completed:
-        print_line(f"Stopped. Saved in {trainer.out / LAST}; continue with --resume.", err=True)
+        print_line(f"Stopped. Saved in {trainer.out / LAST}. Continue with --resume.", err=True)
         raise SystemExit(130 if stop.signal == signal.SIGINT else 0)
     best = select_best(
         trainer.best_checkpoint(),
@@ -238,15 +239,15 @@ def _prepare_trainer(
         out: output folder.
         training: training data sets.
         validation: validation data sets.
-        device: device that trains.
+        device: device for training.
         arithmetic: name of a compute mode, or `auto`.
-        process: position among the processes of the run.
+        process: position of this process in the run.
         started: start of the session as `time.monotonic()`.
         state: state of an earlier session.
     """
-    cv2.setNumThreads(1)  # photographs are loaded and scored in threads, one each
-    # Shapes never change, so cuDNN can select the fastest algorithms. Not with --epochs: all
-    # sessions of a run must use the same algorithms.
+    cv2.setNumThreads(1)  # each thread loads and scores one photograph at a time
+    # Shapes never change, so that cuDNN can select the fastest algorithms. This is disabled with
+    # --epochs, because all sessions of a run must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)
@@ -272,7 +273,7 @@ def _prepare_trainer(
     trainer = Trainer(
         config, out, training, crops, validation_pairs, device, mode, process, started
     )
-    # Photographs are loaded again for the other working sizes.
+    # Free the memory, because photographs are loaded again for other working sizes.
     trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
     if state is not None:
         trainer.resume(state)

@@ -11,8 +11,8 @@ from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
 
-# Photographs are resized to these multiples of the first working size, and to the other working
-# sizes, before crops are cut.
+# Crops are cut from photographs that are resized to these multiples of the first working size and
+# to the other working sizes.
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
 
 # Range of a working size in pixels.
@@ -30,28 +30,28 @@ MIN_VALIDATION_SECONDS = 12.0
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that determines the result of a training run.
+    """All settings that determine the result of a training run.
 
     Attributes:
         architecture: network to train.
         preprocessing: preprocessing of photographs.
-        sizes: working sizes that get a threshold; the first is validated during the run.
-        photograph_sizes: working sizes that training crops are taken from.
+        sizes: working sizes with a threshold. The first size is validated during the run.
+        photograph_sizes: sizes of the photographs from which crops are taken.
         epochs: length of the run in epochs; None if `minutes` is given.
-        minutes: length of all sessions together in minutes; None if `epochs` is given.
+        minutes: total length of all sessions in minutes; None if `epochs` is given.
         crop: side of a crop in pixels.
-        batch: number of crops in a step, all processes together.
+        batch: number of crops in a step of all processes.
         crops_per_photograph: number of crops from each photograph in an epoch.
         learning_rate: peak learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        warm_up: share of the run in which the learning rate rises.
+        warm_up: share of the run in which the learning rate increases.
         average_decay: decay of the averaged weights in each step.
-        max_gradient_norm: norm that gradients are clipped to.
+        max_gradient_norm: norm to which gradients are clipped.
         seed: seed of weights, crop order and augmentation.
         loss: weights of the loss terms.
         augmentation: augmentation of crops.
-        coverage: whether the truth is the vessel share of each pixel; otherwise it is 1 where the
-            share is above one half, else 0.
+        coverage: whether masks contain the vessel share of each pixel. Otherwise they contain 1 for
+            shares above one half and 0 for other shares.
     """
 
     architecture: Architecture
@@ -74,7 +74,7 @@ class TrainConfig:
     coverage: bool = True
 
     def learning_rate_at(self, progress: float) -> float:
-        """Return the learning rate: linear warm-up, then a cosine down to 1 % of the peak.
+        """Return the learning rate: linear warm-up, then cosine decay to 1 % of the peak.
 
         Args:
             progress: finished share of the run, 0 to 1.
@@ -87,8 +87,8 @@ class TrainConfig:
     def average_decay_at(self, step: int) -> float:
         """Return the decay of the averaged weights.
 
-        The decay is smaller in the first steps, so that the average of a short run is not
-        dominated by its initial weights.
+        The decay is smaller in the first steps, so that the initial weights do not dominate the
+        average of a short run.
         """
         return min(self.average_decay, (1 + step) / (10 + step))
 
@@ -112,10 +112,12 @@ def make_config(
     if (epochs is None) == (minutes is None):
         raise UsageError("the length of the run is required: either --epochs N or --minutes M")
     if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
-        raise UsageError(f"--loss {loss}: weights must be at least 0, and one of them above 0")
+        raise UsageError(
+            f"--loss {loss}: weights must be at least 0, and one weight must be above 0"
+        )
     multiple = architecture.multiple
     if crop % multiple:
-        raise UsageError(f"--crop {crop}: '{architecture.name}' needs a multiple of {multiple}")
+        raise UsageError(f"--crop {crop}: '{architecture.name}' requires a multiple of {multiple}")
     working_sizes = _parse_sizes(sizes, architecture)
     first = working_sizes[0].size
     photograph_sizes = {size.size for size in working_sizes}
@@ -156,7 +158,7 @@ def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
     if size % (multiple := architecture.multiple):
         nearest = max(1, round(size / multiple)) * multiple
         raise UsageError(
-            f"--size {text}: '{architecture.name}' needs a multiple of {multiple}, "
+            f"--size {text}: '{architecture.name}' requires a multiple of {multiple}, "
             f"such as {nearest}"
         )
     try:
@@ -167,7 +169,7 @@ def _parse_size(text: str, architecture: Architecture) -> WorkingSize:
 
 @dataclass
 class RunSchedule:
-    """Clock of a run whose length is given in epochs or in minutes.
+    """Clock of a run with a given number of epochs or minutes.
 
     Attributes:
         config: hyperparameters.
@@ -175,7 +177,7 @@ class RunSchedule:
         started: start of the session as `time.monotonic()`.
         earlier_seconds: duration of earlier sessions.
         validation_seconds: duration of the last validation.
-        closing_seconds: time needed after the last step, besides validation.
+        closing_seconds: time required after the last step, in addition to validation.
     """
 
     config: TrainConfig
@@ -187,18 +189,18 @@ class RunSchedule:
 
     @property
     def seconds(self) -> float:
-        """Duration of all sessions, loading and validation included."""
+        """Duration of all sessions, including loading and validation."""
         return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
-        """Return the finished share of the run; 1 or more at its end.
+        """Return the finished share of the run. It is 1 or more at the end.
 
-        A run with --minutes reserves time for the last validations. At other working sizes their
-        time is proportional to the number of pixels.
+        A run with --minutes reserves time for the last validations. Their duration is proportional
+        to the number of pixels.
 
         Args:
             step: number of finished steps.
-            final_candidates: number of networks that are validated after the last step.
+            final_candidates: number of networks to validate after the last step.
         """
         if self.config.minutes is None:
             return step / ((self.config.epochs or 1) * self.steps_per_epoch)
@@ -211,8 +213,8 @@ class RunSchedule:
     def validation_is_due(self, step: int, seconds_since: float) -> bool:
         """Return whether to validate before the end of the run.
 
-        With --epochs, a run validates at fixed steps, so that a resumed run selects the same
-        weights. With --minutes, it validates by time.
+        With --epochs, validations are at fixed steps, so that a resumed run selects the same
+        weights. With --minutes, validations are scheduled by time.
 
         Args:
             step: number of finished steps.

@@ -1,4 +1,4 @@
-"""Recognise a file that was given instead of a checkpoint."""
+"""Detection of files that are not checkpoints."""
 
 import tarfile
 import zipfile
@@ -6,9 +6,9 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 
-# First bytes of a file -> kind of the file, and the next step.
+# Kind of file and next step for the first bytes of a file.
 SIGNATURES = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the file itself. Run `git lfs pull`.",
+    b"version https://git-lfs": "a Git LFS pointer instead of the file itself. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",
     b"BZh": "a bzip2 file. Unpack it with `bunzip2`.",
     b"\xfd7zXZ": "an xz file. Unpack it with `unxz`.",
@@ -19,26 +19,26 @@ SIGNATURES = {
     b"\x89HDF": "an HDF5 file (Keras). Only networks of PyTorch can be converted.",
     b"%PDF": "a PDF document. Download the checkpoint itself.",
 }
-WEB_PAGE = "a web page, saved instead of the checkpoint. Download the checkpoint itself."
+WEB_PAGE = "a web page instead of the checkpoint. Download the checkpoint itself."
 WEB_PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")
 NUMPY_ARCHIVE = "a NumPy archive (.npz). Save model.state_dict() with torch.save."
 PT2 = (
     "a program of torch.export (.pt2), which contains a graph instead of a state dict. "
-    "Load it with torch.export.load and save its state_dict with torch.save."
+    "Load the file with torch.export.load and save its state_dict with torch.save."
 )
 TORCHSCRIPT = (
     "a TorchScript program, which contains code. "
-    "Load it with torch.jit.load and save its state_dict() with torch.save."
+    "Load the file with torch.jit.load and save its state_dict() with torch.save."
 )
 ZIP = "a zip archive that contains no checkpoint of PyTorch"
 TAR = "a tar archive. Unpack it and give the checkpoint inside."
 
 
 def describe_foreign_file(file: Path) -> str | None:
-    """Return the kind of a file and the next step; None if it may be a checkpoint.
+    """Return the kind of a file and the next step, or None if it may be a checkpoint.
 
     Args:
-        file: existing file; only its first bytes and the names in an archive are read.
+        file: existing file. Only the first bytes and the names in an archive are read.
 
     Raises:
         OSError: the file cannot be read.
@@ -46,7 +46,7 @@ def describe_foreign_file(file: Path) -> str | None:
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     if not head:
-        return "an empty file. Copy or download it again."
+        return "an empty file. Copy or download the file again."
     for signature, description in SIGNATURES.items():
         if head.startswith(signature):
             return description

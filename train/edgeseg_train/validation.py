@@ -1,6 +1,6 @@
 """Validation during training, and selection of weights and thresholds after the last step.
 
-Networks are scored on photographs at their original size, at the best threshold.
+Networks are scored at the original size of the photographs with the best threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,10 @@ from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.compute import count_photo_threads
 from edgeseg_train.training.losses import total_loss
 
-# Weights of the trained network in the interpolation with the weights of `--start`. The mean of
-# both networks' weights often generalises better to other cameras than either network (WiSE-FT;
-# Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). 0 keeps the weights of `--start`.
+# Shares of the trained weights in the interpolation with the weights of `--start`. With 0, the
+# weights of `--start` are kept. Interpolated weights often generalise better to other cameras than
+# the weights of either network (WiSE-FT; Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+# models").
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 
@@ -39,13 +40,14 @@ class CachedPair:
 
     Attributes:
         data_set: name of the data set.
-        prepared: network input, its position in the photograph and the detected field of view.
+        prepared: network input with its position in the photograph and the detected field of view.
         small_truth: (size, size) uint8, vessel share of each pixel at the working size, for the
             loss.
         truth: (H, W) uint8 {0, 255} at the photograph's original size.
-        counted: (H, W) uint8 {0, 255}, area in which pixels are scored: the published field of
-            view without ignored pixels; None for the whole frame.
-        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
+        counted: (H, W) uint8 {0, 255}, scored pixels (the published field of view without ignored
+            pixels); None for the whole frame.
+        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all pixels have a
+            label.
         notes: information for the user about the mask.
     """
 
@@ -64,10 +66,10 @@ class ValidationScores:
 
     Attributes:
         threshold: threshold with the highest `dice`.
-        dice: mean over data sets of the mean over photographs.
-        iou: IoU, averaged in the same way.
-        loss: mean over photographs, at the working size.
-        per_set: Dice per data set.
+        dice: mean Dice over the photographs of each data set, averaged over the data sets.
+        iou: mean IoU, averaged like `dice`.
+        loss: mean loss over photographs, at the working size.
+        per_set: mean Dice per data set.
     """
 
     threshold: float
@@ -84,7 +86,7 @@ def cache_pairs(
 
     Args:
         data_sets: validation data sets.
-        config: preprocessing; its `size` is not used.
+        config: preprocessing. Its `size` is not used.
         size: working size in pixels.
     """
     config = replace(config, size=size)
@@ -113,9 +115,10 @@ def validate_network(
     config: PreprocessingConfig,
     device: torch.device,
 ) -> ValidationScores:
-    """Score a network by the native protocol of `edgeseg evaluate`, at the best threshold.
+    """Score a network with the native protocol of `edgeseg evaluate` at the best threshold.
 
-    Every data set has the same weight, so that a large one does not determine the threshold.
+    Every data set has the same weight. Otherwise the largest data set would determine the
+    threshold.
 
     Args:
         network: network on `device`.
@@ -124,7 +127,7 @@ def validate_network(
         device: device of the network.
     """
     losses, futures = [], []
-    # Scoring takes much longer than a GPU takes for the network, so it runs in threads.
+    # Scoring takes much longer than the network on a GPU and therefore runs in threads.
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         for pair in pairs:
             logits = _compute_logits(network, pair, config, device)
@@ -182,17 +185,16 @@ def select_best(
     first_pairs: Sequence[CachedPair],
     device: torch.device,
 ) -> Checkpoint:
-    """Select the weights and a threshold for each working size; print the validation Dice.
+    """Select the weights and a threshold for each working size, and print the validation Dice.
 
     Args:
         trained: checkpoint with the best weights of the run.
-        start_weights: weights that the run started from; None for random weights.
+        start_weights: weights at the start of the run; None for random weights.
         validation: validation data sets.
         first_pairs: validation photographs at the first working size.
         device: device for the network.
 
-    Returns:
-        The checkpoint with the best interpolated weights, thresholds and validation Dice.
+    Returns: Checkpoint with the best interpolated weights, thresholds and validation Dice.
     """
     pairs = _cache_all_sizes(trained, validation, first_pairs)
     if start_weights is None:
@@ -250,11 +252,10 @@ def choose_thresholds(
 
     Args:
         checkpoint: checkpoint to validate.
-        pairs: photographs for each working size of the checkpoint.
+        pairs: validation photographs for each working size of the checkpoint.
         device: device for the network.
 
-    Returns:
-        The checkpoint with thresholds and validation Dice.
+    Returns: Checkpoint with thresholds and validation Dice.
     """
     network = checkpoint.network().to(device)
     sizes = []
@@ -271,8 +272,8 @@ def _cache_all_sizes(
 ) -> list[Sequence[CachedPair]]:
     """Cache original and low-resolution photographs at each working size.
 
-    Observers mark more on low-resolution photographs. A threshold chosen on the originals alone
-    misses thin vessels of such cameras.
+    Observers mark more pixels in low-resolution photographs. A threshold chosen only on the
+    originals misses thin vessels of low-resolution cameras.
     """
     config = checkpoint.preprocessing
     low_resolution = reduce_data_sets(validation)

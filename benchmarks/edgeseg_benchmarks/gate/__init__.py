@@ -1,1 +1,1 @@
-"""The gate: compare a benchmark with a baseline and fail on regressions."""
+"""Gate: comparison of a benchmark with a baseline. It fails on regressions."""

@@ -1,4 +1,4 @@
-"""`edgeseg gate`: compare two benchmarks and fail on regressions."""
+"""`edgeseg gate`: comparison of two benchmarks. It fails on regressions."""
 
 import math
 from pathlib import Path
@@ -27,14 +27,14 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     except ValueError:
         share = math.nan
     if not 0 <= share < math.inf or (share >= 1 and not percent):
-        raise click.BadParameter(f"{value!r} is not a share; write 2% or 0.02", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a share. Use 2% or 0.02", ctx, param)
     return share
 
 
 def parse_measure_changes(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, float]:
-    """Convert `NAME=2%` to limits by measurement; the others keep their defaults."""
+    """Convert `NAME=2%` to a dict from measurement to limit. Other limits keep their defaults."""
     limits = dict(MEASURE_CHANGES)
     for value in values:
         name, _, share = value.partition("=")
@@ -85,7 +85,7 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's memory relative to the first row's.  "
+    help="Largest allowed growth factor of a row's memory relative to the first row's memory. "
     "[default: no limit]",
 )
 @click.option(
@@ -101,7 +101,8 @@ def parse_measure_changes(
     "specs",
     multiple=True,
     metavar="NAME:DIR",
-    help="Folder of a data set in the baseline; not needed for synthetic ones. Repeatable.",
+    help="Folder of a data set that the baseline contains. Not required for synthetic "
+    "photographs. Repeatable.",
 )
 @click.option(
     "--model",
@@ -124,11 +125,12 @@ def gate(
     models: tuple[str, ...],
     summary: Path | None,
 ) -> None:
-    """Compare CURRENT with BASELINE, both from `edgeseg bench --json`, and fail on regressions.
+    """Compare two outputs of `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured now. The exit code is 4 for a regression (or
-    a model that no longer loads) and 5 if the two cannot be compared. Time and memory are compared
-    only if a limit is given. Both are relative to the first row of the same benchmark.
+    Without CURRENT, the rows of BASELINE are measured on this device. The exit code is 4 for a
+    regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared. Time
+    and memory are compared only if a limit is given. Both are divided by the values of the first
+    row of the same benchmark.
     """
     limits = GateLimits(
         max_dice_drop,
@@ -159,7 +161,7 @@ def gate(
 
 
 def _write_summary(result: GateResult, file: Path | None) -> None:
-    """Write the summary; if the gate failed, print a write error instead of raising it."""
+    """Write the summary. If the gate failed, print a write error instead of raising it."""
     try:
         write_summaries(result, file)
     except SystemSetupError as error:
@@ -169,7 +171,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures; regressions take precedence."""
+    """Raise an error with the first failures. Regressions take precedence."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

@@ -1,7 +1,7 @@
 """Comparison of two benchmarks, row by row.
 
-Dice and file size are compared as such. Time and memory depend on the machine and the day, so they
-are compared as ratios to the first row of the same benchmark.
+Dice and file size are compared directly. Time and memory depend on the machine and its load, so
+that their ratios to the first row of the same benchmark are compared.
 """
 
 import math
@@ -33,10 +33,11 @@ def compare_benches(
     """Compare every row of the baseline with the same row of the current benchmark.
 
     Args:
-        before: the baseline.
-        now: the current benchmark.
-        limits: the largest accepted regressions.
-        omitted: data sets of the baseline that were left out on purpose.
+        before: baseline.
+        now: current benchmark.
+        limits: largest accepted regressions.
+        omitted: data sets of the baseline that were not measured because their photographs were not
+            given.
     """
     comparisons: list[MetricComparison] = []
     rows = {row.key: row for row in now.rows}
@@ -48,21 +49,20 @@ def compare_benches(
         else:
             comparisons += _compare_rows(old, new, now, limits, omitted)
     for new in rows.values():
-        comparisons.append(_note(new, "row", "skipped", "the baseline has no such row"))
+        comparisons.append(_note(new, "row", "skipped", "this row is not in the baseline"))
     comparisons += _compare_all_ratios(before, now, limits)
     return GateResult(tuple(comparisons))
 
 
 def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[str]) -> str:
-    """Return the reason why a device cannot measure a row.
+    """Return the reason why a device cannot measure a row, or "".
 
     Args:
         key: identity of the row.
         versions: installed packages of the device.
         features: CPU features of the device.
 
-    Returns:
-        The reason; "" if the row is required, as FP32 in ONNX Runtime always is.
+    Returns: The reason; "" if the row is required, as is always the case for FP32 in ONNX Runtime.
     """
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
@@ -109,7 +109,7 @@ def _compare_accuracy(
     current = {(data_set.name, data_set.split): data_set for data_set in now.data_sets}
     missing = known.keys() - current.keys()
     if not known:
-        reason = "the baseline contains no Dice. Create it with `bench --data`."
+        reason = "the baseline contains no Dice. Create a baseline with `bench --data`."
         yield _note(before, "Dice", "incomparable", reason)
     elif missing == known.keys() and missing <= set(omitted):
         yield _note(before, "Dice", "incomparable", "no photographs. Use --data NAME:DIR.")
@@ -131,7 +131,7 @@ def _compare_accuracy(
 def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare the mean over the photographs scored in both benchmarks, and the worst photograph."""
+    """Compare the mean of the photographs scored in both benchmarks, and the worst photograph."""
     old = {photograph.name: photograph.scores for photograph in before.photographs}
     new = {photograph.name: photograph.scores for photograph in now.photographs}
     metric = _mean_metric(before)

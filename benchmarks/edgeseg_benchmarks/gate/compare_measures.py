@@ -1,6 +1,7 @@
 """Comparison of the measurements of two benchmarks.
 
-A change in either direction is a regression: figures of different models cannot be mixed.
+A change in either direction is a regression, because measurements of different models must not be
+mixed.
 """
 
 import math
@@ -18,9 +19,10 @@ def compare_measures(
 
     Args:
         before: row of the baseline.
-        now: the same row of the current benchmark.
-        limits: the largest accepted changes.
-        omitted: data sets of the baseline that were left out on purpose, by name and split.
+        now: same row of the current benchmark.
+        limits: largest accepted changes.
+        omitted: name and split of the baseline's data sets that were not measured, because the
+            photographs were not given.
     """
     current = {(measured.name, measured.split): measured for measured in now.measured}
     for measured in before.measured:
@@ -28,7 +30,9 @@ def compare_measures(
         if key in current:
             yield from _compare_data_set(str(before.key), measured, current[key], limits)
             continue
-        reason = "missing in the current benchmark. Create it with `bench --data --measures`."
+        reason = (
+            "missing in the current benchmark. Create a benchmark with `bench --data --measures`."
+        )
         outcome: Outcome = "skipped" if key in omitted else "incomparable"
         metric = f"measurements {measured.name}"
         yield MetricComparison(str(before.key), metric, outcome, change=reason)
@@ -39,7 +43,7 @@ def _compare_data_set(
 ) -> Iterator[MetricComparison]:
     title = f"{before.name} {before.split}"
     if before.version != now.version:
-        reason = f"definitions {before.version} in the baseline, {now.version} now"
+        reason = f"definitions: version {before.version} in the baseline, version {now.version} now"
         yield MetricComparison(row, f"measurements {title}", "incomparable", change=reason)
         return
     different = sorted(before.photographs.keys() ^ now.photographs.keys())
@@ -59,7 +63,7 @@ def _compare_measure(
     before: Mapping[str, Mapping[str, float | None]],
     now: Mapping[str, Mapping[str, float | None]],
 ) -> MetricComparison:
-    """Compare the mean over the photographs that have this measurement in the baseline."""
+    """Compare the mean of the photographs that have this measurement in the baseline."""
     metric = f"{name} {title}"
     old: list[float] = []
     new: list[float] = []

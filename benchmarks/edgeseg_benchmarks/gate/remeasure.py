@@ -1,4 +1,4 @@
-"""The current benchmark: the rows of the baseline, measured on this device."""
+"""Measurement of the rows of a baseline on this device."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,16 +21,15 @@ SYNTHETIC = "synthetic"
 def plan_remeasure(
     baseline: BenchRecord, models: Sequence[str], data: Sequence[str], timed: bool
 ) -> tuple[BenchOptions, frozenset[DataSetName]]:
-    """Return benchmark options whose result can be compared with the baseline.
+    """Return benchmark options for a result that can be compared with the baseline.
 
     Args:
-        baseline: the baseline.
-        models: files or shipped names; a row `mine` requires a file `mine.fp32.onnx`.
-        data: `NAME:DIR`; synthetic photographs are generated as in the baseline.
-        timed: whether time has a limit; otherwise few rounds are enough.
+        baseline: baseline of the gate.
+        models: files or names of shipped models. A row `mine` requires a file `mine.fp32.onnx`.
+        data: `NAME:DIR`. Synthetic photographs are generated as in the baseline.
+        timed: whether there is a limit for the time. Otherwise, few rounds are sufficient.
 
-    Returns:
-        The options, and the data sets of the baseline without photographs.
+    Returns: The options, and the data sets of the baseline whose photographs were not given.
 
     Raises:
         UsageError: a model of the baseline is missing, or a model or data set is not in the
@@ -49,7 +48,7 @@ def plan_remeasure(
             )
     files |= given
     for name in files.keys() - given.keys() - SHIPPED_MODELS.keys():
-        raise UsageError(f"--model: {name!r} of the baseline is missing. Add --model {name}.onnx.")
+        raise UsageError(f"--model: no file given for {name!r}. Add --model {name}.onnx.")
     specs, omitted = _select_data(baseline, data)
     if not keys:
         raise IncomparableError("this device cannot measure any row of the baseline")
@@ -73,7 +72,7 @@ def plan_remeasure(
 def _select_data(
     baseline: BenchRecord, data: Sequence[str]
 ) -> tuple[dict[str, str], frozenset[DataSetName]]:
-    """Return the data set specifications by name, and the data sets without photographs."""
+    """Return a dict from name to data set specification, and the data sets that were not given."""
     counts: dict[DataSetName, int] = {}
     for row in baseline.rows:
         for data_set in row.data_sets:
@@ -91,21 +90,21 @@ def _select_data(
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:
-    """Return one file for each name; its other precisions must be in the same folder."""
+    """Return one file for each name. The other precisions must be in the same folder."""
     given: dict[str, str] = {}
     for model in models:
         name = _row_model_name(model)
         other = given.get(name, model)
         if Path(other).resolve().parent != Path(model).resolve().parent:
             raise UsageError(
-                f"--model {other} and {model}: both are {name!r}. Put them into one folder."
+                f"--model {other} and {model}: both are {name!r}. Move both to one folder."
             )
         given[name] = model
     return given
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name of the rows; a damaged file also gets a row, so that the gate fails."""
+    """Return the model name of the rows. A damaged file also gets a row, so that the gate fails."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

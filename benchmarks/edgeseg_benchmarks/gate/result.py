@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 # `incomparable` fails the gate. `skipped` means that the metric does not apply to this device or
 # this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
-TOLERANCE = 1e-9  # a change that equals its limit passes in spite of rounding
+TOLERANCE = 1e-9  # tolerance for rounding, so that a change equal to its limit passes
 
 MEASURE_CHANGES: Mapping[str, float] = {
     "vessel_density": 0.02,
@@ -19,21 +19,22 @@ MEASURE_CHANGES: Mapping[str, float] = {
     "tortuosity_curvature_mean_rel": 0.05,
     "branching_point_density_rel": 0.05,
 }
-"""Compared measurements, and the largest accepted change of a data set's mean, as a share."""
+"""Compared measurements, with the largest accepted relative change of a data set's mean."""
 
 
 @dataclass(frozen=True)
 class GateLimits:
-    """The largest accepted regressions.
+    """Largest accepted regressions.
 
     Attributes:
         dice_drop: drop of a data set's mean Dice.
         photograph_drop: drop of one photograph's Dice.
         size_growth: growth of a model file relative to the baseline.
-        latency_ratio: factor by which a row's time, divided by that of the first row, may grow;
+        latency_ratio: allowed growth factor of a row's time relative to the first row's time; None
+            for no limit.
+        memory_ratio: allowed growth factor of a row's memory relative to the first row's memory;
             None for no limit.
-        memory_ratio: the same for the memory.
-        measure_changes: relative change of a data set's mean, by measurement.
+        measure_changes: relative change of a data set's mean. The key is the measurement.
     """
 
     dice_drop: float = 0.002
@@ -46,7 +47,7 @@ class GateLimits:
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """The comparison of one metric; truthy unless it fails the gate.
+    """Comparison of one metric; truthy unless it fails the gate.
 
     Attributes:
         row: row of the benchmark, as text.
@@ -82,12 +83,12 @@ class GateResult:
         return all(self.comparisons) and bool(self.with_outcome("ok"))
 
     def with_outcome(self, outcome: Outcome) -> Sequence[MetricComparison]:
-        """Return the comparisons that have a given outcome, in order."""
+        """Return the comparisons with a given outcome, in order."""
         return [entry for entry in self.comparisons if entry.outcome == outcome]
 
 
 def outcome_of(change: float, limit: float | None) -> Outcome:
-    """Compare an increase (positive is worse) with its limit; NaN never passes."""
+    """Compare an increase (positive is worse) with its limit. NaN never passes."""
     if limit is None:
         return "no limit"
     return "ok" if change <= limit + TOLERANCE else "worse"

@@ -1,4 +1,4 @@
-"""The result of the gate as a table for the terminal and as Markdown for a pull request."""
+"""Result of the gate as a table for the terminal and as Markdown for a pull request."""
 
 import html
 import os
@@ -16,7 +16,9 @@ from edgeseg.errors import SystemSetupError
 from edgeseg.system.files import write_atomically
 from edgeseg_benchmarks.gate.result import GateResult, MetricComparison, Outcome
 
-STEP_SUMMARY = "GITHUB_STEP_SUMMARY"  # file that GitHub Actions shows as the summary of a step
+STEP_SUMMARY = (
+    "GITHUB_STEP_SUMMARY"  # environment variable with the file for GitHub Actions' step summary
+)
 STYLES: dict[Outcome, str] = {
     "ok": "",
     "worse": "bold red",

@@ -1,4 +1,4 @@
-"""The benchmark record: one device and its rows, as `edgeseg bench --json` writes them."""
+"""Benchmark record: a device and its rows, as written by `edgeseg bench --json`."""
 
 from edgeseg_benchmarks.record.bench import BenchRecord, decode_bench, read_bench
 from edgeseg_benchmarks.record.row import BenchRow, BenchRuntime, Latency, RowKey

@@ -1,4 +1,4 @@
-"""The record of a benchmark: one device and its rows. The contract of `edgeseg bench --json`."""
+"""Record of a benchmark. It is the format of `edgeseg bench --json`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +16,16 @@ from edgeseg_benchmarks.record.row import (
 
 
 class BenchRecord(msgspec.Struct, frozen=True):
-    """The result of one `edgeseg bench`.
+    """Result of `edgeseg bench`.
 
     Attributes:
-        device: the device that was measured.
-        versions: installed packages that influence the results, name -> version.
-        rows: in the order of the table; ratios refer to the first measured row.
+        device: measured device.
+        versions: versions of the installed packages that affect the results. The key is the name.
+        rows: rows in the order of the table; ratios are relative to the first measured row.
         photographs: description of the timed photograph.
         rounds: largest number of timed rounds of a row.
-        peak_gflops: 10^9 FP32 operations per second of a large matrix product, by threads.
+        peak_gflops: throughput of a large FP32 matrix product in GFLOP/s. The key is the number of
+            threads.
         warnings: conditions that make the timings unreliable (governor, temperature, load).
     """
 
@@ -44,10 +45,10 @@ class BenchRecord(msgspec.Struct, frozen=True):
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
         """Return the drop of each data set's mean Dice relative to the same model's FP32 row.
 
-        The FP32 row is that of ONNX Runtime if there is one.
+        The FP32 row of ONNX Runtime is preferred.
 
-        Returns:
-            Drop by data set (`NAME SPLIT`); empty for the FP32 row itself and without an FP32 row.
+        Returns: Dict from data set (`NAME SPLIT`) to drop. Empty for the FP32 row itself, or if
+            there is no FP32 row.
         """
         drops: dict[str, float] = {}
         kin = [other for other in self.rows if other.model == row.model and other.data_sets]
@@ -61,7 +62,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON at full precision: the gate compares Dice bit by bit."""
+        """Return plain values for JSON. The gate compares Dice bit by bit; nothing is rounded."""
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 
@@ -71,22 +72,23 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
 
 def read_bench(file: Path) -> BenchRecord:
-    """Read a benchmark's JSON file; unknown keys are ignored.
+    """Read a benchmark's JSON file. Unknown keys are ignored.
 
     Raises:
         SystemSetupError: the file cannot be read.
-        IncomparableError: the file is not a benchmark; the message names the invalid key.
+        IncomparableError: the file is not a benchmark; the message contains the invalid key.
     """
     try:
         return decode_bench(read_regular_file(file))
     except OSError as error:
         raise SystemSetupError(
-            f"{file}: cannot be read ({error.strerror or one_line(error)}). "
-            "Create it with `edgeseg bench --json`."
+            f"{file}: cannot be read ({error.strerror or one_line(error)}). Create the file "
+            "with `edgeseg bench --json`."
         ) from error
     except (ValueError, RecursionError) as error:
         raise IncomparableError(
-            f"{file}: not a benchmark ({one_line(error)}). Create it with `edgeseg bench --json`."
+            f"{file}: not a benchmark ({one_line(error)}). Create the file with `edgeseg "
+            "bench --json`."
         ) from error
 
 

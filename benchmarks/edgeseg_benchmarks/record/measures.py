@@ -10,7 +10,7 @@ class DataSetMeasures(msgspec.Struct, frozen=True):
         name: name on the command line (`drive`, ...).
         split: `train`, `validation`, `test` or `all`.
         version: version of the definitions.
-        photographs: measurements of each photograph that could be segmented, by its name.
+        photographs: measurements of each segmented photograph. The key is its name.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One row of a benchmark record."""
+"""Row of a benchmark record."""
 
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
@@ -17,7 +17,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds over the rounds: median, 90th and 95th percentile, and minimum."""
+    """Percentiles (50, 90, 95) and minimum of the times of all rounds in milliseconds."""
 
     p50: NonNegative
     p90: NonNegative
@@ -26,10 +26,11 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class RowKey(NamedTuple):
-    """The identity of a row; unique within a benchmark.
+    """Identity of a row, unique within a benchmark.
 
     Attributes:
-        model: shipped name or stem of the model file; `resunet-deeper` for the reference model.
+        model: name of a shipped model or stem of the model file; `resunet-deeper` for the reference
+            model.
         precision: precision of the model file, never `auto`.
         runtime: `onnxruntime`, `openvino` or `ncnn`.
         threads: number of CPU threads.
@@ -45,12 +46,12 @@ class RowKey(NamedTuple):
 
 
 class BenchRow(msgspec.Struct, frozen=True):
-    """The measurements of one row.
+    """Measurements of one row.
 
-    A measurement is None if it was not made; all are None if `status` is not `ok`.
+    A value is None if it was not measured. All values are None if `status` is not `ok`.
 
     Attributes:
-        model: as in `RowKey`.
+        model: same meaning as in `RowKey`.
         precision: as in `RowKey`.
         runtime: as in `RowKey`.
         threads: as in `RowKey`.
@@ -61,16 +62,17 @@ class BenchRow(msgspec.Struct, frozen=True):
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.
-        gmac: 10^9 multiply-accumulate operations per image.
-        ratio_to_first: network latency relative to the first row, the median of the rounds' ratios.
+        gmac: multiply-accumulate operations per image in 10^9.
+        ratio_to_first: network latency relative to the first row (median of the rounds' ratios).
         data_sets: Dice of each photograph, native protocol.
         status: `ok`, or the reason for the failure.
-        end_to_end_ratio_to_first: as `ratio_to_first`, for the end-to-end latency.
-        gflops: throughput of the network in 10^9 operations per second; one multiply-accumulate
-            counts as two operations.
-        share_of_peak: `gflops` divided by the throughput of a large FP32 matrix product on the same
-            threads in the same benchmark.
-        kernels: number of convolutions by the data type of their kernel.
+        end_to_end_ratio_to_first: end-to-end latency relative to the first row (median of the
+            rounds' ratios).
+        gflops: throughput of the network in GFLOP/s; a multiply-accumulate counts as two
+            operations.
+        share_of_peak: `gflops` divided by the throughput of a large FP32 matrix product with the
+            same number of threads in the same benchmark.
+        kernels: number of convolutions. The key is the data type of the kernel.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         remarks: limitations, as text.
         measured: measurements of each photograph; empty without `--measures`.
@@ -101,7 +103,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> RowKey:
-        """The identity of the row."""
+        """Identity of the row."""
         return RowKey(self.model, self.precision, self.runtime, self.threads)
 
     @property
@@ -111,18 +113,18 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def frames_per_second(self) -> float | None:
-        """Photographs per second, end to end, processed one after the other."""
+        """End-to-end throughput in photographs per second, without parallel processing."""
         if self.end_to_end_ms is None or self.end_to_end_ms.p50 <= 0:
             return None
         return 1e3 / self.end_to_end_ms.p50
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Mean Dice by data set (`NAME SPLIT`); None if no photograph was scored."""
+        """Dict from data set (`NAME SPLIT`) to mean Dice. None if no photograph was scored."""
         return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON, without `dice_drop`, which depends on other rows."""
+        """Return plain values for JSON. `dice_drop` depends on other rows and is omitted."""
         return {
             **msgspec.structs.asdict(self),
             "data_sets": [data_set.to_dict() for data_set in self.data_sets],

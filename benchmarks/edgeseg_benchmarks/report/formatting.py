@@ -1,10 +1,10 @@
-"""Measurements as text: the units and digits of table and page."""
+"""Formatting of measurements for the table and the page."""
 
 from msgspec.structs import asdict
 
 from edgeseg_benchmarks.record import BenchRecord, BenchRow, Latency
 
-# Key of a stage -> its heading.
+# Headings of the stages.
 STAGES = {
     "decode": "decode",
     "field_of_view": "field of view",
@@ -12,7 +12,7 @@ STAGES = {
     "infer": "infer",
     "postprocess": "postprocess",
 }
-# Name of a cost -> attribute of the row, factor and format.
+# Attribute of the row, factor and format for each cost.
 COSTS = {
     "file": ("file_bytes", 1e-6, "{:.2f} MB"),
     "memory": ("peak_rss_bytes", 1e-6, "{:.0f} MB"),
@@ -31,13 +31,13 @@ def format_ms(value: float) -> str:
 
 
 def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
-    """Return the percentiles (`p50 41.2`, ...), then the ratio to the first row."""
+    """Return the percentiles (`p50 41.2`, ...) and the ratio to the first row."""
     values = {} if latency is None else asdict(latency)
     return [*(f"{name} {format_ms(value)}" for name, value in values.items()), format_ratio(ratio)]
 
 
 def cost_values(row: BenchRow) -> dict[str, str]:
-    """Return file size, memory, cold start and throughput, each with its unit, by name."""
+    """Return file size, memory, cold start and throughput as text. The key is the name."""
     values: dict[str, str] = {}
     for name, (attribute, factor, template) in COSTS.items():
         value = getattr(row, attribute)
@@ -47,7 +47,7 @@ def cost_values(row: BenchRow) -> dict[str, str]:
 
 
 def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
-    """Return the mean Dice and its drop against FP32, by data set (`NAME SPLIT`)."""
+    """Return mean Dice and drop relative to FP32. The key is the data set (`NAME SPLIT`)."""
     drops = record.dice_drops(row)
     values: dict[str, list[str]] = {}
     for name, mean in row.mean_dice.items():
@@ -58,7 +58,10 @@ def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """Return `2.13x faster` or `1.36x slower`, relative to the first row."""
+    """Return the time relative to the first row as `2.13x faster`, `1.36x slower` or `1.00x`.
+
+    The result is "" if the ratio is unknown.
+    """
     if ratio is None or ratio <= 0:
         return ""
     if 0.995 <= ratio <= 1.005:

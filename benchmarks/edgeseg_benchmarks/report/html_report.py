@@ -1,4 +1,4 @@
-"""The record as one self-contained HTML page without external resources (extra `bench`)."""
+"""Benchmark record as a self-contained HTML page (extra `bench`)."""
 
 import base64
 from itertools import chain
@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).with_name("bench.html.j2")
 
 
 def render_page(record: BenchRecord) -> str:
-    """Return the page: warnings, table, plots, device."""
+    """Return the page with warnings, table, plots and device."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -1,4 +1,4 @@
-"""Plots of a benchmark (extra `bench`): latency against Dice, and the stages as stacked bars."""
+"""Plots of a benchmark (extra `bench`): Dice over latency, and stacked bars of the stages."""
 
 import io
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 
-# Paul Tol's bright palette, distinguishable with red-green colour blindness.
+# Paul Tol's bright palette. Its colours can be distinguished with red-green colour blindness.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 PRECISION_COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "fp16w": "#ccbb44", "int8": "#228833"}
 MARKERS = "osD^vPX*"
 CAPTIONS = {
-    "latency_dice": "Network latency and Dice. The area of a point is the size of the file.",
-    "stages": "Median of each stage, from file to mask. Very long bars are cut off.",
+    "latency_dice": "Network latency and Dice. The area of a point represents the file size.",
+    "stages": "Median time of each stage, from file to mask. Very long bars are truncated.",
 }
-MAX_BAR = 3  # a bar longer than this multiple of the median is cut off
+MAX_BAR = 3  # bars longer than this multiple of the median are truncated
 INK = "#222222"
 STYLE: Any = {
     "font.size": 9.0,
@@ -48,14 +48,13 @@ MODEL_NAME: Any = {
 
 
 def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, bytes]:
-    """Draw the plots that the record has measurements for.
+    """Draw the plots for which the record contains measurements.
 
     Args:
-        record: the benchmark.
+        record: benchmark record.
         kind: file format.
 
-    Returns:
-        Name in `CAPTIONS` -> content of the file.
+    Returns: Content of each file. The key is the name in `CAPTIONS`.
     """
     plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):
@@ -67,7 +66,7 @@ def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, by
 
 
 def plot_latency_dice(record: BenchRecord) -> Figure:
-    """Plot the mean Dice over the data sets: colours are precisions, markers are runtimes."""
+    """Plot the mean Dice of the data sets, with colours for precisions and markers for runtimes."""
     figure = Figure(figsize=(4.6, 4.1), layout="constrained")
     axes: Axes = figure.subplots()
     points = _points(record)
@@ -103,7 +102,7 @@ def plot_latency_dice(record: BenchRecord) -> Figure:
 
 
 def plot_stages(record: BenchRecord) -> Figure:
-    """Plot a stacked bar per row; a very long bar is cut off and labelled with its value."""
+    """Plot a stacked bar per row. Very long bars are truncated and labelled with their value."""
     rows = [row for row in record.rows if row.stages_ms]
     figure = Figure(figsize=(4.6, 1.4 + 0.37 * len(rows)), layout="constrained")
     axes: Axes = figure.subplots()
@@ -130,7 +129,7 @@ def _encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
 
 
 def _points(record: BenchRecord) -> list[tuple[float, float, BenchRow]]:
-    """Return latency in milliseconds, mean Dice, and row."""
+    """Return the latency in milliseconds, the mean Dice and the row of each point."""
     points = []
     for row in record.rows:
         dice = [mean for mean in row.mean_dice.values() if mean is not None]
@@ -154,7 +153,7 @@ def _runtime_label(row: BenchRow) -> str:
 
 
 def _scale_time_axis(axes: Axes, times: Sequence[float]) -> None:
-    """Use a logarithmic axis with plain numbers if the times differ widely."""
+    """Use a logarithmic axis with plain numbers if the times differ by a large factor."""
     if times and max(times) > 8 * min(times):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

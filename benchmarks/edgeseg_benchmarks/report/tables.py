@@ -1,4 +1,4 @@
-"""The record as a table for the terminal and as CSV."""
+"""Benchmark record as a table for the terminal and as CSV."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def to_table(record: BenchRecord) -> Group:
 
 
 class BenchTable(NamedTuple):
-    """One line per row if the console is wide enough, else one line per measurement."""
+    """Table with one line per row if the console is wide enough, else one line per measurement."""
 
     record: BenchRecord
 
@@ -85,7 +85,7 @@ def _row_cell(row: BenchRow) -> Text:
 
 
 def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
-    """Return the lines under each heading."""
+    """Return the lines for each heading."""
     stages = row.stages_ms or {}
     stage_lines = [f"{STAGES.get(name, name)} {format_ms(ms)}" for name, ms in stages.items()]
     costs = [f"{value} {name}" for name, value in cost_values(row).items()]
@@ -108,7 +108,7 @@ def _notes(record: BenchRecord) -> Iterator[str]:
     cores = f"{device.usable_cores} of {device.cores} cores"
     yield f"{device.name}, {cores}, {device.memory_bytes / 2**30:.1f} GiB, {device.os}"
     yield ", ".join(f"{name} {version}" for name, version in record.versions.items())
-    yield f"timed on {record.photographs}, up to {record.rounds} rounds, rows taking turns"
+    yield f"timed on {record.photographs}, up to {record.rounds} rounds, rows measured alternately"
     for threads, peak in record.peak_gflops.items():
         yield f"peak: {peak:.0f} GFLOP/s (FP32 matrix product, {plural(threads, 'thread')})"
     for warning in record.warnings:
@@ -116,7 +116,7 @@ def _notes(record: BenchRecord) -> Iterator[str]:
 
 
 def to_csv(record: BenchRecord) -> str:
-    """Return one line per row, numbers at full precision, empty cells for missing values."""
+    """Return one line per row. Numbers are not rounded, and cells of missing values are empty."""
     lines = [_flatten_row(record, row) for row in record.rows]
     columns = list(dict.fromkeys(chain.from_iterable(lines)))
     stream = io.StringIO()

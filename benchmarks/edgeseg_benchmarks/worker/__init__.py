@@ -1,1 +1,1 @@
-"""The process that measures one row, and its client."""
+"""Worker process that measures one row of a benchmark, and the client of this process."""

@@ -1,4 +1,4 @@
-"""The client of a row's process: start it, send requests, detect that it died."""
+"""Client of a row's process. It starts the process and sends requests."""
 
 import signal
 import subprocess
@@ -23,12 +23,12 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class RoundTiming(msgspec.Struct, frozen=True):
-    """The timing of one row in one round, in milliseconds.
+    """Timing of a row in one round, in milliseconds.
 
     Attributes:
         network_ms: time of the network alone.
         end_to_end_ms: time from the bytes of a file to the mask.
-        stages_ms: parts of `end_to_end_ms`, by stage.
+        stages_ms: time of each stage of `end_to_end_ms`.
     """
 
     network_ms: float
@@ -37,10 +37,10 @@ class RoundTiming(msgspec.Struct, frozen=True):
 
 
 class WorkerProcess:
-    """A process that executes `edgeseg_benchmarks.worker.row_worker`, controlled over pipes.
+    """Process that executes `edgeseg_benchmarks.worker.row_worker` and is controlled through pipes.
 
     Args:
-        timeout_s: time limit for one answer; the process is killed if it takes longer.
+        timeout_s: time limit for one reply, after which the process is killed.
         threads: number of threads of NumPy's matrix products.
     """
 
@@ -59,8 +59,8 @@ class WorkerProcess:
     def call(self, function: str, reply_type: type[T], **arguments: object) -> T:
         """Call a function of the worker and wait for its return value.
 
-        Between calls the process is suspended: its idle threads would spin for some milliseconds
-        and take time from the next row.
+        Between calls, the process is suspended, because its idle threads would spin for some
+        milliseconds and slow down the next row.
 
         Args:
             function: name of a function of `row_worker.Worker`.
@@ -68,7 +68,7 @@ class WorkerProcess:
             arguments: keyword arguments of the function.
 
         Raises:
-            RowError: the function failed, the process died, or it took too long.
+            RowError: the function failed or took too long, or the process ended unexpectedly.
         """
         assert self._child.stdin is not None and self._child.stdout is not None
         line = b""
@@ -81,7 +81,7 @@ class WorkerProcess:
             self._process.suspend()
         if not line and time.monotonic() - start >= self._timeout_s:
             self.close()
-            raise RowError(f"no answer within {self._timeout_s:g} s; the process was stopped")
+            raise RowError(f"no reply within {self._timeout_s:g} s; the process was stopped")
         if not line:
             raise RowError(self._describe_death())
         reply = msgspec.json.decode(line, type=Reply)
@@ -102,7 +102,7 @@ class WorkerProcess:
             with suppress(ValueError):
                 cause = f"signal {signal.Signals(-code).name}"
         if code == -signal.SIGKILL:
-            cause += ", which the system sends if memory runs out"
+            cause += ", which the system also sends if memory is exhausted"
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return ": ".join([f"the process died ({cause})", *lines[-1:]])[:500]
+        return ": ".join([f"the process ended unexpectedly ({cause})", *lines[-1:]])[:500]

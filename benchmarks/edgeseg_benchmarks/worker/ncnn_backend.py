@@ -1,4 +1,4 @@
-"""ncnn, in FP32 (`pip install --no-deps ncnn pnnx`). pnnx converts the model file at each start."""
+"""ncnn backend in FP32. pnnx converts the model at each start."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from edgeseg.errors import ModelError, SystemSetupError
 from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import read_card
 
-INSTALL = "Install it with: pip install --no-deps ncnn pnnx"
+INSTALL = "Run: pip install --no-deps ncnn pnnx"
 HALF_PRECISION_OPTIONS = (
     "use_fp16_packed",
     "use_fp16_storage",
@@ -26,7 +26,8 @@ HALF_PRECISION_OPTIONS = (
 class Ncnn:
     """A loaded network.
 
-    ncnn has no conversion from bytes to float; it is done in `infer` and is part of the latency.
+    ncnn cannot convert bytes to float. `infer` converts the photograph, and the latency includes
+    this conversion.
 
     Args:
         file: model file.
@@ -98,11 +99,13 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
     ]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=600, check=False)
     if done.returncode or not (folder / "model.ncnn.param").is_file():
-        raise ModelError(f"{file}: pnnx cannot convert it (exit code {done.returncode})")
+        raise ModelError(f"{file}: pnnx cannot convert this file (exit code {done.returncode})")
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes, which ncnn lacks, by a no-op; return the name of its output.
+    """Replace the cast from bytes by a no-op, and return the name of its output.
+
+    ncnn has no cast from bytes.
 
     Raises:
         ModelError: the graph has no such cast.

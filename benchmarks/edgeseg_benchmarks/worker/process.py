@@ -1,4 +1,4 @@
-"""Processes of a benchmark: their environment, cores, time limit and timing."""
+"""Processes of a benchmark: environment, cores, time limit and timing."""
 
 import ctypes
 import os
@@ -22,11 +22,11 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class RowError(Exception):
-    """Failure of one row; the other rows continue."""
+    """Failure of one row, which does not affect the other rows."""
 
 
 class CommandTiming(NamedTuple):
-    """Milliseconds until a command printed its first line, and until its process ended."""
+    """Milliseconds from the start of a command to its first line and to its end."""
 
     first_line_ms: float
     total_ms: float
@@ -35,10 +35,11 @@ class CommandTiming(NamedTuple):
 def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
     """Return the fastest cores that this process may use.
 
-    On a big.LITTLE chip core 0 is a slow one. psutil reports frequencies by cluster, not by core.
+    On big.LITTLE chips, core 0 is a slow core. psutil reports frequencies per cluster, not per
+    core.
 
     Args:
-        threads: number of cores; all cores are returned if there are fewer.
+        threads: number of cores. If there are fewer cores, all of them are returned.
         root: root of the file system; tests use another folder.
     """
     frequencies = {}
@@ -49,25 +50,25 @@ def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
 
 
 def pin(threads: int, process: int | None = None) -> None:
-    """Pin a process and the threads that it starts from now on, if the system supports it.
+    """Pin a process and its later threads to cores, if the system supports this.
 
     Args:
         threads: number of cores.
-        process: identifier of the process; None for this one.
+        process: identifier of the process; None means the current process.
     """
-    if hasattr(os, "sched_setaffinity"):  # psutil has no affinity on macOS, either
+    if hasattr(os, "sched_setaffinity"):  # psutil does not support this on macOS
         psutil.Process(process).cpu_affinity(fastest_cores(threads))
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return environment variables with which a child imports the same packages as this process.
+    """Return environment variables so that a child imports the same packages as this process.
 
     Args:
         threads: number of threads of NumPy's matrix products.
     """
     variables = dict(os.environ)
     roots = [Path(package.__file__ or "").parents[1] for package in (edgeseg, edgeseg_benchmarks)]
-    if not roots[0].name.endswith("-packages"):  # not installed: an editable or a test environment
+    if not roots[0].name.endswith("-packages"):  # not installed: editable or test environment
         paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if threads is not None:
@@ -76,21 +77,21 @@ def child_environment(threads: int | None = None) -> dict[str, str]:
 
 
 def python_module(module: str) -> list[str]:
-    """Return a command that calls `main` of a module."""
+    """Return a command that calls the function `main` of a module."""
     return python_statement(f"from {module} import main; main()")
 
 
 def python_statement(text: str) -> list[str]:
     """Return a command that executes a line of Python.
 
-    `python -m` and `python -c` would import from the current folder first. It may contain, for
-    example, a `json.py` of the user.
+    `python -m` and `python -c` import modules from the current folder, which may contain a user's
+    file such as `json.py`.
     """
     return [sys.executable, "-c", f"import sys; sys.path[:] = filter(None, sys.path); {text}"]
 
 
 def die_with_parent() -> None:
-    """Make the kernel kill this process when its parent ends, even if this process is suspended."""
+    """Request that the kernel kills this process when the parent ends, even if suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -98,7 +99,7 @@ def die_with_parent() -> None:
 
 @contextmanager
 def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[None]:
-    """Kill a process if the `with` block exceeds a time limit or is interrupted."""
+    """Kill a process if the `with` block exceeds the time limit or is interrupted."""
     watchdog = threading.Timer(timeout_s, child.kill)
     watchdog.start()
     try:
@@ -107,7 +108,7 @@ def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[Non
         child.kill()
         raise
     finally:
-        watchdog.cancel()  # otherwise this process would wait for the child before it ends
+        watchdog.cancel()  # otherwise the exit of this process would wait for the child
 
 
 def elapsed_ms(step: Callable[[], object]) -> float:
@@ -124,9 +125,9 @@ def time_command(
 
     Args:
         command: program and arguments.
-        timeout_s: time limit; a process that takes longer is killed.
+        timeout_s: time limit, after which the process is killed.
         name: name of the command in errors.
-        threads: number of cores to pin the process to; None for those of this process.
+        threads: number of cores for the process; None means the cores of this process.
 
     Raises:
         RowError: the command failed or took too long.

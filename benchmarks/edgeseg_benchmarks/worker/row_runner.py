@@ -1,4 +1,4 @@
-"""The measurement of one row, step by step, in its own process."""
+"""Measurement of one row in a separate process."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_modul
 
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
-SECONDS_PER_ROW = 8.0  # time for the rounds of a row if their number is not given
-SLOW_START_MS = 5000  # a row whose cold start takes longer is started once only
+SECONDS_PER_ROW = 8.0  # total time of all rounds of a row if --runs is not given
+SLOW_START_MS = 5000  # cold start is measured only once if it takes longer
 
 
 class RowRunner:
-    """Measurement of one row. `attempt` executes a step, or skips it after a failure.
+    """Measurement of one row. `attempt` executes a step unless an earlier step failed.
 
     Attributes:
-        spec: what to measure.
-        failure: why the row failed, or "".
-        compute: data type or execution provider that the runtime computes in.
+        spec: row to measure.
+        failure: reason why the row failed, or "".
+        compute: data type or execution provider of the runtime.
         rounds: number of timed rounds.
-        timings: timing of each round so far.
+        timings: timings of all finished rounds.
 
     Args:
-        spec: what to measure.
+        spec: row to measure.
         photograph: file of the photograph.
         options: options of the benchmark.
-        function: function of the worker that times one round.
+        function: name of the worker's function that times one round.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RowRunner:
         self.attempt(self._warm_up)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Execute a step; if it fails, end the process and store the reason."""
+        """Execute a step. If it fails, end the process and store the reason."""
         if self.failure:
             return
         try:
@@ -81,15 +81,15 @@ class RowRunner:
         self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
-        """Read the peak memory; skip ncnn, whose process also loads ONNX Runtime."""
+        """Read the peak memory. ncnn is skipped, because its process also loads ONNX Runtime."""
         if self.spec.key.runtime != NCNN:
             peak = self._process.call("read_peak_memory", int)
             self._row = replace(self._row, peak_rss_bytes=peak or None)
 
     def time_cold_start(self) -> None:
-        """Time `edgeseg run` in a new process, until it reports the written mask.
+        """Time `edgeseg run` in a new process until the mask is reported.
 
-        ncnn is skipped, because `edgeseg run` does not support it.
+        ncnn is skipped, because `edgeseg run` does not support ncnn.
         """
         key = self.spec.key
         if key.runtime == NCNN or max(self._cold_starts, default=0) >= SLOW_START_MS:
@@ -102,7 +102,7 @@ class RowRunner:
         self._cold_starts.append(timing.first_line_ms)
 
     def count_kernels(self) -> None:
-        """Count the kernels of ONNX Runtime in a new process: profiling slows a session down."""
+        """Count the kernels of ONNX Runtime in a new process. Profiling slows down a session."""
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
         file, threads = str(self.spec.file), self.spec.key.threads
@@ -135,8 +135,9 @@ class RowRunner:
         """Return the measurements.
 
         Args:
-            first: the row that ratios refer to.
-            peak_gflops: throughput of a large matrix product on as many threads; 0 if unknown.
+            first: first row. Ratios are relative to this row.
+            peak_gflops: throughput of a large matrix product with the same number of threads; 0 if
+                unknown.
         """
         if self.failure:
             return BenchRow(*self.spec.key, status=self.failure, remarks=self.spec.remarks)
@@ -185,7 +186,7 @@ class RowRunner:
         )
 
     def _warm_up(self) -> None:
-        """Run untimed rounds; the last one determines the number of timed rounds."""
+        """Run untimed rounds. The last round determines the number of timed rounds."""
         spent = last = 0.0
         for _ in range(max(1, self._options.warmup)):
             if spent < SECONDS_PER_ROW:

@@ -1,7 +1,7 @@
-"""The process of a row: loads one model and answers requests, one JSON object per line.
+"""Process of a row. It loads a model and replies to requests, one JSON object per line.
 
-Sessions in one process take time from each other (their idle threads spin). Therefore each row has
-a process of its own, and only the one that was called computes.
+Sessions in one process slow each other down, because their idle threads spin. Therefore each row
+has a separate process, and only one process computes at a time.
 """
 
 import os
@@ -20,13 +20,15 @@ from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 
 
 class Worker:
-    """Functions that a client can call. Call `load` first for those that require a model."""
+    """Functions that a client can call.
+
+    `load` must be called before functions that require a model.
+    """
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
-        """Load a model and the photograph that it is timed on, on pinned cores.
+        """Load a model and the photograph for the timing. Pin the process to cores.
 
-        Returns:
-            Data type or execution provider that the runtime computes in.
+        Returns: Data type or execution provider of the runtime.
         """
         pin(threads)
         import cv2
@@ -46,7 +48,7 @@ class Worker:
     def time_frame(self) -> RoundTiming:
         """Time the network alone, then end to end, after an untimed frame.
 
-        The untimed frame fills the caches, which contain another row's data.
+        The untimed frame fills the caches, which contain data of another row.
         """
         self.segmenter.segment(self.photograph)
         network_ms = self._time_inference()
@@ -66,7 +68,7 @@ class Worker:
         np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
 
     def score(self, spec: str) -> dict[str, object]:
-        """Score a data set's test split as `edgeseg evaluate` does; returns `DataSetScores`."""
+        """Score the test split of a data set as in `edgeseg evaluate`. Return `DataSetScores`."""
         from edgeseg.datasets import open_data
         from edgeseg.evaluation.protocols import evaluate
 
@@ -75,7 +77,7 @@ class Worker:
     def measure(self, spec: str) -> DataSetMeasures:
         """Measure the predicted masks of a data set's test split.
 
-        Photographs that cannot be segmented are left out; their Dice is missing, too.
+        Photographs that cannot be segmented are omitted.
         """
         from edgeseg.datasets import open_data
         from edgeseg.measures.values import DEFINITIONS_VERSION
@@ -88,7 +90,7 @@ class Worker:
                 segmentation = self.segmenter.segment(pair.load().photo, pair.name)
             except EdgesegError:
                 continue
-            # The largest field of view, whose vessel density a segmentation has, too.
+            # The vessel density is taken from the largest field of view.
             measures = max(segmentation.measures(), key=lambda each: each.fov_diameter_px)
             values = measures.values
             figures = {} if values is None else msgspec.structs.asdict(values)
@@ -97,10 +99,10 @@ class Worker:
         return DataSetMeasures(data_set.name, data_set.split, DEFINITIONS_VERSION, photographs)
 
     def read_peak_memory(self) -> int:
-        """Return the peak resident memory of this process in bytes, 0 if unknown.
+        """Return the peak resident memory of this process in bytes; 0 if unknown.
 
-        getrusage is not used: on Linux its value includes the memory that the parent process had
-        when it started this process. psutil does not offer the peak on Linux.
+        On Linux, the value of getrusage includes the memory of the parent process at the start of
+        this process, and psutil does not provide the peak.
         """
         status = Path("/proc/self/status")
         for line in status.read_text().splitlines() if status.exists() else ():
@@ -109,17 +111,17 @@ class Worker:
         return 0
 
     def measure_peak(self, threads: int, side: int, rounds: int) -> float:
-        """Return the throughput of an FP32 matrix product in GFLOP/s, the best of the rounds.
+        """Return the throughput of an FP32 matrix product in GFLOP/s in the fastest round.
 
         A single round may be far below the peak.
         """
         pin(threads)
         matrix = np.random.default_rng(0).random((side, side), np.float32)
         times = [elapsed_ms(lambda: matrix @ matrix) for _ in range(rounds + 1)]
-        return 2 * side**3 / min(times[1:]) / 1e6  # the first round is not counted
+        return 2 * side**3 / min(times[1:]) / 1e6  # the first round is a warm-up
 
     def count_kernels(self, file: str, threads: int) -> dict[str, int]:
-        """Count the convolutions of a model file by data type."""
+        """Count the convolutions of a model file for each data type."""
         from edgeseg.runtimes.onnx_profile import kernel_types
 
         pin(threads)
@@ -130,7 +132,7 @@ class Worker:
 
 
 def answer(worker: Worker, line: bytes) -> Reply:
-    """Call the requested function; errors become a reply, so that the benchmark continues."""
+    """Call the requested function. Return errors as a reply, so that the benchmark continues."""
     function, arguments = msgspec.json.decode(line)
     try:
         value = getattr(worker, function)(**arguments)
@@ -139,14 +141,15 @@ def answer(worker: Worker, line: bytes) -> Reply:
         return Reply(error=one_line(error))
     except MemoryError:
         return Reply(error="out of memory")
-    except Exception as error:  # runtimes raise errors without a common base class
+    except Exception as error:  # the errors of the runtimes have no common base class
         return Reply(error=f"{type(error).__name__}: {one_line(error)}")
 
 
 def main() -> None:
-    """Answer requests until standard input ends.
+    """Reply to requests until the end of standard input.
 
-    Replies go to a copy of standard output; what a library prints goes to standard error.
+    Replies are written to a copy of standard output. Output of libraries is redirected to standard
+    error.
     """
     die_with_parent()
     worker = Worker()

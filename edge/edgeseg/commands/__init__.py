@@ -1,1 +1,1 @@
-"""Commands of `edgeseg`: parse options, call the package, print."""
+"""Commands of `edgeseg`. A command parses its options, calls the package and prints the results."""

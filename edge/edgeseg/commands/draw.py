@@ -1,4 +1,4 @@
-"""`edgeseg draw`: synthetic fundus photographs, for a first try and for tests without data."""
+"""`edgeseg draw`: synthetic fundus photographs, for first steps and for tests without data."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from edgeseg.system.files import make_folder, write_atomically
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph; each further photograph has the next seed.",
+    help="Seed of the first photograph. The other photographs have the following seeds.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."
@@ -36,7 +36,7 @@ from edgeseg.system.files import make_folder, write_atomically
 @click.option(
     "--truth",
     is_flag=True,
-    help="Write images/, masks/ and fov/, a data set for --data pairs:DIR.",
+    help="Write a data set with the folders images/, masks/ and fov/ for --data pairs:DIR.",
 )
 def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
     """Generate synthetic fundus photographs (fundus_SEED.png) and print their paths."""
@@ -50,7 +50,7 @@ def draw(output: Path, seed: int, count: int, size: int, truth: bool) -> None:
 
 def _generate_files(seed: int, size: int, truth: bool) -> dict[str, bytes]:
     """Return a dict from output folder to PNG bytes (photograph, mask, field of view)."""
-    # Imported here, so that `edgeseg draw --help` does not load OpenCV.
+    # This import is not at the top, so that `edgeseg draw --help` does not load OpenCV.
     from edgeseg.imaging.encoder import encode_png
     from edgeseg.synthetic import generate_photo
 

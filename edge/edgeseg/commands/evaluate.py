@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write DATASET_NAME.png: photograph, true (white), false (red) and missed (blue) vessels.",
+    help="Write one figure per photograph: correct vessels are white, false vessels red, missed "
+    "vessels blue.",
 )
 def evaluate(
     specs: tuple[str, ...],
@@ -65,16 +66,16 @@ def evaluate(
 ) -> None:
     """Score a model against manual vessel masks.
 
-    Prints Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
-    means. A photograph that cannot be segmented is reported and skipped (exit code 3).
+    Print Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
+    means. If a photograph cannot be segmented, it is reported and skipped, and the exit code is 3.
 
     \b
     Protocols:
-      native             photograph at its original size, the model's threshold,
-                         inside the published field of view
-      reference          as the published ResUNet-Deeper was scored: photograph and
-                         mask stretched to 512x512, threshold 0.5, whole frame
-      reference-aligned  as reference, with the prediction shifted by half a pixel,
+      native             original size, the model's threshold, pixels inside the
+                         published field of view
+      reference          protocol of ResUNet-Deeper: photograph and mask stretched
+                         to 512x512, threshold 0.5, whole frame
+      reference-aligned  like reference, with the prediction shifted by half a pixel,
                          because stretching shifts the manual mask by half a pixel
     """  # noqa: D301
     from edgeseg.evaluation.protocols import evaluation_threshold
@@ -105,7 +106,7 @@ def evaluate(
 
 
 def _identify(segmenter: Segmenter | None) -> tuple[str, str, str]:
-    """Return model, precision and runtime of the result."""
+    """Return the model, precision and runtime that produced the result."""
     if segmenter is None:
         return "second-observer", "", ""
     return segmenter.file.name, segmenter.card.precision, segmenter.runtime_name
@@ -150,13 +151,13 @@ def _evaluate_all(
     protocol: EvaluationProtocol,
     figures: Path | None,
 ) -> tuple[DataSetScores, ...]:
-    """Evaluate the data sets in turn, with a progress bar if standard error is a terminal."""
+    """Evaluate the data sets in sequence, with a progress bar if standard error is a terminal."""
     from edgeseg.evaluation.protocols import evaluate as evaluate_data_set
 
     console = Console(stderr=True)
     scores: list[DataSetScores] = []
-    # This console writes to standard error. With redirect_stdout, standard output would go there,
-    # too.
+    # This console writes to standard error. With redirect_stdout, rich would also redirect standard
+    # output to this console.
     with Progress(
         console=console, disable=not console.is_terminal, transient=True, redirect_stdout=False
     ) as progress:

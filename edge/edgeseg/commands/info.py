@@ -23,14 +23,14 @@ DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source bef
 @click.command()
 @click.argument("file")
 @click.option(
-    "--verify", is_flag=True, help="Check the file's checksum (exit code 6 on a mismatch)."
+    "--verify", is_flag=True, help="Verify the file's checksum. The exit code is 6 if it differs."
 )
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:
     """Show a model file's metadata.
 
-    FILE is a model file or a shipped name. For a shipped name, the file that `edgeseg run` selects
-    on this device is shown.
+    FILE is a model file or the name of a shipped model, such as default. For a name, the file that
+    `edgeseg run` selects on this device is shown.
     """
     from edgeseg.console import facts_table, print_json, print_table
     from edgeseg.device import cpu
@@ -49,7 +49,7 @@ def info(file: str, verify: bool, as_json: bool) -> None:
 
 
 def _verify_checksum(model: ModelFile) -> None:
-    """Check the checksum of a model file.
+    """Verify the checksum of a model file.
 
     Raises:
         ModelError: The file is damaged or contains no checksum.
@@ -62,9 +62,9 @@ def _verify_checksum(model: ModelFile) -> None:
 
 
 def _without_notes(card: ModelCard) -> ModelCard:
-    """Return a card without the note to the developers that the shipped files contain.
+    """Return a card without the note for developers in the shipped files.
 
-    Other bytes in these files would need another checkpoint.
+    The note cannot be removed from the files without training a new checkpoint.
     """
     licences = []
     for data in card.training_data:
@@ -78,7 +78,7 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
 
     Args:
         model: model file.
-        reason: why it was selected for the given name; "" if it was given itself.
+        reason: why the file was selected for a shipped name; "" if the file itself was given.
     """
     card = model.card
     preprocessing = [f"{key} = {value}" for key, value in card.preprocessing.to_dict().items()]
@@ -87,7 +87,7 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
     yield "name", card.name
     yield "architecture", card.architecture
     yield "parameters", f"{card.parameters:,}"
-    unknown = "unknown: depends on the input size, or could not be counted"
+    unknown = "unknown (cannot be counted or depends on the input size)"
     yield "GMAC", unknown if card.gmac is None else f"{card.gmac:g} per image"
     slower = ", slower than FP32" if card.int8_slower else ""
     yield "precision", f"{card.precision} (computes in {card.compute}{slower})"

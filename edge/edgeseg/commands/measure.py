@@ -1,4 +1,4 @@
-"""`edgeseg measure`: measurements of masks that exist already."""
+"""`edgeseg measure`: measurements of existing masks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     type=FILE,
     metavar="FILE",
-    help="Mask of the field of view, one for all masks or one for each.  [default: whole picture]"
-    "  Repeatable.",
+    help="Mask of the field of view. Give one for all MASKs, or one per MASK. "
+    "[default: whole picture] Repeatable.",
 )
 @measure_options
 @click.option(
@@ -41,7 +41,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="DIR",
     help="Folder for pictures of the segments, coloured by width.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per mask.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
+)
 def measure(
     masks: tuple[Path, ...],
     fovs: tuple[Path, ...],
@@ -51,11 +53,11 @@ def measure(
     measures_overlay: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the vessels in binary masks made by edgeseg or another program.
+    """Measure the vessels in binary masks from edgeseg or another program.
 
     MASK is a picture in which vessels are white. A mask that is not binary, such as a JPEG file, is
-    thresholded with a warning. A file that cannot be measured is reported, and the others are
-    measured (exit code 3). Definitions: docs/measures.md.
+    thresholded with a warning. If a file cannot be measured, the others are measured, and the
+    exit code is 3. docs/measures.md defines the measurements.
     """
     import msgspec
 
@@ -101,7 +103,7 @@ def _report(record: MaskRecord) -> None:
 
 
 def _print_summary(records: list[MaskRecord]) -> None:
-    """Print the main measurements; `--csv` and `--json` contain all of them."""
+    """Print the main measurements. `--csv` and `--json` contain all measurements."""
     from edgeseg.console import narrow_table, print_table, safe_text
 
     table = narrow_table("measurements")

@@ -1,4 +1,4 @@
-"""The options of `edgeseg run` for measurements."""
+"""Measurement and DICOM options of `edgeseg run`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from edgeseg.commands.options import EYES, reject_nan
-from edgeseg.errors import UsageError
+from edgeseg.errors import UsageError, missing_extra
 
 if TYPE_CHECKING:
     from edgeseg.run.options import RunOptions
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` of the values of these options, by name
+_CHOICES = "edgeseg.measuring"  # key in click's `meta` for a dict from option name to value
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -26,26 +26,53 @@ def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any
     return checked
 
 
+def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add the options for DICOM; `add_dicom` reads them."""
+    for option in (
+        click.option("--identifiers", is_flag=True, callback=_store_choice, expose_value=False,
+                     help="Add patient, study and series of DICOM files to the records."),
+        click.option("--dicom", is_flag=True, callback=_store_choice, expose_value=False,
+                     help="Also write DICOM: a segmentation, an overlay, and measurements."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def add_dicom(options: RunOptions) -> RunOptions:
+    """Return the options of a run, extended by the DICOM options of the current command.
+
+    Raises:
+        SystemSetupError: The extra `dicom` is not installed.
+    """
+    choices = click.get_current_context().meta[_CHOICES]
+    if choices["dicom"]:
+        try:
+            import edgeseg.dicom.segmentation_object  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise missing_extra("--dicom", "dicom", error.name or "pydicom") from error
+    return replace(options, dicom=choices["dicom"], identifiers=choices["identifiers"])
+
+
 def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for measurements; `add_measures` reads them."""
     for option in (
         click.option("--eye", type=click.Choice(EYES), callback=_store_choice, expose_value=False,
-                     help="Eye, for the anatomical names of the quadrants."),
+                     help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Size of a pixel in micrometres; adds figures in micrometres."),
+                     help="Size of a pixel in micrometres. Adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Measure, and write the segments coloured by width."),
+                     help="Measure the vessels; write a picture with segments coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
-                     help="Measure the vessels; also write measures.csv."),
+                     help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
 def add_measures(options: RunOptions) -> RunOptions:
-    """Return the options of a run, extended by the measurement options of the current command.
+    """Add the measurement options of the current command to the options of a run.
 
     Raises:
         UsageError: An option requires measurements that were not requested.
@@ -56,7 +83,9 @@ def add_measures(options: RunOptions) -> RunOptions:
     overlay, um_per_px = choices["measures_overlay"], choices["um_per_px"]
     measures = choices["measures"] or overlay
     if not measures and (um_per_px is not None or choices["eye"] is not None):
-        raise UsageError("--um-per-px and --eye require --measures. Add it or omit them.")
+        raise UsageError(
+            "--um-per-px and --eye require --measures. Add --measures or omit these options."
+        )
     return replace(
         options,
         measures=measures,

@@ -9,7 +9,8 @@ import click
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Literal copies, because the modules that define these types load OpenCV; a test compares them.
+# These lists are copies, because the modules that define the types load OpenCV. A test compares
+# them.
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
@@ -18,7 +19,7 @@ SPLITS = ("train", "validation", "test", "all")
 
 
 def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
-    """Reject NaN, which click accepts in every range."""
+    """Reject NaN, which click's number ranges accept."""
     if value is not None and math.isnan(value):
         raise click.BadParameter("'nan' is not a number", ctx, param)
     return value
@@ -30,15 +31,20 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print one JSON object, and nothing else, to standard output.",
+        help="Print the result as one JSON object.",
     )(command)
 
 
 def model_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--model`, `--precision`, `--runtime`, `--provider` and `--threads`."""
+    threads = click.option("--threads", type=click.IntRange(1), metavar="N",
+                           help="Number of CPU threads.  [default: all usable cores]")  # fmt: skip
+    return model_choice_options(threads(command))
+
+
+def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--model`, `--precision`, `--runtime` and `--provider`."""
     for option in (
-        click.option("--threads", type=click.IntRange(1), metavar="N",
-                     help="Number of CPU threads.  [default: all usable cores]"),
         click.option("--provider", type=click.Choice(PROVIDERS),
                      help="Execution provider of ONNX Runtime.  [default: cpu]"),
         click.option("--runtime", type=click.Choice(RUNTIMES), default="auto", show_default=True,
@@ -57,9 +63,9 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (
         click.option("--eye", type=click.Choice(EYES),
-                     help="Eye, for the anatomical names of the quadrants."),
+                     help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Size of a pixel; adds values in micrometres."),
+                     metavar="X", help="Micrometres per pixel. Adds values in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -72,8 +78,8 @@ def data_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Split of the data sets."),
         click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
                      help="Data set and its folder. NAME is drive, stare, chasedb1, hrf, fives or "
-                          "pairs (your own images/ and masks/). Or synthetic:N for N synthetic "
-                          "photographs. Repeatable."),
+                     "pairs (your own images/ and masks/). Use synthetic:N for N synthetic "
+                     "photographs. Repeatable."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.measuring import add_measures, measuring_options
+from edgeseg.commands.measuring import (
+    add_dicom,
+    add_measures,
+    dicom_options,
+    measuring_options,
+)
 from edgeseg.commands.options import model_options
 from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural
+from edgeseg.system.allocator import keep_freed_memory
 from edgeseg.system.signals import stop_by_signals
 from edgeseg.system.standard_streams import divert_stdout
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from edgeseg.models.catalog import PrecisionChoice
     from edgeseg.run.frame import Source
     from edgeseg.run.inputs import OverlayFormat
+    from edgeseg.run.open_sources import OpenedSources
     from edgeseg.run.options import RunOptions
     from edgeseg.run.runner import InputCounts
     from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
@@ -41,23 +48,23 @@ DEFAULT_OUTPUT = Path("vessels")
     default=DEFAULT_OUTPUT,
     metavar="DIR",
     show_default=True,
-    help="Folder for the results; created if it does not exist.",
+    help="Folder for the results. Created if missing.",
 )
 @click.option(
     "--camera",
     metavar="N|DEVICE",
-    help="Camera to segment live. Frames that arrive while another is processed are dropped.",
+    help="Camera to segment live. Frames that arrive during processing are dropped.",
 )
 @click.option(
     "--watch",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Folder to watch; segments existing and new photographs until Ctrl-C or SIGTERM.",
+    help="Folder to watch. Existing and new photographs are segmented until Ctrl-C or SIGTERM.",
 )
 @click.option(
     "--recursive",
     is_flag=True,
-    help="Include sub-folders; results are written to sub-folders of the same names.",
+    help="Include sub-folders. Results are written to sub-folders with the same names.",
 )
 @click.option(
     "--files-from",
@@ -74,14 +81,14 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--overlay/--no-overlay",
     default=True,
-    help="Write the photograph with its vessels marked; for a stream, a video.  [default: on]",
+    help="Write an overlay: the photograph (or the video) with its vessels marked. [default: on]",
 )
 @click.option(
     "--overlay-format",
     type=click.Choice(["jpg", "png"]),
     default="jpg",
     show_default=True,
-    help="File format of the overlays; png is lossless and takes longer.",
+    help="File format of the overlays. png is lossless and slower.",
 )
 @click.option(
     "--overlay-style",
@@ -105,19 +112,21 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--newest",
     is_flag=True,
-    help="Drop frames that arrive while another is processed (standard input).",
+    help="Always process the newest frame of standard input and drop older frames.",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs that already have results of the same content, model and options.",
+    help="Skip inputs that already have results with the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
+@dicom_options
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="If the path of a result is a symbolic link, write to its target instead of failing.",
+    help="Write to the target if the path of a result is a symbolic link. Without this option, "
+    "the photograph fails.",
 )
 @click.option(
     "--contact-sheet",
@@ -127,10 +136,10 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, and their ratio to the rate of fully used cores.",
+    help="Print frames per second, and their share of the rate with all cores busy.",
 )
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per record to standard output."
+    "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
 )
 def run(
     inputs: tuple[str, ...],
@@ -159,14 +168,15 @@ def run(
     throughput: bool,
     as_json: bool,
 ) -> None:
-    """Segment vessels in photographs, videos or camera frames.
+    """Segment vessels in photographs, videos and camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
-    Writes STEM_vessels.png and STEM_overlay.jpg; for a stream, STEM_overlay.mp4. Masks and other
-    files in a folder are skipped. A failed photograph does not end the run (exit code 3).
+    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. In a
+    folder, masks and files that are not photographs are skipped. If a photograph fails, the others
+    are processed, and the exit code is 3.
     """
     _check_arguments(inputs, camera, watch, files_from)
-    _limit_blas_threads()
+    _prepare_process()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
 
@@ -185,9 +195,10 @@ def run(
             overlay_format=overlay_format,
             follow_links=follow_links,
         )
-        sources = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
-        segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider)
-        counts = _run_sources(segmenter, add_measures(options), sources, stop)
+        opened = _open_inputs(inputs, files_from, camera, watch, newest, recursive, stop)
+        segmenter = _load_segmenter(model, precision, runtime, threads, threshold, provider, opened)
+        options = add_dicom(add_measures(options))
+        counts = _run_sources(segmenter, options, opened.sources, stop)
     _exit_with_status(stop, counts)
 
 
@@ -199,7 +210,7 @@ def _open_inputs(
     newest: bool,
     recursive: bool,
     stop: StopRequest,
-) -> Iterator[Source]:
+) -> OpenedSources:
     from edgeseg.run.inputs.file_list import read_file_list
     from edgeseg.run.open_sources import open_sources
 
@@ -214,15 +225,18 @@ def _load_segmenter(
     threads: int | None,
     threshold: float | None,
     provider: ProviderChoice | None,
+    opened: OpenedSources,
 ) -> Segmenter:
+    from edgeseg.run.workers import count_workers
     from edgeseg.segmenter import Segmenter
 
+    callers = count_workers(opened.parallel_frames)
     with divert_stdout():
-        return Segmenter(model, precision, runtime, threads, threshold, provider)
+        return Segmenter(model, precision, runtime, threads, threshold, provider, callers)
 
 
 def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
-    """Exit with the code of a signal or of failed inputs; return if there is neither."""
+    """Exit with the code of a signal or of failed inputs. Return if neither occurred."""
     if stop.asked:
         _exit_after_signal(stop, counts)
     if counts.failed:
@@ -230,16 +244,22 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
         sys.exit(1 if counts.bugs else 3)
 
 
-def _limit_blas_threads() -> None:
-    """Set one thread for NumPy's BLAS: nothing here uses BLAS, and idle threads would spin."""
+def _prepare_process() -> None:
+    """Keep freed memory, and limit NumPy's BLAS to one thread.
+
+    No code here uses BLAS, and its idle threads would use the CPU.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
 
 
 def _check_arguments(
     inputs: tuple[str, ...], camera: str | None, watch: Path | None, files_from: str | None
 ) -> None:
     if not inputs and camera is None and watch is None and files_from is None:
-        raise click.UsageError("Missing argument 'INPUT...', or --files-from, --camera or --watch.")
+        raise click.UsageError(
+            "Missing argument 'INPUT...'. Alternatives are --files-from, --camera and --watch."
+        )
     if files_from == "-" and "-" in inputs:
         raise click.UsageError("--files-from - and INPUT - both read standard input. Remove one.")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def show_progress(total: int | None) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal, and nothing elsewhere."""
+    """Show a progress bar if standard error is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty() or total == 1:
         yield lambda: None
         return

@@ -1,4 +1,4 @@
-"""Photographs with manual vessel masks: published data sets, the user's own, and synthetic ones."""
+"""Photographs with manual vessel masks: published data sets, own data, synthetic photographs."""
 
 from edgeseg.datasets.catalog import LICENCES, READERS, DataSet, open_data, select_split
 from edgeseg.datasets.pair import (

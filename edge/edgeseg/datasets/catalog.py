@@ -32,7 +32,7 @@ LICENCES = {
 }
 
 VALIDATION_INTERVAL = 5
-"""Every fifth of a user's pairs is used for validation if there is no `split.csv`."""
+"""Without `split.csv`, every fifth of a user's pairs is used for validation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class DataSet:
         name: name on the command line (`drive`, ...).
         split: selected split.
         pairs: photographs with their masks, in a stable order.
-        notice: information for the user, or "": how the split was made, masks without a photograph.
+        notice: information for the user about the choice of the split and masks without a
+            photograph; may be empty.
     """
 
     name: str
@@ -61,8 +62,8 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
 
     Raises:
         UsageError: `spec` is invalid or contains an unknown name.
-        SystemSetupError: the folder does not exist, has a wrong layout, lacks a mask, or has no
-            photograph of that split.
+        SystemSetupError: the folder does not exist, has an unknown layout, lacks a mask, or has no
+            photograph of the split.
     """
     name, pairs = _read_spec(spec)
     selected, notice = select_split(pairs, split)
@@ -76,8 +77,8 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
             f"(available: {splits or 'the only photograph is used for validation'}). "
             "Choose another split or add photographs."
         )
-    # Only the files of the selected split are checked: DRIVE without its test masks can be used for
-    # training.
+    # Only the files of the selected split are checked, so that DRIVE can be used for training
+    # without its test masks.
     for pair in selected:
         if isinstance(pair, FilePair):
             pair.check_complete()
@@ -105,18 +106,18 @@ def _read_spec(spec: str) -> tuple[str, Sequence[Pair]]:
 
 
 def _expand_home(folder: Path) -> Path:
-    """Expand `~`, which a shell leaves unchanged in `drive:~/DRIVE`."""
+    """Expand `~`, which a shell does not expand in `drive:~/DRIVE`."""
     try:
         return folder.expanduser()
-    except RuntimeError:  # no such user or no home directory: use the name as it is
+    except RuntimeError:  # no such user or no home directory: use the name unchanged
         return folder
 
 
 def select_split(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str]:
     """Select the pairs of a split.
 
-    A user's pairs without a `split.csv` belong to no split. They are all used for testing. For
-    training, every fifth (at least one) is held out for validation.
+    User pairs without `split.csv` have no split. All of them are used for testing. In
+    training, every fifth pair (at least one) is used for validation.
 
     Returns:
         The selected pairs, and a notice for the user or "".
@@ -128,7 +129,7 @@ def select_split(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair],
     if split == "test":
         return list(pairs), ""
     held_out = list(pairs[VALIDATION_INTERVAL - 1 :: VALIDATION_INTERVAL]) or list(pairs[-1:])
-    notice = f"no split.csv: {len(held_out)} of {len(pairs)} photographs held out for validation"
+    notice = f"no split.csv: {len(held_out)} of {len(pairs)} photographs are used for validation"
     if split == "validation":
         return held_out, notice
     names = {pair.name for pair in held_out}

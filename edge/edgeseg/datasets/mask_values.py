@@ -1,4 +1,4 @@
-"""Values of a mask file: black and white, class numbers, or class numbers with an ignore value."""
+"""Decoding of mask files: black and white, or class numbers with an optional ignore value."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,23 @@ IGNORED_VALUE = 255
 
 _MAX_CLASSES = 16
 _MAX_CLASS_BESIDE_IGNORED = 20
-# Minimum share of pixels with a class number above 0. Fewer pixels with the values 1 and 2 are
-# rounding errors in a mask of 0 and 255.
+# Minimum share of pixels with a class number above 0. A smaller share of pixels with the values 1
+# and 2 is due to rounding errors in a mask of 0 and 255.
 _MIN_CLASS_SHARE = 0.005
-# Limits of dark and bright values. In a mask, up to 10 % of the pixels are between them (blurred
-# edges, JPEG noise); in a photograph, most pixels are.
+# Limits of dark and bright values. In a mask, up to 10 % of the pixels are between these limits
+# (blurred edges, JPEG noise). In a photograph, most pixels are.
 _DARK, _BRIGHT = 32, 223
 
 
 @dataclass(frozen=True, eq=False)
 class MaskValues:
-    """A mask file, decoded.
+    """Decoded mask file.
 
     Attributes:
-        marked: (H, W) uint8 {0, 255}, pixels that are vessel, or inside the field of view.
-        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if the file has none.
-        classes: class numbers in the file in ascending order, without the ignore value; empty for
-            a black and white mask. The lowest one is the background.
+        marked: (H, W) uint8 {0, 255}, pixels of vessels, or of the field of view.
+        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have a label.
+        classes: class numbers in the file in ascending order, without the ignore value; empty for a
+            black and white mask. The lowest number is the background.
         brightest: largest value in the file.
         grey_share: share of the pixels with a channel that is neither dark nor bright; 0 for class
             numbers.
@@ -42,7 +42,7 @@ class MaskValues:
     grey_share: float
 
     def describe_classes(self) -> str:
-        """Return a note on how class numbers were interpreted; empty for a black and white mask."""
+        """Describe the interpretation of class numbers; empty for a black and white mask."""
         if not self.classes:
             return ""
         background, *marked = self.classes
@@ -55,14 +55,15 @@ class MaskValues:
 def decode_mask_values(picture: Photo) -> MaskValues:
     """Decode the values of a mask.
 
-    A mask is black and white if its brightest value is above 127; its pixels above 127 are marked.
-    Otherwise it contains class numbers, such as 0 and 1, 0/1/2 (artery and vein), 0 and 100, or 1
-    and 2: the lowest one is the background, all others are marked. If the other values are class
-    numbers of at most 20, 255 marks pixels without a label. A mask of 0 and 1 is not reported as
-    class numbers, because many programs write such masks.
+    A mask is black and white if its brightest value is above 127. Its pixels above 127 are marked.
+    Otherwise the mask contains class numbers, such as 0 and 1, 0/1/2 (artery and vein), 0 and 100,
+    or 1 and 2. The lowest number is the background, and pixels with other numbers are marked. If
+    the other values are class numbers from 0 to 20, 255 marks pixels without a label. A mask of 0
+    and 1 is not reported as class numbers, because many programs write such masks.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, the mask file; the brightest channel of a pixel is its value.
+        picture: (H, W, 3) uint8 RGB, mask file; the brightest channel of a pixel is the pixel's
+            value.
     """
     grey = picture.max(axis=2)
     counts = np.bincount(grey.ravel(), minlength=256)

@@ -23,11 +23,11 @@ class LoadedPair:
     Attributes:
         photo: (H, W, 3) uint8 RGB.
         truth: (H, W) uint8 {0, 255}, vessel mask of the first observer.
-        fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
-        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have one.
+        fov: (H, W) uint8 {0, 255}, published field of view; None if it is not published.
+        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have a label.
         notes: information for the user about the masks; equal for masks of the same kind.
-        misoriented: description of the problem if the EXIF orientation turns the photograph but not
-            the mask, or the reverse; otherwise empty.
+        misoriented: description of the problem if the EXIF orientations of photograph and mask
+            differ; otherwise empty.
     """
 
     photo: Photo
@@ -55,7 +55,7 @@ class Pair(Protocol):
 
     @property
     def split(self) -> Split | None:
-        """Split of the photograph; None if the data set defines none."""
+        """Split of the photograph; None if the data set defines no split."""
 
     def load(self) -> LoadedPair:
         """Load the pair into memory."""
@@ -67,11 +67,11 @@ class FilePair:
 
     Attributes:
         name: stem of the photograph's file, unique in its data set.
-        split: split of the photograph; None if the data set defines none.
+        split: split of the photograph; None if the data set defines no split.
         photo_file: photograph.
         truth_file: vessel mask of the first observer.
-        fov_file: published field of view; None if none is published.
-        second_file: vessel mask of a second human observer, which need not exist.
+        fov_file: published field of view; None if it is not published.
+        second_file: vessel mask of a second human observer; the file may be missing.
     """
 
     name: str
@@ -85,12 +85,13 @@ class FilePair:
         """Check that the mask files exist.
 
         Raises:
-            SystemSetupError: a file is missing; the message names it.
+            SystemSetupError: a file is missing. The message contains its name.
         """
         for file in (self.truth_file, self.fov_file):
             if file is not None and not file.exists():
                 raise SystemSetupError(
-                    f"{self.photo_file}: mask {file} not found. Add it or remove the photograph."
+                    f"{self.photo_file}: mask {file} not found. Add this mask or remove the "
+                    "photograph."
                 )
 
     def load(self) -> LoadedPair:
@@ -98,8 +99,8 @@ class FilePair:
 
         Raises:
             PhotoError: a file cannot be read.
-            SystemSetupError: a mask and its photograph differ in size, the vessel mask cannot be
-                that of the photograph, or the field of view is implausible.
+            SystemSetupError: a mask and its photograph differ in size, or the vessel mask or the
+                field of view is implausible.
         """
         data = read_photo_bytes(self.photo_file)
         photo = decode_photo(data, str(self.photo_file))
@@ -130,7 +131,7 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
     """Read the vessel mask of a second human observer.
 
     Args:
-        pair: pair that the mask belongs to.
+        pair: pair to which the mask belongs.
         photo: (H, W, 3) uint8 RGB, photograph of the pair.
 
     Returns:
@@ -138,11 +139,11 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
 
     Raises:
         PhotoError: the file cannot be read.
-        SystemSetupError: no such mask exists, or its size differs from the photograph's.
+        SystemSetupError: the mask does not exist, or mask and photograph differ in size.
     """
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
-        detail = file or "only drive, stare and chasedb1 have one"
+        detail = file or "only drive, stare and chasedb1 have a second observer"
         raise SystemSetupError(f"mask of a second observer not found ({detail})")
     return _read_mask(file, photo, UPRIGHT).values.marked
 
@@ -154,11 +155,11 @@ class _ReadMask(NamedTuple):
 
 
 def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
-    """Read a mask that must have the size of its photograph.
+    """Read a mask and check that it has the size of its photograph.
 
     Args:
         file: mask file.
-        photo: (H, W, 3) uint8 RGB, its photograph.
+        photo: (H, W, 3) uint8 RGB, photograph of the mask.
         orientation: EXIF orientation of the photograph.
     """
     data = read_photo_bytes(file)
@@ -176,14 +177,14 @@ def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
 
 
 def _describe_orientations(photo: int, mask: int) -> str:
-    """Return how the EXIF orientations differ; empty if they are equal."""
+    """Describe the difference between the EXIF orientations; empty if they are equal."""
     if photo == mask:
         return ""
     if mask == UPRIGHT:
-        return f"the photograph is turned by its EXIF orientation ({photo}), the mask is not"
+        return f"the EXIF orientation ({photo}) rotates the photograph, but not the mask"
     if photo == UPRIGHT:
-        return f"the mask is turned by its EXIF orientation ({mask}), the photograph is not"
-    return f"EXIF orientation {photo} turns the photograph, {mask} the mask"
+        return f"the EXIF orientation ({mask}) rotates the mask, but not the photograph"
+    return f"the EXIF orientations of the photograph ({photo}) and the mask ({mask}) differ"
 
 
 def _has_transparency(data: bytes) -> bool:

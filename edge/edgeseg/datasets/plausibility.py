@@ -1,7 +1,7 @@
-"""Checks whether a mask can be the vessels, or the field of view, of its photograph.
+"""Plausibility checks of vessel masks and fields of view.
 
-The limits are far from all masks of DRIVE, STARE, CHASE_DB1, HRF and FIVES, where vessels cover 5
-to 17 % of the field and are 1.6 to 16 grey levels darker than their surroundings.
+All masks of DRIVE, STARE, CHASE_DB1, HRF and FIVES are far from the limits: vessels cover 5 to 17 %
+of the field and are 1.6 to 16 grey levels darker than their surroundings.
 """
 
 import cv2
@@ -21,21 +21,21 @@ _SURROUNDINGS = 40  # side of the surroundings of a pixel: a 40th of the photogr
 _MIN_FIELD_SHARE = 0.02
 _MIN_VESSELS_IN_FIELD = 0.5
 _MIN_OUTSIDE_SHARE = 0.005
-_DARK = 1 / 8  # share of the brightness of bright pixels; darker pixels are the surround
+_DARK = 1 / 8  # share of the brightness of bright pixels; darker pixels are outside the retina
 
 _Pixels = npt.NDArray[np.bool_]
 
 
 def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparent: bool) -> str:
-    """Check that a mask can be the vessels of a photograph.
+    """Check whether a vessel mask is plausible for a photograph.
 
-    In a photograph without colour the vessels may be bright (fluorescein angiography), so that only
-    their share is checked.
+    In a photograph without colour, vessels may be bright (fluorescein angiography). In this case,
+    only the share of vessel pixels is checked.
 
     Args:
         values: decoded mask file.
         photo: (H, W, 3) uint8 RGB.
-        fov: (H, W) uint8 {0, 255}, published field of view; None if none is published.
+        fov: (H, W) uint8 {0, 255}, published field of view; None if it is not published.
         transparent: whether the mask file has a transparency channel.
 
     Returns:
@@ -54,23 +54,23 @@ def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparen
     vessels = (values.marked > 0) & field
     share = vessels.sum() / max(1, field.sum())
     if share > _ALL_WHITE_SHARE:
-        return "all pixels of the field are vessel (white). Correct it or remove the pair."
+        return "all pixels of the field are vessel (white). Correct the mask or remove the pair."
     if share > _MAX_VESSEL_SHARE:
         return (
             f"{share:.0%} of the field is vessel (5 to 20 % is usual); vessels seem to be black. "
-            "Invert it: vessels are 255, all else is 0."
+            "Invert the mask, so that vessels are 255 and all other pixels 0."
         )
     brighter = _brightness_over_surroundings(photo, vessels, field)
     if brighter > _MAX_BRIGHTER:
         return (
             f"its vessels are {brighter:.1f} grey levels brighter than their surroundings in the "
-            "photograph; vessels are darker. Correct it or remove the pair."
+            "photograph, but should be darker. Correct the mask or remove the pair."
         )
     return ""
 
 
 def check_field(fov: Mask, photo: Photo, vessels: Mask) -> str:
-    """Check that a mask can be the field of view of a photograph.
+    """Check whether a field of view is plausible for a photograph.
 
     Args:
         fov: (H, W) uint8 {0, 255}, published field of view.
@@ -81,22 +81,24 @@ def check_field(fov: Mask, photo: Photo, vessels: Mask) -> str:
         Problem and remedy; empty if the field of view is plausible.
     """
     inside = fov > 0
-    # No pixel would be counted, and every score would be a perfect 1.
+    # Without this check, no pixel would be counted, and every score would be 1.
     if not inside.any():
-        return "the field of view is empty. Correct or remove it."
+        return "the field of view is empty. Correct or remove the file."
     share = inside.mean()
     if share < _MIN_FIELD_SHARE:
-        return f"the field of view covers {share:.2%} of the photograph. Correct or remove it."
+        return f"the field of view covers {share:.2%} of the photograph. Correct or remove the "
+        "file."
     brightness = photo.max(axis=2)
     if 1 - share > _MIN_OUTSIDE_SHARE and brightness[inside].mean() < brightness[~inside].mean():
         return (
-            "the field of view is darker than the rest of the photograph; it seems to be inverted. "
-            "Invert it: inside is 255, outside is 0."
+            "the field of view is darker than the rest of the photograph and seems to be inverted. "
+            "Invert the file, so that the inside is 255 and the outside 0."
         )
     marked = vessels > 0
     in_field = (marked & inside).sum() / max(1, marked.sum())
     if in_field < _MIN_VESSELS_IN_FIELD:
-        return f"only {in_field:.0%} of the vessels are in the field of view. Correct or remove it."
+        return f"only {in_field:.0%} of the vessels are in the field of view. Correct or remove "
+        "the file."
     return ""
 
 
@@ -108,14 +110,15 @@ def _describe_empty(values: MaskValues, transparent: bool) -> str:
         )
     if transparent:
         return (
-            "the mask is black (no vessel), perhaps drawn in black on a transparent background. "
+            "the mask is black (no vessel); vessels may be drawn in black on a transparent "
+            "background. "
             "Save vessels as 255 on 0."
         )
-    return "the mask is black (no vessel). Correct it or remove the pair."
+    return "the mask is black (no vessel). Correct the mask or remove the pair."
 
 
 def _illuminated(photo: Photo) -> _Pixels:
-    """Return the pixels that are not the dark surround; all pixels of a very dark photograph."""
+    """Return the pixels inside the retina. In a very dark photograph, these are all pixels."""
     brightness = photo.max(axis=2)
     bright = np.percentile(brightness[::4, ::4], 99)
     pixels: _Pixels = brightness > bright * _DARK
@@ -123,7 +126,7 @@ def _illuminated(photo: Photo) -> _Pixels:
 
 
 def _brightness_over_surroundings(photo: Photo, vessels: _Pixels, field: _Pixels) -> float:
-    """Return how much brighter vessels are than the background in green; 0 without colour."""
+    """Return the difference in green between vessels and surroundings; 0 for a grey photograph."""
     sample = photo[::8, ::8].astype(np.int16)
     if not vessels.any() or np.ptp(sample, axis=2).mean() < _MIN_COLOUR:
         return 0.0

@@ -1,7 +1,7 @@
-"""Readers of the published data sets, each in the layout of its own download.
+"""Readers of the published data sets in the layout of the download.
 
-DRIVE has its own split and STARE is for testing only. The splits of CHASE_DB1, HRF and FIVES are
-this project's.
+The split of DRIVE is published, and STARE is for testing only. The splits of CHASE_DB1, HRF and
+FIVES are defined by this project.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
 
-# Skips the `._NAME` files of macOS.
+# This pattern skips the `._NAME` files of macOS.
 _NOT_HIDDEN = "[!.]*"
 
 # Number of photographs in `train/` of a complete FIVES download.
@@ -40,7 +40,7 @@ def read_drive(folder: Path) -> list[FilePair]:
 def read_stare(folder: Path) -> list[FilePair]:
     """Read STARE (Hoover et al. 2000): all photographs are test.
 
-    The first observer is A. Hoover, the second V. Kouznetsova.
+    The first observer is A. Hoover, and the second is V. Kouznetsova.
     """
     photos, second = folder / "stare-images", folder / "labels-vk"
     names = sorted({photo.name.split(".")[0] for photo in photos.glob("im*.ppm*")})
@@ -101,8 +101,8 @@ def read_hrf(folder: Path) -> list[FilePair]:
 def read_fives(folder: Path) -> list[FilePair]:
     """Read FIVES (Jin et al. 2022): `test/` is test; `train/` is split into train and validation.
 
-    Validation is every fifth photograph of a complete `train/`, or the last fifth of an incomplete
-    one. Photographs are in the order of their numbers, which start again in `test/`.
+    The validation split is every fifth photograph of a complete `train/`, or the last fifth of an
+    incomplete `train/`. Photographs are sorted by their numbers, which start again at 1 in `test/`.
     """
     train = _fives_pairs(folder / "train", "train")
     held_out = train[4::5]
@@ -141,7 +141,10 @@ def _split_by_number(number: int) -> Split:
 
 
 def _first_existing(*files: Path) -> Path:
-    """Return the first file that exists, plain or gzipped; if none does, the first file."""
+    """Return the first file that exists, plain or gzipped.
+
+    If none exists, return the first file.
+    """
     for file in files:
         for candidate in (file, file.with_name(f"{file.name}.gz")):
             if candidate.exists():

@@ -8,13 +8,13 @@ from edgeseg.synthetic import generate_photo
 
 MAX_COUNT = 1_000_000
 
-# The first seeds are `MAX_COUNT` apart, so that no two splits share a seed.
+# The first seeds of the splits differ by `MAX_COUNT`, so that no two splits share a seed.
 FIRST_SEED: dict[Split, int] = {"train": 1_000_000, "validation": 2_000_000, "test": 3_000_000}
 
 
 @dataclass(frozen=True)
 class SyntheticPair:
-    """A pair that is generated from its seed on every load.
+    """Pair that is generated from its seed on every load.
 
     Attributes:
         name: name, unique in its data set.
@@ -42,7 +42,9 @@ def read_synthetic(count: str) -> list[SyntheticPair]:
     """
     # The length is checked because int() rejects very long numbers.
     if not count.isdecimal() or len(count) > 7 or not 1 <= int(count) <= MAX_COUNT:
-        raise UsageError(f"synthetic:{count}: invalid number. Use synthetic:N, N 1 to {MAX_COUNT}.")
+        raise UsageError(
+            f"synthetic:{count}: invalid number. Use synthetic:N, N from 1 to {MAX_COUNT}."
+        )
     return [
         SyntheticPair(f"drawn_{seed}", split, seed)
         for split, first in FIRST_SEED.items()

@@ -6,9 +6,10 @@ from typing import cast, get_args
 
 from edgeseg.datasets.pair import FilePair, Split
 from edgeseg.errors import SystemSetupError
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.photo import is_photograph, photo_stem
 from edgeseg.system.names import name_key
-from edgeseg.system.regular_files import read_regular_file
+from edgeseg.system.regular_files import open_regular_file, read_regular_file
 
 LAYOUT = "images/NAME.png and masks/NAME.png with equal names (any image format; fov/ is optional)"
 
@@ -16,11 +17,10 @@ _MAX_NAMES = 5
 
 
 def read_pairs(folder: Path) -> list[FilePair]:
-    """Match the files of `images/`, `masks/` and `fov/` by stem, without hidden files.
+    """Match the files of `images/`, `masks/` and `fov/` by stem. Hidden files are ignored.
 
-    Stems that differ only in upper and lower case or in the Unicode form of an accent are equal.
-
-    The split comes from `split.csv` (columns stem,split). Without it, it is None; see
+    Stems that differ only in case or in the Unicode form of an accent are equal. The split is read
+    from `split.csv` (columns stem,split). Without this file, the split is None; see
     `edgeseg.datasets.select_split`.
 
     Raises:
@@ -38,7 +38,8 @@ def read_pairs(folder: Path) -> list[FilePair]:
             )
         if fovs and key not in fovs:
             raise SystemSetupError(
-                f"{photo}: no field of view in {folder / 'fov'}. Add one for every photograph."
+                f"{photo}: no field of view in {folder / 'fov'}. Add a field of view for every "
+                "photograph."
             )
     splits = _read_splits(folder / "split.csv", photos)
     return [
@@ -48,7 +49,7 @@ def read_pairs(folder: Path) -> list[FilePair]:
 
 
 def describe_orphans(folder: Path) -> str:
-    """Return which masks and fields of view have no photograph; empty if all have one.
+    """List the masks and fields of view without a photograph; empty if there are none.
 
     Raises:
         SystemSetupError: a stem exists twice.
@@ -69,16 +70,27 @@ def describe_orphans(folder: Path) -> str:
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:
-    """Return a dict from the key of each stem to its image file, sorted by file name."""
+    """Return a dict from the key of each stem to the image file, sorted by file name."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if file.name.startswith(".") or not file.is_file() or not is_photograph(file):
+        if file.name.startswith(".") or not file.is_file() or not _is_image(file):
             continue
         key = name_key(photo_stem(file))
         if key in files:
-            raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of them.")
+            raise SystemSetupError(f"{file} and {files[key]}: same name. Remove one of the files.")
         files[key] = file
     return files
+
+
+def _is_image(file: Path) -> bool:
+    """Return whether a file has the suffix of an image or the content of a DICOM file."""
+    if is_photograph(file):
+        return True
+    try:
+        with open_regular_file(file) as stream:
+            return is_dicom(stream.read(SIGNATURE_BYTES))
+    except OSError:
+        return False
 
 
 def _read_splits(file: Path, photos: dict[str, Path]) -> dict[str, Split]:

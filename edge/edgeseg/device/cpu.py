@@ -30,11 +30,11 @@ ARM_CORES: Mapping[str, str] = {
     "0xd49": "Neoverse-N2",
     "0xd4f": "Neoverse-V2",
 }
-"""Part number in /proc/cpuinfo -> name, for Arm's cores in common boards and servers."""
+"""Names of Arm cores in common boards and servers. The key is the part number in /proc/cpuinfo."""
 
 
 def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
-    """Return the features that every core has (`avx512_vnni`, `asimddp`, `fphp`, ...).
+    """Return the features that all cores have (`avx512_vnni`, `asimddp`, `fphp`, ...).
 
     Args:
         cpuinfo: file to read, for tests.
@@ -48,13 +48,13 @@ def cpu_features(cpuinfo: Path = CPUINFO) -> frozenset[str]:
 
 
 def performance_features(cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
-    """Return the CPU's features among `PERFORMANCE_FEATURES`, in that order."""
+    """Return the features in `PERFORMANCE_FEATURES` that the CPU has, in the same order."""
     available = cpu_features(cpuinfo)
     return tuple(feature for feature in PERFORMANCE_FEATURES if feature in available)
 
 
 def cpu_model(cpuinfo: Path = CPUINFO) -> str:
-    """Return the name of the CPU; on Arm the name of the core."""
+    """Return the name of the CPU, or on Arm the name of the core."""
     values = dict(_read_cpuinfo(cpuinfo))
     name = values.get("model name", "")
     part = values.get("cpu part", "").lower()
@@ -71,7 +71,7 @@ def usable_cores() -> int:
 
 
 def _read_cpuinfo(cpuinfo: Path) -> list[tuple[str, str]]:
-    """Return keys in lower case with their values, in the order of the file."""
+    """Return lower-case keys and their values in the order of the file."""
     try:
         lines = cpuinfo.read_text(errors="replace").splitlines()
     except OSError:

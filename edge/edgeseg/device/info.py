@@ -1,4 +1,4 @@
-"""Facts about the device: board, CPU, memory, operating system, clock; and warnings about it."""
+"""Facts about the device (board, CPU, memory, operating system, clock), and warnings."""
 
 import platform
 import struct
@@ -11,13 +11,14 @@ from edgeseg.device import cpu
 from edgeseg.device.throttling import read_line, read_throttling
 
 BUSY_LOAD = 0.5
-"""Load average above which other processes disturb timings; an idle board shows 0.0 to 0.2."""
+"""Load average above which other processes affect timings. An idle board has 0.0 to 0.2."""
 
 
 class DeviceInfo(msgspec.Struct, frozen=True):
-    """Facts about a device; empty, 0 or None if the system does not provide a value.
+    """Facts about a device.
 
-    It contains no host name, address or serial number.
+    A value that the system does not provide is empty, 0 or None. Host name, addresses and serial
+    numbers are not included.
 
     Attributes:
         board: name in the device tree (`Raspberry Pi 5 Model B Rev 1.0`).
@@ -26,12 +27,12 @@ class DeviceInfo(msgspec.Struct, frozen=True):
         bits: address size of this Python, 64 or 32.
         cores: number of logical cores.
         usable_cores: number of cores that the process may use.
-        features: CPU features among `edgeseg.device.cpu.PERFORMANCE_FEATURES`.
+        features: features in `edgeseg.device.cpu.PERFORMANCE_FEATURES` that the CPU has.
         memory_bytes: total memory in bytes.
         os: distribution and kernel.
         governor: frequency governor of the cores; several are separated by commas.
         temperature_c: temperature of the hottest sensor in degrees Celsius.
-        throttling: reasons why the CPU is throttled now, in words.
+        throttling: reasons why the CPU is currently throttled, as text.
         load_average: load average of the last minute.
     """
 
@@ -86,7 +87,7 @@ def describe_device(root: Path = Path("/")) -> DeviceInfo:
 
 
 def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
-    """Return warnings, each one sentence, with a remedy if there is one."""
+    """Return warnings of one sentence each, with a remedy if possible."""
     warnings = []
     if device.bits == 32:
         warnings.append(
@@ -94,7 +95,7 @@ def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
         )
     if device.governor and set(device.governor.split(",")) != {"performance"}:
         warnings.append(
-            f"the CPU governor is {device.governor}, not performance: timings will vary "
+            f"the CPU governor is {device.governor} instead of performance: timings will vary "
             "(sudo cpupower frequency-set -g performance)"
         )
     warnings += [f"CPU throttling: {reason}" for reason in device.throttling]

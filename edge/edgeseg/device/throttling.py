@@ -1,4 +1,4 @@
-"""CPU throttling: governor, temperature, and the state of a Raspberry Pi's firmware."""
+"""CPU throttling: governor, temperature, and the firmware state of a Raspberry Pi."""
 
 import shutil
 import subprocess
@@ -12,16 +12,17 @@ FIRMWARE_BITS = {
     2: "throttled",
     3: "soft temperature limit reached",
 }
-"""Bits of `vcgencmd get_throttled` for the current state; 16 bits higher: since boot."""
+"""Bits of `vcgencmd get_throttled` for the current state. The bits that are 16 positions higher
+describe the time since boot."""
 
 
 class Throttling(NamedTuple):
-    """State of the CPU clock; "" and None if the system does not provide a value.
+    """State of the CPU clock. A value that the system does not provide is "" or None.
 
     Attributes:
         governor: frequency governor of the cores; several are separated by commas.
         temperature_c: temperature of the hottest sensor in degrees Celsius.
-        reasons: reasons why the CPU is throttled now, in words.
+        reasons: reasons why the CPU is currently throttled, as text.
     """
 
     governor: str
@@ -61,7 +62,7 @@ def query_firmware() -> str:
 
 
 def parse_firmware_state(output: str) -> list[str]:
-    """Return the current reasons in an output like `throttled=0x50005`, in words."""
+    """Return the current reasons in an output such as `throttled=0x50005`, as text."""
     try:
         bits = int(output.partition("=")[2].strip() or "0", 16)
     except ValueError:
@@ -70,7 +71,7 @@ def parse_firmware_state(output: str) -> list[str]:
 
 
 def _hot_zones(zones: list[Path]) -> Iterator[str]:
-    """Yield the zones that have reached a `passive` trip point, at which the kernel throttles."""
+    """Yield the thermal zones above a `passive` trip point, where the kernel throttles the CPU."""
     for zone in zones:
         temperature = read_celsius(zone / "temp")
         for type_file in sorted(zone.glob("trip_point_*_type")):
@@ -100,7 +101,7 @@ def read_line(file: Path) -> str:
 
 
 def read_celsius(file: Path) -> float | None:
-    """Return a temperature, which the kernel writes in thousandths of a degree."""
+    """Return a temperature in degrees Celsius. The kernel reports thousandths of a degree."""
     try:
         return int(read_line(file)) / 1000
     except ValueError:

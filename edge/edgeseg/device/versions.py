@@ -2,7 +2,6 @@
 
 import platform
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 
 from edgeseg._version import __version__
 
@@ -16,7 +15,7 @@ PACKAGES = (
     "torch",
     "onnx",
 )
-"""Names of the packages as pip knows them."""
+"""Names of the packages on PyPI."""
 
 ONNXRUNTIME_PACKAGES = (
     "onnxruntime",
@@ -28,7 +27,7 @@ ONNXRUNTIME_PACKAGES = (
     "onnxruntime-rocm",
     "onnxruntime-training",
 )
-"""Builds of ONNX Runtime. Each installs the module `onnxruntime` over the others' files."""
+"""Builds of ONNX Runtime. All builds install the same module, `onnxruntime`."""
 
 
 def installed_versions() -> dict[str, str]:
@@ -37,18 +36,12 @@ def installed_versions() -> dict[str, str]:
     No package is imported.
     """
     versions = {"edgeseg": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    return versions
+    return versions | _find_versions(PACKAGES)
 
 
 def package_warnings() -> tuple[str, ...]:
     """Return a warning if several builds of ONNX Runtime are installed."""
-    installed = {}
-    for package in ONNXRUNTIME_PACKAGES:
-        with suppress(PackageNotFoundError):
-            installed[package] = version(package)
+    installed = _find_versions(ONNXRUNTIME_PACKAGES)
     if len(installed) < 2:
         return ()
     builds = " and ".join(f"{package} {number}" for package, number in installed.items())
@@ -56,3 +49,15 @@ def package_warnings() -> tuple[str, ...]:
         f"{builds} are installed and overwrite each other's files: remove all with "
         f"`pip uninstall -y {' '.join(installed)}`, then install one (docs/boards.md)",
     )
+
+
+def _find_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of the installed packages."""
+    # Imported here, because it takes 10 ms and `edgeseg run` does not need it.
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
+
+    versions: dict[str, str] = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions

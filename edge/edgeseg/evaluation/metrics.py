@@ -1,4 +1,4 @@
-"""Scores of a vessel mask against a manual one, derived from integer pixel counts."""
+"""Scores of a vessel mask against a manual mask. They are computed from integer pixel counts."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edgeseg.imaging.arrays import Mask, Probability
 
 BINS = 4096
-"""Probability bins of a curve: AUC agrees with the exact rank statistic within 1e-4."""
+"""Number of probability bins. The AUC differs from the exact rank statistic by at most 1e-4."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def count_pixels(prediction: Mask, truth: Mask, inside: Mask | None = None) -> P
 
     Args:
         prediction: (H, W) uint8 {0, 255}.
-        truth: (H, W) uint8 {0, 255}, the manual mask.
-        inside: (H, W) uint8, not 0 where pixels count; None for the whole frame.
+        truth: (H, W) uint8 {0, 255}, manual mask.
+        inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
     """
     total = truth.size
     if inside is not None:
@@ -79,8 +79,9 @@ class ThresholdCurve:
     """Histograms of a probability over vessel and background pixels.
 
     Attributes:
-        vessel: (BINS,) int64, number of vessel pixels by rising probability.
-        background: (BINS,) int64, number of background pixels by rising probability.
+        vessel: (BINS,) int64, number of vessel pixels in each bin, in ascending order of
+            probability.
+        background: (BINS,) int64, number of background pixels in each bin.
     """
 
     vessel: npt.NDArray[np.int64]
@@ -90,7 +91,8 @@ class ThresholdCurve:
     def auc(self) -> float | None:
         """Area under the ROC curve; None if there are no vessel or no background pixels.
 
-        It is the probability that a vessel pixel ranks above a background pixel; ties count half.
+        The area is the probability that a vessel pixel has a higher value than a background pixel.
+        Ties count half.
         """
         vessels, background = int(self.vessel.sum()), int(self.background.sum())
         if not vessels or not background:
@@ -109,12 +111,12 @@ class ThresholdCurve:
 def threshold_curve(
     probability: Probability, truth: Mask, inside: Mask | None = None
 ) -> ThresholdCurve:
-    """Count vessel and background pixels by probability.
+    """Count vessel and background pixels in bins of the probability.
 
     Args:
         probability: (H, W) float32, 0 to 1.
-        truth: (H, W) uint8 {0, 255}, the manual mask.
-        inside: (H, W) uint8, not 0 where pixels count; None for the whole frame.
+        truth: (H, W) uint8 {0, 255}, manual mask.
+        inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
     """
     bins = np.minimum((probability * BINS).astype(np.int32), BINS - 1)
     counted = slice(None) if inside is None else inside != 0

@@ -1,19 +1,21 @@
-"""Evaluation of a model against manual masks, by one of three protocols.
+"""Evaluation of a model against manual masks with one of three protocols.
 
-`native`: at the photograph's original size, with the model's threshold, inside the published field
-of view. If none is published, the whole frame counts: vessels outside a detected field of view that
-is too small count as missed.
+`native`: the original size of the photograph, the threshold of the model, and the published field
+of view. If no field of view is published, the whole frame counts, so that vessels outside a
+detected field of view are counted as missed.
 
-`reference`: as the published ResUNet-Deeper was scored, to compare with its figures. Photograph
-(linear) and manual mask (nearest) are stretched to 512x512, the threshold is 0.5, and the whole
-frame counts. A model with its own crop and padding applies them inside the stretched frame.
+`reference`: as in the publication of ResUNet-Deeper, to compare with its results. The photograph
+(linear interpolation) and the manual mask (nearest neighbour) are stretched to 512x512, the
+threshold is 0.5, and the whole frame counts. The crop and the padding of a model are applied inside
+the stretched frame.
 
-`reference-aligned`: the same, but the probability is shifted to where the stretched mask is.
-Nearest-neighbour resizing takes the pixel at floor(i * scale), which moves the mask half a pixel
-right and down. On DRIVE test this costs the second human observer 0.05 of Dice. Comparing with
-`reference` shows this effect; no published figure uses this protocol.
+`reference-aligned`: as `reference`, with the probability shifted to the position of the stretched
+mask. Nearest-neighbour resizing selects the pixel at floor(i * scale), which shifts the mask by
+half a pixel to the right and down. On DRIVE test, this shift lowers the Dice of the second human
+observer by 0.05. The difference between both protocols shows the effect. Published results do not
+use this protocol.
 
-The masks of a second human observer are scored by the same protocols (`segmenter` is None).
+The masks of a second human observer are scored with the same protocols (`segmenter` is None).
 """
 
 from collections.abc import Callable
@@ -42,14 +44,14 @@ REFERENCE_THRESHOLD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A prediction and the manual mask of one photograph, all arrays of one size.
+    """A prediction and the manual mask of one photograph, as arrays of equal size.
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.
         probability: (H, W) float32, 0 to 1; None for a human observer.
         prediction: (H, W) uint8 {0, 255}, predicted vessels.
         truth: (H, W) uint8 {0, 255}, manual mask.
-        inside: (H, W) uint8 {0, 255}, area where pixels count; None for the whole frame.
+        inside: (H, W) uint8 {0, 255}, counted pixels; None for the whole frame.
         notes: information for the user about the manual mask.
     """
 
@@ -88,7 +90,7 @@ def evaluate(
 ) -> DataSetScores:
     """Score every photograph of a data set.
 
-    If a photograph cannot be scored, the reason is recorded and the next one follows.
+    If a photograph cannot be scored, the reason is stored and the evaluation continues.
 
     Args:
         segmenter: model to evaluate; None for the masks of the second human observer.
@@ -143,7 +145,7 @@ def compare_with_manual(
     """Segment a photograph and compare the result with the manual mask.
 
     Raises:
-        PhotoError: no field of view was found.
+        PhotoError: no field of view was detected.
     """
     if protocol == "native":
         result = segmenter.segment(loaded.photo, name)
@@ -154,7 +156,7 @@ def compare_with_manual(
 
 
 def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProtocol) -> Comparison:
-    """Compare the mask of a second observer, (H, W) uint8 {0, 255}, with the first observer's."""
+    """Compare the masks of the second and the first observer, (H, W) uint8 {0, 255}."""
     if protocol == "native":
         return Comparison(loaded.photo, None, second, loaded.truth, loaded.counted)
     probability = _stretch((second / 255).astype(np.float32))
@@ -170,7 +172,7 @@ def _compare_stretched(
     vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
     truth = _stretch(loaded.truth, cv2.INTER_NEAREST)
     inside = None
-    if loaded.ignored is not None:  # the published field of view does not count in this protocol
+    if loaded.ignored is not None:  # the published field of view is ignored in this protocol
         inside = ~_stretch(loaded.ignored, cv2.INTER_NEAREST)
     return Comparison(_stretch(loaded.photo), probability, vessels, truth, inside)
 
@@ -178,8 +180,8 @@ def _compare_stretched(
 def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
     """Compute the probability (512, 512) over the whole stretched frame.
 
-    The field of view is detected before stretching, as in ResUNet-Deeper, because stretching turns
-    the circle into an ellipse.
+    As in ResUNet-Deeper, the field of view is detected before stretching, because a stretched
+    circle is an ellipse.
     """
     fields = detect_fields(photo, segmenter.card.preprocessing, name)
     maps = [_segment_stretched_field(segmenter, photo, fov, name) for fov in fields]
@@ -192,8 +194,8 @@ def _segment_stretched_field(
     config = segmenter.card.preprocessing
     mask = _stretch(fov.mask, cv2.INTER_NEAREST)
     if (config.crop, config.fit, config.size) == ("frame", "stretch", REFERENCE_SIZE):
-        # The model's own preprocessing stretches, after CLAHE at full size. Stretching before CLAHE
-        # would differ from training.
+        # The model's own preprocessing stretches the photograph after CLAHE at full size.
+        # Stretching before CLAHE would differ from the training.
         probability = segmenter.infer(segmenter.prepare(photo, name, fov)).probability
         return np.where(mask != 0, probability, np.float32(0))
     stretched_fov = FieldOfView(mask, Box(*cv2.boundingRect(mask)))

@@ -21,10 +21,10 @@ class Check(msgspec.Struct, frozen=True):
 
     Attributes:
         name: name of the check.
-        value: measured value; not finite if the computation gave no number; None for a check
-            without a value.
+        value: measured value; NaN or infinite if it could not be computed; None for a check without
+            a value.
         limit: largest value that passes; None for no limit.
-        note: data of the measurement, or the reason for the failure.
+        note: details of the measurement, or the reason for the failure.
         passed: whether the check passed.
     """
 
@@ -39,14 +39,14 @@ class Check(msgspec.Struct, frozen=True):
 
     @classmethod
     def at_most(cls, name: str, value: float, limit: float | None, note: str) -> Check:
-        """Create a check that passes up to the limit; without a limit, it always passes.
+        """Create a check that passes for values up to the limit.
 
-        NaN does not pass if there is a limit.
+        NaN does not pass. A check without a limit always passes.
         """
         return cls(name, value, limit, note, limit is None or value <= limit)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON object; a value that is not finite becomes null."""
+        """Return the JSON object. NaN and infinite values become null."""
         finite = self.value is not None and math.isfinite(self.value)
         return {
             "name": self.name,
@@ -63,14 +63,14 @@ class EvaluationResult(msgspec.Struct, frozen=True):
     Attributes:
         model: name of a shipped model, or the file name without `.PRECISION.onnx`;
             `second-observer` for a human observer.
-        precision: precision of the model file, never `auto`; empty for a human observer.
-        runtime: runtime that was used, never `auto`; empty for a human observer.
+        precision: precision of the selected file, never `auto`; empty for a human observer.
+        runtime: selected runtime, never `auto`; empty for a human observer.
         protocol: evaluation protocol.
         threshold: vessel probability threshold.
         data_sets: scores in the order of the command line.
         file: name of the model file, if the file itself was checked.
         file_bytes: size of the model file in bytes.
-        checks: comparisons of the model file with the network that it was exported from.
+        checks: comparisons of the model file with the exported network.
     """
 
     model: str
@@ -91,7 +91,7 @@ class EvaluationResult(msgspec.Struct, frozen=True):
     def to_dict(self) -> dict[str, object]:
         """Return the JSON object of `edgeseg evaluate --json`.
 
-        Scores have full precision because the gate compares them bit by bit. If a file was checked
+        Scores are not rounded, because the gate compares them bit by bit. If a file was checked
         (`edgeseg convert --json`), its name, size and checks are included.
         """
         result: dict[str, object] = {

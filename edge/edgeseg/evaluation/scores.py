@@ -1,4 +1,4 @@
-"""Scores of photographs and data sets against manual masks, as they are stored in JSON."""
+"""Scores of photographs and data sets against manual masks, as stored in JSON."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ HEADINGS = {
 }
 """Table headings of the scores. The keys are the fields of `Scores`, in the same order."""
 
-# msgspec checks these limits when it reads JSON, not when an object is created.
+# msgspec checks these limits when JSON is read, but not when an object is created.
 Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
 ShortText = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class Scores(msgspec.Struct, frozen=True):
-    """Scores of a mask, each 0 to 1. Definitions: `edgeseg.evaluation.metrics`.
+    """Scores of a mask, each 0 to 1. `edgeseg.evaluation.metrics` defines them.
 
-    `auc` is None if it is undefined: without vessel or background pixels, or without a probability.
+    `auc` is None if it is undefined, because there are no vessel pixels, no background pixels, or
+    no probability.
     """
 
     dice: Score
@@ -40,7 +41,7 @@ class Scores(msgspec.Struct, frozen=True):
 
 
 class PhotographScores(msgspec.Struct, frozen=True):
-    """Scores of one photograph, as they are stored in JSON.
+    """Scores of one photograph, as stored in JSON.
 
     Attributes:
         name: name of the photograph, unique in its data set.
@@ -59,7 +60,7 @@ class PhotographScores(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_scores(cls, name: str, scores: Scores) -> PhotographScores:
-        """Create the entry of a photograph that was scored."""
+        """Create the entry of a scored photograph."""
         return cls(name, *msgspec.structs.astuple(scores))
 
     def __post_init__(self) -> None:
@@ -106,9 +107,10 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
     @property
     def mean(self) -> Scores | None:
-        """Mean of each score over the photographs that have it; None if none could be scored.
+        """Mean of each score over the photographs with this score; None if there are no scores.
 
-        The sum is rounded once, so that the mean does not depend on the order of the photographs.
+        The sum is rounded only once, so that the mean does not depend on the order of the
+        photographs.
         """
         scored = self.scored
         if not scored:
@@ -122,7 +124,7 @@ class DataSetScores(msgspec.Struct, frozen=True):
         return Scores(**means)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the JSON object: counts, `dice_mean` and so on, and every photograph."""
+        """Return the JSON object with counts, means (`dice_mean`, ...) and every photograph."""
         return {
             "name": self.name,
             "split": self.split,
@@ -134,5 +136,5 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
-    """Return the scores by name; all are None if the photograph was not scored."""
+    """Return a dict from name to score. All scores are None if the photograph was not scored."""
     return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)

@@ -1,8 +1,8 @@
-"""Black bands between a photograph that fills its frame and a light margin or a frame line.
+"""Black bands between a photograph without a surround and a light margin or a frame line.
 
-The thumbnail locates the edge of a field to a few pixels of the photograph, and does not show a
-narrow band. The edge of a band is sharp over a long chord, so its line of pixels is determined; a
-round field begins with a short chord, and the stop of a camera is blurred.
+Narrow bands are not visible in the thumbnail. The error of an edge in the thumbnail is a few pixels
+of the photograph. The edge of a band is sharp and long, so that its exact line of pixels can be
+determined. The edge of a round field is blurred, and its first lines are short.
 """
 
 import numpy as np
@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Box, Photo
 
-_MIN_LIGHT = 40  # level of the brightest channel in the photograph; JPEG lightens the band
+_MIN_LIGHT = 40  # level of the brightest channel in the photograph; JPEG brightens the band
 _MAX_DARK = 15  # level in the band
-_MAX_SPECKS = 0.01  # share of a black line that is light
-_MIN_CHORD = 0.25  # share of a line that is light; a round field reaches it 5 lines from its rim
+_MAX_SPECKS = 0.01  # maximum share of light pixels in a black line
+_MIN_CHORD = 0.25  # share of a line that is light; reached 5 lines from the edge of a round field
 _SAMPLES = 256  # lines, and pixels per line
-_MIN_SIDE = 320  # pixels; in smaller pictures, a round field has a long chord near its rim
+_MIN_SIDE = 320  # pixels; in smaller pictures, the first lines of a round field are long
 _NEAR = 6  # lines of the band next to its edge
 
 
 def trim_black_bands(photo: Photo) -> Box:
-    """Return the part of a photograph that remains without its black bands.
+    """Return the part of a photograph without its black bands.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -1,12 +1,13 @@
-"""Detection of the field of view: the part of the frame that shows the retina.
+"""Detection of the field of view, which is the part of the frame that shows the retina.
 
-The detector works on a thumbnail. It thresholds the dark background at several levels, fits an
-ellipse to each outline, selects the ellipse with the best coverage, detects straight edges where
-the camera cut the field, and renders the result at the size of the photograph.
+The detection uses a thumbnail. The dark background is thresholded at several levels. An ellipse is
+fitted to each outline, and the ellipse with the best coverage is selected. Then straight edges, at
+which the camera cuts the field, are detected, and the result is drawn at the size of the
+photograph.
 
-If something bright is next to the field, or no round field was found, light margins are trimmed,
-with the black bands inside them. Then the light surround is removed, and every round field is
-detected in a part of the picture of its own.
+If there are bright pixels next to the field, or no round field was found, light margins and the
+black bands inside the margins are removed. Then the light surround is removed, and every round
+field is detected separately in its own part of the picture.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edgeseg.errors import PhotoError
 from edgeseg.field_of_view import rejection, render, thresholding
 from edgeseg.field_of_view.black_bands import trim_black_bands
 from edgeseg.field_of_view.field import FieldOfView, field_from_mask
-from edgeseg.field_of_view.margins import may_have_margin, trim_margins
+from edgeseg.field_of_view.margins import may_have_margin, trim_margins, without_margins
 from edgeseg.field_of_view.round_field import detect_round_field
 from edgeseg.field_of_view.several import detect_several, sort_fields, without_surround
 from edgeseg.field_of_view.surround import find_light_surround
@@ -54,10 +55,10 @@ def detect_fields(
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, row by row from the left.
+        At least one field of view. The order is from top to bottom and from left to right.
 
     Raises:
-        PhotoError: no retina was found.
+        PhotoError: no retina was detected.
     """
     if config.fov == "found":
         return detect_retinas(photo, name)
@@ -114,15 +115,15 @@ def detect_fov(photo: Photo, name: str = "photograph") -> FieldOfView:
 
 
 def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-    """Detect the fields of view: ellipses, perhaps cut by straight edges, or a region of any shape.
+    """Detect the fields of view: ellipses with optional straight edges, or a region of any shape.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
         name: name of the photograph in error messages.
 
     Returns:
-        At least one field of view, row by row from the left; the whole frame if no background is
-        visible.
+        At least one field of view, from top to bottom and from left to right. The whole frame if no
+        background is visible.
 
     Raises:
         PhotoError: the photograph does not show a fundus.
@@ -142,17 +143,19 @@ def detect_retinas(photo: Photo, name: str = "photograph") -> tuple[FieldOfView,
 
 
 def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfView, ...]:
-    """Detect fields of view after the margin of a photograph and its black bands are removed."""
+    """Detect fields of view after removing the margins and black bands of a photograph."""
     bands = trim_black_bands(photo[part.rows, part.columns])
     inner = bands._replace(left=part.left + bands.left, top=part.top + bands.top)
     fields = detect_retinas(photo[inner.rows, inner.columns], name)
-    return tuple(field.moved_to_frame(inner, photo.shape) for field in fields)
+    moved = [field.moved_to_frame(inner, photo.shape) for field in fields]
+    outer = without_margins(photo, part)
+    return tuple(field.widened(part, outer) for field in moved)
 
 
 def _detect_beside_other_parts(
     photo: Photo, thumbnail: Thumbnail, candidates: list[FovCandidate], name: str
 ) -> tuple[FieldOfView, ...]:
-    """Detect fields that are not alone in the picture, or that are not round."""
+    """Detect several fields in one picture, or a field that is not round."""
     surround = find_light_surround(thumbnail)
     has_surround = bool(surround.any())
     found = detect_round_field(candidates, thumbnail)

@@ -14,22 +14,22 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _MAX_ATTEMPTS = 16
 _MIN_RADIUS = 0.04  # share of the shorter side
-_MIN_COVERED = 1 / 3  # share of all directions, whether or not they are in the frame
-_MIN_FILLED = 0.55  # share of the disc; what remains next to a removed field is narrower
+_MIN_COVERED = 1 / 3  # share of all directions, in the frame or not
+_MIN_FILLED = 0.55  # share of the disc; remains of a removed field are narrower
 _MIN_AREA = 0.015  # share of the largest field's area
-_LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels show no further field
+_LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
 _GLOW = 0.02  # share of the radius, around a field
 
 
 def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     """Locate the round fields of view.
 
-    The largest bright region is examined. If it contains a round field, the field is removed, or
-    else the region; then the rest is examined.
+    The largest bright region is examined first. If it contains a round field, this field is
+    removed. Otherwise the whole region is removed. Then the rest of the picture is examined.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        thumbnail: its thumbnail without a light surround.
+        thumbnail: thumbnail of the photograph without its light surround.
 
     Returns:
         Discs in any order; empty if no field is round.
@@ -37,7 +37,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     discs: list[Disc] = []
     opening = max(5, min(thumbnail.level.shape) // 30 | 1)
     lit = thumbnail.dark + _LIT_SHARE * (thumbnail.bright - thumbnail.dark)
-    smallest = 0.0  # number of lit pixels
+    smallest = 0.0  # number of illuminated pixels
     for _ in range(_MAX_ATTEMPTS):
         if cv2.countNonZero((thumbnail.level > lit).view(np.uint8)) <= smallest:
             break
@@ -60,7 +60,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
-    """Draw a disc and its glow, cut off at its seams; (h, w) uint8 {0, 255}."""
+    """Draw a disc with its glow, up to its seams, as (h, w) uint8 {0, 255}."""
     mask = np.zeros_like(thumbnail.level)
     fill_ellipse(mask, ellipse.expanded(2 + _GLOW * ellipse.radius), 255)
     for seam in seams:
@@ -71,7 +71,7 @@ def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]
 
 
 def _is_field(candidate: FovCandidate, disc: Mask) -> bool:
-    """Return whether a disc is a field, and not what remains next to removed ones."""
+    """Return whether a disc is a field rather than the remains of a removed field."""
     filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
     is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)
     return bool(is_filled and candidate.covered.mean() > _MIN_COVERED)

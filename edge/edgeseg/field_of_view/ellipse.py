@@ -1,7 +1,7 @@
 """Ellipse of a field of view, fitted to outline points.
 
-The stop of a camera is a circle. Pixels that are not square, as of old video cameras and of
-photographs that were resized to a square, turn it into an axis-aligned ellipse.
+The field of view of a camera is a circle. If the pixels are not square, as in old video cameras and
+in photographs that were resized to a square, the circle becomes an axis-aligned ellipse.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ TOLERANCE = 1.5  # maximum distance of an inlier, in pixels
 DIRECTIONS = np.arange(1.0, 360, 2)  # directions in which an ellipse is checked, in degrees
 
 # 256 samples of four outline points, evenly distributed by a Kronecker sequence (powers of the root
-# of x^5 = x + 1; Roberts 2018). Without random numbers, the result is the same with every NumPy.
+# of x^5 = x + 1; Roberts 2018). No random numbers are used, so that the result does not depend on
+# the version of NumPy.
 _SAMPLES = np.outer(np.arange(1, 257), 1.1673039782614187 ** -np.arange(1.0, 5)) % 1
-_VOTERS = 128  # number of outline points that vote
-_SUFFICIENT_CIRCLE_SHARE = 0.7  # share of votes from which no ellipse is tried
-_MIN_ELLIPSE_GAIN = 1.3  # ratio of votes; an ellipse has one more parameter to fit the outline
+_VOTERS = 128  # number of outline points that are compared
+_SUFFICIENT_CIRCLE_SHARE = 0.7  # inlier share of a circle from which no ellipse is fitted
+_MIN_ELLIPSE_GAIN = 1.3  # required ratio of inliers; an ellipse has an additional parameter
 _MIN_ELLIPSE_COVERAGE = 0.3  # share of the directions
 _MIN_AXIS_RATIO = 0.5  # a 3:2 frame that was stretched to a square has 0.67
-_MIN_SHAPE_COVERAGE = 0.8  # share of the directions below which the axis ratio is not refined
+_MIN_SHAPE_COVERAGE = 0.8  # share of the directions that is required to refine the axis ratio
 
 
 class FovEllipse(NamedTuple):
@@ -51,7 +52,7 @@ class FovEllipse(NamedTuple):
         return math.sqrt(self.radius_x * self.radius_y)
 
     def to_unit_circle(self, points: Points) -> Points:
-        """Return the points after an affine map that turns the ellipse into the unit circle."""
+        """Return the points after an affine map of the ellipse to the unit circle."""
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
@@ -78,7 +79,7 @@ class FovEllipse(NamedTuple):
         return self._replace(x=self.x + right, y=self.y + down)
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Return for each of the DIRECTIONS whether it contains a point, (180,) bool."""
+        """Return True for each of the DIRECTIONS that contains a point, (180,) bool."""
         unit = self.to_unit_circle(points)
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
@@ -94,15 +95,15 @@ class FovEllipse(NamedTuple):
 
 
 def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEllipse | None:
-    """Fit an ellipse by consensus, then refine it by least squares over its inliers.
+    """Fit an ellipse by consensus (RANSAC) and refine it by least squares over its inliers.
 
     Args:
         outline: points in their order along the outline.
         min_radius: lower bound of the half-axes in pixels.
         max_radius: upper bound of the half-axes in pixels.
 
-    Returns:
-        Ellipse with the most inliers, a circle if possible; None if no sample gives a valid one.
+    Returns: Ellipse with the most inliers, a circle if possible; None if no sample gives a valid
+    ellipse.
     """
     samples = outline[(_SAMPLES * len(outline)).astype(int)]
     best, share = _select_by_votes(_fit_circles(samples), outline, min_radius, max_radius)
@@ -118,13 +119,13 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
 
 
 def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return which points are not within 3 pixels of the frame's edges, (N,) bool."""
+    """Return True for each point more than 3 pixels from the frame's edges, (N,) bool."""
     limit = np.array([shape[1] - 3, shape[0] - 3])
     return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
 
 
 def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
-    """Fit to nearby points by least squares; keep the axis ratio if few directions are covered."""
+    """Fit to nearby points by least squares. Keep the axis ratio if few directions are covered."""
     if len(points) < 10:
         return ellipse
     x, y = ellipse.to_unit_circle(points).T
@@ -152,12 +153,11 @@ def _select_by_votes(
 
     Args:
         ellipses: (N, 4) x, y, radius_x, radius_y.
-        outline: points that vote.
+        outline: points to compare with the ellipses.
         min_radius: lower bound of the half-axes in pixels.
         max_radius: upper bound of the half-axes in pixels.
 
-    Returns:
-        Selected ellipse, and the share of the outline that are its inliers.
+    Returns: Selected ellipse, and its share of inliers in the outline.
     """
     shorter, longer = ellipses[:, 2:].min(axis=1), ellipses[:, 2:].max(axis=1)
     valid = (shorter > min_radius) & (longer < max_radius) & (shorter > _MIN_AXIS_RATIO * longer)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,26 +18,28 @@ class FieldOfView:
 
     Attributes:
         mask: (H, W) uint8, 255 inside, 0 outside.
-        box: bounding box of the mask.
-        rim: ellipse of the camera's circular stop, which may extend beyond the frame; None if no
-            ellipse was fitted.
-        overlapping: True if it consists of several round fields that overlap.
+        box: bounding box of the mask. If `is_cut` is true, bounding box of the rim in the picture.
+        rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
+            fitted.
+        overlapping: whether this field consists of several overlapping round fields.
+        is_cut: True if a frame line that was drawn in the picture cuts the field.
     """
 
     mask: Mask
     box: Box
     rim: FovEllipse | None = None
     overlapping: bool = False
+    is_cut: bool = False
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels; without a rim the longer side of the box."""
+        """Diameter of the rim in pixels, or the longer side of the box without a rim."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius
 
     def moved_to_frame(self, place: Box, shape: tuple[int, ...]) -> FieldOfView:
-        """Return this field of a crop as a field of the photograph.
+        """Convert a field of a crop to a field of the photograph.
 
         Args:
             place: position of the crop in the photograph.
@@ -47,9 +50,35 @@ class FieldOfView:
         rim = self.rim and self.rim.moved(place.left, place.top)
         return field_from_mask(mask, rim, self.overlapping)
 
+    def widened(self, inner: Box, outer: Box) -> FieldOfView:
+        """Return this field with the box of its rim if a frame line cuts it.
+
+        The network is sensitive to the position of the crop. If the first and last row of an HRF
+        photograph are removed, the Dice between the masks before and after is 0.95. The part of the
+        field outside the frame line is not in the mask.
+
+        Args:
+            inner: part of the photograph inside its frame lines.
+            outer: part of the photograph inside its margins.
+        """
+        rim, (left, top, width, height) = self.rim, self.box
+        if rim is None:
+            return self
+        right, bottom = left + width, top + height
+        if left == inner.left:
+            left = min(left, max(outer.left, math.floor(rim.x - rim.radius_x)))
+        if top == inner.top:
+            top = min(top, max(outer.top, math.floor(rim.y - rim.radius_y)))
+        if right == inner.left + inner.width:
+            right = max(right, min(outer.left + outer.width, math.ceil(rim.x + rim.radius_x)))
+        if bottom == inner.top + inner.height:
+            bottom = max(bottom, min(outer.top + outer.height, math.ceil(rim.y + rim.radius_y)))
+        box = Box(left, top, right - left, bottom - top)
+        return self if box == self.box else replace(self, box=box, is_cut=True)
+
 
 def field_from_mask(
     mask: Mask, rim: FovEllipse | None = None, overlapping: bool = False
 ) -> FieldOfView:
-    """Make a field of view from its mask, (H, W) uint8 {0, 255}."""
+    """Create a field of view from its mask, (H, W) uint8 {0, 255}."""
     return FieldOfView(mask, Box(*cv2.boundingRect(mask)), rim, overlapping)

@@ -1,4 +1,4 @@
-"""Light margins and frame lines around a photograph: page, screenshot, label bar."""
+"""Light margins and frame lines around a photograph, as on pages and in screenshots."""
 
 from typing import TypeAlias
 
@@ -11,19 +11,19 @@ Levels: TypeAlias = npt.NDArray[np.int16]  # (N, M, 3) lines that are parallel t
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _TOLERANCE = 12  # grey levels that JPEG changes next to an edge
-_MIN_UNIFORM = 0.9  # share of a line's pixels that have its colour
-_MIN_LIGHT = 56  # level of the brightest channel; film glow in STARE reaches 55
+_MIN_UNIFORM = 0.9  # share of a line's pixels that have the same colour
+_MIN_LIGHT = 56  # level of the brightest channel; the glow in STARE reaches 55
 _MIN_CHANGE = 24  # grey levels from one line to the next; a retina changes gradually
-_MIN_CHANGED = 0.25  # share of a line's pixels that change; a retina may have the margin's colour
-_BLOCK = 8  # lines of a JPEG block, in which a margin has more than one colour
-_NEAR_EDGE = 0.03  # share of the frame's side, within which a frame line is searched
+_MIN_CHANGED = 0.25  # share of a line's pixels that change; some may have the margin's colour
+_BLOCK = 8  # lines of a JPEG block, in which a margin may have several colours
+_NEAR_EDGE = 0.03  # share of the frame's side that is searched for a frame line
 _MAX_MARGIN = 0.45  # share of the frame's side
 _MIN_LINES = 16  # a smaller picture is not trimmed
 _MAX_SAMPLES = 128  # pixels per line
 
 
 def may_have_margin(photo: Photo) -> bool:
-    """Return whether two neighbouring corners are light; this check is fast.
+    """Return whether two neighbouring corners are light (a fast first check).
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -37,11 +37,11 @@ def may_have_margin(photo: Photo) -> bool:
 
 
 def trim_margins(photo: Photo) -> Box:
-    """Return the part of a photograph that remains without its light margins and frame lines.
+    """Return the part of a photograph without its light margins and frame lines.
 
-    From each edge, lines of one colour are skipped, and any line next to the edge. A margin ends at
-    the last light line of one colour that is followed by a sudden change. So a dark surround
-    remains, and so does a retina, which changes gradually.
+    A margin consists of lines of one colour, and of any lines directly at the edge. The last line
+    of a margin is light, has one colour, and is followed by a sudden change. Therefore a dark
+    surround is not a margin. A retina is not a margin either, because its colours change gradually.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -54,8 +54,31 @@ def trim_margins(photo: Photo) -> Box:
     return Box(left, top, width - left - right, height - top - bottom)
 
 
+def without_margins(photo: Photo, inner: Box) -> Box:
+    """Return the part of a photograph that remains without its margins, but with its frame lines.
+
+    Outside a frame line, the photograph continues. A margin begins at the frame's edge.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        inner: the photograph without its margins and frame lines, as `trim_margins` returns it.
+    """
+    height, width = photo.shape[:2]
+    left = inner.left if _is_margin(photo[:, 0]) else 0
+    top = inner.top if _is_margin(photo[0]) else 0
+    right = inner.left + inner.width if _is_margin(photo[:, -1]) else width
+    bottom = inner.top + inner.height if _is_margin(photo[-1]) else height
+    return Box(left, top, right - left, bottom - top)
+
+
+def _is_margin(edge: Photo) -> bool:
+    """Return whether an edge of the frame, (N, 3) uint8, has one light colour."""
+    uniform, light = _examine(edge[None].astype(np.int16))
+    return bool(uniform[0] and light[0])
+
+
 def _margin_width(lines: Levels) -> int:
-    """Return how many of the lines belong to the margin; the first line is at the edge."""
+    """Return the number of lines that belong to the margin. The first line is at the edge."""
     if len(lines) < _MIN_LINES:
         return 0
     near, most = max(1, int(_NEAR_EDGE * len(lines))), int(_MAX_MARGIN * len(lines))
@@ -73,7 +96,7 @@ def _margin_width(lines: Levels) -> int:
 
 
 def _are_ends(lines: Levels, number: int) -> Flags:
-    """Return for each of the first lines whether a sudden change follows soon, (number,) bool."""
+    """Return whether a sudden change follows each of the first lines, (number,) bool."""
     changes = np.abs(np.diff(lines[: number + _BLOCK], axis=0)).max(axis=2)
     sudden = np.flatnonzero((changes > _MIN_CHANGE).mean(axis=1) >= _MIN_CHANGED)
     following = np.searchsorted(sudden, np.arange(number))
@@ -82,7 +105,7 @@ def _are_ends(lines: Levels, number: int) -> Flags:
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:
-    """Return which lines have one colour, and which have a light one, (N,) bool each."""
+    """Return two (N,) bool arrays: lines with one colour, and lines with one light colour."""
     colours = np.median(lines, axis=1, keepdims=True)
     distances = np.abs(lines - colours).max(axis=2)
     uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM

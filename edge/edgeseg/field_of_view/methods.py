@@ -1,4 +1,4 @@
-"""Methods of detecting the field of view, by their names in a model's preprocessing."""
+"""Detection methods for the field of view. A model's preprocessing contains the name."""
 
 from typing import Literal, TypeAlias
 

@@ -1,4 +1,9 @@
-"""Rejection of photographs that do not show a fundus. Doubtful photographs are accepted."""
+"""Rejection of photographs that do not show a fundus.
+
+Photographs that may show a fundus are accepted.
+"""
+
+import operator
 
 import cv2
 import numpy as np
@@ -6,6 +11,7 @@ import numpy as np
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.levels import count_levels, percentile
 
 
 def reject_blank(thumbnail: Thumbnail, name: str) -> None:
@@ -18,10 +24,13 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     Raises:
         PhotoError: the frame is black or uniform.
     """
-    low, high = np.percentile(_block_means(thumbnail.colour), (1, 99), axis=(0, 1))
-    if high.max() < 10:
+    channels = cv2.split(_block_means(thumbnail.colour))
+    histograms = [count_levels(np.asarray(channel, np.uint8)) for channel in channels]
+    low = [percentile(counts, 1) for counts in histograms]
+    high = [percentile(counts, 99) for counts in histograms]
+    if max(high) < 10:
         raise _no_fundus(name, "the frame is black")
-    if (high - low).max() < 6:
+    if max(map(operator.sub, high, low)) < 6:
         raise _no_fundus(name, "the frame is uniform")
 
 
@@ -32,9 +41,10 @@ def _no_fundus(name: str, reason: str) -> PhotoError:
 def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> None:
     """Reject a photograph without a round field, unless it is as smooth and warm as a retina.
 
-    Roughness is the mean absolute Laplacian on 64x64 cells. On the published data sets, it is at
-    most 0.14 of the mean brightness and 0.9 of its standard deviation, and blue never dominates.
-    A portrait has 0.5 of the mean; text and noise have 1.1 to 3.5 of the standard deviation.
+    Roughness is the mean absolute Laplacian on 64x64 cells. In the published data sets, the
+    roughness is at most 0.14 of the mean brightness and at most 0.9 of its standard deviation, and
+    blue is never the brightest channel. The roughness of a portrait is 0.5 of the mean brightness.
+    The roughness of text and noise is 1.1 to 3.5 of the standard deviation.
 
     Args:
         thumbnail: thumbnail of the photograph.
@@ -52,11 +62,11 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
     grey = cells.mean(axis=2)
     roughness = float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
     if roughness > 0.25 * grey.mean() or roughness > max(1.05 * grey.std(), 0.02 * grey.mean()):
-        raise _no_fundus(name, "the bright area is neither round nor smooth")
+        raise _no_fundus(name, "the bright region is neither round nor smooth")
     if np.median(cells, axis=(0, 1)).min() > 225:
         raise _no_fundus(name, "the frame is white")
     if (cells[:, :, 2] > cells[:, :, 0] + 10).mean() > 0.3:
-        raise _no_fundus(name, "large parts of the frame are blue")
+        raise _no_fundus(name, "the frame is mostly blue")
 
 
 def _block_means(colour: Photo) -> Photo:

@@ -1,4 +1,4 @@
-"""Rendering of a detected field of view as a mask of the photograph's size."""
+"""Drawing of a detected field of view as a mask with the photograph's size."""
 
 import cv2
 import numpy as np
@@ -18,12 +18,12 @@ def render_ellipse(
     thumbnail: Thumbnail,
     shape: tuple[int, ...],
 ) -> Mask:
-    """Render an ellipse, its straight edges and its tabs.
+    """Draw an ellipse with its straight edges and tabs.
 
     Args:
         ellipse: ellipse of the field, in thumbnail pixels.
         edges: straight edges that cut the ellipse, in thumbnail pixels.
-        region: mask of the thumbnail; small tabs beyond the ellipse are taken from it.
+        region: mask in the thumbnail, which contains small tabs beyond the ellipse.
         thumbnail: thumbnail, which defines the scale.
         shape: height and width of the photograph.
 
@@ -31,8 +31,8 @@ def render_ellipse(
         (H, W) uint8, 255 inside.
     """
     mask = np.zeros(shape[:2], np.uint8)
-    # The outline's pixel centres are half a thumbnail pixel inside the edge. OpenCV draws half a
-    # pixel more than the polygon.
+    # The pixel centres of the outline are half a thumbnail pixel inside the edge. OpenCV draws half
+    # a pixel beyond the polygon.
     scaled = ellipse.expanded(0.5).scaled(thumbnail.factor, thumbnail.shift).expanded(-0.5)
     _fill_polygon(mask, scaled.points_at(np.arange(0.0, 360.0, 0.5)), 255)
     for tab in _extract_tabs(ellipse, region):
@@ -53,7 +53,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return outlines of the tabs with which cameras mark the top; retina is visible in them."""
+    """Return the outlines of tabs. A tab marks the top of the picture and shows retina."""
     beyond = region.copy()
     fill_ellipse(beyond, ellipse, 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""Rim of a field of view that is given only as a mask."""
+"""Rim of a field of view, fitted to its mask."""
 
 import cv2
 import numpy as np
@@ -7,11 +7,11 @@ from edgeseg.field_of_view.ellipse import FovEllipse, fit_ellipse, points_inside
 from edgeseg.imaging.arrays import Mask
 
 _OUTLINE_SIZE = 400  # longer side of the frame in pixels when the rim is fitted
-_MIN_OUTLINE_POINTS = 30  # points that are needed to fit the rim
+_MIN_OUTLINE_POINTS = 30  # points that are required to fit the rim
 
 
 def fit_rim(mask: Mask) -> FovEllipse | None:
-    """Fit the rim of a field of view that is given only as a mask; None if no rim is visible."""
+    """Fit the rim of a field of view to its mask. Return None if no rim is visible."""
     scale = min(1.0, _OUTLINE_SIZE / max(mask.shape))
     size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)

@@ -9,8 +9,8 @@ from edgeseg.field_of_view.field import FieldOfView, field_from_mask
 from edgeseg.field_of_view.thresholding import FovCandidate
 from edgeseg.field_of_view.thumbnail import Thumbnail
 
-_MAX_BEYOND = 0.02  # share of the field's area; film glow in STARE is larger in two photographs
-_MAX_BAR_DEVIATION = 8.0  # grey levels along an edge of the frame; a retina varies more
+_MAX_BEYOND = 0.02  # share of the field's area; two photographs of STARE exceed it
+_MAX_BAR_DEVIATION = 8.0  # grey levels along an edge of the frame; larger on a retina
 
 
 class RoundField:
@@ -18,7 +18,7 @@ class RoundField:
 
     Args:
         candidate: candidate with an ellipse.
-        candidates: all candidates, in which straight edges are searched.
+        candidates: all candidates, in which straight edges are detected.
         thumbnail: thumbnail of the photograph.
     """
 
@@ -38,7 +38,7 @@ class RoundField:
 
     @property
     def is_alone(self) -> bool:
-        """True if nothing bright is beyond the field: no other field, no margin, no bar."""
+        """True if no bright pixels, such as another field or a margin, are beyond the field."""
         bright = self._candidate.bright
         level = self._thumbnail.level
         for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
@@ -50,7 +50,7 @@ class RoundField:
         return beyond <= _MAX_BEYOND * cv2.countNonZero(inside)
 
     def to_field_of_view(self, shape: tuple[int, ...]) -> FieldOfView:
-        """Return the field of view at the size of the photograph.
+        """Draw the field of view at the size of the photograph.
 
         Args:
             shape: height and width of the photograph.
@@ -63,7 +63,7 @@ class RoundField:
 
 
 def detect_round_field(candidates: list[FovCandidate], thumbnail: Thumbnail) -> RoundField | None:
-    """Detect the round field of view of a thumbnail; None if no round field is visible.
+    """Detect the round field of view of a thumbnail. Return None if no round field is visible.
 
     Args:
         candidates: regions of the thumbnail above several levels.

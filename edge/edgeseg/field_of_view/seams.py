@@ -1,13 +1,13 @@
-"""Seams: straight edges between pictures that were joined side by side or one above the other.
+"""Seams: straight edges between two pictures that were joined to one picture.
 
-A field of view that is cut by the frame, as in HRF, has no dark gap at a seam. The picture changes
-along the whole chord of the field, from one line of pixels to the next.
+If the frame cuts a field of view, as in HRF, there is no dark gap at a seam. At the seam, the
+picture changes from one line of pixels to the next, along the whole chord of the field.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,20 @@ import numpy.typing as npt
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.imaging.arrays import Box, Photo
 
-_REACH = (0.3, 0.92)  # distance of a seam from the field's centre, share of the half-axis
-_CHORD = 0.8  # share of the chord that is examined; its ends are at the rim
+Indices: TypeAlias = npt.NDArray[np.int64]
+
+_REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
+_CHORD = 0.8  # examined share of the chord; its ends at the rim are excluded
 _SAMPLES = 200  # pixels per chord
-_MIN_CONTRAST = 4.0  # change across the seam, relative to that across other lines
+_MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
+_MIRRORED = 16  # rows on each side of the line at which a picture is mirrored
+_MIN_DIFFERENCE = 1.0  # grey levels between these rows if there is no mirror image
+_MAX_MIRRORED = 0.2  # share of this difference that JPEG causes between mirrored rows
 
 
 class HalfPlane(NamedTuple):
-    """Half-plane: the points with x * column + y * row < limit.
+    """Half-plane of the points with x * column + y * row < limit.
 
     Attributes:
         x: horizontal component of the normal.
@@ -41,11 +46,11 @@ class HalfPlane(NamedTuple):
         return HalfPlane(-self.x, -self.y, -self.limit)
 
     def contains(self, x: float, y: float) -> bool:
-        """Return whether it contains a point."""
+        """Return whether the half-plane contains a point."""
         return self.x * x + self.y * y < self.limit
 
     def pixels(self, box: Box) -> npt.NDArray[np.bool_]:
-        """Return a (height, width) bool mask of the pixels of a box inside this region."""
+        """Return True for each pixel of a box inside the half-plane, (height, width) bool."""
         columns = np.arange(box.left, box.left + box.width)
         rows = np.arange(box.top, box.top + box.height)[:, None]
         return np.asarray(self.x * columns + self.y * rows < self.limit)
@@ -66,7 +71,7 @@ class HalfPlane(NamedTuple):
 
 
 def find_seams(photo: Photo, ellipse: FovEllipse) -> list[HalfPlane]:
-    """Find the seams that cut a field of view at its top, bottom, left and right.
+    """Detect the seams that cut a field of view at its top, bottom, left and right.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -104,6 +109,33 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
     # The median is not affected by the rim of another field, which crosses the chord.
     changes = np.median(np.abs(above - below).mean(axis=2), axis=1)
     strongest = int(changes.argmax())
-    if changes[strongest] < max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
+    if changes[strongest] >= max(_MIN_CHANGE, _MIN_CONTRAST * float(np.median(changes))):
+        return float(rows[strongest]) + 0.5
+    mirror = _find_mirror_row(photo, rows, columns)
+    return None if mirror is None else float(mirror) + 0.5
+
+
+def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
+    """Return the last row before a line of reflection, or None without such a line.
+
+    A picture that was joined to its mirror image does not change at the seam.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        rows: (N,) rows to examine.
+        columns: (N, M) columns to examine in each row.
+    """
+    inner = rows[(rows >= _MIRRORED - 1) & (rows < photo.shape[0] - _MIRRORED)]
+    if not len(inner):
         return None
-    return float(rows[strongest]) + 0.5
+    columns = columns[inner - rows[0]]
+    total = np.zeros(len(inner))
+    for distance in range(_MIRRORED):
+        above = photo[inner[:, None] - distance, columns].astype(np.int16)
+        below = photo[inner[:, None] + 1 + distance, columns]
+        total += np.abs(above - below).mean(axis=(1, 2))
+    differences = total / _MIRRORED
+    typical = float(np.median(differences))
+    if typical < _MIN_DIFFERENCE or differences.min() > _MAX_MIRRORED * typical:
+        return None
+    return int(inner[differences.argmin()])

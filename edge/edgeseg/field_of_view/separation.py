@@ -1,4 +1,4 @@
-"""Separation of round fields by lines; fields that overlap form a group."""
+"""Separation of round fields by lines, and grouping of overlapping fields."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import NamedTuple
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.field_of_view.seams import HalfPlane
 
-_MIN_OVERLAP = 0.08  # share of the smaller radius; less is a touch, or an error of the fit
+_MIN_OVERLAP = 0.08  # share of the smaller radius; a smaller overlap may be an error of the fit
 
 
 class Disc(NamedTuple):
-    """Round field that was located in a photograph.
+    """Round field in a photograph.
 
     Attributes:
         ellipse: ellipse in the photograph.
-        seams: half-planes, bounded by seams, that contain the field.
+        seams: half-planes that are bounded by seams and contain the field.
     """
 
     ellipse: FovEllipse
@@ -25,11 +25,11 @@ class Disc(NamedTuple):
 
 
 class DiscGroup(NamedTuple):
-    """One disc, or several that overlap.
+    """One disc, or several overlapping discs.
 
     Attributes:
         discs: the discs.
-        sides: half-planes that separate the disc from others; unused for several discs.
+        sides: half-planes that separate the disc from other discs; empty for several discs.
     """
 
     discs: list[Disc]
@@ -37,7 +37,7 @@ class DiscGroup(NamedTuple):
 
 
 def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
-    """Separate the discs of a picture; those that overlap form a group."""
+    """Separate the discs of a picture, and group overlapping discs."""
     groups = [DiscGroup([disc], []) for disc in discs]
     for first, second in combinations(discs, 2):
         side = _separate(first, second)
@@ -55,15 +55,17 @@ def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
 
 
 def _separate(first: Disc, second: Disc) -> HalfPlane | None:
-    """Return the half-plane of the first of two discs; None if they overlap.
+    """Return the half-plane of the first of two discs, or None if the discs overlap.
 
-    Circles that overlap are apart if a seam is between them: the fields were cut by their frames.
+    Two circles whose fields were cut by their frames may overlap. They are still separate if there
+    is a seam between them.
     """
     a, b = first.ellipse, second.ellipse
     distance = math.hypot(b.x - a.x, b.y - a.y)
     overlap = a.radius + b.radius - distance
     if overlap < _MIN_OVERLAP * min(a.radius, b.radius):
-        # The line through the intersections of two circles also separates circles that do not meet.
+        # This line goes through the intersections of two circles. It also separates circles that do
+        # not intersect.
         x, y = (b.x - a.x) / distance, (b.y - a.y) / distance
         from_first = (distance**2 + a.radius**2 - b.radius**2) / (2 * distance)
         return HalfPlane(x, y, a.x * x + a.y * y + from_first)

@@ -1,7 +1,7 @@
-"""Detection in a picture with several fields of view, or with something else next to the field.
+"""Detection in pictures with several fields of view, or with bright pixels next to the field.
 
-The round fields are located in the thumbnail. Each is then detected in its own cell of the
-photograph, as in a photograph of its own.
+The round fields are located in the thumbnail. Then each field is detected separately in its own
+part of the photograph (cell).
 """
 
 import math
@@ -22,7 +22,7 @@ from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail, renew_lev
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _CELL_MARGIN = 0.04  # share of the radius
-_MAX_CHANGE = 0.15  # share of the radius, between the thumbnail's field and the cell's
+_MAX_CHANGE = 0.15  # difference between thumbnail and cell, share of the radius
 
 
 def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[FieldOfView]:
@@ -31,7 +31,7 @@ def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[F
     Args:
         photo: (H, W, 3) uint8 RGB.
         thumbnail: thumbnail of the photograph.
-        surround: (h, w) uint8, 255 in the light surround.
+        surround: (h, w) uint8, 255 for pixels of the light surround.
 
     Returns:
         Fields in any order; empty if no field is round.
@@ -54,7 +54,8 @@ def without_surround(thumbnail: Thumbnail, surround: Mask) -> Thumbnail:
 def sort_fields(fields: Sequence[FieldOfView]) -> tuple[FieldOfView, ...]:
     """Sort fields as text is read: from left to right, row by row from top to bottom.
 
-    A field belongs to a row if the height of its centre is within the row's first field.
+    A field belongs to a row if its centre is between the top and the bottom of the row's first
+    field.
     """
     remaining = sorted(fields, key=lambda field: field.box.top)
     ordered: list[FieldOfView] = []
@@ -90,7 +91,7 @@ def _detect_alone(
 
 
 def _make_cell(ellipse: FovEllipse, sides: list[HalfPlane], shape: tuple[int, ...]) -> Box:
-    """Return the box of a field and a narrow margin, without the parts of other fields."""
+    """Return the box of a field with a narrow margin, limited by the lines to other fields."""
     wide = ellipse.expanded(_CELL_MARGIN * ellipse.radius + 2)
     left = max(0, math.floor(wide.x - wide.radius_x))
     top = max(0, math.floor(wide.y - wide.radius_y))
@@ -113,7 +114,7 @@ def _draw_visible(ellipse: FovEllipse, thumbnail: Thumbnail, surround: Mask) -> 
 
 
 def _hide(small: Thumbnail, cell: Box, thumbnail: Thumbnail, visible: Mask) -> Thumbnail:
-    """Set the levels of a cell's thumbnail to 0 where the photograph's thumbnail is not visible."""
+    """Set the levels of a cell's thumbnail to 0 outside the visible pixels of the photograph's."""
     scale = small.factor / thumbnail.factor
     right = (cell.left + small.shift - thumbnail.shift) / thumbnail.factor
     down = (cell.top + small.shift - thumbnail.shift) / thumbnail.factor

@@ -1,4 +1,4 @@
-"""Straight edges of a field of view that is cut by a camera's film gate or sensor."""
+"""Straight edges of a field of view, where the film or the sensor of a camera ends."""
 
 import math
 from typing import NamedTuple
@@ -9,20 +9,20 @@ from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, FovEllipse, Points
 
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))  # top, bottom, left, right
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE has slopes up to 0.03
-_MIN_HALF_CHORD = 0.15  # share of the half-axis; a shorter one cuts off less than 0.1 % of the area
+_MIN_HALF_CHORD = 0.15  # share of the half-axis; shorter edges cut off less than 0.1 % of the area
 _MIN_SUPPORT = 0.75  # share of the chord
 _SIMILAR_SUPPORT = 0.15
 
 
 class StraightEdge(NamedTuple):
-    """Straight edge of a field of view; pixels on its outer side are dark.
+    """Straight edge of a field of view. Pixels outside this edge are dark.
 
     Attributes:
         x: horizontal component of the outward unit normal.
         y: vertical component of the outward unit normal.
         distance: distance of the edge from the centre in pixels.
-        half_chord: half of the length of the chord that the edge forms, in pixels.
-        support: share of the chord that is covered by outline points.
+        half_chord: half of the length of the edge inside the ellipse, in pixels.
+        support: share of the edge that is covered by outline points.
     """
 
     x: float
@@ -50,8 +50,8 @@ class StraightEdge(NamedTuple):
 def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[StraightEdge]:
     """Fit up to four straight edges: top, bottom, left and right.
 
-    Of several edges with similar support, the innermost is selected: glow beyond an edge has a
-    straight end, too.
+    If several edges have similar support, the innermost edge is selected, because glow beyond the
+    true edge also ends at a straight line.
 
     Args:
         outlines: outlines of the candidates.
@@ -70,7 +70,7 @@ def fit_straight_edges(outlines: list[Points], ellipse: FovEllipse) -> list[Stra
 def _fit_edge(
     outline: Points, ellipse: FovEllipse, side: tuple[float, float]
 ) -> StraightEdge | None:
-    """Fit the line, nearly perpendicular to `side`, with the most outline points in the ellipse."""
+    """Fit the line with the most outline points in the ellipse, nearly perpendicular to `side`."""
     centred = outline - (ellipse.x, ellipse.y)
     outward, along = centred @ side, centred @ (-side[1], side[0])
     radii = (ellipse.radius_x, ellipse.radius_y)
@@ -92,7 +92,7 @@ def _fit_edge(
 
 
 def _fit_line(along: Floats, outward: Floats) -> tuple[float, float]:
-    """Return slope and height of the line `slope * along + height` with the most points."""
+    """Return the slope and height of the line `slope * along + height` with the most points."""
     levels = np.round(outward - _SLOPES[:, None] * along).astype(int)
     levels -= levels.min()
     bins = int(levels.max()) + 3

@@ -1,4 +1,4 @@
-"""Light surround of a field of view: grey fill of some cameras, page, label bar."""
+"""Light surround of a field of view, such as a page or the grey background of some cameras."""
 
 import cv2
 import numpy as np
@@ -7,22 +7,21 @@ import numpy.typing as npt
 from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask, Photo
 
-_TOLERANCE = 12  # grey levels between a surround and its pixels, which JPEG and noise change
+_TOLERANCE = 12  # difference in grey levels from the surround's colour, due to JPEG and noise
 _MIN_UNIFORM = 0.6  # share of an edge's pixels that have the surround's colour
-_MAX_DEVIATION = 2.0  # median distance from the colour; a retina at an edge has 4 and more
-_MIN_CHANGE = 24  # grey levels at the end of a surround; a retina changes gradually
+_MAX_DEVIATION = 2.0  # distance from the surround's colour (median); a retina has at least 4
+_MIN_CHANGE = 24  # change in grey levels at the end of a surround; a retina changes gradually
 _MIN_CHANGED = 0.5  # share of the pixels at the end
-_MIN_LIGHT = 24  # level of the brightest channel; a darker surround needs no treatment
+_MIN_LIGHT = 24  # level of the brightest channel; a darker surround is not removed
 
 
 def find_light_surround(thumbnail: Thumbnail) -> Mask:
-    """Return the pixels that belong to a light surround of one colour per edge.
+    """Return the pixels of a light surround with one colour per edge of the frame.
 
     Args:
         thumbnail: thumbnail of the photograph.
 
-    Returns:
-        (h, w) uint8, 255 in the surround; 0 everywhere without a surround.
+    Returns: (h, w) uint8, 255 for pixels of the surround, otherwise 0.
     """
     colour = np.asarray(cv2.medianBlur(thumbnail.colour, 5), np.uint8)
     surround = np.zeros(colour.shape[:2], np.uint8)

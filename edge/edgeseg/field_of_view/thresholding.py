@@ -1,4 +1,4 @@
-"""Thresholding of a thumbnail at several levels, and selection of a region as field of view."""
+"""Thresholding of a thumbnail at several levels, and selection of the field of view."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -20,28 +20,28 @@ from edgeseg.imaging.arrays import Mask
 Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as OpenCV returns it
 
 _MAX_BACKGROUND = 0.4  # share of the retina's brightness
-_CLEARLY_ROUND = 0.95  # coverage and inlier share from which no further level is tried
-# Thresholds between background (0) and retina (1), in order of preference. The first one agrees
-# best with the published masks of DRIVE and HRF. Lower ones keep a dark rim; higher ones exclude
-# the glow around the circles of STARE.
+_CLEARLY_ROUND = 0.95  # coverage and inlier share at which no other level is tried
+# Thresholds between background (0) and retina (1), in order of preference. The first threshold
+# agrees best with the published masks of DRIVE and HRF. Lower thresholds include a dark edge of the
+# field. Higher thresholds exclude the glow around the fields of STARE.
 _LEVELS = (0.18, 0.1, 0.25, 0.35, 0.5, 0.05)
-# In an enlarged photograph the rim of the field is blurred over the width of an original pixel.
-# Levels that put the edge near the middle of this rim come first.
+# In an enlarged photograph, the edge of the field is blurred over the width of an original pixel.
+# Levels near the middle of this blurred edge come first.
 _LEVELS_ENLARGED = (0.35, 0.5, 0.25, 0.18, 0.1, 0.05)
 _MIN_COVERAGE = 0.4  # share of the visible directions; irregular outlines reach 0.2
-_MIN_RIM_CONTRAST = 0.4  # share of the brightness that is lost at the rim; vignetting loses 0.2
-_MIN_EDGE_CONTRAST = 0.5  # the same at the edge of an irregular region
+_MIN_RIM_CONTRAST = 0.4  # required loss of brightness at the edge; vignetting causes a loss of 0.2
+_MIN_EDGE_CONTRAST = 0.5  # required loss at the edge of an irregular region
 
 
 class FovCandidate(NamedTuple):
     """Largest region above one level.
 
     Attributes:
-        bright: (H, W) uint8, 1 for each pixel above the level, without specks and thin lines.
+        bright: (H, W) uint8, 1 for each pixel above the level, except small spots and thin lines.
         region: (H, W) uint8, 255 inside the largest outline of the bright pixels.
         outline: outline of the region without the points at the edge of the frame.
         ellipse: ellipse fitted to the outline, or None.
-        covered: (180,) bool; in which directions the outline is on the ellipse.
+        covered: (180,) bool, directions in which the outline is on the ellipse.
         coverage: share of the visible directions that are covered.
         inlier_share: share of the outline that is on the ellipse.
     """
@@ -58,11 +58,11 @@ class FovCandidate(NamedTuple):
 def threshold_candidates(
     thumbnail: Thumbnail, opening: int = 5, min_radius: float = 0.15
 ) -> list[FovCandidate]:
-    """Threshold a thumbnail at each level; return one clearly round candidate, or else all.
+    """Threshold a thumbnail at each level. Return one clearly round candidate, or all candidates.
 
     Args:
         thumbnail: thumbnail of the photograph.
-        opening: width in pixels up to which bright lines are removed.
+        opening: maximum width in pixels of bright lines to remove.
         min_radius: lower bound of the radius as a share of the shorter side.
     """
     candidates: list[FovCandidate] = []
@@ -139,7 +139,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
 def visible_straight_edges(
     ellipse: FovEllipse, candidates: list[FovCandidate], thumbnail: Thumbnail
 ) -> list[StraightEdge]:
-    """Return those straight edges of the candidates at which the brightness drops sharply."""
+    """Return the straight edges of the candidates at which the brightness drops sharply."""
     reach = _reach(ellipse)
     edges = fit_straight_edges([candidate.outline for candidate in candidates], ellipse)
     return [
@@ -152,15 +152,17 @@ def visible_straight_edges(
 
 
 def _reach(ellipse: FovEllipse) -> float:
-    """Return the distance from the rim at which the brightness is compared, in pixels."""
+    """Return the distance from the edge at which the brightness is compared, in pixels."""
     return max(3.0, 0.02 * ellipse.radius)
 
 
 def _is_sharp_transition(thumbnail: Thumbnail, inner: Points, outer: Points) -> bool:
-    """Return whether the brightness drops sharply, as at a camera's stop."""
+    """Return whether the brightness drops sharply, as at the edge of a field of view."""
     inside, outside = _levels_at(thumbnail.level, inner), _levels_at(thumbnail.level, outer)
-    drop = (inside - outside) / np.maximum(inside - thumbnail.dark, 1)
-    return bool(np.median(drop) > _MIN_RIM_CONTRAST)
+    drop = np.sort((inside - outside) / np.maximum(inside - thumbnail.dark, 1))
+    # The median, without np.median, whose first call imports numpy.ma.
+    middle = drop[[(len(drop) - 1) // 2, len(drop) // 2]].mean() if len(drop) else 0.0
+    return bool(middle > _MIN_RIM_CONTRAST)
 
 
 def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:
@@ -170,7 +172,7 @@ def _levels_at(level: Mask, points: Points) -> npt.NDArray[np.float64]:
 
 
 def irregular_region(candidates: list[FovCandidate], thumbnail: Thumbnail) -> Mask | None:
-    """Return the convex hull of a field that is not round; None if no background is visible."""
+    """Return the convex hull of a field that is not round, or None if no background is visible."""
     for candidate in candidates:
         region = candidate.region
         if (region > 0).mean() > 0.1 and _has_sharp_edge(region, thumbnail):

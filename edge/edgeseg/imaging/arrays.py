@@ -1,6 +1,6 @@
-"""Array types that the processing steps exchange.
+"""Array types of the processing steps.
 
-A photograph is RGB everywhere. BGR exists only inside the functions that call OpenCV's codecs.
+Photographs are always RGB. Only the functions that call OpenCV's codecs use BGR internally.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Mask: TypeAlias = npt.NDArray[np.uint8]  # (H, W) uint8, 0 or 255
 
 Probability: TypeAlias = npt.NDArray[np.float32]  # (H, W) float32, 0 to 1
 
-_BAND_ROWS = 128  # large enough for few calls per image, small enough for the CPU cache
+_BAND_ROWS = 128  # few calls per image, but small enough for the CPU cache
 
 
 class Box(NamedTuple):
@@ -28,22 +28,22 @@ class Box(NamedTuple):
 
     @property
     def rows(self) -> slice:
-        """Slice over the first axis of the photograph."""
+        """Slice for the first axis of the photograph."""
         return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
-        """Slice over the second axis of the photograph."""
+        """Slice for the second axis of the photograph."""
         return slice(self.left, self.left + self.width)
 
 
 def is_large_image(shape: tuple[int, ...]) -> bool:
     """Return whether copies of an image are too large for a small board's memory.
 
-    For such an image, the callers choose a slower algorithm that needs less memory.
+    Callers then use a slower algorithm that requires less memory.
 
     Args:
-        shape: height and width of the image in pixels; further axes are ignored.
+        shape: height and width of the image in pixels; other axes are ignored.
     """
     return shape[0] * shape[1] > 2048 * 2048
 
@@ -54,8 +54,7 @@ def row_bands(height: int) -> Iterator[slice]:
     Args:
         height: number of rows.
 
-    Yields:
-        Slices over the first axis. The last band may be smaller.
+    Yields: Slices for the first axis. The last band may be smaller.
     """
     for top in range(0, height, _BAND_ROWS):
         yield slice(top, min(top + _BAND_ROWS, height))

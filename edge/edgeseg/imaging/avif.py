@@ -13,15 +13,16 @@ _MAX_BOXES = 4096
 def read_avif(data: bytes, complete: bool) -> ImageHeader:
     """Read the header of an AVIF file.
 
-    The largest picture of the file is the photograph; others are thumbnails or tiles.
+    The largest picture in the file is the photograph. Other pictures are thumbnails or tiles.
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
         InvalidImageError: the file is truncated, damaged, an image sequence, or rotated.
-        struct.error: the bytes end too early.
+        struct.error: `data` is too short for the header.
     """
     meta: range | None = None
     for name, content in _iterate_boxes(data, range(len(data)), complete):
@@ -84,10 +85,10 @@ def _read_depth(flags: int) -> int:
 def _iterate_boxes(
     data: bytes, within: range, complete: bool = True
 ) -> Iterator[tuple[bytes, range]]:
-    """Yield the name and the content of each box in a part of the file.
+    """Yield the name and content of each box in a part of the file.
 
     Raises:
-        InvalidImageError: a box is longer than the part, or there are too many of them.
+        InvalidImageError: a box is longer than the part, or there are too many boxes.
     """
     position = within.start
     for _ in range(_MAX_BOXES):

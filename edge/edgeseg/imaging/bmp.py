@@ -1,18 +1,19 @@
-"""Run-length encoding of BMP files: a check of the codes for missing pixels.
+"""Check of run-length encoded BMP files for missing pixels.
 
-OpenCV returns such an image; the missing pixels have the first colour of the palette.
+OpenCV decodes an image with missing pixels without an error and sets them to the first colour of
+the palette.
 """
 
 import re
 
-RLE8, RLE4 = 1, 2  # values of the header's field for the compression
+RLE8, RLE4 = 1, 2  # values of the compression field in the header
 
 _END_OF_LINE, _END_OF_IMAGE, _DELTA = 0, 1, 2
 _RUNS = re.compile(rb"(?:[^\x00].)*", re.DOTALL)
 
 
 def is_rle_complete(data: bytes, position: int, size: tuple[int, int], compression: int) -> bool:
-    """Return whether run-length codes set each pixel once and end with the end code.
+    """Return whether the run-length codes set each pixel once and end with the end code.
 
     Args:
         data: bytes of the file.

@@ -1,8 +1,8 @@
 """Capture of the messages that image codecs print while they decode.
 
-libjpeg and libpng write directly to file descriptor 2. For a damaged JPEG, this message is the only
-sign of the damage: OpenCV returns an image that is wrong after the damaged position, without an
-error.
+libjpeg and libpng print directly to file descriptor 2. For a damaged JPEG, OpenCV reports no error
+and returns an image that is wrong after the damaged position. Only the message of libjpeg shows
+that the file is damaged.
 """
 
 import os
@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 _MAX_CAPTURED_BYTES = 1 << 20
 _LOCK = threading.Lock()
 _LEVEL_SILENT, _LEVEL_WARNING = 0, 3  # damaged TIFF strips are warnings
-_LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2 itself
+_LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2
 _CODEC_LINE = re.compile(
     rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"
     rb"|Inconsistent|Unknown Adobe|Warning: unknown JFIF|Application transferred|> |$"
@@ -29,11 +29,11 @@ _CODEC_LINE = re.compile(
 def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     """Run a decoder and capture what the codecs print to standard error.
 
-    Only one decoder runs at a time, so that each message belongs to one photograph. Lines from
-    other threads are printed afterwards. Without a standard error, the messages are empty.
+    Only one decoder runs at a time, so that each message belongs to one photograph. Lines that
+    other threads print are printed afterwards. If standard error is closed, the messages are empty.
 
     Args:
-        decode: function that decodes one image.
+        decode: function without arguments that decodes one image.
 
     Returns:
         The result of `decode`, and the codecs' messages.
@@ -49,7 +49,7 @@ def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]
 
 
 def silence_opencv() -> None:
-    """Turn off OpenCV's log. An unplugged camera would print a message at every retry."""
+    """Disable OpenCV's log. Otherwise a disconnected camera causes a message at every retry."""
     _LOGGING.setLogLevel(_LEVEL_SILENT)
 
 
@@ -64,14 +64,14 @@ def _warning_log_level() -> Iterator[None]:
 
 @contextmanager
 def _captured_stderr() -> Iterator[bytearray]:
-    """Redirect file descriptor 2 into memory; the yielded buffer is filled on exit."""
+    """Redirect file descriptor 2 to memory. The yielded buffer is filled on exit."""
     captured = bytearray()
     with ExitStack() as stack:
         try:
             memory_fd = os.memfd_create("edgeseg-codec")
             memory = stack.enter_context(open(memory_fd, "r+b", buffering=0))  # noqa: PTH123
             standard_error = os.dup(2)
-        except (OSError, AttributeError):  # no standard error, or no memfd on this system
+        except (OSError, AttributeError):  # standard error is closed, or the system has no memfd
             yield captured
             return
         try:

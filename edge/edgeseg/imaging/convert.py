@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 PhotoLike: TypeAlias = "npt.NDArray[Any] | Image | str | os.PathLike[str] | bytes"
 """An array, a PIL image, a path, or the bytes of an image file; see `to_photo`."""
 
-_TOLERANCE = 0.01  # resampling of float arrays exceeds their range a little
+_TOLERANCE = 0.01  # resampled float arrays exceed the range slightly
 
 
 def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
     """Convert an array, a PIL image, a path or the bytes of a file to a photograph.
 
-    Arrays are (H, W), (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) with alpha, whose transparent
+    Arrays are (H, W), (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) with alpha. Transparent
     pixels become black. Their values:
 
     - uint8: 0 to 255;
     - float: 0 to 1 if no value is above 1, otherwise 0 to 255;
-    - uint16 and other integers: the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
-      95 % of the field, as for files.
+    - uint16 and other integers: the smallest range (8, 10, 12, 14 or 16 bits) that contains 95 % of
+      the field's pixels, as for files.
 
-    A PIL image is used as it is, without its EXIF orientation, like `numpy.asarray` of it.
+    A PIL image is converted by `numpy.asarray`, which ignores its EXIF orientation.
 
     Args:
-        value: photograph in one of these forms.
-        name: name of the photograph in error messages, unless it is a path.
+        value: photograph.
+        name: name of the photograph for error messages; ignored if the value is a path.
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the value has another form, shape or range, or the file cannot be decoded.
+        PhotoError: the type, shape or range is not supported, or the file cannot be decoded.
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
         return decode_photo(bytes(value), name)
@@ -91,7 +91,7 @@ def _float_to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]
     low, high = float(array.min()), float(array.max())
     maximum = 1.0 if high <= 1 + _TOLERANCE else 255.0
     is_in_range = low >= -_TOLERANCE * maximum and high <= (1 + _TOLERANCE) * maximum
-    if not is_in_range:  # NaN is not in range either
+    if not is_in_range:  # this is also true for NaN
         raise PhotoError(
             f"{name}: float values from {low:.4g} to {high:.4g}. Pass values from 0 to 1, "
             "or from 0 to 255."
@@ -107,7 +107,7 @@ def _to_rgb(array: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
         return np.repeat(array[:, :, np.newaxis], 3, axis=2)
     if array.ndim == 3 and array.shape[2] == 4:
         rgb = np.array(array[:, :, :3])
-        if array[:, :, 3].any():  # otherwise, the alpha channel is not used
+        if array[:, :, 3].any():  # otherwise the alpha channel is unused
             rgb[array[:, :, 3] == 0] = 0
         return rgb
     if array.ndim != 3 or array.shape[2] != 3:

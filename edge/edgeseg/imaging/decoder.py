@@ -1,4 +1,4 @@
-"""Image decoder: OpenCV's codecs, with checks for the damage that they accept silently."""
+"""Image decoder: OpenCV's codecs, and checks for damage that these codecs do not report."""
 
 import re
 import zlib
@@ -8,34 +8,31 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
+from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, missing_dicom
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
-from edgeseg.imaging.file_headers import (
-    check_memory,
-    check_size,
-    peek_header,
-    read_header,
-)
+from edgeseg.imaging.file_headers import peek_header, read_header
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.image_header import ImageHeader
 from edgeseg.imaging.jpeg import decode_plain_jpeg
 from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uint8
+from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
-MAX_FILE_BYTES = 256 << 20  # largest photograph file, before and after gzip is unpacked
+MAX_FILE_BYTES = 256 << 20  # largest photograph file, compressed and decompressed
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
-_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample needs 18
+_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18
 _BAND_ROWS = 64
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
-    "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in a further page is harmless
+    "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in another page is not relevant
     "|TIFF_Warning (?:JPEGLib|PackBitsDecode|Fax[34]|LZW|ZIP)"
 )
 _PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9\s*")
 
 
 def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode an image file, gzipped or not.
+    """Decode an image file, which may be compressed with gzip.
 
     Args:
         data: bytes of the file.
@@ -44,10 +41,25 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        InvalidImageError: the file cannot be decoded faithfully.
+        InvalidImageError: the file cannot be decoded correctly.
+    """
+    data = unpack_gzip(data)
+    if is_dicom(data[:SIGNATURE_BYTES]):
+        try:
+            from edgeseg.dicom.frame import decode_first_frame  # noqa: PLC0415 - requires the extra
+        except ModuleNotFoundError as error:
+            raise missing_dicom() from error
+        return decode_first_frame(data)
+    return decode_image(data)
+
+
+def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
+    """Decode an image file that is neither gzipped nor DICOM; see `decode_rgb`.
+
+    Raises:
+        InvalidImageError: the file cannot be decoded correctly.
     """
     try:
-        data = _unpack_gzip(data)
         if data.startswith(TIFF_SIGNATURES):
             pages = list_tiff_pages(data).photographs
             data = select_tiff_page(data, pages[0]) if pages else data
@@ -62,15 +74,20 @@ def decode_rgb(data: bytes) -> npt.NDArray[np.uint8]:
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
         raise InvalidImageError("not enough free memory for the image", "too_large") from error
-    # OpenCV copies the input of an in-place conversion. Bands keep this copy small.
+    # OpenCV copies the input of an in-place conversion. The conversion in bands keeps this copy
+    # small.
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]
         cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
     return image
 
 
-def _unpack_gzip(data: bytes) -> bytes:
-    """Unpack gzip, up to the largest size that the image in it can need."""
+def unpack_gzip(data: bytes) -> bytes:
+    """Decompress gzip data. The result is limited to the maximum size of a photograph file.
+
+    Raises:
+        InvalidImageError: the file is empty, damaged, or too large for a photograph.
+    """
     if not data:
         raise InvalidImageError("the file is empty")
     if not data.startswith(_GZIP):
@@ -83,7 +100,7 @@ def _unpack_gzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof:
-        raise InvalidImageError(f"gzip: larger than a photograph, or {CUT_OFF}", "too_large")
+        raise InvalidImageError(f"a gzip file larger than a photograph, or {CUT_OFF}", "too_large")
     return unpacked
 
 
@@ -92,7 +109,7 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
-    if header.format == "tiff":  # may have further pages
+    if header.format in {"tiff", "dicom"}:  # may contain other pages
         return MAX_FILE_BYTES
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 
@@ -100,11 +117,12 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
 def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     """Decode with OpenCV to (H, W) grey, (H, W, 3) BGR or (H, W, 4) BGR and alpha."""
     if data.startswith((b"P1", b"P2", b"P3")):
-        data += b"\n"  # OpenCV requires white space at the end of a plain-text image
-    # IMREAD_UNCHANGED keeps alpha but ignores the orientation; the other flags do the opposite.
+        data += b"\n"  # OpenCV requires a final white space in a plain-text image
+    # IMREAD_UNCHANGED keeps alpha and ignores the orientation. The other flags remove alpha and
+    # apply the orientation.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format == "png":  # checksums are verified, so that files can be decoded in parallel
+    if header.format == "png":  # verified with the checksums in the file instead
         image, messages = _imdecode(data, flags), ""
     else:
         image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
@@ -129,38 +147,38 @@ def _imdecode(data: bytes, flags: int) -> Samples | None:
 
 
 def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
-    """Return whether the codecs' messages report damage of the pixels."""
+    """Return whether the codecs' messages report damaged pixels."""
     padding = _PADDING.fullmatch(messages)
     if padding and header.format == "jpeg":
-        # Some cameras write padding before the end marker. After real damage, the skipped bytes are
-        # not all zeros or ones.
+        # Some cameras write padding before the end marker. If the file is damaged, the skipped
+        # bytes are not all zeros or ones.
         start = max(0, header.end - int(padding[1]))
         return bool(data[start : header.end].strip(b"\x00\xff"))
     return _DAMAGE.search(messages) is not None
 
 
 def _to_bgr(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Convert grey to BGR, or remove alpha; transparent pixels are already black."""
+    """Convert grey to BGR, or remove alpha. Transparent pixels are already black."""
     if image.ndim == 2:
         return np.repeat(image[:, :, np.newaxis], 3, axis=2)
     return np.ascontiguousarray(image[:, :, :3])
 
 
 def _to_uint8(image: Samples, stated_maximum: int | None) -> npt.NDArray[np.uint8]:
-    """Scale samples to 0..255 by the header's maximum, or else by the estimated camera range."""
+    """Scale samples to 0..255 by the maximum in the header, or by the estimated range."""
     if image.ndim == 3 and image.shape[2] == 4:
         _blacken_transparent(image)
     if image.dtype == np.uint8 and stated_maximum in {None, 255}:
         return cast("npt.NDArray[np.uint8]", image)
     colours = image if image.ndim == 2 else image[:, :, :3]
     maximum = stated_maximum
-    if maximum is None or maximum == 65535:  # most 16-bit files contain fewer bits
+    if maximum is None or maximum == 65535:  # most 16-bit files contain samples with fewer bits
         maximum = estimate_maximum(cast("npt.NDArray[np.uint16]", colours))
     return scale_to_uint8(colours, maximum)
 
 
 def _blacken_transparent(image: Samples) -> None:
-    """Set transparent pixels of a BGRA image to black, like the surround of a fundus."""
+    """Set transparent pixels of a BGRA image to black, the usual colour around a fundus."""
     if not image[:, :, 3].any():  # unused channel, as in many BMP files
         return
     for top in range(0, len(image), _BAND_ROWS):

@@ -1,4 +1,4 @@
-"""Image encoder: OpenCV's PNG and libjpeg-turbo's JPEG, with text in the file."""
+"""Encoding of PNG files (OpenCV) and JPEG files (libjpeg-turbo) with text entries."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,8 @@ import simplejpeg
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.file_text import insert_jpeg_text, insert_png_text
 
-# A mask needs no filter. With an explicit compression level, OpenCV uses a slower strategy.
+# Masks compress well without a filter. With an explicit compression level, OpenCV uses a slower
+# strategy.
 _MASK_PARAMETERS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
 _JPEG_QUALITY = 90
 _SMALL_SIDE = 2048  # pixels
@@ -48,8 +49,8 @@ def encode_png(
 def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:
     """Encode a photograph as a JPEG file of quality 90.
 
-    The colours of a small photograph are not subsampled, because its vessels are outlined by lines
-    of one pixel.
+    The colours of a small photograph are not subsampled, because the lines around its vessels are
+    only one pixel wide.
 
     Args:
         photo: (H, W, 3) uint8 RGB, at most 65,500 pixels wide and high.

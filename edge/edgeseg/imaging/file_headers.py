@@ -1,7 +1,8 @@
-"""Image file headers: format, size and completeness, checked before OpenCV decodes the file.
+"""Headers of image files. Format, size and completeness are checked before OpenCV decodes a file.
 
-OpenCV returns a half-grey photograph for a cut-off JPEG, and unrelated memory for some TIFF files.
-A silently segmented half of a retina is worse than an error, so incomplete files are rejected here.
+For truncated files, OpenCV returns wrong pixels without an error: a JPEG becomes partly grey, and
+some TIFF files contain unrelated memory. Such files are rejected here, so that they are not
+segmented.
 """
 
 import re
@@ -9,13 +10,21 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, unsupported_format
+from edgeseg.errors import (
+    CUT_OFF,
+    DAMAGED,
+    SAVE_AS,
+    InvalidImageError,
+    missing_dicom,
+    unsupported_format,
+)
 from edgeseg.imaging import bmp
 from edgeseg.imaging.avif import read_avif
 from edgeseg.imaging.file_signatures import (
     AVIF_BRANDS,
     IMAGE_FORMATS,
     SIGNATURE_BYTES,
+    is_dicom,
     isobmff_brands,
     recognize_file,
 )
@@ -28,16 +37,13 @@ from edgeseg.imaging.jpeg_markers import (
     walk_markers,
 )
 from edgeseg.imaging.jpeg_zeros import has_blank_bytes
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.imaging.tiff import TiffDirectory
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.imaging.webp import read_webp
 
-MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
-
-_MAX_DECODING_BYTES = 900_000_000
-
-
-# Cameras write 1 to 12 scans. Each one takes a pass over all pixels, even if it has few bytes.
+# Cameras write 1 to 12 scans. The decoder processes all pixels for each scan, even if the scan has
+# few bytes.
 _MAX_JPEG_SCANS = 100
 # Frame types that libjpeg-turbo does not decode.
 _UNSUPPORTED_FRAMES = {
@@ -48,7 +54,11 @@ _UNSUPPORTED_FRAMES = {
     0xF7: "JPEG-LS",
 }
 _MAX_PNM_HEADER = 1 << 16
-_OUT_OF_RANGE = (struct.error, IndexError, OverflowError)  # the last one: offsets in a BigTIFF
+_OUT_OF_RANGE = (
+    struct.error,
+    IndexError,
+    OverflowError,
+)  # OverflowError: TIFF offsets
 _PNM = re.compile(rb"P([1-6])" + 2 * rb"(?:\s|#[^\n]*\n)+([0-9]{1,9})")
 _PNM_MAXIMUM = re.compile(rb"(?:\s|#[^\n]*\n)+([0-9]{1,5})\s")
 
@@ -57,8 +67,8 @@ def read_header(data: bytes) -> ImageHeader:
     """Read the header of a complete image file and check that the file is complete.
 
     Raises:
-        InvalidImageError: the format is unknown, or the file is truncated, damaged or of a kind
-            that cannot be decoded faithfully.
+        InvalidImageError: the format is unknown or not supported, or the file is truncated or
+            damaged.
     """
     try:
         return _select_reader(data)(data, True)
@@ -69,8 +79,7 @@ def read_header(data: bytes) -> ImageHeader:
 def peek_header(beginning: bytes) -> ImageHeader | None:
     """Read the header from the first bytes of an image file.
 
-    Returns:
-        Header without a check for completeness, or None if the size is not within these bytes.
+    Returns: Header; None if these bytes do not contain the size. Completeness is not checked.
 
     Raises:
         InvalidImageError: the bytes are not the beginning of an image file.
@@ -81,37 +90,9 @@ def peek_header(beginning: bytes) -> ImageHeader | None:
         return None
 
 
-def check_size(width: int, height: int) -> None:
-    """Reject an image without pixels, or with more pixels than a photograph can have.
-
-    Raises:
-        InvalidImageError: the size is out of range.
-    """
-    if width < 1 or height < 1:
-        raise InvalidImageError("the image has no pixels")
-    if width * height > MAX_PIXELS:
-        raise InvalidImageError(
-            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
-            "Reduce its size.",
-            "too_large",
-        )
-
-
-def check_memory(header: ImageHeader) -> None:
-    """Reject an image whose decoding needs more memory than a small board has.
-
-    Raises:
-        InvalidImageError: the image is too large for its sample type.
-    """
-    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
-        raise InvalidImageError(
-            f"{header.width} x {header.height} pixels of this kind need too much memory. "
-            "Reduce its size, or save it with 8 bits per channel.",
-            "too_large",
-        )
-
-
 def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
+    if is_dicom(data[:SIGNATURE_BYTES]):
+        return _read_dicom
     for signature, reader in _READERS:
         if data.startswith(signature):
             return reader
@@ -123,14 +104,22 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     if recognized.kind == "unsupported_image":
         raise unsupported_format(recognized.format)
     if recognized.kind == "video":
-        raise InvalidImageError("a video, not a photograph. Save one of its frames as PNG.")
+        raise InvalidImageError("a video, not a photograph. Save a frame of the video as PNG.")
     raise InvalidImageError(
-        f"neither a {IMAGE_FORMATS} image nor a video. Save it in one of these formats."
+        f"neither a {IMAGE_FORMATS} image nor a video. Convert the file to one of these formats."
     )
 
 
-# Arguments of each reader: the bytes, and whether they are the whole file, whose completeness is
-# then checked. An error in _OUT_OF_RANGE means that the bytes end too early.
+# The arguments of a reader are the bytes and whether they are the whole file. Only a whole file is
+# checked for completeness. The errors in _OUT_OF_RANGE mean that there are too few bytes.
+
+
+def _read_dicom(data: bytes, complete: bool) -> ImageHeader:
+    try:
+        from edgeseg.dicom.instance import read_dicom_header  # noqa: PLC0415 - requires the extra
+    except ModuleNotFoundError as error:
+        raise missing_dicom() from error
+    return read_dicom_header(data, complete)
 
 
 def _read_png(data: bytes, complete: bool) -> ImageHeader:
@@ -157,7 +146,7 @@ def _read_png(data: bytes, complete: bool) -> ImageHeader:
 
 
 def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
-    """Walk over the segments. A photograph is complete if an end marker follows its scans."""
+    """Read all segments. A photograph is complete if an end marker follows its scans."""
     width, height, scans, decoder_bytes = 0, 0, 0, 0
     for marker in walk_markers(data, 2):
         if marker.code in _UNSUPPORTED_FRAMES and not scans:
@@ -170,7 +159,10 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
             break
         if marker.code in START_OF_FRAME and not height:
             height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
-            if marker.code not in {0xC0, 0xC1}:  # all coefficients are kept, 16 bits each
+            if marker.code not in {
+                0xC0,
+                0xC1,
+            }:  # 16 bits per coefficient
                 decoder_bytes = 2 * components
             if not complete:
                 return ImageHeader("jpeg", width, height)
@@ -183,7 +175,7 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
 
 
 def _read_gif(data: bytes, complete: bool) -> ImageHeader:
-    """Walk over the blocks up to the end of the first image; further frames are not read."""
+    """Read the blocks up to the end of the first image. Other frames are not read."""
     width, height, packed = struct.unpack_from("<HHB", data, 6)
     header = ImageHeader("gif", width, height, alpha=True)
     if not complete:

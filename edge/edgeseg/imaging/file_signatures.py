@@ -1,4 +1,4 @@
-"""Detection of a file's kind from its first bytes: photograph, video, unsupported image format."""
+"""Detection of photographs, videos and unsupported image formats from their first bytes."""
 
 import re
 from typing import Literal, NamedTuple, TypeAlias
@@ -8,7 +8,7 @@ FileKind: TypeAlias = Literal["photograph", "video", "unsupported_image", "unkno
 SIGNATURE_BYTES = 4096
 """Number of bytes that `recognize_file` needs."""
 
-IMAGE_FORMATS = "PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM or PGM"
+IMAGE_FORMATS = "PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM or DICOM"
 """Supported image formats, for messages."""
 
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -21,6 +21,10 @@ _PHOTOGRAPH = re.compile(
     rb"|RIFF....WEBP|\0\0\0\x0cjP  \r\n\x87\n|\xffO\xffQ",
     re.DOTALL,
 )
+# First element of a DICOM file without preamble: group 2 or 8, in explicit or implicit VR.
+_EXPLICIT_LITTLE = re.compile(rb"([\x02\x08]\0).\0(?:UL|UI|CS|SH|LO|DA|TM)(..)", re.DOTALL)
+_EXPLICIT_BIG = re.compile(rb"(\0\x08)\0.(?:UL|UI|CS|SH|LO|DA|TM)(..)", re.DOTALL)
+_IMPLICIT = re.compile(rb"(\x08\0).\0(.[\0\x01]\0\0)", re.DOTALL)
 # Signatures of image formats that are not supported.
 _UNSUPPORTED = (
     ("JPEG XL", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n")),
@@ -56,14 +60,15 @@ class RecognizedFile(NamedTuple):
 
 
 def recognize_file(beginning: bytes) -> RecognizedFile:
-    """Recognize a file by its content. The name plays no role.
+    """Recognize a file from its first bytes. The name is ignored.
 
-    A gzipped file counts as a photograph, and so does Motion JPEG, which begins like a JPEG.
+    Files that are compressed with gzip, Motion JPEG files (which begin with a JPEG) and all DICOM
+    files are recognized as photographs.
 
     Args:
-        beginning: first bytes of the file, `SIGNATURE_BYTES` of them unless it is shorter.
+        beginning: first `SIGNATURE_BYTES` bytes of the file, or all bytes of a shorter file.
     """
-    if _PHOTOGRAPH.match(beginning):
+    if is_dicom(beginning) or _PHOTOGRAPH.match(beginning):
         return RecognizedFile("photograph")
     brands = isobmff_brands(beginning)
     if brands & AVIF_BRANDS:
@@ -78,8 +83,27 @@ def recognize_file(beginning: bytes) -> RecognizedFile:
     return RecognizedFile("unknown")
 
 
+def is_dicom(beginning: bytes) -> bool:
+    """Return whether a file is a DICOM file according to its first bytes.
+
+    Args:
+        beginning: first bytes of the file, at least 132 unless the file is shorter.
+    """
+    if beginning[128:132] == b"DICM":
+        return True
+    for pattern in (_EXPLICIT_LITTLE, _EXPLICIT_BIG, _IMPLICIT):
+        first = pattern.match(beginning)
+        if first is None:
+            continue
+        # The next element is in the same group.
+        length = int.from_bytes(first[2], "big" if pattern is _EXPLICIT_BIG else "little")
+        following = first.end() + length
+        return beginning[following : following + 2] == first[1]
+    return False
+
+
 def isobmff_brands(beginning: bytes) -> frozenset[bytes]:
-    """Return the brands of an MP4 or HEIF file: the formats that it conforms to.
+    """Return the brands of an MP4 or HEIF file. The brands specify the format.
 
     Args:
         beginning: first bytes of the file.

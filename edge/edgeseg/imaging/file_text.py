@@ -1,6 +1,7 @@
-"""Text in image files: tEXt chunks of a PNG and comments of a JPEG.
+"""Text entries of image files: tEXt chunks of a PNG and comments of a JPEG.
 
-A JPEG has no checksum of its own, so its first comment contains the CRC-32 of the rest of the file.
+The JPEG format has no checksum. The first comment therefore contains the CRC-32 of the rest of the
+file.
 """
 
 import struct
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from edgeseg.dicom.private_text import read_private_text
 from edgeseg.system.regular_files import open_regular_file, read_regular_file
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -48,16 +50,18 @@ def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:
 
 
 def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
-    """Read the text of a PNG or JPEG file that `edgeseg` wrote.
+    """Read the text of a PNG, JPEG or DICOM file that `edgeseg` wrote.
 
     Args:
-        path: PNG or JPEG file.
-        require_complete: whether a truncated file counts as one without text.
+        path: PNG, JPEG or DICOM file.
+        require_complete: whether a truncated file is treated like a file without text.
 
     Returns:
-        Value of each key; empty if the file is missing or is neither a PNG nor a JPEG file.
+        Value of each key; empty if the file is missing or of another format.
     """
     try:
+        if path.suffix == ".dcm":
+            return read_private_text(path)
         with open_regular_file(path) as file:
             if require_complete and not _has_end(file):
                 return {}
@@ -73,7 +77,7 @@ def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
 
 def is_intact_jpeg(path: Path) -> bool:
-    """Return whether a JPEG file written by edgeseg is undamaged, by its checksum."""
+    """Verify the checksum of a JPEG file written by edgeseg."""
     try:
         data = read_regular_file(path, _MAX_FILE_BYTES)
         start = _comments_start(data)
@@ -105,7 +109,7 @@ def _comment(key: str, value: str) -> bytes:
 
 
 def _comments_start(data: bytes) -> int:
-    """Return the offset after the application segment (JFIF); this segment must come first."""
+    """Return the offset after the application segment (JFIF), which must be the first segment."""
     if data[2:4] != _APPLICATION_0:
         return 2
     (length,) = struct.unpack_from(">H", data, 4)

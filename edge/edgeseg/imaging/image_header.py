@@ -1,9 +1,9 @@
-"""Header of an image file: the fields that decoding needs."""
+"""Header fields of an image file that are required for decoding."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
 ImageFormat: TypeAlias = Literal[
-    "png", "jpeg", "tiff", "gif", "bmp", "pnm", "webp", "avif", "jpeg2000"
+    "png", "jpeg", "tiff", "gif", "bmp", "pnm", "webp", "avif", "jpeg2000", "dicom"
 ]
 
 
@@ -14,11 +14,12 @@ class ImageHeader(NamedTuple):
         format: file format, detected from the content.
         width: number of columns before the EXIF orientation is applied.
         height: number of rows before the EXIF orientation is applied.
-        alpha: whether the file may have a transparency channel and its pixels need no rotation.
-        maximum: sample value of white, if the file contains it (PNM, TIFF, AVIF, JPEG 2000).
+        alpha: whether the file may have a transparency channel and requires no rotation.
+        maximum: sample value of white, if the file specifies it (PNM, TIFF, AVIF, JPEG 2000).
         end: offset of the end marker of a JPEG; 0 for other formats.
-        grey: whether the file has one channel and its pixels need no rotation.
-        decoder_bytes: bytes per pixel that decoding needs in addition to the RGB image, if known.
+        grey: whether the file has one channel and requires no rotation.
+        decoder_bytes: bytes per pixel that decoding requires in addition to the RGB image, if
+            known.
     """
 
     format: ImageFormat

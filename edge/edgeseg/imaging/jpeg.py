@@ -1,7 +1,7 @@
-"""JPEG decoder for undamaged files of the usual kinds, in any number of threads at once.
+"""JPEG decoder for undamaged files of the usual types. It may be called from several threads.
 
-libjpeg-turbo reports damage to its caller here, and not on the standard error of the process as it
-does in OpenCV. The pixels are the same.
+simplejpeg returns the warnings of libjpeg-turbo to the caller. With OpenCV, they are printed to
+standard error. The pixels are identical.
 """
 
 import re
@@ -11,8 +11,8 @@ import simplejpeg
 
 from edgeseg.imaging.arrays import Photo
 
-# An orientation in EXIF metadata that turns or mirrors the photograph, in both byte orders:
-# tag 0x0112, type and count, value 2 to 8. A chance match is harmless.
+# EXIF orientation that rotates or mirrors the photograph, in both byte orders: tag 0x0112, type and
+# count, value 2 to 8. If other bytes match by chance, the other decoder is used.
 _TURNED = re.compile(rb"\x01\x12.{6}\x00[\x02-\x08]|\x12\x01.{6}[\x02-\x08]\x00", re.DOTALL)
 _EXIF = b"Exif\x00\x00"
 _MAX_SEGMENT_BYTES = 1 << 16
@@ -23,11 +23,11 @@ def decode_plain_jpeg(data: bytes) -> Photo | None:
     """Decode an undamaged JPEG.
 
     Args:
-        data: bytes of the file, whose size has been checked.
+        data: bytes of the file; the size of the image must have been checked.
 
     Returns:
-        (H, W, 3) uint8 RGB, contiguous; None if another decoder must read the file: it may be
-        damaged, needs rotation, or has unusual colours (CMYK).
+        (H, W, 3) uint8 RGB, contiguous. None if the file may be damaged, requires rotation, or has
+        unusual colours (CMYK). In these cases, another decoder must be used.
     """
     if _may_be_turned(data):
         return None

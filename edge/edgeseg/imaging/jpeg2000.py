@@ -9,7 +9,7 @@ from edgeseg.imaging.image_header import ImageHeader
 JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 CODESTREAM_SIGNATURE = b"\xffO\xffQ"
 
-_START_OF_TILE, _END = 0xFF90, 0xFFD9
+_CODING_STYLE, _START_OF_TILE, _END = 0xFF52, 0xFF90, 0xFFD9
 _MIN_TILE_BYTES = 14
 _COMPONENT_BYTES = 4  # OpenJPEG decodes each sample to 32 bits
 _MAX_SEGMENTS = 1 << 17
@@ -31,12 +31,13 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
-        InvalidImageError: the file is truncated or damaged, or OpenCV does not decode its kind
-            faithfully.
-        struct.error: the bytes end too early.
+        InvalidImageError: the file is truncated, damaged, or of a type that OpenCV does not decode
+            correctly.
+        struct.error: `data` is too short for the header.
     """
     start = 0
     if data.startswith(JP2_SIGNATURE):
@@ -57,6 +58,24 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
         grey=components == 1,
         decoder_bytes=_COMPONENT_BYTES * components + 3,
     )
+
+
+def has_component_transform(data: bytes) -> bool:
+    """Return whether a decoder inverts a colour transform of a JPEG 2000 file.
+
+    Args:
+        data: bytes of a file that `read_jpeg2000` has checked.
+    """
+    start = _codestream_start(data) if data.startswith(JP2_SIGNATURE) else 0
+    position = _read_size(data, start).end
+    while position + 12 <= len(data):
+        marker, length = struct.unpack_from(">HH", data, position)
+        if marker == _CODING_STYLE:
+            return bool(data[position + 8])
+        if marker == _START_OF_TILE:
+            break
+        position += 2 + length
+    return False
 
 
 def _codestream_start(data: bytes) -> int:
@@ -92,7 +111,7 @@ def _read_size(data: bytes, start: int) -> _Codestream:
 
 
 def _check_tiles(data: bytes, position: int) -> None:
-    """Follow the markers and the lengths of the tiles up to the end marker."""
+    """Check the markers and the lengths of the tiles up to the end marker."""
     for _ in range(_MAX_SEGMENTS):
         (marker,) = struct.unpack_from(">H", data, position)
         if marker == _END:

@@ -1,4 +1,4 @@
-"""JPEG markers: a walk over the segments of a JPEG, and a splitter for a JPEG stream (MJPEG)."""
+"""JPEG markers: iteration over the segments of a JPEG, and splitting of MJPEG streams."""
 
 import re
 from collections.abc import Iterator
@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BEGINNING = b"\xff\xd8\xff"
-# Largest JPEG in a stream. A longer one without an end marker is dropped.
+# Largest JPEG in a stream. Longer data without an end marker is dropped.
 MAX_FRAME_BYTES = 64 << 20
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 HUFFMAN_TABLES = 0xC4
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-# Neither a zero byte inside a scan nor a restart marker (0xD0 to 0xD7) starts a segment.
+# Second bytes that do not start a segment: zero bytes inside a scan and restart markers (0xD0 to
+# 0xD7).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -24,7 +25,7 @@ class JpegMarker(NamedTuple):
         code: second byte of the marker.
         start: offset of the marker.
         end: offset after the two bytes of the marker.
-        segment_end: offset after the marker's segment; it may exceed the length of the data.
+        segment_end: offset after the marker's segment, which may exceed the length of the data.
     """
 
     code: int
@@ -34,7 +35,7 @@ class JpegMarker(NamedTuple):
 
 
 def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]:
-    """Yield the markers of a JPEG from an offset on; the content of segments is skipped."""
+    """Yield the markers of a JPEG from an offset on. The content of segments is skipped."""
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]
@@ -44,15 +45,15 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
 
 @dataclass
 class JpegSplitter:
-    """Splitter of a byte stream into JPEGs. Bytes between two JPEGs are skipped.
+    """Split a byte stream into JPEGs. Bytes between two JPEGs are skipped.
 
-    It walks from marker to marker, as a decoder does, so the end marker of an embedded thumbnail
-    does not end the JPEG. If a new JPEG begins before the previous one has ended, the previous one
-    is truncated. It is returned as well, so that the caller reports it like any damaged image.
+    Segments are followed as in a decoder, so that the end marker of an embedded thumbnail does not
+    end the JPEG. If a new JPEG begins before the end of the previous JPEG, the previous JPEG is
+    truncated. The truncated JPEG is also returned, so that the caller can report it.
 
     Attributes:
-        has_skipped_data: True if skipped bytes were part of a damaged JPEG, and not text between
-            the parts of an HTTP stream.
+        has_skipped_data: whether skipped bytes were part of a damaged JPEG (rather than the text
+            between the parts of an HTTP stream).
     """
 
     has_skipped_data: bool = False
@@ -62,11 +63,11 @@ class JpegSplitter:
 
     @property
     def rest(self) -> bytes:
-        """Buffered bytes that do not form a complete JPEG yet."""
+        """Buffered bytes of an incomplete JPEG."""
         return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add bytes and return the JPEGs that they complete."""
+        """Add bytes and return all JPEGs that are now complete."""
         self._buffer += data
         jpegs = []
         while self._seek_start() and (end := self._jpeg_end()):
@@ -77,7 +78,7 @@ class JpegSplitter:
         return jpegs
 
     def _seek_start(self) -> bool:
-        """Drop the bytes before the next JPEG; return whether the buffer starts with a JPEG."""
+        """Drop the bytes before the next JPEG. Return whether the buffer starts with a JPEG."""
         if self._position:
             return True
         start = self._buffer.find(BEGINNING)
@@ -89,7 +90,7 @@ class JpegSplitter:
         return True
 
     def _jpeg_end(self) -> int:
-        """Return the offset after the first JPEG, or 0 if its end has not arrived yet."""
+        """Return the offset after the first JPEG, or 0 if its end is not in the buffer yet."""
         for marker in walk_markers(self._buffer, self._position):
             if marker.code == END_OF_IMAGE:
                 return marker.end

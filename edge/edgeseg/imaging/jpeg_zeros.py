@@ -1,24 +1,24 @@
-"""Zero bytes in a JPEG's pixel data, left by a bad disk block or an interrupted copy.
+"""Detection of zero bytes in a JPEG's pixel data, as after a bad disk block or an interrupted copy.
 
-A decoder reads zeros as valid codes, so it often reports no damage.
+A decoder often reports no damage, because zeros are valid codes.
 """
 
 from collections.abc import Iterator
 
 from edgeseg.imaging.jpeg_markers import HUFFMAN_TABLES, START_OF_FRAME, START_OF_SCAN, walk_markers
 
-# Shortest run of zero bytes that counts as damage. It is longer than the code of a block with 63
-# equal coefficients, and no photograph contains such a block.
+# Shortest run of zero bytes that is reported as damage. This run is longer than the code of a block
+# with 63 equal coefficients, which does not occur in photographs.
 _BLANK = bytes(64)
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 _END_OF_BLOCK = 0
 
 
 def has_blank_bytes(data: bytes, end: int) -> bool:
-    """Return whether zeros replaced pixel data of a JPEG with sequential Huffman codes.
+    """Return whether zero bytes replace pixel data in a JPEG with sequential Huffman codes.
 
-    Zeros may be valid if they are the code for the end of a block, as in a photograph with much
-    black. False is returned then.
+    If zeros are the code for the end of a block, the result is False. Such zeros may be valid in a
+    photograph with large black areas.
 
     Args:
         data: bytes of the file.
@@ -40,7 +40,7 @@ def has_blank_bytes(data: bytes, end: int) -> bool:
 
 
 def _first_symbols(tables: bytes) -> Iterator[int]:
-    """Yield, for each AC table, the symbol whose code is all zeros."""
+    """Yield the symbol whose code is all zeros for each AC table."""
     position = 0
     while position + 17 < len(tables):
         is_ac = tables[position] >= 0x10

@@ -8,19 +8,20 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask, Photo, row_bands
 
-# Green. It differs from the retina in hue and brightness, so colour-blind people see it too.
+# Green. This colour differs from the retina in hue and brightness, so that it is visible to
+# colour-blind people.
 VESSEL = (64, 255, 128)
 
-# White, red and blue. They remain distinct for colour-blind people and in print.
+# White, red and blue. These colours are distinct for colour-blind people and in print.
 FOUND, FALSE, MISSED = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 
 
 OverlayStyle: TypeAlias = Literal["outline", "fill"]
-"""`outline` draws a line around the vessels and leaves their pixels; `fill` tints them."""
+"""`outline` draws a line around the vessels. `fill` tints the pixels of the vessels."""
 
 DEFAULT_OPACITY: Mapping[OverlayStyle, float] = {"outline": 1.0, "fill": 0.6}
 
-_PIXELS_PER_LINE_WIDTH = 1750  # pixels of the longer side per pixel of line width
+_PIXELS_PER_LINE_WIDTH = 1750  # length of the longer side per pixel of line width
 
 
 def draw_overlay(
@@ -29,23 +30,25 @@ def draw_overlay(
     colour: tuple[int, int, int] = VESSEL,
     opacity: float | None = None,
     style: OverlayStyle = "outline",
+    in_place: bool = False,
 ) -> Photo:
     """Draw a mask on a photograph.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        mask: (H, W) uint8, nonzero in the marked part.
+        mask: (H, W) uint8, nonzero for pixels to mark.
         colour: RGB colour of the mark.
-        opacity: weight of the colour, 0 to 1; None for the default of the style.
+        opacity: weight of the colour, 0 to 1; None means the default of the style.
         style: line around the mask, or tint of its pixels.
+        in_place: whether to draw on the photograph itself instead of a copy.
 
     Returns:
-        Marked copy, (H, W, 3) uint8 RGB.
+        Marked photograph, (H, W, 3) uint8 RGB.
     """
     weight = DEFAULT_OPACITY[style] if opacity is None else opacity
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - weight, np.full_like(levels, colour), weight, 0)
-    drawn: Photo = photo.copy()
+    drawn = photo if in_place else photo.copy()
     marks = np.empty(0, np.uint8)
     for rows in row_bands(len(photo)):
         band = drawn[rows]
@@ -59,7 +62,7 @@ def draw_overlay(
 
 
 def _outline(mask: Mask, rows: slice) -> Mask:
-    """Return the outline of a mask in a band of rows; the line is wider in a larger photograph."""
+    """Return the outline of a mask in a band of rows. The line is wider in larger photographs."""
     width = max(1, round(max(mask.shape) / _PIXELS_PER_LINE_WIDTH))
     top = max(0, rows.start - width)
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
@@ -69,7 +72,7 @@ def _outline(mask: Mask, rows: slice) -> Mask:
 
 
 def shrink_photo(photo: Photo, max_side: int) -> Photo:
-    """Shrink a photograph to at most `max_side` pixels; return a smaller photograph unchanged.
+    """Reduce a photograph to at most `max_side` pixels. Smaller photographs are returned unchanged.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -89,7 +92,7 @@ def draw_error_map(prediction: Mask, truth: Mask, inside: Mask | None = None) ->
     Args:
         prediction: (H, W) uint8 {0, 255}.
         truth: (H, W) uint8 {0, 255}.
-        inside: (H, W) uint8 {0, 255}; pixels where it is 0 stay black.
+        inside: (H, W) uint8 {0, 255}; pixels with the value 0 are black in the result.
 
     Returns:
         Error map, (H, W, 3) uint8 RGB.

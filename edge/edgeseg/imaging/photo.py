@@ -1,17 +1,18 @@
-"""Photograph and mask files: reading to arrays.
+"""Reading of photograph and mask files as arrays.
 
-PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM and PGM are supported, each of them gzipped,
-too. The format is recognized by the content (`edgeseg.imaging.file_signatures`).
+PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM and DICOM are supported, also with gzip
+compression. The format is detected from the content (`edgeseg.imaging.file_signatures`).
 
-- 16-bit samples are scaled to 8 bits by the range given in the file (PNM, AVIF, JPEG 2000, TIFF
-  with 9 to 15 bits), or else by the smallest camera range (8, 10, 12, 14 or 16 bits) that contains
-  95 % of the field, so that a burnt-in label or a hot pixel does not change it.
+- 16-bit samples are scaled to 8 bits with the range that the file specifies (PNM, AVIF, JPEG 2000,
+  TIFF with 9 to 15 bits), or else by the smallest range (8, 10, 12, 14 or 16 bits) that contains 95
+  % of the field's pixels. Labels in the picture and hot pixels do not change this range.
 - CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
 page that is not a thumbnail is read; in other files, the first frame. - Transparent pixels become
-black, like the surround of a fundus. - A file that is truncated, damaged or too large for a
-photograph is rejected, never partly read.
+black, the usual colour around a fundus. - Files that are truncated, damaged or too large are
+rejected, and never read in part.
 """
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,28 +22,34 @@ import numpy.typing as npt
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.decoder import MAX_FILE_BYTES, decode_rgb
-from edgeseg.imaging.file_headers import check_size
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.system.regular_files import open_regular_file
 
 _SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".avif",
-    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm",
+    ".jp2", ".j2k", ".j2c", ".jpc", ".ppm", ".pgm", ".pnm", ".dcm", ".dicom",
 )  # fmt: skip
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-# Mask pixels above this value are set. DRIVE's second observer wrote 3 and 253, not 0 and 255.
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
+
+# Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
+# instead of 0 and 255.
 MASK_THRESHOLD = 127
 
 
 def is_photograph(path: Path) -> bool:
-    """Return whether a file name has the suffix of a photograph, in upper or lower case."""
+    """Return whether a file name has the suffix of a photograph, ignoring case."""
     return path.name.lower().endswith(PHOTOGRAPH_SUFFIXES)
 
 
 def photo_stem(path: Path) -> str:
-    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`."""
-    stem = path.stem
+    """Return a file name without its photograph suffix: `im0001` for `im0001.ppm.gz`.
+
+    The numbers of a DICOM UID are not suffixes: `1.2.840.3` is returned unchanged.
+    """
+    stem = path.name if _UID.fullmatch(path.name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
         if path.name.lower().endswith(suffix):
             stem = path.name[: -len(suffix)]
@@ -72,8 +79,8 @@ def decode_photo(data: bytes, name: str = "photograph") -> Photo:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the format is unknown or not supported (for example floating-point samples), or
-            the file is truncated, damaged or too large.
+        PhotoError: the format is unknown or not supported (such as floating-point samples), or the
+            file is truncated, damaged or too large.
     """
     try:
         return decode_rgb(data)
@@ -96,8 +103,8 @@ def read_mask(path: Path) -> Mask:
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
     """Decode a mask file of any photograph format.
 
-    A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits, so vessels may
-    have any colour. If the brightest value is 1, the file uses 0 and 1, and 1 becomes 255.
+    A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits. Vessels may
+    therefore have any colour. If the brightest value is 1, pixels with the value 1 become 255.
 
     Args:
         data: bytes of the complete file.
@@ -152,7 +159,7 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
 
 
 def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
-    """Check a caller's array and make it contiguous; copy it only if necessary.
+    """Check a caller's array and make it contiguous. The array is copied only if necessary.
 
     Args:
         array: (H, W, 3) uint8 RGB.
@@ -162,7 +169,7 @@ def validate_photo(array: npt.NDArray[np.uint8], name: str = "array") -> Photo:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        PhotoError: the value is not such an array, is empty, or is too large.
+        PhotoError: the array has another type or shape, is empty, or is too large.
     """
     expected = "expected an array (H, W, 3) of uint8 in RGB order"
     if not isinstance(array, np.ndarray):

@@ -1,4 +1,4 @@
-"""Check of complete PNG files: the checksums of their chunks and of their pixel data."""
+"""Verification of PNG files with the checksums of the chunks and of the pixel data."""
 
 import math
 import struct
@@ -14,7 +14,7 @@ _MAX_BYTES = 1 << 30
 
 
 def is_intact_png(path: Path) -> bool:
-    """Return whether a PNG file written by edgeseg is undamaged, pixels included."""
+    """Return whether a PNG file written by edgeseg is undamaged, including its pixels."""
     try:
         data = read_regular_file(path, _MAX_BYTES)
         return data.startswith(PNG_SIGNATURE) and _pixels_are_intact(memoryview(data))
@@ -23,7 +23,7 @@ def is_intact_png(path: Path) -> bool:
 
 
 def _pixels_are_intact(data: memoryview) -> bool:
-    """Decompress all pixels and count their bytes; zlib checks the Adler-32 checksum."""
+    """Decompress all pixels and count their bytes. zlib checks the Adler-32 checksum."""
     inflater = zlib.decompressobj()
     expected = 0
     count = 0
@@ -41,10 +41,10 @@ def _pixels_are_intact(data: memoryview) -> bool:
 
 
 def _iterate_chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield name and content of each chunk up to the last.
+    """Yield the name and content of each chunk.
 
     Raises:
-        ValueError: A checksum does not match, or bytes are missing or left over.
+        ValueError: A checksum does not match, or there are too few or too many bytes.
     """
     position = len(PNG_SIGNATURE)
     while True:

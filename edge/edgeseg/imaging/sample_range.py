@@ -1,4 +1,4 @@
-"""Range of 16-bit samples: which value is white."""
+"""Range of 16-bit samples. The range ends at the value of white."""
 
 from typing import TypeAlias
 
@@ -10,18 +10,19 @@ Samples: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _BAND_ROWS = 64
 _MAX_PIXELS = 1 << 20  # number of pixels that are sampled for percentiles
-# The field consists of the pixels brighter than this share of the picture's 90th percentile.
+# Pixels of the field are brighter than this share of the picture's 90th percentile.
 _LIT_SHARE = 0.15
-# A label, reflexes and hot pixels cover less of the field than the rest: on the published data
-# sets, at least 73 % of the field is brighter than a quarter of the range.
+# Share of the field that must be within the range; other pixels may be labels, reflections and hot
+# pixels. In the published data sets, at least 73 % of the field is brighter than a quarter of the
+# range.
 _FIELD_PERCENTILE = 95
 
 
 def estimate_maximum(samples: npt.NDArray[np.uint16]) -> int:
-    """Return the smallest camera range (8, 10, 12, 14, 16 bits) that contains the field.
+    """Return the smallest range (8, 10, 12, 14 or 16 bits) that contains the field.
 
-    Up to 5 % of the field may exceed it, so that neither a burnt-in label nor a hot pixel changes
-    the range.
+    Up to 5 % of the field's pixels may exceed the range, so that labels in the picture and hot
+    pixels do not change it.
 
     Args:
         samples: (H, W) or (H, W, 3) uint16.
@@ -38,7 +39,7 @@ def estimate_maximum(samples: npt.NDArray[np.uint16]) -> int:
 
 
 def scale_to_uint8(samples: Samples, maximum: int) -> npt.NDArray[np.uint8]:
-    """Scale samples so that `maximum` becomes 255; brighter samples become 255, too.
+    """Scale samples so that `maximum` and all larger values become 255.
 
     Args:
         samples: (H, W) or (H, W, C).
@@ -47,7 +48,8 @@ def scale_to_uint8(samples: Samples, maximum: int) -> npt.NDArray[np.uint8]:
     values = np.arange(np.iinfo(samples.dtype).max + 1) * (255 / maximum)
     table = np.minimum(np.rint(values), 255).astype(np.uint8)
     scaled = np.empty(samples.shape, np.uint8)
-    # NumPy converts the samples of a lookup to 64-bit indices. Bands limit their memory.
+    # NumPy converts the samples to 64-bit indices for the lookup. Processing in bands limits the
+    # memory.
     for top in range(0, len(samples), _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
         scaled[rows] = table[samples[rows]]

@@ -1,4 +1,4 @@
-"""First directory of a TIFF file: size, sample type, and whether all pixels are in the file."""
+"""First directory of a TIFF file: size, sample type, and check for missing pixels."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging import tiff_deflate
 
-# Maximum number of values in a tag. It exceeds the strips or tiles of any photograph.
+# Maximum number of values in a tag, more than the number of strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
-_MAX_OVERLAP = 8  # limit relative to the file size; equal strips may share their bytes
+_MAX_OVERLAP = 8  # limit relative to the file size, because equal strips may share their bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
-_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # a tag, and two of its bits
+_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # tag, and two of its bits
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
@@ -46,7 +46,7 @@ _UNSUPPORTED_COMPRESSIONS = {
     52546: "JPEG XL",
 }
 
-_WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer samples than pixels
+_WHITE_IS_ZERO, _YCBCR = 0, 6  # photometric values; YCbCr may have fewer colour samples than pixels
 
 
 def tiff_formats(data: bytes) -> tuple[str, str]:
@@ -64,7 +64,7 @@ class TiffDirectory(NamedTuple):
     """Integer tags of a page. Classic TIFF and BigTIFF, both byte orders.
 
     Attributes:
-        tags: values of each tag, by its number.
+        tags: values of each tag. The key is the tag number.
     """
 
     tags: dict[int, tuple[int, ...]]
@@ -75,7 +75,7 @@ class TiffDirectory(NamedTuple):
 
         Args:
             data: bytes of the file.
-            start: offset of the directory; by default the first one.
+            start: offset of the directory. The default is the first directory.
 
         Raises:
             struct.error: the directory is outside of the file.
@@ -87,7 +87,8 @@ class TiffDirectory(NamedTuple):
             (start,) = struct.unpack_from(offset_format, data, offset_bytes)
         (count,) = struct.unpack_from(count_format, data, start)
         first = start + struct.calcsize(count_format)
-        # An entry: tag, type, count; then the values, or their offset if they are too long.
+        # An entry contains the tag, the type, the count, and the values. Long values are replaced
+        # by an offset.
         entry_format = offset_format[0] + "HH" + offset_format[1]
         entry_bytes = struct.calcsize(entry_format) + offset_bytes
         tags: dict[int, tuple[int, ...]] = {}
@@ -123,16 +124,16 @@ class TiffDirectory(NamedTuple):
 
     @property
     def maximum(self) -> int | None:
-        """Sample value of white for samples of 9 to 15 bits: OpenCV shifts them to 16 bits."""
+        """Sample value of white for samples of 9 to 15 bits, which OpenCV shifts to 16 bits."""
         bits = self._value(_BITS, 1)
         return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
 
     @property
     def decoder_bytes(self) -> int:
-        """Bytes per pixel that OpenCV needs in addition to the RGB image.
+        """Bytes per pixel that OpenCV allocates in addition to the RGB image.
 
-        OpenCV allocates a strip or tile, which may be larger than the image, and copies 16-bit
-        samples.
+        OpenCV allocates memory for a strip or tile, which may be larger than the image, and copies
+        16-bit samples.
         """
         width, height = self.size
         if _TILE_OFFSETS in self.tags:
@@ -152,8 +153,8 @@ class TiffDirectory(NamedTuple):
             data: bytes of the file.
 
         Raises:
-            InvalidImageError: OpenCV does not support the compression, sample type or layout, some
-                pixels are outside of the file, or the checksum of a deflated strip does not match.
+            InvalidImageError: OpenCV does not support the compression, sample type or layout,
+                pixels are missing, or the checksum of a deflated strip does not match.
         """
         bits = self._value(_BITS, 1)
         compression = self._value(_COMPRESSION, 1)

@@ -1,21 +1,21 @@
 """Checksums of deflated TIFF strips and tiles.
 
-libtiff stops at the last pixel of a strip and does not check the checksum after it.
+libtiff stops at the last pixel of a strip and does not verify the checksum after it.
 """
 
 import zlib
 
-COMPRESSIONS = frozenset({8, 32946})  # values of the tag: Adobe's, and the older one
+COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's, and the older value
 
-_BLOCK_BYTES = 1 << 14  # a thousand times as many bytes when unpacked
+_BLOCK_BYTES = 1 << 14  # limit of the compression ratio
 _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def is_deflate_intact(packed: memoryview, max_bytes: int, reverse_bits: bool) -> bool:
-    """Return whether a strip decompresses, has a valid checksum and respects the size limit.
+    """Return whether a strip can be decompressed within the size limit and has a valid checksum.
 
     Args:
-        packed: bytes of the strip or tile, with the zlib header.
+        packed: bytes of the strip or tile, including the zlib header.
         max_bytes: size of the strip's pixels.
         reverse_bits: whether the lowest bit of each byte comes first (the tag FillOrder is 2).
     """

@@ -1,4 +1,4 @@
-"""Pages of a TIFF file: which are photographs, and each of them as a file of its own."""
+"""Pages of a TIFF file: listing of photographs, and extraction of a page."""
 
 import struct
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from edgeseg.imaging.tiff import TiffDirectory, tiff_formats
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _MAX_PAGES = 4096
-_THUMBNAIL_SIDE = 0.5  # a thumbnail's longer side is at most this share of the largest page's
+_THUMBNAIL_SIDE = 0.5  # largest longer side of a thumbnail, relative to that of the largest page
 
 
 class TiffPages(NamedTuple):
@@ -26,8 +26,8 @@ class TiffPages(NamedTuple):
 def list_tiff_pages(data: bytes) -> TiffPages:
     """List the pages of a TIFF file.
 
-    A page is a thumbnail if the file says so, or if its longer side is at most half of that of the
-    largest page. A damaged page ends the list; the first page is always in it.
+    A page is a thumbnail if the file marks it as a thumbnail, or if its longer side is at most half
+    of that of the largest page. The list ends at a damaged page and always contains the first page.
 
     Args:
         data: bytes of the file.
@@ -49,7 +49,7 @@ def list_tiff_pages(data: bytes) -> TiffPages:
 
 
 def select_tiff_page(data: bytes, offset: int) -> bytes:
-    """Return a copy of a TIFF file in which another page comes first.
+    """Return a copy of a TIFF file with another page as first page.
 
     Args:
         data: bytes of the file.
@@ -64,7 +64,7 @@ def select_tiff_page(data: bytes, offset: int) -> bytes:
 
 
 def _directory_offsets(data: bytes) -> list[int]:
-    """Follow the chain of directories up to its end, a damaged link, or a loop."""
+    """Read the chain of directories. Stop at its end, at a damaged link, or at a loop."""
     offset_format, count_format = tiff_formats(data)
     offset_bytes, count_bytes = struct.calcsize(offset_format), struct.calcsize(count_format)
     entry_bytes = 4 + 2 * offset_bytes

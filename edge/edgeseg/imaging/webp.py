@@ -1,11 +1,12 @@
-"""Header of a WebP file. The format has no checksum, and its decoder reports no damage."""
+"""Header of a WebP file. The format has no checksum, and the decoder reports no damage."""
 
 import struct
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
 
-# Run of zeros that an interrupted copy leaves. A black picture has at most 400 zeros in a row.
+# Number of consecutive zeros that indicates an interrupted copy. Black pictures contain at most
+# 400.
 _BLANK = bytes(4096)
 _ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of the chunk VP8X
 
@@ -15,11 +16,12 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
 
     Args:
         data: bytes of the file.
-        complete: True if `data` is the whole file, which is then checked; False for its beginning.
+        complete: True if `data` is the whole file, False if it is only the beginning. Only a whole
+            file is checked.
 
     Raises:
         InvalidImageError: the file is truncated, damaged or an animation.
-        struct.error: the bytes end too early.
+        struct.error: `data` is too short for the header.
     """
     (riff_bytes,) = struct.unpack_from("<I", data, 4)
     if complete and 8 + riff_bytes > len(data):

@@ -1,4 +1,4 @@
-"""Vessel measurements from a mask. Definitions: docs/measures.md."""
+"""Vessel measurements of a mask, as defined in docs/measures.md."""
 
 from edgeseg.measures.eye import Eye
 from edgeseg.measures.measure import Measures, measure_vessels

@@ -1,4 +1,4 @@
-"""Checks of the arrays that a caller passes."""
+"""Checks of the arrays that callers pass."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,17 +8,17 @@ from edgeseg.imaging.arrays import Mask
 
 
 def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
-    """Return a mask as uint8 {0, 255}, and whether it was binary.
+    """Return a mask as uint8 {0, 255}, and whether the input was binary.
 
-    A mask is binary if all pixels are 0 or one other value. Others, such as a probability or a mask
-    that was stored as JPEG, are thresholded at half of their range: of 0 to 1 if no value is
-    larger, of 0 to 255 or 0 to 65535 otherwise.
+    A mask is binary if its pixels have at most one value other than 0. Other masks, such as a
+    probability or a JPEG file, are thresholded at half of the range. The range is 0 to 1, 0 to 255
+    or 0 to 65535, depending on the largest value.
 
     Args:
         mask: (H, W) of any number type or bool.
 
     Raises:
-        UsageError: It is not two-dimensional, is empty, or contains NaN or negative values.
+        UsageError: The mask is not two-dimensional, is empty, or contains NaN or negative values.
     """
     array = np.asarray(mask)
     if array.ndim != 2 or not array.size or array.dtype.kind not in "buif":
@@ -27,7 +27,7 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
             "Give one channel."
         )
     low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high < np.inf:  # NaN is not in range either
+    if not 0 <= low <= high < np.inf:  # this is also true for NaN
         raise UsageError(
             f"mask: values from {low:g} to {high:g}. "
             "Use 0 for the background, and 1 or 255 for vessels."
@@ -45,11 +45,11 @@ def check_arrays(
     probability: npt.NDArray[np.generic] | None,
     threshold: float,
 ) -> None:
-    """Check that mask, field of view and probability belong together.
+    """Check mask, field of view, probability and threshold.
 
     Raises:
-        UsageError: They differ in size, the field of view is empty, the probability contains NaN or
-            values outside 0 to 1, or the threshold does.
+        UsageError: The arrays differ in size, the field of view is empty, or the probability or the
+            threshold is NaN or outside 0 to 1.
     """
     for name, array in (("field of view", fov), ("probability", probability)):
         if array is not None and array.shape != mask.shape:
@@ -57,7 +57,7 @@ def check_arrays(
                 f"mask: {_size(mask)}, {name}: {_size(array)}. Both must have the same size."
             )
     if not np.any(fov):
-        raise UsageError("field of view: the mask is empty. Mark the retina in it.")
+        raise UsageError("field of view: the mask is empty. Mark the retina in this mask.")
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
     if probability is None:

@@ -1,4 +1,4 @@
-"""Declaration of a column: definition, unit and version of a record's field."""
+"""Declaration of a record's column: definition, unit and version."""
 
 from msgspec import Meta
 

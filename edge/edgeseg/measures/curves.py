@@ -1,7 +1,7 @@
-"""Curves along the segments: smoothing, arc length, equal steps, curvature.
+"""Curves along the segments: smoothing, arc length, resampling, curvature.
 
-All curves are in one array, one after the other, so that each step is a few array operations for
-any number of them.
+One array contains the points of all curves, so that each computation requires only a few array
+operations.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _REACH = 4  # radius of a Gaussian kernel, in standard deviations
 
 
 class Steps(NamedTuple):
-    """Steps from one point of a curve to the next, for all curves.
+    """Steps between consecutive points of a curve, for all curves.
 
     Attributes:
-        middles: (K, 2) float64, x and y of the middle of each step.
+        middles: (K, 2) float64, x and y of the midpoint of each step.
         directions: (K, 2) float64, unit vectors.
         lengths: (K,) float64, in pixels.
-        positions: (K,) float64, arc length from the start of the curve to the middle.
+        positions: (K,) float64, arc length from the start of the curve to the midpoint.
         owners: (K,) int64, curve of each step.
     """
 
@@ -37,12 +37,12 @@ class Steps(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Curves of one array of points.
+    """Curves, stored in one array of points.
 
     Attributes:
         points: (M, 2) float64, x and y in pixels.
         counts: (S,) int64, number of points of each curve, at least 2.
-        closed: (S,) bool, curves whose last point is the first one.
+        closed: (S,) bool, curves whose last point is equal to the first point.
     """
 
     points: Floats
@@ -60,11 +60,11 @@ class Curves(NamedTuple):
         return np.cumsum(self.counts) - 1
 
     def owners(self) -> Indices:
-        """Return the curve of each point, (M,) int64."""
+        """Return, for each point, the index of its curve, (M,) int64."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def positions(self) -> Floats:
-        """Return the arc length from the start of its curve to each point, (M,) float64."""
+        """Return the arc length from the start of the curve at each point, (M,) float64."""
         steps = np.hypot(*np.diff(self.points, axis=0, prepend=self.points[:1]).T)
         steps[self.starts] = 0
         total = np.cumsum(steps)
@@ -88,11 +88,11 @@ class Curves(NamedTuple):
         return Steps(middles, directions, lengths, positions, self.owners()[before])
 
     def chords(self) -> Floats:
-        """Return the distance of the ends of each curve, (S,) float64."""
+        """Return the distance between the ends of each curve, (S,) float64."""
         return np.asarray(np.hypot(*(self.points[self.ends] - self.points[self.starts]).T))
 
     def middles(self) -> Floats:
-        """Return the point halfway along each curve, (S, 2); its points must be equally spaced."""
+        """Return the midpoint of each curve, (S, 2). The points must be equally spaced."""
         first, second = (self.counts - 1) // 2, self.counts // 2
         total: Floats = self.points[self.starts + first] + self.points[self.starts + second]
         return total / 2
@@ -103,7 +103,7 @@ class Curves(NamedTuple):
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
     def smooth(self, sigma: float) -> Curves:
-        """Smooth with a Gaussian; the ends do not move.
+        """Smooth with a Gaussian. The ends do not move.
 
         Args:
             sigma: standard deviation in points.
@@ -120,11 +120,11 @@ class Curves(NamedTuple):
         return self._replace(points=np.stack(axes, 1))
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
-        """Return the curves without the points close to their ends; two points always remain.
+        """Return shortened curves. Each curve keeps at least two points.
 
         Args:
             from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.
-            from_end: (S,) float64, the same at the end.
+            from_end: (S,) float64, arc length to remove at the end of each curve, in pixels.
         """
         positions, owners = self.positions(), self.owners()
         lengths = positions[self.ends]
@@ -144,7 +144,8 @@ class Curves(NamedTuple):
         lengths = positions[self.ends]
         steps = np.maximum(1, np.rint(lengths / step)).astype(np.int64)
         counts = steps + 1
-        # One interpolation for all curves: each begins where the one before ended, plus a gap.
+        # All curves are interpolated at once. In the common coordinate, there is a gap between
+        # consecutive curves.
         origins = np.cumsum(lengths + 1) - lengths
         rank = _rank_in_curve(counts)
         wanted = np.repeat(origins, counts) + rank * np.repeat(lengths / steps, counts)
@@ -155,7 +156,7 @@ class Curves(NamedTuple):
     def curvatures(self) -> Floats:
         """Return the curvature at each point in 1/px, (M,) float64; 0 at the ends of open curves.
 
-        The points of a curve must have equal distances.
+        The points of a curve must be equally spaced.
         """
         before, after = self._neighbours()
         first, second = self.points[before], self.points[after]
@@ -168,7 +169,7 @@ class Curves(NamedTuple):
         return curvature
 
     def _neighbours(self) -> tuple[Indices, Indices]:
-        """Return the indices of the previous and the next point of each point on its curve."""
+        """Return, for each point, the indices of the previous and the next point on its curve."""
         here = np.arange(len(self.points))
         before, after = here - 1, here + 1
         starts, ends = self.starts, self.ends
@@ -177,7 +178,7 @@ class Curves(NamedTuple):
         return before, after
 
     def _extend(self, reach: int) -> Floats:
-        """Continue each curve by `reach` points: around if it is closed, else point-symmetric."""
+        """Extend each curve by `reach` points. Open curves are reflected at their end points."""
         counts = np.repeat(self.counts, self.counts + 2 * reach)
         starts = np.repeat(self.starts, self.counts + 2 * reach)
         closed = np.repeat(self.closed, self.counts + 2 * reach)
@@ -191,11 +192,11 @@ class Curves(NamedTuple):
 
 
 def smooth_known(values: Floats, owners: Indices, sigma: float) -> Floats:
-    """Smooth the values along each curve with a Gaussian, without those that are NaN.
+    """Smooth the values along each curve with a Gaussian, ignoring NaN.
 
     Args:
-        values: (K,) float64; NaN stays NaN.
-        owners: (K,) int64, curve of each value, ascending.
+        values: (K,) float64; NaN remains NaN.
+        owners: (K,) int64, index of the curve of each value, ascending.
         sigma: standard deviation in values.
     """
     reach = max(1, round(_REACH * sigma))

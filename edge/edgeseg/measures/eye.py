@@ -1,4 +1,4 @@
-"""Laterality: which eye a photograph shows."""
+"""Laterality (left or right eye) of a photograph."""
 
 from typing import Literal, TypeAlias
 

@@ -1,7 +1,7 @@
-"""Fractal dimension by box counting: D0, the capacity dimension.
+"""Fractal dimension D0 (capacity dimension) by box counting.
 
-The number of boxes depends on where the grid begins. It is counted at every offset, and the
-minimum, which is nearest to the smallest cover, is used (Foroutan-pour et al. 1999).
+The number of boxes depends on the offset of the grid. The minimum over all offsets is used, because
+it is closest to the smallest cover (Foroutan-pour et al. 1999).
 """
 
 import cv2
@@ -9,20 +9,19 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Mask
 
-_CELLS = 512  # cells of the counting grid per diameter of the field of view, at most
+_CELLS = 512  # maximum number of grid cells per diameter of the field of view
 SCALES = (256, 181, 128, 90.5, 64, 45.25, 32)
-"""Box sizes as divisors of the field of view's diameter, in steps of the square root of 2."""
+"""Box sizes as divisors of the field of view's diameter. Their ratio is the square root of 2."""
 
 
 def box_counting_dimension(mask: Mask, diameter: float) -> float | None:
     """Return the slope of log(number of boxes) over log(1 / box size).
 
     Args:
-        mask: (H, W) uint8, nonzero on the figure.
+        mask: (H, W) uint8, nonzero for pixels of the object.
         diameter: diameter of the field of view in pixels.
 
-    Returns:
-        The dimension; None for an empty figure.
+    Returns: The dimension; None for an empty mask.
     """
     if not cv2.countNonZero(mask):
         return None
@@ -35,7 +34,7 @@ def box_counting_dimension(mask: Mask, diameter: float) -> float | None:
 
 
 def _reduce(mask: Mask, cell: int) -> Mask:
-    """Return one pixel for each cell, nonzero if the cell contains a pixel of the figure."""
+    """Reduce the mask to one pixel per cell, nonzero if the cell contains a pixel of the object."""
     left, top, width, height = cv2.boundingRect(mask)
     figure = mask[top : top + height, left : left + width]
     rows, columns = -height % cell, -width % cell
@@ -45,11 +44,11 @@ def _reduce(mask: Mask, cell: int) -> Mask:
 
 
 def _count_boxes(cells: Mask, size: int) -> int:
-    """Return the smallest number of boxes of `size` x `size` cells over all offsets of the grid."""
+    """Return the number of boxes of `size` x `size` cells, as the minimum over all grid offsets."""
     height, width = cells.shape
     bottom, right = size + -height % size, size + -width % size
     padded = cv2.copyMakeBorder(cells, size, bottom, size, right, cv2.BORDER_CONSTANT, value=0)
-    # A pixel is set if the box whose upper left corner it is contains a part of the figure.
+    # After this step, a pixel is set if the box with this upper left corner contains a set cell.
     occupied = cv2.dilate(padded, np.ones((size, size), np.uint8), anchor=(0, 0))
     rows = occupied.reshape(-1, size * occupied.shape[1]).sum(0, dtype=np.uint16)
     counts = rows.reshape(size, -1, size).sum(1, dtype=np.uint32)

@@ -25,10 +25,10 @@ from edgeseg.measures.values import (
 )
 
 MIN_DIAMETER = 128
-"""Smallest diameter in pixels of a field of view that is measured."""
+"""Minimum diameter in pixels of a field of view that is measured."""
 
 MAX_DENSITY = 0.5
-"""Largest vessel density; a denser mask is not a vessel mask."""
+"""Maximum vessel density. A mask with a higher density cannot be a vessel mask."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Measures:
     """Measurements of one field of view.
 
     Attributes:
-        status: `ok`, or why figures are unknown.
-        vessel_density: share of the field of view's pixels that are vessel, 0 to 1.
+        status: `ok`, or the reason why values are unknown.
+        vessel_density: share of vessel pixels in the field of view, 0 to 1.
         fov_diameter_px: diameter of the field of view in pixels.
-        um_per_px: micrometres per pixel; None if they are unknown.
-        um_per_px_status: `ok`, or why they are unknown.
-        values: the figures; None unless `status` is `ok` or `no_vessels`.
+        um_per_px: micrometres per pixel; None if unknown.
+        um_per_px_status: `ok`, or the reason why `um_per_px` is unknown.
+        values: measurements; None unless `status` is `ok` or `no_vessels`.
         box: bounding box of the field of view.
-        network: curves that were measured, relative to `box`; None if `values` is None.
+        network: measured curves, relative to `box`; None if `values` is None.
     """
 
     status: MeasuresStatus
@@ -64,16 +64,17 @@ def measure_vessels(
     spacing: Spacing | None = None,
     eye: Eye | None = None,
 ) -> Measures:
-    """Measure the vessels of a mask. Definitions: docs/measures.md.
+    """Measure the vessels of a mask, as defined in docs/measures.md.
 
     Args:
         mask: (H, W) vessels: bool, uint8 {0, 1} or {0, 255}. Other values are thresholded at half
             of their range, with a warning.
-        fov: field of view, or its mask (H, W), nonzero inside. Vessels outside do not count.
-        probability: (H, W) float32, 0 to 1, that the mask was made from. With it, widths are
+        fov: field of view, or its mask (H, W), nonzero inside. Vessels outside the field are
+            ignored.
+        probability: (H, W) float32, 0 to 1, from which the mask was computed. If given, widths are
             measured on the probability, otherwise on the mask.
-        threshold: vessel probability threshold of the mask; 0.5 by default.
-        spacing: size of a pixel; without it, no figure is in micrometres.
+        threshold: vessel probability threshold of the mask. The default is 0.5.
+        spacing: size of a pixel. If it is not given, there are no values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
     Raises:
@@ -82,15 +83,15 @@ def measure_vessels(
     """
     vessels, was_binary = binarize_mask(mask)
     if not was_binary:
-        warnings.warn("the mask is not binary; thresholded at half of its range", stacklevel=2)
+        warnings.warn(
+            "the mask is not binary and was thresholded at half of its range", stacklevel=2
+        )
     inside = np.asarray(fov.mask if isinstance(fov, FieldOfView) else fov)
     level = 0.5 if threshold is None else threshold
     check_arrays(vessels, inside, probability, level)
     inside = np.where(inside != 0, np.uint8(255), np.uint8(0))
     box = Box(*cv2.boundingRect(inside))
-    diameter = float(max(box.width, box.height))
-    if isinstance(fov, FieldOfView) and fov.rim is not None:
-        diameter = 2 * fov.rim.radius
+    diameter = _diameter(fov, box)
     vessels = np.where(inside != 0, vessels, np.uint8(0))
     density = cv2.countNonZero(vessels) / cv2.countNonZero(inside)
     micrometres, spacing_status = um_per_px(spacing, diameter)
@@ -104,7 +105,7 @@ def measure_vessels(
     )
     if measures.status not in ("ok", "no_vessels"):
         return measures
-    crop = (box.rows, box.columns)  # nothing outside of the field is computed
+    crop = (box.rows, box.columns)  # only the field of view is processed
     network = trace_vessels(
         np.ascontiguousarray(vessels[crop]),
         diameter,
@@ -116,6 +117,12 @@ def measure_vessels(
     return replace(measures, values=values, network=network)
 
 
+def _diameter(fov: FieldOfView | npt.ArrayLike, box: Box) -> float:
+    if isinstance(fov, FieldOfView) and fov.rim is not None:
+        return 2 * fov.rim.radius
+    return float(max(box.width, box.height))
+
+
 def _status(density: float, diameter: float) -> MeasuresStatus:
     if diameter < MIN_DIAMETER:
         return "field_too_small"
@@ -125,7 +132,7 @@ def _status(density: float, diameter: float) -> MeasuresStatus:
 
 
 def _measure_field(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
-    """Measure the whole field of view, which fills the picture, and its quadrants."""
+    """Measure the whole field of view and its quadrants. The field fills the picture."""
     height, width = figures.fov.shape
     upper, lower = slice(0, height // 2), slice(height // 2, height)
     left, right = slice(0, width // 2), slice(width // 2, width)
@@ -136,7 +143,7 @@ def _measure_field(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
         "lower_right": _measure_quadrant(figures, Area(lower, right)),
     }
     if eye is not None:
-        # In a photograph of the right eye, the temple is on the left.
+        # In a photograph of the right eye, the temporal side is on the left.
         sides = {"left": "temporal", "right": "nasal"}
         if eye == "left":
             sides = {"left": "nasal", "right": "temporal"}

@@ -1,4 +1,4 @@
-"""The vessels of a mask as curves with widths, branching points and end points."""
+"""Vessels of a mask as curves with widths, branching points and end points."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from edgeseg.measures.values import WidthMethod
 from edgeseg.measures.widths import blur_mask, measure_widths
 
 SMOOTHING = 1 / 400
-"""Standard deviation that smooths the steps of the pixels, relative to the field's diameter."""
+"""Standard deviation for smoothing the steps of the pixels, relative to the field's diameter."""
 
 WIDTH_SMOOTHING = 1 / 100
-"""Standard deviation that smooths the widths along a vessel, relative to the field's diameter."""
+"""Standard deviation for smoothing the widths along a vessel, relative to the field's diameter."""
 
 _MIN_SMOOTHING = 2.0  # pixels
-_TIP = 2.0  # length of a vessel's tip without widths, relative to its half width
-_STEP = 1 / 1024  # distance of two points of a curve, relative to the field's diameter
+# Length of the end of a vessel where no width is measured, relative to half of the vessel width.
+_TIP = 2.0
+_STEP = 1 / 1024  # distance between points of a curve, relative to the field's diameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +42,13 @@ class VesselNetwork:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         skeleton: (H, W) uint8 {0, 1}, pruned.
         curves: centre lines with points at equal distances.
-        is_segment: (S,) bool; False for a bridge, a line within one branching point.
-        branching_radii: (2, S) float64, half the width at the branching points at both ends of each
-            curve; 0 elsewhere.
-        widths: (K,) float64, width at the middle of each step of a curve; NaN if it is unknown.
+        is_segment: (S,) bool; False for a bridge, which is a line inside one branching point.
+        branching_radii: (2, S) float64, half of the vessel width at the branching points at both
+            ends of each curve; 0 at other ends.
+        widths: (K,) float64, width at the midpoint of each step of a curve; NaN if unknown.
         branching_points: (B, 2) float64, x and y.
         end_points: (E, 2) float64, x and y.
-        width_method: method of the widths.
+        width_method: method with which the widths were measured.
     """
 
     mask: Mask
@@ -61,7 +62,7 @@ class VesselNetwork:
     width_method: WidthMethod
 
     def mean_widths(self) -> Floats:
-        """Return the mean width of each curve in pixels, (S,) float64; NaN if it is unknown."""
+        """Return the mean width of each curve in pixels, (S,) float64; NaN if unknown."""
         known = ~np.isnan(self.widths)
         owners, count = self.curves.steps().owners[known], len(self.curves.counts)
         sums = np.bincount(owners, self.widths[known], minlength=count)
@@ -79,7 +80,7 @@ def trace_vessels(
     Args:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         diameter: diameter of the field of view in pixels.
-        probability: (H, W) float32, 0 to 1, that the mask was made from; None if it is unknown.
+        probability: (H, W) float32, 0 to 1, from which the mask was computed; None if unknown.
         threshold: vessel probability threshold of the mask.
     """
     radii = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
@@ -118,7 +119,7 @@ def _measure_steps(
 ) -> Floats:
     """Measure the width at each step, except close to branching and end points.
 
-    There, a normal runs along another vessel, or across the tip of this one.
+    Close to these points, the normal may run along another vessel or across the end of the vessel.
     """
     steps = curves.steps()
     column, row = np.rint(steps.middles).astype(np.int64).T

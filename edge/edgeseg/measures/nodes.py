@@ -1,4 +1,4 @@
-"""Branching points of traced lines: their position, and which of them count as one."""
+"""Branching points of traced lines: positions, and merging of points that are close together."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from edgeseg.measures.tracing import TracedLines
 
 
 def join_at_centres(lines: TracedLines, pixels: Floats, labels: Indices) -> Curves:
-    """Return the lines as curves that begin and end in the middle of their branching points.
+    """Return the lines as curves that begin and end at the centres of their branching points.
 
     Args:
         lines: traced lines.
         pixels: (N, 2) float64, x and y of each pixel.
-        labels: (N,) int64, branching point of each pixel; -1 for others.
+        labels: (N,) int64, branching point of each pixel; -1 for other pixels.
     """
     curves = Curves(pixels[lines.pixels], lines.lengths, lines.closed)
     centres = label_centres(pixels, labels)
@@ -25,7 +25,7 @@ def join_at_centres(lines: TracedLines, pixels: Floats, labels: Indices) -> Curv
 
 
 def label_centres(pixels: Floats, labels: Indices) -> Floats:
-    """Return the mean position of the pixels of each label, (N, 2); 0 elsewhere."""
+    """Return the mean position of each label's pixels, (N, 2). Rows without a label are 0."""
     labelled = labels >= 0
     counts = np.bincount(labels[labelled], minlength=len(labels))
     sums = np.stack(
@@ -39,30 +39,29 @@ def label_centres(pixels: Floats, labels: Indices) -> Floats:
 
 
 def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Floats:
-    """Return the radius of the branching point at both ends of each line, 0 elsewhere.
+    """Return the radius of the branching points at both ends of each line; 0 at other ends.
 
     Args:
         lines: traced lines.
-        labels: (N,) int64, branching point of each pixel; -1 for others.
+        labels: (N,) int64, branching point of each pixel; -1 for other pixels.
         radii: (N,) float64, distance of each pixel from the background.
 
-    Returns:
-        (2, S) float64: at the start and at the end.
+    Returns: (2, S) float64, radii at the start and at the end.
     """
     ends = np.stack(line_ends(lines))
     return np.asarray(np.where(labels[ends] >= 0, radii[ends], 0))
 
 
 def find_bridges(lines: TracedLines, labels: Indices, lengths: Floats, radii: Floats) -> Flags:
-    """Return which lines connect two branching points that are closer than the vessel is wide.
+    """Return True for each line between two branching points closer than the vessel width.
 
-    Two vessels that cross are one such pair: their skeletons coincide over a short distance.
+    A crossing of two vessels is such a pair, because the skeletons coincide over a short distance.
 
     Args:
         lines: traced lines.
-        labels: (N,) int64, branching point of each pixel; -1 for others.
+        labels: (N,) int64, branching point of each pixel; -1 for other pixels.
         lengths: (S,) float64, length of each line in pixels.
-        radii: (2, S) float64, radius of the branching point at both ends; 0 elsewhere.
+        radii: (2, S) float64, radius of the branching points at both ends; 0 at other ends.
     """
     first, last = line_ends(lines)
     different = (radii > 0).all(0) & (labels[first] != labels[last])
@@ -76,8 +75,8 @@ def locate_branching_points(
 
     Args:
         lines: traced lines.
-        labels: (N,) int64, branching point of each pixel; -1 for others.
-        bridges: (S,) bool, lines whose ends are one branching point.
+        labels: (N,) int64, branching point of each pixel; -1 for other pixels.
+        bridges: (S,) bool, lines whose two ends are merged to one branching point.
         pixels: (N, 2) float64, x and y of each pixel.
 
     Returns:

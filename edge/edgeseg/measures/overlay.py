@@ -1,4 +1,4 @@
-"""A picture of what was measured: segments coloured by width, branching points, end points."""
+"""Picture of the measurements: segments coloured by width, branching points and end points."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,22 @@ from edgeseg.imaging.arrays import Photo
 from edgeseg.measures.measure import Measures
 from edgeseg.measures.network import VesselNetwork
 
-# White rings and yellow dots are visible on every colour of the segments.
+# White rings and yellow dots are visible on all colours of the segments.
 BRANCHING_POINT, END_POINT, UNKNOWN_WIDTH = (255, 255, 255), (255, 255, 0), (150, 150, 150)
 
-_FRACTION_BITS = 4  # of OpenCV's fixed-point coordinates
+_FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
 _COLOURS = 32  # number of different colours of the segments
 
 
 def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
     """Draw the measured segments over a darkened photograph.
 
-    The colour runs from blue (the thinnest segment) to red (the widest one); grey segments are too
-    short for a width. Branching points are rings, end points are dots.
+    The colours range from blue (thinnest segment) to red (widest segment). Segments that are too
+    short for a width are grey. Branching points are rings, and end points are dots.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        measured: measurements of its fields of view.
+        measured: measurements of the fields of view.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -38,7 +38,7 @@ def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
 
 
 def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> None:
-    """Draw one field of view in place; it fills the picture."""
+    """Draw one field of view in place. The field fills the picture."""
     thickness = max(1, round(diameter / 600))
     curves = network.curves
     widths = network.mean_widths()
@@ -67,7 +67,7 @@ def _width_colour(share: float) -> tuple[int, int, int]:
 
 
 def _draw_scale(picture: Photo, low: float, high: float, thickness: int) -> None:
-    """Draw the colours with the width of the thinnest and of the widest segment."""
+    """Draw the colour scale with the widths of the thinnest and the widest segment."""
     width, height = 8 * thickness * _COLOURS // 8, 6 * thickness
     left, top = 4 * thickness, picture.shape[0] - 10 * thickness
     for number in range(_COLOURS):

@@ -1,7 +1,8 @@
-"""The graph of a skeleton's pixels: which pixels are linked, without redundant ones.
+"""Graph of a skeleton's pixels and their links, without redundant pixels.
 
-Two pixels are linked if they share an edge. Two that share a corner are linked only if no pixel
-links both (m-adjacency), so that a fork has one branching pixel and a staircase none.
+Two pixels are linked if they share an edge. Two pixels that share a corner are linked only if they
+have no common neighbour (m-adjacency), so that a fork has one branching pixel and a diagonal line
+has none.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -12,8 +13,8 @@ import numpy.typing as npt
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
-# Row and column step to each neighbour, clockwise from the upper one; the bit of a neighbour in a
-# code is its place in this list.
+# Row and column offset of each neighbour, clockwise from the upper neighbour. The bit of a
+# neighbour in a code is its index in this list.
 
 
 class PixelGraph(NamedTuple):
@@ -35,18 +36,18 @@ class PixelGraph(NamedTuple):
         return np.diff(self.starts)
 
     def sources(self) -> Indices:
-        """Return the position of the pixel that each entry of `neighbours` belongs to, (L,)."""
+        """Return, for each entry of `neighbours`, the position of its pixel, (L,)."""
         return np.repeat(np.arange(len(self.pixels)), self.degrees)
 
 
 class Canvas:
-    """A skeleton with an empty margin of one pixel, so that every pixel has eight neighbours.
+    """Skeleton with an empty margin of one pixel, so that every pixel has eight neighbours.
 
     Args:
         skeleton: (H, W) uint8 {0, 1}.
 
     Attributes:
-        values: ((H + 2) * (W + 2),) uint8 {0, 1}, rows one after the other.
+        values: ((H + 2) * (W + 2),) uint8 {0, 1}, flattened rows.
         width: length of a row.
         pixels: (N,) int64, indices of the skeleton's pixels, ascending.
     """
@@ -64,17 +65,17 @@ class Canvas:
         return rows - 1, columns - 1
 
     def remove(self, pixels: Indices) -> None:
-        """Remove pixels, given by their indices."""
+        """Remove the pixels with the given indices."""
         self.values[pixels] = 0
         self.pixels = self.pixels[self.values[self.pixels] != 0]
 
     def remove_redundant(self) -> None:
-        """Remove pixels that are not needed to connect their neighbours, except end points."""
+        """Remove pixels, except end points, that are not required to connect their neighbours."""
         removed = -1
         while removed:
             removed = len(self.pixels)
             rows, columns = np.divmod(self.pixels, self.width)
-            field = (rows & 1) * 2 + (columns & 1)  # no two pixels of a field are neighbours
+            field = (rows & 1) * 2 + (columns & 1)  # no two pixels of a group are neighbours
             for selected in [self.pixels[field == number] for number in range(4)]:
                 self.remove(selected[_REDUNDANT[self._codes(selected)]])
             removed -= len(self.pixels)
@@ -96,7 +97,7 @@ class Canvas:
         return PixelGraph(pixels, starts, np.concatenate(targets)[order])
 
     def _codes(self, pixels: Indices) -> npt.NDArray[np.uint8]:
-        """Return one bit per neighbour that is set, for each pixel."""
+        """Return a code for each pixel, with one bit per neighbour."""
         codes = np.zeros(len(pixels), np.uint8)
         for bit, offset in enumerate(self._offsets):
             codes |= self.values[pixels + offset] << np.uint8(bit)
@@ -108,7 +109,7 @@ def _neighbour_bits(code: int) -> list[bool]:
 
 
 def _linked_code(code: int) -> int:
-    """Remove diagonal neighbours that a horizontal or vertical neighbour links already."""
+    """Remove diagonal neighbours that are already linked by a horizontal or vertical neighbour."""
     bits = _neighbour_bits(code)
     for corner in (1, 3, 5, 7):
         if bits[corner - 1] or bits[(corner + 1) % 8]:
@@ -117,7 +118,7 @@ def _linked_code(code: int) -> int:
 
 
 def _is_redundant(code: int) -> bool:
-    """Return whether the neighbours stay connected without the pixel, and are at least two."""
+    """Return whether a pixel has two or more neighbours that are connected without this pixel."""
     bits = _neighbour_bits(code)
     components = 0
     for edge in (0, 2, 4, 6):

@@ -1,4 +1,4 @@
-"""Pruning of a skeleton: thinning turns each bump of a vessel's edge into a short spur."""
+"""Pruning of the short spurs that thinning creates at bumps of a vessel's edge."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,11 +12,11 @@ Radii = npt.NDArray[np.float32]
 
 
 class Spur(NamedTuple):
-    """A line from an end point to the first branching pixel or to the other end point.
+    """Line from an end point to the first branching pixel or to the other end point.
 
     Attributes:
-        branching_point: label of the branching point; -1 for a piece without one.
-        length: distance of its ends in pixels.
+        branching_point: label of the branching point; -1 for an isolated line.
+        length: distance between the ends in pixels.
         pixels: positions in `PixelGraph.pixels`, without the branching pixel.
     """
 
@@ -28,15 +28,14 @@ class Spur(NamedTuple):
 def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
     """Remove spurs and isolated pieces that are shorter than the local vessel width.
 
-    The shortest spurs of a branching point are removed first, and at least two lines remain at it:
-    at the blunt end of a vessel, one of two spurs continues the vessel.
+    The shortest spurs of a branching point are removed first. At least two lines of the point are
+    kept, because one of two spurs at the blunt end of a vessel continues the vessel.
 
     Args:
         canvas: skeleton, changed in place.
         radii: (H, W) float32, distance of each pixel from the background.
 
-    Returns:
-        The graph of the remaining pixels.
+    Returns: Graph of the remaining pixels.
     """
     while True:
         canvas.remove_redundant()
@@ -50,7 +49,7 @@ def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
 
 
 def label_branching_points(graph: PixelGraph) -> Indices:
-    """Return the smallest position among linked branching pixels, for each pixel; -1 for others."""
+    """Label each group of linked branching pixels with its lowest position; -1 for other pixels."""
     branching = graph.degrees >= 3
     labels = np.where(branching, np.arange(len(graph.pixels)), -1)
     sources = graph.sources()
@@ -59,11 +58,11 @@ def label_branching_points(graph: PixelGraph) -> Indices:
 
 
 def merge_labels(labels: Indices, first: Indices, second: Indices) -> Indices:
-    """Give each element the smallest label of all elements that are linked with it.
+    """Assign to each element the smallest label of all connected elements.
 
     Args:
-        labels: (N,) int64, the element's own position, or -1.
-        first: (L,) int64, elements that are linked to those in `second`.
+        labels: (N,) int64, position of the element, or -1.
+        first: (L,) int64, elements linked to the elements in `second`.
         second: (L,) int64.
     """
     while True:
@@ -77,7 +76,7 @@ def merge_labels(labels: Indices, first: Indices, second: Indices) -> Indices:
 
 
 def _count_lines(graph: PixelGraph, labels: Indices) -> Indices:
-    """Return the number of lines that leave each branching point, by its label."""
+    """Return the number of lines at each branching point. The index is the label."""
     sources = graph.sources()
     leaving = (labels[sources] >= 0) & (labels[graph.neighbours] < 0)
     return np.bincount(labels[sources[leaving]], minlength=len(labels))
@@ -106,10 +105,10 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
 
     Args:
         graph: pixels of a skeleton.
-        limit: number of pixels after which a line is too long.
+        limit: maximum number of pixels of a line.
 
-    Returns:
-        The pixels of each line that is not too long, without the last one, and the last one.
+    Returns: Two entries for each line within the limit: all pixels except the last, and the last
+        pixel.
     """
     degrees = graph.degrees.tolist()
     starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
@@ -131,7 +130,7 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
 
 
 def _select_pixels(spurs: Iterable[Spur], lines: Indices) -> list[int]:
-    """Return the pixels to remove: the shortest spurs, but two lines remain."""
+    """Return the pixels of the shortest spurs. Two lines of each branching point are kept."""
     pixels: list[int] = []
     removed: dict[int, int] = {}
     for spur in sorted(spurs):

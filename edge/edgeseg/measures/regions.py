@@ -1,4 +1,4 @@
-"""The figures of an area: all of a field of view, or one of its quadrants."""
+"""Measurements of an area: a whole field of view or a quadrant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SIGNIFICANT_DIGITS = 6
 
 
 class Area:
-    """A part of the picture, as rows and columns.
+    """Rectangular part of the picture.
 
     Args:
         rows: rows of the part.
@@ -43,7 +43,7 @@ class Area:
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:
-        """Return which points (N, 2), x and y, are inside the part."""
+        """Return True for each point inside the part. Points are (N, 2), x and y."""
         x, y = points[:, 0] + 0.5, points[:, 1] + 0.5
         in_columns = (x >= self.columns.start) & (x < self.columns.stop)
         return np.asarray(in_columns & (y >= self.rows.start) & (y < self.rows.stop))
@@ -51,12 +51,12 @@ class Area:
 
 @dataclass(frozen=True)
 class Scale:
-    """Units of the figures.
+    """Units of the measurements.
 
     Attributes:
         diameter: diameter of the field of view in pixels.
-        um_per_px: micrometres per pixel; None if they are unknown.
-        requested: whether a spacing was given, so that figures in micrometres are present.
+        um_per_px: micrometres per pixel; None if unknown.
+        requested: whether a spacing was given, so that values in micrometres are included.
     """
 
     diameter: float
@@ -72,7 +72,7 @@ class Scale:
         return self._scale(name, per_px, -1, ("_per_px", "_rel", "_per_mm"), 1000)
 
     def inverse_square(self, name: str, per_px2: float | None) -> Figures:
-        """Return a figure per area: per square pixel, square diameter and square millimetre."""
+        """Return a value per square pixel, per square diameter and per square millimetre."""
         return self._scale(name, per_px2, -2, ("_per_px2", "_rel", "_per_mm2"), 1000)
 
     def _scale(
@@ -96,12 +96,12 @@ class Scale:
 
 
 class FieldFigures:
-    """Computation of the figures of a field of view and of its parts.
+    """Computation of the measurements of a field of view and its parts.
 
     Args:
         network: vessels of the field.
         fov: (H, W) uint8, nonzero inside the field of view.
-        scale: units of the figures.
+        scale: units of the measurements.
     """
 
     def __init__(self, network: VesselNetwork, fov: Mask, scale: Scale) -> None:
@@ -118,7 +118,7 @@ class FieldFigures:
         )
 
     def vessel_density(self, area: Area) -> float | None:
-        """Return the share of the area's field of view that is vessel; None without any."""
+        """Return the vessel density of an area, or None if the field is outside the area."""
         field = cv2.countNonZero(area.crop(self.fov))
         if not field:
             return None
@@ -196,12 +196,12 @@ class FieldFigures:
 
 
 def round_figure(value: float | None) -> float | None:
-    """Return a figure with six significant digits."""
+    """Round a value to six significant digits."""
     return None if value is None else float(f"{value:.{_SIGNIFICANT_DIGITS}g}")
 
 
 def _of_long_segments(segments: Curves, lengths: Floats, diameter: float) -> Tortuosity:
-    """Return the tortuosity of each segment; NaN for those that are too short."""
+    """Return the tortuosity of each segment; NaN for segments that are too short."""
     is_long = lengths >= MIN_LENGTH * diameter
     measured = measure_tortuosity(segments.select(is_long), diameter)
     spread: list[Floats] = []

@@ -8,16 +8,16 @@ from edgeseg.errors import UsageError
 SpacingSource: TypeAlias = Literal["option", "manifest", "dicom", "dicom_nominal"]
 SpacingStatus: TypeAlias = Literal["ok", "not_given", "anisotropic", "implausible"]
 
-_MAX_DIFFERENCE = 0.01  # between rows and columns
+_MAX_DIFFERENCE = 0.01  # largest relative difference between rows and columns
 _MIN_FIELD_MM, _MAX_FIELD_MM = 3.0, 40.0
 
 
 class Spacing(NamedTuple):
-    """Distance of two pixels.
+    """Distance between neighbouring pixels.
 
     Attributes:
-        row_um: distance of two rows in micrometres.
-        column_um: distance of two columns in micrometres.
+        row_um: distance between rows in micrometres.
+        column_um: distance between columns in micrometres.
         source: origin of the values.
     """
 
@@ -43,7 +43,7 @@ def um_per_px(spacing: Spacing | None, diameter: float) -> tuple[float | None, S
     """Return the micrometres per pixel, or None and the reason.
 
     Args:
-        spacing: spacing of the photograph; None if it is unknown.
+        spacing: spacing of the photograph; None if unknown.
         diameter: diameter of the field of view in pixels.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Thinning of a mask to lines one pixel wide, 64 pixels at a time.
+"""Thinning of a mask to lines one pixel wide, in words of 64 pixels.
 
-The algorithm is that of Guo and Hall (CACM 32(3), 1989, algorithm A1). Its conditions are Boolean,
-so that they are evaluated on words of 64 pixels: a mask of 2048x2048 pixels is 0.5 MB.
+The algorithm is A1 of Guo and Hall (CACM 32(3), 1989). Its conditions are Boolean and can be
+evaluated for words of 64 pixels. A mask of 2048x2048 pixels requires only 0.5 MB.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -14,15 +14,15 @@ from edgeseg.imaging.arrays import Mask
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
-"""(H, W/64) uint64; the leftmost pixel of a word is its most significant bit."""
+"""(H, W/64) uint64; the most significant bit of a word is its leftmost pixel."""
 
-_BAND_ROWS = 64  # few calls, and words that fit into the cache
+_BAND_ROWS = 64  # few calls, but small enough for the CPU cache
 _ONE = np.uint64(1)
 _LAST = np.uint64(63)
 
 
 class Neighbours(NamedTuple):
-    """Eight neighbours of every pixel, one bit per pixel, clockwise from the upper one."""
+    """Eight neighbours of every pixel, one bit per pixel, clockwise from the upper neighbour."""
 
     north: Words
     north_east: Words
@@ -38,7 +38,7 @@ def thin_mask(mask: Mask) -> Mask:
     """Return the skeleton of a mask, (H, W) uint8 {0, 1}.
 
     Args:
-        mask: (H, W) uint8, nonzero on vessels.
+        mask: (H, W) uint8, nonzero for vessels.
     """
     height, width = mask.shape
     words = _pack(mask)
@@ -62,7 +62,7 @@ def thin_mask(mask: Mask) -> Mask:
 
 
 def _with_neighbours(bands: Flags) -> Flags:
-    """Return which bands are marked or next to a marked one."""
+    """Return True for each band that is marked or next to a marked band."""
     selected: Flags = bands.copy()
     selected[1:] |= bands[:-1]
     selected[:-1] |= bands[1:]
@@ -70,7 +70,7 @@ def _with_neighbours(bands: Flags) -> Flags:
 
 
 def _pack(mask: Mask) -> Words:
-    """Pack a mask with an empty row at the top and the bottom, and empty columns at the sides."""
+    """Pack a mask, with an empty row at the top and bottom and empty columns at the sides."""
     height, width = mask.shape
     padded = np.zeros((height + 2, (width + 2 + 63) // 64 * 64), np.uint8)
     padded[1:-1, 1 : width + 1] = mask
@@ -87,7 +87,7 @@ def _neighbours(words: Words) -> Neighbours:
 
 
 def _removable(around: Neighbours, *, odd: bool) -> Words:
-    """Return the pixels that Guo and Hall remove in an odd or an even pass."""
+    """Return the pixels to remove in an odd or an even pass of the algorithm."""
     north, north_east, east, south_east, south, south_west, west, north_west = around
     one_component = _exactly_one(
         ~north & (north_east | east),

@@ -1,7 +1,7 @@
 """Tortuosity of the segments.
 
-Curvature depends on how much a curve is smoothed. The scale of 2 % of the field's diameter was
-chosen on the expert's order of 30 arteries (docs/measures-validation.md).
+Curvature depends on the smoothing of the curve. The value of 2 % of the field's diameter was chosen
+by comparison with an expert's ranking of 30 arteries (docs/measures-validation.md).
 """
 
 from typing import NamedTuple
@@ -11,25 +11,26 @@ import numpy as np
 from edgeseg.measures.curves import Curves, Floats
 
 MIN_LENGTH = 0.08
-"""Shortest segment with a tortuosity, relative to the field of view's diameter."""
+"""Minimum length of a segment for tortuosity, relative to the field of view's diameter."""
 
 SMOOTHING = 0.02
 """Standard deviation of the Gaussian along a segment, relative to the field's diameter."""
 
 _LOOP = 0.2
-# Chord of a loop, relative to its length: it returns to its branching point. Its shape is that of a
-# hole between vessels.
+# Maximum chord of a loop, relative to its length. A loop returns to its branching point. It is
+# usually the edge of a hole between vessels.
 
-_STEP = 1 / 512  # distance of two points, relative to the field's diameter
+_STEP = 1 / 512  # distance between points, relative to the field's diameter
 
 
 class Tortuosity(NamedTuple):
     """Tortuosity of each segment.
 
     Attributes:
-        arc_chord: (S,) float64, length over the distance of the ends; NaN for a closed segment.
-        rms_curvature: (S,) float64, root of the integral of the squared curvature per length, 1/px.
-        curvature: (S,) float64, integral of the absolute curvature per length, 1/px.
+        arc_chord: (S,) float64, length divided by the distance between the ends; NaN for a closed
+            segment.
+        rms_curvature: (S,) float64, root mean square of the curvature, 1/px.
+        curvature: (S,) float64, mean absolute curvature, 1/px.
     """
 
     arc_chord: Floats
@@ -47,9 +48,10 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
     step = _STEP * diameter
     sigma = SMOOTHING * diameter / step
     smooth = segments.resample(step).smooth(sigma).resample(step)
-    # A radius below the scale of smoothing is a cusp, where a curve turns back on itself.
+    # A radius of curvature below the smoothing scale occurs only at a cusp, where a curve reverses
+    # its direction.
     curvatures = np.minimum(np.abs(smooth.curvatures()), 1 / (SMOOTHING * diameter))
-    curvatures[smooth.ends[smooth.closed]] = 0  # the same point as the first one
+    curvatures[smooth.ends[smooth.closed]] = 0  # equal to the first point
     owners, count = smooth.owners(), len(smooth.counts)
     steps = smooth.counts - 1
     lengths, chords = segments.lengths(), segments.chords()
@@ -62,7 +64,7 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
 
 
 def weighted_mean(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted mean of the values that are not NaN; None without any."""
+    """Return the weighted mean of the values, ignoring NaN; None if there are no values."""
     known = ~np.isnan(values) & (weights > 0)
     if not known.any():
         return None
@@ -70,12 +72,12 @@ def weighted_mean(values: Floats, weights: Floats) -> float | None:
 
 
 def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | None:
-    """Return a weighted quantile of the values that are not NaN; None without any.
+    """Return a weighted quantile of the values, ignoring NaN; None if there are no values.
 
     Args:
         values: (N,) float64.
         weights: (N,) float64, at least 0.
-        share: share of the weight below the quantile, 0 to 1.
+        share: share of the total weight below the quantile, 0 to 1.
     """
     known = ~np.isnan(values) & (weights > 0)
     if not known.any():
@@ -87,5 +89,5 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float | 
 
 
 def weighted_median(values: Floats, weights: Floats) -> float | None:
-    """Return the weighted median of the values that are not NaN; None without any."""
+    """Return the weighted median of the values, ignoring NaN; None if there are no values."""
     return weighted_quantile(values, weights, 0.5)

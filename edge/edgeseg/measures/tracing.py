@@ -1,4 +1,4 @@
-"""Segments of a skeleton: the lines between its branching points and end points."""
+"""Tracing of segments in a skeleton. A segment is a line between branching points or end points."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ Line = list[int]
 
 
 class TracedLines(NamedTuple):
-    """Lines of a skeleton, one after the other.
+    """Lines of a skeleton, stored in one array.
 
     Attributes:
         pixels: (M,) int64, positions in `PixelGraph.pixels`, in the order of the lines.
         lengths: (S,) int64, number of pixels of each line.
-        closed: (S,) bool, lines without an end: their last pixel is the first one.
+        closed: (S,) bool, True for loops. The last pixel of a loop is equal to the first pixel.
     """
 
     pixels: Indices
@@ -25,7 +25,7 @@ class TracedLines(NamedTuple):
 
 
 def trace_lines(graph: PixelGraph, labels: Indices) -> TracedLines:
-    """Follow every line from a branching or end point to the next one; each is traced once.
+    """Trace every line once, from a branching point or end point to the next.
 
     The first and last pixel of a line are branching or end points. The time is linear in the
     number of pixels.
@@ -52,8 +52,8 @@ def _trace_open_lines(graph: PixelGraph, labels: Indices, visited: bytearray) ->
     for node in np.flatnonzero(graph.degrees != 2).tolist():
         for first in neighbours[starts[node] : starts[node + 1]]:
             if degrees[first] != 2:
-                # Two pixels of one branching point are not a line; other pairs are traced from one
-                # side.
+                # Two linked pixels of one branching point are not a line. Other pairs are traced
+                # from one side.
                 if node < first and (labels[node] < 0 or labels[node] != labels[first]):
                     lines.append([node, first])
                 continue

@@ -1,7 +1,7 @@
-"""The measurements of a field of view and of its quadrants: names, units and definitions.
+"""Names, units and definitions of the measurements of a field of view and its quadrants.
 
 `_px` is in pixels of the photograph, `_rel` relative to the diameter of the field of view, `_um` in
-micrometres. Columns in micrometres and millimetres are absent without a spacing.
+micrometres. Columns in micrometres and millimetres are absent if the pixel spacing was not given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from edgeseg.measures.columns import column
 
 DEFINITIONS_VERSION = 1
-"""Version of the definitions in docs/measures.md; increased if a figure changes its meaning."""
+"""Version of the definitions in docs/measures.md, increased when a definition changes."""
 
 MeasuresStatus: TypeAlias = Literal[
     "ok", "no_vessels", "not_vessels", "ungradable", "field_too_small"
@@ -24,8 +24,8 @@ WidthMethod: TypeAlias = Literal["probability", "binary"]
 
 STATUSES: Mapping[MeasuresStatus, str] = {
     "ok": "The field of view was measured.",
-    "no_vessels": "The mask is empty: lengths and counts are 0, all other figures null.",
-    "not_vessels": "More than half of the field of view is marked; no vessel mask is so dense.",
+    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other figures are null.",
+    "not_vessels": "More than half of the field of view is marked, more than vessels can cover.",
     "ungradable": "The image quality of the field of view is too low.",
     "field_too_small": "The field of view has a diameter of less than 128 pixels.",
 }
@@ -40,15 +40,16 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
     """Measurements of an area; None where a figure is undefined."""
 
     skeleton_density_per_px: Annotated[
-        NonNegative | None, column("Total length per area of the field of view.", "1/px")
+        NonNegative | None,
+        column("Total vessel length divided by the area of the field of view.", "1/px"),
     ]
     skeleton_density_rel: Annotated[
         NonNegative | None,
-        column("Total length per area of the field of view.", "1/field diameter"),
+        column("Total vessel length divided by the area of the field of view.", "1/field diameter"),
     ]
     skeleton_density_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Total length per area of the field of view.", "1/mm"),
+        column("Total vessel length divided by the area of the field of view.", "1/mm"),
     ] = UNSET
     total_length_px: Annotated[NonNegative | None, column("Length of all centre lines.", "px")]
     total_length_rel: Annotated[
@@ -57,43 +58,41 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
     total_length_um: Annotated[
         NonNegative | UnsetType | None, column("Length of all centre lines.", "um")
     ] = UNSET
-    width_mean_px: Annotated[NonNegative | None, column("Mean width, weighted by length.", "px")]
+    width_mean_px: Annotated[NonNegative | None, column("Length-weighted mean width.", "px")]
     width_mean_rel: Annotated[
-        NonNegative | None, column("Mean width, weighted by length.", "field diameter")
+        NonNegative | None, column("Length-weighted mean width.", "field diameter")
     ]
     width_mean_um: Annotated[
-        NonNegative | UnsetType | None, column("Mean width, weighted by length.", "um")
+        NonNegative | UnsetType | None, column("Length-weighted mean width.", "um")
     ] = UNSET
-    width_median_px: Annotated[
-        NonNegative | None, column("Median width, weighted by length.", "px")
-    ]
+    width_median_px: Annotated[NonNegative | None, column("Length-weighted median width.", "px")]
     width_median_rel: Annotated[
-        NonNegative | None, column("Median width, weighted by length.", "field diameter")
+        NonNegative | None, column("Length-weighted median width.", "field diameter")
     ]
     width_median_um: Annotated[
-        NonNegative | UnsetType | None, column("Median width, weighted by length.", "um")
+        NonNegative | UnsetType | None, column("Length-weighted median width.", "um")
     ] = UNSET
     width_p10_px: Annotated[
-        NonNegative | None, column("10th percentile of the width, weighted by length.", "px")
+        NonNegative | None, column("Length-weighted 10th percentile of the width.", "px")
     ]
     width_p10_rel: Annotated[
         NonNegative | None,
-        column("10th percentile of the width, weighted by length.", "field diameter"),
+        column("Length-weighted 10th percentile of the width.", "field diameter"),
     ]
     width_p10_um: Annotated[
         NonNegative | UnsetType | None,
-        column("10th percentile of the width, weighted by length.", "um"),
+        column("Length-weighted 10th percentile of the width.", "um"),
     ] = UNSET
     width_p90_px: Annotated[
-        NonNegative | None, column("90th percentile of the width, weighted by length.", "px")
+        NonNegative | None, column("Length-weighted 90th percentile of the width.", "px")
     ]
     width_p90_rel: Annotated[
         NonNegative | None,
-        column("90th percentile of the width, weighted by length.", "field diameter"),
+        column("Length-weighted 90th percentile of the width.", "field diameter"),
     ]
     width_p90_um: Annotated[
         NonNegative | UnsetType | None,
-        column("90th percentile of the width, weighted by length.", "um"),
+        column("Length-weighted 90th percentile of the width.", "um"),
     ] = UNSET
     fractal_dimension_skeleton: Annotated[
         NonNegative | None, column("Box-counting dimension D0 of the skeleton.")
@@ -102,60 +101,60 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
         NonNegative | None, column("Box-counting dimension D0 of the mask.")
     ]
     tortuosity_arc_chord_mean: Annotated[
-        NonNegative | None, column("Mean ratio of a segment to its chord, weighted by length.")
+        NonNegative | None,
+        column("Length-weighted mean ratio of arc length to chord of the segments."),
     ]
     tortuosity_arc_chord_median: Annotated[
-        NonNegative | None, column("Median ratio of a segment to its chord, weighted by length.")
+        NonNegative | None,
+        column("Length-weighted median ratio of arc length to chord of the segments."),
     ]
     tortuosity_rms_curvature_mean_per_px: Annotated[
         NonNegative | None,
-        column("Mean root of the integral of the squared curvature per length.", "1/px"),
+        column("Length-weighted mean RMS curvature of the segments.", "1/px"),
     ]
     tortuosity_rms_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column(
-            "Mean root of the integral of the squared curvature per length.", "1/field diameter"
-        ),
+        column("Length-weighted mean RMS curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean root of the integral of the squared curvature per length.", "1/mm"),
+        column("Length-weighted mean RMS curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_rms_curvature_median_per_px: Annotated[
         NonNegative | None,
-        column("Median root of the integral of the squared curvature per length.", "1/px"),
+        column("Length-weighted median RMS curvature of the segments.", "1/px"),
     ]
     tortuosity_rms_curvature_median_rel: Annotated[
         NonNegative | None,
-        column(
-            "Median root of the integral of the squared curvature per length.", "1/field diameter"
-        ),
+        column("Length-weighted median RMS curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_rms_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median root of the integral of the squared curvature per length.", "1/mm"),
+        column("Length-weighted median RMS curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_mean_per_px: Annotated[
-        NonNegative | None, column("Mean integral of the absolute curvature per length.", "1/px")
+        NonNegative | None,
+        column("Length-weighted mean absolute curvature of the segments.", "1/px"),
     ]
     tortuosity_curvature_mean_rel: Annotated[
         NonNegative | None,
-        column("Mean integral of the absolute curvature per length.", "1/field diameter"),
+        column("Length-weighted mean absolute curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_curvature_mean_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Mean integral of the absolute curvature per length.", "1/mm"),
+        column("Length-weighted mean absolute curvature of the segments.", "1/mm"),
     ] = UNSET
     tortuosity_curvature_median_per_px: Annotated[
-        NonNegative | None, column("Median integral of the absolute curvature per length.", "1/px")
+        NonNegative | None,
+        column("Length-weighted median absolute curvature of the segments.", "1/px"),
     ]
     tortuosity_curvature_median_rel: Annotated[
         NonNegative | None,
-        column("Median integral of the absolute curvature per length.", "1/field diameter"),
+        column("Length-weighted median absolute curvature of the segments.", "1/field diameter"),
     ]
     tortuosity_curvature_median_per_mm: Annotated[
         NonNegative | UnsetType | None,
-        column("Median integral of the absolute curvature per length.", "1/mm"),
+        column("Length-weighted median absolute curvature of the segments.", "1/mm"),
     ] = UNSET
     branching_point_count: Annotated[Count | None, column("Number of branching points.")]
     branching_point_density_per_px2: Annotated[
@@ -206,13 +205,13 @@ class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
 class QuadrantMeasures(VesselMeasures, frozen=True, kw_only=True):
     """Measurements of a quadrant of the field of view."""
 
-    vessel_density: Annotated[
-        Share | None, column("Share of the quadrant's pixels that are vessel.")
-    ] = None
+    vessel_density: Annotated[Share | None, column("Share of vessel pixels in the quadrant.")] = (
+        None
+    )
 
 
 class Quadrants(msgspec.Struct, frozen=True, kw_only=True):
-    """Quadrants of the field of view in the picture, and by anatomy if the eye is known."""
+    """Quadrants of the field of view by position, and also by anatomy if the eye is known."""
 
     upper_left: QuadrantMeasures
     upper_right: QuadrantMeasures
@@ -229,6 +228,7 @@ class FieldMeasures(VesselMeasures, frozen=True, kw_only=True):
 
     measures_version: Annotated[int, column("Version of the definitions of the measurements.")]
     width_method: Annotated[
-        WidthMethod, column("Widths from the probability, or from the binary mask.")
+        WidthMethod,
+        column("Whether widths were measured on the probability or on the binary mask."),
     ]
     quadrant: Quadrants

@@ -1,8 +1,8 @@
-"""Width of vessels across their centre line, with an accuracy below a pixel.
+"""Width of vessels across their centre line, with subpixel accuracy.
 
-At each point, the edges are where the value along the normal falls below the threshold. The values
-are the network's probability, or the binary mask after a slight blur, which turns its steps into
-an edge that is not at a pixel's border.
+The edges are the positions on the normal at which the value falls below the threshold. The values
+are the network's probability or a slightly blurred binary mask. The blur allows edge positions
+between pixels.
 """
 
 import cv2
@@ -16,13 +16,13 @@ Floats = npt.NDArray[np.float64]
 BLUR = 0.5
 """Standard deviation in pixels of the blur of a binary mask."""
 
-_STEP = 0.5  # distance of two samples on a normal, in pixels
-_BEFORE, _BEYOND = 3.0, 4.0  # the edge is searched this far before and beyond the expected one
-_ROW = 1024  # points in a row for OpenCV, which limits the size of its images
+_STEP = 0.5  # distance between two samples on a normal, in pixels
+_BEFORE, _BEYOND = 3.0, 4.0  # search range in pixels before and after the expected edge
+_ROW = 1024  # points per row, because OpenCV limits the size of images
 
 
 def blur_mask(mask: Mask) -> Probability:
-    """Return a mask (H, W) uint8 {0, 255} after a slight blur, (H, W) float32, 0 to 1."""
+    """Blur a mask (H, W) uint8 {0, 255} slightly and return (H, W) float32, 0 to 1."""
     blurred = cv2.GaussianBlur(mask, (0, 0), BLUR)
     return np.asarray(blurred.astype(np.float32) * np.float32(1 / 255), np.float32)
 
@@ -37,10 +37,9 @@ def measure_widths(
         threshold: value at the edge.
         points: (K, 2) float64, x and y in pixels.
         directions: (K, 2) float64, unit vectors along the centre line.
-        radii: (K,) float64, expected distance of the edge from the centre line.
+        radii: (K,) float64, expected distance between edge and centre line.
 
-    Returns:
-        (K,) float64, widths in pixels; NaN where an edge was not found.
+    Returns: (K,) float64, widths in pixels; NaN if an edge was not found.
     """
     normals = np.stack([-directions[:, 1], directions[:, 0]], 1)
     first = np.maximum(radii - _BEFORE, 0)
@@ -53,7 +52,7 @@ def measure_widths(
 def _edge_distances(
     values: Probability, threshold: float, points: Floats, normals: Floats, first: Floats
 ) -> Floats:
-    """Return the distance at which the values fall below the threshold; NaN if they do not."""
+    """Return the distance at which the values fall below the threshold, or NaN."""
     samples = np.arange(0, _BEFORE + _BEYOND + _STEP / 2, _STEP)
     distances = first[:, None] + samples
     profile = _sample(
@@ -72,7 +71,7 @@ def _edge_distances(
 
 
 def _sample(values: Probability, x: Floats, y: Floats) -> npt.NDArray[np.float64]:
-    """Interpolate values (bilinear) at coordinates of any shape; 0 outside of the picture."""
+    """Interpolate values bilinearly at coordinates of any shape. Outside the picture, return 0."""
     count = -(-x.size // _ROW) * _ROW
     maps = np.full((2, count), -2, np.float32)
     maps[0, : x.size], maps[1, : x.size] = x.ravel(), y.ravel()

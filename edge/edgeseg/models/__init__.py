@@ -1,1 +1,1 @@
-"""Model files: metadata, shipped models, the selection rule and the tuning cache."""
+"""Model files: metadata, shipped models, selection rule and tuning cache."""

@@ -27,11 +27,11 @@ _MAX_TEXT_LENGTH = 1000
 
 
 class Licence(msgspec.Struct, frozen=True):
-    """A data set that the network was trained on.
+    """Data set used for training.
 
     Attributes:
         name: name of the data set.
-        photographs: number of its photographs used for training.
+        photographs: number of photographs used for training.
         licence: licence of the data set.
     """
 
@@ -41,7 +41,7 @@ class Licence(msgspec.Struct, frozen=True):
 
 
 class ModelCard(NamedTuple):
-    """Description of a model: what it is, its input, and its measured accuracy.
+    """Description of a model: identity, input, training data and measured accuracy.
 
     Attributes:
         name: name of the model (`default`, ...).
@@ -53,14 +53,14 @@ class ModelCard(NamedTuple):
         preprocessing: preprocessing from photograph to network input.
         threshold: vessel probability threshold, 0 to 1.
         training_data: data sets of the training, with licences.
-        evidence: mean Dice by `DATASET/SPLIT/PROTOCOL`.
+        evidence: mean Dice. The key is `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
         output: output of a third-party network that contains the vessels, `OUTPUT:KIND[:CHANNEL]`;
             empty for a network of `edgeseg train`.
         input_channels: input channels of a third-party network (`rgb`, `bgr`, `green`, `grey`);
             empty for a network of `edgeseg train`.
-        int8_slower: true if `edgeseg convert` measured this INT8 file to be slower than FP32. The
-            metadata contains the entry only then.
+        int8_slower: whether `edgeseg convert` measured that this INT8 file is slower than FP32;
+            stored only if True.
     """
 
     name: str
@@ -81,8 +81,8 @@ class ModelCard(NamedTuple):
     def is_same_model(self, other: ModelCard) -> bool:
         """Return whether two files are precisions of one model.
 
-        Their checkpoint alone is not enough: it can be converted with another working size, and it
-        may contain several networks. The folder of `file.py:factory` is not compared.
+        The checkpoint alone is not sufficient, because it can be converted with different working
+        sizes and may contain several networks. The folder of `file.py:factory` is not compared.
         """
         return self._model_key() == other._model_key()
 
@@ -93,9 +93,9 @@ class ModelCard(NamedTuple):
         return (*source, self.preprocessing, self.threshold)
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries: text unchanged, everything else as JSON.
+        """Return the `edgeseg.*` entries. Text is unchanged; other values are encoded as JSON.
 
-        `json.dumps` stays the writer, so that converted files are reproduced bit for bit.
+        The entries are written by `json.dumps`, so that converted files are reproduced bit for bit.
         """
         entries = {}
         for key, value in (self.to_dict() | {"format": FORMAT}).items():
@@ -122,7 +122,7 @@ class ModelCard(NamedTuple):
         """Parse the untrusted metadata of a model file.
 
         Args:
-            entries: metadata by key, with the prefix `edgeseg.`; other keys are ignored.
+            entries: metadata. Keys without the prefix `edgeseg.` are ignored.
             file: name of the file for error messages.
 
         Raises:
@@ -177,7 +177,7 @@ def _decode_entry(entries: Mapping[str, str], key: str, kind: type[T]) -> T:
 
 
 def _check_card(card: ModelCard) -> None:
-    """Check constraints beyond the types: the threshold's range, and texts safe for a terminal."""
+    """Check the threshold's range, and that texts are safe for a terminal."""
     if not 0 <= card.threshold <= 1:
         raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
     texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]
@@ -202,10 +202,10 @@ def read_card(file: Path) -> ModelCard:
 
 @contextmanager
 def model_read_errors(file: Path) -> Iterator[None]:
-    """Convert errors of reading a model file to one line with the file and a remedy.
+    """Convert errors in reading a model file to a one-line message with the file and a remedy.
 
     Raises:
-        ModelError: Instead of OSError and ValueError.
+        ModelError: An OSError or ValueError was raised.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Model files by name: the shipped models, and the files of one model in several precisions."""
+"""Table of model files: shipped models, and files of one model in several precisions."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 MODEL_FOLDER = Path(__file__).parent
 
 SHIPPED_MODELS = {"default": "lean", "detail": "lean-detail"}
-"""Name of a shipped model -> name of its files without `.PRECISION.onnx`."""
+"""Names of the shipped models, with the names of their files without `.PRECISION.onnx`."""
 
 
 class ModelFile(NamedTuple):
@@ -21,7 +21,7 @@ class ModelFile(NamedTuple):
     Attributes:
         path: path of the file.
         card: metadata of the file.
-        reason: why it was selected, in words; "" if it was only listed.
+        reason: reason for the selection as text; "" if the file was only listed.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class ModelFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name in reports: the shipped name, else the file name without `.PRECISION.onnx`."""
+        """Name in reports: a shipped model's name, or the file name without `.PRECISION.onnx`."""
         stem = strip_precision(self.path).name.removesuffix(".onnx")
         if self.path.parent != MODEL_FOLDER:
             return stem
@@ -39,7 +39,7 @@ class ModelFile(NamedTuple):
 
 
 def strip_precision(path: Path) -> Path:
-    """Return `x/NAME` for `x/NAME.fp32.onnx`; a path without a precision is returned unchanged."""
+    """Return `x/NAME` for `x/NAME.fp32.onnx`. A path without a precision is returned unchanged."""
     for precision in get_args(Precision):
         suffix = f".{precision}.onnx"
         if path.name.endswith(suffix) and path.name != suffix:
@@ -48,10 +48,10 @@ def strip_precision(path: Path) -> Path:
 
 
 def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
-    """Return the paths of a model's files by precision.
+    """Return the paths of a model's files. The key is the precision.
 
     Args:
-        model: a shipped name, or a path with or without `.PRECISION.onnx`.
+        model: name of a shipped model, or a path with or without `.PRECISION.onnx`.
 
     Raises:
         ModelError: the model does not exist.
@@ -61,25 +61,25 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
     try:
         paths = {p: base.with_name(f"{base.name}.{p}.onnx") for p in get_args(Precision)}
         files = {p: path for p, path in paths.items() if path.is_file()}
-    except (OSError, ValueError) as error:  # no access to the folder; an empty or a too long name
+    except (OSError, ValueError) as error:  # no access to the folder, or an empty or too long name
         raise ModelError(
             f"{model}: invalid model name ({one_line(error, 80)}). "
-            "Give a model file or a shipped name."
+            "Give a model file or the name of a shipped model."
         ) from error
     if not files:
         raise ModelError(
             f"{model}: no such model. Give an .onnx file (`edgeseg convert` creates it from a "
-            f"checkpoint) or a shipped name ({', '.join(SHIPPED_MODELS)})."
+            f"checkpoint) or the name of a shipped model ({', '.join(SHIPPED_MODELS)})."
         )
     return files
 
 
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
-    """Return the files that `auto` selects from, by precision.
+    """Return the candidate files of `auto`. The key is the precision.
 
-    A path to one file gives that file only. Files that belong to another model (such as another
-    checkpoint) than the FP32 file are ignored. Without an FP32 file, the first file is used for
-    this comparison.
+    For a path to one file, this file is the only candidate. Files that do not belong to the same
+    model as the FP32 file (such as those of another checkpoint) are ignored. If there is no FP32
+    file, the first file is used for this comparison.
 
     Raises:
         ModelError: the model does not exist or one of its files is invalid.

@@ -1,7 +1,7 @@
-"""Checksum of a model file, in its own metadata as `edgeseg.file_sha256`.
+"""Checksum of a model file, stored in its metadata as `edgeseg.file_sha256`.
 
-The value is the SHA-256 of the file with the 64 digits of the value set to zero. ONNX Runtime
-accepts many damaged files without an error, and their masks are wrong.
+The checksum is the SHA-256 of the file in which the 64 digits of the checksum are zeros. ONNX
+Runtime loads many damaged files without an error and then computes wrong masks.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from edgeseg.errors import ModelError
 CHECKSUM_KEY = "edgeseg.file_sha256"
 
 _ZEROS = b"0" * 64
-# StringStringEntryProto up to the value: key in field 1, 64 characters in field 2.
+# Beginning of the StringStringEntryProto, before the value: key in field 1, 64 characters in field
+# 2.
 _ENTRY = b"\x0a" + bytes([len(CHECKSUM_KEY)]) + CHECKSUM_KEY.encode() + b"\x12\x40"
 # Field 14 of ModelProto: `metadata_props`.
 _FIELD = b"\x72" + bytes([len(_ENTRY) + len(_ZEROS)]) + _ENTRY
@@ -27,14 +28,14 @@ _notified: set[str] = set()
 def append_checksum(data: bytes) -> bytes:
     """Return a model file's bytes followed by its checksum.
 
-    Protobuf merges concatenated messages, so that nothing else in the file changes.
+    Protobuf merges concatenated messages, so that the other fields do not change.
     """
     data += _FIELD
     return data + hashlib.sha256(data + _ZEROS).hexdigest().encode()
 
 
 def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
-    """Check a model file's checksum; a file without one is reported once per process.
+    """Verify a model file's checksum. A file without a checksum is reported once per process.
 
     Args:
         data: bytes of the file.
@@ -52,15 +53,16 @@ def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
         if file not in _notified:
             _notified.add(file)
             logging.getLogger("edgeseg").warning(
-                "edgeseg: %s: contains no checksum, so that damage to it may go unnoticed", file
+                "edgeseg: %s: contains no checksum, so that damage to this file is not detected",
+                file,
             )
         return hashlib.sha256(data).hexdigest()
     value = stored.encode()
     start = data.rfind(_ENTRY + value) + len(_ENTRY)
     if len(value) != len(_ZEROS) or start < len(_ENTRY):
         raise _mismatch(file)
-    # The value is at the end of the file, so that both digests share the work on the bytes before
-    # it.
+    # The checksum is at the end of the file. The hash of the bytes before it is used for both
+    # digests.
     digest = hashlib.sha256(memoryview(data)[:start])
     zeroed = digest.copy()
     rest = data[start + len(_ZEROS) :]

@@ -1,4 +1,4 @@
-"""A model file that is read once: its card, its checksum and its network from the same bytes."""
+"""Model file that is read only once. Card, checksum and network are read from the same bytes."""
 
 import io
 from pathlib import Path
@@ -9,11 +9,11 @@ from edgeseg.models.checksum import CHECKSUM_KEY, verify_checksum
 from edgeseg.models.onnx_metadata import read_metadata
 from edgeseg.system.regular_files import read_regular_file
 
-_MAX_BYTES = (1 << 31) - 1  # limit of protobuf
+_MAX_BYTES = (1 << 31) - 1  # size limit of protobuf
 
 
 class LoadedFile(NamedTuple):
-    """Bytes of a model file with the metadata that they contain.
+    """Bytes of a model file with its metadata.
 
     Attributes:
         data: bytes of the file.
@@ -31,7 +31,7 @@ class LoadedFile(NamedTuple):
 def load_file(path: Path) -> LoadedFile:
     """Read a model file and check its checksum.
 
-    The file may be replaced at any time; the result describes one version of it.
+    The file may be replaced at any time. The result describes one version of the file.
 
     Raises:
         ModelError: The file is missing, damaged, not an ONNX file, or its metadata is missing or

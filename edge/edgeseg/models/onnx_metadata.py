@@ -1,8 +1,8 @@
-"""Metadata of an ONNX file, read without ONNX Runtime.
+"""Reading of an ONNX file's metadata without ONNX Runtime.
 
-Only the outermost protobuf fields are read and the graph is skipped: to select a precision,
-creating a session for each file would be too slow. Files are untrusted: the limits below bound time
-and memory.
+Only the outermost protobuf fields are read, and the graph is skipped. Creating a session for each
+file would be too slow for the selection of a precision. Files are untrusted. The limits below
+restrict time and memory.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import BinaryIO
 _METADATA_PROPS = 14  # field number in ModelProto of onnx.proto
 _KEY, _VALUE = 1, 2  # field numbers in StringStringEntryProto
 
-# Wire types of protobuf; for types of fixed size, their number of bytes.
+# Wire types of protobuf, and the number of bytes of the types with a fixed size.
 _VARINT = 0
 _DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
@@ -26,10 +26,9 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
     """Read `metadata_props` of an ONNX file.
 
     Args:
-        stream: the file, opened for reading and seekable.
+        stream: file, opened for reading and seekable.
 
-    Returns:
-        Values by key.
+    Returns: Metadata as a dict from key to value.
 
     Raises:
         ValueError: the file is not a protobuf message, is truncated or exceeds a limit.
@@ -39,7 +38,7 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
     for _, payload in _iterate_fields(stream, {_METADATA_PROPS}):
         remaining -= len(payload)
         if remaining < 0:
-            raise ValueError(f"over {_MAX_METADATA_BYTES >> 20} MiB of metadata")
+            raise ValueError(f"more than {_MAX_METADATA_BYTES >> 20} MiB of metadata")
         entry = dict(_iterate_fields(io.BytesIO(payload), {_KEY, _VALUE}))
         key = entry.get(_KEY, b"").decode()
         entries[key] = entry.get(_VALUE, b"").decode()
@@ -47,7 +46,7 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
 
 
 def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield number and content of the length-delimited fields with these numbers."""
+    """Yield the number and content of each length-delimited field with one of these numbers."""
     end = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     for _ in range(_MAX_FIELDS):
@@ -67,7 +66,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return how many bytes of the field remain to be read; 0 for a varint: it is read here."""
+    """Return the number of remaining bytes of the field. A varint is read here and has 0."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):

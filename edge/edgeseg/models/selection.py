@@ -1,7 +1,7 @@
 """Selection of the model file, the runtime and the number of threads for a request.
 
-`auto` is a pure rule over the CPU's features and the files in one folder. It never measures time,
-so that equal devices give equal masks; only `edgeseg doctor --tune` measures.
+`auto` depends only on the CPU's features and the files in one folder. It does not depend on
+measured time, so that equal devices give equal masks. Only `edgeseg doctor --tune` measures time.
 """
 
 import os
@@ -31,9 +31,8 @@ MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp16w": 1e-3,
     "int8": 1e-2,
 }
-"""Largest share of mask pixels that may differ from FP32 in ONNX Runtime.
-
-It applies to FP32, too, because OpenVINO computes FP32 files in BF16 on some CPUs.
+"""Largest share of mask pixels that may differ from FP32 in ONNX Runtime. This limit also applies
+to FP32 files, because OpenVINO computes them in BF16 on some CPUs.
 """
 
 INT8_FEATURES = {
@@ -43,10 +42,11 @@ INT8_FEATURES = {
     "asimddp": "dot-product instructions",
     "avx2": "AVX2",
 }
-"""CPU features that make INT8 faster than FP32: name in Linux -> common name.
+"""CPU features with which INT8 is faster than FP32. The key is the name in Linux, the value the
+common name.
 
-With AVX2 alone INT8 takes 0.63 to 0.75 of FP32's time, and its results equal those with VNNI: 7-bit
-weights do not saturate.
+With only AVX2, the latency of INT8 is 0.63 to 0.75 times that of FP32. The results are equal to
+those with VNNI, because 7-bit weights do not saturate.
 """
 
 FP16_FEATURES = frozenset({"fphp", "asimdhp"})
@@ -54,13 +54,13 @@ FP16_FEATURES = frozenset({"fphp", "asimdhp"})
 
 
 class ModelSelection(NamedTuple):
-    """A model file with the runtime and the number of threads to run it.
+    """Selected model file, runtime and number of threads.
 
     Attributes:
         file: model file, with the reason for its selection.
         runtime: name of the runtime.
         threads: number of CPU threads.
-        tuned: True if `edgeseg doctor --tune` measured it, False if the rule selected it.
+        tuned: whether `edgeseg doctor --tune` measured this setup; False if the rule selected it.
     """
 
     file: ModelFile
@@ -85,7 +85,7 @@ def select_model(
         threads: number of CPU threads; None means all usable cores.
         provider: execution provider of ONNX Runtime; None means the CPU.
 
-    A tuned setup is used only if all arguments but `model` have their defaults.
+    A tuned setup is used only if all arguments except `model` have the default values.
 
     Raises:
         ModelError: the model or the precision does not exist.
@@ -123,20 +123,21 @@ def resolve_model(
 
     Args:
         model: a shipped name, a model file, or a path without `.PRECISION.onnx`.
-        precision: a precision, or `auto`: the model file if one was given, otherwise the rule.
+        precision: a precision, or `auto` for the given model file or the result of the rule.
         features: CPU features as Linux names them.
 
     Raises:
-        ModelError: the model or the precision does not exist; the message lists what exists. Or
-            the file of the precision belongs to another model than the given file.
+        ModelError: the model or the precision does not exist (the message lists the available
+            precisions), or the file of the precision does not belong to the same model as the given
+            file.
     """
     path = Path(model)
     if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
         card = read_card(path)
         if precision not in ("auto", card.precision):
             raise ModelError(
-                f"{path}: its precision is {card.precision}, not {precision}. "
-                "Omit --precision or give another file."
+                f"{path}: the precision of this file is {card.precision}, not {precision}. Omit "
+                "--precision or give another file."
             )
         return ModelFile(path, card, "the given file")
     if precision == "auto":
@@ -154,8 +155,8 @@ def resolve_model(
     first = path if is_file else paths.get("fp32", next(iter(paths.values())))
     if file.path != first and not file.card.is_same_model(read_card(first)):
         raise ModelError(
-            f"{file.path}: another model than {first} (converted from another checkpoint or with "
-            f"other settings). Convert the checkpoint again, or give --model {file.path}."
+            f"{file.path}: not the same model as {first} (converted from another checkpoint or "
+            f"with other settings). Convert the checkpoint again, or give --model {file.path}."
         )
     return file
 
@@ -166,11 +167,10 @@ def choose_precision(
     """Apply the rule of `auto`.
 
     Args:
-        cards: cards of the available files by precision; at least one.
+        cards: cards of the available files (at least one). The key is the precision.
         features: CPU features as Linux names them.
 
-    Returns:
-        The precision, and the reason in words.
+    Returns: The precision, and the reason as text.
     """
     int8_support = [name for feature, name in INT8_FEATURES.items() if feature in features]
     int8_is_slower = "int8" in cards and cards["int8"].int8_slower
@@ -190,10 +190,10 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether INT8's Dice on real test photographs is close enough to the float file's.
+    """Return whether the Dice of INT8 on real photographs is close to that of the float file.
 
-    Every data set that both cards contain must be within `MAX_DICE_DROP`, and there must be one.
-    Without a float file there is nothing to compare with.
+    The difference must be at most `MAX_DICE_DROP` for every test data set in both cards. A float
+    file and at least one such data set are required.
     """
     float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
     if "int8" not in cards or float_card is None:
@@ -204,4 +204,4 @@ def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
         for key in int8.keys() & reference.keys()  # such as drive/test/native
         if key.endswith("/native") and not key.startswith("synthetic/")
     ]
-    return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values
+    return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # rounding of the cards

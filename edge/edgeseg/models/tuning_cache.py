@@ -1,6 +1,7 @@
-"""Tuning cache: setups measured by `edgeseg doctor --tune`, to be used by `auto` on this device.
+"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses them on this device.
 
-Reading never measures anything. A setup applies only to the same model, CPU and package versions.
+Reading the cache never starts a measurement. A setup applies only to the same model, CPU and
+package versions.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from edgeseg.system.files import write_atomically
 from edgeseg.system.regular_files import read_regular_file
 
 VARIABLE = "EDGESEG_CHOICES"
-"""Environment variable with the path of the cache file; empty for none."""
+"""Environment variable with the path of the cache file; empty to disable the cache."""
 
 VERSIONED_PACKAGES = ("edgeseg", "onnxruntime", "onnxruntime-gpu", "openvino")
-"""Packages whose version can change which setup is fastest."""
+"""Packages whose version affects which setup is fastest."""
 
 PositiveInt: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -56,9 +57,9 @@ class TuningKey(msgspec.Struct, frozen=True):
         """Return the key of a model on this device.
 
         Args:
-            cards: cards of the model's files by precision.
+            cards: cards of the model's files. The key is the precision.
         """
-        # Takes 20 ms to import, and most devices have no tuning cache.
+        # Imported only here, because the import takes 20 ms and most devices have no tuning cache.
         from edgeseg.device.versions import installed_versions  # noqa: PLC0415
 
         card = next(iter(cards.values()))
@@ -83,9 +84,9 @@ class CandidateTiming(msgspec.Struct, frozen=True):
         threads: number of CPU threads.
         compute: provider or data type as the runtime reports it (`bfloat16`).
         network_ms: median latency of the network in ms; None if it failed.
-        ratio: latency divided by that of FP32 in ONNX Runtime with all cores (median over rounds);
-            below 1 is faster.
-        flipped: share of the field of view's mask pixels that differ from that baseline.
+        ratio: latency divided by the latency of FP32 in ONNX Runtime with all cores (median over
+            rounds). Below 1 is faster.
+        flipped: share of mask pixels in the field of view that differ from FP32 in ONNX Runtime.
         failure: reason why the candidate was rejected, or "".
     """
 
@@ -107,7 +108,7 @@ class TunedSetup(msgspec.Struct, frozen=True):
         runtime: name of the runtime.
         precision: precision of the file.
         threads: number of CPU threads.
-        measured: all measurements, rejected candidates included.
+        measured: all measurements, including rejected candidates.
     """
 
     key: TuningKey
@@ -125,22 +126,23 @@ class _CacheFile(msgspec.Struct):
 
 
 def cache_path() -> Path | None:
-    """Return the path of the cache file; None if caching is disabled or no home folder is known.
+    """Return the path of the cache file. None if caching is disabled or without a home folder.
 
-    `EDGESEG_CHOICES` names the file; the default is in the user's configuration folder.
+    `EDGESEG_CHOICES` contains the path of the file. The default is in the user's configuration
+    folder.
     """
     path = os.environ.get(VARIABLE)
     if path is not None:
         return Path(path) if path else None
     folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     if not folder.is_absolute():  # the XDG standard ignores relative paths
-        # Unlike Path.expanduser, it does not raise without a home folder.
+        # Unlike Path.expanduser, this function does not raise if there is no home folder.
         folder = Path(os.path.expanduser("~"), ".config")  # noqa: PTH111
     return folder / "edgeseg" / "choices.json" if folder.is_absolute() else None
 
 
 def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedSetup | None:
-    """Return the setup for a model on this device; None if no setup applies.
+    """Return the setup for a model on this device, or None if no setup applies.
 
     A damaged file is reported and ignored.
     """
@@ -167,12 +169,12 @@ def read_tuned_setups(file: Path) -> tuple[TunedSetup, ...]:
     except (OSError, ValueError, RecursionError) as error:
         raise SystemSetupError(
             f"{file}: not a readable tuning cache of `edgeseg doctor --tune` ({one_line(error)}). "
-            "Delete it or name another file."
+            "Delete this file or specify another file."
         ) from error
 
 
 def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
-    """Add a setup to a cache file; it replaces the setup of the same model and device.
+    """Add a setup to a cache file, and replace the setup of the same model and device.
 
     Raises:
         SystemSetupError: the file is invalid or cannot be written.

@@ -1,1 +1,1 @@
-"""Photograph to network input."""
+"""Preprocessing of a photograph to the network input."""

@@ -1,7 +1,7 @@
-"""Preprocessing from photograph to network input, as data stored in checkpoints and model files.
+"""Preprocessing from photograph to network input, as stored in checkpoints and model files.
 
-`edgeseg.preprocessing.prepare` applies it. This module does not load OpenCV, so that reading a
-model's card is fast.
+`edgeseg.preprocessing.prepare` applies the preprocessing. This module does not load OpenCV, so that
+reading a model's card is fast.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class PreprocessingConfig:
         size: working size in pixels; the network input is a square with this side.
         fov: detection method for the field of view; `none` uses the whole frame.
         crop: `fov` crops to the bounding box of the field of view, `frame` keeps the frame.
-        fit: `pad` keeps the aspect ratio and centres in the square (area interpolation when
-            shrinking), `stretch` does not (linear interpolation).
+        fit: `pad` keeps the aspect ratio and centres the crop in the square (area averaging if the
+            crop is reduced), `stretch` changes the aspect ratio (linear interpolation).
         contrast: `clahe` applies CLAHE to R, G and B separately.
         clip_limit: clip limit of CLAHE.
         tiles: number of CLAHE tiles along each axis.
         contrast_at: position of CLAHE, `before` or `after` resizing.
         fill: grey level outside the field of view, 0 to 255, or `keep`.
         mean: RGB mean, subtracted from photograph / 255.
-        std: RGB standard deviation, divides the difference.
+        std: RGB standard deviation. The difference is divided by this value.
 
     Raises:
         ModelError: a number is out of range.

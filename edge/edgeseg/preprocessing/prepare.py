@@ -1,4 +1,4 @@
-"""Photograph to network input, shared by training, export and device.
+"""Preprocessing of a photograph, shared by training, export and device.
 
 `edgeseg.preprocessing.config` contains the settings.
 """
@@ -21,7 +21,7 @@ class Placement(NamedTuple):
     Attributes:
         frame: (height, width) of the photograph in pixels.
         source: crop of the photograph.
-        target: part of the network input that shows the crop.
+        target: part of the network input that contains the crop.
         size: side of the network input in pixels.
     """
 
@@ -32,13 +32,13 @@ class Placement(NamedTuple):
 
     @property
     def shrinks(self) -> bool:
-        """True if neither side of the crop is enlarged."""
+        """True if no side of the crop is enlarged."""
         is_narrower = self.target.width <= self.source.width
         return is_narrower and self.target.height <= self.source.height
 
 
 class Prepared(NamedTuple):
-    """Network input made from one field of view.
+    """Network input of one field of view.
 
     Attributes:
         fov: field of view that was prepared.
@@ -64,16 +64,21 @@ def prepare(
     Args:
         photo: (H, W, 3) uint8 RGB.
         config: preprocessing of the model.
-        name: photograph's name, for error messages.
-        fov: field of view of this photograph; None for the largest detected one.
+        name: name of the photograph for error messages.
+        fov: field of view of this photograph; None means the largest detected field.
 
     Raises:
-        PhotoError: No field of view was found.
+        PhotoError: No field of view was detected.
     """
     if fov is None:
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
-    inside = resize_fov_to_input(fov.mask, placement)
+    if fov.is_cut:
+        # A pixel that is partly outside the frame line contains light of the line.
+        covered = resize_coverage_to_input(fov.mask, placement) == 255
+        inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))
+    else:
+        inside = resize_fov_to_input(fov.mask, placement)
     equalises_first = config.contrast == "clahe" and config.contrast_at == "before"
     if equalises_first:
         equalised = apply_clahe(photo, config.clip_limit, config.tiles)
@@ -116,7 +121,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
     Args:
         photo: (H, W, 3) uint8.
         placement: crop and target.
-        fit: `pad` averages areas when it shrinks; `stretch` is always linear.
+        fit: `pad` averages areas if the crop is reduced, `stretch` always interpolates linearly.
         padding: grey level around the target, 0 to 255.
 
     Returns:
@@ -138,10 +143,11 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size: a pixel is set if its centre is inside.
+    """Resize a field of view to the working size. A pixel is set if its centre is inside.
 
-    Takes a tenth of the time of `resize_mask_to_input` and differs from it in single pixels of the
-    rim. An enlarged mask uses `resize_mask_to_input`, whose rim is smoother.
+    This function takes a tenth of the time of `resize_mask_to_input`. The results differ only in
+    single pixels at the edge. To enlarge a mask, `resize_mask_to_input` is called, because the edge
+    is smoother.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -156,7 +162,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size: a pixel is set if at least half of its area is inside.
+    """Resize a mask to the working size. A pixel is set if at least half of its area is inside.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -171,7 +177,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size; values are the share of each pixel that is inside.
+    """Resize a mask to the working size. Each value is the share of the pixel's area that is set.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
@@ -195,7 +201,7 @@ def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
-    """Equalise R, G and B separately by CLAHE, as ResUNet-Deeper does.
+    """Apply CLAHE to R, G and B separately, as in ResUNet-Deeper.
 
     Args:
         photo: (H, W, 3) uint8.
@@ -213,7 +219,7 @@ def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Pho
     Args:
         photo: (H, W, 3) uint8.
         inside: (H, W) uint8, 0 outside.
-        fill: grey level, 0 to 255; `keep` returns the photograph as it is.
+        fill: grey level, 0 to 255; `keep` returns the photograph unchanged.
     """
     if fill == "keep":
         return photo

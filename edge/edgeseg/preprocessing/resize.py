@@ -1,9 +1,9 @@
-"""Shrink the crop of a large photograph by area averaging, three times as fast as OpenCV or faster.
+"""Reduction of large crops by area averaging. At least three times as fast as OpenCV.
 
-If an output pixel covers nearly an odd number of input pixels, box means over that window are
-sampled linearly; if it covers nearly one pixel, the pixels themselves are sampled. The window is
-odd, so that its centre is a pixel. An even window is faster, but costs 0.0009 of Dice
-(docs/performance-log.md).
+If the width of an output pixel is close to an odd number of input pixels, means over a box of this
+width are computed and sampled linearly. If the width is close to 1, the input pixels are sampled
+directly. The width of the box is odd, so that its centre is a pixel. Boxes of even width are
+faster, but lower the Dice by 0.0009 (docs/performance-log.md).
 """
 
 import cv2
@@ -11,12 +11,12 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Box, Photo
 
-_FLAT_SIGMA = 1000.0  # a flat Gaussian: box means, but on all threads, unlike `cv2.blur`
-_TOLERANCE = 0.45  # pixels by which the window may be wider or narrower than the area
+_FLAT_SIGMA = 1000.0  # equal weights: a box mean that uses all threads, unlike `cv2.blur`
+_TOLERANCE = 0.45  # largest difference in pixels between the widths of box and area
 
 
 def box_window(area_width: float) -> int | None:
-    """Return the odd window that approximates an area of this width; None if no window does.
+    """Return the odd width of a box that approximates an area, or None if no width is suitable.
 
     Args:
         area_width: pixels of the photograph per pixel of the result, 1 or more.
@@ -26,13 +26,13 @@ def box_window(area_width: float) -> int | None:
 
 
 def resize_area(photo: Photo, box: Box, width: int, height: int) -> Photo:
-    """Shrink a part of a photograph by averaging areas.
+    """Reduce a part of a photograph by averaging areas.
 
     Args:
         photo: (H, W, 3) uint8.
-        box: part to shrink; pixels around it do not matter.
-        width: pixels of the result, at most the box's.
-        height: pixels of the result, at most the box's.
+        box: part to reduce; pixels outside the box are not used.
+        width: width of the result in pixels, at most the width of the box.
+        height: height of the result in pixels, at most the height of the box.
 
     Returns:
         (height, width, 3) uint8.

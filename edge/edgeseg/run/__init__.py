@@ -1,1 +1,1 @@
-"""Frames to results: inputs, pipeline, sources and the result record."""
+"""Processing of frames: inputs, sources, pipeline and result records."""

@@ -1,10 +1,10 @@
-"""Claims of photographs by processes that resume into one folder at the same time.
+"""Distribution of photographs among processes that use the same output folder.
 
-Each result has one byte in the file `.edgeseg-claims` of the output folder. A process locks the
-byte while it computes the result; another process waits and then reuses the result. The system
+The file `.edgeseg-claims` in the output folder contains one byte per result. A process claims a
+result by locking its byte. Other processes wait and then reuse the result. The operating system
 releases the locks of a process that ends, even by SIGKILL. The locks are POSIX record locks, which
-also work on NFS with its lock service. On a file system without locks, every process computes
-everything.
+also work on NFS with a lock service. On a file system without locks, several processes may compute
+the same photograph, with the same result.
 """
 
 import fcntl
@@ -18,18 +18,18 @@ from edgeseg.system.signals import StopRequest
 FILE_NAME = ".edgeseg-claims"
 
 _POLL_S = 0.05
-_USERS = 0  # byte that all processes with the file open lock together
+_USERS = 0  # byte on which all processes that use the file have a shared lock
 _KEY_BYTES = 6
 
 _Lock: TypeAlias = int
 
 
 class ResultClaims:
-    """Claim results in an output folder.
+    """Claims of results in an output folder.
 
     Args:
-        output: output folder, which exists.
-        stop: stop request, which ends waiting.
+        output: existing output folder.
+        stop: stop request, which also ends waiting.
     """
 
     def __init__(self, output: Path, stop: StopRequest) -> None:
@@ -38,7 +38,7 @@ class ResultClaims:
         self._descriptor = self._open()
 
     def acquire(self, stem: str) -> None:
-        """Claim the results of a photograph; wait while another process computes them.
+        """Claim the results of a photograph. Wait while another process computes these results.
 
         Args:
             stem: prefix of the result names.
@@ -48,18 +48,18 @@ class ResultClaims:
                 self._lock(fcntl.LOCK_EX, _offset(stem))
             except BlockingIOError:
                 self._stop.pause(_POLL_S)
-            except OSError:  # no locks here
+            except OSError:  # no locks on this file system
                 return
             else:
                 return
 
     def release(self, stem: str) -> None:
-        """Release a claim, if there is one."""
+        """Release a claim if it exists."""
         if self._descriptor is not None:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(stem))
 
     def close(self) -> None:
-        """Release all claims; the last process removes the file."""
+        """Release all claims. The last process removes the file."""
         if self._descriptor is None:
             return
         try:
@@ -71,7 +71,7 @@ class ResultClaims:
         self._descriptor = None
 
     def _open(self) -> int | None:
-        """Open the file and register as a user; None if the file system has no locks."""
+        """Open the file and register as a user. Return None if the file system has no locks."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         while True:
             try:
@@ -81,7 +81,7 @@ class ResultClaims:
             try:
                 fcntl.lockf(descriptor, fcntl.LOCK_SH, 1, _USERS)
                 current = self._path.stat()
-            except FileNotFoundError:  # removed by the last process before it was locked
+            except FileNotFoundError:  # another process removed the file before it was locked
                 os.close(descriptor)
                 continue
             except OSError:
@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the byte of a result; it comes after the byte that all users lock."""
+    """Return the offset of a result's byte. The shared byte comes first."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -1,18 +1,25 @@
 """Frames and their sources.
 
-One protocol serves photographs, videos, cameras, streams and watched folders.
+Photographs, videos, cameras, streams and watched folders use the same protocol.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.run.results.record import Code
+from edgeseg.measures.eye import Eye
+from edgeseg.measures.spacing import Spacing
+from edgeseg.run.results.record import Code, EyeSource
 from edgeseg.system.signals import StopRequest
+
+if TYPE_CHECKING:
+    from edgeseg.dicom.frame import DicomFrame
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
 """Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
@@ -28,19 +35,25 @@ def timestamp_now() -> datetime:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture to segment that is not loaded yet.
+    """Picture to segment. It is loaded only when it is processed.
 
     Attributes:
         source: name of the source in messages.
-        stem: prefix of its result names.
-        load: function that reads the picture; raises PhotoError if it cannot be read.
+        stem: prefix of the result names.
+        load: function that reads the picture, or raises PhotoError.
         number: number within the stream, from 1; None for a photograph.
-        page: number among the photographs in its file, from 1; None if the file has only one.
+        page: number of the photograph in its file, from 1; None if the file contains one
+            photograph.
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
-        time: UTC time at which it was received.
-        live: True for a camera or an MJPEG stream, where a repeated picture means a frozen source.
-        warnings: codes of problems that were found while the source was read.
+        time: UTC time at which the picture was received.
+        live: whether the source is a camera or an MJPEG stream. Identical pictures of such a source
+            indicate that it is frozen.
+        warnings: codes of problems that were detected while reading the source.
+        spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
+        eye: eye from a manifest or the metadata; an option takes precedence.
+        eye_source: origin of `eye`; None if unknown.
+        dicom: frame of a DICOM file; None for other files.
     """
 
     source: str
@@ -53,17 +66,22 @@ class Frame:
     time: datetime = field(default_factory=timestamp_now)
     live: bool = False
     warnings: tuple[Code, ...] = ()
+    spacing: Spacing | None = None
+    eye: Eye | None = None
+    eye_source: EyeSource | None = None
+    dicom: DicomFrame | None = None
 
     @property
     def name(self) -> str:
         """Name in messages."""
         if self.page is not None:
-            return f"{self.source} page {self.page}"
+            word = "page" if self.dicom is None else "frame"
+            return f"{self.source} {word} {self.page}"
         return self.source if self.number is None else f"{self.source} frame {self.number}"
 
 
 class Source(Protocol):
-    """A sequence of frames."""
+    """Sequence of frames."""
 
     @property
     def name(self) -> str:
@@ -75,20 +93,20 @@ class Source(Protocol):
 
     @property
     def total(self) -> int | None:
-        """Number of frames; None if it is unknown."""
+        """Number of frames; None if unknown."""
 
     @property
     def live(self) -> bool:
-        """True for a live source: frames are not decoded in advance, so that they are recent."""
+        """True for a live source. Its frames are not decoded in advance."""
 
     @property
     def fps(self) -> float | None:
         """Frames per second of the overlay video; None for photographs."""
 
     def frames(self, stop: StopRequest) -> Iterator[Frame | None]:
-        """Yield the frames in order, until there are no more or `stop` is requested.
+        """Yield the frames in order until the end of the source or a stop request.
 
-        None means that no frame is available at present.
+        None means that no frame is currently available.
 
         Raises:
             PhotoError: The source itself cannot be read, or is incomplete.
@@ -101,9 +119,10 @@ def timestamp_text(time: datetime) -> str:
 
 
 def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
-    """Return a frame that a live source has just delivered.
+    """Return the current frame of a live source.
 
-    Its results are named by time and number, so that a later run does not overwrite them.
+    The names of the frame's results contain time and number, so that later runs do not overwrite
+    these results.
     """
     time = timestamp_now()
     return Frame(

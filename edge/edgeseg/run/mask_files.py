@@ -27,9 +27,9 @@ class MaskOptions(NamedTuple):
     """Options for the measurement of mask files.
 
     Attributes:
-        spacing: size of a pixel; None if it is unknown.
-        eye: eye of the masks; None if it is unknown.
-        overlay: folder for pictures of what was measured; None for none.
+        spacing: size of a pixel; None if unknown.
+        eye: eye of the masks; None if unknown.
+        overlay: folder for pictures of the measurements; None to write no pictures.
     """
 
     spacing: Spacing | None = None
@@ -42,7 +42,7 @@ def pair_fields(masks: Sequence[Path], fovs: Sequence[Path]) -> list[tuple[Path,
 
     Args:
         masks: files of the masks.
-        fovs: none, one for all masks, or one for each mask in the same order.
+        fovs: no files, one file for all masks, or one file per mask in the same order.
 
     Raises:
         UsageError: The numbers do not match.
@@ -54,13 +54,13 @@ def pair_fields(masks: Sequence[Path], fovs: Sequence[Path]) -> list[tuple[Path,
     if len(fovs) != len(masks):
         raise UsageError(
             f"--fov: {len(fovs)} files for {len(masks)} masks. "
-            "Give one for all masks, or one for each in the same order."
+            "Give one file for all masks, or one file per mask in the same order."
         )
     return list(zip(masks, fovs, strict=True))
 
 
 def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
-    """Check that no two masks have the same picture of their measurements.
+    """Check that the measurement overlays of all masks have different names.
 
     Raises:
         UsageError: Two masks have the same name.
@@ -70,13 +70,13 @@ def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
         other = first.setdefault(photo_stem(mask), mask)
         if other is not mask:
             raise UsageError(
-                f"{folder}: {other} and {mask} would have measurement overlays of the same name. "
+                f"{folder}: {other} and {mask} would have measurement overlays with the same name. "
                 "Rename one of them or measure them separately."
             )
 
 
 def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -> MaskRecord:
-    """Measure a mask file; a file that cannot be measured gives a failed record.
+    """Measure a mask file. A file that cannot be measured gives a failed record.
 
     Args:
         file: mask of any photograph format.

@@ -1,7 +1,8 @@
-"""Open the sources given on the command line."""
+"""Opening of the sources given on the command line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from edgeseg.run.frame import Source, timestamp_now
 from edgeseg.run.inputs import Input, collect_inputs
@@ -15,6 +16,19 @@ from edgeseg.run.sources.watched_folder import WatchedFolder
 from edgeseg.system.signals import StopRequest
 
 
+class OpenedSources(NamedTuple):
+    """The sources of a run.
+
+    Attributes:
+        sources: photographs first, endless sources last. A source is opened when it is reached.
+        parallel_frames: number of frames that may be processed at the same time; None if not
+            limited; 1 if a source provides its frames one after the other.
+    """
+
+    sources: Iterator[Source]
+    parallel_frames: int | None
+
+
 def open_sources(
     inputs: Sequence[str],
     camera: str | None,
@@ -23,17 +37,17 @@ def open_sources(
     stop: StopRequest,
     recursive: bool = False,
     listed: Sequence[str] = (),
-) -> Iterator[Source]:
-    """Check the inputs and yield their sources: photographs first, endless sources last.
+) -> OpenedSources:
+    """Check the inputs and open their sources.
 
     Args:
         inputs: files, folders, or `-` for standard input.
         camera: number or device of a camera.
         watch: folder to watch.
-        newest: whether a stream on standard input drops all frames but the newest.
+        newest: whether only the newest frame of a stream on standard input is kept.
         stop: stop request.
         recursive: whether to include sub-folders.
-        listed: further files and folders, which need not exist.
+        listed: additional files and folders, which may be missing.
 
     Raises:
         UsageError: An input does not exist.
@@ -46,7 +60,17 @@ def open_sources(
         if description:
             print_message(f"skipped: {description}")
     watched = None if watch is None else WatchedFolder(watch, print_message, recursive)
-    return _open(collected, camera, watched, newest, stop)
+    sources = _open(collected, camera, watched, newest, stop)
+    is_live = camera is not None or watch is not None
+    return OpenedSources(sources, 1 if is_live else _parallel_frames(collected))
+
+
+def _parallel_frames(inputs: list[Input]) -> int | None:
+    if any(one.path is None for one in inputs):
+        return 1
+    if any(one.is_video for one in inputs):
+        return None
+    return len(inputs)
 
 
 def _open(

@@ -1,36 +1,42 @@
-"""Options of a run, as set on the command line."""
+"""Options of a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeseg.imaging.overlay import OverlayStyle
 from edgeseg.measures import Eye, Spacing
 from edgeseg.measures.values import DEFINITIONS_VERSION
+from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import OverlayFormat, Part, output_file
+from edgeseg.run.results.record import EyeSource
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of a run: what to write, and for which frames.
+    """Options of a run.
 
     Attributes:
         output: folder for the results.
         overlay: whether to write an overlay of each photograph, and a video of each stream.
         overlay_style: line around the vessels, or tint of their pixels.
-        overlay_opacity: weight of the overlay's colour, 0 to 1; None for that of the style.
+        overlay_opacity: weight of the overlay's colour, 0 to 1; None means the default of the
+            style.
         probability: whether to write the probability of each photograph.
         frames: whether to write a mask and an overlay for every frame of a stream.
-        resume: whether to reuse results that this run would reproduce.
-        skip_ungradable: whether to leave out fields of view of low quality.
+        resume: whether to reuse results of earlier runs with the same inputs and options.
+        skip_ungradable: whether to skip fields of view of low quality.
         as_json: whether to print one JSON object per record.
         contact_sheet: whether to write one HTML page with all photographs.
         throughput: whether to report the throughput at the end.
         measures: whether to measure the vessels.
-        measures_overlay: whether to write a picture of what was measured.
-        spacing: size of a pixel; None if it is unknown.
-        eye: eye of the photographs; None if it is unknown.
+        measures_overlay: whether to write a picture of the measurements.
+        spacing: size of a pixel; None if unknown.
+        eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
         follow_links: whether to write through links at the names of results.
+        eye_source: origin of `eye`, if known.
+        dicom: whether to write DICOM objects for photographs in DICOM files.
+        identifiers: whether records contain the identifiers of patient, study and series.
     """
 
     output: Path
@@ -50,6 +56,18 @@ class RunOptions:
     eye: Eye | None = None
     overlay_format: OverlayFormat = "jpg"
     follow_links: bool = False
+    eye_source: EyeSource = "option"
+    dicom: bool = False
+    identifiers: bool = False
+
+    def for_frame(self, frame: Frame) -> "RunOptions":
+        """Return the options. A missing eye or pixel size is copied from the frame."""
+        options = self
+        if options.spacing is None and frame.spacing is not None:
+            options = replace(options, spacing=frame.spacing)
+        if options.eye is None and frame.eye is not None and frame.eye_source is not None:
+            options = replace(options, eye=frame.eye, eye_source=frame.eye_source)
+        return options
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -61,6 +79,10 @@ class RunOptions:
             parts.append("probability")
         if self.measures_overlay:
             parts.append("measures_overlay")
+        if self.dicom:
+            parts += ["dicom_seg", "dicom_sc"]
+        if self.dicom and self.measures:
+            parts.append("dicom_sr")
         return tuple(parts)
 
     def hashed_values(self) -> dict[str, str]:
@@ -72,7 +94,7 @@ class RunOptions:
 
     @property
     def overlay_look(self) -> dict[str, str | float]:
-        """Options that affect the pixels of an overlay; empty for the default look."""
+        """Options that affect the pixels of an overlay. Default values are omitted."""
         look: dict[str, str | float] = {}
         if self.overlay and self.overlay_style != "outline":
             look["overlay_style"] = self.overlay_style

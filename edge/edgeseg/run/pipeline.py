@@ -1,4 +1,4 @@
-"""Process several frames at the same time, with few of them in memory, and keep their order."""
+"""Parallel processing of frames. The order is kept, and few frames are in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,15 +16,15 @@ def process_frames(
 ) -> Iterator[R]:
     """Process frames in threads and yield the results in the order of the frames.
 
-    Once `stop` is requested, frames that were started are finished and no others are started. An
-    error of `frames` or of `process` is raised after the results of the frames before it.
+    An error of `frames` or `process` is raised after the results of all earlier frames. After a
+    stop request, frames in progress are finished and no other frames are started.
 
     Args:
-        frames: frames; None means that no frame is available at present, and that all results
-            are to be yielded before the next frame is requested.
-        process: function from a frame to its result, called in any thread.
-        workers: number of frames that are processed at the same time; with at most 1, each frame is
-            processed in the caller's thread.
+        frames: frames; None means that no frame is currently available, so that all results are
+            yielded before the next frame is requested.
+        process: function that returns the result of a frame. It may be called in any thread.
+        workers: number of frames to process at the same time; with 1 or less, frames are processed
+            in the caller's thread.
         stop: stop request.
     """
     if workers > 1:
@@ -57,7 +57,7 @@ def _process_in_threads(
             if frame is not None:
                 pending.append(pool.submit(process, frame))
                 most = workers
-            frame = None  # release the frame before waiting for a result
+            frame = None  # free the frame's memory while waiting for a result
             while len(pending) > most or (pending and pending[0].done()):
                 yield pending.popleft().result()
         yield from _finish(pending, stop)
@@ -68,7 +68,7 @@ def _process_in_threads(
 
 
 def _finish(pending: deque[Future[R]], stop: StopRequest) -> Iterator[R]:
-    """Yield the remaining results; after a stop request, only those of frames already started."""
+    """Yield the remaining results. After a stop request, omit frames that were not started."""
     while pending:
         result = pending.popleft()
         if not (stop.asked and result.cancel()):

@@ -1,13 +1,10 @@
-"""Run each source through the pipeline."""
+"""Processing of sources with the pipeline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import NamedTuple
-
-import cv2
-import psutil
 
 from edgeseg.device import cpu
 from edgeseg.errors import PhotoError
@@ -20,26 +17,25 @@ from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.measures_table import MeasuresTable
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
+from edgeseg.run.results.record import Records
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.run.results.reporter import Reporter, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
-from edgeseg.run.stages import Records, Stages
+from edgeseg.run.stages import Stages
+from edgeseg.run.workers import count_workers, single_threaded_opencv
 from edgeseg.segmenter import Segmenter
 from edgeseg.system.signals import StopRequest
 
-_MAX_WORKERS = 16
-_BYTES_PER_WORKER = 256 << 20
-
 
 class InputCounts(NamedTuple):
-    """Counts over the inputs of a run; a stream is one input.
+    """Counts of the inputs of a run. A stream is one input.
 
     Attributes:
-        failed: inputs that could not be processed, streams with failed frames included.
+        failed: inputs that could not be processed, including streams with failed frames.
         total: all inputs.
-        bugs: frames that failed by an unexpected exception.
-        unfinished: photographs that were not processed because of a stop request.
+        bugs: frames that failed with an unexpected exception.
+        unfinished: photographs that were not processed because a stop was requested.
     """
 
     failed: int = 0
@@ -58,12 +54,12 @@ class InputCounts(NamedTuple):
 
 
 class Runner:
-    """Segment the frames of any number of sources with one model.
+    """Segmentation of frames from any number of sources with one model.
 
     Args:
         segmenter: model.
         options: options of the run.
-        sheet: contact sheet of the photographs; the caller writes it at the end.
+        sheet: contact sheet of the photographs, which the caller writes at the end.
     """
 
     def __init__(
@@ -74,22 +70,25 @@ class Runner:
         self._table: MeasuresTable | None = None
         if options.measures:
             self._table = MeasuresTable(
-                options.output, options.spacing is not None, options.eye is not None
+                options.output,
+                options.spacing is not None,
+                options.eye is not None,
+                options.identifiers,
             )
         self.sheet = sheet
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
     ) -> InputCounts:
-        """Segment everything that a source delivers.
+        """Segment all frames of a source.
 
         Args:
             source: source of frames.
             stop: stop request.
-            advance: called after each frame.
+            advance: function that is called after each frame.
 
         Raises:
-            SystemSetupError: The results cannot be written; those that are written stay.
+            SystemSetupError: The results cannot be written. Earlier results are kept.
         """
         is_stream = source.fps is not None
         reporter = Reporter(source.name, is_stream, self.options.as_json)
@@ -98,7 +97,7 @@ class Runner:
         source_failed = False
         with ExitStack() as stack:
             if workers > 1:
-                stack.enter_context(_single_threaded_opencv())
+                stack.enter_context(single_threaded_opencv())
             try:
                 video = self._open_overlay_video(source, stack)
                 stages = self._make_stages(source, video, stop, stack)
@@ -112,7 +111,7 @@ class Runner:
                     advance()
             except PhotoError as error:
                 source_failed = True
-                failed = RecordBuilder(self.segmenter).failed(
+                failed = RecordBuilder(self.segmenter, self.options.identifiers).failed(
                     Frame(source.name, source.stem, bytes), "unreadable_source", str(error)
                 )
                 reporter.report((failed,))
@@ -128,7 +127,8 @@ class Runner:
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
         if source.fps is None or not self.options.overlay:
             return None
-        # A video file keeps its frame rate; a live frame is shown until the next one arrives.
+        # The overlay of a video file has the frame rate of the file. A live frame is shown until
+        # the next frame arrives.
         live = not isinstance(source, Video)
         folders = OutputFolders(self.options.output, self.options.follow_links)
         path = self.options.output / f"{source.stem}_overlay.mp4"
@@ -148,7 +148,7 @@ class Runner:
         parts: tuple[Part, ...] = self.options.parts
         if is_stream and not self.options.frames:
             parts = ()
-        resume = self.options.resume and video is None  # an overlay video needs every frame
+        resume = self.options.resume and video is None  # an overlay video requires all frames
         claims = None
         if resume and parts:
             claims = ResultClaims(self.options.output, stop)
@@ -167,26 +167,11 @@ class Runner:
             yield stages.write(segmented)
 
 
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Turn off OpenCV's own threads, which cost 10 % of the time where every core has a worker."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
 def _count_workers(source: Source) -> int:
-    """Return the number of frames to process at the same time.
+    """Return the number of frames of a source to process at the same time.
 
-    One for each core and for each 256 MB of available memory, which suffice for a photograph of
-    50 megapixels. The frames of a camera or a stream are processed one after the other: none is
-    decoded before it is needed, and each is compared with the previous one.
+    The frames of a camera or a stream are processed one after the other, because frames are not
+    decoded in advance and each frame is compared with the previous frame.
     """
     is_stream = source.fps is not None and not isinstance(source, Video)
-    if source.live or is_stream or source.total == 1:
-        return 1
-    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
-    return max(1, min(cpu.usable_cores(), _MAX_WORKERS, by_memory))
+    return 1 if source.live or is_stream else count_workers(source.total)

@@ -1,33 +1,27 @@
-"""Stages of one frame: decode, segment, write."""
+"""Processing stages of a frame: decode, segment, write."""
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
-from edgeseg._version import __version__
 from edgeseg.errors import EdgesegError, PhotoError, one_line
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.measures import Measures
 from edgeseg.quality import assess_for_model
 from edgeseg.run.claims import ResultClaims
-from edgeseg.run.frame import Frame, Payload
+from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
 from edgeseg.run.results.contact_sheet import ContactSheet
+from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
+from edgeseg.run.results.existing_results import ExistingResults
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
-from edgeseg.run.results.pictures import encode_picture
-from edgeseg.run.results.provenance import (
-    Provenance,
-    hash_options,
-    hash_photo,
-    is_foreign,
-    read_records,
-    record_text,
-)
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
+from edgeseg.run.results.provenance import Provenance, record_text
+from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
 from edgeseg.segmentation import FieldResult, Segmentation, join_masks
@@ -37,17 +31,14 @@ from edgeseg.system.stage_timer import StageTimer
 
 T = TypeVar("T")
 
-Records: TypeAlias = tuple[ResultRecord, ...]
-"""Records of one frame: one per field of view, at least one."""
-
 
 class DecodedFrame(NamedTuple):
     """A decoded frame.
 
     Attributes:
-        frame: the frame.
+        frame: source and position of the frame.
         photo: (H, W, 3) uint8 RGB.
-        provenance: digests to store in its results; None if no picture is written.
+        provenance: digests to store in the results; None if no picture is written.
         timer: time per stage.
     """
 
@@ -58,13 +49,13 @@ class DecodedFrame(NamedTuple):
 
 
 class SegmentedFrame(NamedTuple):
-    """A frame that is ready to be written.
+    """Frame that is ready to be written.
 
     Attributes:
-        decoded: the decoded frame.
-        records: its records, without files and times.
-        segmentation: its vessels; None if no field of view was segmented.
-        measured: measurements of its fields of view, for the picture of them.
+        decoded: decoded frame.
+        records: records without files and times.
+        segmentation: vessels; None if no field of view was segmented.
+        measured: measurements of the fields of view, for the measurement overlay.
     """
 
     decoded: DecodedFrame
@@ -74,9 +65,10 @@ class SegmentedFrame(NamedTuple):
 
 
 class Stages:
-    """The three stages for the frames of one source.
+    """Three stages of processing for frames of one source.
 
-    A stage that finishes a frame early returns its records, which later stages pass on.
+    If a stage finishes a frame early, it returns the frame's records. Later stages return these
+    records unchanged.
 
     Args:
         segmenter: model.
@@ -84,8 +76,9 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        claims: claims of results by processes that resume into the same folder.
-        sheet: contact sheet that gets the thumbnails.
+        claims: claims of results, shared by processes that use the same output folder.
+        sheet: contact sheet to which the thumbnails are added.
+        print_bug: function that prints the unexpected exception that is being handled.
     """
 
     def __init__(
@@ -97,6 +90,7 @@ class Stages:
         video: OverlayVideo | None = None,
         claims: ResultClaims | None = None,
         sheet: ContactSheet | None = None,
+        print_bug: Callable[[], None] = traceback.print_exc,
     ) -> None:
         self.segmenter = segmenter
         self.options = options
@@ -106,28 +100,21 @@ class Stages:
         self.sheet = sheet
         self.claims = claims
         self.folders = OutputFolders(options.output, options.follow_links)
-        self.records = RecordBuilder(segmenter)
+        self.records = RecordBuilder(segmenter, options.identifiers)
+        self._existing = ExistingResults(segmenter, options, self.folders, self.records)
         self._frozen_frames = FrozenFrameDetector()
-        self._options_hash = hash_options(
-            {
-                "threshold": segmenter.threshold,
-                "runtime": segmenter.runtime_name,
-                "version": __version__,
-                **options.hashed_values(),
-                **options.overlay_look,
-            }
-        )
+        self._print_bug = print_bug
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
-        return self.write(self.decode_and_segment(frame))
+        return self.write(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
         """Decode and segment a frame."""
         return self.segment(self.decode(frame))
 
     def decode(self, frame: Frame) -> DecodedFrame | Records:
-        """Read and decode a frame, unless its results exist and are reused."""
+        """Read and decode a frame, or reuse its existing results."""
         if self.claims is not None:
             self.claims.acquire(frame.stem)
         decoded = self._report_bugs(frame, lambda: self._decode(frame))
@@ -144,8 +131,12 @@ class Stages:
             self._release(decoded.frame)
         return segmented
 
-    def write(self, segmented: SegmentedFrame | Records) -> Records:
+    def write(self, segmented: SegmentedFrame | Records, in_place: bool = False) -> Records:
         """Write the pictures of a frame and complete its records.
+
+        Args:
+            segmented: segmented frame, or records to return unchanged.
+            in_place: whether the overlay may be drawn on the photograph itself.
 
         Raises:
             SystemSetupError: The results cannot be written.
@@ -154,7 +145,9 @@ class Stages:
             return segmented
         frame = segmented.decoded.frame
         try:
-            return self._report_bugs(frame, lambda: self._write(segmented))
+            return self._report_bugs(frame, lambda: self._write(segmented, in_place))
+        except PhotoError as error:
+            return (self.records.failed(frame, error.code, str(error)),)
         finally:
             self._release(frame)
 
@@ -163,13 +156,13 @@ class Stages:
             self.claims.release(frame.stem)
 
     def _report_bugs(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
-        """Turn an unexpected exception into a failed record, so that it does not end the run."""
+        """Convert an unexpected exception to a failed record, so that the run continues."""
         try:
             return stage()
         except (EdgesegError, MemoryError):
             raise
         except Exception as error:
-            traceback.print_exc()
+            self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
 
@@ -178,14 +171,18 @@ class Stages:
         try:
             with timer.stage("decode"):
                 payload = frame.load()
+                if self.options.dicom:
+                    check_source(frame)
                 files = self.options.output_files(frame.stem, self.parts)
-                provenance = self._provenance(payload) if files else None
-                self._check_files(files.values(), frame.name, provenance)
+                provenance = self._existing.provenance(frame, payload) if files else None
+                self._existing.check(files.values(), frame.name, provenance)
                 if self.resume and provenance is not None:
-                    stored = self._stored_records(frame, files, provenance)
+                    stored = self._existing.reuse(frame, files, provenance)
                     if stored is not None:
                         return stored
-                if isinstance(payload, bytes):
+                if frame.dicom is not None:
+                    photo = frame.dicom.decode(frame.name)
+                elif isinstance(payload, bytes):
                     photo = decode_photo(payload, frame.name)
                 else:
                     photo = validate_photo(payload, frame.name)
@@ -193,30 +190,10 @@ class Stages:
             return (self.records.failed(frame, error.code, str(error)),)
         return DecodedFrame(frame, photo, provenance, timer)
 
-    def _provenance(self, payload: Payload) -> Provenance:
-        return Provenance(hash_photo(payload), self.segmenter.model_sha256, self._options_hash)
-
-    def _stored_records(
-        self, frame: Frame, files: dict[str, Path], provenance: Provenance
-    ) -> Records | None:
-        if not provenance.matches(files.values()):
-            return None
-        stored = read_records(files["vessels"])
-        if stored is None or not self._would_reproduce(stored):
-            return None
-        reused = [self.records.reused(record, frame) for record in stored]
-        return tuple(with_files(record, files, {}) for record in reused)
-
-    def _would_reproduce(self, stored: Records) -> bool:
-        """Return whether this run would segment the fields of view of the stored records."""
-        if self.options.skip_ungradable:
-            return not any("ungradable" in record.warnings for record in stored)
-        return all(record.status == "ok" for record in stored)
-
     def _segment(self, decoded: DecodedFrame) -> SegmentedFrame | Records:
         frame, photo, _, timer = decoded
         repeats = self._frozen_frames.count_repeats(photo) if frame.live else 0
-        segmenter = self.segmenter
+        segmenter, options = self.segmenter, self.options.for_frame(frame)
         try:
             with timer.stage("field_of_view"):
                 fovs = segmenter.detect_fields(photo, frame.name)
@@ -231,34 +208,35 @@ class Stages:
         for index, fov in enumerate(fovs, 1):
             with timer.stage("quality"):
                 quality = assess_for_model(photo, fov, segmenter.card.preprocessing.fov)
-            if self.options.skip_ungradable and quality.ungradable:
+            if options.skip_ungradable and quality.ungradable:
                 record = self.records.ungradable(frame, fov, quality, index, len(fovs), repeats)
-                records.append(with_measures(record, None, self.options))
+                records.append(with_measures(record, None, options))
                 continue
             with timer.stage("preprocess"):
                 prepared = segmenter.prepare(photo, frame.name, fov)
             result = segmenter.infer(prepared, quality, timer, frame.name)
             inferred.append(result)
             record = self.records.segmented(frame, result, index, len(fovs), repeats)
-            measures = self._measure(result, timer)
+            measures = self._measure(result, timer, options)
             measured += [] if measures is None else [measures]
-            records.append(with_measures(record, measures, self.options))
+            records.append(with_measures(record, measures, options))
         if not inferred:
             return SegmentedFrame(decoded, tuple(records), None)
         results = tuple(inferred)
         segmentation = Segmentation(photo, join_masks(results), results, timer.ms, segmenter)
         return SegmentedFrame(decoded, tuple(records), segmentation, tuple(measured))
 
-    def _measure(self, result: FieldResult, timer: StageTimer) -> Measures | None:
-        """Measure a field of view, unless its quality is too low or it was not requested."""
+    def _measure(
+        self, result: FieldResult, timer: StageTimer, options: RunOptions
+    ) -> Measures | None:
+        """Measure a field of view if requested and if its quality is sufficient."""
         assert result.quality is not None
-        if not self.options.measures or result.quality.ungradable:
+        if not options.measures or result.quality.ungradable:
             return None
         with timer.stage("measure"):
-            threshold, spacing = self.segmenter.threshold, self.options.spacing
-            return result.measure(threshold, spacing, self.options.eye)
+            return result.measure(self.segmenter.threshold, options.spacing, options.eye)
 
-    def _write(self, segmented: SegmentedFrame) -> Records:
+    def _write(self, segmented: SegmentedFrame, in_place: bool) -> Records:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
         if self.video is not None:
@@ -266,37 +244,29 @@ class Stages:
         if segmentation is not None:
             texts = {} if provenance is None else provenance.texts()
             files = self.options.output_files(frame.stem, self.parts)
-            for part, file in files.items():
-                extra = record_text(records) if part == "vessels" else {}
+            with timer.stage("encode"):
+                dicom = encode_dicom_results(
+                    self.parts, frame, segmentation, records, provenance, self.options
+                )
+                if self.sheet is not None:
+                    first = records[0]
+                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
+            # The photograph is not used after its overlay is drawn, except for a video.
+            in_place = self.video is None and photo.flags.writeable
+            for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                stored = texts | record_text(records) if part == "vessels" else texts
                 with timer.stage("encode"):
-                    encoded = encode_picture(
-                        segmentation, part, file.suffix, texts | extra, self.options, measured
+                    encoded = dicom.get(part) or encode_picture(
+                        segmentation, part, file.suffix, stored, self.options, measured, in_place
                     )
                 with timer.stage("write"):
                     self.folders.create_parent(file)
                     write_atomically(file, encoded, self.options.follow_links)
-            if self.sheet is not None:
-                with timer.stage("encode"):
-                    first = records[0]
-                    self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
         if self.video is not None:
             with timer.stage("video"):
-                picture = photo if segmentation is None else self._draw_overlay(segmentation)
+                picture = (
+                    photo if segmentation is None else draw_run_overlay(segmentation, self.options)
+                )
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
         return tuple(with_files(record, files, timer.ms) for record in records)
-
-    def _check_files(self, files: Iterable[Path], name: str, provenance: Provenance | None) -> None:
-        for file in files:
-            self.folders.check(file, name)
-            if provenance is not None:
-                self.folders.check_target(file, name, provenance.photograph)
-            if is_foreign(file):
-                raise PhotoError(
-                    f"{name}: refusing to overwrite {file}: not written by edgeseg. "
-                    "Move it or choose another folder with -o.",
-                    code="not_overwritten",
-                )
-
-    def _draw_overlay(self, segmentation: Segmentation) -> Photo:
-        return segmentation.overlay(self.options.overlay_style, self.options.overlay_opacity)

@@ -1,1 +1,1 @@
-"""Network input to probability: ONNX Runtime and OpenVINO."""
+"""Inference (network input to probability) with ONNX Runtime or OpenVINO."""

@@ -1,4 +1,4 @@
-"""Runtimes: their protocol, the selection of a runtime, and shared checks."""
+"""Protocol and selection of runtimes, and shared checks."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ INSTALL_HINTS: dict[RuntimeName, str] = {
 }
 """Command that installs a runtime."""
 
-DYNAMIC = -1  # placeholder for a side that is not fixed
+DYNAMIC = -1  # placeholder for a dynamic dimension
 
 
 class Runtime(Protocol):
@@ -54,8 +54,8 @@ class TensorSpec(NamedTuple):
 
     Attributes:
         name: name of the tensor.
-        dtype: element type in NumPy's words, or the runtime's own word for another type.
-        shape: sides of the tensor; `DYNAMIC` for sides that are not fixed.
+        dtype: NumPy's name of the element type, or the runtime's name if NumPy has no such type.
+        shape: dimensions of the tensor; `DYNAMIC` for dynamic dimensions.
     """
 
     name: str
@@ -67,7 +67,7 @@ def check_tensors(file: Path, size: int, tensors: Sequence[TensorSpec]) -> None:
     """Check a network's inputs and outputs against the contract of a model file.
 
     Args:
-        file: model file, for the message.
+        file: model file, for error messages.
         size: side of the network input in pixels.
         tensors: inputs and outputs of the network.
 
@@ -95,9 +95,9 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
     """Return the network's output as one probability map.
 
     Args:
-        file: model file, for the message.
-        photo: (1, size, size, 3) uint8, the network input.
-        output: array of the runtime, expected as (1, size, size).
+        file: model file, for error messages.
+        photo: (1, size, size, 3) uint8, network input.
+        output: output of the runtime, expected shape (1, size, size).
 
     Returns:
         (size, size) float32.
@@ -118,7 +118,7 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
 def installed_runtimes() -> tuple[RuntimeName, ...]:
     """Return the installed runtimes in the order of preference of `auto`.
 
-    They are not loaded; whether one works on this device is checked by `edgeseg doctor`.
+    The runtimes are not loaded. `edgeseg doctor` checks whether they work on this device.
     """
     return tuple(name for name in ("openvino", "onnxruntime") if _is_installed(name))
 
@@ -141,14 +141,14 @@ def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = No
         provider: execution provider of ONNX Runtime; None means the CPU.
 
     Raises:
-        SystemSetupError: the runtime is not installed; the message lists the installed ones.
+        SystemSetupError: the runtime is not installed; the message lists the installed runtimes.
     """
     installed = installed_runtimes()
     available = f"available: {', '.join(installed) or 'none'}"
     if runtime not in get_args(RuntimeChoice):
         raise SystemSetupError(f"--runtime {runtime}: unknown runtime ({available})")
     if provider is not None and runtime == "openvino":
-        raise SystemSetupError("--provider applies to ONNX Runtime only; omit --runtime openvino")
+        raise SystemSetupError("--provider applies only to ONNX Runtime; omit --runtime openvino")
     if runtime == "auto":
         runtime = "onnxruntime" if provider is not None or not installed else installed[0]
     if runtime not in installed:
@@ -173,7 +173,7 @@ def load_runtime(
         runtime: a runtime, or `auto`.
         threads: number of CPU threads.
         provider: execution provider of ONNX Runtime; None means the CPU.
-        data: bytes of the file; None reads the file.
+        data: bytes of the file; if None, the file is read.
 
     Raises:
         ModelError: the file is damaged or does not match its card.

@@ -1,7 +1,7 @@
 """Profile of ONNX Runtime: the execution provider and data type of each node.
 
-An FP16 file may run in FP32 behind casts, and nodes may fall back to the CPU; only the profile
-shows it.
+ONNX Runtime may run an FP16 file in FP32 with additional casts, and may run nodes on the CPU
+instead of the provider. Only the profile shows this.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from edgeseg.runtimes.gpu_libraries import preload_gpu_libraries
 CPU_PROVIDER = "CPUExecutionProvider"
 
 TYPES = {"float": "float32", "float16": "float16", "uint8": "int8", "int8": "int8"}
-"""Element type in ONNX Runtime -> name in reports; INT8 may be signed or unsigned."""
+"""Names of ONNX Runtime's element types in reports. INT8 may be signed or unsigned."""
 
 
 class NodeDetails(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class NodeDetails(msgspec.Struct, frozen=True):
     Attributes:
         op_name: operator of the node.
         provider: execution provider that ran the node.
-        input_type_shape: shape by element type, for each input.
+        input_type_shape: dict from element type to shape, for each input.
     """
 
     op_name: str = ""
@@ -38,7 +38,7 @@ class NodeDetails(msgspec.Struct, frozen=True):
 
 
 class ProfileEvent(msgspec.Struct, frozen=True):
-    """Event of ONNX Runtime's profile; only the fields used here."""
+    """Event in a profile of ONNX Runtime. Fields that are not used are omitted."""
 
     name: str = ""
     args: NodeDetails = NodeDetails()
@@ -50,13 +50,13 @@ def run_with_profile(
     photo: npt.NDArray[np.uint8] | None = None,
     provider: str = CPU_PROVIDER,
 ) -> tuple[Probability, list[ProfileEvent]]:
-    """Run a model once with profiling, which slows the session down.
+    """Run a model once with profiling. The session is slower than without profiling.
 
     Args:
         file: model file.
         threads: number of CPU threads.
-        photo: (1, size, size, 3) uint8, the network input; None means a black one.
-        provider: execution provider by its name in ONNX Runtime.
+        photo: (1, size, size, 3) uint8, network input; None means a black photograph.
+        provider: name of the execution provider in ONNX Runtime.
 
     Returns:
         (size, size) float32 probability, and the profile.
@@ -88,13 +88,13 @@ def run_with_profile(
 
 
 def kernel_types(file: Path, threads: int) -> dict[str, int]:
-    """Count a model's convolutions by the data type that they compute in, most frequent first."""
+    """Count a model's convolutions for each data type, most frequent first."""
     _, events = run_with_profile(file, threads)
     return count_kernel_types(events)
 
 
 def count_kernel_types(events: Sequence[ProfileEvent]) -> dict[str, int]:
-    """Count the convolutions of a profile by the data type of their input, most frequent first."""
+    """Count the convolutions of a profile for each input data type, most frequent first."""
     types = {}
     for event in events:
         if "Conv" in event.args.op_name and event.args.input_type_shape:
@@ -104,5 +104,5 @@ def count_kernel_types(events: Sequence[ProfileEvent]) -> dict[str, int]:
 
 
 def count_nodes_by_provider(events: Sequence[ProfileEvent]) -> Counter[str]:
-    """Count the nodes of a profile by the execution provider that ran them."""
+    """Count the nodes of a profile for each execution provider."""
     return Counter(event.args.provider for event in events if event.args.provider)

@@ -20,13 +20,14 @@ PROVIDERS: dict[ProviderChoice, str] = {
 """Names of the execution providers in ONNX Runtime."""
 
 _PROVIDER_OPTIONS: dict[ProviderChoice, dict[str, str]] = {"tensorrt": {"trt_fp16_enable": "1"}}
-"""On a Jetson, TensorRT in FP16 is twice as fast as FP32; CUDA uses FP16 for an fp16 file."""
+"""On a Jetson, TensorRT is twice as fast in FP16 as in FP32. CUDA uses FP16 only for an fp16
+file."""
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 
 
 class OnnxRuntime:
-    """A session on the CPU, or on another provider with the CPU for unsupported nodes."""
+    """Session on the CPU, or on another provider with the CPU for unsupported nodes."""
 
     name: Literal["onnxruntime"] = "onnxruntime"
 
@@ -38,8 +39,8 @@ class OnnxRuntime:
         self.compute = self._session.get_providers()[0]
         if self.compute != provider_name:
             raise SystemSetupError(
-                f"--provider {provider}: ONNX Runtime could not initialize it and fell back to "
-                f"{self.compute}"
+                f"--provider {provider}: ONNX Runtime could not initialize this provider and used "
+                f"{self.compute} instead"
             )
         check_tensors(file, size, _tensor_specs(file, self._session))
         self._file = file
@@ -50,13 +51,24 @@ class OnnxRuntime:
         Raises:
             ModelError: the network cannot be computed or returns another shape.
         """
-        try:
-            (output,) = self._session.run(["probability"], {"photo": photo})
-        except Exception as error:  # as above; also if memory runs out
-            raise ModelError(
-                f"{self._file}: ONNX Runtime cannot run it ({one_line(error)})"
-            ) from error
-        return check_output(self._file, photo, output)
+        return run_session(self._session, self._file, photo)
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, file: Path, photo: npt.NDArray[np.uint8]
+) -> Probability:
+    """Run the session of a model file as in `OnnxRuntime.infer`.
+
+    Raises:
+        ModelError: the network cannot be computed or returns another shape.
+    """
+    try:
+        (output,) = session.run(["probability"], {"photo": photo})
+    except Exception as error:  # no other common base class; also raised if memory is exhausted
+        raise ModelError(
+            f"{file}: ONNX Runtime cannot run this file ({one_line(error)})"
+        ) from error
+    return check_output(file, photo, output)
 
 
 def _create_session(
@@ -68,30 +80,35 @@ def _create_session(
         providers.append((PROVIDERS["cpu"], {}))
     options = _session_options(threads)
     try:
-        # Its own fallback prints to standard output, and computes on the CPU without an error.
+        # ONNX Runtime's fallback would print to standard output and use the CPU without an error.
         return onnxruntime.InferenceSession(
             data, options, providers=providers, enable_fallback=False
         )
-    except Exception as error:  # its exceptions have no common base class below Exception
+    except Exception as error:  # the only common base class of its exceptions
         if provider != "cpu" and isinstance(error, RuntimeError):
             raise SystemSetupError(
-                f"--provider {provider}: ONNX Runtime could not initialize it ({one_line(error)})"
+                f"--provider {provider}: ONNX Runtime could not initialize this provider "
+                f"({one_line(error)})"
             ) from error
-        raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
+        raise ModelError(
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+        ) from error
 
 
 def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Otherwise the threads spin after each inference and slow down what follows: a frame took 46
+    # Otherwise the threads spin after each inference and slow down the next steps: a frame took 46
     # instead of 39 ms.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # By default they also spin while the session is created. Releases before 1.26 ignore the entry.
+    # By default, the threads also spin during the creation of the session. Releases before 1.26
+    # ignore this entry.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
-    # It gives no speed-up, and the second frame would allocate all of its memory again.
+    # The memory pattern does not increase the speed, and the second frame would allocate its memory
+    # again.
     options.enable_mem_pattern = False
-    # Errors arrive as exceptions, and users cannot act on the warnings.
+    # Errors are raised as exceptions, and the warnings are not useful for users.
     options.log_severity_level = 4
     return options
 
@@ -118,7 +135,9 @@ def _tensor_specs(file: Path, session: onnxruntime.InferenceSession) -> list[Ten
         nodes = (*session.get_inputs(), *session.get_outputs())
         return [_tensor_spec(node) for node in nodes]
     except ValueError as error:  # a name that is not UTF-8
-        raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
+        raise ModelError(
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+        ) from error
 
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations

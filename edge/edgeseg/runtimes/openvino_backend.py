@@ -1,6 +1,5 @@
 """OpenVINO backend for the same `.onnx` files (extra `openvino`)."""
 
-import threading
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,25 +14,23 @@ from edgeseg.system.telemetry import turn_telemetry_off
 turn_telemetry_off()
 try:
     import openvino
-except Exception as error:  # its libraries may not load on this system
+except Exception as error:  # OSError: the libraries cannot be loaded on this system
     raise SystemSetupError(
-        f"--runtime openvino: cannot be loaded ({one_line(error)}). Use --runtime onnxruntime."
+        f"--runtime openvino: OpenVINO cannot be loaded ({one_line(error)}). Use --runtime "
+        "onnxruntime."
     ) from error
-
-_MAX_REQUESTS = 16
-"""Number of threads that may infer at the same time; others wait."""
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
 
 
 class OpenVino:
-    """A model compiled for the CPU."""
+    """Model compiled for the CPU."""
 
     name: Literal["openvino"] = "openvino"
 
     def __init__(self, file: Path, data: bytes, size: int, threads: int) -> None:
-        # The precision is left to OpenVINO: BF16 on CPUs that have it (AMX, AVX512-BF16), FP32 on
-        # other x86-64 CPUs. There, FP16 would be half as fast as FP32.
+        # OpenVINO selects the precision: BF16 on CPUs with AMX or AVX512-BF16, and FP32 on other
+        # x86-64 CPUs, on which FP16 would be half as fast as FP32.
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -43,17 +40,20 @@ class OpenVino:
             core = openvino.Core()
             model = core.read_model(data, b"")
         except Exception as error:
-            raise ModelError(f"{file}: OpenVINO cannot load it ({one_line(error)})") from error
+            raise ModelError(
+                f"{file}: OpenVINO cannot load this file ({one_line(error)})"
+            ) from error
         check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])
         try:
             compiled = core.compile_model(model, "CPU", settings)
             self._idle_requests = [compiled.create_infer_request()]
             self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
-            raise ModelError(f"{file}: OpenVINO cannot compile it ({one_line(error)})") from error
+            raise ModelError(
+                f"{file}: OpenVINO cannot compile this file ({one_line(error)})"
+            ) from error
         self._file = file
         self._compiled = compiled
-        self._limit = threading.BoundedSemaphore(_MAX_REQUESTS)
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32, 0 to 1.
@@ -62,22 +62,23 @@ class OpenVino:
             ModelError: the network cannot be computed or returns another shape.
         """
         try:
-            with self._limit:
-                output = self._infer_with_own_request(photo)
+            output = self._infer_with_own_request(photo)
         except Exception as error:
-            raise ModelError(f"{self._file}: OpenVINO cannot run it ({one_line(error)})") from error
+            raise ModelError(
+                f"{self._file}: OpenVINO cannot run this file ({one_line(error)})"
+            ) from error
         return check_output(self._file, photo, output)
 
     def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """Run the network; each inference request serves one thread at a time."""
+        """Run the network. Each inference request is used by one thread at a time."""
         try:
             request = self._idle_requests.pop()  # atomic
         except IndexError:
             request = self._compiled.create_infer_request()
         request.infer({"photo": photo}, share_inputs=True)
-        # A copy, because the next inference overwrites the tensor.
+        # The output is copied, because the next inference overwrites the tensor.
         output: Probability = np.array(request.get_output_tensor(0).data, np.float32)
-        self._idle_requests.append(request)  # only after success
+        self._idle_requests.append(request)  # a failed request is not reused
         return output
 
 

@@ -1,4 +1,4 @@
-"""Generation of a synthetic photograph: scene, vessels, light from the retina, camera."""
+"""Generation of a synthetic photograph from scene, vessels, retina and camera."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,12 @@ from edgeseg.synthetic.scene import Grid, Scene, Vector, compose_scene
 from edgeseg.synthetic.vessel_masks import VesselMasks, draw_vessels
 from edgeseg.synthetic.vessel_tree import grow_vessels
 
-SMALLEST, LARGEST = 64, 4096  # range of sides in pixels; the appearance was judged from 256 to 2048
+SMALLEST, LARGEST = (
+    64,
+    4096,
+)  # range of sides in pixels; the appearance was checked from 256 to 2048
 
-_SOFT_SIZE = (
-    512  # everything except vessels and noise is smooth: rendered at this side and enlarged
-)
+_SOFT_SIZE = 512  # side at which all parts except vessels and noise are drawn
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class SyntheticPhoto:
 
     Attributes:
         photo: (S, S, 3) uint8 RGB.
-        truth: (S, S) uint8, 255 on vessels inside the field of view, 0 elsewhere.
-        fov: (S, S) uint8, 255 inside the field of view.
+        truth: (S, S) uint8, 255 for vessels inside the field of view, otherwise 0.
+        fov: (S, S) uint8, 255 inside the field of view, otherwise 0.
     """
 
     photo: Photo
@@ -38,7 +39,7 @@ class SyntheticPhoto:
 def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
     """Generate a fundus photograph of `size` x `size` pixels.
 
-    The same seed gives the same eye at every size. The same seed and size give the same bytes.
+    The eye depends only on the seed. The bytes depend only on the seed and the size.
 
     Args:
         seed: integer from 0.
@@ -99,7 +100,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
     distance = np.square(grid.distance(rng.normal(0, 0.16, 2)))
     falloff = rng.uniform(0.14, 0.44)
     slow = noise_field(rng, grid.size, 4) * np.float32(0.06)
-    # Red light is scattered most in the eye, so it falls off least.
+    # Red light is scattered most in the eye. Therefore its falloff is smallest.
     for channel, share in enumerate((0.85, 1.0, 0.9)):
         factor = 1 + np.float32(falloff * share) * (np.float32(0.5) - distance) + slow
         retina[channel] *= np.maximum(factor, np.float32(0.15))
@@ -107,7 +108,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, the effect of an eye that is not centred."""
+    """Render a pale crescent (S, S) near one edge, as in photographs of off-centre eyes."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
@@ -144,7 +145,7 @@ def _pixel_noise(rng: np.random.Generator, size: int) -> Field:
 
 
 def _colour_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with a grain size of two pixels: JPEG stores colour at half the resolution."""
+    """Generate noise with a grain size of two pixels. JPEG stores colour at half resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
     return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,4 +1,4 @@
-"""Random numbers that do not depend on the machine, and smooth random fields."""
+"""Machine-independent random numbers, and smooth random fields."""
 
 from typing import Literal, TypeAlias
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-# (H, W) float32. A random field has mean 0 and standard deviation 1, approximately.
+# (H, W) float32. A random field has a mean of about 0 and a standard deviation of about 1.
 Field: TypeAlias = npt.NDArray[np.float32]
 
 Stream = Literal["scene", "tree", "retina", "lamp", "camera"]
@@ -14,7 +14,7 @@ _STREAMS: dict[Stream, int] = {"scene": 0, "tree": 1, "retina": 2, "lamp": 3, "c
 
 
 def random_generator(seed: int, stream: Stream) -> np.random.Generator:
-    """Return the generator of one step. A change in one step does not affect the other steps."""
+    """Return a generator for one step, so that a change in one step does not affect other steps."""
     return np.random.Generator(np.random.PCG64([seed, _STREAMS[stream]]))
 
 
@@ -26,7 +26,7 @@ def noise_grid(rng: np.random.Generator, rows: int, columns: int) -> Field:
 
 
 def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
-    """Generate a random field (size, size) that has the same features at every size.
+    """Generate a random field (size, size) with the same features at every size.
 
     Args:
         rng: random generator.
@@ -39,7 +39,7 @@ def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
 
 
 def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Field:
-    """Sample a field at coordinates 0 to 1 by bilinear interpolation, mirrored beyond its edges.
+    """Sample a field at coordinates 0 to 1 by bilinear interpolation. It is mirrored at its edges.
 
     Returns:
         Values in the shape of `x` and `y`.
@@ -52,7 +52,7 @@ def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.fl
 
 
 def sample_vectors(fields: list[Field], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sample two fields (x, y) at points (N, 2) in scene coordinates; points are clipped to +-1.3.
+    """Sample two fields (x, y) at points (N, 2) in scene coordinates, clipped to +-1.3.
 
     Returns:
         Vectors (N, 2) float64.

@@ -1,4 +1,4 @@
-"""Light from the retina: background, macula, lesions and disc, then absorption by the vessels."""
+"""Light from the retina (background, macula, lesions, disc), and absorption by the vessels."""
 
 import cv2
 import numpy as np
@@ -13,14 +13,14 @@ Light = npt.NDArray[np.float32]  # (3, S, S) float32 R, G and B planes, about 0 
 Colour = npt.NDArray[np.float32]  # (3,) float32 RGB
 
 # Absorption of red, green and blue light by blood, measured on the wide vessels of published
-# photographs: exp(-x) is 0.95, 0.75 and 0.82 relative to the background.
+# photographs. exp(-x) is 0.95, 0.75 and 0.82 relative to the background.
 _VEIN_ABSORPTION = (0.15, 0.52, 0.34)
 _ARTERY_ABSORPTION = (0.045, 0.37, 0.27)
-_NASAL_RIM = (0.0, 0.10, 0.12)  # light that the rosy nasal rim of the disc absorbs
+_NASAL_RIM = (0.0, 0.10, 0.12)  # absorption of light by the nasal rim of the disc
 
 
 def paint_retina(scene: Scene, grid: Grid, rng: np.random.Generator) -> Light:
-    """Paint the retina without vessels on the pixels of `grid`."""
+    """Draw the retina without vessels on the pixels of `grid`."""
     light = _paint_background(scene, grid, rng)
     _paint_macula(light, scene, grid)
     _paint_lesions(light, scene, grid, rng)
@@ -52,7 +52,7 @@ def _paint_background(scene: Scene, grid: Grid, rng: np.random.Generator) -> Lig
 
 
 def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
-    """Generate the pale bands between the choroid's vessels, stronger in some places."""
+    """Generate pale bands between the vessels of the choroid, with varying strength."""
     size = grid.size
     bend = noise_field(rng, size, 22) * np.float32(0.012)
     angle, distance = _polar(grid, scene.macula)
@@ -65,7 +65,7 @@ def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
-    """Generate fine rays from the disc, brightest above and below it."""
+    """Generate fine rays from the disc. They are brightest above and below the disc."""
     angle, distance = _polar(grid, scene.disc)
     rays = sample_field(noise_grid(rng, 10, 110), angle, np.clip(distance, 0, 1))
     poles = np.float32(0.35) + np.sin(np.float32(np.pi) * angle) ** 2
@@ -87,14 +87,14 @@ def _paint_macula(light: Light, scene: Scene, grid: Grid) -> None:
 
 
 def _paint_lesions(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator) -> None:
-    """Paint distractors: pale flecks (drusen, exudates) and dark blots (haemorrhages)."""
+    """Draw lesions: pale spots (drusen, exudates) and dark spots (haemorrhages)."""
     pale, dark = np.float32(scene.pale_lesions), np.float32(scene.dark_lesions)
     _tint(light, _flecks(scene, grid, rng, 130) * pale, (0.14, 0.5, 0.45))
     _tint(light, _flecks(scene, grid, rng, 90) * dark, (-0.22, -0.42, -0.35))
 
 
 def _flecks(scene: Scene, grid: Grid, rng: np.random.Generator, cells: int) -> Field:
-    """Generate uneven flecks, 0 to 1, near the macula: the peaks of a fine random field."""
+    """Generate irregular spots, 0 to 1, near the macula from the peaks of a fine random field."""
     centre = scene.macula + rng.normal(0, 0.2, 2)
     near = np.exp(-np.square(grid.distance(centre, *rng.uniform(0.14, 0.34, 2))))
     peaks = noise_field(rng, grid.size, cells) + np.float32(2.2) * near - np.float32(3.3)
@@ -102,7 +102,7 @@ def _flecks(scene: Scene, grid: Grid, rng: np.random.Generator, cells: int) -> F
 
 
 def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator) -> None:
-    """Paint the pale disc: a rosy nasal rim, a nearly white cup, a thin shadow around it."""
+    """Draw the pale disc with a reddish nasal rim, a nearly white cup and a thin shadow."""
     radius = scene.disc_radius
     uneven = noise_field(rng, grid.size, 20) * np.float32(0.045)
     distance = grid.distance(scene.disc, 0.88 * radius, radius) + uneven
@@ -123,7 +123,7 @@ def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator
 
 
 def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
-    """Return the colours of rim and cup: the mean of the scene's colours and typical colours."""
+    """Return the colours of rim and cup as the mean of the scene's colours and typical colours."""
     red = scene.colour[0]
     seen = np.minimum(scene.colour * (1.3, 2.3, 2.2), red * np.array([1.3, 0.90, 0.48]))
     brightness = 0.35 + 0.65 * red / 180
@@ -133,19 +133,19 @@ def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
 
 
 def _smooth_step(value: Field, softness: float | Field) -> Field:
-    """Return a smooth step at 0 from 0 to 1, with a transition of width `softness`."""
+    """Return a smooth step from 0 to 1 at 0, with a transition of width `softness`."""
     return np.asarray(1 / (1 + np.exp(-np.clip(4 * value / softness, -30, 30))), dtype=np.float32)
 
 
 def absorb_by_vessels(
     light: Light, scene: Scene, grid: Grid, vessels: VesselMasks, rng: np.random.Generator
 ) -> Light:
-    """Apply the Beer-Lambert law to the vessels. Where two cross, the darker one is visible.
+    """Apply the Beer-Lambert law to the vessels. At a crossing, the darker vessel is visible.
 
     Args:
         light: (3, S, S) float32 from the retina, changed in place.
-        scene: scene that is rendered.
-        grid: coarser grid, on which the depth of the blood varies.
+        scene: scene to render.
+        grid: coarser grid for the variation of the absorption.
         vessels: vessel masks of S x S pixels.
         rng: random generator of the retina.
     """

@@ -1,4 +1,4 @@
-"""Scene: the eye and the camera that are rendered, independent of the size in pixels.
+"""Scene: eye and camera, independent of the size in pixels.
 
 Scene coordinates are in radii of the field of view, from its centre, x to the right and y down.
 """
@@ -22,12 +22,13 @@ Vector = npt.NDArray[np.float64]  # (2,) or (3,) float64
 
 @dataclass(frozen=True)
 class Scene:
-    """One eye and one camera.
+    """Eye and camera to render.
 
     Attributes:
         centre: centre of the field of view as a share of the frame's side.
         radius: radius of the field of view as a share of the frame's side.
-        cut: distance of the straight edges at top and bottom from the centre; no edges from 1 on.
+        cut: distance of the straight edges at top and bottom from the centre; 1 or more for no
+            edges.
         tab_angle: angle of the tab that marks the camera's upper right in radians, or None.
         temporal: +1 if the temporal side is to the right of the disc, -1 if it is to the left.
         disc: centre of the optic disc.
@@ -65,7 +66,8 @@ def compose_scene(rng: np.random.Generator) -> Scene:
     """Choose one eye and one camera at random."""
     temporal = 1 if rng.random() < 0.5 else -1
     macula = np.array([rng.normal(0.0, 0.05) + 0.04 * temporal, rng.normal(0.04, 0.04)])
-    # The distance from disc to fovea is 15.5 degrees, the field is 45 degrees wide: 0.69 radii.
+    # The distance from disc to fovea is 15.5 degrees, and the field is 45 degrees wide. The ratio
+    # gives 0.69 radii.
     disc = macula + np.array([-temporal * rng.normal(0.70, 0.025), rng.normal(-0.07, 0.025)])
     if rng.random() < 0.25:
         shift = np.array([temporal * rng.uniform(0.25, 0.6), rng.normal(0.0, 0.03)])
@@ -100,7 +102,7 @@ def compose_scene(rng: np.random.Generator) -> Scene:
 def _uniform_or(
     rng: np.random.Generator, probability: float, low: float, high: float, default: float
 ) -> float:
-    """Return a random number with the given probability, otherwise the default."""
+    """Return a random number with the given probability, or else the default."""
     return float(rng.uniform(low, high)) if rng.random() < probability else default
 
 

@@ -1,8 +1,8 @@
 """Growth of a vessel tree by space colonisation.
 
-Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007: attractors pull the
-nearest node towards them. Here, the cost of a node also depends on the turning angle, because
-retinal vessels branch in the forward direction.
+The algorithm is that of Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007,
+in which the nearest node grows towards each attractor. Here, the cost of a node also depends on the
+turning angle, because retinal vessels branch in the forward direction.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ Points = npt.NDArray[np.float64]  # (N, 2) float64 in scene coordinates
 _Indices = npt.NDArray[np.int64]
 
 SEGMENT = 0.016  # length of a segment in radii of the field of view
-BEYOND = 1.06  # largest distance of an attractor from the centre: vessels continue beyond the edge
+BEYOND = 1.06  # largest distance of an attractor from the centre, beyond the edge
 
-_TURNING_COST = 1.4  # a branch leaves at acos(1.4 / 2.4), about 54 degrees, before smoothing
+_TURNING_COST = 1.4  # branching angle acos(1.4 / 2.4), about 54 degrees, before smoothing
 _INERTIA = 1.1
 _MEANDER = 0.24
-_MIN_OUTWARD_COSINE = -0.2  # a vessel that turns back to the disc stops
-_AVASCULAR_RADIUS = 0.09  # zone around the fovea without visible vessels
+_MIN_OUTWARD_COSINE = -0.2  # vessels stop if they turn back to the disc
+_AVASCULAR_RADIUS = 0.09  # zone without visible vessels around the fovea
 _LIMIT = 1.3  # no vessel grows beyond this distance
 
 
@@ -34,7 +34,8 @@ class Trunk:
     Attributes:
         points: (N, 2) float64, one SEGMENT apart.
         parent: trunk and point of the branching, or None if the trunk starts at the disc.
-        branch_cost: cost factor of branching from here; a high factor keeps small vessels small.
+        branch_cost: cost factor of branching from this trunk; a high factor keeps small vessels
+            small.
     """
 
     points: Points
@@ -43,7 +44,7 @@ class Trunk:
 
 
 class Growth:
-    """A growing tree of nodes, each of which has a parent, a direction and a branch cost."""
+    """Growing tree of nodes. A node has a parent, a direction and a branch cost."""
 
     def __init__(self, trunks: list[Trunk], scene: Scene, rng: np.random.Generator) -> None:
         self.scene = scene
@@ -62,7 +63,7 @@ class Growth:
         self.children = np.bincount(self.parents[self.parents >= 0], minlength=len(self.points))
 
     def colonise(self, attractors: Points, kill_distance: float, rng: np.random.Generator) -> None:
-        """Grow until each attractor has a node within the kill distance or cannot be reached."""
+        """Grow until each attractor is within the kill distance of a node or cannot be reached."""
         cost, nearest = self._nearest_nodes(attractors, 0)
         for _ in range(120):
             distance = np.linalg.norm(attractors - self.points[nearest], axis=1)
@@ -78,9 +79,9 @@ class Growth:
     def _nearest_nodes(
         self, attractors: Points, first: int
     ) -> tuple[npt.NDArray[np.float64], _Indices]:
-        """For each attractor, return cost and index of the cheapest node, starting at node `first`.
+        """Return the cost and index of the cheapest node for each attractor, from node `first` on.
 
-        The cost is the distance, increased by the turning angle. It is infinite for a node that
+        The cost is the distance, increased by the turning angle. The cost is infinite if the node
         must not grow towards the attractor.
         """
         if not len(attractors):
@@ -99,7 +100,10 @@ class Growth:
         return cost[np.arange(len(attractors)), best], best + first
 
     def _extend(self, attractors: Points, nearest: _Indices, rng: np.random.Generator) -> bool:
-        """Extend each attracted node unless it hits a vessel; return whether any was extended."""
+        """Extend each attracted node that would not hit a vessel.
+
+        Return whether a node was extended.
+        """
         way = attractors - self.points[nearest]
         way /= np.linalg.norm(way, axis=1, keepdims=True)
         nodes, inverse = np.unique(nearest, return_inverse=True)
@@ -116,7 +120,7 @@ class Growth:
         return bool(free.any())
 
     def _is_allowed(self, start: Points, end: Points) -> npt.NDArray[np.bool_]:
-        """Exclude segments towards the disc, into the fovea, and across the raphe beyond it."""
+        """Exclude segments towards the disc, into the fovea, and across the temporal raphe."""
         disc, axis = self.scene.disc, self.scene.macula - self.scene.disc
         outward, step = end - disc, end - start
         step_length = SEGMENT * np.linalg.norm(outward, axis=1)
@@ -150,6 +154,9 @@ def _unit_vectors(vectors: Points) -> Points:
 
 
 def _cells(coordinates: npt.NDArray[np.float64]) -> _Indices:
-    """Return rows or columns of the occupancy grid, whose cells are a quarter of a segment wide."""
+    """Convert coordinates to rows or columns of the occupancy grid.
+
+    A cell of the grid is a quarter of a segment wide.
+    """
     shifted = np.clip(coordinates, -_LIMIT, _LIMIT) + _LIMIT
     return np.floor(shifted * (4 / SEGMENT)).astype(np.int64) + 3

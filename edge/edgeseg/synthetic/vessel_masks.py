@@ -1,4 +1,4 @@
-"""Rendering of vessel trees: their extent, and the light that they absorb, for each pixel."""
+"""Rendering of vessel trees as masks of their extent and their light absorption."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,17 @@ _FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
 _VEIN_PROFILE = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
 _ARTERY_PROFILE = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
 _MIN_REFLEX_RADIUS = 0.0042
-_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, as a share of the widest vessel's
+_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, relative to that of the widest vessel
 
 
 @dataclass(frozen=True)
 class VesselMasks:
-    """Both vessel trees, rendered.
+    """Both rendered vessel trees.
 
     Attributes:
         veins: (S, S) float32, absorption of the veins, 0 to 1.
         arteries: (S, S) float32, absorption of the arteries, 0 to 1.
-        extent: (S, S) uint8, 255 where vessels cover at least half of the pixel.
+        extent: (S, S) uint8, 255 if vessels cover at least half of the pixel.
     """
 
     veins: npt.NDArray[np.float32]
@@ -65,7 +65,7 @@ class _TreePen:
     def draw(
         self, canvas: Mask, widths: npt.NDArray[np.float64], greys: npt.NDArray[np.floating]
     ) -> None:
-        """Draw the segments, wide ones over thin ones, with one call per width."""
+        """Draw the segments with one call per width, from thin to wide."""
         rounded = np.maximum(np.rint(widths), 1).astype(int)
         for width in np.unique(rounded):
             selected = rounded == width

@@ -1,4 +1,4 @@
-"""Vessel trees: trunks along the arcades, branches grown from them, widths by Murray's law."""
+"""Vessel trees: trunks along the arcades, grown branches, and widths that follow Murray's law."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,16 +18,16 @@ _MACULAR = ((0.0, 0.0), (0.10, 0.10), (0.20, 0.17), (0.36, 0.13))
 _STRAIGHT = ((0.0, 0.0), (-0.16, 0.03), (-0.34, 0.08), (-0.60, 0.12))
 # Number of attractors and kill distance of each stage: large branches first, then smaller ones.
 _STAGES = ((24, 0.17), (130, 0.085), (420, 0.046), (300, 0.04))
-_MIN_TWIG_SEGMENTS = 4  # shorter twigs look like thorns
+_MIN_TWIG_SEGMENTS = 4  # shorter twigs are not realistic
 _TIP_RADIUS = 0.0016  # one pixel wide in a photograph of 565 pixels
 
 
 @dataclass(frozen=True)
 class VesselTree:
-    """Vessels as segments from a node to its parent.
+    """Vessels as segments between a node and its parent.
 
     Attributes:
-        points: (N, 2) float64, scene coordinates; a parent comes before its children.
+        points: (N, 2) float64, scene coordinates; parents precede their children.
         parents: (N,) int64, -1 at the start of a trunk.
         radii: (N,) float64, half widths.
     """
@@ -38,7 +38,7 @@ class VesselTree:
 
 
 def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, VesselTree]:
-    """Grow the veins and the arteries of one retina, stage by stage in turn.
+    """Grow the veins and arteries of one retina. They grow alternately in each stage.
 
     Returns:
         Veins and arteries.
@@ -92,7 +92,7 @@ def _make_branch(
     scene: Scene,
     rng: np.random.Generator,
 ) -> list[Trunk]:
-    """Create a large branch from a position on the trunk to the periphery, if there is space."""
+    """Create a large branch from a position on the trunk to the periphery if there is space."""
     line = trunks[trunk].points
     point = round(share * (len(line) - 1))
     start, ahead = line[point], line[min(point + 3, len(line) - 1)] - line[point]
@@ -117,7 +117,7 @@ def _make_line(
     offset: float,
     jitter: float,
 ) -> Points:
-    """Create a trunk of equal segments from control points, shifted at random and sideways."""
+    """Create a trunk of equal segments from control points with random and sideways shifts."""
     count = len(control_points)
     noise = rng.normal(0, jitter, (count, 2)) * np.linspace(0, 1, count)[:, None]
     control = np.array(control_points) + noise
@@ -125,7 +125,7 @@ def _make_line(
     control[0] = root * (1, side)
     t = np.linspace(0, 1, 400)
     curve = _bezier(control, t)
-    # Vein and artery meander about each other and sometimes cross.
+    # The vein and the artery cross at some points.
     curve[:, 1] += 0.035 * np.sin(t * rng.uniform(5, 9) + rng.uniform(0, 6)) * np.minimum(6 * t, 1)
     curve *= np.array([scene.temporal, side])
     curve[:, 1] += t * (scene.macula[1] - scene.disc[1])
@@ -134,7 +134,7 @@ def _make_line(
 
 
 def _resample(curve: Points) -> Points:
-    """Resample a curve to segments of equal length, up to where it leaves the frame."""
+    """Resample a curve to segments of equal length, up to the edge of the frame."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     positions = np.arange(0, length[-1], SEGMENT)
     even = np.stack([np.interp(positions, length, curve[:, axis]) for axis in (0, 1)], 1)
@@ -143,7 +143,7 @@ def _resample(curve: Points) -> Points:
 
 
 def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
-    """Evaluate a Bezier curve at the parameters `t` by De Casteljau's algorithm."""
+    """Evaluate a Bezier curve at the parameters `t` with De Casteljau's algorithm."""
     level = np.repeat(control[None], len(t), 0)
     while level.shape[1] > 1:
         level = level[:, :-1] * (1 - t)[:, None, None] + level[:, 1:] * t[:, None, None]
@@ -153,7 +153,7 @@ def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
 def _sample_attractors(
     scene: Scene, rng: np.random.Generator, count: int, other_tree: Points
 ) -> Points:
-    """Sample attractors outside of the fovea and the disc, and not close to the other tree."""
+    """Sample attractors that are outside the fovea and the disc and not close to the other tree."""
     angle, radius = rng.uniform(0, 2 * np.pi, count), BEYOND * np.sqrt(rng.uniform(0, 1, count))
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
     fovea = np.linalg.norm(points - scene.macula, axis=1) > rng.uniform(0.07, 0.16, count)
@@ -177,7 +177,7 @@ def _finish_tree(
 def _prune_twigs(
     parents: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Remove the shortest twigs; return the indices of the other nodes, and their parents."""
+    """Remove the shortest twigs. Return the indices of the other nodes and their parents."""
     length = np.ones(len(parents), np.int64)  # segments since the last branching, or since the root
     children = np.bincount(parents[parents >= 0], minlength=len(parents))
     for node in np.flatnonzero(parents >= 0):
@@ -194,7 +194,7 @@ def _prune_twigs(
 
 
 def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int = 3) -> Points:
-    """Move each node between its parent and its children, to smooth corners."""
+    """Smooth corners by moving each node between its parent and its children."""
     inner = parents >= 0
     for _ in range(rounds):
         total, count = points.copy(), np.ones(len(points))
@@ -209,8 +209,8 @@ def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int =
 def _murray_radii(parents: npt.NDArray[np.int64], max_radius: float) -> npt.NDArray[np.float64]:
     """Return half widths with r^3 = r1^3 + r2^3 (Murray 1926), at most `max_radius`.
 
-    A segment also supplies twigs that are too thin to be visible. It adds a small flow of its own,
-    so that vessels taper between branches.
+    Each segment also supplies invisible twigs and therefore adds a small flow. Vessels thus become
+    thinner between branches.
     """
     flow = np.ones(len(parents))
     for node in range(len(parents) - 1, -1, -1):
@@ -221,14 +221,14 @@ def _murray_radii(parents: npt.NDArray[np.int64], max_radius: float) -> npt.NDAr
 
 
 def _subdivide(tree: VesselTree) -> VesselTree:
-    """Insert a node into each segment, on the curve through its neighbours (four-point scheme)."""
+    """Insert a node into each segment on the curve through the neighbours (four-point scheme)."""
     points, parents, radii = tree.points, tree.parents, tree.radii
     count = len(points)
     inner = np.flatnonzero(parents >= 0)
     parent = parents[inner]
     child = np.arange(count)
     by_width = np.lexsort((radii[inner], parent))
-    child[parent[by_width]] = inner[by_width]  # the widest child comes last and remains
+    child[parent[by_width]] = inner[by_width]  # the widest child is last and is kept
     before = np.where(parents[parent] >= 0, parents[parent], parent)
     middle = (9 * (points[inner] + points[parent]) - points[child[inner]] - points[before]) / 16
     new_parents = parents.copy()

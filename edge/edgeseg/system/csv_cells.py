@@ -1,4 +1,4 @@
-"""Cells of CSV files that a spreadsheet opens."""
+"""Protection of CSV cells against execution as formulas."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -6,7 +6,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def protect_cell(value: object) -> object:
     """Return a CSV cell that a spreadsheet does not execute as a formula.
 
-    Text that begins like a formula gets a leading apostrophe. Numbers are unchanged.
+    Text that begins like a formula gets a leading apostrophe. Numbers are not changed.
     """
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"

@@ -1,4 +1,4 @@
-"""Atomic file writes: an output file is complete or absent. Error messages contain a remedy."""
+"""Atomic writing of files: an output file is either complete or missing."""
 
 import errno
 import fcntl
@@ -24,11 +24,11 @@ _REMEDIES = {
     errno.EACCES: _NO_PERMISSION,
     errno.EPERM: _NO_PERMISSION,
     errno.EROFS: ("the file system is read-only", "Choose another folder."),
-    errno.ENOENT: ("the folder does not exist", "Create it first."),
+    errno.ENOENT: ("the folder does not exist", "Create the folder."),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another folder."),
-    errno.EEXIST: ("a file of this name exists", "Choose another folder."),
-    errno.EISDIR: ("a folder of this name exists", "Choose another name."),
-    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
+    errno.EEXIST: ("a file with this name exists", "Choose another folder."),
+    errno.EISDIR: ("a folder with this name exists", "Choose another name."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
 }
 
 
@@ -39,11 +39,12 @@ def write_atomically(
 
     Args:
         path: output file.
-        data: its content.
-        follow_links: False to replace a symbolic link at `path` instead of the file behind it.
+        data: content of the file.
+        follow_links: whether to replace the target of a symbolic link at `path`, or the link
+            itself.
 
     Raises:
-        SystemSetupError: the file cannot be written. An existing file is unchanged.
+        SystemSetupError: the file cannot be written. An existing file is not changed.
     """
     with open_atomically(path, follow_links) as file:
         file.write(data)
@@ -54,16 +55,14 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
     """Open a file that becomes visible only when it is complete, even after a power failure.
 
     The data is written to a temporary file in the same folder (its name starts with "." and ends
-    with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes what a
-    killed process leaves. An existing file is replaced; a symbolic link is followed, or replaced
-    without `follow_links`. A pipe or a device, such as `/dev/stdout`, is written directly, at the
-    end of the block.
-
-    If the block raises an exception, nothing is written. An OSError in the block is reported as an
-    error of this file.
+    with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes the
+    temporary files of killed processes. An existing file is replaced. A symbolic link is followed
+    if `follow_links` is true, and otherwise replaced. A pipe or a device, such as `/dev/stdout`, is
+    written directly at the end of the block. If the block raises an exception, nothing is written.
+    An OSError in the block is reported as an error of this file.
 
     Raises:
-        SystemSetupError: the file cannot be written. An existing file is unchanged.
+        SystemSetupError: the file cannot be written. An existing file is not changed.
     """
     with write_errors_named(path):
         is_followed = follow_links or not path.is_symlink()
@@ -80,8 +79,43 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
         _sync_folder(path.parent)
 
 
+def create_exclusively(path: Path, data: bytes) -> bool:
+    """Write a file unless it exists. It becomes visible only when it is complete.
+
+    Returns: False if a file with this name exists. It is not changed.
+
+    Raises:
+        SystemSetupError: The file cannot be written.
+    """
+    with write_errors_named(path), temporary_beside(path) as (temporary, file):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # no hard links here; `rename` would replace a file of another process
+            return _create_directly(path, data)
+        finally:
+            temporary.unlink()
+    _sync_folder(path.parent)
+    return True
+
+
+def _create_directly(path: Path, data: bytes) -> bool:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True
+
+
 def check_folders(*files: Path | None) -> None:
-    """Check that the folders of output files exist, before a measurement of several minutes.
+    """Check that the folders of output files exist. This check runs before a long measurement.
 
     Raises:
         SystemSetupError: a folder is missing.
@@ -104,8 +138,8 @@ def make_folder(path: Path) -> None:
 def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 
-    A running process has locked its file; the lock ends with the process. On a file system without
-    locks, nothing is removed. Other files with similar names belong to the user and are kept.
+    Running processes lock their temporary files. These files are kept, as are other files with
+    similar names. On a file system without locks, nothing is removed.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
         if not _TEMPORARY_NAME.fullmatch(path.name) or path.is_symlink():
@@ -117,7 +151,7 @@ def remove_stale_temporaries(folder: Path) -> None:
 
 @contextmanager
 def temporary_beside(path: Path, suffix: str = "") -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield an open temporary file in the folder of `path`; remove it if the block raises.
+    """Yield an open temporary file in the folder of `path`. Remove it if the block fails.
 
     Args:
         path: output file to which `commit` moves the temporary file; not a symbolic link.
@@ -143,16 +177,16 @@ def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
 def _create_locked(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
     while True:
         temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{suffix}"
-        file = temporary.open("xb")  # files of mkstemp are private to their owner
+        file = temporary.open("xb")  # mkstemp allows access only for the owner
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return temporary, file
-        file.close()  # another process removed it before it was locked
+        file.close()  # another process removed the file before it was locked
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the new name to the disk, if the system supports it. The file itself is complete."""
+    """Flush the new name to the disk if the system supports this. The file itself is complete."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -163,10 +197,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def write_errors_named(path: Path | str) -> Iterator[None]:
-    """Convert an OSError to one line with the file and a remedy.
+    """Convert an OSError to a one-line message with the file and a remedy.
 
     Raises:
-        SystemSetupError: instead of the OSError.
+        SystemSetupError: an OSError was raised.
     """
     try:
         yield

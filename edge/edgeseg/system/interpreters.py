@@ -1,11 +1,11 @@
-"""Subinterpreters: NumPy and the runtimes do not support them and may block for ever."""
+"""Detection of subinterpreters. NumPy and the runtimes do not support them."""
 
 import importlib
 
 
 def in_subinterpreter() -> bool:
-    """Return whether this code runs in an interpreter other than Python's main interpreter."""
-    for name in ("_interpreters", "_xxsubinterpreters"):  # Python 3.13, and earlier
+    """Return whether this code runs in a subinterpreter."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # Python 3.13 and earlier
         try:
             module = importlib.import_module(name)
         except ImportError:

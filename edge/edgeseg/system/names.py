@@ -4,9 +4,9 @@ import unicodedata
 
 
 def name_key(name: str) -> str:
-    """Return a key that is equal for two names that one file can have.
+    """Return a key for comparing names. It is equal if two names may denote the same file.
 
-    Upper and lower case are equal, because they are one file on an SD card (FAT); so are composed
-    and decomposed accents (NFC and NFD), which macOS and other systems write.
+    Case is ignored, as on SD cards (FAT). Composed and decomposed accents (NFC and NFD) are equal,
+    because macOS and other systems write different forms.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-MessageCallback: TypeAlias = Callable[[str], None]  # function that shows one line to the user
+MessageCallback: TypeAlias = Callable[[str], None]  # function that prints one line
 
 
 class RateLimitedMessage:
-    """Limit messages of one kind to one per minute, and count the suppressed ones.
+    """Limit messages of one kind to one per minute, and count suppressed messages.
 
     Args:
         show: function that shows a line to the user.
@@ -27,7 +27,7 @@ class RateLimitedMessage:
         self._suppressed = 0
 
     def __call__(self, line: str) -> bool:
-        """Show a line or suppress it; return whether it was shown."""
+        """Show a line or suppress it. Return True if it was shown."""
         now = self._clock()
         if self._last_shown is not None and now - self._last_shown < self._interval_s:
             self._suppressed += 1

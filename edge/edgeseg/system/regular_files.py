@@ -1,4 +1,4 @@
-"""Reading of regular files only: a pipe or a device may block for ever or never end."""
+"""Reading of regular files only, because pipes and devices may block forever or never end."""
 
 import errno
 import os
@@ -11,13 +11,13 @@ MAX_TEXT_BYTES = 16 << 20
 
 
 def open_regular_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading. Anything else is rejected before it is opened.
+    """Open a regular file for reading. Other files are rejected before they are opened.
 
     Raises:
         OSError: The file cannot be opened, or it is a folder, pipe, socket or device.
     """
     _reject_special(path, path.stat().st_mode)
-    # A pipe may have replaced the file. Opening it must not block.
+    # The file may have been replaced by a pipe, and opening it must not block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _reject_special(path, os.fstat(descriptor).st_mode)

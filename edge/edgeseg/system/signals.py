@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM: the current frame is finished, then the run stops.
+"""Handling of Ctrl-C and SIGTERM: the run stops after the current frame.
 
-A second signal ends the process, even if a library computes for ever.
+A second signal ends the process, even if a library does not return.
 """
 
 import os
@@ -12,18 +12,18 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SLEEP_STEP_S = 0.1
-_GRACE_S = 0.5  # for removing temporary files
+_GRACE_S = 0.5  # time to remove temporary files
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
     """Request to stop a run.
 
-    It uses a plain attribute and short sleeps, because a signal may interrupt the thread that holds
-    the lock of a `threading.Event`.
+    A plain attribute and short sleeps are used, because a signal may interrupt a thread while it
+    holds the lock of a `threading.Event`.
 
     Attributes:
-        signal: number of the signal that requested the stop; 0 without a request.
+        signal: number of the signal that requested the stop; 0 if no stop was requested.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class StopRequest:
         """Request the stop.
 
         Args:
-            number: number of the signal; only the first one is stored.
+            number: number of the signal. Only the first number is stored.
         """
         self.signal = self.signal or number
 
@@ -43,7 +43,7 @@ class StopRequest:
         return self.signal != 0
 
     def pause(self, seconds: float) -> None:
-        """Sleep until the time is over or a stop is requested."""
+        """Sleep for a time or until a stop is requested."""
         end = time.monotonic() + seconds
         while not self.asked and (left := end - time.monotonic()) > 0:
             time.sleep(min(_SLEEP_STEP_S, left))
@@ -51,7 +51,7 @@ class StopRequest:
 
 @contextmanager
 def stop_by_signals() -> Iterator[StopRequest]:
-    """Yield a stop request that Ctrl-C and SIGTERM set; a second one interrupts immediately."""
+    """Yield a stop request that Ctrl-C and SIGTERM set. A second signal interrupts immediately."""
     stop = StopRequest()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -73,9 +73,9 @@ def stop_by_signals() -> Iterator[StopRequest]:
 def end_on_second_signal() -> None:
     """End the process half a second after the second SIGINT or SIGTERM.
 
-    Python calls its signal handlers only between its own instructions, so that they do not run
-    while a library computes (for example, an endless loop in a model). A thread waits for the
-    signals instead. Call it from the main thread.
+    Python's signal handlers run only between Python instructions, and not while a library computes
+    (for example, an endless loop in a model). A thread therefore waits for the signals. This
+    function must be called in the main thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -83,7 +83,7 @@ def end_on_second_signal() -> None:
     # Signals to a forked child must not reach this process.
     os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
     thread = threading.Thread(target=_wait_for_second_signal, args=(reader,), daemon=True)
-    with suppress(RuntimeError):  # no memory for a thread; the command itself will report it
+    with suppress(RuntimeError):  # not enough memory for a thread; the command reports this later
         thread.start()
 
 

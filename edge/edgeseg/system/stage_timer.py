@@ -1,11 +1,11 @@
-"""Measure the time of each processing stage."""
+"""Measurement of the time of each processing stage."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias, get_args
 
-# Stages in processing order. `write` moves an encoded file into place.
+# Stages in processing order. `write` writes and renames an encoded file.
 Stage: TypeAlias = Literal[
     "decode",
     "field_of_view",
@@ -23,10 +23,10 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class StageTimer:
-    """Add up the milliseconds that each stage takes.
+    """Sums of the time of each stage in milliseconds.
 
     Attributes:
-        ms: milliseconds per stage, in the order in which the stages first ran.
+        ms: milliseconds per stage, in the order of the first use.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Standard streams: descriptors 0 to 2 must be open before any other file is opened."""
+"""Protection of the standard streams (file descriptors 0 to 2)."""
 
 import ctypes
 import io
@@ -9,9 +9,9 @@ from contextlib import contextmanager, redirect_stdout
 
 
 class BestEffortStderr(io.TextIOWrapper):
-    """Standard error whose write errors are ignored: a full disk must not end a run.
+    """Standard error without write errors, so that a full disk does not end a run.
 
-    A closed pipe still raises BrokenPipeError, because its reader has ended.
+    A closed pipe still raises BrokenPipeError.
     """
 
     def write(self, text: str) -> int:
@@ -34,16 +34,16 @@ class BestEffortStderr(io.TextIOWrapper):
 
 
 def prepare_streams() -> None:
-    """Open the null device on closed descriptors 0 to 2; ignore write errors of standard error.
+    """Open the null device on closed descriptors 0 to 2, and ignore write errors of standard error.
 
-    Otherwise a result's file could get descriptor 2, and messages that a library prints to standard
-    error would be written into the file.
+    With a closed descriptor 2, the file of a result could get this descriptor, and messages of
+    libraries would be written to this file.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The system assigns the lowest free descriptor: this number.
+            # The operating system assigns the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
     if sys.stdin is None:
@@ -59,9 +59,9 @@ def prepare_streams() -> None:
 def divert_stdout() -> Iterator[None]:
     """Redirect the standard output of libraries and child processes to standard error.
 
-    Standard output carries only results. Runtimes and a user's own network may print to it. The
-    redirection changes descriptor 1 of the whole process. Therefore only commands use it, not the
-    Python API.
+    Standard output should contain only results, but runtimes and networks of users may also print
+    to it. The redirection changes descriptor 1 of the whole process. Therefore only the commands
+    use this function, not the Python API.
     """
     _flush_c_streams()
     standard_output = os.dup(1)
@@ -70,7 +70,7 @@ def divert_stdout() -> Iterator[None]:
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        _flush_c_streams()  # C libraries write to a pipe only when their buffer is full
+        _flush_c_streams()  # C libraries buffer output to a pipe
         os.dup2(standard_output, 1)
         os.close(standard_output)
 

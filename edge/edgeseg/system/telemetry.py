@@ -1,7 +1,7 @@
-"""Telemetry of the inference runtimes: it is turned off before they are imported.
+"""Telemetry of the inference runtimes, which is disabled before they are imported.
 
-A device that stores patients' photographs opens no network connection. Every package of this
-project imports `edgeseg` first, which imports this module.
+Devices with photographs of patients should not open network connections. Every package of this
+project first imports `edgeseg`, which imports this module.
 """
 
 import os
@@ -9,9 +9,9 @@ import sys
 
 
 def turn_telemetry_off() -> None:
-    """Turn telemetry off. Call it before the first import of ONNX Runtime and OpenVINO."""
-    # ONNX Runtime >= 1.29 on Linux reads this variable when it is imported.
+    """Disable telemetry. Must be called before the first import of ONNX Runtime and OpenVINO."""
+    # ONNX Runtime 1.29 and later reads this variable on import (Linux).
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    # OpenVINO sends data through this package on import, unless CI=true. The entry None makes
-    # the import fail, and OpenVINO continues without it.
+    # On import, OpenVINO sends data with this package unless CI=true. The entry None makes the
+    # import of the package fail, and OpenVINO continues without it.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""Trace and rewrite ONNX graphs."""
+"""Tracing and rewriting of ONNX graphs."""

@@ -1,14 +1,14 @@
-"""Rewrite an FP32 graph so that it moves pixel blocks in channels-last layout.
+"""Rewriting of an FP32 graph to move pixel blocks in channels-last layout.
 
-The input photograph is channels-last and uint8. PyTorch exports PixelUnshuffle as a move of single
-float values. ONNX Runtime spent a sixth of a frame's time on it. Moving whole rows of a block as
-uint8 takes a tenth of this time.
+PyTorch exports PixelUnshuffle as a transposition of single float values. In ONNX Runtime, the
+transposition takes a sixth of the time of a frame. The input photograph is channels-last and uint8.
+If whole rows of a block are moved as uint8, the transposition takes a tenth of this time.
 
-Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) need
-two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents fusing the
-residual sum after it. Copies of whole channel vectors replace it here. They need no transposition,
-and the network stays channels-last from the photograph to the logits. FP32 convolutions have a
-layout of their own and are faster with DepthToSpace.
+Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) require
+two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents the fusion
+of the following residual sum. Therefore, DepthToSpace is replaced by copies of whole channel
+vectors, which require no transposition. The network is then channels-last from the photograph to
+the logits. FP32 convolutions have a different layout and are faster with DepthToSpace.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +29,8 @@ TO_FIRST: Step = ("Transpose", (0, 3, 1, 2))
 # (n, h, w, block, block * channels) <-> (n, h, block, w, block * channels)
 SWAP: Step = ("Transpose", (0, 1, 3, 2, 4))
 
-# Operators from the first convolution back to the photograph: PixelUnshuffle as PyTorch exports
-# it, scaling, conversion to float, channels first.
+# Operators from the first convolution back to the photograph: exported PixelUnshuffle, scaling,
+# conversion to float, channels first.
 STEM = ("Reshape", "Transpose", "Reshape", "Mul", "Cast", "Transpose")
 
 # Permutation of the Transpose in PixelUnshuffle.
@@ -38,9 +38,9 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Rearrange the photograph's pixel blocks in channels-last layout, for FP32.
+    """Rearrange the photograph's pixel blocks in channels-last layout (for FP32).
 
-    The function that the graph computes stays the same, as in `convert_to_channels_last`.
+    The results of the graph do not change, as in `convert_to_channels_last`.
     """
     return _rewrite(model, {"Conv": _gather_blocks_and_fold_scale})
 
@@ -48,12 +48,12 @@ def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
 def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) -> onnx.ModelProto:
     """Return an equivalent graph in channels-last layout.
 
-    Parts of dynamic size or of another form are not changed.
+    Parts with dynamic size or another structure are not changed.
 
     Args:
-        model: FP32 model as exported; not changed.
-        fold_scale: whether to fold the photograph's scale into the first convolution. For INT8 the
-            scale must stay in front of it.
+        model: exported FP32 model. It is not changed.
+        fold_scale: whether to fold the photograph's scale into the first convolution. INT8 requires
+            the scale before this convolution.
     """
     gather = _gather_blocks_and_fold_scale if fold_scale else _gather_blocks
     return _rewrite(model, {"Conv": gather, "DepthToSpace": _replace_depth_to_space})
@@ -66,7 +66,7 @@ def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.Mo
         if node.op_type in rewrites:
             rewrites[node.op_type](graph, node)
     graph.remove_unread_weights()
-    del graph.proto.value_info[:]  # contains shapes of removed values
+    del graph.proto.value_info[:]  # this field contains shapes of removed values
     return rewritten
 
 
@@ -83,7 +83,8 @@ def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
     block = read_attribute(node, "blocksize", 1)
     channels = depth // block**2
     if read_attribute(node, "mode", b"DCR") == b"CRD":
-        # CRD: all pixels of a block, channel by channel. Required: all channels, pixel by pixel.
+        # CRD order: all pixels of a block, channel by channel. Required order: all channels, pixel
+        # by pixel.
         order = np.arange(depth).reshape(channels, block**2).T.ravel()
         for name in weights:
             graph.write_weight(name, graph.read_weight(name)[order])
@@ -111,8 +112,8 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
     """Move pixel blocks to channels while the photograph is still uint8.
 
-    Returns:
-        The node that scales the blocks; None if the graph has another form and stays as it is.
+    Returns: The node that scales the blocks; None if the structure of the graph differs and the
+    graph is not changed.
     """
     chain = graph.match_chain(node.input[0], STEM)
     if not chain or not graph.are_private_weights((node.input[1], chain[3].input[1])):

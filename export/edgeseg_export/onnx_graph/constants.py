@@ -1,7 +1,7 @@
-"""Store weights of Constant nodes as initializers.
+"""Storage of weights in Constant nodes as initializers.
 
 PyTorch's exporter and onnxsim leave some weights in Constant nodes (transposed matrices of linear
-layers, ConvNeXt's layer scales). The converters of the precisions change initializers only.
+layers, ConvNeXt's layer scales). The converters of the precisions only change initializers.
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
-# Smaller constants (a scale, a shape) stay where they are.
+# Smaller constants, such as a scale or a shape, are not moved.
 MIN_VALUES = 16
 
 
 def move_constants_to_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Turn Constant nodes with float32 tensors of `MIN_VALUES` or more into initializers, in place.
+    """Convert Constant nodes with at least `MIN_VALUES` float32 values to initializers, in place.
 
     Returns:
         The same model.
@@ -33,7 +33,7 @@ def move_constants_to_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def read_constant(node: onnx.NodeProto) -> TensorProto | None:
-    """Return the tensor of a Constant node; None for any other node or kind of value."""
+    """Return the tensor of a Constant node, or None for any other node or value."""
     if node.op_type == "Constant" and node.attribute[0].name == "value":
         tensor: TensorProto = node.attribute[0].t
         return tensor
@@ -43,7 +43,8 @@ def read_constant(node: onnx.NodeProto) -> TensorProto | None:
 def count_weight_bytes(model: onnx.ModelProto) -> int:
     """Return the size of all weights, including those in Constant nodes and subgraphs.
 
-    The file of a small network is mostly graph and metadata.
+    The size of the file would be misleading for a small network, because its file contains mainly
+    graph and metadata.
     """
     return sum(numpy_helper.to_array(tensor).nbytes for tensor in _iterate_tensors(model.graph))
 

@@ -1,8 +1,9 @@
-"""Fold BatchNorm into the preceding convolution, with identical bytes on every CPU.
+"""Folding of BatchNorm into the preceding convolution, with identical bytes on every CPU.
 
-PyTorch's exporter can fold too, but it computes in FP32 with vector instructions whose rounding
-depends on the CPU. Here the factors are computed in FP64, where square root and division round
-identically everywhere, so that a checkpoint gives the same file on any machine.
+PyTorch's exporter can also fold BatchNorm. It computes in FP32 with vector instructions, and the
+rounding depends on the CPU. In this module, the factors are computed in FP64 with square root and
+division. Every CPU rounds these operations identically. Therefore a checkpoint gives the same file
+on every machine.
 """
 
 import numpy as np
@@ -17,7 +18,8 @@ EPSILON = 1e-5  # ONNX's default for BatchNormalization
 def fold_batch_norms(model: onnx.ModelProto) -> onnx.ModelProto:
     """Fold every BatchNormalization that directly follows a convolution, in place.
 
-    A node stays if another node reads the convolution, or if a parameter is computed or shared.
+    A node is not folded if another node reads the convolution, or if a parameter is computed or
+    shared.
 
     Returns:
         The same model.

@@ -1,4 +1,4 @@
-"""Read and edit ONNX graphs: index, match, sort."""
+"""Indexing, matching, editing and sorting of ONNX graphs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ Value = TypeVar("Value")
 
 
 class OnnxGraph:
-    """A graph with an index of its weights, and of the nodes that produce and read each value.
+    """Graph with an index of its weights, and of the nodes that produce and read each value.
 
-    The index is built once. Edits that add nodes do not extend it.
+    The index is built once and not updated when nodes are added.
 
     Attributes:
-        proto: the graph; every edit changes it in place.
-        weights: initializers by name.
+        proto: graph. Edits change it in place.
+        weights: initializers. The key is the name.
         producers: producing node of each value.
     """
 
@@ -37,7 +37,7 @@ class OnnxGraph:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Inferred shape of each value, computed on first access; 0 is an unknown dimension."""
+        """Inferred shape of each value, computed on first access. An unknown dimension is 0."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         shapes = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
@@ -61,13 +61,13 @@ class OnnxGraph:
         self.weights[name].CopyFrom(numpy_helper.from_array(float_values, name))
 
     def get_only_reader(self, name: str) -> onnx.NodeProto | None:
-        """Return the only node that reads a value; None if there is no reader or more than one."""
+        """Return the only node that reads a value, or None if no node or several nodes read it."""
         readers = self._readers[name]
         is_output = any(output.name == name for output in self.proto.output)
         return readers[0] if len(readers) == 1 and not is_output else None
 
     def are_private_weights(self, names: Iterable[str]) -> bool:
-        """Return whether each name is a weight that exactly one node reads."""
+        """Return True if all names are weights and exactly one node reads each weight."""
         return all(name in self.weights and self.get_only_reader(name) for name in names)
 
     def match_chain(self, name: str, op_types: Sequence[str]) -> list[onnx.NodeProto]:
@@ -91,12 +91,12 @@ class OnnxGraph:
         return chain
 
     def remove_nodes(self, *nodes: onnx.NodeProto) -> None:
-        """Remove nodes; their weights stay."""
+        """Remove nodes, but not their weights."""
         for node in nodes:
             self.proto.node.remove(node)
 
     def remove_unread_weights(self) -> None:
-        """Remove the weights that no node reads."""
+        """Remove unused weights."""
         read = {name for node in self.proto.node for name in node.input}
         for name in self.weights.keys() - read:
             self.proto.initializer.remove(self.weights.pop(name))
@@ -111,9 +111,9 @@ def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
 
 
 def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Move each node after the nodes whose output it reads, in place.
+    """Sort the nodes in place. Each node follows the nodes whose output it reads.
 
-    ONNX requires this order, but some converters and quantizers write another one.
+    ONNX requires this order, but some converters and quantizers do not write it.
 
     Returns:
         The same model.

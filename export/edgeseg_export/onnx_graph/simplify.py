@@ -1,6 +1,6 @@
-"""Simplify a graph with onnxsim, in a subprocess.
+"""Simplification of a graph with onnxsim, in a subprocess.
 
-onnxsim is native code: its crash must not end the conversion.
+onnxsim is native code, and a crash must not end the conversion.
 """
 
 import subprocess
@@ -26,7 +26,7 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
         after = Path(folder) / "after.onnx"
         onnx.save(model, before)
         try:
-            # Use a separate folder, because `-m` searches for modules in the current folder first.
+            # Run in a separate folder, because `python -m` imports modules from the current folder.
             process = subprocess.run(
                 [sys.executable, "-m", "onnxsim", str(before), str(after)],
                 cwd=folder,
@@ -44,6 +44,6 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
         try:
             simplified = onnx.load(after)
             onnx.checker.check_model(simplified, full_check=True)
-        except Exception as error:  # protobuf's and onnx's errors share no base class
+        except Exception as error:  # the errors of protobuf and onnx have no common base class
             return model, f"onnxsim wrote an unreadable file: {one_line(error, 200)}"
         return simplified, ""

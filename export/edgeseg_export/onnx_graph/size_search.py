@@ -9,8 +9,8 @@ from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 
-# Networks halve the size up to five times, pool it to 1, 2, 3 and 6 bins (PSPNet, UPerNet), or cut
-# patches of 14 or 16 pixels.
+# Possible factors of the size. Networks halve the size up to five times, pool to 1, 2, 3 and 6 bins
+# (PSPNet, UPerNet), or use patches of 14 or 16 pixels.
 MULTIPLES = (32, 48, 64, 96, 192, 14)
 # Sizes of the pretraining of vision transformers, for networks with a fixed size.
 FIXED_SIZES = (224, 256, 384, 512, 518, 1024)
@@ -19,13 +19,13 @@ MAX_FOUND = 2
 
 
 def search_sizes(network: PhotoToProbability, size: int, opset: int, problem: str) -> list[int]:
-    """Return up to two working sizes at which the network can be exported, nearest first.
+    """Return up to two working sizes with which the network can be exported, nearest first.
 
     Args:
         network: network in evaluation mode, FP32, on the CPU.
-        size: working size that fails.
+        size: working size that is not supported.
         opset: opset of the graph.
-        problem: message of the failure; sizes that it mentions are tried first.
+        problem: error message. Sizes in this message are tried first.
     """
     found: list[int] = []
     for candidate in _list_candidates(size, problem):
@@ -37,16 +37,16 @@ def search_sizes(network: PhotoToProbability, size: int, opset: int, problem: st
 
 
 def describe_sizes(network: PhotoToProbability, size: int, opset: int, problem: str) -> str:
-    """Return the advice about the working size for a network that cannot be exported."""
+    """Return advice on the working size for a network that cannot be exported."""
     found = search_sizes(network, size, opset, problem)
     if not found:
         tried = ", ".join(map(str, sorted(_list_candidates(size, problem))))
         return (
-            f"No other size works either (tried {tried}). Check that the network works in PyTorch, "
-            "and give its training size with --size."
+            f"No other size is supported either (tried {tried}). Check that the network works in "
+            "PyTorch, and give its training size with --size."
         )
     choices = " or ".join(f"--size {candidate}" for candidate in found)
-    return f"It works with {choices}."
+    return f"The network supports {choices}."
 
 
 def _list_candidates(size: int, problem: str) -> list[int]:
@@ -61,7 +61,7 @@ def _list_candidates(size: int, problem: str) -> list[int]:
 
 
 def _list_near(size: int) -> Iterator[int]:
-    """List the multiples just below and just above a size."""
+    """List the next smaller and the next larger multiples of a size."""
     for multiple in MULTIPLES:
         below = size // multiple * multiple
         yield from (below, below + multiple)
@@ -71,13 +71,13 @@ def _list_near(size: int) -> Iterator[int]:
 def _can_compute(network: PhotoToProbability, size: int) -> bool:
     try:
         network(torch.zeros(1, size, size, 3, dtype=torch.uint8))
-    except Exception:  # a third-party network may raise anything
+    except Exception:  # a third-party network may raise any exception
         return False
     return True
 
 
 def _can_export(network: PhotoToProbability, size: int, opset: int) -> bool:
-    if not _can_compute(network, size):  # much faster than the exporter
+    if not _can_compute(network, size):  # this test is much faster than the exporter
         return False
     try:
         trace_to_onnx(network, size, opset)

@@ -1,4 +1,4 @@
-"""Trace a PyTorch network to an ONNX graph whose input is a uint8 photograph."""
+"""Tracing of a PyTorch network to an ONNX graph with a uint8 photograph as input."""
 
 import io
 import warnings
@@ -17,24 +17,24 @@ from edgeseg_export.onnx_graph.fold_batchnorm import fold_batch_norms
 from edgeseg_export.onnx_graph.graph import OnnxGraph
 from edgeseg_export.output_spec import ONLY_LOGIT, OutputSpec
 
-# Newest opset that ONNX Runtime from 1.18 on, OpenVINO and TensorRT 8.6 (JetPack 6) all read.
+# Newest opset that ONNX Runtime 1.18, OpenVINO and TensorRT 8.6 (JetPack 6) all support.
 OPSET = 17
 
 
 class PhotoToProbability(nn.Module):
-    """A network with the input and output of a model file.
+    """Network with the input and output of a model file.
 
-    Adds normalization and the selection of input channels in front of the network, and selects
-    and activates its output.
+    The photograph is normalized and its input channels are selected before the network. The
+    network's output is then selected and activated.
 
     Args:
-        network: normalized (1, C, size, size) float32 -> one or more maps.
-        config: preprocessing of which `mean` and `std` are used.
+        network: function from normalized (1, C, size, size) float32 to one or more maps.
+        config: preprocessing; only `mean` and `std` are used.
         output: vessel output of the network.
         input_channels: channels of the network's input.
 
     Attributes:
-        enlargement: factor by which the network's map is enlarged; known after the first call.
+        enlargement: factor by which the network's map is enlarged. Known after the first call.
     """
 
     def __init__(
@@ -96,25 +96,25 @@ def trace_to_onnx(
     """Trace the network at its working size and fold BatchNorm into the preceding convolutions.
 
     Args:
-        network: network in FP32 on the CPU; set to evaluation mode.
+        network: network in FP32 on the CPU. It is set to evaluation mode.
         size: working size in pixels.
         opset: opset of the graph.
-        dynamic: make height and width of input and output dynamic.
+        dynamic: whether to make height and width of input and output dynamic.
 
     Returns:
         Model with the input `photo`, uint8 (1, size, size, 3) RGB, and the output `probability`,
         float32 (1, size, size).
 
     Raises:
-        SizeError: the network cannot be exported, perhaps because of the size.
+        SizeError: the network cannot be exported, possibly because of the size.
         ModelError: the network cannot be exported for another reason.
     """
     buffer = io.BytesIO()
     axes = {1: "height", 2: "width"}
     try:
         with _silence_exporter():
-            # The TorchScript exporter writes simpler graphs than its successor and needs no
-            # further package.
+            # The TorchScript exporter writes simpler graphs than its successor and requires no
+            # other package.
             torch.onnx.export(
                 network.eval(),
                 (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
@@ -124,12 +124,12 @@ def trace_to_onnx(
                 opset_version=opset,
                 dynamic_axes={"photo": axes, "probability": axes} if dynamic else None,
                 dynamo=False,
-                # Any other mode folds BatchNorm, with a rounding that depends on this CPU.
+                # In any other mode, BatchNorm is folded with a CPU-dependent rounding.
                 training=torch.onnx.TrainingMode.PRESERVE,
             )
     except ModelError:
         raise
-    except Exception as error:  # the exporter or a third-party network may raise anything
+    except Exception as error:  # the exporter or a third-party network may raise any exception
         if (explanation := explain_channels(error, network.input_channels)) is not None:
             raise ModelError(explanation) from error
         reason = one_line(error).split(" Please feel free to request support")[0].rstrip(".")
@@ -143,9 +143,10 @@ def trace_to_onnx(
 def _silence_exporter() -> Iterator[None]:
     """Suppress warnings, and the graph that PyTorch prints when an export fails.
 
-    PyTorch means to print it only on request, but always turns this log on.
+    PyTorch prints this graph to its log, enables the log in each export, and never disables it.
     """
     enable_log = torch._C._jit_set_onnx_log_enabled
+    enable_log(False)
     torch._C._jit_set_onnx_log_enabled = lambda enabled: None
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
@@ -156,10 +157,10 @@ def _silence_exporter() -> Iterator[None]:
 
 
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:
-    """Give each node that shares a weight through an Identity its own copy, in place.
+    """Replace weights that are shared through an Identity node by copies, in place.
 
-    The exporter shares equal biases to save some bytes. The quantizer would treat such a bias as a
-    computed value and leave it in float.
+    The exporter shares equal biases to save space. The quantizer would treat a shared bias as a
+    computed value and keep it in float.
     """
     graph = OnnxGraph(model)
     for node in list(model.graph.node):

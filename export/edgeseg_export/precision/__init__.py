@@ -1,1 +1,1 @@
-"""Convert the FP32 graph to FP16 and INT8."""
+"""Conversion of the FP32 graph to FP16 and INT8."""

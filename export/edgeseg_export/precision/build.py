@@ -1,4 +1,4 @@
-"""Build a checked model file for each precision of an FP32 graph."""
+"""Creation and checks of a model file for each precision of an FP32 graph."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
 
-# Converter of each precision: FP32 graph and calibration data sets -> graph and checks.
+# Converter of each precision: function from FP32 graph and calibration data sets to graph and
+# checks.
 CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]] = {
     "fp32": lambda graph, _: (gather_input_blocks(onnx.load(graph.file)), [graph.simplified]),
     "fp16": lambda graph, _: (to_half_compute(onnx.load(graph.file)), []),
@@ -51,10 +52,11 @@ CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]
 
 @dataclass(frozen=True, eq=False)
 class ExportedFile:
-    """A model file in the scratch folder, before it is copied to the output folder.
+    """Model file in the scratch folder, before it is copied to the output folder.
 
     Attributes:
-        file: path in the scratch folder, with the final name; missing if the conversion failed.
+        file: path in the scratch folder, with the final name. It does not exist if the conversion
+            failed.
         card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
@@ -80,9 +82,9 @@ def build_file(
 ) -> ExportedFile:
     """Convert a graph, measure it, add its metadata, and check the file.
 
-    The graph is serialized once. The metadata, which contains the measured Dice, and the checksum
-    are appended to its bytes. Every error becomes a failed check, except a lack of memory or a
-    full disk.
+    The graph is serialized once. The metadata (with the measured Dice) and the checksum are
+    appended to its bytes. Every error except exhausted memory and a full disk becomes a failed
+    check.
 
     Args:
         precision: precision of the file.
@@ -106,7 +108,7 @@ def build_file(
             conversion_checks.append(describe_latency(ratio, problem))
         card = card._replace(evidence={**card.evidence, **_collect_dice(parity)})
         file.write_bytes(append_checksum(graph_bytes + serialize_card(card)))
-        _load(file, graph)  # the complete file, as a device loads it
+        _load(file, graph)  # load the complete file, as on a device
         weight_bytes = count_weight_bytes(model)
         fp32_bytes = weight_bytes if precision == "fp32" else graph.weight_bytes
         checks = [
@@ -118,7 +120,7 @@ def build_file(
         ]
     except (MemoryError, OSError):
         raise
-    except Exception as error:  # the converters' errors share no base class
+    except Exception as error:  # the errors of the converters have no common base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
         return ExportedFile(file, card, failure, None)
@@ -138,7 +140,7 @@ def _check_outputs(
     reference: ReferenceOutputs,
     options: ExportOptions,
 ) -> list[Check]:
-    """Compare the results of a file with PyTorch's."""
+    """Compare the results of a file with the results of PyTorch."""
     checks = check_arithmetic(precision, cpu.cpu_features())
     checks += _check_parity(precision, file, graph, reference, parity)
     if reference.implausible_masks:
@@ -170,7 +172,7 @@ def _check_parity(
     reference: ReferenceOutputs,
     parity: ParityReport,
 ) -> list[Check]:
-    """Compare with PyTorch in FP32; if an FP32 file exceeds the limit, compare with FP64."""
+    """Compare with PyTorch in FP32. If an FP32 file exceeds the limit, compare with FP64."""
     finite, difference, flipped = check_parity(precision, parity)
     if precision == "fp32" and finite and not difference:
         difference = _compare_with_double(file, graph, reference, parity, difference)
@@ -184,7 +186,7 @@ def _compare_with_double(
     parity: ParityReport,
     difference: Check,
 ) -> Check:
-    """Replace a failed comparison with PyTorch in FP32 by one with FP64."""
+    """Replace a failed comparison with PyTorch in FP32 by a comparison with FP64."""
     assert difference.limit is not None
     photographs = []
     for index in np.argsort(parity.differences)[::-1][:MAX_PHOTOGRAPHS].tolist():
@@ -200,7 +202,7 @@ def _compare_with_double(
 def _check_in_half_precision(
     file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
 ) -> list[Check]:
-    """Compute an FP16 file like a device that computes every node in half precision."""
+    """Compute an FP16 file with every node in half precision, as on a GPU."""
     cores = cpu.usable_cores()
     photos = [pair.tensor for pair in reference.pairs]
     checks = [check_range(measure_largest_value(graph.file, photos, cores))]

@@ -1,4 +1,4 @@
-"""Compute the value ranges of a network's tensors that INT8 divides into 256 steps."""
+"""Calibration: value ranges of a network's tensors. INT8 divides a range into 256 steps."""
 
 import io
 import tempfile
@@ -29,8 +29,8 @@ METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "percentile": (CalibrationMethod.Percentile, {"symmetric": False, "percentile": 99.999}),
 }
 
-# Operators that are quantized. Operators that only move values are included, so that values stay
-# INT8 between convolutions.
+# Operators to quantize. Operators that only move values are included, so that values remain INT8
+# between convolutions.
 QUANTIZED_OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu"),
     *("MaxPool", "AveragePool", "Concat", "Resize", "Reshape", "Transpose"),
@@ -43,7 +43,7 @@ DEFAULT_DATA = "synthetic:6"
 
 @dataclass(frozen=True, eq=False)
 class CalibrationPhoto:
-    """A photograph at the working size.
+    """Photograph at the working size.
 
     Attributes:
         tensor: (1, size, size, 3) uint8 RGB, network input.
@@ -59,12 +59,12 @@ class CalibrationPhoto:
 def load_photos(
     specs: Sequence[str], split: Split, limit: int, config: PreprocessingConfig
 ) -> list[CalibrationPhoto]:
-    """Load and prepare photographs, equally many of each data set.
+    """Load and prepare photographs, with equal numbers for each data set.
 
     Args:
         specs: data sets as `NAME:DIR`; empty for synthetic photographs.
-        split: part of the data sets.
-        limit: largest number of photographs.
+        split: split of the data sets.
+        limit: maximum number of photographs.
         config: preprocessing at the working size.
 
     Raises:
@@ -81,7 +81,7 @@ def load_photos(
 
 
 def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
-    """Select evenly spaced pairs: adjacent photographs often show the same patient."""
+    """Select evenly spaced pairs, because adjacent photographs often show the same patient."""
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
@@ -93,8 +93,8 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
 def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
     """Compute the range of each tensor of a graph with one calibration method.
 
-    Photographs are passed one by one: ONNX Runtime's calibrators keep every intermediate result of
-    all photographs that they get at once.
+    Photographs are passed one by one, because ONNX Runtime's calibrators keep the intermediate
+    results of all photographs of a call in memory.
     """
     calibrate_method, extra_options = METHODS[method]
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as scratch, redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Select the layers of an INT8 graph that stay in float."""
+"""Selection of the layers of an INT8 graph that remain in float."""
 
 import math
 import time
@@ -11,15 +11,15 @@ from onnxruntime.quantization.calibrate import TensorsData
 from edgeseg_export.precision.quantization import QuantizationCost, QuantizationTrial, quantize
 from edgeseg_export.report.progress import ReportSteps
 
-# Largest number of layers that stay in float, and their largest share of the weights. The size
-# of an INT8 file is limited to 0.30 of FP32's.
+# Maximum number of layers that remain in float, and maximum share of their weights. The size of an
+# INT8 file is limited to 0.30 times that of FP32.
 MAX_FLOAT_LAYERS = 4
 MAX_FLOAT_WEIGHTS = 0.04
 
 LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
-# Time limit of the search. A round that it interrupts has no effect, so that the result depends on
-# the speed of the machine as little as possible.
+# Time limit of the search. An interrupted round is discarded, so that the result depends as little
+# as possible on the speed of the machine.
 MAX_SEARCH_S = 300.0
 
 
@@ -27,7 +27,7 @@ class FloatLayers(NamedTuple):
     """Result of the search.
 
     Attributes:
-        names: layers that stay in float.
+        names: layers that remain in float.
         cost: cost with these layers in float.
         note: reason why the search ended early, or "".
     """
@@ -40,15 +40,15 @@ class FloatLayers(NamedTuple):
 def select_float_layers(
     trial: QuantizationTrial, ranges: TensorsData, cost: QuantizationCost, report: ReportSteps
 ) -> FloatLayers:
-    """Select layers to keep in float, greedily, until the loss of Dice is accepted.
+    """Select layers to keep in float one by one, until the loss of Dice is accepted.
 
-    The search does not start if the limits are exceeded even with all small layers in float.
+    If the limits are exceeded even with all small layers in float, the search does not start.
 
     Args:
         trial: FP32 graph and validation photographs.
         ranges: range of each tensor.
         cost: cost of the graph with all layers in INT8.
-        report: called before each trial.
+        report: function that is called before each trial.
     """
     found = FloatLayers((), cost)
     candidates = _list_small_layers(onnx.load(trial.graph))
@@ -59,8 +59,8 @@ def select_float_layers(
         best_case = trial.measure_cost(quantize(trial.graph, ranges, candidates))
         if not best_case.is_within_limits:
             note = (
-                f"not searched: with all {len(candidates)} small layers in float, Dice still drops "
-                f"by {best_case.dice_drop:.4f} and {best_case.mask_change:.4f} of the mask changes"
+                f"no search: with all {len(candidates)} small layers in float, Dice still drops by "
+                f"{best_case.dice_drop:.4f} and {best_case.mask_change:.4f} of the mask changes"
             )
             return found._replace(note=note)
     deadline = time.monotonic() + MAX_SEARCH_S
@@ -82,7 +82,7 @@ def _add_best_layer(
     report: ReportSteps,
     deadline: float,
 ) -> FloatLayers | None:
-    """Try each further layer in float and add the best one; None if the time is over."""
+    """Measure each remaining layer in float and add the best. Return None after the deadline."""
     remaining = [layer for layer in candidates if layer not in found.names]
     best = found
     for number, layer in enumerate(remaining):
@@ -98,7 +98,7 @@ def _add_best_layer(
 
 
 def _list_small_layers(model: onnx.ModelProto) -> list[str]:
-    """Return the layers with at most `MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS` weights each."""
+    """Return the layers with at most `MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS` of the weights."""
     sizes = Counter({weight.name: math.prod(weight.dims) for weight in model.graph.initializer})
     limit = sizes.total() * MAX_FLOAT_WEIGHTS / MAX_FLOAT_LAYERS
     layers = [node for node in model.graph.node if node.op_type in LAYER_OPERATORS]

@@ -1,9 +1,9 @@
-"""Convert an FP32 graph to its two half-precision variants.
+"""Conversion of an FP32 graph to two half-precision variants.
 
-`fp16` computes in half precision where the hardware supports it (Cortex-A76, GPUs). Elsewhere ONNX
-Runtime computes it in FP32 with additional casts, so that a large network is slower than its FP32
-file. `fp16w` stores half-precision weights behind casts that every ONNX Runtime folds when it loads
-the file: half the size at the speed of FP32.
+`fp16` computes in half precision if the hardware supports it (Cortex-A76, GPUs). On other hardware,
+ONNX Runtime computes the file in FP32 with additional casts, so that a large network is slower than
+its FP32 file. `fp16w` stores half-precision weights with casts to FP32. ONNX Runtime folds the
+casts when it loads the file. The file has half the size and the speed of FP32.
 """
 
 import warnings
@@ -23,18 +23,18 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half_compute(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the `fp16` variant of an FP32 model, which computes in half precision.
+    """Return the `fp16` variant of an FP32 model. It computes in half precision.
 
-    The input `photo` stays uint8 and the output `probability` stays float32.
+    The input `photo` remains uint8, and the output `probability` remains float32.
     """
     model = convert_to_channels_last(model)
     with warnings.catch_warnings():
-        # One warning per weight that is rounded to the smallest half-precision number or to 0.
-        # The checks of `edgeseg convert` measure the effect on the probability.
+        # Suppress one warning per weight that is rounded to the smallest half-precision number or
+        # to 0. The checks of `edgeseg convert` measure the effect on the probability.
         warnings.simplefilter("ignore")
         half = float16.convert_float_to_float16(model, max_finite_val=LARGEST, keep_io_types=True)
-    # The converter keeps an existing cast of the photograph to FP32, but the nodes that read it are
-    # FP16 now.
+    # The converter keeps an existing cast of the photograph to FP32, but the nodes that read the
+    # result are now FP16.
     casts = [node for node in model.graph.node if node.op_type == "Cast"]
     fp32_results = {n.output[0] for n in casts if read_attribute(n, "to", 0) == FLOAT}
     for node in half.graph.node:
@@ -50,9 +50,10 @@ def to_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = []
     for weight in half.graph.initializer:
         name = weight.name
-        # Smaller tensors (a scale, a mean) would lose digits and save nothing.
+        # Smaller tensors, such as a scale or a mean, would lose precision without reducing the
+        # size.
         if weight.data_type == FLOAT and np.prod(weight.dims, dtype=int) >= MIN_VALUES:
-            # Values out of range become the largest number in half precision.
+            # Values out of range are replaced by the largest half-precision number.
             values = np.clip(numpy_helper.to_array(weight), -LARGEST, LARGEST).astype(np.float16)
             weight.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
             cast = helper.make_node("Cast", [weight.name], [name], f"{name}.cast", to=FLOAT)

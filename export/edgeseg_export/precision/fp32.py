@@ -1,4 +1,4 @@
-"""Export the FP32 graph from which all precisions are converted."""
+"""Export of the FP32 graph. All precisions are converted from this graph."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_
 from edgeseg_export.source import SourceNetwork
 from edgeseg_train.checkpoint import WorkingSize
 
-# Converted graph and the checks of its conversion.
+# Converted graph and checks of the conversion.
 ConvertedGraph: TypeAlias = tuple[onnx.ModelProto, list[Check]]
 
 DEFAULT_SIZE = "default"
@@ -26,16 +26,17 @@ DEFAULT_SIZE = "default"
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Options that all working sizes and precisions of a conversion share.
+    """Options for all working sizes and precisions of a conversion.
 
     Attributes:
         precisions: precisions of the files, in this order.
         data_sets: check photographs.
-        scored: compute Dice on them; false for the default synthetic photographs.
+        scored: whether to compute Dice on the check photographs; False for the default synthetic
+            photographs.
         calibration: data sets for INT8 as `NAME:DIR`; synthetic photographs if empty.
         opset: opset of the graph.
-        simplified: simplify the graph with onnxsim.
-        dynamic: make height and width dynamic.
+        simplified: whether to simplify the graph with onnxsim.
+        dynamic: whether to make height and width dynamic.
         max_dice_drop: largest allowed drop of mean Dice; None for the limit of each precision.
     """
 
@@ -51,16 +52,16 @@ class ExportOptions:
 
 @dataclass(frozen=True, eq=False)
 class Fp32Graph:
-    """The FP32 graph of a network at one working size.
+    """FP32 graph of a network at one working size.
 
     Attributes:
-        source: network, with `preprocessing` at this working size.
+        source: network with the `preprocessing` of this working size.
         size: working size.
         name: model name (`NAME`, `NAME-detail`).
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: check that reports whether onnxsim simplified the graph; always passes.
+        simplified: check that reports whether onnxsim simplified the graph. It always passes.
     """
 
     source: SourceNetwork
@@ -80,7 +81,7 @@ def export_fp32(
     Args:
         source: network.
         size: working size.
-        stem: model name at the default working size; any other size adds its own name.
+        stem: model name at the default working size. The name of another size is appended.
         options: options of the conversion.
         scratch: existing folder for the graph.
 

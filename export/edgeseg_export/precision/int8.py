@@ -1,10 +1,10 @@
-"""Convert an FP32 graph to INT8: static QDQ, per-channel S8 weights, U8 activations.
+"""Conversion of an FP32 graph to INT8: static QDQ, per-channel S8 weights, U8 activations.
 
-The calibration method and the layers that stay in float are selected by measuring.
+The calibration method and the layers that remain in float are selected by measurements.
 
-Weights use 7 of their 8 bits (`reduce_range`) in every file. On an x86-64 CPU with AVX2 but without
-VNNI, sums of U8 x S8 saturate in 16 bits, and one file must give the same masks everywhere. On
-eight validation photographs the eighth bit did not increase the Dice.
+Weights always use 7 of 8 bits (`reduce_range`). With 8 bits, sums of U8 x S8 products saturate in
+16 bits on x86-64 CPUs with AVX2 but without VNNI. A file must give the same masks on every CPU. On
+eight validation photographs, 8-bit weights did not increase the Dice.
 """
 
 import logging
@@ -31,14 +31,14 @@ from edgeseg_export.precision.quantization import (
 )
 from edgeseg_export.report.progress import ReportSteps, show_steps
 
-# Largest numbers of photographs: ranges converge early, and each layer is tried on all
-# validation photographs.
+# Maximum numbers of photographs. Few photographs are sufficient for the ranges. Each layer is
+# measured on all validation photographs.
 MAX_TRAINING = 12
 MAX_VALIDATION = 8
 
 
 def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
-    """Convert with the best calibration method; layers that lower the Dice in INT8 stay in float.
+    """Convert with the best calibration method. Layers that lower the Dice in INT8 remain in float.
 
     Args:
         graph: FP32 graph.
@@ -62,7 +62,7 @@ def _quantize_best(
     ranges: dict[Method, TensorsData] = {}
     costs: dict[Method, QuantizationCost] = {}
     with ExitStack() as stack:
-        # Users cannot follow the advice that ONNX Runtime's quantizer logs.
+        # The advice that ONNX Runtime's quantizer logs is not useful for users.
         stack.callback(logging.disable, logging.root.manager.disable)
         logging.disable(logging.WARNING)
         for number, method in enumerate(METHODS):

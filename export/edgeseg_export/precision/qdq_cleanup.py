@@ -1,8 +1,8 @@
-"""Remove redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
+"""Removal of redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
 
-The quantizer puts a pair around every node. ONNX Runtime removes most of them again; OpenVINO
-computes them. A pair around a node that only moves values has no effect: the node can move INT8
-values, too.
+The quantizer inserts a pair around every node. A pair around a node that only moves values is
+redundant, because the node can also move INT8 values. ONNX Runtime removes most redundant pairs
+when it loads a file, but OpenVINO computes them.
 """
 
 from copy import deepcopy
@@ -17,7 +17,7 @@ MOVING_OPERATORS = ("Reshape", "Transpose", "Squeeze")
 
 
 def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model with identical results, bit for bit, without the redundant pairs."""
+    """Return a model without the redundant pairs. Its results are identical bit for bit."""
     cleaned = deepcopy(model)
     graph = OnnxGraph(cleaned)
     for node in list(graph.proto.node):
@@ -30,9 +30,10 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return the name and the largest possible value of the scaled photograph, if there is one.
+    """Return the largest possible value of the scaled photograph; empty if it is not scaled.
 
-    The value follows from uint8 input and needs no calibration.
+    The key is the name of the tensor. The value is known without calibration, because the input is
+    uint8.
     """
     graph = OnnxGraph(model)
     scaling = _find_input_scaling(graph)
@@ -69,10 +70,10 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 
 
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
-    """Replace the photograph's cast and scaling by one DequantizeLinear, if that is equivalent.
+    """Replace the photograph's cast and scaling by one DequantizeLinear if the results are equal.
 
-    ONNX Runtime then removes both nodes. OpenVINO needs the QuantizeLinear: otherwise it computes
-    the first convolution in float.
+    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear and otherwise
+    computes the first convolution in float.
     """
     scaling = _find_input_scaling(graph)
     if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:

@@ -1,4 +1,4 @@
-"""Quantize an FP32 graph with given ranges, and measure the cost on validation photographs."""
+"""Quantization of an FP32 graph, and measurement of its cost on validation photographs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,20 @@ from edgeseg_export.precision.calibration import QUANTIZED_OPERATORS, Calibratio
 from edgeseg_export.precision.fp32 import Fp32Graph
 from edgeseg_export.precision.qdq_cleanup import remove_redundant_qdq
 
-# At or below these costs no layer is kept in float: 1/5 and 1/2 of the limits of the checks.
+# If the costs are not above these limits (1/5 and 1/2 of the limits of the checks), no layer is
+# kept in float.
 ACCEPTED_DICE_DROP = 0.001
 ACCEPTED_MASK_CHANGE = 0.005
 
 
 @dataclass(frozen=True)
 class QuantizationCost:
-    """Cost of INT8 in the field of view of the validation photographs at the working size.
+    """Cost of INT8 on the validation photographs, in the field of view, at the working size.
 
     Attributes:
         dissimilarity: mean of 1 - Dice between the masks of INT8 and FP32.
         dice_drop: mean drop of Dice against the manual masks.
-        mask_change: share of pixels whose mask changed, worst photograph.
+        mask_change: largest share of changed mask pixels in a photograph.
     """
 
     dissimilarity: float
@@ -44,19 +45,19 @@ class QuantizationCost:
 
     @property
     def is_accepted(self) -> bool:
-        """True if no layer needs to stay in float."""
+        """True if no layer must remain in float."""
         return self.dice_drop <= ACCEPTED_DICE_DROP and self.mask_change <= ACCEPTED_MASK_CHANGE
 
     @property
     def is_within_limits(self) -> bool:
-        """True if the checks of the file would pass on these photographs."""
+        """True if the file would pass its checks on these photographs."""
         limit = MAX_MASK_CHANGE["int8"]
         return self.dice_drop <= MAX_DICE_DROP and self.mask_change <= limit
 
 
 @dataclass(frozen=True, eq=False)
 class QuantizationTrial:
-    """An FP32 graph whose quantized variants are measured.
+    """FP32 graph whose quantized variants are measured.
 
     Attributes:
         graph: FP32 graph in which every node has a unique name.
@@ -90,7 +91,7 @@ class QuantizationTrial:
 
 
 def prepare_trial(graph: Fp32Graph, photos: Sequence[CalibrationPhoto]) -> QuantizationTrial:
-    """Write the graph with channels last and named nodes, and compute its masks."""
+    """Write the graph in channels-last layout with named nodes, and compute its masks."""
     size, threshold = graph.size.size, graph.size.threshold
     file = graph.file.with_name(f"{graph.name}.named.onnx")
     model = convert_to_channels_last(onnx.load(graph.file), fold_scale=False)
@@ -122,7 +123,7 @@ def quantize(
     Args:
         graph: FP32 graph in which every node has a unique name.
         ranges: range of each tensor.
-        float_layers: names of the nodes that stay in float.
+        float_layers: names of the nodes that remain in float.
     """
     quantizer = QDQQuantizer(
         load_model_with_shape_infer(graph),

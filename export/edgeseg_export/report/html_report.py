@@ -1,4 +1,4 @@
-"""Render the HTML report of a conversion: checks, histograms and the worst photographs."""
+"""HTML report of a conversion with checks, histograms and the worst photographs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgeseg.errors import missing_extra
 from edgeseg.evaluation.result import EvaluationResult
 from edgeseg.imaging.arrays import Probability
 from edgeseg.imaging.encoder import encode_png
+from edgeseg.run.results.html_page import load_template
 from edgeseg_export.precision.build import ExportedFile
 from edgeseg_export.verify.parity import HISTOGRAM_EDGES, WorstPhotograph
 
@@ -21,25 +21,13 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def load_template() -> Template:
+def load_report_template() -> Template:
     """Load the template of the report.
 
     Raises:
         SystemSetupError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise missing_extra("--html", "html", "jinja2") from error
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.j2")
+    return load_template(Path(__file__).parent, "report.html", "--html", "html")
 
 
 def render_report(
@@ -56,7 +44,7 @@ def render_report(
         SystemSetupError: jinja2 is not installed.
     """
     columns = [*references, *(file.result for file in files)]
-    return load_template().render(
+    return load_report_template().render(
         title=title,
         files=files,
         list_bars=_list_bars,
@@ -67,9 +55,9 @@ def render_report(
 
 
 def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, float]]:
-    """List label, number of pixels and length of each bar.
+    """List the label, the number of pixels and the length of each bar.
 
-    The length, 0 to 1, is logarithmic: most pixels do not differ.
+    The length, 0 to 1, is logarithmic, because most pixels do not differ.
     """
     longest = max(1.0, float(np.log10(1 + histogram.max())))
     for index, pixels in enumerate(histogram.tolist()):
@@ -83,13 +71,13 @@ def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, flo
 
 
 def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
-    """List caption and PNG (base64) of PyTorch's map, the map of the file, and the difference."""
+    """List caption and PNG (base64) of PyTorch's map, the file's map, and the difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
     return [
         ("PyTorch, FP32", _encode_probability(worst.expected)),
         (precision, _encode_probability(worst.actual)),
-        (f"difference, white is {largest:.2g}", _encode_probability(difference / largest)),
+        (f"difference (white: {largest:.2g})", _encode_probability(difference / largest)),
     ]
 
 

@@ -12,18 +12,18 @@ from edgeseg.console import print_line
 from edgeseg.errors import escape_text
 
 ReportSteps: TypeAlias = Callable[[str, int, int], None]
-"""Function that is called with a stage, the number of its finished steps, and their total."""
+"""Function that is called with a stage, the number of finished steps, and the total."""
 
-# Seconds between two lines of the same stage where standard error is not a terminal.
+# Seconds between two lines of the same stage if standard error is not a terminal.
 INTERVAL_S = 30.0
 
 
 @contextmanager
 def show_steps(subject: str) -> Iterator[ReportSteps]:
-    """Show a bar with the time left on a terminal; elsewhere a line per stage and half minute.
+    """Show a bar with the remaining time on a terminal, or else one line per stage and half minute.
 
     Args:
-        subject: name of what is made, such as a file name.
+        subject: name of the result, such as a file name.
     """
     subject = escape_text(subject)
     console = Console(stderr=True)
@@ -43,14 +43,14 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
         def report(stage: str, done: int, total: int) -> None:
             if stages != [stage]:
                 stages[:] = [stage]
-                progress.reset(task)  # the steps of each stage have their own duration
+                progress.reset(task)  # the duration of a step depends on the stage
             progress.update(task, description=f"{subject}: {stage}", completed=done, total=total)
 
         yield report
 
 
 class _LineReporter:
-    """Prints the first step of each stage, then at most one line in `INTERVAL_S`."""
+    """Printer for the first step of each stage, and then for at most one line per `INTERVAL_S`."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject

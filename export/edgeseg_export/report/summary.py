@@ -1,4 +1,4 @@
-"""Print the settings and the checks of a conversion."""
+"""Printing of the settings and the checks of a conversion."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -17,13 +17,13 @@ from edgeseg_export.source import SourceNetwork
 
 
 def print_settings(source: SourceNetwork, checkpoint: Path) -> None:
-    """Print the effective settings, defaults included, so that forgotten options are noticed."""
+    """Print all settings, including defaults, so that users notice missing options."""
     print_line(f"settings of {checkpoint}")
     print_table(facts_table(*_list_settings(source)), Text())
 
 
 def _list_settings(source: SourceNetwork) -> Iterator[tuple[str, str]]:
-    """List the settings; preprocessing keys that have their default value are marked."""
+    """List the settings. Preprocessing keys with their default value are marked."""
     yield "architecture", source.architecture
     yield "output", str(source.output)
     yield "input channels", source.input_channels
@@ -53,10 +53,10 @@ def print_results(
         source: converted network.
         references: scores of PyTorch.
         files: files with their checks.
-        folder: output folder, for tables; None prints JSON.
+        folder: output folder, for tables. None prints JSON.
 
     Raises:
-        CheckError: a check failed, or a file could not be made.
+        CheckError: a check failed, or a file could not be created.
     """
     if folder is None:
         _print_json(digest, source, references, files)
@@ -71,7 +71,7 @@ def _print_json(
     references: Sequence[EvaluationResult],
     files: Sequence[ExportedFile],
 ) -> None:
-    """Print the output of `edgeseg convert --json`, a stable interface for other programs."""
+    """Print the output of `edgeseg convert --json`. Other programs depend on its format."""
     output = {
         "checkpoint_sha256": digest,
         "settings": {
@@ -101,12 +101,12 @@ def _raise_failed_checks(files: Sequence[ExportedFile]) -> None:
     """Report every failed check with its value and limit.
 
     Raises:
-        CheckError: a check failed, or a file could not be made.
+        CheckError: a check failed, or a file could not be created.
     """
     for file in files:
         if not file.is_made:
             raise CheckError(
-                f"no file was written, because {file.file.name} could not be made "
+                f"no file was written, because {file.file.name} could not be created "
                 f"({file.result.checks[0].note}). Omit {file.result.precision} from --precision."
             )
     checks = [(file.file.name, check) for file in files for check in file.result.checks]

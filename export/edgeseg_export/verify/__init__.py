@@ -1,1 +1,1 @@
-"""Compare ONNX files with PyTorch."""
+"""Comparison of ONNX files with PyTorch."""

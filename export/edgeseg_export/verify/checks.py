@@ -19,7 +19,7 @@ from edgeseg_export.verify.parity import ParityReport
 from edgeseg_export.verify.rounding import RoundingError
 from edgeseg_export.verify.value_range import LargestValue
 
-# Largest allowed difference of an FP32 file from FP64, as a multiple of the difference of PyTorch
+# Limit of the difference between an FP32 file and FP64, as a multiple of the difference of PyTorch
 # in FP32.
 MAX_ROUNDING_RATIO = 4.0
 
@@ -29,12 +29,12 @@ LARGEST_HALF = 65504.0
 
 @dataclass(frozen=True)
 class ParityLimits:
-    """Largest values that pass; None for no limit.
+    """Largest values that pass; None means no limit.
 
     Attributes:
-        bytes: size of the weights as a share of FP32's.
+        bytes: size of the weights, relative to their size in FP32.
         difference: largest difference of the probability from PyTorch in FP32.
-        mask_change: share of a photograph's field of view whose mask changed.
+        mask_change: share of changed mask pixels in a photograph's field of view.
         dice_drop: drop of a data set's mean Dice from PyTorch in FP32.
     """
 
@@ -56,7 +56,7 @@ def check_graph(file: Path) -> Check:
     """Check a file with `onnx.checker`, including shape and type inference."""
     try:
         onnx.checker.check_model(str(file), full_check=True)
-    except Exception as error:  # whatever the checker raises
+    except Exception as error:  # the checker may raise any exception
         return Check("graph", None, None, one_line(error, 200), False)
     return Check("graph", None, None, "onnx.checker, full check", True)
 
@@ -72,18 +72,21 @@ def check_card(file: Path, card: ModelCard) -> Check:
 
 def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
     """Compare the size of the weights with their size in FP32."""
-    note = f"{weight_bytes:,} of FP32's {fp32_bytes:,} bytes of weights"
+    note = f"weights: {weight_bytes:,} bytes, in FP32 {fp32_bytes:,} bytes"
     return Check.at_most("bytes", weight_bytes / max(1, fp32_bytes), LIMITS[precision].bytes, note)
 
 
 def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
-    """Check that the probability is finite and close to PyTorch's, and that the masks agree."""
+    """Check that the probability is finite and close to PyTorch, and that the masks agree."""
     limits = LIMITS[precision]
     largest = max(parity.differences)
     photographs = f"{len(parity.differences)} photographs"
     finite_note = f"no NaN or infinity on {photographs}"
     difference_note = f"largest difference of the probability from PyTorch, {photographs}"
-    change_note = f"share of the field of view, worst of {photographs} ({parity.worst.name})"
+    change_note = (
+        f"largest share of changed mask pixels in the field of view, {photographs} "
+        f"({parity.worst.name})"
+    )
     return [
         Check("finite", None, None, finite_note, isfinite(largest)),
         Check.at_most("difference", largest, limits.difference, difference_note),
@@ -95,13 +98,13 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     """Compare an FP32 file with FP64, because PyTorch itself is inaccurate for this network.
 
     Args:
-        errors: differences on the photographs that exceed the limit of `difference`.
+        errors: differences on the photographs above the limit of `difference`.
     """
     limit = LIMITS["fp32"].difference
     assert limit is not None
     allowed = [max(limit, MAX_ROUNDING_RATIO * error.pytorch) for error in errors]
     ratios = [error.file / bound for error, bound in zip(errors, allowed, strict=True)]
-    worst = int(np.argmax(ratios))  # the first NaN if there is one
+    worst = int(np.argmax(ratios))  # index of the first NaN, if any
     note = (
         f"largest difference of the probability from PyTorch in FP64; PyTorch in FP32 differs by "
         f"{errors[worst].pytorch:.2g}, and {MAX_ROUNDING_RATIO:g} times this value is allowed"
@@ -115,13 +118,13 @@ def check_dice(
     reference: DataSetScores,
     max_drop: float | None = None,
 ) -> Check:
-    """Compare a data set's mean Dice with PyTorch's.
+    """Compare a data set's mean Dice with the mean Dice of PyTorch.
 
     Args:
         precision: precision of the file.
         own: scores of the file.
         reference: scores of PyTorch on the same photographs.
-        max_drop: largest drop that passes; None for the limit of the precision.
+        max_drop: largest drop that passes; None means the limit of the precision.
     """
     limit = LIMITS[precision].dice_drop if max_drop is None else max_drop
     assert own.mean is not None and reference.mean is not None
@@ -140,9 +143,9 @@ def check_half_precision(
     """Check an FP16 file that was computed with every node in half precision.
 
     Args:
-        parity: comparison of these results with PyTorch.
+        parity: comparison of the results with PyTorch.
         reference: scores of PyTorch.
-        max_drop: largest drop of Dice that passes; None for the limit of FP16.
+        max_drop: largest drop of Dice that passes; None means the limit of FP16.
     """
     finite, _, flipped = check_parity("fp16", parity)
     checks = [finite, flipped]
@@ -161,12 +164,12 @@ def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Ch
     """Report the data type in which this CPU computed an FP16 file.
 
     Args:
-        precision: precision of the file; any other than FP16 gives no check.
+        precision: precision of the file; only FP16 gives a check.
         features: CPU features, as in /proc/cpuinfo.
     """
     if precision != "fp16":
         return []
-    note = "computed in FP32, because this CPU has no half precision; see the checks named half"
+    note = "computed in FP32, because this CPU has no half precision; see the checks `half ...`"
     if {"fphp", "asimdhp"} <= set(features):
         note = "computed in half precision"
     return [Check("arithmetic", None, None, note, True)]

@@ -1,11 +1,11 @@
-"""Compute an FP16 file with every node rounded to half precision, as a GPU does.
+"""Computation of an FP16 file with every node rounded to half precision, as on a GPU.
 
-A CPU without half precision computes an FP16 file in FP32. Even on a CPU with half precision, ONNX
-Runtime has half-precision kernels for some operators only. Such a CPU does not show an overflow
-that occurs on other devices. Two Identity nodes after each half-precision value make ONNX Runtime
-keep the rounded value: it computes each node in FP32 and rounds its result, as ONNX's reference
-evaluator does. On the shipped model (704 pixels) this takes 0.7 s; the reference evaluator takes 89
-s, and 0.003 % of the mask's pixels differ.
+A CPU without half precision computes an FP16 file in FP32, so that an overflow on other devices is
+not visible. Even on a CPU with half precision, ONNX Runtime has half-precision kernels for some
+operators only. With two Identity nodes after each half-precision value, ONNX Runtime computes each
+node in FP32 and rounds the result, like ONNX's reference evaluator. For the shipped model (704
+pixels), this takes 0.7 s instead of 89 s with the reference evaluator, and 0.003 % of the mask
+pixels differ.
 """
 
 from pathlib import Path
@@ -19,21 +19,21 @@ from onnx import TensorProto, helper
 
 from edgeseg.errors import ModelError, one_line
 from edgeseg.imaging.arrays import Probability
-from edgeseg.runtimes.base import check_output
+from edgeseg.runtimes.onnxruntime_backend import run_session
 
 # Value whose square exceeds half precision, for the self-test.
 OVERFLOWING = np.float32(300)
 
 
 class HalfPrecisionRuntime:
-    """A session that computes every node of an FP16 file in half precision.
+    """Session that computes every node of an FP16 file in half precision.
 
     Args:
-        file: FP16 file, below 2 GB.
+        file: FP16 file, smaller than 2 GB.
         threads: number of CPU threads.
 
     Raises:
-        ModelError: the file cannot be loaded, or this ONNX Runtime does not round.
+        ModelError: the file cannot be loaded, or this version of ONNX Runtime does not round.
     """
 
     name: Literal["onnxruntime"] = "onnxruntime"
@@ -44,8 +44,10 @@ class HalfPrecisionRuntime:
         self._file = file
         try:
             self._session = create_plain_session(round_every_node(onnx.load(file)), threads)
-        except Exception as error:  # its exceptions have no common base class below Exception
-            raise ModelError(f"{file}: ONNX Runtime cannot load it ({one_line(error)})") from error
+        except Exception as error:  # the only common base class of its exceptions
+            raise ModelError(
+                f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+            ) from error
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network: (1, size, size, 3) uint8 RGB -> (size, size) float32.
@@ -53,20 +55,15 @@ class HalfPrecisionRuntime:
         Raises:
             ModelError: the network cannot be computed or returns another shape.
         """
-        try:
-            (output,) = self._session.run(["probability"], {"photo": photo})
-        except Exception as error:  # as above; also if memory runs out
-            raise ModelError(
-                f"{self._file}: ONNX Runtime cannot run it ({one_line(error)})"
-            ) from error
-        return check_output(self._file, photo, output)
+        return run_session(self._session, self._file, photo)
 
 
 def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with two Identity nodes after each result.
 
-    ONNX Runtime removes the casts between two nodes without a half-precision kernel, and computes a
-    single node with such a kernel in FP32, too. Two of them in a row stay.
+    ONNX Runtime removes the casts between two nodes without a half-precision kernel, and also
+    computes a single node with such a kernel in FP32. Two consecutive Identity nodes are kept in
+    half precision.
     """
     rounded = onnx.ModelProto()
     rounded.CopyFrom(model)
@@ -76,7 +73,7 @@ def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
         node = rounded.graph.node.add()
         node.CopyFrom(original)
         for index, name in enumerate(original.output):
-            if not name:  # an optional output that is not computed
+            if not name:  # an optional output without a value
                 continue
             exact, kept = f"{name}.exact", f"{name}.kept"
             node.output[index] = exact
@@ -86,7 +83,7 @@ def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def create_plain_session(model: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:
-    """Create a session on the CPU that computes the nodes of a model one by one, as written."""
+    """Create a CPU session without graph optimizations."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
@@ -99,10 +96,10 @@ def create_plain_session(model: onnx.ModelProto, threads: int) -> onnxruntime.In
 
 
 def _check_rounding() -> None:
-    """Check that this ONNX Runtime rounds: the square of 300 is infinite in half precision.
+    """Check that this ONNX Runtime rounds. The test is a square that is infinite in half precision.
 
     Raises:
-        ModelError: it does not round; the check of an FP16 file would prove nothing.
+        ModelError: ONNX Runtime does not round, so that FP16 files cannot be checked.
     """
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     nodes = [
@@ -119,5 +116,5 @@ def _check_rounding() -> None:
     if np.isfinite(result).any():
         raise ModelError(
             f"ONNX Runtime {onnxruntime.__version__} does not round each node to half precision. "
-            "Install another version, or convert without fp16."
+            "Install another version of ONNX Runtime, or convert without fp16."
         )

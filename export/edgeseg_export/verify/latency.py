@@ -1,8 +1,8 @@
 """Latency of an INT8 file relative to FP32 on this machine.
 
 INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of 33
-ms. The result is stored in the file, because `auto` measures nothing on a device. It is stored only
-if INT8 is clearly slower, so that files stay reproducible.
+ms. The result is stored in the file, because `auto` does not measure latencies on a device. It is
+stored only if INT8 is clearly slower, so that files are reproducible.
 """
 
 import statistics
@@ -14,7 +14,7 @@ from pathlib import Path
 from edgeseg.evaluation.result import Check
 from edgeseg.models.selection import INT8_FEATURES
 
-# INT8 is slower if its latency exceeds this multiple of FP32's.
+# Ratio of the latencies of INT8 and FP32 above which INT8 is clearly slower.
 MAX_LATENCY_RATIO = 1.1
 
 PROCESSES = 3
@@ -24,7 +24,7 @@ TIMEOUT_S = 120
 def measure_latency_ratio(
     fp32_file: Path, file: Path, size: int, threads: int, features: Collection[str]
 ) -> tuple[float | None, str]:
-    """Compare the latency of an INT8 file with that of the FP32 file, in several new processes.
+    """Compare the latencies of an INT8 file and the FP32 file in several new processes.
 
     Args:
         fp32_file: FP32 file of the same network.
@@ -33,9 +33,8 @@ def measure_latency_ratio(
         threads: number of CPU threads.
         features: CPU features, as in /proc/cpuinfo.
 
-    Returns:
-        Median over the processes of INT8's latency divided by FP32's, and ""; or None and the
-        reason why it cannot be measured.
+    Returns: Median ratio of the latencies of INT8 and FP32, and ""; or None and the reason why the
+    latency cannot be measured.
     """
     if INT8_FEATURES.keys().isdisjoint(features):
         return None, "this CPU has no INT8 instructions"
@@ -46,7 +45,7 @@ def measure_latency_ratio(
         try:
             done = subprocess.run(
                 command,
-                # `-m` searches for modules in the current folder first.
+                # `python -m` imports modules from the current folder.
                 cwd=Path(__file__).parents[2],
                 capture_output=True,
                 text=True,
@@ -61,15 +60,15 @@ def measure_latency_ratio(
 
 
 def is_slower(ratio: float | None) -> bool:
-    """Return whether INT8 is clearly slower, so that `auto` must prefer FP32."""
+    """Return whether INT8 is clearly slower, so that `auto` prefers FP32."""
     return ratio is not None and ratio > MAX_LATENCY_RATIO
 
 
 def describe_latency(ratio: float | None, problem: str) -> Check:
-    """Report the latency ratio; it always passes, because a slow file is correct."""
+    """Report the latency ratio. The check always passes, because a slow file is correct."""
     if ratio is None:
         return Check("latency", None, None, f"not measured: {problem}", True)
-    note = "INT8's latency divided by FP32's on this machine"
+    note = "latency of INT8 divided by latency of FP32, on this machine"
     if is_slower(ratio):
         note += f"; above {MAX_LATENCY_RATIO:g}: `auto` prefers FP32"
     return Check("latency", ratio, None, note, True)

@@ -1,9 +1,9 @@
-"""Measure the latency of one file relative to another, in a process of its own.
+"""Measurement of the latency of a file relative to another file, in a separate process.
 
     python -m edgeseg_export.verify.latency_worker BASELINE.onnx FILE.onnx SIZE THREADS
 
-The answer, a number on standard output, is the median over rounds of FILE's latency divided by
-BASELINE's. Both files are computed in every round, so that a change of the load affects both.
+The program prints the median ratio of the latencies of FILE and BASELINE over all rounds. Both
+files are measured in every round, so that other processes affect both.
 """
 
 import statistics
@@ -19,7 +19,7 @@ WARM_UP = 2
 MIN_ROUNDS = 5
 MAX_ROUNDS = 25
 
-# After this time no further round starts.
+# Seconds after which no other round is started.
 MAX_S = 5.0
 
 

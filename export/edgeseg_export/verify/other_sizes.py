@@ -1,7 +1,7 @@
-"""Compare a file of dynamic size with PyTorch at sizes other than the working size.
+"""Comparison of a file of dynamic size with PyTorch at sizes other than the working size.
 
-If a network reads a size as a Python number (`int(x.shape[2])`), the exporter stores it as a
-constant. The file then declares dynamic sides, but computes only the size of the export.
+If a network reads a size as a Python number (`int(x.shape[2])`), the exporter stores this size as a
+constant. The file then declares dynamic dimensions, but supports only the size of the export.
 """
 
 import math
@@ -22,10 +22,10 @@ from edgeseg_export.verify.checks import LIMITS, MAX_ROUNDING_RATIO
 from edgeseg_export.verify.prepared_pair import PreparedPair
 from edgeseg_export.verify.rounding import compute_in_double, convert_to_double
 
-# Number of other sizes at which a file is computed.
+# Number of other sizes.
 OTHER_SIZES = 2
 
-# Sizes are multiples of this number, or of a smaller one that divides the working size.
+# Sizes are multiples of this number, or of a smaller number that divides the working size.
 LARGEST_STEP = 128
 
 
@@ -47,8 +47,7 @@ def check_other_sizes(
         pair: photograph at the working size.
         threshold: vessel probability threshold.
 
-    Returns:
-        One check per size; one failed check if the network supports the working size only.
+    Returns: One check per size; one failed check if the network supports only the working size.
     """
     checks: list[Check] = []
     size = pair.tensor.shape[1]
@@ -72,15 +71,15 @@ def check_other_sizes(
         if len(checks) == OTHER_SIZES:
             return checks
     if not checks:
-        note = f"PyTorch's network computes {size}x{size} only. Convert without --dynamic."
+        note = f"the network supports only {size}x{size} in PyTorch. Convert without --dynamic."
         checks.append(Check("other sizes", None, None, note, False))
     return checks
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size; sizes that probably work come first.
+    """List heights and widths near a working size. The most probable ones are first.
 
-    They are multiples of the same power of two, as most networks require.
+    All are multiples of the same power of two, because most networks require this.
     """
     step = math.gcd(size, LARGEST_STEP)
     larger = step * math.ceil(1.25 * size / step)
@@ -92,10 +91,10 @@ def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
 
 @torch.inference_mode()
 def _compute(network: PhotoToProbability, photo: npt.NDArray[np.uint8]) -> Probability | None:
-    """Compute a photograph with PyTorch; None if the network does not support its size."""
+    """Compute a photograph with PyTorch. Return None if the network does not support the size."""
     try:
         probability: Probability = network(torch.from_numpy(photo))[0].numpy()
-    except Exception:  # a third-party network may raise anything
+    except Exception:  # a third-party network may raise any exception
         return None
     return probability
 
@@ -107,7 +106,7 @@ def _check_difference(
     expected: Probability,
     actual: Probability,
 ) -> Check:
-    """Compare an FP32 file with PyTorch; with FP64 if the limit is exceeded."""
+    """Compare an FP32 file with PyTorch in FP32, or in FP64 if the limit is exceeded."""
     limit = LIMITS["fp32"].difference
     note = "largest difference of the probability from PyTorch"
     check = Check.at_most(name, float(np.abs(actual - expected).max()), limit, note)
@@ -131,5 +130,5 @@ def _check_masks(
 ) -> Check:
     changed = int(((expected != actual) & inside).sum())
     share = changed / max(1, int(inside.sum()))
-    note = "share of the field of view whose mask differs from PyTorch"
+    note = "share of mask pixels in the field of view that differ from PyTorch"
     return Check.at_most(name, share, LIMITS[precision].mask_change, note)

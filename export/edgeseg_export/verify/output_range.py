@@ -1,4 +1,4 @@
-"""Check that a network's output has values of the declared kind and gives plausible masks."""
+"""Checks of a network's output: declared kind of values, and plausible masks."""
 
 from dataclasses import dataclass, field
 
@@ -13,10 +13,10 @@ from edgeseg_export.network_output import select_channel
 from edgeseg_export.output_spec import OutputSpec
 from edgeseg_export.verify.prepared_pair import PreparedPair
 
-# A probability may leave the range 0 to 1 by rounding.
+# Tolerance for probabilities outside 0 to 1 due to rounding.
 RANGE_TOLERANCE = 1e-4
 
-# Shares of the field of view. Vessels take 5 to 20 %.
+# Plausible vessel shares of the field of view. The usual range is 5 to 20 %.
 NEARLY_EMPTY = 0.001
 NEARLY_FULL = 0.9
 
@@ -30,7 +30,7 @@ class OutputRange:
     Attributes:
         low: smallest value before the activation, over all photographs.
         high: largest value before the activation, over all photographs.
-        vessel_shares: share of each photograph's field of view in its mask.
+        vessel_shares: share of vessel pixels in the field of view of each photograph.
     """
 
     low: float = float("inf")
@@ -50,7 +50,7 @@ class OutputRange:
         self.high = max(self.high, float(channels.max()))
 
     def add_mask(self, pair: PreparedPair, probability: Probability, threshold: float) -> None:
-        """Add the vessel share of one photograph's mask, at the working size."""
+        """Add the share of vessel pixels in the mask of one photograph, at the working size."""
         vessels = np.logical_and(probability >= threshold, pair.inside)
         share = np.count_nonzero(vessels) / max(1, cv2.countNonZero(pair.inside))
         self.vessel_shares.append(share)
@@ -59,9 +59,9 @@ class OutputRange:
         """Check that the values are logits or probabilities, as declared.
 
         Raises:
-            ModelError: they are the other kind; the message contains the option to give.
+            ModelError: the values are of the other kind; the message contains the required option.
         """
-        if self.low > self.high:  # no finite value, which the check `finite` reports
+        if self.low > self.high:  # no finite values; reported by the check `finite`
             return
         output = 0 if spec.output is None else spec.output
         channel = "" if spec.channel is None else f":{spec.channel}"
@@ -83,7 +83,7 @@ class OutputRange:
             )
 
     def describe_implausible_masks(self) -> str:
-        """Describe masks that are all nearly full or nearly empty; otherwise ""."""
+        """Return a description if all masks are nearly full or nearly empty; otherwise ""."""
         shares = self.vessel_shares
         extreme = [share for share in shares if share <= NEARLY_EMPTY or share >= NEARLY_FULL]
         if not shares or len(extreme) < len(shares):
@@ -91,6 +91,6 @@ class OutputRange:
         photographs = plural(len(shares), "photograph")
         return (
             f"every mask is nearly full or empty ({100 * min(shares):.3g} to "
-            f"{100 * max(shares):.3g}% of the field of view, {photographs}): the "
-            "comparison of masks proves nothing. Check the weights, --output and --preprocessing."
+            f"{100 * max(shares):.3g}% of the field of view, {photographs}): comparing these "
+            "masks is meaningless. Check the weights, --output and --preprocessing."
         )

@@ -1,4 +1,4 @@
-"""Compare the probability and the masks of a model file with those of PyTorch in FP32."""
+"""Comparison of a model file with PyTorch in FP32: probability and masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.verify.output_range import OutputRange
 from edgeseg_export.verify.prepared_pair import PreparedPair, prepare_pair
 
-# Histogram of differences: up to 1e-7, to 1e-6, ... to 1, and not finite.
+# Upper edges of the histogram of differences, from 1e-7 to 1; the last bin contains NaN and
+# infinity.
 HISTOGRAM_EDGES = np.array([0, *10.0 ** np.arange(-7, 1), np.inf])
 
 
@@ -30,10 +31,10 @@ class ReferenceOutputs:
     Attributes:
         threshold: vessel probability threshold.
         pairs: prepared photographs.
-        files: probability of each photograph, (size, size) float32; on the disk, since 20 of them
-            take 160 MB at a working size of 1408 pixels.
+        files: files with the probability of each photograph, (size, size) float32; 20 photographs
+            would require 160 MB of memory at a working size of 1408 pixels.
         scores: scores per data set; empty if only parity is checked.
-        implausible_masks: description of masks that are all nearly full or empty; "" otherwise.
+        implausible_masks: description of masks that are all nearly full or empty; otherwise "".
     """
 
     threshold: float
@@ -45,7 +46,7 @@ class ReferenceOutputs:
 
 @dataclass(frozen=True, eq=False)
 class WorstPhotograph:
-    """The photograph with the largest effect of a conversion.
+    """Photograph with the largest effect of a conversion.
 
     Attributes:
         name: data set and photograph.
@@ -60,13 +61,14 @@ class WorstPhotograph:
 
 @dataclass(frozen=True, eq=False)
 class ParityReport:
-    """Comparison of a file with PyTorch over all photographs.
+    """Comparison of a file with PyTorch on all photographs.
 
     Attributes:
-        differences: largest difference of each photograph's probability; infinite if not finite.
-        mask_changes: share of each photograph's field of view whose mask changed.
-        histogram: number of pixels by difference of probability, between `HISTOGRAM_EDGES`.
-        worst: photograph with the largest mask change, then with the largest difference.
+        differences: largest difference of each photograph's probability; infinite for NaN.
+        mask_changes: share of changed mask pixels in each photograph's field of view.
+        histogram: number of pixels for each bin of `HISTOGRAM_EDGES`.
+        worst: photograph with the largest mask change. If several are equal, with the largest
+            difference.
         scores: scores of the file per data set, in the order of the reference.
     """
 
@@ -93,7 +95,7 @@ def compute_reference(
         config: preprocessing at the working size.
         threshold: vessel probability threshold.
         data_sets: check photographs.
-        scored: compute scores, too.
+        scored: whether to compute scores.
         scratch: existing folder for the probabilities.
 
     Raises:
@@ -152,7 +154,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
             worst = _clear_outside(pair, expected, actual)
             worst_rank = (change, largest)
         if reference.scores:
-            # After INT8 rounding, values may be slightly outside 0 to 1; another check rejects NaN.
+            # Values may be slightly outside 0 to 1 after INT8 rounding. Another check rejects NaN.
             valid = np.nan_to_num(np.clip(actual, 0, 1))
             valid_scores = pair.score(valid, reference.threshold)
             scores[pair.data_set].append(PhotographScores.from_scores(pair.name, valid_scores))

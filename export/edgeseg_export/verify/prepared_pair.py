@@ -1,4 +1,4 @@
-"""Check photographs, prepared once and kept in memory for all precisions."""
+"""Prepared photographs for the checks. All precisions use the same copy in memory."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,27 +16,27 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 PackedMask: TypeAlias = npt.NDArray[np.uint8]
 
-# Placeholder for a comparison that only needs the scores.
+# Placeholder for a comparison that requires only the scores.
 NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedPair:
-    """The network input of a photograph, and its masks at the photograph's original size.
+    """Network input of a photograph, and masks at the photograph's original size.
 
-    Masks are packed to one bit per pixel along their rows, (H, ceil(W / 8)) uint8, so that an
-    8-megapixel photograph takes 11 MB at a working size of 1408 pixels.
+    The rows of a mask are packed to one bit per pixel, (H, ceil(W / 8)) uint8. An 8-megapixel
+    photograph requires 11 MB at a working size of 1408 pixels.
 
     Attributes:
-        data_set: name of its data set.
+        data_set: name of the data set.
         name: name of the photograph, unique in its data set.
         tensor: (1, size, size, 3) uint8 RGB, network input.
         inside: (size, size) uint8 {0, 255}, field of view at the working size.
         placement: mapping between the photograph and the network input.
         fov: packed field of view.
         truth: packed vessels of the reference observer.
-        counted: packed area in which scores are computed: the published field of view without
-            ignored pixels; None for the whole frame.
+        counted: packed mask of the scored pixels (the published field of view without ignored
+            pixels); None for the whole frame.
     """
 
     data_set: str
@@ -68,7 +68,7 @@ class PreparedPair:
         )
 
     def score(self, probability: Probability, threshold: float) -> Scores:
-        """Return the scores of the `native` protocol, as `edgeseg evaluate` computes them."""
+        """Return the scores of the `native` protocol, as in `edgeseg evaluate`."""
         return Comparison(
             NO_PHOTO,
             resize_to_photo(probability, self.placement, self.unpack(self.fov)),

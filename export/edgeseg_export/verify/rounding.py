@@ -1,7 +1,8 @@
-"""Rounding error of PyTorch itself, measured against the same network in FP64.
+"""Measurement of PyTorch's rounding error against the same network in FP64.
 
-Networks with large logits amplify rounding errors: PyTorch's result in FP32 differs from FP64 by
-more than the limit that other networks meet. A file about as close to FP64 as PyTorch is correct.
+Networks with large logits amplify rounding errors, so that even PyTorch's FP32 result may differ
+from FP64 by more than the limit. A file is correct if it is about as close to FP64 as PyTorch in
+FP32.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,12 @@ from edgeseg.runtimes.base import Runtime
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.verify.parity import ReferenceOutputs
 
-# Photographs that are computed in FP64, which takes several times as long as FP32.
+# Maximum number of photographs in FP64. FP64 takes several times as long as FP32.
 MAX_PHOTOGRAPHS = 4
 
 
 class RoundingError(NamedTuple):
-    """Largest differences of the probability from FP64, 0 to 1.
+    """Largest differences from the FP64 probability, 0 to 1.
 
     Attributes:
         pytorch: difference of PyTorch in FP32.
@@ -40,7 +41,7 @@ def measure_rounding(
     reference: ReferenceOutputs,
     photographs: Sequence[int],
 ) -> list[RoundingError]:
-    """Compare a model file, and PyTorch in FP32, with PyTorch in FP64.
+    """Compare a model file and PyTorch in FP32 with PyTorch in FP64.
 
     Args:
         runtime: loaded model file.
@@ -80,7 +81,7 @@ def compute_in_double(
     try:
         with _double_by_default():
             result = network(torch.from_numpy(photo))[0]
-    except Exception as error:  # a third-party network may raise anything
+    except Exception as error:  # a third-party network may raise any exception
         raise ArithmeticError(one_line(error)) from error
     if result.dtype != torch.float64:
         raise ArithmeticError("the network converts its values to FP32")
@@ -90,7 +91,7 @@ def compute_in_double(
 
 @contextmanager
 def _double_by_default() -> Iterator[None]:
-    """Create tensors in FP64, including those that a network creates while it computes."""
+    """Create tensors in FP64, including tensors that a network creates during inference."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -1,8 +1,8 @@
-"""Largest values of a network's intermediate tensors, compared with half precision's range.
+"""Largest values of a network's intermediate tensors, for comparison with half precision.
 
-A mean is computed from a sum, which runtimes may accumulate in half precision: the mean of a
-million values of 0.2 fits, but their sum does not. The operators of normalization layers and of
-global pooling accumulate in FP32 everywhere and are not affected.
+A mean is computed from a sum, which runtimes may accumulate in half precision. The mean of a
+million values of 0.2 is within the range, but the sum is not. Normalization layers and global
+pooling always accumulate in FP32 and are not affected.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeseg_export.onnx_graph.graph import OnnxGraph
 from edgeseg_export.verify.half_precision import create_plain_session
 
-# Sum that an operator computes first.
+# Operators with an internal sum, and the operator that computes this sum.
 SUMS = {"ReduceMean": "ReduceSum", "ReduceL2": "ReduceSumSquare"}
 
 
@@ -25,10 +25,10 @@ class LargestValue(NamedTuple):
     """Largest absolute value of the intermediate tensors on all photographs.
 
     Attributes:
-        value: largest finite absolute value; infinities are ignored, because half precision has
-            them, too.
-        tensor: name of the tensor; "" if the graph has none.
-        operator: operator that computes it.
+        value: largest finite absolute value; infinities are ignored, because they also exist in
+            half precision.
+        tensor: name of the tensor; "" if the graph has no such tensor.
+        operator: operator that computes the tensor.
     """
 
     value: float
@@ -41,7 +41,7 @@ def measure_largest_value(
 ) -> LargestValue:
     """Compute the largest absolute value of all FP32 tensors that nodes of a graph compute.
 
-    The graph itself reduces each tensor to its extremes, so that no tensor is kept in memory.
+    Additional nodes reduce each tensor to its extremes, so that no tensor is kept in memory.
 
     Args:
         file: FP32 graph.

@@ -1,4 +1,4 @@
-"""The comparison of two records: it passes if nothing is worse, and fails for each reason."""
+"""The comparison of two records passes if nothing is worse, and fails for each reason."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_compare_with_a_change_equal_to_its_limit_passes() -> None:
 
 
 def test_compare_uses_photographs_that_both_could_score() -> None:
-    # 02 is scored now, with a low Dice; the baseline does not contain its Dice.
+    # The current benchmark contains a low Dice of 02, and the baseline contains no Dice of 02.
     result = compare(make_row(dice=(0.8, None)), make_row(dice=(0.8, 0.1)))
     assert result
     assert "0.8000 -> 0.8000" in reasons(result, "ok")
@@ -202,8 +202,8 @@ def test_compare_with_an_empty_baseline_is_incomparable(before: BenchRow) -> Non
 
 
 def test_compare_with_failed_row_is_worse() -> None:
-    result = compare(make_row(), make_row(status="the process died", network_ms=None))
-    assert "ok -> failed (the process died)" in reasons(result, "worse")
+    result = compare(make_row(), make_row(status="the process ended unexpectedly", network_ms=None))
+    assert "ok -> failed (the process ended unexpectedly)" in reasons(result, "worse")
 
 
 def test_compare_skips_int8_on_a_cpu_without_the_instructions() -> None:

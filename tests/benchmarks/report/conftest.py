@@ -1,4 +1,4 @@
-"""A record with every kind of row."""
+"""Record with every kind of row."""
 
 from __future__ import annotations
 

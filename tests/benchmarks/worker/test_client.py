@@ -22,6 +22,6 @@ def test_call_of_a_process_that_dies_or_is_slow_fails(tiny_model: Path) -> None:
         process.call("load", str, **arguments)
     process.close()
     slow = WorkerProcess(0.001)
-    with pytest.raises(RowError, match="no answer within"):
+    with pytest.raises(RowError, match="no reply within"):
         slow.call("load", str, **arguments)
     assert slow._child.poll() is not None

@@ -46,14 +46,14 @@ def test_python_statement_imports_nothing_from_the_current_folder(
 
 
 def test_time_command_when_interrupted_leaves_no_process(tmp_path: Path) -> None:
-    # A watchdog thread that is not cancelled would keep the benchmark from ending.
+    # Without cancellation, the watchdog thread would delay the end of the benchmark.
     mark = tmp_path / "pid"
     lingers = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = (
         "import os, signal, sys, threading, time\n"
         "from pathlib import Path\n"
         "from edgeseg_benchmarks.worker.process import time_command\n"
-        # A shell's background jobs ignore the signal.
+        # Background jobs of a shell ignore the signal.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"mark = Path({str(mark)!r})\n"
         "def interrupt():\n"

@@ -1,4 +1,4 @@
-"""`edgeseg doctor`: the diagnosis, and every way in which a runtime can fail."""
+"""`edgeseg doctor`: diagnosis, and all failures of a runtime."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FakeWorker = Callable[[str], None]
 
 @pytest.fixture
 def fake_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeWorker:
-    """Replaces the worker by a script; its argv: kind, name, model, output."""
+    """Replace the worker by a script with the arguments kind, name, model and output."""
 
     def replace(body: str) -> None:
         script = tmp_path / "python"
@@ -144,7 +144,7 @@ def test_check_of_runtime_with_different_mask_fails(fake_worker: FakeWorker) -> 
 def test_check_of_runtime_with_equal_mask_and_other_probability_passes(
     fake_worker: FakeWorker,
 ) -> None:
-    # As OpenVINO's BF16: probabilities differ by up to 0.15, the mask is the same.
+    # As with OpenVINO's BF16, probabilities differ by up to 0.15 and the masks are equal.
     fake_worker("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
     assert all(runtime_checks.check_runtimes(["a", "b"], MODEL))
 

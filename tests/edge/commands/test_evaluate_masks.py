@@ -1,4 +1,4 @@
-"""`edgeseg evaluate` with class numbers, wrong masks and turned photographs."""
+"""`edgeseg evaluate` with class numbers, implausible masks and rotated photographs."""
 
 from __future__ import annotations
 

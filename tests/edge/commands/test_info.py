@@ -36,7 +36,7 @@ Save = Callable[[Mapping[str, str], str], Path]
 
 @pytest.fixture
 def save(tmp_path: Path, as_file: Callable[[Mapping[str, str]], bytes]) -> Save:
-    """Writes a model file that has only metadata."""
+    """Function that writes a model file with metadata only."""
 
     def write(metadata: Mapping[str, str], name: str) -> Path:
         file = tmp_path / name

@@ -1,4 +1,4 @@
-"""`edgeseg measure` and `edgeseg run --measures`, as a user calls them."""
+"""`edgeseg measure` and `edgeseg run --measures` from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgeseg run`, as a user calls it."""
+"""`edgeseg run` from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgeseg run` on folders as people have them."""
+"""`edgeseg run` on folders with typical content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that was killed and resumed gives the same results as an uninterrupted run."""
+"""A killed and resumed run gives the same results as an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_resume_after_kills_gives_files_of_undisturbed_run(
     tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -188,7 +189,7 @@ def test_resume_with_damaged_pixels_repeats_photograph(
     assert run(tiny_model, photograph, "-o", tmp_path).exit_code == 0
     file = tmp_path / name
     original = file.read_bytes()
-    position = len(original) - 60  # in the pixel data
+    position = len(original) - 60  # position in the pixel data
     tail = original[position + 8 :]
     replacements = {
         "flipped": bytes([original[position] ^ 1]) + original[position + 1 : position + 8],

@@ -33,9 +33,9 @@ def eyes() -> list[Photo]:
 
 @pytest.fixture(scope="module")
 def scenes(eyes: list[Photo]) -> list[Scene]:
-    """Pictures of a camera, each with what they show.
+    """Scenes of a camera with their pictures.
 
-    An eye that moves, a frozen link, dark pictures, blurred pictures, and no eye.
+    The scenes are a moving eye, a frozen stream, dark pictures, blurred pictures, and no eye.
     """
     scenes: list[Scene] = []
     for shift in (0, 5, 9, 14):
@@ -102,7 +102,7 @@ def parse_lines(result: Result) -> list[dict[str, object]]:
 
 
 def classify(line: dict[str, object]) -> str:
-    """Return what a JSON line reports of a frame, in the words of the scenes."""
+    """Return the scene that a JSON line reports for a frame."""
     if line.get("repeats"):
         assert "frozen_frame" in cast("list[str]", line["warnings"])
         return "frozen"
@@ -216,7 +216,7 @@ def test_run_of_mjpeg_stream_closes_video_on_signal(
         process.stdin.write(b"".join(encode_jpeg(photo) for photo in eyes))
         process.stdin.flush()
         first = json.loads(process.stdout.readline())
-        process.send_signal(number)  # while it waits for the rest of the stream
+        process.send_signal(number)  # during the wait for the rest of the stream
         count = 1 + len(process.stdout.readlines())
         assert process.wait(timeout=60) == code
     assert [str(file) for file in tmp_path.iterdir()] == [first["files"]["video"]]
@@ -259,7 +259,7 @@ def test_run_camera_that_does_not_exist_reports_waiting_and_ends_by_signal(
     tiny_model: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     options = ["--camera", "/dev/none", "--model", str(tiny_model), "-o", str(tmp_path / "out")]
-    # A background job ignores SIGINT, and its children inherit that.
+    # A background job and its children ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "edgeseg", "run", *options], stderr=subprocess.PIPE, text=True

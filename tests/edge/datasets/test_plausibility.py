@@ -1,4 +1,4 @@
-"""Masks that cannot be vessels and fields of view that cannot be fields are rejected by name."""
+"""Implausible masks and fields of view are rejected with the file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's own pairs: splits, and errors that name the file."""
+"""The user's own pairs: splits, and errors with the file name."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_few_pairs_hold_out_the_last_for_validation(pairs: Path) -> None:
 
 def test_split_csv_defines_the_splits(pairs: Path) -> None:
     rows = ["stem,split", *(f"{stem}, train" for stem in "abcde"), "f,validation", "g,test"]
-    (pairs / "split.csv").write_text("\n".join(rows), encoding="utf-8-sig")  # as Excel writes it
+    (pairs / "split.csv").write_text("\n".join(rows), encoding="utf-8-sig")  # as written by Excel
     assert stems(pairs, "train") == "abcde"
     assert stems(pairs, "validation") == "f"
     assert stems(pairs, "test") == "g"

@@ -1,4 +1,4 @@
-"""Pixel counts, scores and threshold curves against straightforward definitions."""
+"""Pixel counts, scores and threshold curves agree with their definitions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def set_pixels(mask: Mask, inside: Mask | None) -> set[int]:
 
 
 def rank_statistic(probability: Probability, truth: npt.NDArray[np.bool_]) -> float:
-    """Share of (vessel, background) pairs in which the vessel ranks above; ties count half."""
+    """Share of (vessel, background) pairs in which the vessel has the higher value; ties count
+    half."""
     above = probability[truth][:, None] > probability[~truth][None, :]
     ties = probability[truth][:, None] == probability[~truth][None, :]
     return float((above + 0.5 * ties).mean())
@@ -83,7 +84,7 @@ def test_scores_without_vessels_in_both_masks_are_one() -> None:
 
 @given(levels, masks)
 def test_auc_is_the_rank_statistic(level: npt.NDArray[np.int64], truth: Mask) -> None:
-    # Probability 1 shares the last bin with the values just below it.
+    # The last bin contains probability 1 and the values just below 1.
     probability = (np.minimum(level, BINS - 1) / BINS).astype(np.float32)
     auc = threshold_curve(probability, truth).auc
     if not truth.any() or truth.all():

@@ -1,4 +1,4 @@
-"""The protocols: sizes, thresholds and areas that count."""
+"""Protocols: sizes, thresholds and counted pixels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ REFERENCE_SHAPE = (REFERENCE_SIZE, REFERENCE_SIZE)
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedPair:
-    """Synthetic pair with a field of view; wider than high, so that stretching shows."""
+    """Synthetic pair with a field of view, which is wider than high, so that stretching has an
+    effect."""
     synthetic = generate_photo(3, SIZE)
     wider = [(0, 0), (0, 64)]
     return LoadedPair(
@@ -62,7 +63,7 @@ def stretch_mask(mask: Mask) -> Mask:
 
 @dataclass(frozen=True)
 class PairInMemory:
-    """A pair in memory, or one that raises an error when it is loaded."""
+    """Pair in memory, or a pair that raises an error when it is loaded."""
 
     name: str
     content: LoadedPair | Exception
@@ -89,7 +90,7 @@ def test_native_scores_inside_published_fov_at_photo_size(
 def test_native_scores_whole_frame_without_published_fov(
     segmenter: Segmenter, loaded: LoadedPair
 ) -> None:
-    # Vessels outside the detected field of view count as missed.
+    # Vessels outside the detected field of view are counted as missed.
     truth = loaded.truth.copy()
     truth[:, -20:] = 255
     pair = LoadedPair(loaded.photo, truth, None)
@@ -123,7 +124,8 @@ def test_reference_stretches_photo_and_mask_and_scores_whole_frame(
 
 
 def test_reference_detects_fov_before_stretching(segmenter: Segmenter, loaded: LoadedPair) -> None:
-    # A stretched circle is not a circle: detection would lose a part of it.
+    # Detection after stretching would miss a part of the field, because a stretched circle is not a
+    # circle.
     mask = stretch_mask(segmenter.segment(loaded.photo).fov.mask)
     fov = FieldOfView(mask, Box(*cv2.boundingRect(mask)))
     photo = cv2.resize(loaded.photo, REFERENCE_SHAPE).astype(np.uint8)
@@ -224,7 +226,7 @@ def test_evaluate_lets_a_bug_through(segmenter: Segmenter) -> None:
 def test_reference_keeps_the_fov_of_real_photographs(
     segmenter: Segmenter, data_root: Path, name: str, folder: str
 ) -> None:
-    # Detected in the stretched photograph, the IoU was 0.61 on STARE and 0.95 on DRIVE.
+    # With detection in the stretched photograph, the IoU was 0.61 on STARE and 0.95 on DRIVE.
     pair = open_data(f"{name}:{data_root / folder}", "test").pairs[0].load()
     expected = stretch_mask(segmenter.segment(pair.photo).fov.mask) != 0
     comparison = compare_with_manual(segmenter, pair, "reference", name)

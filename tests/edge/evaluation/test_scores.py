@@ -1,4 +1,4 @@
-"""Scores as they are written to JSON and read from it."""
+"""Scores are written to JSON and read from JSON."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def make_field(
     aspect: float = 1,
     vignette: float = 0.4,
 ) -> tuple[Photo, Mask]:
-    """Mottled disc that darkens outwards, and its mask.
+    """Disc with random texture that becomes darker outwards, and its mask.
 
     `cut`: number of pixels without light at the top, bottom, left and right of the frame.
     """

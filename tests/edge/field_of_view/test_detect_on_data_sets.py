@@ -26,7 +26,7 @@ def resize(array: Photo, size: tuple[int, int], interpolation: int) -> Photo:
 
 
 def level_beside_rim(photo: Photo, mask: Mask) -> tuple[float, float]:
-    """Median of the brightest channel just inside and just outside of the mask."""
+    """Median of the brightest channel directly inside and outside the mask."""
     reach = max(3, round(0.012 * np.sqrt((mask > 0).sum() / np.pi)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     level = photo.max(axis=2)
@@ -61,7 +61,7 @@ def test_detect_fov_agrees_with_published_masks(
 @pytest.mark.parametrize(
     ("pattern", "count", "area", "remaining"),
     [
-        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # film glow around the circle
+        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # glow on the film around the circle
         ("CHASEDB1/*.jpg", 28, (0.64, 0.70), 0.15),
         ("FIVES/train/Original/*.png", 10, (0.75, 0.77), 0.15),
     ],
@@ -88,8 +88,8 @@ def test_detect_fov_contains_labelled_vessels(data_root: Path) -> None:
 
 
 def test_detect_fov_excludes_blanked_pixels_of_fives(data_root: Path) -> None:
-    # Blanking left a ring of stray light, 12 pixels wide and without retina, which is darker than
-    # a tenth of the rim.
+    # Around the field, there is a ring of stray light without retina, which is 12 pixels wide and
+    # darker than a tenth of the rim.
     for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
         photo = read_photo(path)
         visible = largest_region(photo.max(axis=2) > 0)

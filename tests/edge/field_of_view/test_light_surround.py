@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -43,8 +44,14 @@ def compress_jpeg(photo: Photo, quality: int) -> Photo:
     return decoded
 
 
+@cache
+def generate_photo(seed: int, size: int) -> Photo:
+    photo: Photo = synthetic.generate_photo(seed, size).photo
+    return photo
+
+
 def draw_photo(size: int = 320) -> Photo:
-    photo: Photo = synthetic.generate_photo(1, size).photo.copy()
+    photo: Photo = generate_photo(1, size).copy()
     return photo
 
 
@@ -76,6 +83,25 @@ def test_detect_fields_inside_frame_line_agrees_with_photograph_without_it(
     cv2.rectangle(photo, (corner, corner), (end, end), WHITE, thickness)
     (field,) = detect_fields(photo, CONFIG)
     assert iou(field.mask, expected) > 0.97
+
+
+@pytest.mark.parametrize("is_jpeg", [False, True])
+@pytest.mark.parametrize("inset", [3, 8])
+def test_detect_fields_cut_by_frame_line_keeps_box_of_photograph_without_it(
+    inset: int, is_jpeg: bool
+) -> None:
+    photo = draw_photo(900)[130:770].copy()
+    expected = detect_fov(photo)
+    assert expected.box.height == 640
+    assert not expected.is_cut
+    end = (899 - inset, 639 - inset)
+    cv2.rectangle(photo, (inset, inset), end, WHITE, 3)
+    (field,) = detect_fields(compress_jpeg(photo, 80) if is_jpeg else photo, CONFIG)
+    assert field.is_cut
+    assert np.abs(np.subtract(field.box, expected.box)).max() <= 1
+    assert not field.mask[:inset].any()
+    assert not field.mask[-inset:].any()
+    assert iou(field.mask[inset + 3 : -inset - 3], expected.mask[inset + 3 : -inset - 3]) > 0.98
 
 
 @pytest.mark.parametrize("side", ["top", "bottom"])

@@ -1,4 +1,5 @@
-"""Several fields of view in one picture: found, separated, ordered; overlapping ones are joined."""
+"""Several fields of view in one picture are detected, separated and sorted, or joined if they
+overlap."""
 
 from __future__ import annotations
 
@@ -98,6 +99,20 @@ def red_free(photo: Photo) -> Photo:
 def inset(photo: Photo, factor: float) -> list[Part]:
     small = shrink(photo, factor)
     return [Part(photo, 0, 0), Part(small, photo.shape[1] + 6, photo.shape[0] - small.shape[0])]
+
+
+@pytest.mark.parametrize("quality", [None, 80])
+def test_detect_fields_of_photograph_and_its_mirror_image_are_separated(
+    quality: int | None,
+) -> None:
+    photo = cut_at_top_and_bottom(draw_eye(0, 800))
+    parts = one_above_the_other([photo, photo[::-1]])
+    picture = compose(parts)
+    if quality is not None:
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    assert_fields_as_alone(parts, picture, 0.97)
+    assert len(detect_fields(photo, CONFIG)) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pictures, files and streams that are too large: rejected without using the memory."""
+"""Constructed PNG and TIFF files, and pictures, files and streams that are too large."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import subprocess
 import sys
 import tracemalloc
 import zlib
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 
 from edgeseg.errors import PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.photo import decode_photo, read_photo_stream
+
+DecodingError: TypeAlias = Callable[[bytes], str]
 
 WIDTH, HEIGHT = 64, 40
 
@@ -32,7 +36,7 @@ def make_png(width: int, height: int, pixels: bytes, kind: int = 2) -> bytes:
 
 
 def make_tiff(pixels: bytes, **changed: int) -> bytes:
-    """Grey little-endian TIFF file of one strip. `changed`: tags by number, such as `t258=16`."""
+    """Grey little-endian TIFF file of one strip. `changed`: tags, such as `t258=16`."""
     tags = {
         256: WIDTH,
         257: HEIGHT,
@@ -50,16 +54,42 @@ def make_tiff(pixels: bytes, **changed: int) -> bytes:
     return header + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
 
 
-def decoding_error(data: bytes) -> str:
-    """Message of the error that decoding raises."""
-    with pytest.raises(PhotoError) as caught:
-        decode_photo(data, "x.img")
-    assert str(caught.value).startswith("x.img: ")
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def test_decode_photo_png_with_missing_rows_raises(decoding_error: DecodingError) -> None:
+    decoding_error(make_png(40, 40, bytes(121 * 10)))
 
 
-def test_decode_photo_too_many_pixels_raises_without_memory_use() -> None:
+def test_decode_photo_tiff_that_opencv_misreads_raises_with_remedy(
+    decoding_error: DecodingError,
+) -> None:
+    deep = bytes(range(256)) * (WIDTH * HEIGHT * 6 // 256)
+    for unsupported in (
+        make_tiff(deep, t258=16, t277=3, t262=2, t284=2),
+        make_tiff(deep, t258=16, t262=0),
+        make_tiff(deep, t258=32, t339=3),
+        make_tiff(deep, t258=16, t339=2),
+    ):
+        assert "as PNG" in decoding_error(unsupported)
+
+
+def test_decode_photo_bigtiff_with_huge_offset_raises(decoding_error: DecodingError) -> None:
+    entry = struct.pack("<HHQQ", 273, 16, 2, 1 << 63)
+    data = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1) + entry
+    assert "truncated" in decoding_error(data)
+
+
+def test_decode_photo_tiff_with_pixels_outside_of_file_raises(
+    decoding_error: DecodingError,
+) -> None:
+    pixels = bytes(WIDTH * HEIGHT)
+    assert decode_photo(make_tiff(pixels)).shape == (HEIGHT, WIDTH, 3)
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT + 10_000))
+    assert "truncated" in decoding_error(make_tiff(pixels, t279=WIDTH * HEIGHT // 2))
+    assert "strips" in decoding_error(make_tiff(pixels, t278=1))
+
+
+def test_decode_photo_too_many_pixels_raises_without_memory_use(
+    decoding_error: DecodingError,
+) -> None:
     packed = zlib.compress(bytes(1 << 20))
     hostile = [
         make_png(60_000, 60_000, packed),
@@ -83,7 +113,9 @@ def test_decode_photo_too_many_pixels_raises_without_memory_use() -> None:
     assert caught.value.code == "too_large"
 
 
-def test_decode_photo_tiff_with_repeated_tags_raises_without_memory_use() -> None:
+def test_decode_photo_tiff_with_repeated_tags_raises_without_memory_use(
+    decoding_error: DecodingError,
+) -> None:
     entry = struct.pack("<HHII", 273, 16, 1 << 17, 8)
     data = struct.pack("<2sHI", b"II", 42, 1 << 20) + bytes((1 << 20) - 8)
     data += struct.pack("<H", 4000) + entry * 4000

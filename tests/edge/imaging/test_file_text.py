@@ -68,7 +68,7 @@ def test_is_intact_detects_flipped_bits_and_missing_bytes(
     data = encode(IMAGE, {"key": "value"})
     file.write_bytes(data)
     assert is_intact(file)
-    # Bytes before a JPEG's checksum do not affect its pixels: they are not covered.
+    # Bytes before a JPEG's checksum do not affect its pixels and are not checked.
     start = data.find(b"value")
     source = random.Random(1)
     for _ in range(200):

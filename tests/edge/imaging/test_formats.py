@@ -52,7 +52,7 @@ def test_decode_photo_webp_transparent_pixels_are_black() -> None:
 @pytest.mark.parametrize("bits", [10, 12])
 def test_decode_photo_jpeg2000_with_more_bits_uses_the_stated_range(bits: int) -> None:
     data = bytearray(encode(".jp2", make_image().astype(np.uint16) // 8 << (bits - 8)))
-    # OpenCV writes 16 bits; state fewer in the container and in the codestream.
+    # OpenCV writes 16 bits. The test changes this number in the container and in the codestream.
     size = data.index(b"\xffO\xffQ")
     for component in range(3):
         data[size + 42 + 3 * component] = bits - 1
@@ -125,7 +125,7 @@ def test_decode_photo_unsupported_format_raises_with_its_code(kind: str) -> None
 
 
 def test_decode_photo_heic_message_names_the_format() -> None:
-    with pytest.raises(PhotoError, match=r"^eye\.jpg: HEIC is not supported; convert to PNG"):
+    with pytest.raises(PhotoError, match=r"^eye\.jpg: HEIC is not supported; convert"):
         decode_photo(UNSUPPORTED["HEIC"], "eye.jpg")
 
 

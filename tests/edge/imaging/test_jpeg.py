@@ -1,4 +1,4 @@
-"""The fast JPEG decoder gives the pixels of OpenCV's, or none."""
+"""The fast JPEG decoder returns the same pixels as OpenCV, or None."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A byte stream of JPEG files is split into its files."""
+"""A byte stream of JPEG files is split into files."""
 
 from __future__ import annotations
 

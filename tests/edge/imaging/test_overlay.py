@@ -41,6 +41,13 @@ def test_draw_overlay_fill_changes_only_mask_pixels(photo: Photo, mask: Mask) ->
     assert (photo == before).all()
 
 
+@given(photos, masks, st.sampled_from(STYLES))
+def test_draw_overlay_in_place_equals_copy(photo: Photo, mask: Mask, style: OverlayStyle) -> None:
+    expected = draw_overlay(photo, mask, style=style)
+    assert draw_overlay(photo, mask, style=style, in_place=True) is photo
+    assert (photo == expected).all()
+
+
 @given(photos, masks)
 def test_draw_overlay_outline_keeps_vessels_and_marks_their_neighbours(
     photo: Photo, mask: Mask

@@ -20,7 +20,7 @@ from edgeseg.imaging.arrays import Photo
 
 
 def make_image(height: int = 40, width: int = 64) -> Photo:
-    """Smooth image with three different channels and one red corner that shows the orientation."""
+    """Smooth image with three different channels and a red corner, which shows the orientation."""
     y, x = np.mgrid[0:height, 0:width]
     gradient = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y * 2], axis=-1)
     image = gradient.clip(0, 255).astype(np.uint8)
@@ -253,7 +253,9 @@ def test_read_photo_of_each_data_set_returns_rgb(data_root: Path) -> None:
         decoded = photo.read_photo(data_root / name)
         assert decoded.shape == (*size, 3), name
         red, green, blue = decoded.reshape(-1, 3).mean(axis=0)
-        assert red > green > blue, name  # a fundus is red: the channels are in order
+        assert red > green > blue, (
+            name
+        )  # a fundus is red, so that the order of the channels is correct
 
 
 def test_read_mask_of_each_data_set_returns_plausible_vessels(data_root: Path) -> None:

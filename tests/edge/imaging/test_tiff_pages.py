@@ -1,4 +1,4 @@
-"""Pages of TIFF files: thumbnails are not read, further photographs are found."""
+"""Pages of TIFF files: thumbnails are skipped, and all photographs are read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_select_tiff_page_each_photograph_is_decoded() -> None:
 
 @pytest.mark.parametrize("flag", [1, 4])
 def test_list_tiff_pages_marked_page_is_skipped(flag: int) -> None:
-    """A page of full size that the file calls a thumbnail (1) or a mask (4)."""
+    """Page of full size that the file marks as a thumbnail (1) or a mask (4)."""
     data = bytearray(encode_pages(make_page(64, 200), make_page(64, 50)))
     first = list_tiff_pages(bytes(data)).photographs[0]
     entry = first + 2

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import msgspec
@@ -51,7 +48,10 @@ def assert_close(now: Measures, before: Measures, limit: float, relative: bool) 
 
 
 def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probability]:
-    """Turn and rescale a mask by its distance map; return it with a soft edge, too."""
+    """Rotate and rescale a mask by its distance map.
+
+    Return the mask and a version with a soft edge.
+    """
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     distance = np.where(mask != 0, inside - 0.5, 0.5 - outside).astype(np.float32)
@@ -259,40 +259,3 @@ def test_result_does_not_depend_on_the_number_of_threads(drive_mask: tuple[Mask,
     finally:
         cv2.setNumThreads(threads)
     assert results[0] == results[1]
-
-
-def read_arteries() -> list[npt.NDArray[np.float64]]:
-    """Read the centre lines of the expert's order, the straightest artery first."""
-    file = os.environ.get("EDGESEG_TORTUOSITY")
-    if file is None or not Path(file).is_file():
-        pytest.skip("EDGESEG_TORTUOSITY (arteries.csv of RET-TORT) is not set")
-    table = np.genfromtxt(file, delimiter=",", skip_header=1)
-    ranks = np.unique(table[:, 1])
-    return [table[table[:, 1] == rank][:, 2:] for rank in ranks]
-
-
-@pytest.mark.slow
-def test_curvature_agrees_with_the_expert_order(
-    draw_line: Callable[[npt.NDArray[np.float64], float, int], Mask],
-) -> None:
-    from edgeseg.measures.curves import Curves
-    from edgeseg.measures.tortuosity import measure_tortuosity
-
-    diameter = 1300.0
-    drawn: list[float] = []
-    exact: list[float] = []
-    for line in read_arteries():
-        curve = Curves(line, np.array([len(line)]), np.array([False]))
-        exact.append(float(measure_tortuosity(curve, diameter).curvature[0]))
-        mask = draw_line(line - line.min(0) + 100, 9, int(diameter))
-        values = measure_vessels(mask, np.ones_like(mask)).values
-        assert values is not None
-        assert values.tortuosity_curvature_mean_per_px is not None
-        drawn.append(values.tortuosity_curvature_mean_per_px)
-    expert = np.arange(len(exact))
-    from_lines, from_masks = (
-        float(np.corrcoef(np.argsort(np.argsort(values)), expert)[0, 1])
-        for values in (exact, drawn)
-    )
-    assert from_lines >= 0.90
-    assert from_masks >= from_lines - 0.02

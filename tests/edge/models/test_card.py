@@ -1,4 +1,4 @@
-"""ModelCard and the reading of model files: any file gives a card or one ModelError."""
+"""ModelCard and the reading of model files. Any file gives a card or a ModelError."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CARDS = st.builds(
 
 
 def read_or_reject(file: Path) -> ModelCard | None:
-    """Return the card; None if the file was rejected in one line that names it."""
+    """Return the card, or None if the file was rejected in one line with its name."""
     try:
         return read_card(file)
     except ModelError as error:
@@ -222,7 +222,7 @@ def test_read_card_of_random_bytes_raises_model_error(tmp_path: Path, content: b
         b"PK\x03\x04 a checkpoint, not a model",
         b"version https://git-lfs.github.com/spec/v1\n",
         b"\x72" + b"\xff" * 9 + b"\x01",  # metadata of 2^64 - 1 bytes
-        b"\x3a" + b"\xff" * 9 + b"\x01",  # a graph of as many
+        b"\x3a" + b"\xff" * 9 + b"\x01",  # a graph of 2^64 - 1 bytes
         b"\x72" + b"\x80" * 20,  # a number without an end
         b"\x08\x01" * 1_000_000,  # fields without an end
         b"\x72\x02\x0a\x00" * 1_000_000,  # metadata without an end

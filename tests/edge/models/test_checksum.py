@@ -1,4 +1,4 @@
-"""Checksum of a model file: written at its end, checked when it is loaded."""
+"""Checksum of a model file, which is written at the end and verified on loading."""
 
 from __future__ import annotations
 

@@ -96,7 +96,9 @@ def test_resolve_model_rejects_precision_of_another_model(
     half = write_model("x.fp16", precision="fp16", **changes)
     small = write_model("x.int8", precision="int8", **changes)
     for model in (wide, wide.with_name("x")):
-        with pytest.raises(ModelError, match=r"x\.fp16\.onnx: another model than .*x\.fp32\.onnx"):
+        with pytest.raises(
+            ModelError, match=r"x\.fp16\.onnx: not the same model as .*x\.fp32\.onnx"
+        ):
             resolve_model(model, "fp16", set())
     assert resolve_model(wide, "fp32", set()).path == wide
     assert resolve_model(half, "auto", set()).path == half

@@ -1,4 +1,4 @@
-"""Tuning cache: `auto` uses setups of this device; a damaged file is reported and ignored."""
+"""Tuning cache: `auto` uses setups of this device. A damaged file is reported and ignored."""
 
 from __future__ import annotations
 

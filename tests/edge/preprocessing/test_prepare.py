@@ -1,4 +1,4 @@
-"""PreprocessingConfig: the steps against independent arithmetic."""
+"""The preprocessing steps agree with independent computations."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) 
     how = PreprocessingConfig.from_dict(values)
     fov = disc_in(80, 120, Box(10, 10, 100, 60))
     ready = prepare(noise(3, 80, 120), how, fov=fov)
-    # Resizing may mix fill and retina in a pixel at the rim, where it comes last.
+    # If resizing is the last step, pixels at the edge may be a mixture of fill and retina.
     outside = cv2.dilate(ready.inside, np.ones((5, 5), np.uint8)) == 0
     assert outside.any()
     assert (ready.tensor[0][outside] == 77).all()
@@ -172,7 +172,7 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
 
 @pytest.mark.parametrize(
     "side", [110, 130, 144, 200, 270, 300, 334, 400, 470, 500, 700]
-)  # 1.1 to 7 pixels for one; 2 and 4 by areas
+)  # 1.1 to 7 input pixels per output pixel; 2 and 4 by area averaging
 def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
@@ -183,7 +183,7 @@ def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     ).astype(float)
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5
-    # Nothing is moved: half a pixel to any side fits worse.
+    # The result is not shifted, because a shift by half a pixel in any direction fits worse.
     for axis in (0, 1):
         for step in (-1, 1):
             moved = (averages + np.roll(averages, step, axis)) / 2

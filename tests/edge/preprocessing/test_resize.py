@@ -1,4 +1,4 @@
-"""Shrinking by averaging areas."""
+"""Reduction by averaging areas."""
 
 from __future__ import annotations
 

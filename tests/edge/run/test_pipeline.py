@@ -1,4 +1,4 @@
-"""The pipeline keeps the order of frames and limits their number, errors included."""
+"""The pipeline keeps the order of frames and errors, and limits the number of frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORKERS = [1, 2, 4]
 
 
 class CountedFrame:
-    """Frame that counts how many of its kind are alive."""
+    """Frame with a counter of existing frames."""
 
     alive = 0
     most = 0
@@ -38,7 +38,7 @@ class CountedFrame:
 
 def return_number(frame: CountedFrame) -> int:
     if frame.number % 7 == 0:
-        time.sleep(0.0005)  # so that workers overtake each other
+        time.sleep(0.0005)  # so that frames are finished out of order
     return frame.number
 
 

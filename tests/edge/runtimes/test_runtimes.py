@@ -1,4 +1,4 @@
-"""Runtimes and execution providers: selection, the contract of a model file, equal results."""
+"""Runtimes and execution providers: selection, checks of model files, and equal results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthetic photographs: reproducible, consistent, and similar to published ones in numbers."""
+"""Synthetic photographs are reproducible, consistent, and numerically similar to published ones."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def test_generate_photo_same_seed_gives_same_eye_at_every_size() -> None:
 
 
 def test_vessel_share_is_as_in_published_data_sets(photos: list[SyntheticPhoto]) -> None:
-    # 7 to 13 % in DRIVE, CHASE_DB1, HRF and FIVES.
+    # The range in DRIVE, CHASE_DB1, HRF and FIVES is 7 to 13 %.
     for synthetic in photos:
         assert 0.07 < (synthetic.truth > 0).sum() / (synthetic.fov > 0).sum() < 0.14
 
 
 def test_vessel_contrast_is_as_in_published_data_sets(photos: list[SyntheticPhoto]) -> None:
-    # 0.12 to 0.23 in DRIVE, CHASE_DB1, HRF and FIVES.
+    # The range in DRIVE, CHASE_DB1, HRF and FIVES is 0.12 to 0.23.
     for synthetic in photos:
         assert 0.10 < vessel_contrast(synthetic) < 0.30
 
@@ -90,7 +90,7 @@ def test_generate_photo_invalid_seed_or_size_raises(seed: int, size: int) -> Non
 
 
 def vessel_contrast(synthetic: SyntheticPhoto) -> float:
-    """Mean share by which vessels are darker than the background around them, in green."""
+    """Mean relative difference in green between vessels and the surrounding background."""
     green = synthetic.photo[:, :, 1].astype(np.float32)
     inside = cv2.erode(synthetic.fov, np.ones((15, 15), np.uint8)) > 0
     far = (inside & (cv2.dilate(synthetic.truth, np.ones((3, 3), np.uint8)) == 0)).astype(

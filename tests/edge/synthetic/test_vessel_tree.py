@@ -35,7 +35,7 @@ def test_vessel_tree_radii_follow_murrays_law(trees: list[VesselTree]) -> None:
         children = np.zeros(len(tree.radii))
         np.add.at(children, tree.parents[inner], tree.radii[inner] ** 3)
         branching = np.bincount(tree.parents[inner], minlength=len(tree.radii)) == 2
-        # The maximum over twelve trees is 0.149 with OpenCV 5, 0.166 with 4.13.
+        # The maximum of twelve trees is 0.149 with OpenCV 5 and 0.166 with OpenCV 4.13.
         assert np.allclose(np.cbrt(children[branching]), tree.radii[branching], rtol=0.2)
 
 

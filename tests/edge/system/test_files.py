@@ -86,9 +86,9 @@ def test_write_atomically_full_disk_raises_with_remedy() -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("none/a", "Create it first"),
+        ("none/a", "Create the folder"),
         ("file/a", "is a file"),
-        ("folder", "a folder of this name"),
+        ("folder", "a folder with this name"),
         ("x" * 300, "shorter"),
     ],
 )

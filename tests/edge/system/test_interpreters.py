@@ -1,4 +1,4 @@
-"""A Segmenter in a subinterpreter raises an error; the runtimes would block for ever."""
+"""A Segmenter in a subinterpreter raises an error, because the runtimes would block forever."""
 
 import subprocess
 import sys

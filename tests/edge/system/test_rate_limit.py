@@ -1,4 +1,4 @@
-"""A message that repeats is printed once a minute."""
+"""A repeated message is printed once a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular files are read; pipes, devices and too large files are rejected at once."""
+"""Regular files are read. Pipes, devices and too large files are rejected immediately."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_second_signal_ends_run_of_endless_model(
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(generate_photo(1, 200).photo))
     options = ["--model", str(model), "--runtime", "onnxruntime", "-o", str(tmp_path / "out")]
-    # A background job ignores SIGINT, and its children inherit that.
+    # A background job and its children ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     command = [sys.executable, "-m", "edgeseg", "run", *options, str(photograph)]
     with subprocess.Popen(command) as process:

@@ -23,7 +23,7 @@ CONFIG = PreprocessingConfig(size=32)
 
 
 class ShuffledOutput(nn.Module):
-    """Layers whose output is spread by PixelShuffle to one channel."""
+    """Layers with a final PixelShuffle to one channel."""
 
     def __init__(self, *layers: nn.Module, side: int = 4) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class ShuffledOutput(nn.Module):
 
 
 class TwoReaders(nn.Module):
-    """A convolution that PixelShuffle and another node read."""
+    """Convolution whose output is read by PixelShuffle and another node."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def test_graph_of_other_form_is_not_changed(network: nn.Module) -> None:
 
 
 def test_mean_stays_in_front_of_first_convolution() -> None:
-    """The convolution pads with 0, which is the mean only after its subtraction."""
+    """The convolution pads with 0, which represents the mean only after the mean was subtracted."""
     torch.manual_seed(3)
     config = PreprocessingConfig(size=32, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5))
     model = trace(build_network(Architecture("net", (8,), 8, stem=4, size=32)), config)

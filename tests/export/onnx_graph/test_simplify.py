@@ -1,4 +1,4 @@
-"""Tests of the simplification by onnxsim in a subprocess."""
+"""Tests of the simplification with onnxsim in a subprocess."""
 
 from __future__ import annotations
 
@@ -40,8 +40,12 @@ def test_simplify_returns_given_model_when_onnxsim_fails(
 def test_simplify_does_not_import_from_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    code = "import pathlib; pathlib.Path(__file__).with_name('ran').touch()"
-    (tmp_path / "onnxsim.py").write_text(code)
+    current, installed = tmp_path / "current", tmp_path / "installed"
+    for folder in (current, installed):
+        folder.mkdir()
+        code = "import pathlib; pathlib.Path(__file__).with_name('ran').touch()"
+        (folder / "onnxsim.py").write_text(code)
+    monkeypatch.chdir(current)
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     simplify.simplify(onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [])))
-    assert not (tmp_path / "ran").exists()
+    assert (installed / "ran").exists() and not (current / "ran").exists()

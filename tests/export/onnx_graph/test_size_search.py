@@ -14,7 +14,10 @@ from edgeseg_export.onnx_graph.trace import OPSET, PhotoToProbability, trace_to_
 
 
 class Pyramid(nn.Module):
-    """Pools to 6x6 bins, which ONNX only supports for multiples of 6 pixels, as in PSPNet."""
+    """Network that pools to 6x6 bins, as in PSPNet.
+
+    ONNX supports this only for multiples of 6 pixels.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         features = functional.avg_pool2d(x[:, :1], 8)
@@ -30,7 +33,7 @@ class FixedSize(nn.Module):
 
 
 class Skip(nn.Module):
-    """Joins maps of two sizes, as a U-Net does."""
+    """Network that joins maps of two sizes, as in a U-Net."""
 
     def forward(self, x: Tensor) -> Tensor:
         small = functional.max_pool2d(x, 16)
@@ -54,6 +57,7 @@ def test_search_sizes_returns_sizes_that_can_be_exported(
 
 
 def test_failed_export_does_not_print_graph(capfd: pytest.CaptureFixture[str]) -> None:
+    torch._C._jit_set_onnx_log_enabled(True)  # as after an export by another program
     wrapped = PhotoToProbability(Pyramid(), PreprocessingConfig(128)).eval()
     with pytest.raises(SizeError):
         trace_to_onnx(wrapped, 128)

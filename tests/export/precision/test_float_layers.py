@@ -1,4 +1,4 @@
-"""Tests of the search for layers that stay in float, with injected costs."""
+"""Tests of the search for layers that remain in float, with injected costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MeasureCost = Callable[[frozenset[str]], QuantizationCost]
 
 
 class InjectedTrial(QuantizationTrial):
-    """A trial whose cost is a function of the layers in float; it counts the measurements."""
+    """Trial with a given cost function of the layers in float, and a counter of measurements."""
 
     def __init__(self, graph: Path, measure: MeasureCost) -> None:
         super().__init__(graph, 8, 0.5, (), ())

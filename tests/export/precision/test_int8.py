@@ -34,7 +34,8 @@ ExportNetwork = Callable[[str, int], Fp32Graph]
 
 
 def make_random_network(name: str) -> ResUNet:
-    """Make a network of random weights with logits on both sides of 0, as a trained one has."""
+    """Create a network with random weights and, like a trained network, logits on both sides of
+    0."""
     torch.manual_seed(0)
     network = build_network(architecture_by_name(name))
     network.eval()
@@ -102,7 +103,7 @@ def test_logits_are_similar_to_fp32(
 def test_logits_of_published_network_are_similar_to_fp32(
     export_network: ExportNetwork, tmp_path: Path
 ) -> None:
-    """The network has 255 MB, so that only one calibration method is tried."""
+    """Only one calibration method is tried, because the network has 255 MB."""
     graph = export_network("resunet-deeper", 64)
     model = quantization.quantize(*compute_ranges(graph))
     check_against_fp32(model, graph.file, 64, tmp_path / "int8.onnx")
@@ -127,6 +128,7 @@ def test_graph_computes_in_integers_from_photograph_to_logits(
     assert operators.count("Transpose") <= 5  # stem, two levels, head, logits
 
 
+@pytest.mark.slow
 def test_layer_that_costs_dice_stays_in_float(
     export_network: ExportNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def test_layer_that_costs_dice_stays_in_float(
     assert any(np.prod(weight.dims) > 100 for weight in float_kernels)
 
 
+@pytest.mark.slow
 def test_convert_int8_without_calibration_warns(
     tmp_path: Path, run_convert: Callable[..., Result]
 ) -> None:
@@ -156,12 +159,12 @@ def test_convert_int8_without_calibration_warns(
     arguments = ("--precision", "int8", "--no-simplify", "--max-dice-drop", "1")
     result = run_convert(tmp_path / "net.pt", *arguments, "--data", "synthetic:1")
     assert "--calibrate" in result.stderr
-    # Quantization may change more pixels of random weights than allowed.
+    # With random weights, quantization may change more pixels than allowed.
     assert result.exit_code in (0, 4), result.output
     if result.exit_code == 0:
         card = read_card(tmp_path / "net.int8.onnx")
         assert (card.precision, card.compute) == ("int8", "int8")
-        # FP32's validation Dice is not INT8's.
+        # The validation Dice of FP32 is not valid for INT8.
         assert set(card.evidence) == {"synthetic/test/native"}
     else:
         assert "flipped" in result.stderr

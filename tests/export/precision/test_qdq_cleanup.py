@@ -39,7 +39,7 @@ def write_graph(config: PreprocessingConfig, folder: Path) -> Path:
 
 
 def quantize(config: PreprocessingConfig, folder: Path) -> onnx.ModelProto:
-    """Quantize a small network of the family."""
+    """Quantize a small compact network."""
     graph = write_graph(config, folder)
     tensor = prepare(generate_photo(3, 256).photo, config).tensor
     return quantization.quantize(graph, compute_ranges(graph, [tensor], "percentile"))
@@ -111,7 +111,7 @@ def test_input_range_does_not_depend_on_calibration(tmp_path: Path) -> None:
 def make_pair(
     scale: npt.NDArray[np.float32], zero: npt.NDArray[np.generic], other_scale: float = 0.5
 ) -> onnx.ModelProto:
-    """Make a graph that dequantizes, transposes and quantizes bytes."""
+    """Create a graph that dequantizes, transposes and quantizes bytes."""
     text = """
         <ir_version: 8, opset_import: ["": 17]>
         moved (uint8[2, 2] x) => (uint8[2, 2] y) {

@@ -36,7 +36,7 @@ TEXT = """
         probability = Sigmoid (root)
     }"""
 
-# Divides by the root of the mean square, which overflows if the values exceed 256.
+# Network that divides by the root mean square, which overflows if the values exceed 256.
 NETWORK = """
 import torch
 from torch import nn
@@ -159,7 +159,7 @@ def test_convert_withholds_fp16_that_overflows(
     config.write_text("size = 64\n")
     torch.manual_seed(0)
     namespace: dict[str, Callable[[], torch.nn.Module]] = {}
-    exec(NETWORK, namespace)  # the text above
+    exec(NETWORK, namespace)  # stops the search before this text
     torch.save(namespace[factory]().state_dict(), tmp_path / "net.pt")
     arguments = ("--arch", f"{network_file}:{factory}", "--preprocessing", config)
     result = run_convert(tmp_path / "net.pt", *arguments, "--no-simplify", "--json")

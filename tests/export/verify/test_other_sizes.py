@@ -1,4 +1,4 @@
-"""Tests of files of dynamic size at other sizes than the working size."""
+"""Tests of files with a dynamic size at sizes other than the working size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crop sampler: batches depend only on seed and step and use every photograph."""
+"""Batches of the crop sampler depend only on seed and step and use every photograph."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_sample_batch_of_several_rounds_keeps_order(crops: CropSampler) -> None:
 
 def test_iterate_from_later_step_gives_same_batches(crops: CropSampler) -> None:
     moved = replace(crops, augmentation=Augmentation())
-    later = list(islice(moved.iterate_from(2, workers=3), 7))  # more than are prepared ahead
+    later = list(
+        islice(moved.iterate_from(2, workers=3), 7)
+    )  # more batches than are prepared in advance
     assert all(equal(batch, moved.sample_batch(2 + k)) for k, batch in enumerate(later))
     assert not equal(moved.sample_batch(2), moved.sample_batch(3))
     assert not equal(moved.sample_batch(2), replace(moved, seed=4).sample_batch(2))
@@ -126,7 +128,7 @@ def test_sample_batch_without_field_of_view_returns_black_crops() -> None:
 
 @pytest.mark.parametrize("size", [63, 64])
 def test_sample_batch_frames_some_crops_in_the_square(size: int) -> None:
-    """Framed crops contain the photograph's own pixels and end at its edge."""
+    """Framed crops contain original pixels of the photograph and end at its edge."""
     example, last = noise(96), 96 - size
     windows = {
         example.photo[y : y + size, x : x + size].tobytes(): (x, y)
@@ -143,7 +145,7 @@ def test_sample_batch_frames_some_crops_in_the_square(size: int) -> None:
 
 
 def test_sample_batch_only_flips_framed_crops() -> None:
-    """The share of crops with the photograph's own pixels is the share of framed crops."""
+    """The share of crops with original pixels is equal to the share of framed crops."""
     example = noise(40)
     moves = Augmentation().geometric
     crops = CropSampler(
@@ -155,9 +157,7 @@ def test_sample_batch_only_flips_framed_crops() -> None:
         [torch.allclose(crop, flip, atol=1e-4) for flip in flips]
         for crop in crops.sample_batch(0).photo
     ]
-    assert (
-        10 < sum(map(any, found)) < 30
-    )  # only a framed crop of this size shows the example square
+    assert 10 < sum(map(any, found)) < 30  # only a framed crop of this size contains the square
     assert all(any(which) for which in zip(*found, strict=True))
 
 

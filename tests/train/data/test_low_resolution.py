@@ -1,4 +1,4 @@
-"""Photographs at the resolution of a coarse camera, one by one and in batches."""
+"""Photographs at the resolution of a low-resolution camera, one by one and in batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from edgeseg.datasets import DataSet
 from edgeseg.datasets.synthetic_pairs import SyntheticPair
 from edgeseg_train.data.low_resolution import (
-    COARSE_WIDTH,
+    LOW_RESOLUTION_WIDTH,
     ReducedPair,
     enlarge_batch,
     reduce_data_sets,
@@ -22,8 +22,13 @@ SYNTHETIC = DataSet("drawn", "validation", (SyntheticPair("one", "validation", 3
 
 def test_reduce_data_sets_widens_vessels_of_smaller_pair() -> None:
     original, small = SYNTHETIC.pairs[0].load(), reduce_data_sets([SYNTHETIC])[0].pairs[0].load()
-    assert small.photo.shape == (COARSE_WIDTH, COARSE_WIDTH, 3) and small.photo.dtype == np.uint8
-    assert small.truth.shape == (COARSE_WIDTH, COARSE_WIDTH) and set(np.unique(small.truth)) == {
+    assert (
+        small.photo.shape == (LOW_RESOLUTION_WIDTH, LOW_RESOLUTION_WIDTH, 3)
+        and small.photo.dtype == np.uint8
+    )
+    assert small.truth.shape == (LOW_RESOLUTION_WIDTH, LOW_RESOLUTION_WIDTH) and set(
+        np.unique(small.truth)
+    ) == {
         0,
         255,
     }

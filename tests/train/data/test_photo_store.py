@@ -74,7 +74,8 @@ def test_read_between_pixels_interpolates_like_opencv(
     examples: list[list[Example]],
 ) -> None:
     rng, height, width = np.random.default_rng(0), 40, 30
-    # Odd 64ths are never halfway between two pixels. Some are up to 3 pixels beyond the edges.
+    # Positions at odd 64ths are never halfway between two pixels. Some positions are up to 3 pixels
+    # beyond the edges.
     ends = [examples[photograph][size].truth.shape[0] for photograph, size in EXAMPLES]
     places = (
         np.stack([rng.integers(-96, (end + 2) * 32, (height, width, 2)) for end in ends]) * 2 + 1
@@ -172,4 +173,4 @@ def test_load_examples_at_small_size_keeps_vessel_area() -> None:
     )
     assert (
         (example.truth > 0) & (example.truth <= 127)
-    ).any()  # lost by a threshold at half of the area
+    ).any()  # a threshold at half of the area would remove this vessel

@@ -43,7 +43,7 @@ def test_random_source_values_are_in_range() -> None:
 
 
 def transform_grid(transform: GridTransform, side: int = 101) -> tuple[Grid, Grid]:
-    """Return the identity grid and a dozen of transformed grids."""
+    """Return the identity grid and twelve transformed grids."""
     plain = identity_grid(side)
     result = transform(plain.expand(COUNT, -1, -1, -1).clone(), make_random())
     assert result.shape == (COUNT, side, side, 2)
@@ -236,7 +236,7 @@ def test_illumination_is_smooth_and_keeps_black() -> None:
 
 
 def simulate_cameras(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Simulate twelve cameras on the same image (H, W), which is photograph and truth."""
+    """Simulate twelve cameras on one image (H, W), which is both photograph and mask."""
     truth = image.expand(12, 1, -1, -1)
     return transforms.low_resolution(
         truth.expand(-1, 3, -1, -1), truth, RandomSource(np.random.default_rng(0))

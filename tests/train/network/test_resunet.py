@@ -1,4 +1,4 @@
-"""Architectures: the published network and the compact ones."""
+"""Architectures of the published network and the compact networks."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_resunet_deeper_has_published_complexity() -> None:
 
 
 def test_resunet_forward_pass_matches_description() -> None:
-    """Compare a small network with the description, implemented in plain functions."""
+    """Compare a small network with the published description, implemented in plain functions."""
     torch.manual_seed(0)
     network = build_network(
         Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)
@@ -203,7 +203,7 @@ def test_backward_gives_every_weight_a_gradient(name: str) -> None:
 
 
 def test_pixel_shuffle_matches_transposed_convolution() -> None:
-    """The upsampling of the compact networks can compute the published one."""
+    """The upsampling of the compact networks can represent the published upsampling."""
     transposed = nn.ConvTranspose2d(6, 4, 2, stride=2)
     shuffle = nn.Sequential(nn.Conv2d(6, 16, 1), nn.PixelShuffle(2))
     convolution = shuffle[0]

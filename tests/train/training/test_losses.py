@@ -27,7 +27,7 @@ def row(*values: float) -> Tensor:
 def test_dice_loss_matches_manual_calculation() -> None:
     # Probabilities 1/2 and 1/2, one vessel: 1 - (2 * 1/2 + 1) / (1 + 1 + 1).
     assert dice_loss(row(0, 0), row(1, 0), row(1, 1)).item() == pytest.approx(1 / 3)
-    # The same with the background outside: 1 - (1 + 1) / (1/2 + 1 + 1).
+    # As above, with the background outside: 1 - (1 + 1) / (1/2 + 1 + 1).
     assert dice_loss(row(0, 0), row(1, 0), row(1, 0)).item() == pytest.approx(1 / 5)
     # Probabilities 3/4 and 1/4 without smoothing: 1 - 2 * 3/4 / (1 + 1).
     assert dice_loss(

@@ -24,7 +24,6 @@ from edgeseg_train.checkpoint import (
     TrainingData,
     WorkingSize,
     load_checkpoint,
-    read_tensors,
     save_checkpoint,
 )
 from edgeseg_train.config import TrainConfig
@@ -32,6 +31,7 @@ from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Example, PhotoStore
 from edgeseg_train.network.resunet import architecture_by_name
+from edgeseg_train.tensor_file import read_tensors
 from edgeseg_train.training.compute import ComputeMode
 from edgeseg_train.training.state import load_state
 from edgeseg_train.training.trainer import Trainer

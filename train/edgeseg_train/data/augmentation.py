@@ -1,8 +1,8 @@
 """Augmented training crops: eleven augmentations of ResUNet-Deeper and two more.
 
-All transforms work on a whole batch, on the device of its tensors: a GPU would wait for crops that
-are made one by one. Transforms depend only on their input and on random numbers, so the same seed
-gives the same crops.
+All transforms process a whole batch on the device of the tensors. If crops were created one by one,
+a GPU would wait for them. Transforms depend only on their input and on random numbers, so that the
+same seed gives the same crops.
 """
 
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from edgeseg_train.data.transforms import (
     identity_grid,
 )
 
-# Geometric transforms that need no interpolation.
+# Geometric transforms without interpolation.
 PIXEL_PRESERVING = (transforms.horizontal_flip, transforms.vertical_flip)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Transforms of a crop with their probabilities, in the order in which they are applied.
+    """Transforms of a crop with their probabilities, in the order of application.
 
     Attributes:
         geometric: transforms that move pixels.
-        camera: transforms of photograph and truth.
+        camera: transforms of photograph and mask.
         colour: transforms of the photograph.
     """
 
@@ -67,7 +67,7 @@ class CropPlacement:
         photograph: index of the photograph.
         size: index of the working size.
         centre: x and y in pixels of the example.
-        framed: whether the crop is not resampled; flips are then the only geometric transforms.
+        framed: whether the crop is not resampled, so that flips are the only geometric transforms.
     """
 
     photograph: int
@@ -84,18 +84,18 @@ def sample_crops(
     rng: np.random.Generator,
     coverage: bool = False,
 ) -> Batch:
-    """Cut and augment crops on the torch device that holds the photographs.
+    """Cut and augment crops on the torch device of the photographs.
 
     Args:
-        photographs: photographs to crop from.
+        photographs: photographs from which crops are taken.
         placements: positions of the crops.
         size: side of a crop in pixels.
         augmentation: transforms and their probabilities.
         rng: random numbers.
-        coverage: whether the truth is the vessel share of each pixel; otherwise it is 0 or 1.
+        coverage: whether masks contain the vessel share of each pixel, or 0 and 1.
 
     Returns:
-        Crops. As in `edgeseg run`, photographs have 256 levels and are 0 outside the field of view.
+        Crops. Photographs have 256 levels and are 0 outside the field of view, as in `edgeseg run`.
     """
     count = len(placements)
     random = RandomSource(rng, photographs.device)
@@ -129,7 +129,7 @@ def sample_crops(
 def _select_crops(
     random: RandomSource, probability: float, count: int, excluded: npt.ArrayLike = ()
 ) -> Tensor:
-    """Return the indices of the crops that a transform applies to."""
+    """Return the indices of the crops to which a transform is applied."""
     selected = random.rng.random(count) < probability
     selected[np.asarray(excluded, bool).nonzero()] = False
     return torch.from_numpy(selected.nonzero()[0]).to(random.device, non_blocking=True)

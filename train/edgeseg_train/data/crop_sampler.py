@@ -1,7 +1,7 @@
 """Training crops of each step.
 
-The crops depend only on the seed, the step, the kind of device and the rank of the process. No
-state is stored, and a resumed run continues with the same photographs in the same order.
+The crops depend only on the seed, the step, the type of device and the rank of the process. No
+state is stored. A resumed run continues with the same photographs in the same order.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ import torch
 from edgeseg_train.data.augmentation import Augmentation, CropPlacement, sample_crops
 from edgeseg_train.data.photo_store import Batch, PhotoStore
 
-# Share of crops that are shifted to lie inside the working square and are aligned to its pixels, so
-# that they are not resampled. In `edgeseg run`, the field of view touches the edges of the working
-# square. A network that was not trained on such crops predicts vessels there.
+# Share of crops that are shifted into the network input and aligned to its pixels, so that they are
+# not resampled. In `edgeseg run`, the field of view touches the edges of the network input. Without
+# such crops, a network learns to predict vessels at these edges.
 FRAMED_SHARE = 0.3
 
-# Attempts to sample a centre inside the field of view.
+# Number of attempts to sample a centre inside the field of view.
 CENTRE_ATTEMPTS = 100
 
 
@@ -28,16 +28,16 @@ class CropSampler:
     """Endless batches of augmented crops.
 
     Attributes:
-        photographs: photographs to crop from.
+        photographs: photographs from which crops are taken.
         size: side of a crop in pixels.
         batch: number of crops in a step of this process.
         seed: seed of crop order and augmentation.
         augmentation: transforms and their probabilities.
-        rank: number of this process. All processes together use the crops of a single process
-            with a larger batch; each process augments its own crops.
+        rank: number of this process. The processes share the crops of a single process with a
+            larger batch, and each process augments its own crops.
         world_size: number of processes.
-        coverage: whether the truth is the vessel share of each pixel, which keeps vessels that are
-            thinner than a pixel; otherwise it is 0 or 1.
+        coverage: whether masks contain the vessel share of each pixel instead of 0 and 1. This
+            preserves vessels thinner than a pixel.
     """
 
     photographs: PhotoStore
@@ -64,14 +64,15 @@ class CropSampler:
         )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Yield the batches from `step` on, prepared in threads (PyTorch releases the GIL).
+        """Yield the batches from `step` on. Threads prepare them (PyTorch releases the GIL).
 
         Args:
             step: first step.
             workers: number of threads.
-            ahead: number of batches that are prepared in advance.
+            ahead: number of batches to prepare in advance.
         """
-        # One PyTorch thread per worker: on two cores, more would slow down the network's threads.
+        # Each worker uses one PyTorch thread. On two cores, more threads would slow down the
+        # network.
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             pending = [pool.submit(self.sample_batch, step + k) for k in range(ahead)]
             while True:
@@ -80,7 +81,7 @@ class CropSampler:
                 step += 1
 
     def _photographs_of(self, step: int) -> list[int]:
-        """Return the photographs of a step in all processes; the order changes in every epoch."""
+        """Return the photographs of a step in all processes. The order changes in every epoch."""
         crops_per_step = self.world_size * self.batch
         count = len(self.photographs)
         first = step * crops_per_step

@@ -12,14 +12,13 @@ def load_pair(pair: Pair) -> LoadedPair:
     """Load a pair.
 
     Raises:
-        SystemSetupError: the mask cannot be that of the photograph, or only one of them is turned
-            by its EXIF orientation. This error would not be visible in the result of a training
-            run.
+        SystemSetupError: the mask is implausible, or the EXIF orientations of photograph and mask
+            differ. Such errors would not be visible in the result of a training run.
     """
     loaded = pair.load()
     if loaded.misoriented:
         raise SystemSetupError(
-            f"{pair.name}: {loaded.misoriented}. Save both without an EXIF orientation."
+            f"{pair.name}: {loaded.misoriented}. Save both files without an EXIF orientation."
         )
     return loaded
 
@@ -28,11 +27,10 @@ def resize_ignored(ignored: Mask | None, prepared: Prepared) -> Mask | None:
     """Resize the ignored pixels to the network input.
 
     Args:
-        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all have one.
+        ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have a label.
         prepared: prepared photograph.
 
-    Returns:
-        (size, size) uint8 {0, 255}; a pixel that is partly ignored is ignored.
+    Returns: (size, size) uint8 {0, 255}; partly ignored pixels are ignored.
     """
     if ignored is None:
         return None

@@ -1,7 +1,7 @@
-"""Photographs at the resolution of a low-resolution camera.
+"""Reduction of photographs to the resolution of a low-resolution camera.
 
-Validation photographs are reduced one by one. Training crops are reduced in a batch, each to its
-own size; OpenCV resizes one image at a time.
+Validation photographs are reduced one by one with OpenCV. Training crops are reduced in a batch
+with a different size for each crop. OpenCV does not support this.
 """
 
 from collections.abc import Iterable
@@ -17,18 +17,18 @@ from torch.nn.functional import pad
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
 MIN_VESSEL_GAIN = 1.2
-# Range of the factor on vessel coverage. Observers mark whole pixels. In a low-resolution
-# photograph they mark a pixel if the vessel covers at least a quarter to two fifths of it. At this
-# coverage, coverage times the factor is one half.
+# Range of the factor on vessel coverage. Observers mark whole pixels. In low-resolution
+# photographs, they mark a pixel if the vessel covers at least a quarter to two fifths of the pixel.
+# The factor increases this coverage to one half.
 MAX_VESSEL_GAIN = 2.0
 
-# Width of a DRIVE photograph, the coarsest camera in use.
-COARSE_WIDTH = 565
+# Width of the photographs of DRIVE, the data set with the lowest resolution.
+LOW_RESOLUTION_WIDTH = 565
 
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair of photograph and mask, reduced to `COARSE_WIDTH`; a smaller pair stays unchanged.
+    """Pair that is reduced to `LOW_RESOLUTION_WIDTH`. Smaller pairs are not changed.
 
     Attributes:
         pair: original pair.
@@ -50,9 +50,9 @@ class ReducedPair:
         """Load the original pair and reduce it."""
         original = self.pair.load()
         height, width = original.truth.shape
-        if width <= COARSE_WIDTH:
+        if width <= LOW_RESOLUTION_WIDTH:
             return original
-        size = (COARSE_WIDTH, round(height * COARSE_WIDTH / width))
+        size = (LOW_RESOLUTION_WIDTH, round(height * LOW_RESOLUTION_WIDTH / width))
         photo = cv2.resize(original.photo, size, interpolation=cv2.INTER_AREA)
         coverage = cv2.resize(original.truth, size, interpolation=cv2.INTER_AREA)
         widened = cv2.convertScaleAbs(coverage, alpha=(MIN_VESSEL_GAIN + MAX_VESSEL_GAIN) / 2)
@@ -73,11 +73,11 @@ class ReducedPair:
 
 
 def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:
-    """Return the data sets reduced to `COARSE_WIDTH` pixels, named `NAME at 565`."""
+    """Return the data sets reduced to `LOW_RESOLUTION_WIDTH`. The new name is `NAME at 565`."""
     return [
         replace(
             data_set,
-            name=f"{data_set.name} at {COARSE_WIDTH}",
+            name=f"{data_set.name} at {LOW_RESOLUTION_WIDTH}",
             pairs=tuple(map(ReducedPair, data_set.pairs)),
         )
         for data_set in data_sets
@@ -85,15 +85,15 @@ def reduce_data_sets(data_sets: Iterable[DataSet]) -> list[DataSet]:
 
 
 def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
-    """Shrink each image by area averaging, as OpenCV's INTER_AREA does.
+    """Reduce each image by area averaging, as with OpenCV's INTER_AREA.
 
     Args:
         images: (N, C, side, side).
         sides: (N,) new side of each image in pixels.
 
     Returns:
-        (N, C, M, M), where M is the largest of `sides`. Image n fills the top left
-        `sides[n]` x `sides[n]` pixels; the other pixels are undefined.
+        (N, C, M, M), where M is the largest of `sides`. Image n occupies the top left `sides[n]` x
+        `sides[n]` pixels. The other pixels are undefined.
     """
     side = images.shape[-1]
     new_sides = torch.from_numpy(sides).to(images.device, non_blocking=True)[:, None]
@@ -107,10 +107,10 @@ def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
 
 
 def enlarge_batch(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
-    """Enlarge the result of `shrink_batch` by linear interpolation.
+    """Enlarge the result of `shrink_batch` with linear interpolation.
 
     Args:
-        images: (N, C, M, M), of which image n fills the top left `sides[n]` x `sides[n]` pixels.
+        images: (N, C, M, M); image n occupies the top left `sides[n]` x `sides[n]` pixels.
         sides: (N,) side of each image in pixels.
         side: new side of all images in pixels.
 

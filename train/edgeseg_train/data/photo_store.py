@@ -1,6 +1,6 @@
-"""Photographs in memory at the working sizes that training needs.
+"""Photographs in memory at the working sizes of the training.
 
-All pixels are in one tensor, so that a whole batch of crops is read at once.
+All pixels are in one tensor, so that a whole batch of crops is read with one operation.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
 from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
 
-# Bytes of a stored pixel: red, green, blue, truth. The field of view is stored separately.
+# Bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
 PIXEL_BYTES = 4
 
-# Value of a stored field of view where pixels are inside, but have no label.
+# Value in a stored field of view for pixels without a label.
 _IGNORED = 127
 
-# Share of a GPU's free memory that photographs may use; larger sets stay in the host's memory.
+# Share of a GPU's free memory that photographs may use. Larger sets remain in the host's memory.
 GPU_MEMORY_SHARE = 0.5
 
 
@@ -37,8 +37,9 @@ class Example:
     Attributes:
         photo: (size, size, 3) uint8 RGB.
         truth: (size, size) uint8, vessel share of each pixel from 0 to 255, or {0, 255}.
-        inside: (size, size) uint8 {0, 255}, the field of view.
-        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all have one.
+        inside: (size, size) uint8 {0, 255}, field of view.
+        ignored: (size, size) uint8 {0, 255}, pixels without a label; None if all pixels have a
+            label.
         notes: information for the user about the mask.
     """
 
@@ -75,7 +76,7 @@ class PhotoStore:
         sides: sides of the examples in pixels, `sides[photograph][size]`.
 
     Attributes:
-        sides: as given.
+        sides: sides of the examples in pixels.
         notes: information for the user about the masks.
     """
 
@@ -88,7 +89,7 @@ class PhotoStore:
         pixels = next(starts)
         self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
         self._inside = np.zeros(pixels, np.uint8)
-        # Source of `read`: views of the arrays above, or copies on the GPU.
+        # Tensors for `read`: views of the arrays above, or copies on the GPU.
         self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
         self._inside_tensor = torch.from_numpy(self._inside)
 
@@ -116,14 +117,14 @@ class PhotoStore:
             self.notes.update(example.notes)
 
     def move_to(self, device: torch.device) -> None:
-        """Move the pixels to a GPU if its memory allows; nothing can be written afterwards."""
+        """Move the pixels to a GPU if it has enough memory. Nothing can be added afterwards."""
         if device.type != "cuda":
             return
         free_bytes, _ = torch.cuda.mem_get_info(device)
         if fits_in_memory(self._pixels.nbytes + self._inside.nbytes, free_bytes):
             self._pixel_tensor = self._pixel_tensor.to(device)
             self._inside_tensor = self._inside_tensor.to(device)
-            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # frees the host memory
+            self._pixels = np.zeros((0, PIXEL_BYTES), np.uint8)  # free the host memory
 
     @property
     def device(self) -> torch.device:
@@ -139,10 +140,10 @@ class PhotoStore:
         return bool(self._inside[self._starts[photograph][size] + y * side + x])
 
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
-        """Sample examples at arbitrary positions; photograph and truth are interpolated linearly.
+        """Interpolate examples linearly at arbitrary positions.
 
-        Beyond the edges of an example `inside` is 0, and photograph and truth are those of the
-        edge.
+        Beyond the edges of an example, `inside` is 0, and the photograph and the mask have the
+        values of the edge.
 
         Args:
             examples: N pairs of indices (photograph, size).
@@ -179,7 +180,7 @@ class PhotoStore:
 
 
 def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
-    """Return whether photographs leave a GPU enough memory for training."""
+    """Return whether a GPU has enough memory for the photographs and the training."""
     return required_bytes < GPU_MEMORY_SHARE * free_bytes
 
 
@@ -193,11 +194,11 @@ def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
 def load_photographs(
     pairs: Sequence[Pair], config: PreprocessingConfig, sizes: Sequence[int]
 ) -> PhotoStore:
-    """Load and preprocess every pair at every size; 5 bytes per pixel.
+    """Load and preprocess every pair at every size. A pixel requires 5 bytes.
 
     Args:
         pairs: photographs with masks.
-        config: preprocessing; its `size` is not used.
+        config: preprocessing. Its `size` is not used.
         sizes: working sizes in pixels.
     """
     photographs = PhotoStore([sizes] * len(pairs))
@@ -206,7 +207,7 @@ def load_photographs(
         photographs.write(index, load_examples(pairs[index], config, sizes))
 
     with ThreadPoolExecutor(count_photo_threads()) as pool:
-        list(pool.map(load, range(len(pairs))))  # raises the error of a thread
+        list(pool.map(load, range(len(pairs))))  # raise the error of a thread
     return photographs
 
 
@@ -216,7 +217,7 @@ def load_examples(
     """Load and preprocess one pair at every size.
 
     Raises:
-        SystemSetupError: the mask cannot be that of the photograph.
+        SystemSetupError: the mask is implausible.
     """
     loaded = load_pair(pair)
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))

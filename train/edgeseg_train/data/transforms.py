@@ -1,8 +1,8 @@
 """Random transforms of a batch of crops.
 
-Geometric transforms map sampling grids to sampling grids, so that any number of them composes and
-a crop is interpolated only once. A grid is (N, H, W, 2) float32: for each output pixel, x and y
-from the centre of the crop in the photograph, in pixels.
+Geometric transforms change a sampling grid. Therefore any number of transforms can be combined, and
+a crop is interpolated only once. A grid, (N, H, W, 2) float32, contains the position in the
+photograph for each output pixel: x and y in pixels, relative to the centre of the crop.
 
 Photometric transforms change colours, brightness and sharpness. Photographs are (N, 3, H, W)
 float32, RGB, from 0 to 1.
@@ -31,11 +31,11 @@ BLUR_RADIUS = 5
 class RandomSource:
     """Random numbers of a training step.
 
-    Decisions come from NumPy, other values from PyTorch on the device of the crops. A CPU and a
-    GPU give different values.
+    NumPy generates the decisions. PyTorch generates the other values on the device of the crops.
+    CPU and GPU give different values.
 
     Args:
-        rng: generator for decisions; it also seeds the other generator.
+        rng: generator for decisions. It also seeds the other generator.
         device: device of the returned tensors.
     """
 
@@ -49,11 +49,11 @@ class RandomSource:
         return torch.empty(shape, device=self.device).uniform_(low, high, generator=self._torch)
 
     def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Return log-uniform float32 values of a shape; their median is the geometric mean."""
+        """Return log-uniform float32 values of a shape. The median is the geometric mean."""
         return self.uniform(math.log(low), math.log(high), *shape).exp()
 
     def normal(self, deviation: float, *shape: int) -> Tensor:
-        """Return normal float32 values of a shape with mean 0."""
+        """Return normally distributed float32 values of a shape with mean 0."""
         return torch.empty(shape, device=self.device).normal_(0, deviation, generator=self._torch)
 
 
@@ -63,7 +63,7 @@ GridTransform: TypeAlias = Callable[[Tensor, RandomSource], Tensor]
 # Function from photographs and random numbers to photographs.
 ColourTransform: TypeAlias = Callable[[Tensor, RandomSource], Tensor]
 
-# Function from photographs, truth (N, 1, H, W) and random numbers to photographs and truth.
+# Function from photographs, masks (N, 1, H, W) and random numbers to photographs and masks.
 CameraTransform: TypeAlias = Callable[[Tensor, Tensor, RandomSource], tuple[Tensor, Tensor]]
 
 
@@ -103,7 +103,7 @@ def elastic(grid: Tensor, random: RandomSource) -> Tensor:
 
 
 def grid_distortion(grid: Tensor, random: RandomSource) -> Tensor:
-    """Stretch the rows and columns of a 5 x 5 grid by 0.7 to 1.3, normalised to the crop's side."""
+    """Scale the rows and columns of a 5 x 5 grid by 0.7 to 1.3, normalised to the crop's side."""
     count, side = grid.shape[:2]
     knots = pad(random.uniform(0.7, 1.3, count, 2, 5).cumsum(-1), (1, 0))
     even_knots = torch.linspace(0, 1, 6, device=grid.device)
@@ -126,7 +126,7 @@ def optical_distortion(grid: Tensor, random: RandomSource) -> Tensor:
 
 
 def brightness_contrast(photo: Tensor, random: RandomSource) -> Tensor:
-    """Change contrast by 0.7 to 1.3 around mid-grey, brightness by up to 0.2 of the range."""
+    """Multiply the contrast by 0.7 to 1.3 and change the brightness by up to 0.2 of the range."""
     shape = (len(photo), 1, 1, 1)
     contrast = random.uniform(0.7, 1.3, *shape)
     return ((photo - 0.5) * contrast + 0.5 + random.uniform(-0.2, 0.2, *shape)).clamp(0, 1)
@@ -138,7 +138,7 @@ def gamma(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def hue_saturation(photo: Tensor, random: RandomSource) -> Tensor:
-    """Change hue by up to 20 degrees and saturation by 0.5 to 1.5 in HSV; the value is kept."""
+    """Change hue by up to 20 degrees and multiply saturation by 0.5 to 1.5 in HSV."""
     count = len(photo)
     red, green, blue = torch.split(photo, 1, dim=1)
     value = photo.amax(dim=1, keepdim=True)
@@ -168,7 +168,7 @@ def gaussian_blur(photo: Tensor, random: RandomSource) -> Tensor:
     weights = (-(distance**2) / (2 * variance)).exp()
     weights = weights / weights.sum(dim=1, keepdim=True)
     kernel = weights.repeat_interleave(channels, dim=0)[:, None, None]
-    # Every channel of every photograph is a group of its own.
+    # Every channel of every photograph is a separate group.
     planes = pad(photo, (BLUR_RADIUS,) * 4, mode="reflect").view(
         1, -1, height + 2 * BLUR_RADIUS, width + 2 * BLUR_RADIUS
     )
@@ -177,26 +177,25 @@ def gaussian_blur(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def illumination(photo: Tensor, random: RandomSource) -> Tensor:
-    """Multiply by uneven light (about 25 %) and a gain of 0.85 to 1.15 for each channel."""
+    """Multiply by uneven illumination (about 25 %) and by a gain of 0.85 to 1.15 per channel."""
     coarse = random.normal(0.25, len(photo), 1, 4, 4).exp()
     light = interpolate(coarse, photo.shape[2:], mode="bicubic")
     return (photo * light * random.uniform(0.85, 1.15, len(photo), 3, 1, 1)).clamp(0, 1)
 
 
 def low_resolution(photo: Tensor, truth: Tensor, random: RandomSource) -> tuple[Tensor, Tensor]:
-    """Simulate a camera with 1/1.2 to 1/3 of the resolution and its own noise of up to 6 levels.
+    """Simulate a camera with 1/1.2 to 1/3 of the resolution and noise of up to 6 grey levels.
 
-    The fields of view of DRIVE and STARE are about 540 and 650 pixels wide. Enlarged to the
-    working size, both their vessels and their noise are soft, which `gaussian_noise` after
-    `gaussian_blur` does not reproduce. Thin vessels are annotated wider than they are.
+    The fields of view of DRIVE and STARE are about 540 and 650 pixels wide. When they are enlarged
+    to the working size, both vessels and noise are blurred. `gaussian_noise` after `gaussian_blur`
+    does not reproduce this. Thin vessels are annotated wider than they are.
 
     Args:
         photo: (N, 3, S, S) square crops.
-        truth: (N, 1, S, S) share of each pixel that is vessel.
+        truth: (N, 1, S, S) vessel share of each pixel.
         random: random numbers.
 
-    Returns:
-        Photographs and truth of the same shapes.
+    Returns: Photographs and masks of the same shapes.
     """
     count, side = len(photo), photo.shape[-1]
     sides = np.rint(side / random.rng.uniform(1.2, 3.0, count)).astype(np.int64)

@@ -1,10 +1,10 @@
 """Residual U-Nets: one definition for all architectures.
 
-`resunet-deeper` is the published network; its module names are kept, so that its state dict loads.
-The compact architectures differ in three places that determine the latency on a board: a
-space-to-depth stem replaces full-size convolutions; a 1x1 convolution with depth-to-space replaces
-transposed convolutions, which stay FP32 in FP16 and INT8 graphs; and the head predicts a block of
-pixels at once.
+`resunet-deeper` is the published network. Its module names are unchanged, so that its state dict
+can be loaded. The compact architectures differ in three parts that determine the latency on a
+board. A space-to-depth stem replaces full-size convolutions. A 1x1 convolution with depth-to-space
+replaces transposed convolutions, which remain FP32 in FP16 and INT8 graphs. The head predicts a
+block of pixels at once.
 """
 
 import copy
@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import PreprocessingConfig
 
-# Limit for checkpoints, which are untrusted: no value may require unlimited memory.
+# Limit for values in untrusted checkpoints, so that the required memory is limited.
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=8192)]
 
 
@@ -31,14 +31,14 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         widths: number of channels of each encoder level.
         bridge: number of channels between encoder and decoder.
         blocks: number of residual blocks in each level.
-        stem: side of the stem's space-to-depth block in pixels; 1 is the published 7x7 convolution
-            at full size.
+        stem: side of the stem's space-to-depth block in pixels. 1 means the published 7x7
+            convolution at full size.
         up: upsampling: `transposed` for published 2x2 transposed convolutions, `shuffle` for 1x1
             convolutions with depth-to-space.
         dropout: probability that a channel is dropped after the bridge.
         size: default working size in pixels.
-        skip: combination of encoder and decoder features: `concat` as published, or `add`, which
-            saves a third of the decoder's work.
+        skip: combination of encoder and decoder features: `concat` as published, or `add`. `add`
+            saves a third of the decoder's computation.
 
     The ranges are checked when msgspec converts a checkpoint.
     """
@@ -59,7 +59,7 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def multiple(self) -> int:
-        """Number of pixels that a working size must be a multiple of."""
+        """Working sizes must be multiples of this number of pixels."""
         return int(self.stem) << len(self.widths)
 
 
@@ -90,7 +90,7 @@ def architecture_by_name(name: str) -> Architecture:
 
 
 class ResidualBlock(nn.Module):
-    """Block conv3-BN-ReLU-conv3-BN plus shortcut, then ReLU.
+    """Residual block: conv3-BN-ReLU-conv3-BN, plus shortcut, then ReLU.
 
     The shortcut is a 1x1 convolution with BN if the number of channels changes.
     """
@@ -117,7 +117,7 @@ class ResidualBlock(nn.Module):
 class ResUNet(nn.Module):
     """Residual U-Net.
 
-    Input: normalised photographs (N, 3, H, W) float32; H and W are multiples of
+    The input is normalised photographs (N, 3, H, W) float32. H and W must be multiples of
     `architecture.multiple`. Output: logits (N, 1, H, W).
     """
 
@@ -197,8 +197,8 @@ def _build_upsampling(
 ) -> nn.Module:
     if kind == "transposed":
         return nn.ConvTranspose2d(inputs, outputs, 2, stride=2)
-    # Equivalent to a 2x2 transposed convolution with stride 2, in operators that have FP16 and
-    # INT8 kernels.
+    # This is equivalent to a 2x2 transposed convolution with stride 2, but its operators have FP16
+    # and INT8 kernels.
     return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
 
 
@@ -235,9 +235,9 @@ def count_parameters(network: nn.Module) -> int:
 def count_gmac(network: nn.Module, size: int) -> float:
     """Return the GMACs of convolutions and matrix products for one `size` x `size` image.
 
-    The network runs on the `meta` device, which only propagates shapes.
+    The network runs on the `meta` device. This device only propagates shapes.
     """
     meta_network = copy.deepcopy(network).eval().to("meta")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         meta_network(torch.zeros(1, 3, size, size, device="meta"))
-    return float(counter.get_total_flops()) / 2e9  # a multiply-accumulate counts as two
+    return float(counter.get_total_flops()) / 2e9  # a multiply-accumulate counts as two operations

@@ -1,4 +1,4 @@
-"""Summary of the photographs of a training run, printed before the first step."""
+"""Summary of the photographs in a training run. It is printed before the first step."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from edgeseg_train.validation import CachedPair
 def print_data_summary(
     photographs: PhotoStore, validation: Sequence[CachedPair], device: str, mode: ComputeMode
 ) -> None:
-    """Print how masks were read, the numbers of photographs, and the device to standard error.
+    """Print notes about masks, the numbers of photographs, and the device to standard error.
 
     Args:
         photographs: training photographs.

@@ -15,8 +15,8 @@ from edgeseg.system.regular_files import read_regular_file
 class LogEntry(msgspec.Struct, frozen=True):
     """Metrics of a training run at one step.
 
-    Training metrics are means since the previous entry. Validation metrics are None if nothing
-    was validated.
+    Training metrics are means since the previous entry. Validation metrics are None if there was no
+    validation.
 
     Attributes:
         step: number of finished steps.
@@ -27,9 +27,9 @@ class LogEntry(msgspec.Struct, frozen=True):
         dice: Dice of training crops at threshold 0.5, over all pixels.
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
-        validation_dice: Dice of validation photographs at their original size and the best
-            threshold, mean over data sets.
-        validation_iou: IoU of validation photographs, as `validation_dice`.
+        validation_dice: Dice of validation photographs at the original size with the best
+            threshold, as the mean over data sets.
+        validation_iou: IoU of validation photographs, computed like `validation_dice`.
         threshold: best threshold on validation photographs.
     """
 
@@ -58,7 +58,7 @@ def write_log(entries: Sequence[LogEntry], file: Path) -> None:
 
 
 def read_log(file: Path, last_step: int) -> list[LogEntry]:
-    """Read the log of an earlier session up to a step; empty if the file does not exist.
+    """Read the log of an earlier session up to a step. Return an empty list without a log.
 
     Raises:
         SystemSetupError: the file was not written by `edgeseg train`.
@@ -70,7 +70,8 @@ def read_log(file: Path, last_step: int) -> list[LogEntry]:
         entries = [_parse_row(row) for row in rows]
     except (OSError, ValueError, OverflowError, csv.Error, msgspec.ValidationError) as error:
         raise SystemSetupError(
-            f"{file}: not a log of `edgeseg train` ({one_line(error)}). Move it to another folder."
+            f"{file}: not a log of `edgeseg train` ({one_line(error)}). Move the file to "
+            "another folder."
         ) from error
     return [entry for entry in entries if entry.step <= last_step]
 

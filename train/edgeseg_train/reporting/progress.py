@@ -1,4 +1,4 @@
-"""Progress of a training run: a live line in a terminal, plain lines in a pipe, TensorBoard."""
+"""Progress of a training run: live line on a terminal, otherwise plain lines, and TensorBoard."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ class ProgressDisplay(Progress):
         self._best_dice = max(self._best_dice, entry.validation_dice or 0.0)
         training = f"epoch {entry.epoch:.1f}  loss {entry.loss:.3f}  Dice {entry.dice:.3f}"
         validation = _format_validation(entry, progress, self._best_dice)
-        # Two lines: a terminal of 80 columns would cut off the remaining time.
+        # The text has two lines, because a terminal of 80 columns would cut off the remaining time.
         self.update(
             self._task, completed=min(progress, 1.0), description=f"{training}\n{validation}"
         )
@@ -59,7 +59,7 @@ class ProgressDisplay(Progress):
 
 
 def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> str:
-    """Format validation Dice, best Dice and remaining time; parts without a value are omitted."""
+    """Format validation Dice, best Dice and remaining time. Missing values are omitted."""
     parts = []
     if entry.validation_dice is not None:
         parts.append(f"validation {entry.validation_dice:.4f}")
@@ -72,10 +72,10 @@ def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> st
 
 
 def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
-    """Return a function that writes log entries for TensorBoard, if TensorBoard is installed.
+    """Return a function that writes log entries for TensorBoard, if installed.
 
     Raises:
-        SystemSetupError: the events cannot be written; the returned function raises it, too.
+        SystemSetupError: the events cannot be written. The returned function also raises this.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415

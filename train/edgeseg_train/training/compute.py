@@ -15,20 +15,20 @@ from edgeseg.device.cpu import cpu_features, usable_cores
 from edgeseg.errors import SystemSetupError
 from edgeseg_train.network.resunet import Architecture, ResUNet, build_network, count_gmac
 
-# Maximum number of threads that load or score photographs; each needs 24 MB or more.
+# Maximum number of threads that load or score photographs. Each thread requires at least 24 MB.
 MAX_PHOTO_THREADS = 8
 
 # Maximum number of timed rounds.
 TRIAL_ROUNDS = 3
 
-# Time after which no further round starts.
+# Seconds after which no other round is started.
 TRIAL_SECONDS = 5.0
 
-# Maximum forward cost of a trial step; the trial batch is made smaller to stay below it.
-# A step of `resunet-deeper` with the default batch takes 10 s: trials would outlast a short run.
+# Maximum forward cost of a trial step. It limits the trial batch. With `resunet-deeper` and the
+# default batch, a step takes 10 s, so that trials would take longer than a short run.
 TRIAL_GMAC = 20.0
 
-# Another mode is selected only if its step takes less than this share of plain float32.
+# Largest duration of a step, relative to plain float32, for selecting another mode.
 MAX_RELATIVE_TIME = 0.9
 
 
@@ -46,7 +46,7 @@ def select_device(device: str) -> str:
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """Position of this process among all processes of the run.
+    """Position of this process in the run.
 
     Attributes:
         rank: number of this process, from 0.
@@ -64,7 +64,7 @@ class DistributedContext:
     def share_decision(
         self, progress: float, stop: bool, device: torch.device
     ) -> tuple[float, bool]:
-        """Return the main process's progress and stop flag, so that all processes agree."""
+        """Return the progress and the stop flag of the main process in all processes."""
         if self.world_size == 1:
             return progress, stop
         decision = torch.tensor([progress, float(stop)], dtype=torch.float64, device=device)
@@ -73,7 +73,7 @@ class DistributedContext:
 
 
 def count_photo_threads() -> int:
-    """Return the number of threads with which this process handles photographs in parallel."""
+    """Return the number of threads for loading and scoring photographs."""
     cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     return max(1, min(MAX_PHOTO_THREADS, cores))
 
@@ -84,8 +84,7 @@ def join_processes(device: str) -> DistributedContext:
     Args:
         device: `cuda` or `cpu`.
 
-    Returns:
-        The position of this process; rank 0 of 1 without torchrun.
+    Returns: Position of this process. Rank 0 of 1 if torchrun is not used.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return DistributedContext()
@@ -120,7 +119,7 @@ class ComputeMode:
 
     def move_network(self, network: ResUNet, device: torch.device) -> ResUNet:
         """Move a network to a device and convert its weights to this memory format."""
-        # PyTorch's type annotations do not allow `memory_format` together with a device.
+        # PyTorch's type annotations do not allow both `memory_format` and a device.
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
@@ -145,16 +144,16 @@ def select_compute_mode(
 ) -> ComputeMode:
     """Time a few training steps in each mode and return the fastest mode.
 
-    A mode other than plain float32 must be at least 10 % faster, so that timing noise does not
-    select it.
+    A mode other than plain float32 must be at least 10 % faster, so that it is not selected because
+    of timing noise.
 
     Args:
         architecture: network to train.
         crop: side of a crop in pixels.
         batch: number of crops in a step of this process.
-        device: device that trains.
+        device: device for training.
     """
-    # Without CPU support, bfloat16 is 20 times slower. It is not tried then.
+    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:
@@ -176,7 +175,7 @@ def _time_modes(
 ) -> dict[ComputeMode, float]:
     """Measure each mode's fastest training step in seconds.
 
-    The modes take turns, so that other load on the machine affects all of them.
+    The modes are measured alternately, so that other processes affect all modes.
     """
     steps = {mode: _make_step(architecture, shape, device, mode) for mode in candidates}
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""Loss of ResUNet-Deeper: 0.5 Dice + 0.3 cross-entropy + 0.2 focal, in the field of view.
+"""Loss of ResUNet-Deeper: 0.5 Dice + 0.3 cross-entropy + 0.2 focal loss, in the field of view.
 
-All terms take logits (N, 1, H, W), truth and field of view (N, 1, H, W) from 0 to 1, float32, and
-return a scalar.
+The arguments of all terms are logits, mask (0 to 1) and field of view (0 to 1), each (N, 1, H, W)
+float32. The result is a scalar.
 """
 
 import math
@@ -36,8 +36,8 @@ def total_loss(
 def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0) -> Tensor:
     """Compute 1 - soft Dice over the whole batch (Milletari et al. 2016, without squares).
 
-    Dice is not averaged over crops: a crop with few vessel pixels would count as much as a full
-    one.
+    Dice is not averaged over crops, because a crop with few vessel pixels would have the same
+    weight as a crop with many.
     """
     probability = logits.sigmoid() * inside
     overlap = (probability * truth).sum()
@@ -67,7 +67,7 @@ def _mean_inside(per_pixel: Tensor, inside: Tensor) -> Tensor:
 class RunningMetrics:
     """Loss and Dice of training crops since the last log entry.
 
-    Sums stay on the device until they are read, so that no step waits for the GPU.
+    Sums remain on the device until they are read, so that no step waits for the GPU.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class RunningMetrics:
         self._pixel_counts: list[Tensor] = []
 
     def add(self, loss: Tensor, logits: Tensor, truth: Tensor, inside: Tensor) -> None:
-        """Add a step; vessels are predicted at probability 0.5, inside the field of view."""
+        """Add a step. The mask is predicted at probability 0.5, inside the field of view."""
         predicted = (logits > 0) * inside
         counts = ((predicted * truth).sum(), predicted.sum(), (truth * inside).sum())
         self._losses.append(loss)

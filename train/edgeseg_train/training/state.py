@@ -1,4 +1,4 @@
-"""Output folder of a training run and its state, saved to `last.pt` and resumed from it."""
+"""Output folder of a training run, and its state in `last.pt`."""
 
 from pathlib import Path
 
@@ -8,15 +8,16 @@ from torch import Tensor
 from edgeseg.console import print_line
 from edgeseg.errors import ModelError, UsageError
 from edgeseg.system.files import remove_stale_temporaries
-from edgeseg_train.checkpoint import TrainingData, read_tensors, write_tensors
+from edgeseg_train.checkpoint import TrainingData
 from edgeseg_train.config import TrainConfig
 from edgeseg_train.reporting.log import write_log
+from edgeseg_train.tensor_file import read_tensors, write_tensors
 from edgeseg_train.training.compute import ComputeMode
 
-# Checkpoint of the best validation Dice.
+# Checkpoint with the best validation Dice.
 BEST = "best.pt"
 
-# State to resume from.
+# State for resuming a run.
 LAST = "last.pt"
 
 # Log of the run.
@@ -32,9 +33,9 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         seconds: duration of all sessions.
         best_dice: best validation Dice; -1 before the first validation.
         validation_seconds: duration of the last validation.
-        compute_mode: compute mode of the run; another mode would round differently.
-        earlier_data: data sets that the weights of `--start` were trained on.
-        start_weights: weights of `--start`; empty without it.
+        compute_mode: compute mode of the run. Other modes round differently.
+        earlier_data: training data of the weights of `--start`.
+        start_weights: weights of `--start`; empty without this option.
         best_weights: averaged weights with the best validation Dice.
         network: state dict of the trained network.
         averaged: state dict of the averaged network.
@@ -58,7 +59,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         """Check that the state belongs to a run with the current options (`describe_config`).
 
         Raises:
-            ModelError: an option differs; the message contains its name.
+            ModelError: an option differs; the message contains the option's name.
         """
         differences = [
             f"{key} was {self.config.get(key)}, is {value}"
@@ -67,8 +68,8 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if differences:
             raise ModelError(
-                f"{file}: belongs to a different run ({', '.join(differences)}). "
-                "Resume it with its own options, or choose another --out."
+                f"{file}: belongs to a different run ({', '.join(differences)}). Resume the "
+                "run with its own options, or choose another --out."
             )
 
     def save(self, folder: Path) -> None:
@@ -98,8 +99,8 @@ def load_state(folder: Path) -> SavedState | None:
         return msgspec.convert(read_tensors(file), SavedState)
     except msgspec.ValidationError as error:
         raise ModelError(
-            f"{file}: not a state of `edgeseg train` ({error}). "
-            "Remove it to start a new run, or choose another --out."
+            f"{file}: not a state of `edgeseg train` ({error}). Remove the file to start a "
+            "new run, or choose another --out."
         ) from error
 
 
@@ -121,7 +122,7 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
 
 
 def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
-    """Check that no other run is overwritten, and that the folder is writable.
+    """Check that no other run would be overwritten, and that the folder is writable.
 
     Args:
         out: output folder.
@@ -140,7 +141,7 @@ def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
             (out / name).unlink(missing_ok=True)
     elif (out / BEST).exists() or (out / LAST).exists():
         raise UsageError(
-            f"--out {out}: already contains a run. Continue it with --resume, "
-            "or choose another folder."
+            f"--out {out}: already contains a run. Continue the run with --resume, or choose "
+            "another folder."
         )
-    write_log([], out / LOG)  # reports a full disk before the run, not minutes later
+    write_log([], out / LOG)  # report a full disk before the run instead of minutes later

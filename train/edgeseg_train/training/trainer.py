@@ -1,8 +1,9 @@
-"""Training loop: AdamW, warm-up and cosine learning rate, averaged weights, checkpoints, resuming.
+"""Training loop with AdamW, cosine learning rate, averaged weights, checkpoints and resuming.
 
-A step depends only on the configuration and its number (crop order, crops, dropout and, with
---epochs, learning rate). A run that was killed and resumed therefore ends with the weights of an
-uninterrupted run: bit for bit on a CPU, up to the summation order on a GPU.
+A step (crop order, crops, dropout and, with --epochs, learning rate) depends only on the
+configuration and the number of the step. Therefore the weights of a killed and resumed run are
+equal to those of an uninterrupted run, bit for bit on a CPU and except for the order of summation
+on a GPU.
 """
 
 import copy
@@ -14,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from edgeseg.datasets import DataSet
 from edgeseg_train.checkpoint import (
@@ -29,6 +29,7 @@ from edgeseg_train.data.crop_sampler import CropSampler
 from edgeseg_train.data.photo_store import Batch
 from edgeseg_train.network.resunet import build_network, normalise_photo
 from edgeseg_train.reporting.log import LogEntry, read_log, write_log
+from edgeseg_train.training.averaging import update_average
 from edgeseg_train.training.compute import ComputeMode, DistributedContext
 from edgeseg_train.training.losses import RunningMetrics, total_loss
 from edgeseg_train.training.state import BEST, LAST, LOG, SavedState, describe_config
@@ -39,25 +40,24 @@ from edgeseg_train.validation import (
     validate_network,
 )
 
-# In seconds: time until `last.pt` is first saved, time between two saves, time between two log
-# entries.
+# Seconds until `last.pt` is first saved, between two saves, and between two log entries.
 FIRST_SAVE_SECONDS = 8.0
 SAVE_SECONDS = 30.0
 LOG_SECONDS = 5.0
 
 
 class Trainer:
-    """Training run: networks, optimizer and the loop that updates them.
+    """Training run with networks, optimizer and training loop.
 
     Args:
         config: hyperparameters.
         out: folder for `best.pt`, `last.pt` and `log.csv`.
         data_sets: training data sets, recorded in the checkpoint.
         crops: sampler of training crops.
-        validation_pairs: validation photographs; used in the main process only.
-        device: device that trains.
+        validation_pairs: validation photographs; used only in the main process.
+        device: device for training.
         compute_mode: precision and memory format.
-        process: position among the processes of the run.
+        process: position of this process in the run.
         started: start of the session as `time.monotonic()`; default is now.
     """
 
@@ -106,7 +106,7 @@ class Trainer:
             self._parallel = DistributedDataParallel(self.network)
 
     def start_from(self, checkpoint: Checkpoint) -> None:
-        """Load the weights of another run and record the data they were trained on."""
+        """Load the weights of another run and record its training data."""
         self.start_weights = dict(checkpoint.weights)
         for network in (self.network, self.averaged):
             network.load_state_dict(self.start_weights)
@@ -114,7 +114,7 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Finished share of the run; 1 or more at its end."""
+        """Finished share of the run. It is 1 or more at the end."""
         candidates = len(INTERPOLATION_WEIGHTS) if self.start_weights else 1
         return self.schedule.progress_at(self.step, candidates)
 
@@ -124,8 +124,8 @@ class Trainer:
         """Train to the end of the run and write `best.pt`, `last.pt` and `log.csv`.
 
         Args:
-            report: callback for a log entry and the progress (0 to 1), every few seconds.
-            should_stop: callback after each step; if it returns true, the run is saved and ends.
+            report: callback for a log entry and the progress (0 to 1), called every few seconds.
+            should_stop: callback after each step. If it returns True, the run is saved and ends.
 
         Returns:
             Whether the end of the run was reached.
@@ -176,24 +176,10 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_gradient_norm)
         self.optimizer.step()
-        self._update_average()
+        decay = self.config.average_decay_at(self.step)
+        update_average(self.averaged, self.network, decay, self.step)
         self.step += 1
         metrics.add(loss.detach(), logits.detach(), truth, counted)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Update the exponential moving average of weights and BatchNorm statistics.
-
-        PyTorch's AveragedModel keeps the step count on the device and waits for the GPU each step.
-        """
-        network = self.network.state_dict()
-        averaged = {
-            name: weight
-            for name, weight in self.averaged.state_dict().items()
-            if weight.is_floating_point()
-        }
-        update = get_ema_multi_avg_fn(self.config.average_decay_at(self.step))  # type: ignore[no-untyped-call]
-        update(list(averaged.values()), [network[name] for name in averaged], self.step)
 
     def _validation_is_due(self, seconds_since: float, finished: bool) -> bool:
         if not self.validation_pairs or not self.process.is_main:
@@ -236,7 +222,7 @@ class Trainer:
         return entry
 
     def _make_checkpoint(self, scores: ValidationScores | None = None) -> Checkpoint:
-        """Return the averaged weights, with threshold and Dice of the first working size."""
+        """Return the averaged weights with threshold and Dice for the first working size."""
         first, *others = self.config.sizes
         evidence = {}
         if scores:
@@ -252,12 +238,12 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice; without any, the last weights."""
+        """Return the weights with the best validation Dice, or the last if it was not computed."""
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 
     def save(self) -> None:
-        """Save `last.pt` and `log.csv`, and `best.pt` if there was no validation yet."""
+        """Save `last.pt` and `log.csv`. Before the first validation, also save `best.pt`."""
         if not self.process.is_main:
             return
         if not (self.out / BEST).exists():

@@ -39,7 +39,7 @@ PLATFORMS = get_args(Platform)
 @click.option("--extra", "extras", multiple=True, metavar="NAME",
               help="Extra to install on the device. Repeatable.")  # fmt: skip
 @click.option("--source", metavar="CLONE|WHEEL",
-              help="Clone or wheel of edgeseg.  [default: that of this installation]")  # fmt: skip
+              help="Clone or wheel of edgeseg. [default: source of this installation]")  # fmt: skip
 def bundle(
     platform: Platform,
     python: str,
@@ -50,9 +50,9 @@ def bundle(
 ) -> None:
     """Collect wheels and models for an offline device.
 
-    Writes wheels, models, requirements.txt with hashes, an SBOM (CycloneDX), SHA256SUMS and
-    install.sh. On the device run: sh DIR/install.sh. This is
-    the only command that uses the network: pip downloads the wheels. Raspberry Pi and Jetson are
+    The folder contains wheels, models, requirements.txt with hashes, an SBOM (CycloneDX),
+    SHA256SUMS and install.sh. On the device, run: sh DIR/install.sh. This command opens network
+    connections, because pip downloads the wheels. The platform of a Raspberry Pi and a Jetson is
     linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
@@ -74,7 +74,8 @@ def _check_empty(folder: Path) -> None:
     try:
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(
-                f"{folder}: not empty. Choose a new folder, so that it contains no older wheels."
+                f"{folder}: not empty. Choose a new folder, because older wheels must not be part "
+                "of the bundle."
             )
     except OSError as error:
         raise SystemSetupError(
@@ -98,7 +99,7 @@ def _read_models(models: Sequence[Path]) -> list[BundleFile]:
 
 
 def _write_bundle(folder: Path, files: list[BundleFile], target: Target) -> None:
-    """Write the bundle, install.sh last, so that an incomplete bundle cannot be installed."""
+    """Write the bundle. install.sh is last, so that an incomplete bundle cannot be installed."""
     script = ("install.sh", install_script(target))
     for name, content in (*files, ("SHA256SUMS", checksums([*files, script])), script):
         make_folder((folder / name).parent)

@@ -24,7 +24,7 @@ if [ "$listed" != "$present" ]; then
     done
     exit 1
 fi
-# Isolated (-I): no module is imported from this folder or from PYTHONPATH.
+# Isolated mode (-I): Python imports no module from this folder or from PYTHONPATH.
 have=$(python3 -I -c 'import platform, struct, sys
 bits = struct.calcsize("P") * 8
 print("Python %d.%d on %s, %d bits" % (*sys.version_info[:2], platform.machine(), bits))') || {
@@ -49,7 +49,7 @@ install_from_here() {
         --disable-pip-version-check --quiet --no-index --find-links wheels --require-hashes "$@"
 }
 install_from_here --upgrade --requirement requirements.txt
-# pip alone would keep an installation of the same version, although its code or weights may differ.
+# Without this option, pip would keep an installation of the same version, although its code or weights may differ.
 [ -z "$older" ] || install_from_here --force-reinstall --no-deps --requirement edgeseg.txt
 "$target/bin/python" -I "$target/bin/edgeseg" --version
 echo "installed: $target/bin/edgeseg"

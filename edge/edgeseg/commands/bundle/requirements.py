@@ -1,4 +1,4 @@
-"""Requirement files of a bundle: constraints of the versions, hashes of the wheels."""
+"""Requirement files of a bundle: version constraints and hashes of the wheels."""
 
 import operator
 import re
@@ -23,28 +23,30 @@ def read_constraints(own_wheel: Path) -> str:
     """Read the constraints in edgeseg's wheel.
 
     Raises:
-        UsageError: the file is not a wheel of edgeseg, or contains none.
+        UsageError: the file is not a wheel of edgeseg, or contains no constraints.
     """
     try:
         with zipfile.ZipFile(own_wheel) as archive:
             return archive.read(CONSTRAINTS_IN_WHEEL).decode()
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise UsageError(
-            f"{own_wheel.name}: not a wheel of edgeseg with constraints. Build it from the clone."
+            f"{own_wheel.name}: not a wheel of edgeseg with constraints. Build the wheel in a "
+            "clone."
         ) from error
 
 
 def select_constraints(constraints: str, python: str) -> list[str]:
     """Return the constraints that apply to a Python version, without markers.
 
-    pip evaluates markers for the Python that it runs in, also if it downloads for another one.
+    pip evaluates markers for the Python in which it runs, even if it downloads wheels for another
+    version.
 
     Args:
         constraints: lines such as `numpy==2.2.6; python_version < "3.11"`.
         python: Python version of the device (`3.11`).
 
     Raises:
-        UsageError: a line is not of this form.
+        UsageError: a line is invalid.
     """
     major, minor = python.split(".")
     device = (int(major), int(minor))
@@ -67,15 +69,14 @@ def select_constraints(constraints: str, python: str) -> list[str]:
 def write_requirements(
     wheels: Sequence[BundleFile], own_wheel: Path, extras_suffix: str
 ) -> list[BundleFile]:
-    """Return the requirement files of a bundle: one line with a hash for each wheel.
+    """Return the requirement files of a bundle. They contain one line with a hash for each wheel.
 
     Args:
         wheels: all wheels of the bundle.
         own_wheel: path or name of edgeseg's wheel.
         extras_suffix: extras to install (`[openvino]`); "" for none.
 
-    Returns:
-        `requirements.txt` with all wheels and `edgeseg.txt` with edgeseg's alone.
+    Returns: `requirements.txt` with all wheels and `edgeseg.txt` with edgeseg's wheel only.
     """
     own_lines: list[str] = []
     other_lines: list[str] = []

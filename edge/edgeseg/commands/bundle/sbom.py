@@ -31,8 +31,8 @@ class WheelFacts(NamedTuple):
     Attributes:
         name: name of the distribution.
         version: version.
-        licences: licences in the form of CycloneDX.
-        models: name and content of each model file in it, for edgeseg's wheel.
+        licences: licences as CycloneDX objects.
+        models: name and content of each model file in the wheel; empty except for edgeseg's wheel.
     """
 
     name: str
@@ -42,7 +42,9 @@ class WheelFacts(NamedTuple):
 
 
 def build_sbom(wheels: Sequence[BundleFile], models: Sequence[BundleFile], own_wheel: str) -> bytes:
-    """Return the SBOM of a bundle. Equal bundles give equal SBOMs: it has no time stamp.
+    """Return the SBOM of a bundle.
+
+    It contains no time stamp, so that equal bundles have equal SBOMs.
 
     Args:
         wheels: all wheels of the bundle.
@@ -96,7 +98,7 @@ def _read_metadata(archive: zipfile.ZipFile) -> Message:
 
 
 def _licences(metadata: Message) -> list[Json]:
-    """Return the licence expression of a wheel, or its classifiers, or the name in `License`."""
+    """Return the licence of a wheel: its expression, its classifiers, or the field `License`."""
     expression = metadata["License-Expression"]
     if expression:
         return [{"expression": str(expression)}]

@@ -1,6 +1,6 @@
 """Content of a bundle: wheels and the install script.
 
-This is the only module that opens a connection: pip downloads the wheels.
+pip opens network connections to download the wheels.
 """
 
 import os
@@ -21,25 +21,26 @@ from edgeseg.errors import SystemSetupError, UsageError
 
 Platform: TypeAlias = Literal["linux-aarch64", "linux-x86_64"]
 
-# Accepted minor versions of glibc 2, from manylinux2014 to Debian 10; supported boards are newer.
+# Minor versions of glibc 2 that a wheel may require: 2.17 (manylinux2014) to 2.28 (Debian 10).
+# Supported boards have a newer glibc.
 _OLDEST_LIBC = 17
 _NEWEST_LIBC = 28
 
 _PIP_CRASH = 2
-"""Exit code of pip for unexpected errors, such as a broken connection. pip is then run again."""
+"""Exit code of pip for unexpected errors, such as a broken connection. Then pip is run again."""
 
 _SCRIPT = Path(__file__).with_name("install.sh")
 
 
 class DirectUrl(msgspec.Struct):
-    """The part of pip's `direct_url.json` that is used here."""
+    """Fields that are read from pip's `direct_url.json`."""
 
     url: str
 
 
 @dataclass(frozen=True)
 class Target:
-    """Device that a bundle is made for.
+    """Target device of a bundle.
 
     Attributes:
         platform: operating system and architecture.
@@ -94,14 +95,14 @@ def own_source() -> str:
 
 
 def check_extras(extras: Sequence[str]) -> None:
-    """Check that the package has these extras; pip would only print a warning.
+    """Check that the package has these extras, because pip would only print a warning.
 
     Raises:
         UsageError: an extra is unknown; the message lists the known extras.
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
-    except PackageNotFoundError:  # not installed, but run from a source tree
+    except PackageNotFoundError:  # not installed: run from a source tree
         return
     for extra in extras:
         if extra not in known:
@@ -109,11 +110,11 @@ def check_extras(extras: Sequence[str]) -> None:
 
 
 def collect_wheels(source: str, target: Target, folder: Path) -> Path:
-    """Collect edgeseg's wheel and its dependencies for the target in a folder.
+    """Collect the wheels of edgeseg and its dependencies for the target in a folder.
 
     Args:
         source: clone or wheel of edgeseg.
-        target: device that the wheels are for.
+        target: target device of the wheels.
         folder: existing folder for the wheels.
 
     Returns:
@@ -121,7 +122,7 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
 
     Raises:
         UsageError: the source is not edgeseg.
-        SystemSetupError: pip is missing or failed; the message contains its reason.
+        SystemSetupError: pip is missing or failed; the message contains the reason.
     """
     _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source, constraints=source)
     own_wheels = sorted(folder.glob("edgeseg-*.whl"))
@@ -137,11 +138,11 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
 
 
 def _run_pip(*arguments: str, constraints: str = "") -> None:
-    """Run pip, isolated from modules in the current folder.
+    """Run pip. Modules in the current folder are not imported.
 
     Args:
         arguments: arguments of pip.
-        constraints: clone whose `constraints.txt` applies to the build of its wheel, if it has one.
+        constraints: clone whose `constraints.txt`, if it exists, applies to the build of the wheel.
     """
     command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
     command += arguments

@@ -1,11 +1,11 @@
-"""Run a model once in a process of its own, because an unsuitable runtime may crash.
+"""Separate process that runs a model once, because an unsuitable runtime may crash.
 
     python -m edgeseg.commands.doctor.check_worker runtime NAME MODEL.onnx OUTPUT.npy
     python -m edgeseg.commands.doctor.check_worker provider NAME MODEL.onnx OUTPUT.npy
     python -m edgeseg.commands.doctor.check_worker list
 
-The answer is JSON on standard output. A failure is one line on standard error and a non-zero exit
-code.
+The result is printed as JSON to standard output. If the check fails, one line is printed to
+standard error and the exit code is not 0.
 """
 
 import sys
@@ -63,11 +63,16 @@ def _check_runtime(
 def _check_provider(
     name: str, model: Path, photo: npt.NDArray[np.uint8]
 ) -> tuple[WorkerAnswer, Probability]:
-    """Run the model; ONNX Runtime falls back to the CPU silently, so the profile is checked."""
+    """Run the model on a provider.
+
+    The profile is checked, because ONNX Runtime silently falls back to the CPU.
+    """
     probability, events = run_with_profile(model, cpu.usable_cores(), photo, name)
     nodes = count_nodes_by_provider(events)
     if not nodes[name]:
-        raise SystemSetupError("no node of the model runs on it; all of them ran on the CPU")
+        raise SystemSetupError(
+            "no node of the model ran on this provider; all nodes ran on the CPU"
+        )
     return WorkerAnswer(nodes=nodes[name], total_nodes=nodes.total()), probability
 
 

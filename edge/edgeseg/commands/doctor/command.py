@@ -38,8 +38,8 @@ class Diagnosis(NamedTuple):
         device: facts about the device.
         versions: versions of the relevant packages.
         selection: model file, runtime and threads that `run` selects.
-        runtimes: checks of the runtimes with that file.
-        providers: checks of ONNX Runtime's execution providers with that file.
+        runtimes: checks of the runtimes with the selected file.
+        providers: checks of ONNX Runtime's execution providers with the selected file.
         warnings: warnings as text, with remedies.
         tuning: result of `--tune`, if requested.
     """
@@ -100,9 +100,9 @@ class Diagnosis(NamedTuple):
 def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
     """Diagnose this device: runtimes, providers, and the model `run` would use.
 
-    Each runtime and execution provider runs the model in a process of its own. The exit code is 7
-    if no runtime works. Only --tune measures time. It stores its result in FILE (default:
-    edgeseg/choices.json in the user's configuration folder).
+    Each runtime and execution provider runs the model in a separate process. The exit code is 7 if
+    no runtime works. --tune measures time and stores the fastest setup in FILE (default:
+    edgeseg/choices.json in the user's configuration folder). Nothing is stored without --tune.
     """
     diagnosis = _diagnose(model, None if tune_file is None else tune_and_save(model, tune_file))
     if as_json:
@@ -116,7 +116,7 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
-    device = describe_device()  # before the checks, because they load the CPU
+    device = describe_device()  # before the checks, because the checks use all cores
     selection = select_model(model)
     installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
     runtimes = check_runtimes(installed, selection.file.path)
@@ -163,7 +163,7 @@ def _describe_fp16(features: Sequence[str]) -> str:
 def _describe_int8(features: Sequence[str]) -> str:
     names = [name for feature, name in INT8_FEATURES.items() if feature in features]
     if not names:
-        return "no: INT8 gains little"
+        return "no: INT8 is hardly faster than FP32"
     return f"yes ({', '.join(dict.fromkeys(names))}): INT8 is faster than FP32"
 
 
@@ -198,7 +198,10 @@ def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
 
 
 def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
-    """Describe a check; a failure is in capitals only if `run` depends on it."""
+    """Describe a check.
+
+    A failure is in capital letters only if `run` selects this runtime or provider.
+    """
     if not check.installed:
         return check.note
     failure = "DOES NOT WORK" if is_required else "does not work"

@@ -1,4 +1,4 @@
-"""Checks of runtimes and execution providers: each runs the model in a process of its own."""
+"""Checks of runtimes and execution providers, each in a separate process."""
 
 import signal
 import subprocess
@@ -15,11 +15,10 @@ from edgeseg.imaging.arrays import Probability
 from edgeseg.models.card import ModelCard, read_card
 
 MAX_MASK_DIFFERENCE = 0.01
-"""Largest share of mask pixels that may differ from the first runtime.
-
-A broken runtime differs everywhere. Probabilities are not compared: OpenVINO's BF16 differs by up
-to 0.15 where the mask stays equal. The limit of `convert`, 0.1 %, would be too strict: for a
-network with random weights, 0.11 % of the pixels differ.
+"""Largest share of mask pixels that may differ from the mask of the first runtime. With a broken
+runtime, the whole mask differs. Probabilities are not compared, because OpenVINO's BF16
+probabilities differ by up to 0.15 in equal masks. The limit of `convert` (0.1 %) would be too
+strict: for a network with random weights, 0.11 % of the pixels differ.
 """
 
 TIMEOUT_S = 300
@@ -28,7 +27,7 @@ TIMEOUT_S = 300
 CPU_PROVIDER = "CPUExecutionProvider"
 
 REMOTE_PROVIDERS = frozenset({"AzureExecutionProvider"})
-"""Providers that call a service on the network. Every wheel contains them; they are not checked."""
+"""Providers that use a network service. They are part of every wheel and are not checked."""
 
 
 class RuntimeCheck(msgspec.Struct, frozen=True):
@@ -39,7 +38,7 @@ class RuntimeCheck(msgspec.Struct, frozen=True):
         works: True if the model ran and its mask agrees with the mask of the first entry that
             works.
         note: details, or the reason for the failure.
-        installed: False if it is not installed and was not checked.
+        installed: False if the runtime or provider is not installed and was therefore not checked.
     """
 
     name: str
@@ -52,10 +51,10 @@ class RuntimeCheck(msgspec.Struct, frozen=True):
 
 
 class WorkerAnswer(msgspec.Struct):
-    """Answer of `check_worker`.
+    """Output of `check_worker`.
 
     Attributes:
-        providers: execution providers of this ONNX Runtime.
+        providers: execution providers of the installed ONNX Runtime.
         nodes: number of nodes that ran on the checked provider.
         total_nodes: number of nodes of the model.
     """
@@ -99,13 +98,13 @@ def _run_checks(kind: str, names: Sequence[str], model: Path) -> list[RuntimeChe
             difference = _describe_difference(probability, reference, card)
             note = "runs the model"
             if answer.total_nodes:
-                note += f"; {answer.nodes} of {answer.total_nodes} nodes run on it"
+                note += f"; {answer.nodes} of {answer.total_nodes} nodes run on this provider"
             checks.append(RuntimeCheck(name, not difference, difference or note))
     return checks
 
 
 def _describe_difference(probability: Probability, reference: Probability, card: ModelCard) -> str:
-    """Return how two masks differ, or "" if they agree."""
+    """Describe the difference between two masks, or return "" if they agree."""
     if probability.shape != reference.shape or not np.isfinite(probability).all():
         return "wrong result: another shape, or NaN"
     share = float(np.mean((probability >= card.threshold) != (reference >= card.threshold)))
@@ -115,15 +114,15 @@ def _describe_difference(probability: Probability, reference: Probability, card:
 
 
 def _ask_worker(*arguments: str) -> WorkerAnswer:
-    """Run `check_worker` and return its answer.
+    """Run `check_worker` and return its output.
 
     Raises:
         SystemSetupError: the worker failed, crashed or timed out.
-        ValueError: the answer is not JSON.
+        ValueError: the output is not JSON.
     """
     command = [sys.executable, "-m", "edgeseg.commands.doctor.check_worker", *arguments]
-    # Use another folder: with -m, Python imports modules from the current folder, which may contain
-    # any file.
+    # Run in another folder, because `python -m` imports modules from the current folder, which may
+    # contain any file.
     source_root = Path(__file__).parents[3]
     try:
         done = subprocess.run(

@@ -14,7 +14,7 @@ from edgeseg.models.tuning_cache import VARIABLE, CandidateTiming, TunedSetup
 from edgeseg.system.files import make_folder
 
 DEFAULT_FILE = "\0"
-"""Value of `--tune` without a file; no file can have this name."""
+"""Value of `--tune` if no file name is given. It is not a valid file name."""
 
 
 class TuningResult(NamedTuple):
@@ -22,18 +22,18 @@ class TuningResult(NamedTuple):
 
     Attributes:
         setup: fastest setup and all measurements.
-        file: cache file that it was stored in.
-        looked_at: True if `auto` reads this file.
+        file: cache file that contains the setup.
+        is_read_by_auto: whether `auto` reads this file.
     """
 
     setup: TunedSetup
     file: Path
-    looked_at: bool
+    is_read_by_auto: bool
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
         setup = msgspec.to_builtins(self.setup)
-        return {"file": str(self.file), "looked_at": self.looked_at, **setup}
+        return {"file": str(self.file), "is_read_by_auto": self.is_read_by_auto, **setup}
 
 
 def tune_and_save(model: str, target: str) -> TuningResult:
@@ -78,12 +78,14 @@ def _check_target(target: str) -> Path:
 
 
 def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
-    """Yield headings and texts: each candidate, and the file of the stored setup."""
+    """Yield headings and texts of the candidates and of the file with the stored setup."""
     key = result.setup.key
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:
         yield f"{timing.precision} in {timing.runtime}", _describe_timing(timing, result.setup)
-    hint = "" if result.looked_at else f" (`edgeseg run` uses it if {VARIABLE} names this file)"
+    hint = f" (`edgeseg run` uses it if {VARIABLE} names this file)"
+    if result.is_read_by_auto:
+        hint = ""
     yield "setup stored in", f"{result.file}{hint}"
 
 

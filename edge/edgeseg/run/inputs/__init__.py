@@ -1,8 +1,8 @@
-"""Inputs of `edgeseg run`: which files are photographs, and the names of their results.
+"""Inputs of `edgeseg run`: selection of photographs, and names of their results.
 
-Files are recognised by their content, whatever their suffix. A file with the suffix of a
-photograph is an input, too, even if it is damaged, so that it is reported as failed. Results of
-edgeseg, masks, videos in a folder and other files are skipped and counted by kind.
+Files are recognized from their content, not from their suffix. Damaged files with the suffix of a
+photograph are also inputs, so that they are reported as failed. Results of edgeseg, masks, videos
+in a folder and other files are skipped. The files of each kind are counted.
 """
 
 from edgeseg.run.inputs.collect import CollectedInputs, collect_inputs

@@ -1,4 +1,4 @@
-"""Collect the inputs given as arguments and in a list."""
+"""Collection of the inputs given as arguments and in a list."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from edgeseg.run.inputs.skipped import SkippedFiles
 
 
 class CollectedInputs(NamedTuple):
-    """The inputs of a run.
+    """Inputs of a run.
 
     Attributes:
         inputs: photographs, videos and standard input, in the order of the arguments.
@@ -33,14 +33,14 @@ def collect_inputs(
 ) -> CollectedInputs:
     """Return the inputs in order and without duplicates.
 
-    A folder means the photographs in it. A file given by name is an input with any suffix and
-    content, except results of edgeseg, and masks if there are other inputs. Each link is an input
-    of its own.
+    For a folder, the photographs in this folder are returned. A file argument is always an input
+    unless it is a result of edgeseg. A mask is an input only if there are no other inputs. Each
+    link is a separate input.
 
     Args:
         arguments: files, folders, or "-" for standard input.
         recursive: whether to include the sub-folders of folders.
-        listed: further files and folders. A file that does not exist is an input, so that it is
+        listed: additional files and folders. A missing file is also an input, so that it is
             reported as failed and the others are processed.
 
     Raises:
@@ -57,7 +57,7 @@ def collect_inputs(
     files = list(collector.files.values())
     if not files:
         name = arguments[0] if arguments else "INPUT"
-        raise UsageError(f"{name}: named like a result of edgeseg. Rename it to segment it.")
+        raise UsageError(f"{name}: named like a result of edgeseg. Rename the file to segment it.")
     inputs: list[Input] = []
     for file, stem in zip(files, distinct_stems(files), strict=True):
         name = STDIN_NAME if file.path is None else path_text(file.path)
@@ -66,7 +66,7 @@ def collect_inputs(
 
 
 class _Collector:
-    """Files in the order in which they were given, by their identity."""
+    """Collector of input files. It keeps the given order and adds a file only once."""
 
     def __init__(self, scanner: FolderScanner) -> None:
         self.scanner = scanner
@@ -101,7 +101,7 @@ class _Collector:
             self._add_named(path)
 
     def skip_masks(self) -> None:
-        """Skip the masks among the files given by name, unless there are no other inputs."""
+        """Skip the masks among the file arguments, unless there are no other inputs."""
         if len(self.files) < 2:
             return
         masks = [path for path in self._named if not is_video_name(path) and is_mask(path)]
@@ -132,8 +132,8 @@ class _Collector:
         except OSError as error:
             unreadable = Path(error.filename or folder)
             raise SystemSetupError(
-                f"{path_text(unreadable)}: folder cannot be read ({error.strerror}). "
-                "Check its permissions."
+                f"{path_text(unreadable)}: folder cannot be read ({error.strerror}). Check "
+                "the permissions."
             ) from error
         self.skipped.update(listing.skipped)
         if not listing.photographs:
@@ -148,7 +148,7 @@ class _Collector:
 
 
 def _identity(path: Path) -> Path:
-    """Return the absolute path of a file; links are not resolved, except before `..`."""
+    """Return the absolute path of a file. Links are not resolved, except before `..`."""
     if ".." in path.parts:
         return path.parent.resolve() / path.name
     return path.absolute()
@@ -156,5 +156,5 @@ def _identity(path: Path) -> Path:
 
 def _reject_special(path: Path) -> None:
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):  # a pipe or a device, which may block for ever
+    if not stat.S_ISREG(mode):  # a pipe or a device may block forever
         raise OSError(errno.EINVAL, "not a regular file")

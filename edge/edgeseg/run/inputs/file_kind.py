@@ -1,11 +1,12 @@
 """Kind of a file: photograph, mask, video, result of edgeseg, or another file."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from edgeseg.imaging.file_signatures import recognize_file
+from edgeseg.imaging.file_signatures import is_dicom, recognize_file
 from edgeseg.imaging.photo import is_photograph
 from edgeseg.run.inputs.input import is_video_name
 from edgeseg.run.inputs.mask_files import is_mask
@@ -17,13 +18,15 @@ FileKind: TypeAlias = Literal["photograph", "mask", "video", "result", "other"]
 _BEGINNING_BYTES = 4096
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _RESULT_TEXT = b"tEXtedgeseg:"
+# Manufacturer in a DICOM result. A PACS does not change this value.
+_RESULT_DICOM = re.compile(rb"\x08\0\x70\0(?:LO..|....)edgeseg", re.DOTALL)
 _SIGNATURES = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
     b"GIF87a",
     b"GIF89a",
-    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw files of cameras
-    # Formats that may be unsupported; reading them reports it.
+    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw formats of cameras
+    # Formats with unsupported variants, which are reported when the file is read.
     b"8BPS",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51",  # JPEG 2000
     b"\0\0\0\x0cJXL ", b"\xff\x0a\xfa", b"\xff\x0a\x41",  # JPEG XL
@@ -37,10 +40,10 @@ _PICTURE_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"
 
 
 def classify_file(path: Path) -> FileKind:
-    """Return the kind of a regular file, from its content first.
+    """Return the kind of a regular file from its name and content.
 
-    A file with the suffix of a photograph that is damaged, empty or unreadable is a photograph, so
-    that it is reported as failed. So is a picture of an unsupported format.
+    Pictures of an unsupported format are photographs. The same is true for damaged, empty or
+    unreadable files with the suffix of a photograph. Therefore these files are reported as failed.
     """
     if is_result_name(path):
         return "result"
@@ -49,7 +52,7 @@ def classify_file(path: Path) -> FileKind:
             beginning = file.read(_BEGINNING_BYTES)
     except OSError:
         return "photograph" if is_photograph(path) else "other"
-    if _RESULT_TEXT in beginning:
+    if _RESULT_TEXT in beginning or (is_dicom(beginning) and _RESULT_DICOM.search(beginning)):
         return "result"
     if is_video_name(path) or recognize_file(beginning).kind == "video":
         return "video"
@@ -68,7 +71,7 @@ def _unpack(beginning: bytes) -> bytes:
 
 
 def _is_picture(beginning: bytes) -> bool:
-    if beginning.startswith(_SIGNATURES) or beginning[128:132] == b"DICM":
+    if beginning.startswith(_SIGNATURES) or is_dicom(beginning):
         return True
     if beginning.startswith(b"BM") and len(beginning) >= 18:
         (header_bytes,) = struct.unpack_from("<I", beginning, 14)

@@ -1,4 +1,4 @@
-"""A list of inputs from a file or standard input: `--files-from LIST|-`."""
+"""List of inputs from a file or standard input: `--files-from LIST|-`."""
 
 import os
 import sys
@@ -24,7 +24,8 @@ def read_file_list(source: str) -> list[str]:
         data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
         if len(data) > MAX_TEXT_BYTES:
             raise UsageError(
-                f"--files-from -: longer than {MAX_TEXT_BYTES >> 20} MiB. Split the list."
+                f"--files-from -: the list is longer than {MAX_TEXT_BYTES >> 20} MiB. Split "
+                "the list."
             )
     else:
         try:
@@ -32,7 +33,7 @@ def read_file_list(source: str) -> list[str]:
         except (OSError, ValueError) as error:  # ValueError: a null character
             reason = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
-                f"{source}: list cannot be read ({reason}). Check its name."
+                f"{source}: list cannot be read ({reason}). Check the name."
             ) from error
     names = [name for name in _split_names(data) if name]
     if not names:

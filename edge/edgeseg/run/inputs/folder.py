@@ -1,6 +1,7 @@
-"""The photographs in a folder and its sub-folders."""
+"""Photographs in a folder and its sub-folders."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -11,7 +12,7 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 _DIGITS = re.compile(r"([0-9]+)")
-# Files that operating systems create; they are skipped without a message.
+# Files of operating systems, which are skipped without a message.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory", ".localized"})
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 
@@ -23,7 +24,8 @@ class FolderListing(NamedTuple):
     """Content of a folder.
 
     Attributes:
-        photographs: photographs in natural order (2 before 10), each folder before its sub-folders.
+        photographs: photographs in natural order (2 before 10). The photographs of a folder precede
+            those of its sub-folders.
         skipped: other files, and sub-folders that were not listed.
         errors: errors of sub-folders that cannot be read.
     """
@@ -44,24 +46,25 @@ class FolderListing(NamedTuple):
 
 
 class FolderScanner:
-    """List the photographs in a folder; a watched folder is listed repeatedly.
+    """Scanner for the photographs in a folder. It can be used repeatedly for a watched folder.
 
     The kind of a file is determined again only if the file has changed.
 
     Args:
         recursive: whether to list sub-folders. Links to folders are followed.
+        known: paths of known photographs. These files are not read.
     """
 
-    def __init__(self, recursive: bool = False) -> None:
+    def __init__(self, recursive: bool = False, known: Collection[str] = frozenset()) -> None:
         self.recursive = recursive
+        self._known = known
         self._kinds: dict[Path, tuple[_FileState, FileKind]] = {}
         self._previous_kinds = self._kinds
 
     def scan(self, folder: Path) -> FolderListing:
         """List a folder.
 
-        Hidden files and folders are skipped. Each link is a photograph of its own, under its own
-        name.
+        Hidden files and folders are skipped. Each link is a separate photograph with its own name.
 
         Raises:
             OSError: The folder cannot be read.
@@ -75,7 +78,7 @@ class FolderScanner:
         self, folder: Path, parents: tuple[tuple[int, int], ...], listing: FolderListing
     ) -> None:
         folders: list[Path] = []
-        for path in sorted(folder.iterdir(), key=_natural_order):
+        for path in sorted(folder.iterdir(), key=natural_order):
             if _is_hidden(path):
                 _count_hidden(path, listing.skipped)
             elif path.is_dir():
@@ -88,7 +91,7 @@ class FolderScanner:
                 continue
             try:
                 identity = _folder_identity(path)
-                if identity in parents:  # a link to a parent folder, which would never end
+                if identity in parents:  # a link to a parent folder would cause an endless loop
                     listing.skipped.add(path, "loop")
                     continue
                 self._scan(path, (*parents, identity), listing)
@@ -103,6 +106,8 @@ class FolderScanner:
             listing.skipped.add(path, kind)
 
     def _kind(self, path: Path) -> FileKind:
+        if str(path) in self._known:
+            return "photograph"
         try:
             status = path.stat()
         except OSError:  # a broken link, or a file that was just deleted
@@ -127,14 +132,15 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _count_hidden(path: Path, skipped: SkippedFiles) -> None:
-    """Count a hidden file, unless the operating system or edgeseg wrote it."""
+    """Count a hidden file unless the operating system or edgeseg wrote it."""
     name = path.name.casefold()
     is_system = name in _SYSTEM_NAMES or name.startswith(_SYSTEM_PREFIXES)
     if not is_system and not path.is_dir():
         skipped.add(path, "hidden")
 
 
-def _natural_order(path: Path) -> tuple[list[str | int], str]:
+def natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return the key for sorting files by name in natural order (2 before 10)."""
     parts: list[str | int] = list(_DIGITS.split(path.name.casefold()))
     parts[1::2] = map(int, parts[1::2])
     return parts, path.name

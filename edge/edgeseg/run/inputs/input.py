@@ -1,4 +1,4 @@
-"""One input of a run."""
+"""Input of a run."""
 
 import sys
 from pathlib import Path
@@ -14,18 +14,18 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 """Suffixes of video files, in lower case."""
 
-_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # their content begins like a JPEG photograph
+_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # the content begins like a JPEG photograph
 
 STDIN_NAME = "standard input"  # in messages
-STDIN_STEM = "stdin"  # prefix of its result names
+STDIN_STEM = "stdin"  # prefix of the result names
 
 
 class Input(NamedTuple):
-    """A photograph or a video to segment.
+    """Photograph or video to segment.
 
     Attributes:
         name: name in messages.
-        stem: prefix of its result names, with the sub-folder of the output folder.
+        stem: prefix of the result names, including the sub-folder of the output folder.
         path: file; None for standard input.
     """
 
@@ -35,14 +35,14 @@ class Input(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        """True if the file is a video by its content, or by its suffix if that is unknown."""
+        """True if the content is a video. If the content is unknown, the suffix decides."""
         return self.path is not None and _is_video(self.path)
 
     def read_bytes(self) -> bytes:
-        """Read the whole file, without decoding it. Standard input can be read once.
+        """Read the whole file without decoding it. Standard input can be read only once.
 
         Raises:
-            PhotoError: It cannot be read, or is too large for a photograph.
+            PhotoError: The file cannot be read, or is too large for a photograph.
         """
         if self.path is None:
             return read_photo_stream(sys.stdin.buffer, self.name)
@@ -50,7 +50,7 @@ class Input(NamedTuple):
 
 
 def is_video_name(path: Path) -> bool:
-    """Return whether a file name has the suffix of a video, in upper or lower case."""
+    """Return whether a file name has the suffix of a video, ignoring case."""
     return path.name.lower().endswith(VIDEO_SUFFIXES)
 
 
@@ -66,5 +66,5 @@ def _is_video(path: Path) -> bool:
 
 
 def path_text(path: Path) -> str:
-    """Return a path as valid text: bytes of its name that are not UTF-8 become question marks."""
+    """Return a path as valid text, with question marks for bytes that are not UTF-8."""
     return str(path).encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,6 @@
-"""Recognition of masks among photographs; masks are not segmented.
+"""Detection of masks among photographs. Masks are not segmented.
 
-Only few files are decoded for this: those with a mask's name, and those with much fewer bytes per
-pixel than a photograph.
+A file is decoded only if it has the name of a mask or much fewer bytes per pixel than a photograph.
 """
 
 import re
@@ -28,7 +27,7 @@ _MASK_FOLDER = re.compile(
 )
 _HEADER_BYTES = 1 << 17  # the EXIF thumbnail of a JPEG precedes its size
 _PALETTE_OR_GREY_PNG = (0, 3, 4)  # values of the colour type
-_MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0}
+_MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0, "dicom": 0.0}
 _MAX_LEVELS = 8  # largest number of grey levels in a drawn mask
 _MAX_NAMED_LEVELS = 16
 _MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise
@@ -37,15 +36,15 @@ _MIN_BRIGHT_SHARE = 0.005
 _MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
 _BRIGHT = 127
 _GREY_LEVELS = (32, 223)  # range of levels that are neither dark nor bright
-_SAMPLED_SIDE = 1000  # pixels; a sample of a larger picture has the same shares
+_SAMPLED_SIDE = 1000  # pixels; larger pictures are sampled
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a picture is a mask and not a photograph.
+    """Return whether a picture is a mask rather than a photograph.
 
-    A mask has two to eight grey levels or nearly only black and white; with the name of a mask
-    (`NAME_1stHO.png`, `manual1/NAME.tif`), also class numbers and blurred edges. A file that cannot
-    be decoded is not a mask.
+    In a mask, there are two to eight grey levels, or nearly all pixels are black or white. A file
+    with the name of a mask (`NAME_1stHO.png`, `manual1/NAME.tif`) may also contain class numbers
+    and blurred edges. A file that cannot be decoded is not a mask.
     """
     stem = photo_stem(path)
     is_named = bool(_MASK_STEM.search(stem) or _MASK_FOLDER.fullmatch(path.parent.name))
@@ -63,7 +62,7 @@ def is_mask(path: Path) -> bool:
 
 
 def _may_be_mask(path: Path) -> bool:
-    """Return whether the header allows that the file is a mask; does not decode it."""
+    """Return whether the file may be a mask. Only the header is read."""
     with open_regular_file(path) as file:
         beginning = file.read(_HEADER_BYTES)
         size = file.seek(0, 2)
@@ -80,7 +79,7 @@ def _may_be_mask(path: Path) -> bool:
 
 
 def _is_colour_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG has colours, from its pixels at an eighth of its size."""
+    """Return whether a JPEG has colours. It is decoded at an eighth of its size."""
     small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
     return small is not None and _chroma(np.asarray(small, np.uint8)) > _MAX_CHROMA
 
@@ -93,10 +92,10 @@ def _is_mask_picture(picture: Photo, is_named: bool) -> bool:
     grey = picture.max(axis=2)
     counts = np.bincount(grey.ravel(), minlength=256)
     levels = np.count_nonzero(counts)
-    if levels < 2:  # such as the black frame of a covered camera
+    if levels < 2:  # for example the black frame of a covered camera
         return False
     if levels <= (_MAX_NAMED_LEVELS if is_named else _MAX_LEVELS):
-        # Dark noise has few levels, too.
+        # Noise in a dark picture also has few levels.
         return is_named or int(grey.max()) > _BRIGHT
     bright_share = counts[_BRIGHT + 1 :].sum() / grey.size
     if not _MIN_BRIGHT_SHARE < bright_share < 1 - _MIN_BRIGHT_SHARE:

@@ -1,11 +1,11 @@
-"""Names of results: below the output folder, distinct for every input.
+"""Names of results in the output folder. They are distinct for every input.
 
 The results of a file in a folder are written to the same sub-folder of the output folder. The
-results of a file given by name are written to the output folder itself. If two inputs from
-different folders would have the same results, all results are placed by their path below the
-deepest common folder of all inputs. Photographs of one folder with equal stems keep their suffix in
-the result's name: `eye.jpg_vessels.png` and `eye.png_vessels.png`. Names that are still equal on a
-file system that ignores upper and lower case or the Unicode form get a number.
+results of a file argument are written to the output folder itself. If two inputs from different
+folders would have the same results, all results are placed in sub-folders named after the path of
+the input, relative to the deepest common folder of all inputs. If photographs of one folder have
+equal stems, the result names contain the suffix: `eye.jpg_vessels.png` and `eye.png_vessels.png`.
+Names that differ only in case or Unicode form get a number.
 """
 
 import os
@@ -18,8 +18,16 @@ from edgeseg.imaging.photo import photo_stem
 from edgeseg.run.inputs.input import STDIN_STEM, is_video_name
 from edgeseg.system.names import name_key
 
-Part: TypeAlias = Literal["vessels", "overlay", "probability", "measures_overlay"]
-"""Result picture of a photograph: `STEM_vessels.png` and so on."""
+Part: TypeAlias = Literal[
+    "vessels",
+    "overlay",
+    "probability",
+    "measures_overlay",
+    "dicom_seg",
+    "dicom_sc",
+    "dicom_sr",
+]
+"""Result of a photograph, such as `STEM_vessels.png` or `STEM_dicom_seg.dcm`."""
 
 OverlayFormat: TypeAlias = Literal["jpg", "png"]
 
@@ -30,17 +38,20 @@ _RESULT_ENDINGS = (
     "_probability.png",
     "_overlay.mp4",
     "_overlay.avi",
+    "_dicom_seg.dcm",
+    "_dicom_sc.dcm",
+    "_dicom_sr.dcm",
 )
 
 _Key: TypeAlias = tuple[bool, str]
 
 
 class PlacedFile(NamedTuple):
-    """An input file and the folder of its results.
+    """Input file and the folder of its results.
 
     Attributes:
         path: file; None for standard input.
-        folder: folder of the results below the output folder, without `..`.
+        folder: folder of the results, relative to the output folder, without `..`.
     """
 
     path: Path | None
@@ -50,7 +61,7 @@ class PlacedFile(NamedTuple):
         """Return the prefix of the results' names.
 
         Args:
-            whole_name: whether to keep the suffix of the file.
+            whole_name: whether to include the suffix of the file.
         """
         if self.path is None:
             return STDIN_STEM
@@ -58,26 +69,28 @@ class PlacedFile(NamedTuple):
         return (self.folder / name).as_posix()
 
     def key(self, stem: str) -> _Key:
-        """Return a key that is equal for two inputs whose results have the same names."""
+        """Return a key. It is equal for two inputs if their results have the same names."""
         is_video = self.path is not None and is_video_name(self.path)
         return is_video, name_key(stem)
 
 
 def output_file(stem: str, folder: Path, part: Part, overlay_format: OverlayFormat = "jpg") -> Path:
     """Return the path of a result file of a photograph."""
-    suffix = overlay_format if part == "overlay" else "png"
+    suffix = "dcm" if part.startswith("dicom") else "png"
+    if part == "overlay":
+        suffix = overlay_format
     return folder / f"{stem}_{part}.{suffix}"
 
 
 def is_result_name(path: Path) -> bool:
-    """Return whether a file is named like a result of edgeseg."""
+    """Return whether a file has the name of a result of edgeseg."""
     return path.name.casefold().endswith(_RESULT_ENDINGS)
 
 
 def distinct_stems(files: Sequence[PlacedFile]) -> list[str]:
-    """Return the prefix of each input's result names; no two inputs share a result."""
+    """Return the prefix of each input's result names. No two inputs have the same prefix."""
     if _folders_collide(files):
-        files = _place_below_common_folder(files)
+        files = place_below_common_folder(files)
     stems = [file.stem() for file in files]
     crowded = _repeated_keys(files, stems)
     for index, file in enumerate(files):
@@ -92,7 +105,7 @@ def _repeated_keys(files: Sequence[PlacedFile], stems: Sequence[str]) -> set[_Ke
 
 
 def _folders_collide(files: Sequence[PlacedFile]) -> bool:
-    """Return whether two files of different folders would have the same results."""
+    """Return whether two files in different folders would have results with the same names."""
     parents: dict[_Key, str] = {}
     for file in files:
         if file.path is None:
@@ -103,7 +116,8 @@ def _folders_collide(files: Sequence[PlacedFile]) -> bool:
     return False
 
 
-def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
+def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
+    """Return the files with folders relative to the deepest folder that contains all files."""
     parents = [
         os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
         for file in files
@@ -121,7 +135,7 @@ def _place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
 
 
 def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
-    """Append a number to stems that differ from another stem only in case or Unicode form."""
+    """Append a number to a stem that differs from another only in case or Unicode form."""
     taken: set[_Key] = set()
     # Sort the stems, so that the numbers do not depend on the order of the inputs.
     for index in sorted(

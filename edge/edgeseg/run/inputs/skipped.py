@@ -1,4 +1,4 @@
-"""Files of a folder that are not segmented, counted by kind."""
+"""Files in a folder that are not segmented, and their number for each kind."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from edgeseg.console import plural
 
 SkippedKind: TypeAlias = Literal["folder", "loop", "result", "mask", "video", "hidden", "other"]
-"""Why a file is not segmented."""
+"""Reason why a file is not segmented."""
 
 _NOUNS: dict[SkippedKind, str] = {
     "folder": "sub-folder",
@@ -27,10 +27,10 @@ _MAX_SUFFIXES = 5
 
 
 class SkippedFiles:
-    """Files that are not segmented, with the reason.
+    """Files that are not segmented, and the reason for each of them.
 
     Attributes:
-        kinds: reason of each file.
+        kinds: reason for skipping. The key is the path of the file.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class SkippedFiles:
         return list(self.kinds.values()).count(kind)
 
     def describe(self) -> str:
-        """Return the counts by kind in one line; empty if no file was skipped."""
+        """Return the number of files of each kind in one line, or "" if no file was skipped."""
         parts: list[str] = []
         for kind, noun in _NOUNS.items():
             count = self.count(kind)

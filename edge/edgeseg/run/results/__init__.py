@@ -1,1 +1,1 @@
-"""Results of a run: the record, provenance, the overlay video and console output."""
+"""Results of a run: record, provenance, overlay video and console output."""

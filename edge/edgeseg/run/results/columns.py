@@ -1,4 +1,4 @@
-"""List the columns of the result record, for the JSON schema, tables and the data dictionary."""
+"""Columns of the result record, for the JSON schema, tables and the data dictionary."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,15 +7,15 @@ import msgspec
 
 from edgeseg.run.results.record import ResultRecord
 
-_UNPREFIXED = ("measures",)  # the measurements of the whole field keep their own names
+_UNPREFIXED = ("measures",)  # measurements of the whole field have no prefix
 
 
 class Column(NamedTuple):
-    """One column of a table: nested groups are flattened with an underscore.
+    """Column of a table. Nested groups are flattened with an underscore.
 
     Attributes:
         name: name in tables, such as `quality_focus`.
-        type: JSON type, or the allowed words.
+        type: JSON type, or the allowed values.
         unit: unit, or an empty text.
         definition: definition in one sentence.
         version: version of the definition.
@@ -34,12 +34,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def columns() -> tuple[Column, ...]:
-    """Return every column of the record, in its order."""
+    """Return all columns of the record in order."""
     return tuple(_struct_columns("ResultRecord", "", json_schema()["$defs"]))
 
 
 def flatten_record(record: msgspec.Struct) -> dict[str, Any]:
-    """Return the values of a record by the names of their columns; absent keys are left out."""
+    """Return the values of a record by column name, without absent keys."""
     return dict(_flatten("", msgspec.to_builtins(record)))
 
 

@@ -1,33 +1,28 @@
-"""Contact sheet: one self-contained HTML page with thumbnails, overlays and figures."""
+"""Contact sheet: self-contained HTML page with thumbnails, overlays and figures."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import cv2
-import numpy as np
 from msgspec import UNSET
 
-from edgeseg.errors import PhotoError, SystemSetupError, missing_extra
+from edgeseg.errors import PhotoError
 from edgeseg.imaging.arrays import Mask, Photo
-from edgeseg.imaging.overlay import draw_overlay, shrink_photo
 from edgeseg.imaging.photo import read_photo
+from edgeseg.run.results.html_page import (
+    encode_overlay_thumbnail,
+    encode_thumbnail,
+    load_template,
+    reject_foreign_page,
+)
 from edgeseg.run.results.record import ResultRecord
 from edgeseg.system.files import write_atomically
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 SHEET_NAME = "contact_sheet.html"
 
 _THUMBNAIL_SIDE = 400  # pixels
-_VESSEL_SHARE = 0.25  # a thumbnail's pixel with a larger share of vessel is marked
-_JPEG_QUALITY = 80
-_MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # the marker is within these first bytes
 
 
 class Card(NamedTuple):
@@ -36,7 +31,7 @@ class Card(NamedTuple):
     Attributes:
         title: name of the picture.
         mark: CSS class: `failed`, `warning` or empty.
-        pictures: text and base64 of each thumbnail.
+        pictures: label and base64 data of each thumbnail.
         figures: label and value of each row.
         messages: lines below the figures.
     """
@@ -49,44 +44,39 @@ class Card(NamedTuple):
 
 
 class ContactSheet:
-    """Collects the pictures of a run and writes the page at its end.
+    """Writer of the page. It collects the pictures of a run.
 
     Args:
         folder: output folder of the run.
 
     Raises:
-        SystemSetupError: jinja2 is not installed, or a file of this name is not a contact sheet.
+        SystemSetupError: jinja2 is not installed, or the page's file exists and is not a contact
+            sheet.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / SHEET_NAME
-        self._template = _load_template()
+        self._template = load_template(Path(__file__).parent, SHEET_NAME, "--contact-sheet", "html")
         self._thumbnails: dict[tuple[str, int], tuple[tuple[str, str], ...]] = {}
         self._cards: list[Card] = []
-        _reject_foreign(self.path)
+        reject_foreign_page(self.path)
 
     def add_pictures(self, source: str, frame: int, photo: Photo, mask: Mask) -> None:
-        """Store the thumbnails of a picture; its records follow. Safe to call from any thread.
+        """Store the thumbnails of a picture before its records are added. Thread-safe.
 
         Args:
-            source: `source` of its records.
-            frame: `frame` of its records.
+            source: `source` of the records.
+            frame: `frame` of the records.
             photo: (H, W, 3) uint8 RGB.
-            mask: (H, W) uint8 {0, 255}, its vessels.
+            mask: (H, W) uint8 {0, 255}, vessels.
         """
-        small = shrink_photo(photo, _THUMBNAIL_SIDE)
-        size = small.shape[1], small.shape[0]
-        vessels = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
-        marked = np.where(vessels > _VESSEL_SHARE * 255, np.uint8(255), np.uint8(0))
-        # An outline would cover the vessels at this size.
-        overlay = draw_overlay(small, marked, style="fill")
         self._thumbnails[source, frame] = (
-            ("photograph", _encode_thumbnail(small)),
-            ("overlay", _encode_thumbnail(overlay)),
+            ("photograph", encode_thumbnail(photo, _THUMBNAIL_SIDE)),
+            ("overlay", encode_overlay_thumbnail(photo, mask, _THUMBNAIL_SIDE)),
         )
 
     def add_records(self, records: Sequence[ResultRecord]) -> None:
-        """Append a picture with its records, in the order of the page."""
+        """Append a picture with its records. The order of calls is the order on the page."""
         first = records[0]
         pictures = self._thumbnails.pop((first.source, first.frame), ())
         if not pictures and first.reused is True:
@@ -103,7 +93,7 @@ class ContactSheet:
         """Write the page.
 
         Raises:
-            SystemSetupError: it cannot be written.
+            SystemSetupError: the page cannot be written.
         """
         marks = [card.mark for card in self._cards]
         summary = f"{marks.count('failed')} failed, {marks.count('warning')} with warnings"
@@ -111,51 +101,14 @@ class ContactSheet:
         write_atomically(self.path, page.encode("utf-8", "replace"), follow_links=False)
 
 
-def _load_template() -> Template:
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise missing_extra("--contact-sheet", "html", "jinja2") from error
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("contact_sheet.html.j2")
-
-
-def _reject_foreign(path: Path) -> None:
-    if path.is_symlink():
-        raise SystemSetupError(
-            f"{path}: refusing to overwrite a link. Remove it or choose another folder with -o."
-        )
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(_MARKER_BYTES)
-    except OSError:  # missing, or reported when the page is written
-        return
-    if _MARKER not in beginning:
-        raise SystemSetupError(
-            f"{path}: refusing to overwrite, not written by edgeseg. Move it or choose another "
-            "folder with -o."
-        )
-
-
-def _encode_thumbnail(photo: Photo) -> str:
-    small = shrink_photo(photo, _THUMBNAIL_SIDE)
-    settings = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), settings)
-    return base64.b64encode(data.tobytes()).decode()
-
-
 def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return the thumbnail of an overlay that an earlier run wrote, if it can be read."""
+    """Return a thumbnail of an overlay from an earlier run, if it can be read."""
     if record.files is UNSET or record.files.overlay is UNSET:
         return ()
     try:
-        return (("overlay", _encode_thumbnail(read_photo(Path(record.files.overlay)))),)
+        return (
+            ("overlay", encode_thumbnail(read_photo(Path(record.files.overlay)), _THUMBNAIL_SIDE)),
+        )
     except PhotoError:
         return ()
 

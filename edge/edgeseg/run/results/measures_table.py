@@ -1,4 +1,4 @@
-"""`measures.csv`: one row per field of view, written as the results arrive."""
+"""Table `measures.csv` with one row per field of view."""
 
 import csv
 import io
@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from edgeseg.errors import UsageError
 from edgeseg.measures.values import FieldMeasures
 from edgeseg.run.results.columns import columns, flatten_record
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.system.csv_cells import protect_cell
 from edgeseg.system.files import write_atomically, write_errors_named
+from edgeseg.system.regular_files import open_regular_file
 
 FILE_NAME = "measures.csv"
 
@@ -24,25 +26,32 @@ _FIRST_COLUMNS = "source,frame,"
 class MeasuresTable:
     """Table of the measurements of a run.
 
-    A row is written as soon as its record is complete, so that a stream can be followed and an
-    interrupted run leaves complete rows.
+    Each row is written as soon as its record is complete, so that the table of a stream is up to
+    date and an interrupted run leaves complete rows. Columns in micrometres and the anatomical
+    names of the quadrants are included if an option or a photograph, such as a DICOM file, provides
+    the size of a pixel or the eye.
 
     Args:
         folder: output folder; paths in the table are relative to it.
-        micrometres: whether to include the columns in micrometres and millimetres.
-        anatomical: whether to include the quadrants by their anatomical names.
+        micrometres: whether to include the columns in micrometres and millimetres from the start.
+        anatomical: whether to include the anatomical names of the quadrants from the start.
+        identifiers: whether to include the identifiers of patient, study and series.
 
     Raises:
-        UsageError: The folder contains a file of this name that edgeseg did not write.
+        UsageError: The folder contains a file with the table's name that edgeseg did not write.
         SystemSetupError: The file cannot be written.
     """
 
-    def __init__(self, folder: Path, micrometres: bool, anatomical: bool) -> None:
+    def __init__(
+        self, folder: Path, micrometres: bool, anatomical: bool, identifiers: bool = False
+    ) -> None:
         self.file = folder / FILE_NAME
         self._folder = folder
-        self._names = _column_names(micrometres, anatomical)
+        self._micrometres, self._anatomical = micrometres, anatomical
+        self._identifiers = identifiers
+        self._names = column_names(micrometres, anatomical, identifiers)
         _reject_foreign_table(self.file)
-        write_atomically(self.file, _csv_line(self._names).encode(), follow_links=False)
+        write_atomically(self.file, csv_line(self._names).encode(), follow_links=False)
 
     def add(self, records: Sequence[ResultRecord]) -> None:
         """Append the rows of one picture.
@@ -50,24 +59,52 @@ class MeasuresTable:
         Raises:
             SystemSetupError: The file cannot be written.
         """
-        lines = [_csv_line(self._row(record)) for record in records]
+        self._add_columns(records)
+        lines = [csv_line(self._row(record)) for record in records]
         with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
             stream.write("".join(lines))
+
+    def _add_columns(self, records: Sequence[ResultRecord]) -> None:
+        """Add columns that are required for the first time. Earlier rows have empty cells."""
+        micrometres = self._micrometres or any(_is_known(record.um_per_px) for record in records)
+        anatomical = self._anatomical or any(_is_known(record.eye) for record in records)
+        if (micrometres, anatomical) == (self._micrometres, self._anatomical):
+            return
+        self._micrometres, self._anatomical = micrometres, anatomical
+        self._names = column_names(micrometres, anatomical, self._identifiers)
+        with write_errors_named(str(self.file)):
+            rows = list(csv.DictReader(io.StringIO(self.file.read_text("utf-8"))))
+        lines = [csv_line(self._names)]
+        for row in rows:
+            lines.append(csv_line([row.get(name) or "" for name in self._names]))
+        write_atomically(self.file, "".join(lines).encode(), follow_links=False)
 
     def _row(self, record: ResultRecord) -> list[str]:
         values = flatten_record(record)
         for name in [name for name in values if name.startswith("files_")]:
-            values[name] = _relative_path(values[name], self._folder)
-        return [_cell(values.get(name)) for name in self._names]
+            values[name] = relative_path(values[name], self._folder)
+        return [table_cell(values.get(name)) for name in self._names]
 
 
-def _column_names(micrometres: bool, anatomical: bool) -> list[str]:
+def _is_known(value: object) -> bool:
+    return value is not None and value is not UNSET
+
+
+def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False) -> list[str]:
+    """Return the names of a table's columns, without columns for streams and times.
+
+    Args:
+        micrometres: whether to include the columns in micrometres and millimetres.
+        anatomical: whether to include the anatomical names of the quadrants.
+        identifiers: whether to include the identifiers of patient, study and series.
+    """
     names: list[str] = []
     for column in columns():
         name = column.name
         is_metric = name.endswith(("_um", "_per_mm", "_per_mm2"))
         is_anatomical = name.startswith(("quadrant_superior", "quadrant_inferior"))
         omitted = name in _OMITTED or (is_metric and not micrometres)
+        omitted |= name in IDENTIFIERS and not identifiers
         if not omitted and (anatomical or not is_anatomical):
             names.append(name)
     return names
@@ -76,34 +113,39 @@ def _column_names(micrometres: bool, anatomical: bool) -> list[str]:
 def encode_table(
     records: Sequence[msgspec.Struct], groups: Collection[str], micrometres: bool, anatomical: bool
 ) -> str:
-    """Return the table of records that have only some keys of the result record.
+    """Return the table of records with a subset of the result record's keys.
 
     Args:
-        records: records; their keys are those of the result record.
+        records: records with keys of the result record.
         groups: keys of the records.
         micrometres: whether to include the columns in micrometres and millimetres.
-        anatomical: whether to include the quadrants by their anatomical names.
+        anatomical: whether to include the anatomical names of the quadrants.
     """
     measures = set(FieldMeasures.__struct_fields__)
     names: list[str] = []
-    for name in _column_names(micrometres, anatomical):
+    for name in column_names(micrometres, anatomical):
         if name in groups or name in measures or name.startswith("quadrant_"):
             names.append(name)
-    lines = [_csv_line(names)]
+    lines = [csv_line(names)]
     for record in records:
         values = flatten_record(record)
-        lines.append(_csv_line([_cell(values.get(name)) for name in names]))
+        lines.append(csv_line([table_cell(values.get(name)) for name in names]))
     return "".join(lines)
 
 
 def is_foreign_table(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg.
+    """Return whether a file exists that is not a table of edgeseg, such as a pipe.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: The file cannot be read.
     """
     try:
-        start = file.read_bytes()[: len(_FIRST_COLUMNS)] if file.exists() else b""
+        if not file.exists():
+            return False
+        if not file.is_file():
+            return True
+        with open_regular_file(file) as stream:
+            start = stream.read(len(_FIRST_COLUMNS))
     except OSError as error:
         raise UsageError(
             f"{file}: cannot be read ({error.strerror}). Choose another folder."
@@ -119,24 +161,27 @@ def _reject_foreign_table(file: Path) -> None:
         )
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def table_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return the text of a cell. Lists are joined with `;`, and formulas are escaped."""
     if value is None:
         return ""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         value = ";".join(map(str, value))
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(protect_cell(value))
 
 
-def _relative_path(path: str, folder: Path) -> str:
+def relative_path(path: str, folder: Path) -> str:
+    """Return a path relative to a folder. A path outside the folder is returned unchanged."""
     try:
         return Path(path).relative_to(folder).as_posix()
     except ValueError:
         return path
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return cells as one line of CSV, with its line end."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerow(cells)
     return stream.getvalue()

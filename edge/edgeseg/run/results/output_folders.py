@@ -1,4 +1,4 @@
-"""Sub-folders of the output folder that mirror the input folders."""
+"""Sub-folders of the output folder with the same names as the input folders."""
 
 import os
 import threading
@@ -10,10 +10,10 @@ from edgeseg.system.files import make_folder, remove_stale_temporaries
 
 
 class OutputFolders:
-    """Create the folders of results, all inside the output folder.
+    """Creation of result folders. All of them are inside the output folder.
 
     Args:
-        output: output folder; it may itself be a link.
+        output: output folder, which may be a link.
         follow_links: whether to write through links in the output folder.
     """
 
@@ -32,8 +32,9 @@ class OutputFolders:
             name: name of the photograph in the message.
 
         Raises:
-            PhotoError: It is outside the output folder; or it, or a folder on its path, is a link
-                and links are not followed; or a link leads to another result of this run.
+            PhotoError: The result is outside the output folder. Or links are not followed, and the
+                result or a folder on its path is a link. Or the target of a link is another result
+                of this run.
         """
         inside = os.path.relpath(os.path.abspath(file), os.path.abspath(self.output))  # noqa: PTH100
         if Path(inside).parts[:1] == (os.pardir,):
@@ -51,7 +52,7 @@ class OutputFolders:
                 raise _not_overwritten(_behind_link(file, name))
 
     def check_target(self, file: Path, name: str, photograph: str) -> None:
-        """Check that no result of another photograph is behind a link.
+        """Check that the target of a link is not the result of another photograph.
 
         Args:
             file: result.
@@ -59,7 +60,7 @@ class OutputFolders:
             photograph: SHA-256 of the photograph, in hexadecimal.
 
         Raises:
-            PhotoError: The file behind the link contains the hash of another photograph.
+            PhotoError: The target of the link contains the hash of another photograph.
         """
         if not self.follow_links or os.path.realpath(file) == os.path.abspath(file):  # noqa: PTH100
             return
@@ -68,7 +69,7 @@ class OutputFolders:
             raise _not_overwritten(_behind_link(file, name))
 
     def create_parent(self, file: Path) -> None:
-        """Create the folder of a result and remove what killed runs left in it.
+        """Create the folder of a result, and remove temporary files of killed runs.
 
         Raises:
             SystemSetupError: The folder cannot be created.
@@ -76,7 +77,7 @@ class OutputFolders:
         folder = file.parent
         if folder == self.output:
             return
-        with self._lock:  # another thread must not remove a temporary file that is in use
+        with self._lock:  # another thread must not remove temporary files in use
             if folder in self._created:
                 return
             make_folder(folder)
@@ -86,8 +87,8 @@ class OutputFolders:
 
 def _behind_link(file: Path, name: str) -> str:
     return (
-        f"{name}: refusing to overwrite the result behind the link {file}: it belongs to another "
-        "photograph. Remove the link."
+        f"{name}: refusing to overwrite the target of the link {file}, which is the result of "
+        "another photograph. Remove the link."
     )
 
 

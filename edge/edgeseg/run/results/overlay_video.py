@@ -1,4 +1,4 @@
-"""Overlay video of a stream: written to a temporary file that is moved into place when closed."""
+"""Overlay video of a stream. It is written to a temporary file and then renamed."""
 
 import os
 import shutil
@@ -18,17 +18,20 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MAX_SIDE = 4096  # pixels
-_MAX_PAUSE_S = 10.0  # a longer pause of a live source is shortened
-_MIN_FREE_BYTES = 16 << 20  # for one more frame and the index; a video without an index is lost
+_MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened
+_MIN_FREE_BYTES = (
+    16 << 20
+)  # space for another frame and the index; a video without an index cannot be played
 
 
 class OverlayVideo:
-    """A video that is being written.
+    """Video that is being written.
 
     Args:
-        path: final path; its suffix is replaced by that of the format that OpenCV can write.
+        path: final path. The suffix is replaced by the suffix of a format that OpenCV can write.
         fps: frames per second.
-        live: True if frames arrive irregularly; each is then shown until the next one arrived.
+        live: whether frames arrive at irregular times. In this case, each frame is shown until the
+            next frame arrives.
         stack: exit stack that removes the temporary file after an error.
     """
 
@@ -48,11 +51,11 @@ class OverlayVideo:
         """Append a picture.
 
         Args:
-            picture: (H, W, 3) uint8 RGB; resized if its size differs from that of the first one.
+            picture: (H, W, 3) uint8 RGB; resized to the size of the first picture.
             time: time at which the frame was received.
 
         Raises:
-            SystemSetupError: The disk is almost full; the frames before this one are kept.
+            SystemSetupError: The disk is almost full. Earlier frames are kept.
         """
         self.check_free_space()
         if self.writer is None:
@@ -67,7 +70,7 @@ class OverlayVideo:
             self.frames += 1
 
     def check_free_space(self) -> None:
-        """Check that the disk has space for one more frame.
+        """Check that the disk has space for another frame.
 
         Raises:
             SystemSetupError: The disk is almost full.
@@ -80,7 +83,7 @@ class OverlayVideo:
             )
 
     def close(self) -> None:
-        """Finish the video and move it into place; without a frame no video is written.
+        """Finish the video and rename the file. If there was no frame, no video is written.
 
         Raises:
             SystemSetupError: The video could not be written completely.
@@ -91,7 +94,8 @@ class OverlayVideo:
         if not self._is_readable():
             self.temporary.unlink(missing_ok=True)
             raise SystemSetupError(
-                f"{self.path}: could not be written completely and was deleted. Free some space, "
+                f"{self.path}: the video could not be written completely and was deleted. "
+                "Free some space, "
                 "choose another folder with -o, or use --no-overlay."
             )
         with write_errors_named(self.path):
@@ -106,7 +110,7 @@ class OverlayVideo:
 
     def _open_writer(self, picture: Photo) -> cv2.VideoWriter:
         scale = min(1.0, _MAX_SIDE / max(picture.shape[:2]))
-        # Most codecs require even sides.
+        # Most codecs require an even width and height.
         width, height = (max(2, int(side * scale) // 2 * 2) for side in picture.shape[1::-1])
         self._size = (width, height)
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -123,13 +127,13 @@ class OverlayVideo:
                 self.temporary = temporary
                 self._file = file
                 return writer
-            temporary.unlink(missing_ok=True)  # OpenCV deletes a file that it could not start
+            temporary.unlink(missing_ok=True)  # OpenCV deletes the file if it cannot start writing
         raise SystemSetupError(
             f"{self.path.parent}: the installed OpenCV cannot write videos. Use --no-overlay."
         )
 
     def _is_readable(self) -> bool:
-        """Return whether the video can be read back: OpenCV does not report failed writes."""
+        """Return whether the video can be read, because OpenCV does not report failed writes."""
         reader = cv2.VideoCapture(str(self.temporary))
         count = reader.get(cv2.CAP_PROP_FRAME_COUNT)
         is_readable = reader.isOpened() and count >= self.frames and reader.grab()
@@ -139,16 +143,17 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Write a video `STEM_overlay.mp4` (or `.avi`); it is finished even if the run fails.
+    """Write a video `STEM_overlay.mp4` (or `.avi`). It is finished even if the run fails.
 
     Args:
         folder: output folder.
         stem: prefix of the file name.
         fps: frames per second.
-        live: True if frames arrive irregularly; each is then shown until the next one arrived.
+        live: whether frames arrive at irregular times; each frame is then shown until the next
+            frame arrives.
 
     Raises:
-        SystemSetupError: It cannot be written.
+        SystemSetupError: The video cannot be written.
     """
     with ExitStack() as stack:
         video = OverlayVideo(folder / f"{stem}_overlay.mp4", fps, live, stack)

@@ -1,7 +1,7 @@
-"""Provenance of a result: hashes and the record, stored in the result's own text.
+"""Provenance of a result: hashes and the record, stored as text entries of the result.
 
-`--resume` reuses a photograph's results if all contain the hashes that this run would write.
-No state file is needed: a killed run leaves results that are either complete or missing.
+`--resume` reuses a photograph's results if all of them contain the hashes of the current run. A
+state file is not required, because the results of a killed run are either complete or missing.
 """
 
 import hashlib
@@ -14,16 +14,18 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
+from edgeseg.dicom.private_text import is_intact_dicom
 from edgeseg.imaging.file_text import is_intact_jpeg, read_file_text
 from edgeseg.imaging.png_check import is_intact_png
-from edgeseg.run.results.record import ResultRecord
+from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 
 _PREFIX = "edgeseg:"
+_INTEGRITY_CHECKS = {".png": is_intact_png, ".jpg": is_intact_jpeg, ".dcm": is_intact_dicom}
 _RECORD = f"{_PREFIX}record"
 
 
 class Provenance(NamedTuple):
-    """SHA-256 digests, in hexadecimal, of the inputs of a result.
+    """SHA-256 digests of the inputs of a result, in hexadecimal.
 
     Attributes:
         photograph: digest of the photograph's file or of the stream's frame.
@@ -40,10 +42,10 @@ class Provenance(NamedTuple):
         return {_PREFIX + key: value for key, value in self._asdict().items()}
 
     def matches(self, files: Iterable[Path]) -> bool:
-        """Return whether every file is undamaged and contains these digests."""
+        """Return whether all files are undamaged and contain these digests."""
         expected = self.texts().items()
         for file in files:
-            is_intact = is_intact_jpeg if file.suffix == ".jpg" else is_intact_png
+            is_intact = _INTEGRITY_CHECKS[file.suffix]
             if not expected <= read_file_text(file).items() or not is_intact(file):
                 return False
         return True
@@ -52,43 +54,51 @@ class Provenance(NamedTuple):
 def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
     """Return the records of a picture as PNG text, without times and paths.
 
-    PNG text is Latin-1, so the UTF-8 bytes are stored as such.
+    PNG text is Latin-1. Each byte of the UTF-8 text is stored as one character.
     """
     stored = [
-        msgspec.structs.replace(record, source="", files=UNSET, time=UNSET, timings_ms=UNSET)
+        msgspec.structs.replace(
+            record,
+            source="",
+            files=UNSET,
+            time=UNSET,
+            timings_ms=UNSET,
+            **dict.fromkeys(IDENTIFIERS, UNSET),
+        )
         for record in records
     ]
     return {_RECORD: msgspec.json.encode(stored).decode("latin-1")}
 
 
 def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
-    """Read the records stored in a mask; None if there are none that this version supports."""
+    """Read the records stored in a mask, or None if they are missing or of another version."""
     text = read_file_text(mask).get(_RECORD)
     if text is None:
         return None
     try:
         return msgspec.json.decode(text.encode("latin-1"), type=tuple[ResultRecord, ...])
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
 def is_foreign(file: Path) -> bool:
-    """Return whether a file exists that edgeseg did not write; truncated results count as its own.
+    """Return whether a file exists that edgeseg did not write.
 
-    A pipe or a device of this name is foreign, too: writing to it could block for ever.
+    Truncated results of edgeseg return False. Pipes and devices return True, because writing to
+    them could block forever.
     """
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
             return True
         if not file.is_file() or not file.stat().st_size:
             return False
-    except OSError:  # writing reports it: a name that is too long, a folder without permission
+    except OSError:  # name too long or no permission: reported when the file is written
         return False
     return not any(key.startswith(_PREFIX) for key in read_file_text(file, require_complete=False))
 
 
 def read_photograph_hash(file: Path) -> str | None:
-    """Read the hash of the photograph that a result belongs to; None if it contains none."""
+    """Read the hash of a result's photograph, or None if the result does not contain it."""
     return read_file_text(file, require_complete=False).get(f"{_PREFIX}photograph")
 
 
@@ -102,5 +112,5 @@ def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
 
 
 def hash_options(options: Mapping[str, str | float]) -> str:
-    """Return the SHA-256 of the options that affect a mask, independent of their order."""
+    """Return the SHA-256 of the options that affect a mask. The order has no effect."""
     return hashlib.sha256(msgspec.json.encode(options, order="sorted")).hexdigest()

@@ -1,8 +1,8 @@
-"""The result record: one format for JSON, tables and Python.
+"""Result record: one format for JSON, tables and Python.
 
-Every column is declared once, here, with its type, unit and definition;
-`edgeseg.run.results.columns` lists them. A key is absent if it was not requested or does not apply,
-and null if its value is unknown.
+This module declares every column with its type, unit and definition. `edgeseg.run.results.columns`
+lists the columns. A key is absent if it was not requested or does not apply, and null if its value
+is unknown.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
 
 SCHEMA_VERSION = 1
-"""Version of the record. Additions keep it; clients ignore unknown keys."""
+"""Version of the record. Additional keys do not change the version, because clients ignore unknown
+keys."""
 
 Status: TypeAlias = Literal["ok", "skipped", "failed"]
 
@@ -29,33 +30,44 @@ Code: TypeAlias = Literal[
     "unsupported_format",
     "too_large",
     "unreadable",
+    "missing_extra",
+    "not_dicom",
     "not_overwritten",
     "unreadable_source",
     "internal_error",
+    "worker_died",
     "frozen_frame",
     "sizes_differ",
     "mask_thresholded",
     "pages_skipped",
     "several_fields",
+    "not_a_colour_photograph",
 ]
 
 CODES: Mapping[Code, str] = {
     "no_fundus": "No retina was found in the picture.",
-    "ungradable": "Image quality is too low; `quality.reasons` contains the reasons.",
+    "ungradable": "The image quality is too low; `quality.reasons` contains the reasons.",
     "undecodable": "The file is damaged, truncated, or not an image.",
-    "unsupported_format": "An image of a format or kind that edgeseg does not read.",
+    "unsupported_format": "edgeseg does not support the format or type of the image.",
     "too_large": "The file or the picture exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
-    "not_overwritten": "A file that edgeseg did not write, or a link, has the name of the result.",
+    "missing_extra": "The format requires an extra of edgeseg that is not installed.",
+    "not_dicom": "`--dicom` requires a DICOM file with the UIDs of study, series and instance.",
+    "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
-    "internal_error": "A bug in edgeseg; the traceback is on standard error.",
+    "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
+    "worker_died": "Worker processes of a batch job ended unexpectedly at this file.",
     "frozen_frame": "The frame is identical to the previous one.",
-    "sizes_differ": "The mask and its field of view differ in size, or the field is empty.",
+    "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
+    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
+
+IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
+"""Columns that are only in records for which they were requested, and never in stored records."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -80,58 +92,105 @@ GreyLevel: TypeAlias = Annotated[float, Meta(ge=0, le=255)]
 
 
 class ResultFiles(Struct, frozen=True, kw_only=True):
-    """Files that were written for a picture; they cover all of its fields of view."""
+    """Files that were written for a picture. They cover all fields of view."""
 
-    mask: Annotated[str | UnsetType, column("Vessel mask, 8-bit PNG, 255 is vessel.")] = UNSET
+    mask: Annotated[str | UnsetType, column("Vessel mask, 8-bit PNG with 255 for vessels.")] = UNSET
     overlay: Annotated[str | UnsetType, column("Photograph with its vessels marked.")] = UNSET
     probability: Annotated[
-        str | UnsetType, column("Vessel probability, 16-bit PNG, 65535 is 1.")
+        str | UnsetType, column("Vessel probability, 16-bit PNG with 65535 for 1.")
     ] = UNSET
     video: Annotated[
-        str | UnsetType, column("Overlay video of a stream; complete when the run has ended.")
+        str | UnsetType, column("Overlay video of a stream; complete after the end of the run.")
     ] = UNSET
     measures_overlay: Annotated[
         str | UnsetType, column("Photograph with the measured segments, coloured by width.")
     ] = UNSET
+    dicom_seg: Annotated[
+        str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
+    ] = UNSET
+    dicom_sc: Annotated[
+        str | UnsetType, column("Overlay as DICOM Secondary Capture, for viewers.")
+    ] = UNSET
+    dicom_sr: Annotated[
+        str | UnsetType, column("Measurements as DICOM Comprehensive 3D SR, TID 1500.")
+    ] = UNSET
 
 
 class QualityRecord(Struct, frozen=True, kw_only=True):
-    """Image quality of a field of view; definitions in quality.py."""
+    """Image quality of a field of view, as defined in edgeseg.quality."""
 
     ungradable: Annotated[bool, column("Whether the quality is too low for segmentation.")]
-    reasons: Annotated[tuple[QualityReason, ...], column("Why the field is ungradable.")]
+    reasons: Annotated[
+        tuple[QualityReason, ...], column("Codes of the reasons why the field is ungradable.")
+    ]
     focus: Annotated[NonNegative | None, column("Ratio of fine to coarse detail.")]
     brightness: Annotated[GreyLevel | None, column("Mean of the brightest channel.", "grey level")]
-    retina: Annotated[Share, column("Share of the picture that shows illuminated retina.")]
+    retina: Annotated[Share, column("Share of the picture that is illuminated retina.")]
     field: Annotated[
-        Share | None, column("Share of the round field of view that the picture shows.")
+        Share | None,
+        column("Share of the round field of view that is illuminated and in the picture."),
     ]
     diameter_px: Annotated[
         NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
     ] = 0.0
     detail: Annotated[
-        NonNegative | None, column("Deviation of medium detail in green, relative to the mean.")
+        NonNegative | None,
+        column(
+            "Standard deviation of medium-sized detail in the green channel, relative to its mean."
+        ),
     ] = None
     contrast: Annotated[
-        NonNegative | None, column("Standard deviation of green, relative to its mean.")
+        NonNegative | None, column("Standard deviation of the green channel, relative to its mean.")
     ] = None
-    overexposed: Annotated[Share | None, column("Share of the field whose green is white.")] = None
-    median_red: Annotated[GreyLevel | None, column("Median of red.", "grey level")] = None
-    median_green: Annotated[GreyLevel | None, column("Median of green.", "grey level")] = None
-    median_blue: Annotated[GreyLevel | None, column("Median of blue.", "grey level")] = None
+    overexposed: Annotated[
+        Share | None, column("Share of the field with a saturated green channel.")
+    ] = None
+    veil: Annotated[
+        NonNegative | None,
+        column("Level of the darkest channel, relative to the brightest channel."),
+    ] = None
+    saturation: Annotated[
+        Share | None, column("Mean range of the channels, relative to the brightest channel.")
+    ] = None
+    polarity: Annotated[
+        float | None, column("Strength of dark minus bright lines, relative to their sum.")
+    ] = None
+    median_red: Annotated[GreyLevel | None, column("Median of the red channel.", "grey level")] = (
+        None
+    )
+    median_green: Annotated[
+        GreyLevel | None, column("Median of the green channel.", "grey level")
+    ] = None
+    median_blue: Annotated[
+        GreyLevel | None, column("Median of the blue channel.", "grey level")
+    ] = None
 
 
 class ResultRecord(Struct, frozen=True, kw_only=True):
-    """Result of one field of view. `source`, `frame` and `fov_index` are its key."""
+    """Result of one field of view. The key is (`source`, `frame`, `fov_index`)."""
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
     frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
+        UNSET
+    )
+    patient_id: Annotated[
+        str | UnsetType | None, column("Patient ID of a DICOM file; only with `--identifiers`.")
+    ] = UNSET
+    study_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Study Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
+    series_instance_uid: Annotated[
+        str | UnsetType | None,
+        column("Series Instance UID of a DICOM file; only with `--identifiers`."),
+    ] = UNSET
     position_s: Annotated[
-        NonNegative | UnsetType, column("Time since the beginning of the video.", "s")
+        NonNegative | UnsetType, column("Time since the start of the video.", "s")
     ] = UNSET
     fov_index: Annotated[
         Count,
-        column("Number of the field of view, row by row from the left; 0 if none was found."),
+        column("Number of the field of view in reading order, from 1; 0 if none was detected."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None
@@ -140,17 +199,19 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     fov_height: Annotated[Positive | None, column("Height of the field's box.", "px")] = None
     fov_diameter_px: Annotated[
         NonNegative | None,
-        column("Diameter of the round field of view, or the longer side of its box.", "px"),
+        column("Diameter of a round field of view, or longer side of the field's box.", "px"),
     ] = None
     width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
     height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
     eye: Annotated[Eye | UnsetType | None, column("Eye of the photograph.")] = UNSET
     eye_source: Annotated[
-        EyeSource | UnsetType | None, column("Origin of `eye`; null if it is unknown.")
+        EyeSource | UnsetType | None, column("Origin of `eye`; null if unknown.")
     ] = UNSET
     status: Annotated[Status, column("Outcome.")]
     reasons: Annotated[tuple[Code, ...], column("Reason codes if `status` is not `ok`.")] = ()
-    message: Annotated[str | UnsetType, column("Human-readable line; may change.")] = UNSET
+    message: Annotated[
+        str | UnsetType, column("Text for people, in one line; may change between versions.")
+    ] = UNSET
     warnings: Annotated[tuple[Code, ...], column("Reason codes if the result is unreliable.")] = ()
     edgeseg_version: Annotated[str, column("Version of edgeseg.")]
     schema_version: Annotated[Positive, column("Version of this record.")] = SCHEMA_VERSION
@@ -165,36 +226,44 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     files: ResultFiles | UnsetType = UNSET
     quality: QualityRecord | None = None
     vessel_density: Annotated[
-        Share | None, column("Share of the field of view's pixels that are vessel.")
+        Share | None, column("Share of vessel pixels in the field of view.")
     ] = None
     measures_status: Annotated[
-        MeasuresStatus | UnsetType, column("`ok`, or why measurements are null.")
+        MeasuresStatus | UnsetType, column("`ok`, or the reason why measurements are null.")
     ] = UNSET
     measures: FieldMeasures | UnsetType | None = UNSET
     um_per_px: Annotated[
-        NonNegative | UnsetType | None, column("Size of a pixel; null if it is unknown.", "um")
+        NonNegative | UnsetType | None,
+        column("Size of a pixel in micrometres; null if unknown.", "um"),
     ] = UNSET
     um_per_px_source: Annotated[
-        SpacingSource | UnsetType | None, column("Origin of `um_per_px`; null if it is unknown.")
+        SpacingSource | UnsetType | None, column("Origin of `um_per_px`; null if unknown.")
     ] = UNSET
     um_per_px_status: Annotated[
-        SpacingStatus | UnsetType, column("`ok`, or why micrometres are null.")
+        SpacingStatus | UnsetType, column("`ok`, or the reason why values in micrometres are null.")
     ] = UNSET
     time: Annotated[
-        str | UnsetType, column("Time at which the picture was received, UTC, ISO 8601.")
+        str | UnsetType, column("UTC time at which the picture was received, ISO 8601.")
     ] = UNSET
     timings_ms: Annotated[
-        dict[str, float] | UnsetType, column("Time per stage, of the whole picture.", "ms")
+        dict[str, float] | UnsetType,
+        column("Processing time of the whole picture per stage.", "ms"),
     ] = UNSET
     dropped: Annotated[
-        Count | UnsetType, column("Frames of a live stream that were dropped before this one.")
+        Count | UnsetType,
+        column("Number of frames of a live stream that were dropped before this frame."),
     ] = UNSET
     repeats: Annotated[
-        Count | UnsetType, column("Identical frames of a live stream directly before this one.")
+        Count | UnsetType,
+        column("Number of identical frames of a live stream directly before this frame."),
     ] = UNSET
     reused: Annotated[
         bool | UnsetType, column("Whether `--resume` reused an earlier result; only in JSON.")
     ] = UNSET
+
+
+Records: TypeAlias = tuple[ResultRecord, ...]
+"""Records of one frame, one per field of view; at least one record."""
 
 
 def encode_record(record: ResultRecord) -> str:

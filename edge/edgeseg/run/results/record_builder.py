@@ -1,4 +1,4 @@
-"""Build the records of a picture."""
+"""Creation of the records of a picture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,21 +14,29 @@ from edgeseg.quality import NO_FUNDUS, FrameQuality
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import path_text
 from edgeseg.run.options import RunOptions
-from edgeseg.run.results.record import Code, QualityRecord, ResultFiles, ResultRecord
+from edgeseg.run.results.record import (
+    IDENTIFIERS,
+    Code,
+    QualityRecord,
+    ResultFiles,
+    ResultRecord,
+)
 from edgeseg.segmentation import FieldResult
 from edgeseg.segmenter import Segmenter
 
-_FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # other parts have the key of their name
+_FILE_KEYS: Mapping[str, str] = {"vessels": "mask"}  # for other parts, the key is equal to the name
 
 
 class RecordBuilder:
-    """Build records for one model.
+    """Creation of records for one model.
 
     Args:
-        segmenter: model that makes the results.
+        segmenter: model that computes the results.
+        identifiers: whether to include the identifiers of patient, study and series.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, identifiers: bool = False) -> None:
+        self._identifiers = identifiers
         self._model: dict[str, Any] = {
             "edgeseg_version": __version__,
             "model": segmenter.file.name,
@@ -46,13 +54,15 @@ class RecordBuilder:
     def without_field(
         self, frame: Frame, size: tuple[int, int], message: str, repeats: int
     ) -> ResultRecord:
-        """Return the record of a picture without a retina: failed, but skipped in a stream.
+        """Return the record of a picture without a retina.
+
+        The status is `skipped` in a stream, and otherwise `failed`.
 
         Args:
             frame: picture.
             size: (height, width) of the picture in pixels.
             message: description of the problem.
-            repeats: identical frames directly before it.
+            repeats: number of identical frames directly before this frame.
         """
         return self._record(
             frame,
@@ -68,18 +78,18 @@ class RecordBuilder:
     def segmented(
         self, frame: Frame, result: FieldResult, index: int, count: int, repeats: int = 0
     ) -> ResultRecord:
-        """Return the record of a field of view that was segmented; its quality was assessed.
+        """Return the record of a segmented field of view whose quality was assessed.
 
         Args:
             frame: picture.
             result: vessels of the field.
             index: number of the field, from 1.
             count: number of fields in the picture.
-            repeats: identical frames directly before it.
+            repeats: number of identical frames directly before this frame.
         """
         assert result.quality is not None
         values: dict[str, Any] = {"status": "ok", "vessel_density": round(result.vessel_density, 6)}
-        warnings = [*frame.warnings, *_field_warnings(result.fov)]
+        warnings = [*frame.warnings, *_field_warnings(result.fov), *result.quality.warnings]
         if result.quality.ungradable:
             warnings.append("ungradable")
             values["message"] = f"{_low_quality(result.quality)}: segmentation is unreliable"
@@ -97,7 +107,7 @@ class RecordBuilder:
         count: int,
         repeats: int = 0,
     ) -> ResultRecord:
-        """Return the record of a field of view that was skipped for its quality."""
+        """Return the record of a field of view that was skipped because of its quality."""
         return self._record(
             frame,
             repeats,
@@ -109,14 +119,34 @@ class RecordBuilder:
         )
 
     def reused(self, record: ResultRecord, frame: Frame) -> ResultRecord:
-        """Return a stored record as the result of this run."""
-        return msgspec.structs.replace(record, **_identity(frame), reused=True)
+        """Convert a stored record to a record of this run."""
+        return msgspec.structs.replace(record, **self._identity(frame), reused=True)
 
     def _record(self, frame: Frame, repeats: int = 0, **values: Any) -> ResultRecord:  # noqa: ANN401
         fields: dict[str, Any] = {"fov_index": 0, "fov_count": 0}
         if frame.live:
             fields |= {"dropped": frame.dropped, "repeats": repeats}
-        return ResultRecord(**self._model, **_identity(frame), **(fields | values))
+        if frame.dicom is not None:
+            fields |= {"eye": frame.eye, "eye_source": frame.eye_source}
+        return ResultRecord(**self._model, **self._identity(frame), **(fields | values))
+
+    def _identity(self, frame: Frame) -> dict[str, Any]:
+        identity: dict[str, Any] = {
+            "source": frame.source,
+            "frame": frame.number or frame.page or 1,
+            "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if frame.position_s is not None:
+            identity["position_s"] = round(frame.position_s, 3)
+        if self._identifiers:
+            identity |= dict.fromkeys(IDENTIFIERS)
+        if frame.dicom is not None:
+            identity["sop_instance_uid"] = frame.dicom.sop_instance_uid
+            if self._identifiers:
+                from edgeseg.dicom.metadata import read_identifiers  # noqa: PLC0415 - the extra
+
+                identity |= read_identifiers(frame.dicom.instance.dataset)
+        return identity
 
 
 def _low_quality(quality: FrameQuality) -> str:
@@ -148,7 +178,7 @@ def _field_values(
 def with_files(
     record: ResultRecord, files: Mapping[str, Path], timings_ms: Mapping[str, float]
 ) -> ResultRecord:
-    """Return a record with the files of its picture and the time per stage."""
+    """Add the files of the picture and the time per stage to a record."""
     rounded = {stage: round(ms, 3) for stage, ms in timings_ms.items()}
     if not files:
         return msgspec.structs.replace(record, timings_ms=rounded)
@@ -159,12 +189,12 @@ def with_files(
 def with_measures(
     record: ResultRecord, measures: Measures | None, options: RunOptions
 ) -> ResultRecord:
-    """Return a record with the requested measurements, the eye and the size of a pixel.
+    """Add the requested measurements, the eye and the size of a pixel to a record.
 
     Args:
         record: record of a field of view.
-        measures: its measurements; None if its quality is too low.
-        options: options of the run.
+        measures: measurements of the field; None if its quality is too low.
+        options: options of the run, for this frame.
     """
     if not options.measures:
         return record
@@ -173,24 +203,13 @@ def with_measures(
     return msgspec.structs.replace(
         record,
         eye=options.eye,
-        eye_source=None if options.eye is None else "option",
+        eye_source=None if options.eye is None else options.eye_source,
         measures_status="ungradable" if measures is None else measures.status,
         measures=None if measures is None else measures.values,
         um_per_px=micrometres,
         um_per_px_source=None if options.spacing is None else options.spacing.source,
         um_per_px_status=status,
     )
-
-
-def _identity(frame: Frame) -> dict[str, Any]:
-    identity: dict[str, Any] = {
-        "source": frame.source,
-        "frame": frame.number or frame.page or 1,
-        "time": frame.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }
-    if frame.position_s is not None:
-        identity["position_s"] = round(frame.position_s, 3)
-    return identity
 
 
 def _quality_record(quality: FrameQuality) -> QualityRecord:

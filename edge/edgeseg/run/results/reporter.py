@@ -1,4 +1,4 @@
-"""Print the results of a run: a line or a JSON object per result, errors on standard error."""
+"""Printing of results as lines or JSON objects, and of errors to standard error."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,31 +14,31 @@ from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
 
 _STREAM_INTERVAL_S = 60.0
-_MAX_RESULT_LINE = 20_000  # four paths of the longest length
+_MAX_RESULT_LINE = 20_000  # four paths of maximum length
 
 
 def print_message(line: str) -> None:
-    """Print one line on standard error; text from files in it is escaped."""
+    """Print one line to standard error. Text from files is escaped."""
     click.echo(f"edgeseg: {escape_text(line)}", err=True)
 
 
 def print_result(line: str) -> None:
-    """Print one line on standard output, as it is.
+    """Print one line to standard output without changes.
 
     Raises:
-        SystemSetupError: It cannot be written, for example because the disk is full.
+        SystemSetupError: Standard output cannot be written, for example because the disk is full.
     """
     try:
         click.echo(line)
     except BrokenPipeError:
-        raise  # the reader has closed the pipe: click ends the run
+        raise  # the other process closed the pipe; click ends the run
     except OSError:
         with write_errors_named("standard output"):
             raise
 
 
 class FrameCounts:
-    """Count the frames of one source by their outcome."""
+    """Counts of the frames of one source for each outcome."""
 
     def __init__(self) -> None:
         self.segmented = 0
@@ -52,7 +52,7 @@ class FrameCounts:
         self.dropped = 0
 
     def add(self, records: Sequence[ResultRecord]) -> None:
-        """Add a frame, given by its records, to the counts."""
+        """Add the records of a frame to the counts."""
         first = records[0]
         statuses = {record.status for record in records}
         self.bugs += "internal_error" in first.reasons
@@ -82,7 +82,7 @@ class FrameCounts:
         return self.decoded + self.failed
 
     def summary(self) -> str:
-        """Return the counts in one line; zero counts are omitted."""
+        """Return the counts in one line. Counts of zero are omitted."""
         counts = {
             "segmented": self.segmented,
             "skipped": self.skipped,
@@ -102,12 +102,13 @@ def _is_ungradable(record: ResultRecord) -> bool:
 
 
 class Reporter:
-    """Report the results of one source as they arrive.
+    """Reporter for the results of one source.
 
     Args:
         name: name of the source.
-        stream: whether the source is a stream, with one line per minute instead of per frame.
-        as_json: whether to print one JSON object per record instead.
+        stream: whether the source is a stream. A stream is reported once a minute, not for each
+            frame.
+        as_json: whether to print one JSON object per record instead of lines.
         clock: monotonic clock in seconds.
     """
 
@@ -155,7 +156,7 @@ class Reporter:
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the escaped console line about one picture: files, time and vessel density."""
+    """Return the console line of a picture with its files, time and vessel density, escaped."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:
@@ -168,5 +169,6 @@ def result_line(records: Sequence[ResultRecord]) -> str:
     if first.files is not UNSET:
         paths = [first.files.mask, first.files.overlay, first.files.probability]
         paths.append(first.files.measures_overlay)
+        paths += [first.files.dicom_seg, first.files.dicom_sc, first.files.dicom_sr]
         files = " -> " + ", ".join(path for path in paths if path is not UNSET)
     return escape_text(f"{first.source}{files}  {'; '.join(details)}", _MAX_RESULT_LINE)

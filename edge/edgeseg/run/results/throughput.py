@@ -1,4 +1,4 @@
-"""Throughput of a run, and its share of what all cores could deliver."""
+"""Throughput of a run, and its share of the throughput with all cores busy."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _PIPELINE_STEPS: Mapping[str, tuple[Stage, ...]] = {
 
 
 class Throughput:
-    """Add up the stage times of a run.
+    """Sums of the stage times of a run.
 
     Args:
         cores: number of cores that the process may use.
@@ -33,7 +33,7 @@ class Throughput:
         self._cpu_start = time.process_time()
 
     def add(self, record: ResultRecord) -> None:
-        """Count a frame, given its first record, if it was segmented."""
+        """Count a frame if its first record describes a segmented field of view."""
         if record.vessel_density is None or record.timings_ms is UNSET:
             return
         self.frames += 1
@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second, and their ratio to the rate of fully used cores."""
+        """Return frames per second, and their share of the rate with all cores busy."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:

@@ -1,4 +1,4 @@
-"""Camera, read through OpenCV; after a disconnection it is reopened once it is available."""
+"""Camera that is read with OpenCV and reopened after a disconnection."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from edgeseg.run.sources.video import Capture, convert_to_rgb, open_capture
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-_PAUSE_S = 0.02  # after a failed read: some drivers stutter
+_PAUSE_S = 0.02  # pause after a failed read, because some drivers fail occasionally
 
 
 class Camera:
@@ -22,10 +22,11 @@ class Camera:
     Args:
         device: number or device file (`/dev/video0`).
         say: function that prints a message.
-        started: start of the run, part of the name of its overlay video.
+        started: start of the run, which is part of the overlay video's name.
         open_device: function that opens the device.
-        retry_s: seconds between two attempts to open it.
-        patience: number of failed reads in a row after which it counts as disconnected.
+        retry_s: seconds between two attempts to open the device.
+        patience: number of consecutive failed reads after which the camera is considered
+            disconnected.
     """
 
     live = True
@@ -67,7 +68,9 @@ class Camera:
             if stop.asked:
                 return
             problem = "disconnected" if number else "cannot be opened"
-            has_warned |= warn(f"{self.name}: {problem}. Waiting for it; press Ctrl-C to stop.")
+            has_warned |= warn(
+                f"{self.name}: {problem}. Waiting for the camera. Press Ctrl-C to stop."
+            )
             stop.pause(self.retry_s)
 
     def _read_images(self, stop: StopRequest) -> Iterator[npt.NDArray[np.uint8]]:

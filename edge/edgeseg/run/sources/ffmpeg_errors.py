@@ -1,8 +1,8 @@
 """Errors that FFmpeg's decoders log.
 
-FFmpeg conceals damage: it returns a picture that is partly wrong. Only its log shows the damage.
-OpenCV does not pass the log on, so this module registers a callback with the library that OpenCV
-has loaded.
+For a damaged video, FFmpeg returns pictures that are partly wrong. Only the log of FFmpeg shows the
+damage. OpenCV does not provide access to this log, so that this module registers a callback with
+the library that OpenCV has loaded.
 """
 
 import atexit
@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-_LEVEL_ERROR = 16  # AV_LOG_ERROR; lower levels are worse
+_LEVEL_ERROR = 16  # AV_LOG_ERROR; lower levels are more severe
 _LOADED_LIBRARIES = Path("/proc/self/maps")
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
@@ -30,16 +30,21 @@ class FfmpegErrors:
         self._callback = _CALLBACK(self._receive)
 
     def install(self) -> None:
-        """Register the callback with FFmpeg. If its library is not loaded, no error is counted."""
+        """Register the callback with FFmpeg.
+
+        If FFmpeg's library is not loaded, no errors are counted.
+        """
         library = _load_avutil()
         if library is not None:
             library.av_log_set_callback(self._callback)
-            atexit.register(library.av_log_set_callback, None)  # a later call would crash
+            atexit.register(
+                library.av_log_set_callback, None
+            )  # without this reference, the next call would crash
 
     def expect_from_this_thread(self) -> None:
-        """Count errors of the calling thread, and of FFmpeg's threads.
+        """Count errors of the calling thread and of FFmpeg's threads.
 
-        Other Python threads write videos. Their errors do not concern the video that is read.
+        Errors of other Python threads, which write videos, are ignored.
         """
         self._reader = threading.get_ident()
 

@@ -1,8 +1,8 @@
-"""Frozen live sources: a camera or a link that hangs delivers the same picture repeatedly.
+"""Detection of frozen live sources. They return the same picture repeatedly.
 
-Sensor noise makes any two pictures of a live source differ, so that only identical pictures are
-repeats. Frames of a video file are not checked: a codec changes repeated pictures and removes the
-noise of others.
+Because of sensor noise, two pictures of a live source are never identical unless the source is
+frozen. Frames of a video file are not checked, because codecs change repeated pictures and remove
+noise.
 """
 
 import numpy as np
@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Photo
 
-_SAMPLE_SIDE = 160  # pixels of the longer side of the sample that is compared
+_SAMPLE_SIDE = 160  # longer side in pixels of the compared sample
 
 
 class FrozenFrameDetector:
-    """Count how many frames in a row are identical to the frame before them.
+    """Counter of consecutive identical frames.
 
     Attributes:
-        repeats: number of frames directly before the last one that are identical to it.
+        repeats: number of consecutive frames before the last frame that are identical to the last
+            frame.
     """
 
     def __init__(self) -> None:

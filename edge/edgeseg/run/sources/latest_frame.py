@@ -1,4 +1,4 @@
-"""Latest frame of a live source: frames that arrive during segmentation are dropped and counted."""
+"""Latest frame of a live source. Frames that arrive during segmentation are dropped and counted."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from edgeseg.run.frame import Frame, Source
 from edgeseg.system.signals import StopRequest
 
 _POLL_S = 0.1
-_JOIN_TIMEOUT_S = 2.0  # in case a driver blocks in a read
+_JOIN_TIMEOUT_S = 2.0  # a driver may block during a read
 
 
 class LatestFrameSource:
@@ -28,7 +28,7 @@ class LatestFrameSource:
         self.fps = source.fps
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield the latest frame each time that one is requested."""
+        """Yield the latest frame at each request."""
         slot = _FrameSlot()
         end = StopRequest()
         reader = threading.Thread(
@@ -46,7 +46,7 @@ class LatestFrameSource:
 
 
 class _FrameSlot:
-    """Buffer for one frame between the reading thread and the segmenting thread."""
+    """Buffer for one frame between the thread that reads and the thread that segments."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -56,7 +56,7 @@ class _FrameSlot:
         self.error: BaseException | None = None
 
     def fill(self, source: Source, stop: StopRequest) -> None:
-        """Keep the latest frame of a source until it ends; its error is stored in `error`."""
+        """Store the latest frame of a source until its end. An error is stored in `error`."""
         try:
             for frame in source.frames(stop):
                 if frame is None:
@@ -65,7 +65,7 @@ class _FrameSlot:
                     self._dropped += self._frame is not None
                     self._frame = frame
                     self._changed.notify()
-        except BaseException as error:  # raised in the thread that segments
+        except BaseException as error:  # raised again in the segmenting thread
             self.error = error
         finally:
             with self._changed:
@@ -73,7 +73,7 @@ class _FrameSlot:
                 self._changed.notify()
 
     def take_frame(self, stop: StopRequest) -> Frame | None:
-        """Wait for a frame and remove it; return None at the end of the source or of the run."""
+        """Wait for a frame and remove it. Return None if the source or the run has ended."""
         with self._changed:
             while self._frame is None and not self._ended and not stop.asked:
                 self._changed.wait(_POLL_S)

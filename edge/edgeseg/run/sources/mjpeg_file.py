@@ -1,6 +1,6 @@
-"""Motion JPEG files: JPEG files one after the other, and AVI files that contain them.
+"""Motion JPEG files: consecutive JPEG files, with or without an AVI container.
 
-FFmpeg conceals damage in them. Read here, each frame is checked like a photograph.
+FFmpeg does not report damage in such files. This reader checks each frame like a photograph.
 """
 
 import os
@@ -21,7 +21,7 @@ from edgeseg.system.regular_files import open_regular_file
 _BLOCK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_FPS = 1000
-_PROBED_FRAMES = 25  # the first ones may be damaged
+_PROBED_FRAMES = 25  # the first frames may be damaged
 _SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 _MOVI = re.compile(rb"LIST....movi", re.DOTALL)
 _STREAM = re.compile(rb"strh....(....)", re.DOTALL)
@@ -32,15 +32,16 @@ _FRAME = re.compile(rb"[0-9]{2}d[bc]....\xff\xd8\xff", re.DOTALL)
 
 @dataclass
 class MjpegFile:
-    """A Motion JPEG file.
+    """Motion JPEG file.
 
     Attributes:
         path: file.
         fps: frames per second; None if the file does not contain it.
         total: number of frames; None if the file does not contain it.
         frames_start: offset of the first AVI chunk; None for a file without a container.
-        stream: number of the AVI's video stream, two digits.
-        is_damaged: whether bytes between the frames were wrong; complete after the last frame.
+        stream: number of the video stream in the AVI file, as two digits.
+        is_damaged: whether bytes between the frames were invalid. The value is final after the last
+            frame.
     """
 
     path: Path
@@ -51,7 +52,7 @@ class MjpegFile:
     is_damaged: bool = False
 
     def jpegs(self) -> Iterator[bytes]:
-        """Yield the JPEG bytes of each frame; b"" if the previous frame is shown again.
+        """Yield the JPEG bytes of each frame, or b"" if the previous frame is repeated.
 
         Raises:
             OSError: the file cannot be read.
@@ -79,7 +80,7 @@ class MjpegFile:
                 following = _FRAME.search(jpeg)
                 if following is not None or len(jpeg) < size:
                     self.is_damaged = True
-                if following is not None:  # the size is wrong
+                if following is not None:  # invalid size
                     jpeg = jpeg[: following.start()]
                     end = position + 8 + following.start()
                 yield jpeg

@@ -1,25 +1,32 @@
-"""Pages of a multi-page TIFF file as frames."""
+"""Pages of a multi-page TIFF file and frames of a DICOM file as frames of the run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
 
 from edgeseg.errors import PhotoError
+from edgeseg.imaging.decoder import unpack_gzip
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 from edgeseg.run.frame import Frame
+from edgeseg.run.sources.dicom_frames import is_gzipped_dicom, raise_error, split_dicom
 
 
 def split_pages(frame: Frame) -> Iterator[Frame]:
-    """Yield one frame per photograph in a file: a TIFF may have several pages.
+    """Yield one frame per photograph in a file. A TIFF or DICOM file may contain several.
 
     Args:
-        frame: a photograph file, which is loaded here.
+        frame: photograph file. This function reads the file.
     """
     try:
         data = frame.load()
+        if isinstance(data, bytes) and is_gzipped_dicom(data):
+            data = unpack_gzip(data)
     except PhotoError as error:
         yield replace(frame, load=partial(raise_error, error))
+        return
+    if isinstance(data, bytes) and is_dicom(data[:SIGNATURE_BYTES]):
+        yield from split_dicom(frame, data)
         return
     if not isinstance(data, bytes) or not data.startswith(TIFF_SIGNATURES):
         yield replace(frame, load=lambda: data)
@@ -35,8 +42,3 @@ def split_pages(frame: Frame) -> Iterator[Frame]:
         stem = frame.stem if page == 1 else f"{frame.stem}_p{page:04}"
         load = partial(select_tiff_page, data, offset)
         yield replace(frame, stem=stem, load=load, page=page, warnings=warnings)
-
-
-def raise_error(error: PhotoError) -> NoReturn:
-    """Raise an error when a frame is loaded."""
-    raise error

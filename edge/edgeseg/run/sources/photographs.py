@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Input
+from edgeseg.run.sources.dicom_frames import is_gzipped_dicom
 from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.names import name_key
 from edgeseg.system.regular_files import open_regular_file
@@ -14,7 +16,7 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """The photographs among the inputs.
+    """Photographs of the inputs.
 
     Args:
         inputs: photograph files.
@@ -30,16 +32,20 @@ class Photographs:
 
     @property
     def total(self) -> int:
-        """Number of photographs, with the pages of the files that have been read."""
+        """Number of photographs, including the pages of the TIFF files read so far."""
         return len(self.inputs) + self._further_pages
 
     def frames(self, stop: StopRequest) -> Iterator[Frame]:
-        """Yield each photograph; its file is read when the frame is loaded, a TIFF before."""
+        """Yield each photograph.
+
+        TIFF and DICOM files are read before their frames are yielded. Other files are read when the
+        frame is loaded.
+        """
         for photograph in self.inputs:
             if stop.asked:
                 return
             frame = Frame(photograph.name, photograph.stem, photograph.read_bytes)
-            if photograph.path is None or not _is_tiff(photograph.path):
+            if photograph.path is None or not _has_pages(photograph.path):
                 yield frame
                 continue
             for number, page in enumerate(split_pages(frame)):
@@ -49,7 +55,7 @@ class Photographs:
                 yield self._with_distinct_stem(page) if number > 0 else page
 
     def _with_distinct_stem(self, page: Frame) -> Frame:
-        """Append a number to a page's stem if another input's results have its name."""
+        """Append a number to the stem of a page if another input has the same stem."""
         taken = {name_key(photograph.stem) for photograph in self.inputs}
         stem, number = page.stem, 1
         while name_key(stem) in taken:
@@ -58,9 +64,12 @@ class Photographs:
         return replace(page, stem=stem)
 
 
-def _is_tiff(path: Path) -> bool:
+def _has_pages(path: Path) -> bool:
+    """Return whether a file may contain several photographs: TIFF and DICOM."""
     try:
         with open_regular_file(path) as file:
-            return file.read(4) in TIFF_SIGNATURES
-    except OSError:  # reported when the frame is loaded
+            beginning = file.read(SIGNATURE_BYTES)
+            is_tiff = beginning.startswith(TIFF_SIGNATURES)
+            return is_tiff or is_dicom(beginning) or is_gzipped_dicom(beginning)
+    except OSError:  # this error is reported when the frame is loaded
         return False

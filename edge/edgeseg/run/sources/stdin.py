@@ -1,7 +1,7 @@
 """Standard input: one photograph, or a Motion JPEG stream.
 
-A JPEG followed by another JPEG is a stream; everything else is a photograph. `rpicam-vid --codec
-mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
+A JPEG that is followed by another JPEG is a stream. All other data is a photograph. `rpicam-vid
+--codec mjpeg -o -` and GStreamer's `jpegenc ! fdsink` produce such a stream.
 """
 
 import io
@@ -17,6 +17,7 @@ from typing import BinaryIO
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
+from edgeseg.imaging.file_signatures import is_dicom
 from edgeseg.imaging.jpeg_markers import BEGINNING, JpegSplitter
 from edgeseg.run.frame import LIVE_FPS, Frame, live_frame, timestamp_text
 from edgeseg.run.inputs import STDIN_NAME, STDIN_STEM
@@ -31,10 +32,10 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class StdinPhotograph:
-    """A photograph from standard input.
+    """Photograph from standard input.
 
     Attributes:
-        data: bytes of its file.
+        data: bytes of the file.
     """
 
     data: bytes
@@ -52,11 +53,11 @@ class StdinPhotograph:
 
 @dataclass(frozen=True)
 class StdinMjpeg:
-    """A Motion JPEG stream whose first bytes have been read.
+    """Motion JPEG stream whose first bytes have been read.
 
     Attributes:
-        jpegs: JPEG files; a truncated one becomes a frame that cannot be loaded.
-        started: start of the run, part of the name of its overlay video.
+        jpegs: JPEG files. A truncated file becomes a frame that cannot be loaded.
+        started: start of the run, which is part of the overlay video's name.
     """
 
     jpegs: Iterator[bytes]
@@ -85,7 +86,7 @@ def split_stream(
     """Yield the JPEG files of a stream.
 
     Args:
-        first: JPEG files that the splitter has returned already.
+        first: JPEG files that the splitter has already returned.
         splitter: splitter that has read the beginning of the stream.
         blocks: rest of the stream.
     """
@@ -97,17 +98,20 @@ def split_stream(
 
 
 def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotograph:
-    """Read the beginning of standard input and return the source that it contains.
+    """Read the beginning of standard input and return the source.
 
     Args:
-        stop: stop request, which also ends a wait for input.
+        stop: stop request, which also ends waiting for input.
         started: start of the run.
 
     Raises:
-        PhotoError: Standard input is closed, or it is not a stream and too large for a photograph.
+        PhotoError: Standard input is closed, or contains a photograph that is too large.
     """
     if sys.stdin is None:
-        raise PhotoError(f"{STDIN_NAME}: closed. Specify a photograph instead of -.", "unreadable")
+        raise PhotoError(
+            f"{STDIN_NAME}: standard input is closed. Specify a photograph instead of -.",
+            "unreadable",
+        )
     blocks = _read_blocks(sys.stdin.buffer, stop)
     splitter = JpegSplitter()
     beginning = bytearray()
@@ -123,12 +127,14 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
 
 
 def _is_photograph(beginning: bytes) -> bool:
-    """Return whether the first bytes certainly belong to a photograph, not to a stream.
+    """Return whether the first bytes belong to a photograph and not to a stream.
 
-    A JPEG may be the first of a stream, unless it announces that it contains a preview (MPF).
+    A JPEG may be the first frame of a stream, unless it contains a preview (MPF).
     """
     if beginning.startswith(BEGINNING):
         return _MULTI_PICTURE in beginning
+    if is_dicom(beginning):
+        return True
     try:
         return beginning.startswith(_GZIP) or peek_header(beginning) is not None
     except InvalidImageError:
@@ -147,14 +153,14 @@ def _read_rest(data: bytearray, blocks: Iterator[bytes]) -> bytes:
 
 
 def _read_blocks(stream: BinaryIO, stop: StopRequest) -> Iterator[bytes]:
-    """Yield blocks as they arrive, until the end of the stream or of the run."""
+    """Yield blocks of bytes until the stream or the run ends."""
     try:
         descriptor = stream.fileno()
     except (OSError, io.UnsupportedOperation):  # a stream in memory, as in tests
         yield from iter(partial(stream.read, _BLOCK_BYTES), b"")
         return
     while not stop.asked:
-        # A plain read would not return on SIGTERM.
+        # A blocking read would not return on SIGTERM.
         if select.select([descriptor], [], [], _POLL_S)[0]:
             block = os.read(descriptor, _BLOCK_BYTES)
             if not block:

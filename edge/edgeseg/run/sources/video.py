@@ -13,18 +13,20 @@ import numpy.typing as npt
 from edgeseg.errors import DAMAGED, InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.codec_warnings import silence_opencv
-from edgeseg.imaging.file_headers import check_size
+from edgeseg.imaging.size_limits import check_size
 from edgeseg.run.frame import Frame, Payload
 from edgeseg.run.sources.ffmpeg_errors import ffmpeg_errors
 from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
-_MISSING_SHARE = 0.02  # share of the frames; only AVI and MP4 files contain their exact number
+_MISSING_SHARE = (
+    0.02  # share of the frames; only AVI and MP4 files contain the exact number of frames
+)
 
 
 class Capture(Protocol):
-    """The methods of OpenCV's VideoCapture that are used here."""
+    """Methods of OpenCV's VideoCapture that this package calls."""
 
     def isOpened(self) -> bool: ...  # noqa: D102, N802
     def read(self) -> tuple[bool, npt.NDArray[np.uint8] | None]: ...  # noqa: D102
@@ -33,7 +35,7 @@ class Capture(Protocol):
 
 
 def open_capture(source: str | int) -> Capture:
-    """Open a video file or a camera without messages from OpenCV and FFmpeg.
+    """Open a video file or a camera. Messages from OpenCV and FFmpeg are suppressed.
 
     Args:
         source: path of a video file, or a camera's number or device file.
@@ -48,7 +50,7 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        name: name of its source, for the message.
+        name: name of the source, for error messages.
 
     Raises:
         PhotoError: The image has another shape or dtype, as some drivers return.
@@ -61,12 +63,12 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
 class Video:
     """A video file.
 
-    Motion JPEG is read by this project, everything else by FFmpeg.
+    Motion JPEG is read with `mjpeg_file`, and other formats with FFmpeg.
 
     Args:
         path: file.
         name: name in messages.
-        stem: prefix of its result names.
+        stem: prefix of the result names.
     """
 
     live = False
@@ -81,7 +83,7 @@ class Video:
         self._error: OSError | None = None
         try:
             self._mjpeg = open_mjpeg(path)
-        except OSError as error:  # reported when the frames are read
+        except OSError as error:  # this error is reported when the frames are read
             self._error = error
             return
         if self._mjpeg is not None:
@@ -99,8 +101,7 @@ class Video:
         """Yield every frame.
 
         Raises:
-            PhotoError: The file cannot be read, frames are missing, or the decoder reported damage
-                that it concealed.
+            PhotoError: The file cannot be read, frames are missing, or the decoder reported damage.
         """
         if self._error is not None:
             raise PhotoError(f"{self.name}: cannot be read ({self._error.strerror})")
@@ -150,8 +151,8 @@ class Video:
             raise self._missing_frames(number, int(expected))
         if first_damaged:
             raise PhotoError(
-                f"{self.name}: damaged at about frame {first_damaged}; the masks from there on may "
-                "be wrong. Copy it again from its source."
+                f"{self.name}: damaged at about frame {first_damaged}; this mask and the "
+                "following masks may be wrong. Copy the video again from its source."
             )
 
     def _frame(self, number: int, load: Callable[[], Payload]) -> Frame:
@@ -159,7 +160,7 @@ class Video:
         return Frame(self.name, stem, load, number, position_s=(number - 1) / self.fps)
 
     def _required_frames(self, stated: float) -> float:
-        """Return the minimum number of frames of a complete file, from the number in its header."""
+        """Return the minimum number of frames of a complete file."""
         with self.path.open("rb") as file:
             beginning = file.read(8)
         if beginning.startswith(b"RIFF") or beginning[4:] == b"ftyp":
@@ -174,8 +175,8 @@ class Video:
     def _check(self, capture: Capture) -> None:
         if not capture.isOpened():
             raise PhotoError(
-                f"{self.name}: damaged, or not a video format that OpenCV reads. "
-                "Convert it to MP4 or AVI."
+                f"{self.name}: the video is damaged, or OpenCV does not support its format. "
+                "Convert the video to MP4 or AVI."
             )
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))

@@ -1,7 +1,7 @@
-"""Watched folder: photographs are segmented as they arrive, once they are completely written.
+"""Watched folder. New photographs are segmented as soon as they are completely written.
 
-A file is complete when it has not changed between two checks and contains everything that its
-header announces. A file that stays incomplete for a while is yielded anyway, so that it is reported
+A file is complete when it has not changed between two checks and contains all data that its header
+specifies. If a file remains incomplete for some time, it is yielded and then reported as failed
 once.
 """
 
@@ -23,6 +23,9 @@ from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
+# Problems of a header that remain when the file is complete.
+_FINAL_CODES = frozenset({"unsupported_format", "missing_extra"})
+
 _FileState: TypeAlias = tuple[int, int, int]
 """Size in bytes, modification time in nanoseconds, inode."""
 
@@ -33,8 +36,8 @@ class _WatchedFile:
 
     Attributes:
         state: state at the last check.
-        since: time of the check that found this state first, in seconds of the monotonic clock.
-        yielded: state in which the file was yielded.
+        since: time of the first check with this state, in seconds of the monotonic clock.
+        yielded: state of the file when it was yielded.
     """
 
     state: _FileState | None = None
@@ -44,14 +47,14 @@ class _WatchedFile:
 
 @dataclass
 class WatchedFolder:
-    """The existing and the new photographs in a folder.
+    """Existing and new photographs in a folder.
 
     Attributes:
         folder: folder.
         say: function that prints a message.
-        recursive: whether to watch the sub-folders, too.
+        recursive: whether to watch sub-folders.
         poll_s: seconds between two checks.
-        patience_s: seconds after which an incomplete file that does not change is yielded anyway.
+        patience_s: seconds after which an unchanged incomplete file is yielded.
     """
 
     folder: Path
@@ -99,15 +102,15 @@ class WatchedFolder:
     def _warn(self, warn: RateLimitedMessage, error: OSError) -> None:
         warn(
             f"{error.filename or self.name}: folder cannot be read ({error.strerror}). "
-            "Waiting for it; press Ctrl-C to stop."
+            "Waiting for the folder. Press Ctrl-C to stop."
         )
 
     def _report_skipped(self, skipped: SkippedFiles) -> None:
-        """Report files that are skipped for the second time: a new one may be incomplete."""
+        """Report skipped files again, because new files may have been incomplete."""
         current = set(skipped.kinds) - self._reported
         settled = SkippedFiles()
         for path in current & self._new:
-            # Results were written by this run, and hidden files may be uploads in progress.
+            # Results are files of this run, and hidden files may be uploads in progress.
             if skipped.kinds[path] not in {"result", "hidden"}:
                 settled.add(path, skipped.kinds[path])
             self._reported.add(path)
@@ -149,7 +152,7 @@ def _file_state(path: Path) -> _FileState | None:
 
 
 def _prepare_load(path: Path, is_overdue: bool) -> Callable[[], bytes] | None:
-    """Return a function that loads the photograph; None while the file is incomplete."""
+    """Return a function that loads the photograph, or None while the file is incomplete."""
     try:
         data = read_photo_bytes(path)
     except PhotoError:
@@ -168,6 +171,8 @@ def _is_complete(data: bytes) -> bool:
                 data = unpacker.unconsumed_tail
             return unpacker.eof
         read_header(data)
-    except (InvalidImageError, zlib.error):
+    except InvalidImageError as error:
+        return error.code in _FINAL_CODES
+    except zlib.error:
         return False
     return True

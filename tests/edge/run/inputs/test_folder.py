@@ -1,4 +1,4 @@
-"""The photographs in a folder: recognised by content, the other files counted by kind."""
+"""Photographs in a folder are recognized from the content. Other files are counted per kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DICOM = bytes(128) + b"DICM" + bytes(64)
 
 
 def name_id(value: str | bytes) -> str:
-    """Return the file name as the test's identifier, without its content."""
+    """Return the file name as the test's identifier. The content of the file is omitted."""
     return value if isinstance(value, str) else ""
 
 
@@ -67,7 +67,7 @@ def test_scan_returns_natural_order(tmp_path: Path) -> None:
     ],
     ids=name_id,
 )
-def test_scan_recognises_photograph_whatever_its_suffix(
+def test_scan_recognizes_photograph_whatever_its_suffix(
     tmp_path: Path, name: str, data: bytes
 ) -> None:
     (tmp_path / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""The overlay video exists, complete, only if it was closed and has a frame."""
+"""The overlay video exists only if it was closed and contains a frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def count_frames(file: Path) -> int:
 
 
 class FailingWriter:
-    """OpenCV's writer where it cannot write the format: it deletes the file."""
+    """Replacement of OpenCV's writer that deletes the file, as for an unsupported format."""
 
     fourcc = staticmethod(cv2.VideoWriter.fourcc)
 
@@ -40,7 +40,7 @@ def test_overlay_video_appears_when_closed(tmp_path: Path) -> None:
     with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
         for _ in range(5):
             video.write(PICTURE, START)
-        remove_stale_temporaries(tmp_path)  # as another run does
+        remove_stale_temporaries(tmp_path)  # as in another run
         (temporary,) = tmp_path.iterdir()
         assert temporary.name.startswith(".edgeseg-")
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]

@@ -99,7 +99,8 @@ def test_stored_records_are_read_back_without_paths_and_times(tmp_path: Path) ->
 
 def test_read_records_of_other_png_returns_none(tmp_path: Path) -> None:
     file = tmp_path / "other.png"
-    for text in ("no JSON", "[{}]", '{"source": 1}'):
+    too_deep = '[{"unknown": ' + 5000 * "["
+    for text in ("no JSON", "[{}]", '{"source": 1}', too_deep):
         file.write_bytes(encode_png(np.zeros((4, 4), np.uint8), {"edgeseg:record": text}))
         assert read_records(file) is None
     assert read_records(tmp_path / "missing.png") is None

@@ -1,4 +1,4 @@
-"""Names of files in the lines that a run prints."""
+"""Names of files in the output of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras that disconnect, reconnect, or deliver invalid images."""
+"""Cameras that disconnect, reconnect, or return invalid images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Image = npt.NDArray[np.uint8] | None
 
 
 class FakeCapture:
-    """Capture that delivers the given images; None is a failed read."""
+    """Capture that returns the given images. None is a failed read."""
 
     def __init__(self, images: list[Image]) -> None:
         self.images = list(images)
@@ -40,7 +40,7 @@ class FakeCapture:
 
 
 class FakeDevice:
-    """Device that delivers one list of images each time that it is opened; an empty list fails."""
+    """Device that returns the next list of images each time it is opened. An empty list fails."""
 
     def __init__(self, sessions: list[list[Image]]) -> None:
         self.sessions = list(sessions)

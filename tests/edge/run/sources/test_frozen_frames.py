@@ -1,4 +1,4 @@
-"""A picture that is identical to the previous one is a repeat."""
+"""A picture is a repeat if it is identical to the previous picture."""
 
 from __future__ import annotations
 

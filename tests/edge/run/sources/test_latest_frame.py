@@ -1,4 +1,4 @@
-"""Only the latest frame of a live source is kept; the others are counted as dropped."""
+"""Only the latest frame of a live source is kept. Other frames are counted as dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgeseg.system.signals import StopRequest
 
 @dataclass
 class FakeSource:
-    """Live source that counts its delivered frames in `delivered`, and may end with an error."""
+    """Live source with a counter of `delivered` frames, which may end with an error."""
 
     count: int
     error: Exception | None = None

@@ -119,7 +119,7 @@ def test_video_avi_chunk_with_wrong_size_keeps_other_frames(tmp_path: Path) -> N
 
 
 def test_video_avi_without_huffman_tables_is_read(tmp_path: Path) -> None:
-    """Many cameras leave the standard tables out."""
+    """Many cameras omit the standard tables."""
     picture = np.random.default_rng(0).integers(0, 60, (48, 64, 3)).astype(np.uint8)
     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
     expected = decode_photo(jpeg)

@@ -20,7 +20,7 @@ JPEG = bytes(cv2.imencode(".jpg", EYE)[1])
 
 
 class StopAfter(StopRequest):
-    """Stop request that is asked after a number of polls."""
+    """Stop request that is set after a number of polls."""
 
     def __init__(self, polls: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def watch_folder(
 
 
 def run_steps(stop: StopRequest, *steps: Callable[[], object]) -> None:
-    """Run the steps with several polls between them, then stop."""
+    """Run the steps with several polls after each step, then stop."""
     for step in steps:
         StopRequest().pause(0.15)
         step()

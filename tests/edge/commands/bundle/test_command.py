@@ -1,37 +1,34 @@
-"""`edgeseg bundle` and its install script; tests/arm64 installs a bundle on boards."""
+"""`edgeseg bundle`; tests/arm64 installs a bundle on boards."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
-import platform
 import subprocess
 import sys
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from click.testing import CliRunner, Result
 
 from edgeseg.cli import cli
 from edgeseg.commands.bundle import wheels
-from edgeseg.commands.bundle.checksums import BundleFile, checksums
+from edgeseg.commands.bundle.checksums import BundleFile
 from edgeseg.commands.bundle.requirements import (
     CONSTRAINTS_IN_WHEEL,
     select_constraints,
-    write_requirements,
 )
 from edgeseg.commands.bundle.sbom import build_sbom
 from edgeseg.commands.bundle.wheels import (
-    Platform,
     Target,
     collect_wheels,
-    install_script,
     own_source,
 )
 from edgeseg.errors import EdgesegError, SystemSetupError, UsageError
+
+WheelMaker: TypeAlias = Callable[[str, str, dict[str, str]], bytes]
 
 WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
 NUMPY_WHEEL = "numpy-2-cp311-cp311-linux_aarch64.whl"
@@ -44,25 +41,9 @@ click==8.5.1
 """
 
 
-def make_wheel(name: str, version: str, files: dict[str, str]) -> bytes:
-    """Return a minimal wheel with these files."""
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
-    content = {
-        f"{info}/METADATA": f"{metadata}License-Expression: MIT\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, text in (files | content).items():
-            archive.writestr(path, text)
-    return buffer.getvalue()
-
-
 @pytest.fixture
-def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Replaces pip: it writes one file without network and records its arguments."""
+def pip(monkeypatch: pytest.MonkeyPatch, make_wheel: WheelMaker) -> list[tuple[str, ...]]:
+    """Replacement of pip, which writes one file without a network and records its arguments."""
     calls: list[tuple[str, ...]] = []
 
     def record(*arguments: str, constraints: str = "") -> None:
@@ -114,7 +95,7 @@ def test_select_constraints_evaluates_markers_for_the_device(python: str) -> Non
 
 
 def test_select_constraints_accepts_the_constraints_of_this_project() -> None:
-    text = (Path(__file__).parents[3] / "constraints.txt").read_text()
+    text = (Path(__file__).parents[4] / "constraints.txt").read_text()
     names = [line.split("==")[0] for line in select_constraints(text, "3.11")]
     assert {"numpy", "onnxruntime", "hatchling"} <= set(names) and len(names) == len(set(names))
 
@@ -125,7 +106,7 @@ def test_select_constraints_rejects_other_lines(line: str) -> None:
         select_constraints(line, "3.11")
 
 
-def test_sbom_lists_wheels_and_models_with_hashes() -> None:
+def test_sbom_lists_wheels_and_models_with_hashes(make_wheel: WheelMaker) -> None:
     model = (Path(wheels.__file__).parents[2] / "models" / "lean.int8.onnx").read_bytes()
     numpy = make_wheel("Num_Py", "2+cpu", {})
     files: list[BundleFile] = [
@@ -201,96 +182,6 @@ def test_own_source_without_record_of_pip_asks_for_source(monkeypatch: pytest.Mo
     monkeypatch.setattr(wheels, "distribution", lambda name: Unknown())
     with pytest.raises(UsageError, match="--source"):
         own_source()
-
-
-def test_install_script_rejects_another_machine_and_a_damaged_bundle(tmp_path: Path) -> None:
-    other = "linux-x86_64" if platform.machine() == "aarch64" else "linux-aarch64"
-    script = install_script(Target(other, "3.11"))  # type: ignore[arg-type]
-    (tmp_path / "install.sh").write_bytes(script)
-    (tmp_path / "SHA256SUMS").write_bytes(checksums([("install.sh", script)]))
-    command = ["sh", str(tmp_path / "install.sh"), str(tmp_path / "there")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    machine = Target(other, "3.11").machine  # type: ignore[arg-type]
-    assert done.returncode == 1 and f"made for Python 3.11 on {machine}" in done.stderr
-    (tmp_path / "install.sh").write_bytes(script + b"\n")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "damaged" in done.stderr
-    assert not (tmp_path / "there").exists()
-
-
-@pytest.mark.slow
-def test_install_script_replaces_installation_of_same_version(tmp_path: Path) -> None:
-    for text in ("older weights", "newer weights"):
-        done = _install(_write_stick(tmp_path / text, text), tmp_path / "there")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[0] == text
-
-
-@pytest.mark.slow
-def test_install_script_imports_nothing_from_environment_or_cdpath(tmp_path: Path) -> None:
-    planted = tmp_path / "planted"
-    for folder in (planted, planted / "my stick"):
-        folder.mkdir()
-        for name in ("platform.py", "venv.py", "pip.py"):
-            (folder / name).write_text("raise SystemExit(9)")
-        (folder / "SHA256SUMS").touch()
-    stick = _write_stick(tmp_path / "my stick", "installed")
-    variables = {"CDPATH": str(planted), "PYTHONPATH": str(planted), "PIP_REQUIREMENT": "/planted"}
-    done = _install(Path(stick.name), tmp_path / "my target", variables, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0] == "installed"
-
-
-@pytest.mark.parametrize(
-    "planted", ["platform.py", "wheels/numpy-9-py3-none-any.whl", "models/a.onnx", "wheels/\n\x1b"]
-)
-def test_install_script_rejects_file_that_is_not_listed(tmp_path: Path, planted: str) -> None:
-    stick = _write_stick(tmp_path / "stick", "installed")
-    (stick / planted).parent.mkdir(exist_ok=True)
-    (stick / planted).write_text("raise SystemExit(9)")
-    done = _install(stick, tmp_path / "there")
-    assert done.returncode == 1
-    assert planted.split("\n", maxsplit=1)[0] in done.stderr and "\x1b" not in done.stderr
-    assert not (tmp_path / "there").exists()
-
-
-def test_install_script_rejects_link_to_another_folder(tmp_path: Path) -> None:
-    stick = _write_stick(tmp_path / "stick", "installed")
-    (stick / "wheels").rename(tmp_path / "elsewhere")
-    (stick / "wheels").symlink_to(tmp_path / "elsewhere")
-    assert _install(stick, tmp_path / "there").returncode == 1
-    assert not (tmp_path / "there").exists()
-
-
-def _write_stick(stick: Path, text: str) -> Path:
-    """Write a bundle with a wheel whose command prints a text."""
-    machine: Platform = "linux-aarch64" if platform.machine() == "aarch64" else "linux-x86_64"
-    content = {
-        "edgeseg/__init__.py": f"def main(): print({text!r})",
-        "edgeseg-0.1.0.dist-info/entry_points.txt": "[console_scripts]\nedgeseg = edgeseg:main\n",
-    }
-    wheel = (f"wheels/{WHEEL.name}", make_wheel("edgeseg", "0.1.0", content))
-    script = install_script(Target(machine, ".".join(map(str, sys.version_info[:2]))))
-    files = [wheel, *write_requirements([wheel], WHEEL, ""), ("install.sh", script)]
-    for name, data in (*files, ("SHA256SUMS", checksums(files))):
-        (stick / name).parent.mkdir(parents=True, exist_ok=True)
-        (stick / name).write_bytes(data)
-    return stick
-
-
-def _install(
-    stick: Path, target: Path, variables: dict[str, str] | None = None, cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the script of a bundle with this Python."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))
-    }
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    environment |= variables or {}
-    command = ["sh", str(stick / "install.sh"), str(target)]
-    return subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.parametrize(

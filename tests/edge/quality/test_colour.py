@@ -45,6 +45,12 @@ def make_angiogram(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
     return np.repeat(255 - photo[:, :, 1:2], 3, axis=2)
 
 
+def make_tinted_angiogram(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
+    """Colours of a retina, with bright vessels."""
+    negative = 255.0 - photo[:, :, 1:2]
+    return np.concatenate([60 + 0.7 * negative, 0.6 * negative, 0.3 * negative], axis=2)
+
+
 def make_red_free(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
     return np.repeat(photo[:, :, 1:2], 3, axis=2)
 
@@ -66,13 +72,19 @@ def lay_veil(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
     return veiled
 
 
+def lay_grey_veil(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
+    """Reduce the contrast to 40 % around grey."""
+    veiled: npt.NDArray[np.generic] = 0.4 * photo + 0.6 * 180
+    return veiled
+
+
 COLOURS: dict[str, tuple[Change, str]] = {
     "red and blue": (swap_channels(2, 1, 0), "unusual_colours"),
     "red and green": (swap_channels(1, 0, 2), "unusual_colours"),
     "green and blue": (swap_channels(0, 2, 1), "unusual_colours"),
     "negative": (invert, "unusual_colours"),
     "angiogram": (make_angiogram, "not_a_colour_photograph"),
-    "red-free": (make_red_free, "not_a_colour_photograph"),
+    "tinted angiogram": (make_tinted_angiogram, "unusual_colours"),
     "local mean": (subtract_local_mean(1 / 60, 4), "not_a_colour_photograph"),
     "wide local mean": (subtract_local_mean(0.05, 2), "not_a_colour_photograph"),
 }
@@ -95,7 +107,22 @@ def test_assess_quality_changed_colours_of_real_photographs_are_recognized(
     for name, (change, code) in COLOURS.items():
         reasons = assess_quality(keep_surround(change(photo, fov), fov), fov).reasons
         assert code in reasons, name
-    assert "hazy" in assess_quality(keep_surround(lay_veil(photo, fov), fov), fov).reasons
+    for veil in (lay_veil, lay_grey_veil):
+        assert "hazy" in assess_quality(keep_surround(veil(photo, fov), fov), fov).reasons
+    check_red_free(photo, fov)
+
+
+def check_red_free(photo: Photo, fov: FieldOfView) -> None:
+    quality = assess_quality(keep_surround(make_red_free(photo, fov), fov), fov)
+    assert set(quality.reasons) <= {"dark"}  # green is darker than red
+    assert quality.warnings == ("not_a_colour_photograph",)
+
+
+def test_assess_quality_red_free_copy_with_dark_vessels_is_only_a_warning() -> None:
+    photo = generate_photo(5, 500).photo
+    fov = detect_fov(photo)
+    assert assess_quality(photo, fov).warnings == ()
+    check_red_free(photo, fov)
 
 
 @pytest.mark.parametrize("name", COLOURS)

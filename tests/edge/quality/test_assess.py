@@ -1,4 +1,4 @@
-"""Image quality of published photographs, which are gradable, and of degraded versions."""
+"""Image quality of published (gradable) photographs and of degraded copies."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PATTERNS = (
     "STARE/stare-images/*.gz",
     "AVRDB/images/*",
 )
-SAMPLING = 9  # use every ninth photograph; all of them with pytest --all-photographs
-MAX_SIDE = 1200  # pixels, so that the largest photographs are blurred fast
+SAMPLING = 9  # every ninth photograph is used, or all with pytest --all-photographs
+MAX_SIDE = 1200  # pixels; limits the time for blurring the largest photographs
 
 
 def list_photographs(root: Path, step: int) -> list[Path]:
@@ -140,7 +140,7 @@ def test_quality_hardly_depends_on_photo_size(scale: float) -> None:
 def test_noise_in_an_empty_or_blurred_field_is_not_focus(
     noise: float, relative_sigma: float
 ) -> None:
-    """The finest detail of such a field is sensor noise."""
+    """The finest detail in such a field is sensor noise."""
     photo = generate_photo(1, 500).photo
     fov = detect_fov(photo)
     smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))

@@ -1,0 +1,1 @@
+"""Tests of every reader of edgeseg with mutated files. For developers."""

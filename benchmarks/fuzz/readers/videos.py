@@ -1,0 +1,88 @@
+"""Videos and streams: Motion JPEG, and MPEG-4 read by FFmpeg."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgeseg.errors import PhotoError
+from edgeseg.imaging.encoder import encode_jpeg
+from edgeseg.imaging.jpeg_markers import JpegSplitter
+from edgeseg.imaging.photo import decode_photo
+from edgeseg.run.frame import Payload
+from edgeseg.run.sources.stdin import split_stream
+from edgeseg.run.sources.video import Video
+from edgeseg.system.signals import StopRequest
+from fuzz.reader import Reader
+from fuzz.readers.images import compare_pictures
+from fuzz.sample_images import make_image
+
+_FRAMES = 5
+_BLOCK_BYTES = 4096
+
+
+def _pictures() -> list[np.ndarray]:
+    return [np.roll(make_image(), 9 * number, axis=1) for number in range(_FRAMES)]
+
+
+def _write_video(suffix: str, codec: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, f"video{suffix}")
+        height, width = make_image().shape[:2]
+        writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*codec), 10.0, (width, height))
+        for picture in _pictures():
+            writer.write(picture)
+        writer.release()
+        return file.read_bytes()
+
+
+def _write_stream() -> bytes:
+    return b"".join(encode_jpeg(picture) for picture in _pictures())
+
+
+def _decode(payloads: Iterable[Payload]) -> tuple[object, ...]:
+    pictures = []
+    for payload in payloads:
+        pictures.append(decode_photo(payload) if isinstance(payload, bytes) else payload)
+    return tuple(pictures)
+
+
+def _read_video(suffix: str, data: bytes, folder: Path) -> object:
+    file = folder / f"video{suffix}"
+    file.write_bytes(data)
+    video = Video(file, file.name, file.stem)
+    return _decode(frame.load() for frame in video.frames(StopRequest()))
+
+
+def _read_stream(data: bytes, _folder: Path) -> object:
+    blocks = [data[start : start + _BLOCK_BYTES] for start in range(0, len(data), _BLOCK_BYTES)]
+    pictures = _decode(split_stream([], JpegSplitter(), iter(blocks)))
+    if not pictures:
+        raise PhotoError("no frame")
+    return pictures
+
+
+def _video_reader(name: str, suffix: str, codec: str) -> Reader:
+    read = partial(_read_video, suffix)
+    return Reader(name, _write_video(suffix, codec), read, compare=compare_pictures)
+
+
+def _file_of_jpegs() -> Reader:
+    read = partial(_read_video, ".mjpeg")
+    return Reader("video, .mjpeg", _write_stream(), read, compare=compare_pictures)
+
+
+def _stream_reader() -> Reader:
+    return Reader("JPEG stream", _write_stream(), _read_stream, compare=compare_pictures)
+
+
+READERS: Mapping[str, Callable[[], Reader]] = {
+    "video, MJPEG in AVI": partial(_video_reader, "video, MJPEG in AVI", ".avi", "MJPG"),
+    "video, .mjpeg": _file_of_jpegs,
+    "JPEG stream": _stream_reader,
+    "video, MPEG-4 in MP4": partial(_video_reader, "video, MPEG-4 in MP4", ".mp4", "mp4v"),
+    "video, MPEG-4 in AVI": partial(_video_reader, "video, MPEG-4 in AVI", ".avi", "XVID"),
+}

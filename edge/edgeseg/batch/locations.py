@@ -1,0 +1,83 @@
+"""Local paths and URLs of remote storage.
+
+A URL begins with `s3://`, `gs://`, `sftp://` or `https://`, or with `http://` for this machine.
+Credentials are read from the environment. A URL must not contain credentials, because the job and
+the table contain the URLs.
+"""
+
+import ipaddress
+import posixpath
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from edgeseg.errors import UsageError, escape_text
+from edgeseg.imaging.photo import read_photo_bytes
+
+_REMOTE = re.compile(r"(s3|gs|sftp|https?)://", re.IGNORECASE)
+
+
+def is_remote(location: str) -> bool:
+    """Return whether a location is a URL."""
+    return _REMOTE.match(location) is not None
+
+
+def check_url(url: str) -> None:
+    """Check a URL.
+
+    Raises:
+        UsageError: The URL has no host, contains credentials, or is not encrypted. The message does
+            not contain its credentials.
+    """
+    try:
+        parts = urlsplit(url)
+        host, password = parts.hostname, parts.password
+    except ValueError:
+        raise UsageError("the URL is invalid. Correct it.") from None
+    shown = escape_text(f"{parts.scheme}://{host}{parts.path}", 300)
+    is_key = parts.username is not None and parts.scheme != "sftp"
+    if password is not None or is_key or (parts.query and parts.scheme in ("http", "https")):
+        raise UsageError(
+            f"{shown}: the URL contains a user, a password or a query, and the results would "
+            "contain it. Remove it. Credentials are read from the environment."
+        )
+    if not host:
+        raise UsageError(f"{shown}: the URL has no host or bucket. Correct it.")
+    if parts.scheme == "http" and not is_this_machine(host):
+        raise UsageError(f"{shown}: the connection is not encrypted. Use https://.")
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def join_url(folder: str, name: str) -> str:
+    """Return the URL of a file in a folder."""
+    parts: SplitResult = urlsplit(folder, allow_fragments=False)
+    path = posixpath.normpath(posixpath.join(parts.path or "/", name))
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def url_path(url: str) -> Path:
+    """Return the path from which names and folders of a remote photograph's results are derived."""
+    scheme, rest = url.split("://", 1)
+    if scheme.startswith("http"):
+        rest = unquote(rest)
+    return Path("/", scheme, posixpath.normpath(f"/{rest}").lstrip("/"))
+
+
+def read_photograph(location: str) -> bytes:
+    """Read the bytes of a photograph file.
+
+    Raises:
+        PhotoError: The file cannot be read, or is too large for a photograph.
+    """
+    if not is_remote(location):
+        return read_photo_bytes(Path(location))
+    from edgeseg.batch.storage import read_remote_photograph  # noqa: PLC0415 - needs fsspec
+
+    return read_remote_photograph(location)

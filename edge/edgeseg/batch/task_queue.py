@@ -1,0 +1,94 @@
+"""Tasks that are not processed yet, including the tasks of workers that ended unexpectedly.
+
+If a worker process ends unexpectedly, its task is processed again in two halves. Therefore a
+photograph that causes this does not affect other photographs. After three attempts with a single
+photograph, this photograph gets a failed record.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edgeseg.batch.death import died_record
+from edgeseg.batch.job import JobFile
+from edgeseg.batch.job_input import InputFile
+from edgeseg.batch.messages import PhotographDone, Task
+from edgeseg.batch.parts import InputRange, PartEntry, write_part
+from edgeseg.batch.progress import JobProgress
+
+MAX_DEATHS = 3
+"""Number of unexpected ends after which a task with a single photograph fails."""
+
+
+class TaskQueue:
+    """Tasks of a job for an executor.
+
+    Args:
+        output: output folder with the job.
+        job: job to process.
+        inputs: inputs of the job.
+        tasks: tasks to process.
+        progress: counts of processed photographs.
+        warn: function that prints one line.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        job: JobFile,
+        inputs: InputFile,
+        tasks: Iterator[InputRange],
+        progress: JobProgress,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.output = output
+        self.job = job
+        self.inputs = inputs
+        self._tasks = tasks
+        self._progress = progress
+        self._warn = warn
+        self._again: deque[InputRange] = deque()
+        self._deaths: Counter[InputRange] = Counter()
+
+    def next(self) -> InputRange | None:
+        """Return the next task; None if the queue is empty."""
+        if self._again:
+            return self._again.popleft()
+        return next(self._tasks, None)
+
+    def is_empty(self) -> bool:
+        """Return whether the queue is empty at present."""
+        task = self.next()
+        if task is not None:
+            self._again.appendleft(task)
+        return task is None
+
+    def read(self, task: InputRange) -> Task:
+        """Return a task with its inputs."""
+        return Task(task.start, self.inputs.read(*task))
+
+    def repeat(self, task: InputRange, cause: str) -> None:
+        """Add the task of an ended worker again, in two halves. A single photograph may fail.
+
+        Args:
+            task: task that the worker had started.
+            cause: cause of the unexpected end, for messages.
+        """
+        if task.stop - task.start > 1:
+            count = task.stop - task.start
+            self._warn(
+                f"a worker process ended unexpectedly ({cause}); "
+                f"{count} photographs are processed again"
+            )
+            self._again.extendleft(reversed(task.halves()))
+            return
+        self._deaths[task] += 1
+        (source,) = self.inputs.read(*task)
+        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}), "
+                   f"{self._deaths[task]} of {MAX_DEATHS} times")  # fmt: skip
+        if self._deaths[task] < MAX_DEATHS:
+            self._again.appendleft(task)
+            return
+        record = died_record(source, self.job.model, cause)
+        write_part(self.output, task, [PartEntry(task.start, (record,))])
+        self._progress.add(PhotographDone(failed=True))

@@ -1,0 +1,143 @@
+"""Steps of `edgeseg batch`: process a shard, join the shards, estimate a job."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeseg.commands.batch_progress import show_job_progress
+from edgeseg.console import plural, print_line
+from edgeseg.errors import SystemSetupError
+from edgeseg.system.signals import stop_by_signals
+
+if TYPE_CHECKING:
+    from edgeseg.batch.merge import JobSummary
+    from edgeseg.batch.progress import JobProgress
+    from edgeseg.batch.remote_output import RemoteOutput
+    from edgeseg.batch.run_job import JobRequest
+    from edgeseg.system.signals import StopRequest
+
+
+@contextmanager
+def open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
+    """Yield the output folder. For a URL, yield a temporary copy and the remote folder."""
+    from edgeseg.batch.locations import is_remote
+
+    if not is_remote(output):
+        yield Path(output), None
+        return
+    from edgeseg.batch.remote_output import RemoteOutput, open_copy
+
+    remote = RemoteOutput(output)
+    with open_copy(remote) as folder:
+        yield folder, remote
+
+
+def process_job(request: JobRequest) -> None:
+    """Process a shard of a job, and join the parts if it is the only shard."""
+    from edgeseg.batch.run_job import open_job, process_shard
+
+    job = open_job(request, _warn)
+    with stop_by_signals() as stop:
+        with show_job_progress() as make_progress:
+            progress = process_shard(request, job, stop, make_progress, _warn)
+        if stop.asked:
+            _exit_after_signal(stop, progress)
+    if request.shard.count == 1:
+        _join(request.output, request.remote)
+        return
+    where = request.output if request.remote is None else request.remote.url
+    _warn(
+        f"shard {request.shard}: {plural(progress.done, 'photograph')} processed, "
+        f"{progress.failed} failed; join the shards with --merge {where}"
+    )
+    if progress.failed:
+        sys.exit(1 if progress.bugs else 3)
+
+
+def merge_shards(output: str, table: Path | None, html: Path | None) -> None:
+    """Join the shards of a job and write its table and page.
+
+    Args:
+        output: output folder or URL.
+        table: table to write instead of the table of the job.
+        html: page to write instead of the page of the job.
+    """
+    with open_output(output) as (folder, remote):
+        if remote is not None:
+            remote.pull_parts(folder)
+        _join(folder, remote, table, html)
+
+
+def _join(
+    output: Path,
+    remote: RemoteOutput | None,
+    table: Path | None = None,
+    html: Path | None = None,
+) -> None:
+    """Write the table and the page of a job. The job contains the default file names."""
+    from edgeseg.batch.job import read_job, with_outputs
+    from edgeseg.batch.merge import join_parts, table_path
+    from edgeseg.batch.prepare_job import input_text
+    from edgeseg.batch.run_job import check_outputs
+    from edgeseg.batch.table import dictionary_path
+
+    job = read_job(output)
+    if job is None:
+        raise SystemSetupError(f"{output}: contains no job. Start a job with -o.")
+    if table is not None:
+        job = with_outputs(job, table=input_text(str(table)))
+    if html is not None:
+        job = with_outputs(job, html=input_text(str(html)))
+    check_outputs(output, job)
+    summary = join_parts(output, job)
+    file = table_path(output, job)
+    shown = str(file)
+    if remote is not None and file.parent == output:
+        remote.push(output, [file, dictionary_path(file)])
+        shown = f"{remote.url}/{file.name}"
+    _warn(f"{_describe(summary)}; {summary.rows} rows in {shown}")
+    missing = sum(stop - start for start, stop in summary.missing)
+    if missing:
+        first = summary.missing[0]
+        _warn(
+            f"{missing} of {plural(job.count, 'photograph')} not processed (the first is number "
+            f"{first.start + 1}): the table is incomplete. Process the missing shards, or use "
+            "--resume."
+        )
+    if missing or summary.counts.failed:
+        sys.exit(1 if summary.counts.bugs else 3)
+
+
+def _describe(summary: JobSummary) -> str:
+    counts = summary.counts
+    reasons = ", ".join(f"{code} {count}" for code, count in summary.reasons.most_common())
+    remark = f" ({reasons})" if reasons else ""
+    return f"{plural(counts.total, 'photograph')}: {counts.summary()}{remark}"
+
+
+def _exit_after_signal(stop: StopRequest, progress: JobProgress) -> None:
+    left = progress.total - progress.done
+    if left:
+        _warn(f"stopped: {plural(left, 'photograph')} not processed. Continue with --resume.")
+    if stop.signal == signal.SIGINT:
+        sys.exit(130)
+    sys.exit(143 if left else 0)
+
+
+def print_estimate(request: JobRequest) -> None:
+    """Check the inputs of a job, and print the estimated time and disk space."""
+    from edgeseg.batch.dry_run import estimate_job
+    from edgeseg.console import facts_table, print_table, show_status
+
+    with show_status() as show:
+        facts = estimate_job(request, show)
+    print_table(facts_table(*facts))
+
+
+def _warn(line: str) -> None:
+    print_line(f"edgeseg: {line}", err=True)

@@ -1,0 +1,179 @@
+"""`edgeseg serve`: local web page and HTTP API."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeseg.commands.options import model_options, reject_nan
+from edgeseg.console import print_line
+from edgeseg.errors import UsageError
+from edgeseg.server.application import create_application
+from edgeseg.server.listening import Address, Certificate, open_socket, serve_application
+from edgeseg.server.middleware import LOOPBACK_NAMES
+from edgeseg.system.allocator import return_freed_memory
+from edgeseg.system.signals import stop_by_signals
+from edgeseg.system.standard_streams import divert_stdout
+
+if TYPE_CHECKING:
+    from edgeseg.models.catalog import PrecisionChoice
+    from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
+
+TOKEN_VARIABLE = "EDGESEG_TOKEN"  # noqa: S105 - a name
+
+_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on. 0 selects a free port.",
+)
+@model_options
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    callback=reject_nan,
+    metavar="T",
+    help="Vessel probability threshold.  [default: stored in the model file]",
+)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Additional name or address of this machine that clients may use in the URL. Repeatable.",
+)
+@click.option(
+    "--certfile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Certificate for HTTPS (PEM).",
+)
+@click.option(
+    "--keyfile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Private key of the certificate (PEM).",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder for masks and overlays. Without this option, nothing is stored.",
+)
+def serve(
+    host: str,
+    port: int,
+    model: str,
+    precision: PrecisionChoice,
+    runtime: RuntimeChoice,
+    provider: ProviderChoice | None,
+    threads: int | None,
+    threshold: float | None,
+    allowed_hosts: tuple[str, ...],
+    certfile: Path | None,
+    keyfile: Path | None,
+    save: Path | None,
+) -> None:
+    """Serve a local web page and an HTTP API.
+
+    By default, only this machine can connect. With another --host, requests require a token, which
+    is printed at the start or set by EDGESEG_TOKEN. After SIGTERM, the server finishes the requests
+    in progress and ends.
+    """
+    from edgeseg.run.workers import count_workers, single_threaded_opencv
+    from edgeseg.segmenter import Segmenter
+    from edgeseg.system.files import make_folder, remove_stale_temporaries
+
+    if keyfile is not None and certfile is None:
+        raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
+    certificate = None if certfile is None else Certificate(certfile, keyfile)
+    token = None if _is_loopback(host) else _read_token()
+    if save is not None:
+        make_folder(save)
+        remove_stale_temporaries(save)
+    return_freed_memory()
+    with stop_by_signals() as stop:
+        listener = open_socket(Address(host, port))
+        with divert_stdout():
+            segmenter = Segmenter(model, precision, runtime, threads, threshold, provider)
+        hosts = _allowed_hosts(host, allowed_hosts)
+        workers = count_workers()
+        application = create_application(
+            segmenter, hosts=hosts, token=token, save=save, workers=workers
+        )
+        names = _url_names(host, allowed_hosts)
+        urls = _urls(names, listener.getsockname()[1], certificate is not None)
+
+        def announce() -> None:
+            _announce(urls, token, certificate is not None)
+
+        with single_threaded_opencv():
+            serve_application(application, listener, stop, certificate, announce)
+    if stop.signal == signal.SIGINT:
+        sys.exit(130)
+
+
+def _is_loopback(host: str) -> bool:
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_token() -> str:
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
+        raise UsageError(
+            f"{TOKEN_VARIABLE}: must have at least 16 printable ASCII characters. "
+            "Create a token with `openssl rand -hex 16`."
+        )
+    return token or secrets.token_urlsafe(24)
+
+
+def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
+    names = {name.lower().strip("[]") for name in allowed} | LOOPBACK_NAMES
+    if host not in _WILDCARDS:
+        names.add(host.lower())
+    return frozenset(names)
+
+
+def _url_names(host: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the machine for the printed addresses."""
+    if host in _WILDCARDS:
+        return allowed or ("localhost",)
+    return (host, *allowed)
+
+
+def _urls(names: tuple[str, ...], port: int, is_https: bool) -> list[str]:
+    scheme = "https" if is_https else "http"
+    urls = []
+    for name in names:
+        host = f"[{name}]" if ":" in name else name
+        urls.append(f"{scheme}://{host}:{port}/")
+    return urls
+
+
+def _announce(urls: list[str], token: str | None, is_https: bool) -> None:
+    fragment = "" if token is None else f"#token={token}"
+    for url in urls:
+        print_line(f"edgeseg: serving {url}{fragment}", err=True)
+    if token is None:
+        return
+    if not is_https:
+        print_line(
+            "edgeseg: warning: without --certfile, photographs and the token are sent unencrypted",
+            err=True,
+        )

@@ -1,0 +1,38 @@
+"""Limits of the size of an image, checked before its pixels are decoded."""
+
+from edgeseg.errors import InvalidImageError
+from edgeseg.imaging.image_header import ImageHeader
+
+MAX_PIXELS = 100_000_000  # fundus cameras have 0.3 to 50 megapixels
+
+_MAX_DECODING_BYTES = 900_000_000
+
+
+def check_size(width: int, height: int) -> None:
+    """Reject images without pixels, and images with too many pixels.
+
+    Raises:
+        InvalidImageError: the size is out of range.
+    """
+    if width < 1 or height < 1:
+        raise InvalidImageError("the image has no pixels")
+    if width * height > MAX_PIXELS:
+        raise InvalidImageError(
+            f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
+            "Reduce the size of the picture.",
+            "too_large",
+        )
+
+
+def check_memory(header: ImageHeader) -> None:
+    """Reject images that require too much memory for decoding on a small board.
+
+    Raises:
+        InvalidImageError: the image is too large for its sample type.
+    """
+    if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
+        raise InvalidImageError(
+            f"{header.width} x {header.height} pixels of this type require too much memory. "
+            "Reduce the size of the picture, or save the picture with 8 bits per channel.",
+            "too_large",
+        )

@@ -1,0 +1,77 @@
+"""Frames of a DICOM file with their metadata."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn
+
+from edgeseg.errors import InvalidImageError, PhotoError, missing_dicom
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
+from edgeseg.run.frame import Frame
+
+_GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
+
+
+def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
+    """Yield one frame per frame of a DICOM file.
+
+    An eye or a pixel size that is already known, such as from a manifest, is not replaced.
+
+    Args:
+        frame: frame for the file.
+        data: bytes of the file.
+    """
+    try:
+        from edgeseg.dicom.frame import DicomFrame  # noqa: PLC0415 - requires the extra
+        from edgeseg.dicom.instance import read_instance  # noqa: PLC0415
+        from edgeseg.dicom.metadata import read_eye, read_spacing  # noqa: PLC0415
+    except ModuleNotFoundError:
+        yield _failed(frame, missing_dicom())
+        return
+    try:
+        instance = read_instance(data)
+    except InvalidImageError as error:
+        yield _failed(frame, error)
+        return
+    except MemoryError:
+        yield _failed(frame, InvalidImageError("not enough free memory", "too_large"))
+        return
+    load = partial(bytes, data)
+    for number in range(1, instance.layout.frames + 1):
+        dicom = DicomFrame(instance, number)
+        described = replace(frame, load=load, dicom=dicom)
+        if frame.spacing is None:
+            described = replace(described, spacing=read_spacing(dicom))
+        eye = read_eye(dicom)
+        if frame.eye is None and eye is not None:
+            described = replace(described, eye=eye, eye_source="dicom")
+        if instance.layout.frames > 1:
+            stem = frame.stem if number == 1 else f"{frame.stem}_p{number:04}"
+            described = replace(described, stem=stem, page=number)
+        yield described
+
+
+def is_gzipped_dicom(data: bytes) -> bool:
+    """Return whether the bytes are a gzipped DICOM file.
+
+    Args:
+        data: bytes of the file, or its first `SIGNATURE_BYTES` bytes.
+    """
+    if not data.startswith(_GZIP):
+        return False
+    try:
+        unpacker = zlib.decompressobj(_GZIP_WINDOW)
+        return is_dicom(unpacker.decompress(data[:SIGNATURE_BYTES], SIGNATURE_BYTES))
+    except zlib.error:
+        return False
+
+
+def raise_error(error: PhotoError) -> NoReturn:
+    """Raise an error when a frame is loaded."""
+    raise error
+
+
+def _failed(frame: Frame, error: InvalidImageError) -> Frame:
+    named = PhotoError(f"{frame.name}: {error}", error.code)
+    return replace(frame, load=partial(raise_error, named))

@@ -1,0 +1,37 @@
+"""Number of worker threads, and disabling of OpenCV's own threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import psutil
+
+from edgeseg.device import cpu
+
+_MAX_WORKERS = 16
+_BYTES_PER_WORKER = 256 << 20
+
+
+def count_workers(frames: int | None = None) -> int:
+    """Return the number of photographs to process at the same time.
+
+    The number is limited to 16, one photograph per core, and one per 256 MB of available memory. A
+    photograph of 50 megapixels requires less than 256 MB.
+
+    Args:
+        frames: number of photographs; None if unknown.
+    """
+    by_memory = psutil.virtual_memory().available // _BYTES_PER_WORKER
+    most = _MAX_WORKERS if frames is None else min(frames, _MAX_WORKERS)
+    return max(1, min(cpu.usable_cores(), most, by_memory))
+
+
+@contextmanager
+def single_threaded_opencv() -> Iterator[None]:
+    """Disable OpenCV's own threads. If every core has a worker, they increase the time by 10 %."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

@@ -1,0 +1,123 @@
+"""Data for displaying a picture and changing the threshold without another inference."""
+
+import secrets
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edgeseg.imaging.arrays import Box
+from edgeseg.imaging.encoder import encode_jpeg
+from edgeseg.imaging.overlay import shrink_photo
+from edgeseg.run.results.record import Records, ResultRecord
+from edgeseg.segmentation import FieldResult, Segmentation
+
+MAX_DISPLAY_SIDE = 4096
+"""Longer side in pixels of the displayed picture."""
+
+_FASTEST = 1  # compression level of zlib
+
+
+class PageField(msgspec.Struct, frozen=True):
+    """Position of a field of view.
+
+    Attributes:
+        source: crop of the photograph.
+        width: width in pixels of the probability map for this crop.
+        height: height in pixels of the probability map.
+    """
+
+    source: Box
+    width: int
+    height: int
+
+
+class PageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Description of a picture for the page.
+
+    Attributes:
+        records: records of the picture.
+        frame: number of the picture in its file, from 1.
+        frame_count: number of pictures in the file.
+        width: width of the photograph in pixels.
+        height: height of the photograph in pixels.
+        fields: fields of view of the picture.
+    """
+
+    records: tuple[ResultRecord, ...]
+    frame: int
+    frame_count: int
+    width: int
+    height: int
+    fields: tuple[PageField, ...]
+
+
+class _Part(NamedTuple):
+    name: str
+    media_type: str
+    data: bytes
+
+
+def page_form(
+    records: Records, segmentation: Segmentation, frame: int, frame_count: int
+) -> tuple[bytes, str]:
+    """Encode a picture as a form. Return the form and its media type.
+
+    The parts are `result` (JSON, `PageResult`); `picture` (JPEG, the photograph as it was
+    segmented); `mask` and, per field of view, `inside_1` (one bit per pixel, zlib) and
+    `probability_1` (float32, little-endian, zlib).
+    """
+    height, width = segmentation.mask.shape
+    result = PageResult(
+        records=records,
+        frame=frame,
+        frame_count=frame_count,
+        width=width,
+        height=height,
+        fields=tuple(_describe_field(field) for field in segmentation.inferred),
+    )
+    picture = encode_jpeg(shrink_photo(segmentation.photo, MAX_DISPLAY_SIDE))
+    parts = [
+        _Part("result", "application/json", msgspec.json.encode(result)),
+        _Part("picture", "image/jpeg", picture),
+        _Part("mask", "application/octet-stream", _pack_bits(segmentation.mask)),
+    ]
+    for number, field in enumerate(segmentation.inferred, 1):
+        parts += _field_parts(number, field)
+    return _encode_form(parts)
+
+
+def _describe_field(field: FieldResult) -> PageField:
+    target = field.placement.target
+    return PageField(field.placement.source, target.width, target.height)
+
+
+def _field_parts(number: int, field: FieldResult) -> Iterator[_Part]:
+    source, target = field.placement.source, field.placement.target
+    inside = field.fov.mask[source.rows, source.columns]
+    probability = field.probability[target.rows, target.columns].astype("<f4")
+    compressed = zlib.compress(probability.tobytes(), _FASTEST)
+    yield _Part(f"inside_{number}", "application/octet-stream", _pack_bits(inside))
+    yield _Part(f"probability_{number}", "application/octet-stream", compressed)
+
+
+def _pack_bits(mask: npt.NDArray[np.uint8]) -> bytes:
+    return zlib.compress(np.packbits(mask != 0).tobytes(), _FASTEST)
+
+
+def _encode_form(parts: list[_Part]) -> tuple[bytes, str]:
+    """Encode parts as `multipart/form-data`, which browsers can decode."""
+    boundary = secrets.token_hex(16)
+    lines: list[bytes] = []
+    for part in parts:
+        head = (
+            f"--{boundary}\r\n"
+            f'Content-Disposition: form-data; name="{part.name}"; filename="{part.name}"\r\n'
+            f"Content-Type: {part.media_type}\r\n\r\n"
+        )
+        lines += [head.encode(), part.data, b"\r\n"]
+    lines.append(f"--{boundary}--\r\n".encode())
+    return b"".join(lines), f"multipart/form-data; boundary={boundary}"

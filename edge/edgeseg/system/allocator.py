@@ -1,0 +1,35 @@
+"""Setting of the C library's memory allocator."""
+
+import ctypes
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # constants of glibc's malloc.h
+_MAX_KEPT_BYTES = 1 << 30
+_MIN_MAPPED_BYTES = 1 << 20
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory in the process, in one arena for all threads.
+
+    By default, glibc returns the buffers of each photograph to the system. The next photograph then
+    causes page faults. This function must be called before threads start. Without glibc, it has no
+    effect.
+    """
+    _set_options((_MMAP_THRESHOLD, _MAX_KEPT_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
+
+
+def return_freed_memory() -> None:
+    """Return the freed buffers of photographs to the system immediately (for a server).
+
+    By default, glibc keeps larger buffers after each larger photograph. This function must be
+    called before threads start. It has no effect if the C library is not glibc.
+    """
+    _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
+
+
+def _set_options(*options: tuple[int, int]) -> None:
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return
+    for option, value in (*options, (_ARENA_MAX, 1)):
+        mallopt(option, value)

@@ -1,0 +1,49 @@
+"""Jobs for the tests of the cohort package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgeseg.batch.collect import collect_cohort
+from edgeseg.batch.job import JobFile, JobOptions, create_job
+from edgeseg.batch.prepare_job import ModelChoice, resolve_job
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.synthetic import generate_photo
+
+DEFAULT_MODEL = ModelChoice("default", "auto", "auto", None, None)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """PNG files of three small synthetic photographs."""
+    return [encode_png(generate_photo(seed, 200).photo) for seed in range(3)]
+
+
+@pytest.fixture
+def make_job(tmp_path: Path) -> Callable[..., JobFile]:
+    """Function that creates a job in tmp_path/out for an input and options."""
+
+    def make(argument: Path, **options: object) -> JobFile:
+        cohort = collect_cohort(str(argument))
+        chosen = JobOptions(**options)  # type: ignore[arg-type]
+        job, encoded = resolve_job(str(argument), cohort, chosen, DEFAULT_MODEL, 1)
+        assert create_job(tmp_path / "out", job, encoded)
+        return job
+
+    return make
+
+
+def _fill(folder: Path, photographs: list[bytes], count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[[Path, list[bytes], int], Path]:
+    """Function that creates a folder with a number of photographs, repeated if necessary."""
+    return _fill

@@ -1,0 +1,210 @@
+"""Worker processes: results, unexpected ends, errors and memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Queue
+
+import psutil
+import pytest
+
+from edgeseg.batch import executor as executor_module
+from edgeseg.batch.executor import LocalExecutor
+from edgeseg.batch.job import JobFile, open_inputs
+from edgeseg.batch.parts import InputRange, list_parts, missing_ranges, read_entries
+from edgeseg.batch.pool import BatchWorker, Event
+from edgeseg.batch.progress import JobProgress
+from edgeseg.batch.shard import Shard
+from edgeseg.errors import EdgesegError
+from edgeseg.system.signals import StopRequest
+
+KILLING_READER = """
+import os, signal
+import edgeseg.imaging.photo as photo
+read = photo.read_photo_bytes
+def read_or_die(path):
+    if path.name.startswith("killer"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(path)
+photo.read_photo_bytes = read_or_die
+"""
+
+
+HANGING_READER = """
+import time
+import edgeseg.imaging.photo as photo
+read = photo.read_photo_bytes
+def read_or_hang(path):
+    if path.name.startswith("hanging"):
+        time.sleep(1000)
+    return read(path)
+photo.read_photo_bytes = read_or_hang
+"""
+
+
+def fill(folder: Path, photographs: list[bytes], count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
+    return folder
+
+
+def run(
+    output: Path, job: JobFile, workers: int, stop: StopRequest | None = None, size: int = 4
+) -> JobProgress:
+    progress = JobProgress(job.count, lambda _: None)
+    missing = list(missing_ranges([done for done, _ in list_parts(output)], job.count))
+    executor = LocalExecutor(
+        output, job, open_inputs(output, job), workers, progress, stop or StopRequest(), print
+    )
+    executor.run(Shard().tasks(missing, size))
+    return progress
+
+
+def test_photograph_that_kills_workers_fails_alone(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = fill(tmp_path / "in", photographs, 5)
+    (folder / "killer.png").write_bytes(photographs[0])
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(KILLING_READER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    job = make_job(folder)
+    progress = run(tmp_path / "out", job, 1, size=6)
+    assert (progress.done, progress.failed) == (6, 1)
+    records = {
+        Path(entry.records[0].source).name: entry.records[0]
+        for entry in read_entries(tmp_path / "out")
+    }
+    assert [name for name, record in records.items() if record.status == "failed"] == ["killer.png"]
+    assert records["killer.png"].reasons == ("worker_died",)
+    assert len(records) == 6
+
+
+def test_workers_are_recycled(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executor_module, "RECYCLE_AFTER", 2)
+    started: list[BatchWorker] = []
+
+    class CountedWorker(BatchWorker):
+        def __init__(self, output: Path, events: Queue[Event], remote: str | None) -> None:
+            super().__init__(output, events, remote)
+            started.append(self)
+
+    monkeypatch.setattr(executor_module, "BatchWorker", CountedWorker)
+    job = make_job(fill(tmp_path / "in", photographs, 5))
+    assert run(tmp_path / "out", job, 1, size=1).done == 5
+    assert len(started) == 3
+
+
+def test_stop_request_finishes_photograph_and_keeps_what_is_done(
+    tmp_path: Path, photographs: list[bytes], make_job: Callable[..., JobFile]
+) -> None:
+    job = make_job(fill(tmp_path / "in", photographs, 60))
+    stop = StopRequest()
+    progress = JobProgress(60, lambda now: stop.ask() if now.done == 2 else None)
+    inputs = open_inputs(tmp_path / "out", job)
+    executor = LocalExecutor(tmp_path / "out", job, inputs, 1, progress, stop, print)
+    executor.run(iter([InputRange(0, 60)]))
+    done = [number for _, parts in [(0, list_parts(tmp_path / "out"))] for number, _ in parts]
+    assert len(done) == 1 and done[0].start == 0 and 2 <= done[0].stop < 60
+    assert len(list((tmp_path / "out").glob("*_vessels.png"))) == done[0].stop
+
+
+def test_full_disk_ends_job_with_exit_code_7_and_keeps_what_is_done(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = make_job(fill(tmp_path / "in", photographs, 4))
+    assert run(tmp_path / "out", job, 1, size=2).done == 4
+    parts = [path for _, path in list_parts(tmp_path / "out")]
+    parts[1].unlink()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(EdgesegError) as caught:
+            run(tmp_path / "out", job, 1, size=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, previous)
+    assert caught.value.exit_code == 7
+    assert [path for _, path in list_parts(tmp_path / "out")] == parts[:1]
+    assert run(tmp_path / "out", job, 1, size=2).done == 2
+    assert len(list(read_entries(tmp_path / "out"))) == 4
+
+
+def test_worker_that_does_not_start_ends_job(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = make_job(fill(tmp_path / "in", photographs, 2))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text("import os; os._exit(9)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    with pytest.raises(EdgesegError) as caught:
+        run(tmp_path / "out", job, 2)
+    assert caught.value.exit_code == 7
+
+
+@pytest.mark.slow
+def test_photograph_that_hangs_fails_alone(
+    tmp_path: Path,
+    photographs: list[bytes],
+    make_job: Callable[..., JobFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = fill(tmp_path / "in", photographs, 3)
+    (folder / "hanging.png").write_bytes(photographs[0])
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(HANGING_READER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setattr(executor_module, "STALLED_S", 2.0)
+    assert run(tmp_path / "out", make_job(folder), 1, size=2).failed == 1
+    failed = [
+        entry.records[0].reasons
+        for entry in read_entries(tmp_path / "out")
+        if entry.records[0].status == "failed"
+    ]
+    assert failed == [("worker_died",)]
+    assert len(list(read_entries(tmp_path / "out"))) == 4
+
+
+@pytest.mark.slow
+def test_killed_workers_are_replaced(
+    tmp_path: Path, photographs: list[bytes], make_job: Callable[..., JobFile]
+) -> None:
+    job = make_job(fill(tmp_path / "in", photographs, 60), masks=False)
+    ended = threading.Event()
+    killed: list[int] = []
+
+    def kill_children() -> None:
+        while not ended.wait(1.5) and len(killed) < 4:
+            for child in psutil.Process().children():
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+
+    thread = threading.Thread(target=kill_children)
+    thread.start()
+    progress = run(tmp_path / "out", job, 2, size=8)
+    ended.set()
+    thread.join()
+    assert killed
+    assert progress.done == 60
+    assert len(list(read_entries(tmp_path / "out"))) == 60

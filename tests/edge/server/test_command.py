@@ -1,0 +1,103 @@
+"""`edgeseg serve` as a process: start, requests, stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edgeseg.cli import cli
+from edgeseg.commands.serve import TOKEN_VARIABLE
+from edgeseg.imaging.encoder import encode_png
+from edgeseg.imaging.photo import decode_mask, read_mask
+from edgeseg.synthetic import generate_photo
+
+Serving = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_serve_finishes_request_before_it_stops(
+    tiny_model: Path, serving: Serving, number: signal.Signals, code: int
+) -> None:
+    photograph = encode_png(generate_photo(1, 1200).photo)
+    with serving("--model", str(tiny_model)) as server, httpx.Client(base_url=server.url) as client:
+
+        def body() -> Iterator[bytes]:
+            yield photograph[:1000]
+            server.process.send_signal(number)
+            yield photograph[1000:]
+
+        response = client.post("/segment", content=body())
+        assert response.status_code == 200
+        assert response.json()[0]["status"] == "ok"
+        assert server.process.wait(60) == code
+
+
+@pytest.mark.slow
+def test_serve_returns_mask_of_run(tiny_model: Path, serving: Serving, tmp_path: Path) -> None:
+    eye = tmp_path / "eye.png"
+    eye.write_bytes(encode_png(generate_photo(2, 300).photo))
+    arguments = ["run", str(eye), "--model", str(tiny_model), "-o", str(tmp_path)]
+    assert CliRunner().invoke(cli, arguments).exit_code == 0
+    with serving("--model", str(tiny_model)) as server:
+        response = httpx.post(
+            f"{server.url}segment", content=eye.read_bytes(), headers={"Accept": "image/png"}
+        )
+    assert np.array_equal(decode_mask(response.content), read_mask(tmp_path / "eye_vessels.png"))
+
+
+@pytest.mark.slow
+def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Serving) -> None:
+    token = "0123456789abcdef"
+    arguments = ("--model", str(tiny_model), "--host", "0.0.0.0", "--allow-host", "clinic.example")
+    with serving(*arguments, **{TOKEN_VARIABLE: token}) as server:
+        assert server.process.stderr is not None
+        assert "warning" in server.process.stderr.readline()
+        assert server.url.startswith("http://clinic.example:")
+        assert server.url.endswith(f"/#token={token}")
+        port = httpx.URL(server.url).port
+        local = f"http://127.0.0.1:{port}/model"
+        assert httpx.get(local).status_code == 401
+        authorization = {"Authorization": f"Bearer {token}"}
+        assert httpx.get(local, headers=authorization).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--keyfile", "key.pem"], 2),
+        (["--certfile", "missing.pem", "--port", "0"], 2),
+        (["--host", "192.0.2.1"], 7),
+        (["--threshold", "nan"], 2),
+        (["--model", "missing.onnx", "--port", "0"], 6),
+    ],
+)
+def test_serve_with_invalid_option_exits(tiny_model: Path, arguments: list[str], code: int) -> None:
+    command = ["serve", "--model", str(tiny_model), *arguments]
+    result = CliRunner().invoke(cli, command, env={TOKEN_VARIABLE: "0123456789abcdef"})
+    assert result.exit_code == code, result.output
+    assert len(result.stderr.splitlines()) <= 4
+
+
+def test_serve_rejects_short_token() -> None:
+    command = ["serve", "--host", "0.0.0.0"]
+    assert CliRunner().invoke(cli, command, env={TOKEN_VARIABLE: "short"}).exit_code == 2
+
+
+def test_serve_without_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    for name in list(sys.modules):
+        if name.startswith(("starlette.", "edgeseg.server", "edgeseg.commands.serve")):
+            monkeypatch.delitem(sys.modules, name)
+    result = CliRunner().invoke(cli, ["serve"])
+    assert result.exit_code == 7
+    assert "'web'" in result.stderr or "[web]" in result.stderr

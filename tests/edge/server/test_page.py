@@ -1,0 +1,303 @@
+"""The page in headless Chromium: upload, display, sliders, download."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edgeseg.imaging.arrays import Mask
+from edgeseg.imaging.encoder import encode_jpeg, encode_png
+from edgeseg.imaging.photo import decode_mask, read_mask
+from edgeseg.segmenter import Segmenter
+from edgeseg.synthetic import generate_photo
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra 'dev'")
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+TIMEOUT_S = 60
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None or DRIVER is None,
+        reason="Chromium is not installed (apt-get install chromium chromium-driver)",
+    ),
+]
+
+PAGE_MASK = """
+const done = arguments[arguments.length - 1];
+import("/static/app.js").then(({ current }) => {
+  if (!current?.mask) return done(null);
+  let text = "";
+  for (const value of current.mask) text += value;
+  done([current.photograph.name, current.picture.width, text]);
+});
+"""
+MEASURED_THRESHOLD = """
+const done = arguments[arguments.length - 1];
+import("/static/app.js").then(({ current }) => done(current.photograph.records[0].threshold));
+"""
+SLIDE = """
+const [slider, value] = arguments;
+slider.value = value;
+slider.dispatchEvent(new Event("input"));
+slider.dispatchEvent(new Event("change"));
+"""
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def browser(downloads: Path) -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.add_argument("--window-size=1400,900")
+    preferences = {
+        "download.default_directory": str(downloads),
+        "profile.default_content_setting_values.automatic_downloads": 1,
+    }
+    options.add_experimental_option("prefs", preferences)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    opened.set_script_timeout(TIMEOUT_S)
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture(scope="module")
+def url(tiny_model: Path, serving: Callable[..., AbstractContextManager[Any]]) -> Iterator[str]:
+    with serving("--model", str(tiny_model)) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A photograph, a rotated and a blurred copy, two fields of view, two pages, and a text."""
+    folder = tmp_path_factory.mktemp("photographs")
+    first, second = generate_photo(1, 420).photo, generate_photo(2, 420).photo
+    success, pages = cv2.imencodemulti(".tiff", [second[:, :, ::-1], first[:, :, ::-1]])
+    assert success
+    gap = np.zeros((420, 60, 3), np.uint8)
+    content = {
+        "eye.png": encode_png(first[30:, :400]),
+        "turned.jpg": with_orientation(encode_jpeg(second[:, 20:]), 6),
+        "both.png": encode_png(np.hstack([first, gap, second])),
+        "pages.tif": pages.tobytes(),
+        "blurred.png": encode_png(np.asarray(cv2.GaussianBlur(first, (0, 0), 20), np.uint8)),
+        "notes.txt": b"text",
+    }
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    return {name: folder / name for name in content}
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Return a JPEG file with an EXIF orientation."""
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0%c\0\0\0\0\0\0" % orientation
+    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + TIMEOUT_S
+    while not (value := condition()):
+        assert time.monotonic() < end, "the page did not reach the expected state"
+        time.sleep(0.05)
+    return value
+
+
+def open_with(browser: Any, url: str, *files: Path) -> None:
+    browser.get(url)
+    wait_for(lambda: "Model" in browser.find_element("id", "model").text)
+    if files:
+        browser.find_element("id", "files").send_keys("\n".join(map(str, files)))
+
+
+def entries(browser: Any) -> dict[str, str]:
+    """Return the state of each photograph in the list."""
+    states: dict[str, str] = browser.execute_script(
+        "return Object.fromEntries([...document.querySelectorAll('.entry')]"
+        ".map((entry) => [entry.querySelector('.name').textContent, entry.dataset.state]))"
+    )
+    return states
+
+
+def wait_until_done(browser: Any, count: int) -> None:
+    wait_for(
+        lambda: sum(state in {"done", "failed"} for state in entries(browser).values()) == count
+    )
+
+
+def select(browser: Any, name: str) -> None:
+    script = (
+        "[...document.querySelectorAll('.entry')].find((entry) => "
+        "entry.querySelector('.name').textContent === arguments[0]).click()"
+    )
+    browser.execute_script(script, name)
+
+
+def page_mask(browser: Any, name: str) -> Mask:
+    """Return the mask that the page displays for a photograph, (H, W) uint8 {0, 255}."""
+
+    def read() -> tuple[int, str] | None:
+        shown = browser.execute_async_script(PAGE_MASK)
+        return (shown[1], shown[2]) if shown and shown[0] == name else None
+
+    width, text = wait_for(read)
+    flat: npt.NDArray[np.uint8] = np.frombuffer(text.encode(), np.uint8) - ord("0")
+    return (flat * 255).reshape(-1, width)
+
+
+def slide(browser: Any, name: str, value: float) -> None:
+    browser.execute_script(SLIDE, browser.find_element("id", name), value)
+
+
+def errors(browser: Any) -> list[str]:
+    """Return the messages of the console, except those of photographs that failed."""
+    messages = [entry["message"] for entry in browser.get_log("browser")]
+    return [message for message in messages if "422" not in message]
+
+
+def test_page_shows_masks_of_run(
+    browser: Any, url: str, photographs: dict[str, Path], tiny_model: Path
+) -> None:
+    open_with(browser, url, *photographs.values())
+    wait_until_done(browser, 7)
+    assert entries(browser)["notes.txt"] == "failed"
+    segmenter = Segmenter(tiny_model, threads=1)
+    for name in ("eye.png", "turned.jpg", "both.png", "pages.tif"):
+        select(browser, name)
+        shown = page_mask(browser, name)
+        assert np.array_equal(shown, segmenter.segment(photographs[name]).mask)
+    select(browser, "pages.tif, picture 2")
+    second = page_mask(browser, "pages.tif, picture 2")
+    assert np.array_equal(second, segmenter.segment(generate_photo(1, 420).photo).mask)
+    select(browser, "both.png")
+    page_mask(browser, "both.png")
+    assert len(browser.find_elements("css selector", ".field")) == 2
+    assert errors(browser) == []
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.42, 0.465, 0.55, 0.7])
+def test_threshold_slider_gives_mask_of_threshold_option(
+    browser: Any, url: str, photographs: dict[str, Path], tiny_model: Path, threshold: float
+) -> None:
+    if not entries(browser):
+        open_with(browser, url, photographs["eye.png"])
+        wait_until_done(browser, 1)
+    select(browser, "eye.png")
+    page_mask(browser, "eye.png")
+    slide(browser, "threshold", threshold)
+    shown = page_mask(browser, "eye.png")
+    segmenter = Segmenter(tiny_model, threads=1, threshold=threshold)
+    expected = segmenter.segment(photographs["eye.png"]).mask
+    difference = np.count_nonzero(shown != expected)
+    assert difference <= 0.005 * max(200, cv2.countNonZero(expected))
+    wait_for(lambda: browser.execute_async_script(MEASURED_THRESHOLD) == threshold)
+
+
+def test_download_is_made_at_threshold_of_slider(
+    browser: Any, url: str, photographs: dict[str, Path], tiny_model: Path, downloads: Path
+) -> None:
+    open_with(browser, url, photographs["eye.png"])
+    wait_until_done(browser, 1)
+    page_mask(browser, "eye.png")
+    slide(browser, "threshold", 0.45)
+    buttons: list[Any] = browser.find_elements("css selector", ".downloads button")
+    browser.execute_script("arguments[0].click()", buttons[-1])
+    wait_for((downloads / "eye.zip").exists)
+    expected = Segmenter(tiny_model, threads=1, threshold=0.45).segment(photographs["eye.png"]).mask
+    with zipfile.ZipFile(downloads / "eye.zip") as archive:
+        assert np.array_equal(decode_mask(archive.read("eye_vessels.png")), expected)
+    for button in buttons[:-1]:
+        wait_for(button.is_enabled)
+        browser.execute_script("arguments[0].click()", button)
+    wait_for((downloads / "eye_vessels.png").exists)
+    wait_for((downloads / "eye_overlay.jpg").exists)
+    wait_for((downloads / "eye_record.json").exists)
+    assert np.array_equal(read_mask(downloads / "eye_vessels.png"), expected)
+
+
+def test_page_works_with_keys_only(browser: Any, url: str, photographs: dict[str, Path]) -> None:
+    open_with(browser, url, photographs["eye.png"], photographs["both.png"])
+    wait_until_done(browser, 2)
+    page_mask(browser, "eye.png")
+    keys = webdriver.Keys
+
+    def press(*pressed: str) -> None:
+        webdriver.ActionChains(browser).send_keys(*pressed).perform()
+
+    def is_hidden() -> bool:
+        return bool(
+            browser.execute_script("return document.body.hasAttribute('data-overlay-hidden')")
+        )
+
+    press(keys.ARROW_RIGHT)
+    page_mask(browser, "both.png")
+    press(keys.ARROW_LEFT)
+    page_mask(browser, "eye.png")
+    press(" ")
+    assert is_hidden()
+    press(" ")
+    assert not is_hidden()
+    press("?")
+    assert browser.find_element("id", "keys").get_attribute("open")
+    press(keys.ESCAPE)
+    assert not browser.find_element("id", "keys").get_attribute("open")
+    reached = set()
+    for _ in range(30):
+        press(keys.TAB)
+        element = browser.switch_to.active_element
+        reached.add(element.get_attribute("id") or element.get_attribute("class"))
+    assert {"add", "help", "entry", "threshold", "opacity", "zoom-in", "pane-left"} <= reached
+
+
+def test_page_reports_offline_server_and_continues(
+    browser: Any,
+    photographs: dict[str, Path],
+    tiny_model: Path,
+    serving: Callable[..., AbstractContextManager[Any]],
+) -> None:
+    with serving("--model", str(tiny_model)) as server:
+        open_with(browser, server.url)
+        port = server.url.rstrip("/").rsplit(":", 1)[1]
+    browser.find_element("id", "files").send_keys(str(photographs["eye.png"]))
+    wait_for(lambda: entries(browser) == {"eye.png": "offline"})
+    assert browser.find_element("id", "offline").is_displayed()
+    with serving("--model", str(tiny_model), "--port", port):
+        wait_until_done(browser, 1)
+        assert entries(browser) == {"eye.png": "done"}
+        assert not browser.find_element("id", "offline").is_displayed()
+
+
+def test_page_asks_for_token(
+    browser: Any,
+    photographs: dict[str, Path],
+    tiny_model: Path,
+    serving: Callable[..., AbstractContextManager[Any]],
+) -> None:
+    arguments = ("--model", str(tiny_model), "--host", "0.0.0.0")
+    with serving(*arguments, EDGESEG_TOKEN="0123456789abcdef") as server:
+        browser.get(server.url.split("#")[0])
+        dialog = browser.find_element("id", "token-dialog")
+        wait_for(dialog.is_displayed)
+        browser.find_element("id", "token").send_keys("0123456789abcdef", webdriver.Keys.ENTER)
+        wait_for(lambda: "Model" in browser.find_element("id", "model").text)
+        browser.find_element("id", "files").send_keys(str(photographs["eye.png"]))
+        wait_until_done(browser, 1)
+        assert entries(browser) == {"eye.png": "done"}

@@ -1,0 +1,70 @@
+"""Segmenter that several threads call at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import edgeseg
+from edgeseg import Segmenter
+from edgeseg.imaging.arrays import Probability
+from edgeseg.synthetic import SyntheticPhoto
+
+
+class CountingRuntime:
+    """Runtime that records how many inferences run at the same time."""
+
+    name = "onnxruntime"
+    compute = "CPUExecutionProvider"
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
+        with self._lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        time.sleep(0.005)  # lets other threads begin
+        with self._lock:
+            self.running -= 1
+        return np.zeros(photo.shape[1:3], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("threads", "callers", "expected"), [(None, 1, 4), (None, 2, 2), (None, 8, 1), (3, 4, 3)]
+)
+def test_segmenter_with_several_callers_divides_the_cores(
+    threads: int | None,
+    callers: int,
+    expected: int,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 4)
+    segmenter = Segmenter(tiny_model, runtime="onnxruntime", threads=threads, callers=callers)
+    assert segmenter.threads == expected
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
+def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
+    threads: int,
+    expected: int,
+    tiny_model: Path,
+    drawn: SyntheticPhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
+    runtime = CountingRuntime()
+    segmenter = Segmenter(tiny_model, runtime=runtime, threads=threads)
+    prepared = segmenter.prepare(drawn.photo)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: segmenter.infer(prepared), range(36)))
+    assert runtime.most == expected

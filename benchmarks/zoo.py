@@ -112,6 +112,8 @@ def convert_network(
 ) -> dict[str, Any]:
     """Create a checkpoint and convert it, first without and then with the network's options.
 
+    A size that the message suggests is tried next.
+
     Returns:
         Options, exit code, seconds, parameters, and the output of `edgeseg convert --json`.
     """
@@ -130,7 +132,8 @@ def convert_network(
         *("--preprocessing", str(folder / "preprocessing.toml"), "--json", *options),
     ]
     result: dict[str, Any] = {}
-    for further in dict.fromkeys(((), network.options)):
+    attempts = list(dict.fromkeys(((), network.options)))
+    for further in attempts:
         started = time.monotonic()
         done = CliRunner().invoke(cli, [*arguments, *further])
         result = {
@@ -143,6 +146,9 @@ def convert_network(
         }
         if done.exit_code == 0:
             break
+        suggested = re.search(r"--size \d+", result["stderr"])
+        if suggested and "--size" not in further:
+            attempts.append((*further, *suggested[0].split()))
     checkpoint.unlink(missing_ok=True)
     return result
 
@@ -230,7 +236,8 @@ def _list_cells(network: ZooNetwork, result: dict[str, Any]) -> Iterator[str]:
     for precision in ("fp32", "fp16"):
         yield _check_value(files, precision, "flipped")
     if not files:
-        yield result["stderr"].splitlines()[-1].replace("|", "/")[-200:]
+        message = result["stderr"].splitlines()[-1].split(": ", 2)[-1]
+        yield message.replace("|", "/")[:160]
         return
     reasons = []
     for precision, file in files.items():

@@ -92,7 +92,7 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
 
 
 def split_file_name(model: str) -> tuple[str, Precision | None]:
-    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None if there is no precision."""
+    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None without a precision."""
     name = Path(model).name.removesuffix(".onnx")
     for precision in get_args(Precision):
         if name.endswith(f".{precision}"):

@@ -116,7 +116,7 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
 
 
 def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
-    """Return the last row before a line of reflection, or None if there is no such line.
+    """Return the last row before a line of reflection, or None without such a line.
 
     A picture that was joined to its mirror image does not change at the seam.
 

@@ -54,11 +54,7 @@ _UNSUPPORTED_FRAMES = {
     0xF7: "JPEG-LS",
 }
 _MAX_PNM_HEADER = 1 << 16
-_OUT_OF_RANGE = (
-    struct.error,
-    IndexError,
-    OverflowError,
-)  # OverflowError: TIFF offsets
+_OUT_OF_RANGE = (struct.error, IndexError, OverflowError)  # OverflowError: TIFF offsets
 _PNM = re.compile(rb"P([1-6])" + 2 * rb"(?:\s|#[^\n]*\n)+([0-9]{1,9})")
 _PNM_MAXIMUM = re.compile(rb"(?:\s|#[^\n]*\n)+([0-9]{1,5})\s")
 
@@ -159,10 +155,7 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
             break
         if marker.code in START_OF_FRAME and not height:
             height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
-            if marker.code not in {
-                0xC0,
-                0xC1,
-            }:  # 16 bits per coefficient
+            if marker.code not in {0xC0, 0xC1}:  # 16 bits per coefficient
                 decoder_bytes = 2 * components
             if not complete:
                 return ImageHeader("jpeg", width, height)

@@ -126,7 +126,7 @@ class _CacheFile(msgspec.Struct):
 
 
 def cache_path() -> Path | None:
-    """Return the path of the cache file. None if caching is disabled or there is no home folder.
+    """Return the path of the cache file. None if caching is disabled or without a home folder.
 
     `EDGESEG_CHOICES` contains the path of the file. The default is in the user's configuration
     folder.

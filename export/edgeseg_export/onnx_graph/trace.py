@@ -132,9 +132,8 @@ def trace_to_onnx(
     except Exception as error:  # the exporter or a third-party network may raise any exception
         if (explanation := explain_channels(error, network.input_channels)) is not None:
             raise ModelError(explanation) from error
-        raise SizeError(
-            f"the network cannot be exported at {size}x{size} ({one_line(error)})."
-        ) from error
+        reason = one_line(error).split(" Please feel free to request support")[0].rstrip(".")
+        raise SizeError(f"the network cannot be exported at {size}x{size} ({reason}).") from error
     model = onnx.load_from_string(buffer.getvalue())
     duplicate_shared_weights(model)
     return fold_batch_norms(model)

@@ -34,3 +34,16 @@ def make_job(tmp_path: Path) -> Callable[..., JobFile]:
         return job
 
     return make
+
+
+def _fill(folder: Path, photographs: list[bytes], count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"eye{number}.png").write_bytes(photographs[number % len(photographs)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[[Path, list[bytes], int], Path]:
+    """Function that creates a folder with a number of photographs, repeated if necessary."""
+    return _fill

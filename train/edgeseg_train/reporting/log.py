@@ -58,7 +58,7 @@ def write_log(entries: Sequence[LogEntry], file: Path) -> None:
 
 
 def read_log(file: Path, last_step: int) -> list[LogEntry]:
-    """Read the log of an earlier session up to a step. Return an empty list if there is no log.
+    """Read the log of an earlier session up to a step. Return an empty list without a log.
 
     Raises:
         SystemSetupError: the file was not written by `edgeseg train`.

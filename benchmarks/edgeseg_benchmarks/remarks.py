@@ -46,7 +46,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
 
 
 def _latency_ratio(row: BenchRow, reference: BenchRow) -> float | None:
-    """Return the network latency of a row divided by that of its FP32 row.
+    """Return the network latency of a row relative to its FP32 row.
 
     If available, the ratios of the rounds are used, because clock drift cancels out in them.
     """

@@ -3,8 +3,8 @@
     python -m fuzz --minutes N [--seed S] [--reader NAME] [-o FOLDER]
     python -m fuzz --inputs N ...      a fixed number of inputs per reader instead
 
-An input is a finding if it causes a crash, a hang, more than 1 GB of memory, or an exception that
-edgeseg does not define. Findings are saved in FOLDER, and the exit code is then 1.
+An input is a finding if the reader crashes, hangs, requires more than 1 GB of memory, or raises an
+exception that edgeseg does not define. Findings are saved in FOLDER, and the exit code is then 1.
 """
 
 import sys

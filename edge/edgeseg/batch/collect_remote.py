@@ -41,7 +41,7 @@ def read_remote_manifest(url: str) -> Manifest:
 
 
 def find_photographs(argument: str) -> tuple[list[str], list[PlacedFile]]:
-    """Collect the files with the suffix of a photograph in a folder or for a pattern.
+    """Collect the files in a folder, or for a pattern, that have the suffix of a photograph.
 
     Returns:
         URLs of the photographs, and the folders of their results.

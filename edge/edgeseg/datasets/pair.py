@@ -25,7 +25,7 @@ class LoadedPair:
         truth: (H, W) uint8 {0, 255}, vessel mask of the first observer.
         fov: (H, W) uint8 {0, 255}, published field of view; None if it is not published.
         ignored: (H, W) uint8 {0, 255}, pixels without a label; None if all pixels have a label.
-        notes: information for the user about the masks; equal for masks of the same kind.
+        notes: information for the user about the masks. Masks of the same kind have equal notes.
         misoriented: description of the problem if the EXIF orientations of photograph and mask
             differ; otherwise empty.
     """

@@ -70,14 +70,18 @@ def url_path(url: str) -> Path:
     return Path("/", scheme, posixpath.normpath(f"/{rest}").lstrip("/"))
 
 
-def read_photograph(location: str) -> bytes:
+def read_photograph(location: str, name: str | None = None) -> bytes:
     """Read the bytes of a photograph file.
+
+    Args:
+        location: path or URL.
+        name: name of a local photograph in error messages; None means the path.
 
     Raises:
         PhotoError: The file cannot be read, or is too large for a photograph.
     """
     if not is_remote(location):
-        return read_photo_bytes(Path(location))
+        return read_photo_bytes(Path(location), name)
     from edgeseg.batch.storage import read_remote_photograph  # noqa: PLC0415 - needs fsspec
 
     return read_remote_photograph(location)

@@ -15,6 +15,7 @@ from edgeseg.batch.parts import (
     missing_ranges,
     read_entries,
 )
+from edgeseg.batch.shard import Shard
 from edgeseg.batch.table import TABLE_NAME, open_table, write_dictionary
 from edgeseg.batch.table_columns import make_row, table_columns
 from edgeseg.run.results.record import ResultRecord
@@ -80,6 +81,19 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
     if page is not None:
         page.write(counts)
     return summary
+
+
+def count_shard(output: Path, job: JobFile, shard: Shard) -> FrameCounts:
+    """Count the outcomes of a shard's photographs, including those of earlier calls.
+
+    Raises:
+        SystemSetupError: A part is damaged.
+    """
+    counts = FrameCounts()
+    # A part contains inputs of one task only.
+    for entry in read_entries(output, lambda part: shard.contains(part.start, job.task_size)):
+        counts.add(entry.records)
+    return counts
 
 
 def first_reason(record: ResultRecord) -> str:

@@ -9,7 +9,7 @@ may overlap if a task was processed twice, but their records are equal.
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,15 +101,22 @@ def missing_ranges(parts: Sequence[InputRange], count: int) -> Iterator[InputRan
         yield InputRange(reached, count)
 
 
-def read_entries(output: Path) -> Iterator[PartEntry]:
-    """Yield the entry of each input from all parts, in the order of the inputs.
+def read_entries(
+    output: Path, select: Callable[[InputRange], bool] = lambda _: True
+) -> Iterator[PartEntry]:
+    """Yield the entry of each input from the parts, in the order of the inputs.
+
+    Args:
+        output: output folder.
+        select: function that returns whether to read the part of a range.
 
     Raises:
         SystemSetupError: A part is damaged.
     """
     reached = 0
-    for (_, stop), path in list_parts(output):
-        if stop <= reached:
+    for done, path in list_parts(output):
+        stop = done.stop
+        if stop <= reached or not select(done):
             continue
         for entry in _read_part(path):
             if entry.number >= reached:

@@ -23,7 +23,7 @@ def read_ahead(inputs: Iterable[JobInput]) -> Iterator[tuple[JobInput, Callable[
 
     def prepare(one: JobInput) -> tuple[JobInput, Callable[[], bytes]]:
         if not is_remote(one.path):
-            return one, partial(read_photograph, one.path)
+            return one, partial(read_photograph, one.path, one.source)
         future: Future[bytes] = threads.submit(read_photograph, one.path)
         return one, future.result
 

@@ -40,6 +40,10 @@ class Shard:
         """Return the text `I/N`, as on the command line."""
         return f"{self.index}/{self.count}"
 
+    def contains(self, number: int, task_size: int) -> bool:
+        """Return whether the input of this number belongs to this shard."""
+        return number // task_size % self.count == self.index - 1
+
     def tasks(self, missing: Iterable[InputRange], task_size: int) -> Iterator[InputRange]:
         """Yield the missing tasks of this shard.
 
@@ -50,8 +54,8 @@ class Shard:
         for start, stop in missing:
             first = start // task_size
             for number in range(first, -(-stop // task_size)):
-                if number % self.count == self.index - 1:
-                    low, high = number * task_size, (number + 1) * task_size
+                low, high = number * task_size, (number + 1) * task_size
+                if self.contains(low, task_size):
                     yield InputRange(max(start, low), min(stop, high))
 
 

@@ -39,6 +39,7 @@ def open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
 
 def process_job(request: JobRequest) -> None:
     """Process a shard of a job, and join the parts if it is the only shard."""
+    from edgeseg.batch.merge import count_shard
     from edgeseg.batch.run_job import open_job, process_shard
 
     job = open_job(request, _warn)
@@ -51,12 +52,14 @@ def process_job(request: JobRequest) -> None:
         _join(request.output, request.remote)
         return
     where = request.output if request.remote is None else request.remote.url
+    counts = count_shard(request.output, job, request.shard)
     _warn(
-        f"shard {request.shard}: {plural(progress.done, 'photograph')} processed, "
-        f"{progress.failed} failed; join the shards with --merge {where}"
+        f"shard {request.shard}: {plural(progress.done, 'photograph')} processed by this call; "
+        f"whole shard: {plural(counts.total, 'photograph')}, {counts.failed} failed. Join the "
+        f"shards with --merge {where}"
     )
-    if progress.failed:
-        sys.exit(1 if progress.bugs else 3)
+    if counts.failed:
+        sys.exit(1 if counts.bugs else 3)
 
 
 def merge_shards(output: str, table: Path | None, html: Path | None) -> None:

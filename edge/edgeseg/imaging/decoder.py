@@ -99,8 +99,10 @@ def unpack_gzip(data: bytes) -> bytes:
         unpacked = unpacker.decompress(data, limit)
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
+    if not unpacker.eof and len(unpacked) >= limit:
+        raise InvalidImageError("a gzip file larger than a photograph", "too_large")
     if not unpacker.eof:
-        raise InvalidImageError(f"a gzip file larger than a photograph, or {CUT_OFF}", "too_large")
+        raise InvalidImageError(CUT_OFF)
     return unpacked
 
 

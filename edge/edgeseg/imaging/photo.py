@@ -122,18 +122,23 @@ def decode_mask(data: bytes, name: str = "mask") -> Mask:
     return mask
 
 
-def read_photo_bytes(path: Path) -> bytes:
+def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
     """Read the bytes of a photograph file.
+
+    Args:
+        path: photograph file.
+        name: name of the photograph in error messages; None means the path.
 
     Raises:
         PhotoError: the file is missing, not readable, not a regular file, or too large for a
             photograph.
     """
+    name = str(path) if name is None else name
     try:
         with open_regular_file(path) as file:
-            return read_photo_stream(file, str(path))
+            return read_photo_stream(file, name)
     except OSError as error:
-        raise PhotoError(f"{path}: cannot be read ({error.strerror})", "unreadable") from error
+        raise PhotoError(f"{name}: cannot be read ({error.strerror})", "unreadable") from error
 
 
 def read_photo_stream(stream: BinaryIO, name: str) -> bytes:

@@ -85,6 +85,14 @@ def test_decode_photo_cut_off_file_raises(
     decoding_error(valid_file(kind)[: int(needed * share)])
 
 
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_decode_photo_truncated_gzip_file_is_undecodable(share: float) -> None:
+    data = valid_file("ppm.gz")
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(data[: int(len(data) * share)])
+    assert caught.value.code == "undecodable"
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())

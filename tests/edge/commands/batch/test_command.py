@@ -84,6 +84,7 @@ def test_manifest_gives_table_with_its_columns(cohort: Path, tmp_path: Path) -> 
     assert [row["visit"] for row in rows] == ["=1", "2", "3"]
     assert [row["status"] for row in rows] == ["ok", "ok", "failed"]
     assert rows[2]["reasons"] == "unreadable" and rows[2]["width_mean_px"] is None
+    assert rows[2]["message"].startswith(f"{rows[2]['source']}: ")
     assert rows[0]["timings_ms_infer"] > 0 and "files_mask" not in rows[0]
     assert rows[0]["measures_status"]
     assert not list(out.rglob("*_vessels.png"))
@@ -96,6 +97,8 @@ def test_shards_and_merge_equal_one_run(done: Path, cohort: Path, tmp_path: Path
     incomplete = call("--merge", out)
     assert incomplete.exit_code == 3 and "1 of 3" in incomplete.stderr
     assert call(*arguments, "--shard", "2/2").exit_code == 3
+    assert call(*arguments, "--shard", "2/2").exit_code == 3  # the shard is finished
+    assert call(*arguments, "--shard", "1/2").exit_code == 0
     assert call("--merge", out).exit_code == 3
     assert results(out) == results(done)
 

@@ -14,15 +14,12 @@ from edgeseg.batch.locations import check_url, is_remote, join_url, url_path
 from edgeseg.batch.manifest_csv import read_csv_manifest
 from edgeseg.batch.manifest_table import ManifestColumn, ManifestTable
 from edgeseg.errors import UsageError, escape_text
-from edgeseg.measures.eye import Eye
+from edgeseg.measures.eye import Eye, parse_eye
 from edgeseg.system.regular_files import open_regular_file
 
 PATH_COLUMN, EYE_COLUMN, SCALE_COLUMN = "path", "eye", "um_per_px"
 
 _PARQUET_SIGNATURE = b"PAR1"
-_EYES: dict[str, Eye] = {
-    "left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right",
-}  # fmt: skip
 _UNKNOWN = ("", "nan", "na", "n/a", "null", "none")
 
 
@@ -161,11 +158,12 @@ def _parse_eye(place: str, value: Cell) -> Eye | None:
     text = str(value if value is not None else "").strip().casefold()
     if text in _UNKNOWN:
         return None
-    if text not in _EYES:
+    eye = parse_eye(text)
+    if eye is None:
         raise UsageError(
             f"{place}: {EYE_COLUMN} is {escape_text(text, 80)!r}. Use left, right, L, R, OS or OD."
         )
-    return _EYES[text]
+    return eye
 
 
 def _parse_scale(place: str, value: Cell) -> float | None:

@@ -1,10 +1,15 @@
 """Options shared by several commands."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from edgeseg.measures import Eye
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -14,8 +19,22 @@ R = TypeVar("R")
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")
-EYES = ("left", "right")
 SPLITS = ("train", "validation", "test", "all")
+
+
+class EyeType(click.ParamType):
+    """Eye by its name or abbreviation."""
+
+    name = "eye"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Eye:
+        """Return the eye."""
+        from edgeseg.measures.eye import parse_eye
+
+        eye = parse_eye(value)
+        if eye is None:
+            self.fail(f"{value!r} is not an eye. Use left, right, L, R, OS or OD.", param, ctx)
+        return eye
 
 
 def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -62,7 +81,7 @@ def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
 def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (
-        click.option("--eye", type=click.Choice(EYES),
+        click.option("--eye", type=EyeType(), metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
                      metavar="X", help="Micrometres per pixel. Adds values in micrometres."),

@@ -8,7 +8,7 @@ from msgspec import Meta
 from starlette.requests import Request
 
 from edgeseg.imaging.overlay import VESSEL
-from edgeseg.measures.eye import Eye
+from edgeseg.measures.eye import Eye, parse_eye
 from edgeseg.server.problems import RequestError
 
 FilePart: TypeAlias = Literal["mask", "overlay", "record", "zip"]
@@ -26,7 +26,11 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = None
     measures: Annotated[bool, Meta(description="Whether to measure the vessels.")] = False
     eye: Annotated[
-        Eye | None, Meta(description="Eye, for the anatomical names of the quadrants.")
+        Eye | None,
+        Meta(
+            description="Eye, for the anatomical names of the quadrants. L, R, OS and OD are also "
+            "accepted, in upper and lower case."
+        ),
     ] = None
     um_per_px: Annotated[
         Annotated[float, Meta(gt=0)] | None,
@@ -62,8 +66,11 @@ def read_options(request: Request, kind: type[T]) -> T:
     Raises:
         RequestError: An option is unknown or has an invalid value.
     """
+    query = dict(request.query_params)
+    if "eye" in query:
+        query["eye"] = parse_eye(query["eye"]) or query["eye"]
     try:
-        return msgspec.convert(dict(request.query_params), kind, strict=False)
+        return msgspec.convert(query, kind, strict=False)
     except msgspec.ValidationError as error:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,

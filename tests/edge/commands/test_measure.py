@@ -137,7 +137,7 @@ def test_run_measures_writes_records_table_and_picture(
         "0.52",
         eye / "photo.png",
     ]
-    arguments += ["-o", tmp_path, "--measures-overlay", "--eye", "right", "--json"]
+    arguments += ["-o", tmp_path, "--measures-overlay", "--eye", "OD", "--json"]
     done = call(*arguments)
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
@@ -175,6 +175,16 @@ def test_run_without_measures_has_no_measure_keys(
     record = json.loads(done.stdout)
     assert not {"measures", "measures_status", "eye", "um_per_px", "um_per_px_status"} & set(record)
     assert not (tmp_path / "measures.csv").exists()
+
+
+@pytest.mark.parametrize(("name", "expected"), [("OD", "right"), ("l", "left"), ("both", None)])
+def test_measure_accepts_names_and_abbreviations_of_the_eye(
+    name: str, expected: str | None, eye: Path
+) -> None:
+    done = call("measure", eye / "mask.png", "--fov", eye / "fov.png", "--eye", name, "--json")
+    assert done.exit_code == (0 if expected else 2)
+    if expected:
+        assert json.loads(done.stdout)["eye"] == expected
 
 
 def test_run_rejects_eye_without_measures(eye: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_segment_with_png_returns_mask_of_segmenter(
 
 
 def test_segment_with_measures_returns_micrometres(client: TestClient, photograph: bytes) -> None:
-    query = "measures=true&eye=left&um_per_px=20&threshold=0.4"
+    query = "measures=true&eye=OS&um_per_px=20&threshold=0.4"
     (record,) = client.post(f"/segment?{query}", content=photograph).json()
     assert (record["eye"], record["um_per_px"], record["threshold"]) == ("left", 20, 0.4)
     assert record["measures_status"] in {"ok", "ungradable", "not_vessels"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgeseg.commands.options import measure_options
-from edgeseg.console import print_line
+from edgeseg.console import plural, print_line
 from edgeseg.errors import UsageError
 from edgeseg.system.files import check_folders
 
@@ -29,7 +29,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     type=FILE,
     metavar="FILE",
     help="Mask of the field of view. Give one for all MASKs, or one per MASK. "
-    "[default: whole picture] Repeatable.",
+    "Without it, densities and values relative to the diameter refer to the whole picture. "
+    "Repeatable.",
 )
 @measure_options
 @click.option(
@@ -69,6 +70,7 @@ def measure(
         pair_fields,
     )
     from edgeseg.run.results.measures_table import is_foreign_table
+    from edgeseg.run.results.reporter import has_unusable_scale, print_scale_warning
 
     check_folders(csv_file)
     if csv_file is not None and is_foreign_table(csv_file):
@@ -76,6 +78,12 @@ def measure(
     if measures_overlay is not None:
         check_overlay_names(masks, measures_overlay)
     spacing = None if um_per_px is None else Spacing(um_per_px, um_per_px)
+    if not fovs:
+        print_line(
+            f"edgeseg: no --fov for {plural(len(masks), 'mask')}: densities and values relative to "
+            "the diameter refer to the whole picture",
+            err=True,
+        )
     options = MaskOptions(spacing, eye, measures_overlay)
     records: list[MaskRecord] = []
     for mask, fov in pair_fields(masks, fovs):
@@ -84,6 +92,7 @@ def measure(
         if as_json:
             click.echo(msgspec.json.encode(record).decode())
         records.append(record)
+    print_scale_warning(sum(map(has_unusable_scale, records)))
     if not as_json:
         _print_summary(records)
     if csv_file is not None:

@@ -278,6 +278,7 @@ def _run_sources(
     segmenter: Segmenter, options: RunOptions, sources: Iterator[Source], stop: StopRequest
 ) -> InputCounts:
     from edgeseg.run.results.contact_sheet import ContactSheet
+    from edgeseg.run.results.reporter import print_scale_warning
     from edgeseg.run.runner import InputCounts, Runner
     from edgeseg.system.files import make_folder, remove_stale_temporaries
 
@@ -292,6 +293,7 @@ def _run_sources(
                 break
             with show_progress(source.total) as advance:
                 counts = counts.plus(runner.run_source(source, stop, advance))
+        print_scale_warning(runner.unusable_scales)
         if sheet is not None:
             sheet.write()
     finally:

@@ -19,7 +19,7 @@ from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo, open_overlay_video
 from edgeseg.run.results.record import Records
 from edgeseg.run.results.record_builder import RecordBuilder
-from edgeseg.run.results.reporter import Reporter, print_message
+from edgeseg.run.results.reporter import Reporter, has_unusable_scale, print_message
 from edgeseg.run.results.throughput import Throughput
 from edgeseg.run.sources.video import Video
 from edgeseg.run.stages import Stages
@@ -60,6 +60,9 @@ class Runner:
         segmenter: model.
         options: options of the run.
         sheet: contact sheet of the photographs, which the caller writes at the end.
+
+    Attributes:
+        unusable_scales: number of pictures with a size of a pixel that could not be used.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Runner:
                 options.identifiers,
             )
         self.sheet = sheet
+        self.unusable_scales = 0
 
     def run_source(
         self, source: Source, stop: StopRequest, advance: Callable[[], None]
@@ -105,6 +109,7 @@ class Runner:
                 stages = self._make_stages(source, video, stop, stack)
                 for records in self._records(source, stages, workers, stop):
                     reporter.report(records)
+                    self.unusable_scales += any(map(has_unusable_scale, records))
                     if self._table is not None:
                         self._table.add(records)
                     if self.sheet is not None and not is_stream:

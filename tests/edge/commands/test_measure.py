@@ -187,6 +187,29 @@ def test_measure_accepts_names_and_abbreviations_of_the_eye(
         assert json.loads(done.stdout)["eye"] == expected
 
 
+def test_measure_warns_once_without_fov(eye: Path) -> None:
+    masks = (eye / "mask.png", eye / "mask.png")
+    assert call("measure", *masks, "--json").stderr.count("\n") == 1
+    assert call("measure", *masks, "--fov", eye / "fov.png", "--json").stderr == ""
+
+
+@pytest.mark.parametrize(("um_per_px", "lines"), [("30", 0), ("5", 1), ("300", 1)])
+def test_measure_warns_once_of_an_implausible_scale(um_per_px: str, lines: int, eye: Path) -> None:
+    masks = (eye / "mask.png", eye / "mask.png")
+    done = call("measure", *masks, "--fov", eye / "fov.png", "--um-per-px", um_per_px, "--json")
+    assert done.stderr.count("\n") == lines
+
+
+@pytest.mark.parametrize(("um_per_px", "lines"), [("30", 0), ("300", 1)])
+def test_run_warns_once_of_an_implausible_scale(
+    um_per_px: str, lines: int, tiny_model: Path, eye: Path, tmp_path: Path
+) -> None:
+    options = ("--measures", "--um-per-px", um_per_px, "-o", tmp_path)
+    done = call("run", "--model", tiny_model, eye / "photo.png", "--json", *options)
+    assert done.exit_code == 0
+    assert done.stderr.count("--um-per-px") == lines
+
+
 def test_run_rejects_eye_without_measures(eye: Path, tmp_path: Path) -> None:
     done = call("run", eye / "photo.png", "-o", tmp_path, "--eye", "left")
     assert done.exit_code == 2

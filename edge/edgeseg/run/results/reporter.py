@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from edgeseg.console import plural
 from edgeseg.errors import escape_text
+from edgeseg.run.results.mask_record import MaskRecord
 from edgeseg.run.results.record import ResultRecord, encode_record
 from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
@@ -35,6 +36,24 @@ def print_result(line: str) -> None:
     except OSError:
         with write_errors_named("standard output"):
             raise
+
+
+def has_unusable_scale(record: ResultRecord | MaskRecord) -> bool:
+    """Return whether the size of a pixel is known, but gives no values in micrometres."""
+    return record.um_per_px_status in ("implausible", "anisotropic")
+
+
+def print_scale_warning(count: int) -> None:
+    """Print a warning if the size of a pixel could not be used.
+
+    Args:
+        count: number of pictures with a size of a pixel that could not be used.
+    """
+    if count:
+        print_message(
+            f"{plural(count, 'picture')} without values in micrometres: the field of view would "
+            "not be 3 to 40 mm wide, or rows and columns differ. Check --um-per-px."
+        )
 
 
 class FrameCounts:

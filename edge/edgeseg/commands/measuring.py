@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from edgeseg.commands.options import EyeType, reject_nan
+from edgeseg.commands.options import convert_eye, reject_nan
 from edgeseg.errors import UsageError, missing_extra
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def add_dicom(options: RunOptions) -> RunOptions:
 def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for measurements; `add_measures` reads them."""
     for option in (
-        click.option("--eye", type=EyeType(), metavar="left|right", callback=_store_choice,
+        click.option("--eye", type=convert_eye, metavar="left|right", callback=_store_choice,
                      expose_value=False,
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",

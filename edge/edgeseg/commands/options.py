@@ -22,19 +22,14 @@ PROVIDERS = ("cpu", "cuda", "tensorrt")
 SPLITS = ("train", "validation", "test", "all")
 
 
-class EyeType(click.ParamType):
-    """Eye by its name or abbreviation."""
+def convert_eye(value: str) -> Eye:
+    """Convert the value of `--eye`."""
+    from edgeseg.measures.eye import parse_eye
 
-    name = "eye"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Eye:
-        """Return the eye."""
-        from edgeseg.measures.eye import parse_eye
-
-        eye = parse_eye(value)
-        if eye is None:
-            self.fail(f"{value!r} is not an eye. Use left, right, L, R, OS or OD.", param, ctx)
-        return eye
+    eye = parse_eye(value)
+    if eye is None:
+        raise click.BadParameter(f"{value!r} is not an eye. Use left, right, L, R, OS or OD.")
+    return eye
 
 
 def reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
@@ -81,7 +76,7 @@ def model_choice_options(command: Callable[P, R]) -> Callable[P, R]:
 def measure_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--um-per-px` and `--eye`."""
     for option in (
-        click.option("--eye", type=EyeType(), metavar="left|right",
+        click.option("--eye", type=convert_eye, metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
                      metavar="X", help="Micrometres per pixel. Adds values in micrometres."),

@@ -80,7 +80,7 @@ class ContactSheet:
         first = records[0]
         pictures = self._thumbnails.pop((first.source, first.frame), ())
         if not pictures and first.reused is True:
-            pictures = _stored_overlay(first)
+            pictures = _stored_pictures(first)
         title = first.source if first.frame == 1 else f"{first.source} page {first.frame}"
         messages: list[str] = []
         for record in records:
@@ -101,16 +101,20 @@ class ContactSheet:
         write_atomically(self.path, page.encode("utf-8", "replace"), follow_links=False)
 
 
-def _stored_overlay(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return a thumbnail of an overlay from an earlier run, if it can be read."""
-    if record.files is UNSET or record.files.overlay is UNSET:
-        return ()
-    try:
-        return (
-            ("overlay", encode_thumbnail(read_photo(Path(record.files.overlay)), _THUMBNAIL_SIDE)),
-        )
-    except PhotoError:
-        return ()
+def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
+    """Return thumbnails of a photograph and its overlay from an earlier run, if readable."""
+    files: dict[str, Path] = {}
+    if record.frame == 1:  # only the first page of a file is decoded
+        files["photograph"] = Path(record.source)
+    if record.files is not UNSET and record.files.overlay is not UNSET:
+        files["overlay"] = Path(record.files.overlay)
+    pictures: list[tuple[str, str]] = []
+    for label, file in files.items():
+        try:
+            pictures.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
+        except PhotoError:  # such as a DICOM file
+            continue
+    return tuple(pictures)
 
 
 def _mark(records: Sequence[ResultRecord]) -> str:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import SystemSetupError
+from edgeseg.imaging.encoder import encode_png
 from edgeseg.run.frame import Frame
 from edgeseg.run.results.contact_sheet import SHEET_NAME, ContactSheet
+from edgeseg.run.results.record import ResultFiles, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder
 from edgeseg.segmenter import Segmenter
 from edgeseg.synthetic import generate_photo
@@ -49,6 +51,33 @@ def test_contact_sheet_page_contains_thumbnails_figures_and_escaped_names(tmp_pa
         assert image is not None
         shapes.append(image.shape)
     assert shapes == [(400, 400, 3)] * 2
+
+
+def test_contact_sheet_shows_photograph_and_overlay_of_a_reused_result(tmp_path: Path) -> None:
+    photo, overlay = tmp_path / "a.png", tmp_path / "a_overlay.png"
+    for file in (photo, overlay):
+        file.write_bytes(encode_png(generate_photo(5, 200).photo))
+    record = ResultRecord(
+        source=str(photo),
+        frame=1,
+        fov_index=0,
+        fov_count=0,
+        status="ok",
+        edgeseg_version="0.1.0",
+        model="default",
+        model_sha256="ab" * 32,
+        precision="int8",
+        runtime="onnxruntime",
+        provider="cpu",
+        threshold=0.5,
+        files=ResultFiles(overlay=str(overlay)),
+        reused=True,
+    )
+    sheet = ContactSheet(tmp_path)
+    sheet.add_records((record,))
+    sheet.write()
+    page = (tmp_path / SHEET_NAME).read_text()
+    assert re.findall(r'alt="(\w+)"', page) == ["photograph", "overlay"]
 
 
 def test_contact_sheet_does_not_overwrite_a_foreign_page(tmp_path: Path) -> None:

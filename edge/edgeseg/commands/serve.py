@@ -93,7 +93,11 @@ def serve(
     """
     from edgeseg.run.workers import count_workers, single_threaded_opencv
     from edgeseg.segmenter import Segmenter
-    from edgeseg.system.files import make_folder, remove_stale_temporaries
+    from edgeseg.system.files import (
+        check_folder_writable,
+        make_folder,
+        remove_stale_temporaries,
+    )
 
     if keyfile is not None and certfile is None:
         raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
@@ -101,6 +105,7 @@ def serve(
     token = None if _is_loopback(host) else _read_token()
     if save is not None:
         make_folder(save)
+        check_folder_writable(save)
         remove_stale_temporaries(save)
     return_freed_memory()
     with stop_by_signals() as stop:
@@ -117,6 +122,12 @@ def serve(
 
         def announce() -> None:
             _announce(urls, token, certificate is not None)
+            if host in _WILDCARDS and not allowed_hosts:
+                print_line(
+                    "edgeseg: other machines are rejected. To allow them, add --allow-host NAME "
+                    "with the name or address of this machine in their URLs.",
+                    err=True,
+                )
 
         with single_threaded_opencv():
             serve_application(application, listener, stop, certificate, announce)

@@ -135,6 +135,16 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def check_folder_writable(folder: Path) -> None:
+    """Check that files can be created in an existing folder.
+
+    Raises:
+        SystemSetupError: no file can be created.
+    """
+    with write_errors_named(folder), temporary_beside(folder / "check") as (temporary, _):
+        temporary.unlink()
+
+
 def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 

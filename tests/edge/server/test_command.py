@@ -71,6 +71,16 @@ def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Servin
         assert httpx.get(local, headers=authorization).status_code == 200
 
 
+@pytest.mark.slow
+def test_serve_on_all_addresses_without_names_prints_hint(
+    tiny_model: Path, serving: Serving
+) -> None:
+    with serving("--model", str(tiny_model), "--host", "0.0.0.0") as server:
+        assert server.process.stderr is not None
+        lines = [server.process.stderr.readline() for _ in range(2)]
+    assert "--allow-host" in lines[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -78,6 +88,8 @@ def test_serve_on_all_addresses_requires_token(tiny_model: Path, serving: Servin
         (["--certfile", "missing.pem", "--port", "0"], 2),
         (["--host", "192.0.2.1"], 7),
         (["--threshold", "nan"], 2),
+        (["--save", "/dev/null/folder", "--port", "0"], 7),
+        (["--save", "/proc", "--port", "0"], 7),  # a folder in which no file can be created
         (["--model", "missing.onnx", "--port", "0"], 6),
     ],
 )

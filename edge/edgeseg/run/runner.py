@@ -95,6 +95,8 @@ class Runner:
         workers = _count_workers(source)
         throughput = Throughput(cpu.usable_cores(), workers)
         source_failed = False
+        if is_stream and self._table is not None:
+            self._table.remove_source(source.name)
         with ExitStack() as stack:
             if workers > 1:
                 stack.enter_context(single_threaded_opencv())

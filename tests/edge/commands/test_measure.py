@@ -156,6 +156,18 @@ def test_run_measures_writes_records_table_and_picture(
     assert (tmp_path / "measures.csv").read_bytes() == before
 
 
+def test_run_keeps_the_rows_of_other_photographs(
+    tiny_model: Path, eye: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        photo = tmp_path / f"{name}.png"
+        photo.write_bytes((eye / "photo.png").read_bytes())
+        options = ("--measures", "--resume", "-o", tmp_path / "out")
+        assert call("run", "--model", tiny_model, photo, *options).exit_code == 0
+    rows = read_rows(tmp_path / "out" / "measures.csv")
+    assert [row["files_mask"] for row in rows] == ["a_vessels.png", "b_vessels.png"]
+
+
 def test_run_without_measures_has_no_measure_keys(
     tiny_model: Path, eye: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,13 @@ from msgspec import UNSET
 from edgeseg.errors import UsageError
 from edgeseg.measures.values import FieldMeasures
 from edgeseg.run.results.columns import columns, flatten_record
+from edgeseg.run.results.earlier_rows import (
+    EarlierRows,
+    Row,
+    StoredTable,
+    picture_key,
+    read_table,
+)
 from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.system.csv_cells import protect_cell
 from edgeseg.system.files import write_atomically, write_errors_named
@@ -24,21 +31,24 @@ _FIRST_COLUMNS = "source,frame,"
 
 
 class MeasuresTable:
-    """Table of the measurements of a run.
+    """Table of the measurements of all runs with one output folder.
 
     Each row is written as soon as its record is complete, so that the table of a stream is up to
-    date and an interrupted run leaves complete rows. Columns in micrometres and the anatomical
-    names of the quadrants are included if an option or a photograph, such as a DICOM file, provides
-    the size of a pixel or the eye.
+    date and an interrupted run leaves complete rows. Rows of earlier runs are kept. If a picture is
+    processed again, its new rows replace its earlier rows at the same position. Columns in
+    micrometres and the anatomical names of the quadrants are included if an option, a photograph,
+    such as a DICOM file, or an earlier run provides the size of a pixel or the eye.
 
     Args:
         folder: output folder; paths in the table are relative to it.
         micrometres: whether to include the columns in micrometres and millimetres from the start.
         anatomical: whether to include the anatomical names of the quadrants from the start.
-        identifiers: whether to include the identifiers of patient, study and series.
+        identifiers: whether to include the identifiers of patient, study and series. If not, they
+            are also removed from the rows of earlier runs.
 
     Raises:
-        UsageError: The folder contains a file with the table's name that edgeseg did not write.
+        UsageError: The folder contains a file with the table's name that edgeseg did not write, or
+            a table with columns that this version does not have.
         SystemSetupError: The file cannot be written.
     """
 
@@ -47,22 +57,58 @@ class MeasuresTable:
     ) -> None:
         self.file = folder / FILE_NAME
         self._folder = folder
-        self._micrometres, self._anatomical = micrometres, anatomical
         self._identifiers = identifiers
-        self._names = column_names(micrometres, anatomical, identifiers)
         _reject_foreign_table(self.file)
-        write_atomically(self.file, csv_line(self._names).encode(), follow_links=False)
+        stored = self._read()
+        self._micrometres = micrometres or any(_is_metric(name) for name in stored.names)
+        self._anatomical = anatomical or any(_is_anatomical(name) for name in stored.names)
+        self._names = column_names(self._micrometres, self._anatomical, identifiers)
+        self._earlier = EarlierRows(stored.rows)
+        self._write(stored.rows)
 
     def add(self, records: Sequence[ResultRecord]) -> None:
-        """Append the rows of one picture.
+        """Write the rows of one picture.
 
         Raises:
             SystemSetupError: The file cannot be written.
         """
         self._add_columns(records)
-        lines = [csv_line(self._row(record)) for record in records]
+        rows = [self._row(record) for record in records]
+        earlier = self._earlier.pop_picture(rows)
+        if earlier:
+            if [self._line(row) for row in earlier] != [self._line(row) for row in rows]:
+                self._replace(earlier, rows)
+            return
+        lines = [self._line(row) for row in rows]
         with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
             stream.write("".join(lines))
+
+    def remove_source(self, source: str) -> None:
+        """Remove the rows of all frames of a source from earlier runs.
+
+        Raises:
+            SystemSetupError: The file cannot be written.
+        """
+        earlier = self._earlier.pop_source(str(protect_cell(source)))
+        if earlier:
+            self._replace(earlier, ())
+
+    def _read(self) -> StoredTable:
+        return read_table(self.file, column_names(True, True, True))
+
+    def _write(self, rows: Iterable[Row]) -> None:
+        lines = [csv_line(self._names), *(self._line(row) for row in rows)]
+        write_atomically(self.file, "".join(lines).encode(), follow_links=False)
+
+    def _replace(self, earlier: Sequence[Row], rows: Sequence[Row]) -> None:
+        """Write the table with new rows at the position of the first earlier row."""
+        keys = {picture_key(row) for row in earlier}
+        stored = self._read().rows
+        kept = [row for row in stored if picture_key(row) not in keys]
+        start = 0
+        while start < len(stored) and picture_key(stored[start]) not in keys:
+            start += 1
+        self._write([*kept[:start], *rows, *kept[start:]])
 
     def _add_columns(self, records: Sequence[ResultRecord]) -> None:
         """Add columns that are required for the first time. Earlier rows have empty cells."""
@@ -72,18 +118,24 @@ class MeasuresTable:
             return
         self._micrometres, self._anatomical = micrometres, anatomical
         self._names = column_names(micrometres, anatomical, self._identifiers)
-        with write_errors_named(str(self.file)):
-            rows = list(csv.DictReader(io.StringIO(self.file.read_text("utf-8"))))
-        lines = [csv_line(self._names)]
-        for row in rows:
-            lines.append(csv_line([row.get(name) or "" for name in self._names]))
-        write_atomically(self.file, "".join(lines).encode(), follow_links=False)
+        self._write(self._read().rows)
 
-    def _row(self, record: ResultRecord) -> list[str]:
+    def _row(self, record: ResultRecord) -> Row:
         values = flatten_record(record)
         for name in [name for name in values if name.startswith("files_")]:
             values[name] = relative_path(values[name], self._folder)
-        return [table_cell(values.get(name)) for name in self._names]
+        return {name: table_cell(values.get(name)) for name in self._names}
+
+    def _line(self, row: Row) -> str:
+        return csv_line([row.get(name, "") for name in self._names])
+
+
+def _is_metric(name: str) -> bool:
+    return name.endswith(("_um", "_per_mm", "_per_mm2"))
+
+
+def _is_anatomical(name: str) -> bool:
+    return name.startswith(("quadrant_superior", "quadrant_inferior"))
 
 
 def _is_known(value: object) -> bool:
@@ -101,11 +153,9 @@ def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False)
     names: list[str] = []
     for column in columns():
         name = column.name
-        is_metric = name.endswith(("_um", "_per_mm", "_per_mm2"))
-        is_anatomical = name.startswith(("quadrant_superior", "quadrant_inferior"))
-        omitted = name in _OMITTED or (is_metric and not micrometres)
+        omitted = name in _OMITTED or (_is_metric(name) and not micrometres)
         omitted |= name in IDENTIFIERS and not identifiers
-        if not omitted and (anatomical or not is_anatomical):
+        if not omitted and (anatomical or not _is_anatomical(name)):
             names.append(name)
     return names
 

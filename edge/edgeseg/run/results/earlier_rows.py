@@ -1,0 +1,104 @@
+"""Rows of `measures.csv` from earlier runs."""
+
+import csv
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from edgeseg.errors import UsageError
+from edgeseg.system.regular_files import open_regular_file
+
+Row: TypeAlias = dict[str, str]
+"""Text of each cell by the name of its column."""
+
+PictureKey: TypeAlias = tuple[str, str]
+"""Source and frame."""
+
+
+class StoredTable(NamedTuple):
+    """Content of a table.
+
+    Attributes:
+        names: names of the columns; empty if the file does not exist.
+        rows: complete rows in the order of the file.
+    """
+
+    names: Sequence[str]
+    rows: list[Row]
+
+
+def read_table(file: Path, known: Collection[str]) -> StoredTable:
+    """Read the table of earlier runs. A last row without a line end is incomplete and ignored.
+
+    Args:
+        file: table of edgeseg, which may be missing.
+        known: names of all columns of this version.
+
+    Raises:
+        UsageError: The file cannot be read, or it has a column that this version does not have.
+    """
+    try:
+        with open_regular_file(file) as stream:
+            text = stream.read().decode()
+        text = text[: text.rfind("\n") + 1]
+        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+        names = reader.fieldnames or ()
+        rows = list(reader)
+    except FileNotFoundError:
+        return StoredTable((), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            f"{file}: cannot be read ({error}). Move it or choose another folder with -o."
+        ) from error
+    if not set(names) <= set(known) or any(None in row for row in rows):
+        raise UsageError(
+            f"{file}: its columns are not those of this version of edgeseg. "
+            "Move it or choose another folder with -o."
+        )
+    return StoredTable(names, rows)
+
+
+def picture_key(row: Mapping[str, str]) -> PictureKey:
+    """Return the source and frame of a row."""
+    return row["source"], row["frame"]
+
+
+class EarlierRows:
+    """Index of the rows that a table contained before the run.
+
+    Args:
+        rows: rows of the table.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows: dict[PictureKey, list[Row]] = {}
+        self._masks: dict[str, PictureKey] = {}
+        for row in rows:
+            key = picture_key(row)
+            self._rows.setdefault(key, []).append(row)
+            if row.get("files_mask"):
+                self._masks[row["files_mask"]] = key
+
+    def pop_picture(self, rows: Sequence[Row]) -> list[Row]:
+        """Remove and return the earlier rows of a picture, recognized by its key or its mask.
+
+        Args:
+            rows: new rows of the picture.
+        """
+        keys = [picture_key(row) for row in rows]
+        for row in rows:
+            mask = row.get("files_mask", "")
+            if mask in self._masks:
+                keys.append(self._masks[mask])
+        found: list[Row] = []
+        for key in dict.fromkeys(keys):
+            found += self._rows.pop(key, [])
+        return found
+
+    def pop_source(self, source: str) -> list[Row]:
+        """Remove and return the earlier rows of all frames of a source."""
+        found: list[Row] = []
+        for key in [key for key in self._rows if key[0] == source]:
+            found += self._rows.pop(key)
+        return found

@@ -113,7 +113,9 @@ def test_job_with_deleted_state_is_rejected(done: Path, tmp_path: Path, option: 
     out = tmp_path / "out"
     shutil.copytree(done, out)
     shutil.rmtree(out / STATE_FOLDER)
-    arguments = [option, out] if option == "--merge" else ["-o", out, option]
+    arguments: tuple[str | Path, ...] = ("-o", out, option)
+    if option == "--merge":
+        arguments = (option, out)
     rejected = call(*arguments)
     assert rejected.exit_code == 7
     assert rejected.stderr.count("\n") == 1 and rejected.stderr.count(str(out)) == 1

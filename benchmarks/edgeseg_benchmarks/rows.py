@@ -127,7 +127,8 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     """Yield a row for each precision of a model. Runtime and threads are not set.
 
     The precision of a given file comes first. Other precisions are requested by `--all`, or FP32 is
-    added to a given file. They are omitted if the file is missing, but not if it is damaged.
+    added to a given file. Another precision is omitted if its file is missing, but not if it is
+    damaged.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

@@ -122,8 +122,9 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    Files that pass all checks are written to the output folder at once, at the end. If a file fails
-    a check, it is not written, an older file with the same name is deleted, and the exit code is 4.
+    Files that pass all checks are written to the output folder together, at the end. If a file
+    fails a check, it is not written, an older file with the same name is deleted, and the exit code
+    is 4.
     If a file cannot be created, no file is written or deleted.
     """
     check_folders(html)

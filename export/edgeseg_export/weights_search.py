@@ -90,7 +90,7 @@ def _join_parts(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[
                 count += 1
                 by_name[str(name)] = tensor
                 by_key[f"{key}.{name}"] = tensor
-    if count == len(by_name):  # no name is in two parts
+    if count == len(by_name):  # no name occurs in two mappings
         yield TensorSet(path, by_name)
     yield TensorSet(path, by_key)
 

@@ -77,7 +77,7 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's time relative to the first row's time.  "
+    help="Largest allowed growth of the ratio between a row's time and the first row's time.  "
     "[default: no limit]",
 )
 @click.option(
@@ -85,7 +85,7 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's memory relative to the first row's memory. "
+    help="Largest allowed growth of the ratio between a row's memory and the first row's memory. "
     "[default: no limit]",
 )
 @click.option(

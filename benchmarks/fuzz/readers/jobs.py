@@ -65,7 +65,7 @@ def _read_job(file: Path) -> object:
 
 
 def _inputs(name: str) -> Reader:
-    """List of inputs with a matching digest, as if the job file had also been changed."""
+    """List of inputs. The job file contains the digest of the mutated bytes."""
     inputs = []
     for number in range(_ROWS):
         values = (f"eye {number}", 60 + number, None)

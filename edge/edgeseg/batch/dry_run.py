@@ -1,6 +1,7 @@
 """Estimate of a job without writing files: inputs, equal names, disk space and time."""
 
 import io
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -56,15 +57,21 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     """
     if request.argument is None:
         raise UsageError("--dry-run requires INPUT. Specify a folder, a pattern or a manifest.")
+    check_outputs(request.output, request.options)
     show("collecting the inputs")
     cohort = collect_cohort(request.argument)
     count = len(cohort.inputs)
     workers = min(count_workers(request.workers, request.threads, request.choice.provider), count)
     threads = request.threads or max(1, cpu.usable_cores() // workers)
     job, _ = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_outputs(request.output, job)
     show("reading the headers")
-    unreadable = [one.source for one in cohort.inputs if not _has_header(one.path)]
+    missing: list[str] = []
+    unreadable: list[str] = []
+    for one in cohort.inputs:
+        if _is_missing(one.path):
+            missing.append(one.source)
+        elif not _has_header(one.path):
+            unreadable.append(one.source)
     show("processing a sample")
     with tempfile.TemporaryDirectory() as folder:
         processor = TaskProcessor(Path(folder), job)
@@ -74,6 +81,7 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
         ("photographs", f"{count:,}"),
         ("skipped files", cohort.skipped.describe() or "none"),
         ("renamed results", f"{cohort.renamed:,} (photographs with equal names)"),
+        ("missing files", f"{len(missing):,}{_examples(missing)}"),
         ("without a valid header", f"{len(unreadable):,}{_examples(unreadable)}"),
         ("model", f"{job.model.name} {job.model.precision}, {job.model.runtime}"),
         ("workers", f"{workers} with {threads} thread(s) each"),
@@ -85,6 +93,10 @@ def estimate_job(request: JobRequest, show: ShowProgress) -> list[tuple[str, str
     if request.shard.count > 1:
         facts.append(("shard", f"{request.shard}, about {shards:,} photographs"))
     return facts
+
+
+def _is_missing(location: str) -> bool:
+    return not is_remote(location) and not os.path.exists(location)  # noqa: PTH110
 
 
 def _has_header(location: str) -> bool:

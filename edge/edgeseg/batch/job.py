@@ -130,9 +130,15 @@ def open_inputs(output: Path, job: JobFile) -> InputFile:
     """Open the list of a job's inputs.
 
     Raises:
-        SystemSetupError: The list cannot be read, or has been changed.
+        SystemSetupError: The list is missing, cannot be read, or has been changed.
     """
-    return InputFile(inputs_path(output, job.inputs_sha256), job.inputs_sha256)
+    path = inputs_path(output, job.inputs_sha256)
+    if not path.exists():
+        raise SystemSetupError(
+            f"{output / STATE_FOLDER}: the state of the job was deleted. Start a new job in "
+            "another folder."
+        )
+    return InputFile(path, job.inputs_sha256)
 
 
 def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:

@@ -14,6 +14,7 @@ from edgeseg.batch.locations import check_url, is_remote, join_url, url_path
 from edgeseg.batch.manifest_csv import read_csv_manifest
 from edgeseg.batch.manifest_table import ManifestColumn, ManifestTable
 from edgeseg.errors import UsageError, escape_text
+from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, recognize_file
 from edgeseg.measures.eye import Eye, parse_eye
 from edgeseg.system.regular_files import open_regular_file
 
@@ -86,15 +87,26 @@ def read_manifest(file: Path, folder_url: str | None = None) -> Manifest:
 def _read_table(file: Path) -> ManifestTable:
     try:
         with open_regular_file(file) as stream:
-            signature = stream.read(len(_PARQUET_SIGNATURE))
+            beginning = stream.read(SIGNATURE_BYTES)
             stream.seek(0)
-            if signature != _PARQUET_SIGNATURE:
+            if not beginning.startswith(_PARQUET_SIGNATURE):
+                _reject_picture(file, beginning)
                 return read_csv_manifest(file, stream)
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror}). Check the name.") from error
     from edgeseg.batch.parquet import read_parquet_manifest  # noqa: PLC0415 - needs pyarrow
 
     return read_parquet_manifest(file)
+
+
+def _reject_picture(file: Path, beginning: bytes) -> None:
+    is_picture = recognize_file(beginning).kind in ("photograph", "unsupported_image")
+    header = beginning.partition(b"\n")[0]  # a column name may begin like a picture, such as `P1 `
+    if is_picture and PATH_COLUMN.encode() not in header:
+        raise UsageError(
+            f"{file}: a picture or a compressed file, not a manifest. INPUT must be a folder, a "
+            "quoted pattern, or a manifest in CSV or Parquet."
+        )
 
 
 def _check_names(file: Path, names: Sequence[str]) -> None:
@@ -155,13 +167,15 @@ def _resolve(folder: Path, text: str) -> Path:
 
 
 def _parse_eye(place: str, value: Cell) -> Eye | None:
-    text = str(value if value is not None else "").strip().casefold()
+    stated = str(value if value is not None else "")
+    text = stated.strip().casefold()
     if text in _UNKNOWN:
         return None
     eye = parse_eye(text)
     if eye is None:
         raise UsageError(
-            f"{place}: {EYE_COLUMN} is {escape_text(text, 80)!r}. Use left, right, L, R, OS or OD."
+            f"{place}: {EYE_COLUMN} is {escape_text(stated, 80)!r}. Use left, right, L, R, "
+            "OS or OD."
         )
     return eye
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeseg.batch.job import JobFile, open_inputs
+from edgeseg.batch.job import JobFile, JobOptions, open_inputs
 from edgeseg.batch.job_input import Cell, InputFile, JobInput
 from edgeseg.batch.parts import (
     InputRange,
@@ -40,9 +40,9 @@ class JobSummary(NamedTuple):
     missing: list[InputRange]
 
 
-def table_path(output: Path, job: JobFile) -> Path:
+def table_path(output: Path, options: JobOptions) -> Path:
     """Return the path of a job's table."""
-    return output / TABLE_NAME if job.options.table is None else Path(job.options.table)
+    return output / TABLE_NAME if options.table is None else Path(options.table)
 
 
 def join_parts(output: Path, job: JobFile) -> JobSummary:
@@ -60,7 +60,7 @@ def join_parts(output: Path, job: JobFile) -> JobSummary:
         from edgeseg.batch.page import CohortPage  # noqa: PLC0415 - needs jinja2
 
         page = CohortPage(Path(job.options.html), output, job)
-    path = table_path(output, job)
+    path = table_path(output, job.options)
     with open_table(path, columns) as table:
         pairs = _pair_entries(inputs, output)
         while block := list(islice(pairs, _ROWS_AT_ONCE)):

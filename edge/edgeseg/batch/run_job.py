@@ -98,6 +98,7 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
             f"{request.output / STATE_FOLDER}: contains parts of a job without {JOB_NAME}. "
             "Delete this folder, or choose another output folder with -o."
         )
+    check_outputs(request.output, request.options)
     cohort = collect_cohort(request.argument)
     description = cohort.skipped.describe()
     if description:
@@ -108,7 +109,6 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     if request.dask is not None:
         threads = request.threads or 1
     job, encoded = resolve_job(request.argument, cohort, request.options, request.choice, threads)
-    check_outputs(request.output, job)
     if not create_job(request.output, job, encoded):
         return None
     if request.remote is not None and not request.remote.push_job(request.output):
@@ -118,18 +118,18 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     return job
 
 
-def check_outputs(output: Path, job: JobFile) -> None:
+def check_outputs(output: Path, options: JobOptions) -> None:
     """Check that the table and the page can be written. This check runs before a job of many hours.
 
     Raises:
         UsageError: The table's name has another suffix, or another program wrote the file.
         SystemSetupError: An extra is missing, or another program wrote the page.
     """
-    check_table(table_path(output, job))
-    if job.options.html is not None:
+    check_table(table_path(output, options))
+    if options.html is not None:
         from edgeseg.batch.page import check_page_file  # noqa: PLC0415 - needs jinja2
 
-        check_page_file(Path(job.options.html))
+        check_page_file(Path(options.html))
 
 
 def _report_changes(output: Path, job: JobFile, warn: Warn) -> None:

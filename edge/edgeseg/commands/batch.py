@@ -23,8 +23,19 @@ _NOT_OF_THE_JOB = (
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+def _require_single_input(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> str | None:
+    if len(values) > 1:
+        raise UsageError(
+            f"{len(values)} inputs given, one expected. Quote the pattern, so that the shell does "
+            "not replace it by file names, or specify a folder or a manifest."
+        )
+    return values[0] if values else None
+
+
 @click.command()
-@click.argument("argument", metavar="[INPUT]", required=False)
+@click.argument("argument", metavar="[INPUT]", nargs=-1, callback=_require_single_input)
 @click.option(
     "-o",
     "--output",

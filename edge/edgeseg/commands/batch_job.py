@@ -49,6 +49,8 @@ def process_job(request: JobRequest) -> None:
         if stop.asked:
             _exit_after_signal(stop, progress)
     if request.shard.count == 1:
+        if request.resume and not progress.total:
+            _warn("the job was already complete; the table is written again")
         _join(request.output, request.remote)
         return
     where = request.output if request.remote is None else request.remote.url
@@ -96,14 +98,15 @@ def _join(
         job = with_outputs(job, table=input_text(str(table)))
     if html is not None:
         job = with_outputs(job, html=input_text(str(html)))
-    check_outputs(output, job)
+    check_outputs(output, job.options)
     summary = join_parts(output, job)
-    file = table_path(output, job)
+    file = table_path(output, job.options)
     shown = str(file)
     if remote is not None and file.parent == output:
         remote.push(output, [file, dictionary_path(file)])
         shown = f"{remote.url}/{file.name}"
-    _warn(f"{_describe(summary)}; {summary.rows} rows in {shown}")
+    page = "" if job.options.html is None else f", page in {job.options.html}"
+    _warn(f"{_describe(summary)}; {plural(summary.rows, 'row')} in {shown}{page}")
     missing = sum(stop - start for start, stop in summary.missing)
     if missing:
         first = summary.missing[0]

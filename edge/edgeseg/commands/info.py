@@ -23,7 +23,9 @@ DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source bef
 @click.command()
 @click.argument("file")
 @click.option(
-    "--verify", is_flag=True, help="Verify the file's checksum. The exit code is 6 if it differs."
+    "--verify",
+    is_flag=True,
+    help="Verify the checksum. The exit code is 6 if it differs or is missing.",
 )
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:

@@ -136,7 +136,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, and their share of the rate with all cores busy.",
+    help="Print the frames per second, also as a share of the rate with all cores busy.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."

@@ -58,7 +58,7 @@ class PixelData:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _frame_starts(self, data: bytes, frames: int) -> list[int]:
-        """Return the number of each frame's first fragment, followed by the number of fragments."""
+        """Return the index of each frame's first fragment, followed by the fragment count."""
         count = len(self.fragments)
         if frames == 1:
             return [0, count]

@@ -2,7 +2,8 @@
 
 Narrow bands are not visible in the thumbnail. The error of an edge in the thumbnail is a few pixels
 of the photograph. The edge of a band is sharp and long, so that its exact line of pixels can be
-determined. The edge of a round field is blurred, and its first lines are short.
+determined. The edge of a round field is blurred, and
+few pixels of the first row or column are inside the field.
 """
 
 import numpy as np

@@ -176,7 +176,7 @@ def _select_by_votes(
 
 
 def _fit_circles(samples: Floats) -> Floats:
-    """Fit circles (N, 4) through the first three points of samples (M, 4, 2); skip lines."""
+    """Fit circles (N, 4) through three points of each sample (M, 4, 2), unless on a line."""
     a, u, v = samples[:, 0], samples[:, 1] - samples[:, 0], samples[:, 2] - samples[:, 0]
     cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     valid = np.abs(cross) > 1e-6

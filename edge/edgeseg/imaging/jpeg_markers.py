@@ -13,8 +13,8 @@ START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
 HUFFMAN_TABLES = 0xC4
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-# Second bytes that do not start a segment: zero bytes inside a scan and restart markers (0xD0 to
-# 0xD7).
+# Second bytes that do not start a segment: restart markers (0xD0 to 0xD7), fill bytes (0xFF), and
+# zero bytes inside a scan.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 

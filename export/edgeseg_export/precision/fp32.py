@@ -30,7 +30,7 @@ class ExportOptions:
 
     Attributes:
         precisions: precisions of the files, in this order.
-        data_sets: check photographs.
+        data_sets: photographs for the checks.
         scored: whether to compute Dice on the check photographs; False for the default synthetic
             photographs.
         calibration: data sets for INT8 as `NAME:DIR`; synthetic photographs if empty.

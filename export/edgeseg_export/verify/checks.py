@@ -107,7 +107,7 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     worst = int(np.argmax(ratios))  # index of the first NaN, if any
     note = (
         f"largest difference of the probability from PyTorch in FP64; PyTorch in FP32 differs by "
-        f"{errors[worst].pytorch:.2g}, and {MAX_ROUNDING_RATIO:g} times this value is allowed"
+        f"{errors[worst].pytorch:.2g}; at least {MAX_ROUNDING_RATIO:g} times this value is allowed"
     )
     return Check.at_most("difference", errors[worst].file, allowed[worst], note)
 

@@ -26,7 +26,7 @@ HISTOGRAM_EDGES = np.array([0, *10.0 ** np.arange(-7, 1), np.inf])
 
 @dataclass(frozen=True, eq=False)
 class ReferenceOutputs:
-    """Outputs of the PyTorch network in FP32 on the check photographs.
+    """Outputs of the PyTorch network in FP32 for the photographs of the checks.
 
     Attributes:
         threshold: vessel probability threshold.
@@ -94,7 +94,7 @@ def compute_reference(
         network: network in evaluation mode, FP32, on the CPU.
         config: preprocessing at the working size.
         threshold: vessel probability threshold.
-        data_sets: check photographs.
+        data_sets: photographs for the checks.
         scored: whether to compute scores.
         scratch: existing folder for the probabilities.
 

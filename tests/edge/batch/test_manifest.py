@@ -59,6 +59,7 @@ def test_csv_manifest_of_any_dialect_gives_text(tmp_path: Path, content: str | b
         ("path,id\n\na.png,1,2\n", "row 3"),
         ("path,id\n,1\n", "row 2"),
         ("path,eye\na.png,both\n", "row 2"),
+        ("path,eye\na.png,Both\n", "Both"),
         ("path,um_per_px\na.png,-5\n", "row 2"),
         ("path,um_per_px\na.png,inf\n", "row 2"),
         ("path\na.png\nb.png\n./a.png\n", "rows 2 and 4"),

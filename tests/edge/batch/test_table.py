@@ -78,7 +78,7 @@ def test_dictionary_describes_every_column(
 ) -> None:
     job = failed_job("t.csv")
     join_parts(tmp_path / "out", job)
-    with dictionary_path(table_path(tmp_path / "out", job)).open(newline="") as file:
+    with dictionary_path(table_path(tmp_path / "out", job.options)).open(newline="") as file:
         described = list(csv.DictReader(file))
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [row["name"] for row in described] == next(csv.reader(file))

@@ -48,7 +48,7 @@ def assert_close(now: Measures, before: Measures, limit: float, relative: bool) 
 
 
 def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probability]:
-    """Rotate and rescale a mask by its distance map.
+    """Rotate and rescale a mask by transforming its distance map.
 
     Return the mask and a version with a soft edge.
     """

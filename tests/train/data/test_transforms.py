@@ -176,7 +176,7 @@ def test_hue_saturation_keeps_greys_and_value() -> None:
 
 
 def test_hue_saturation_matches_opencv_hsv() -> None:
-    """In OpenCV's float images H is in degrees and S from 0 to 1. Some pixels are grey."""
+    """In OpenCV's float images, H is in degrees, and S is from 0 to 1. Some pixels are grey."""
     photo = (random_photos(COUNT, 3, 64, 64) * 8).round() / 8
     same = make_random(3)
     turns, factors = (

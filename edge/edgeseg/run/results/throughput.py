@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return frames per second, and their share of the rate with all cores busy."""
+        """Return the frames per second, also as a share of the rate with all cores busy."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:
@@ -54,7 +54,7 @@ class Throughput:
         for step, total_ms in self._sums_ms.items():
             steps.append(f"{step} {total_ms / self.frames:.0f} ms")
         return (
-            f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the limit "
-            f"({core_s:.3f} core-seconds per frame on {self.cores} cores; {', '.join(steps)}; "
+            f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the rate with all cores "
+            f"busy ({core_s:.3f} core-seconds per frame on {self.cores} cores; {', '.join(steps)}; "
             f"{plural(self.workers, 'frame')} at a time)"
         )

@@ -71,6 +71,7 @@ def test_resume_of_finished_job_changes_nothing_and_reports_new_files(
     finally:
         new.unlink()
     assert resumed.exit_code == 3 and "not included" in resumed.stderr
+    assert "already complete" in resumed.stderr
     assert results(done) == before
 
 
@@ -105,7 +106,8 @@ def test_shards_and_merge_equal_one_run(done: Path, cohort: Path, tmp_path: Path
 
 def test_merge_writes_another_table_and_page(done: Path, tmp_path: Path) -> None:
     table, page = tmp_path / "t.parquet", tmp_path / "page.html"
-    assert call("--merge", done, "--table", table, "--html", page).exit_code == 3
+    merged = call("--merge", done, "--table", table, "--html", page)
+    assert merged.exit_code == 3 and str(page) in merged.stderr
     assert pq.read_table(table).num_rows == 3 and page.is_file()
 
 
@@ -145,6 +147,24 @@ def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Pa
     assert called.exit_code == 0, called.output
     assert "cut.png" in called.stdout and "ms per photograph" in called.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_counts_missing_files_apart_from_invalid_files(tmp_path: Path) -> None:
+    from edgeseg.batch.dry_run import estimate_job
+    from edgeseg.batch.job import JobOptions
+    from edgeseg.batch.prepare_job import ModelChoice
+    from edgeseg.batch.run_job import JobRequest
+    from edgeseg.batch.shard import Shard
+
+    (tmp_path / "cut.png").write_bytes(b"cut")
+    (tmp_path / "m.csv").write_text("path\ngone.png\ncut.png\n")
+    request = JobRequest(
+        str(tmp_path / "m.csv"), tmp_path / "out", JobOptions(),
+        ModelChoice("default", "auto", "auto", None, None), 1, 1, Shard(), False, {},
+    )  # fmt: skip
+    facts = dict(estimate_job(request, lambda _: None))
+    assert facts["missing files"].startswith("1 ") and "gone.png" in facts["missing files"]
+    assert facts["without a valid header"].startswith("1 ")
 
 
 def test_page_is_escaped_and_self_contained(tmp_path: Path, eyes: list[bytes]) -> None:

@@ -88,3 +88,34 @@ def test_parts_without_job_file_are_not_reused(done: Path, cohort: Path, tmp_pat
     shutil.copytree(done, out)
     (out / "job.json").unlink()
     assert call(cohort, "-o", out, "--measures").exit_code == 2
+
+
+def test_table_format_is_checked_before_the_inputs(tmp_path: Path) -> None:
+    rejected = call(tmp_path / "missing", "-o", tmp_path / "out", "--table", "t.xlsx")
+    assert rejected.exit_code == 2 and "t.xlsx" in rejected.stderr
+
+
+def test_picture_instead_of_manifest_is_rejected(cohort: Path, tmp_path: Path) -> None:
+    rejected = call(cohort / "p1" / "od 1.png", "-o", tmp_path / "out")
+    assert rejected.exit_code == 2 and "picture" in rejected.stderr
+
+
+@pytest.mark.parametrize("option", [(), ("--resume",)])
+def test_unquoted_pattern_is_rejected_with_hint(tmp_path: Path, option: tuple[str, ...]) -> None:
+    rejected = call("a.tif", "b.tif", "-o", tmp_path / "out", *option)
+    assert rejected.exit_code == 2 and "Quote" in rejected.stderr
+
+
+@pytest.mark.parametrize("option", ["--resume", "--merge", "--shard=1/2"])
+def test_job_with_deleted_state_is_rejected(done: Path, tmp_path: Path, option: str) -> None:
+    from edgeseg.batch.job import STATE_FOLDER
+
+    out = tmp_path / "out"
+    shutil.copytree(done, out)
+    shutil.rmtree(out / STATE_FOLDER)
+    arguments: tuple[str | Path, ...] = ("-o", out, option)
+    if option == "--merge":
+        arguments = (option, out)
+    rejected = call(*arguments)
+    assert rejected.exit_code == 7
+    assert rejected.stderr.count("\n") == 1 and rejected.stderr.count(str(out)) == 1

@@ -43,7 +43,7 @@ def edit_number(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -
 
 
 def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Overwrite a block, or all bytes after a position, with zeros or ones."""
+    """Overwrite a block, or all bytes after a position, with bytes 0x00 or 0xFF."""
     start, end = _block(data, rng)
     if rng.random() < 0.2:
         end = len(data)

@@ -65,7 +65,7 @@ def make_card(
         name: model name.
         checkpoint_sha256: SHA-256 of the checkpoint file, hexadecimal.
         precision: precision of the file.
-        dynamic: whether height and width are dynamic, so that GMAC is unknown.
+        dynamic: whether height and width are dynamic. If so, GMAC is unknown.
     """
     licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
     dice = source.evidence.get(size.name, {}) if precision == "fp32" else {}

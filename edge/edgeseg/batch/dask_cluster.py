@@ -81,7 +81,7 @@ def _is_loopback(host: str) -> bool:
 def open_client(address: str) -> Iterator[Client]:
     """Yield a client of a cluster.
 
-    For `local:N`, a cluster is started on this machine and ended with the block.
+    For `local:N`, a cluster is started on this machine and stopped at the end of the `with` block.
 
     Args:
         address: address of a scheduler, or `local:N`.

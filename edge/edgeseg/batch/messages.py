@@ -37,7 +37,7 @@ class PhotographDone(msgspec.Struct, frozen=True, tag="photograph"):
 
 
 class TaskDone(msgspec.Struct, frozen=True, tag="task"):
-    """The worker has written the part of these inputs.
+    """The worker has written the part file for these inputs.
 
     Attributes:
         start: number of the first input.

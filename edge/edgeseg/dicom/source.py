@@ -86,7 +86,7 @@ class DicomSource(NamedTuple):
 
     @property
     def instance_number(self) -> int:
-        """Number of the results in their series, from the numbers of photograph and frame."""
+        """Instance Number of the results: that of the photograph plus the frame number minus 1."""
         stated = read_integer(self.dataset, "InstanceNumber") or 1
         return min(max(stated, 1) + self.frame.number - 1, _MAX_INSTANCE_NUMBER)
 

@@ -107,7 +107,8 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
         graph: pixels of a skeleton.
         limit: maximum number of pixels of a line.
 
-    Returns: Two entries for each line within the limit: all pixels except the last, and the last
+    Returns:
+        One pair for each line within the limit: its pixels without the last one, and its last
         pixel.
     """
     degrees = graph.degrees.tolist()

@@ -143,7 +143,7 @@ def absorb_by_vessels(
     """Apply the Beer-Lambert law to the vessels. At a crossing, the darker vessel is visible.
 
     Args:
-        light: (3, S, S) float32 from the retina, changed in place.
+        light: light from the retina, (3, S, S) float32; changed in place.
         scene: scene to render.
         grid: coarser grid for the variation of the absorption.
         vessels: vessel masks of S x S pixels.

@@ -98,7 +98,7 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     """Compare an FP32 file with FP64, because PyTorch itself is inaccurate for this network.
 
     Args:
-        errors: differences on the photographs above the limit of `difference`.
+        errors: rounding errors that exceed the limit of the check `difference`.
     """
     limit = LIMITS["fp32"].difference
     assert limit is not None

@@ -60,7 +60,7 @@ def measure_latency_ratio(
 
 
 def is_slower(ratio: float | None) -> bool:
-    """Return whether INT8 is clearly slower, so that `auto` prefers FP32."""
+    """Return whether INT8 is clearly slower. In this case, `auto` prefers FP32."""
     return ratio is not None and ratio > MAX_LATENCY_RATIO
 
 

@@ -3,8 +3,8 @@
 `resunet-deeper` is the published network. Its module names are unchanged, so that its state dict
 can be loaded. The compact architectures differ in three parts that determine the latency on a
 board. A space-to-depth stem replaces full-size convolutions. A 1x1 convolution with depth-to-space
-replaces transposed convolutions, which remain FP32 in FP16 and INT8 graphs. The head predicts a
-block of pixels at once.
+replaces transposed convolutions, which ONNX Runtime computes in FP32 even in FP16 and INT8 files.
+The head predicts a block of pixels at once.
 """
 
 import copy

@@ -53,7 +53,7 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
         name: name of the source, for error messages.
 
     Raises:
-        PhotoError: The image has another shape or dtype, as some drivers return.
+        PhotoError: The image does not have this shape and dtype; some drivers return such images.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise PhotoError(f"{name}: invalid image ({image.dtype} array of shape {image.shape})")

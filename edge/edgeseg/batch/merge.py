@@ -29,7 +29,8 @@ class JobSummary(NamedTuple):
 
     Attributes:
         counts: number of photographs for each outcome.
-        reasons: number of failed or skipped photographs for each reason. The key is the first code of the record.
+        reasons: number of failed or skipped photographs for each reason. The key is the first code
+            of the record.
         rows: number of rows of the table.
         missing: ranges of inputs that are not processed.
     """

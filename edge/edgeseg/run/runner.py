@@ -111,7 +111,7 @@ class Runner:
                     reporter.report(records)
                     self.unusable_scales += any(map(has_unusable_scale, records))
                     if self._table is not None:
-                        self._table.add(records)
+                        self._table.add(records, is_stream)
                     if self.sheet is not None and not is_stream:
                         self.sheet.add_records(records)
                     throughput.add(records[0])

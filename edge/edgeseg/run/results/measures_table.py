@@ -12,14 +12,15 @@ from msgspec import UNSET
 from edgeseg.errors import UsageError
 from edgeseg.measures.values import FieldMeasures
 from edgeseg.run.results.columns import columns, flatten_record
-from edgeseg.run.results.earlier_rows import (
-    EarlierRows,
+from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
+from edgeseg.run.results.stored_rows import (
+    PictureIndex,
+    PictureKey,
     Row,
     StoredTable,
     picture_key,
     read_table,
 )
-from edgeseg.run.results.record import IDENTIFIERS, ResultRecord
 from edgeseg.system.csv_cells import protect_cell
 from edgeseg.system.files import write_atomically, write_errors_named
 from edgeseg.system.regular_files import open_regular_file
@@ -63,33 +64,40 @@ class MeasuresTable:
         self._micrometres = micrometres or any(_is_metric(name) for name in stored.names)
         self._anatomical = anatomical or any(_is_anatomical(name) for name in stored.names)
         self._names = column_names(self._micrometres, self._anatomical, identifiers)
-        self._earlier = EarlierRows(stored.rows)
+        self._index_rows(stored.rows)
         self._write(stored.rows)
 
-    def add(self, records: Sequence[ResultRecord]) -> None:
+    def add(self, records: Sequence[ResultRecord], is_stream: bool = False) -> None:
         """Write the rows of one picture.
+
+        Args:
+            records: records of the picture.
+            is_stream: whether the picture is a frame of a stream, which is not written twice.
 
         Raises:
             SystemSetupError: The file cannot be written.
         """
         self._add_columns(records)
         rows = [self._row(record) for record in records]
-        earlier = self._earlier.pop_picture(rows)
-        if earlier:
-            if [self._line(row) for row in earlier] != [self._line(row) for row in rows]:
-                self._replace(earlier, rows)
-            return
         lines = [self._line(row) for row in rows]
-        with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as stream:
-            stream.write("".join(lines))
+        earlier = self._index.pop_picture(rows)
+        if not is_stream:
+            for row, line in zip(rows, lines, strict=True):
+                self._index.add(row, line)
+        text = "".join(lines)
+        if not earlier:
+            with write_errors_named(str(self.file)), self.file.open("a", encoding="utf-8") as file:
+                file.write(text)
+        elif list(earlier.values()) != [text]:
+            self._replace(earlier, rows)
 
     def remove_source(self, source: str) -> None:
-        """Remove the rows of all frames of a source from earlier runs.
+        """Remove the rows of all frames of a source.
 
         Raises:
             SystemSetupError: The file cannot be written.
         """
-        earlier = self._earlier.pop_source(str(protect_cell(source)))
+        earlier = self._index.pop_source(str(protect_cell(source)))
         if earlier:
             self._replace(earlier, ())
 
@@ -100,9 +108,13 @@ class MeasuresTable:
         lines = [csv_line(self._names), *(self._line(row) for row in rows)]
         write_atomically(self.file, "".join(lines).encode(), follow_links=False)
 
-    def _replace(self, earlier: Sequence[Row], rows: Sequence[Row]) -> None:
-        """Write the table with new rows at the position of the first earlier row."""
-        keys = {picture_key(row) for row in earlier}
+    def _index_rows(self, rows: Iterable[Row]) -> None:
+        self._index = PictureIndex()
+        for row in rows:
+            self._index.add(row, self._line(row))
+
+    def _replace(self, keys: Collection[PictureKey], rows: Sequence[Row]) -> None:
+        """Write the table with new rows at the position of the first row of some pictures."""
         stored = self._read().rows
         kept = [row for row in stored if picture_key(row) not in keys]
         start = 0
@@ -118,7 +130,9 @@ class MeasuresTable:
             return
         self._micrometres, self._anatomical = micrometres, anatomical
         self._names = column_names(micrometres, anatomical, self._identifiers)
-        self._write(self._read().rows)
+        rows = self._read().rows
+        self._index_rows(rows)
+        self._write(rows)
 
     def _row(self, record: ResultRecord) -> Row:
         values = flatten_record(record)

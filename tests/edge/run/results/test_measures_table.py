@@ -66,6 +66,16 @@ def test_measures_table_replaces_rows_of_the_same_mask(tmp_path: Path) -> None:
     assert [row["source"] for row in read_rows(table)] == ["./in/a.png"]
 
 
+def test_measures_table_replaces_a_picture_that_is_processed_twice(tmp_path: Path) -> None:
+    table = open_table(tmp_path)
+    reasons: tuple[Code, ...] = ("ungradable", "no_fundus")
+    for reason in reasons:
+        table.add((make_record(reason, source="a"),))
+        table.add((make_record(source="b"),))
+    found = [(row["source"], row["reasons"]) for row in read_rows(table)]
+    assert found == [("a", "no_fundus"), ("b", "")]
+
+
 def test_measures_table_is_unchanged_by_equal_rows(tmp_path: Path) -> None:
     sources = ("a", "b", "=c")
     table = open_table(tmp_path)

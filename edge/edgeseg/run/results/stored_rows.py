@@ -1,8 +1,8 @@
-"""Rows of `measures.csv` from earlier runs."""
+"""Rows that `measures.csv` contains."""
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -64,24 +64,22 @@ def picture_key(row: Mapping[str, str]) -> PictureKey:
     return row["source"], row["frame"]
 
 
-class EarlierRows:
-    """Index of the rows that a table contained before the run.
+class PictureIndex:
+    """Lines of each picture in a table. A picture is recognized by its key or by its mask."""
 
-    Args:
-        rows: rows of the table.
-    """
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows: dict[PictureKey, list[Row]] = {}
+    def __init__(self) -> None:
+        self._lines: dict[PictureKey, str] = {}
         self._masks: dict[str, PictureKey] = {}
-        for row in rows:
-            key = picture_key(row)
-            self._rows.setdefault(key, []).append(row)
-            if row.get("files_mask"):
-                self._masks[row["files_mask"]] = key
 
-    def pop_picture(self, rows: Sequence[Row]) -> list[Row]:
-        """Remove and return the earlier rows of a picture, recognized by its key or its mask.
+    def add(self, row: Row, line: str) -> None:
+        """Add a row with its line in the file."""
+        key = picture_key(row)
+        self._lines[key] = self._lines.get(key, "") + line
+        if row.get("files_mask"):
+            self._masks[row["files_mask"]] = key
+
+    def pop_picture(self, rows: Sequence[Row]) -> dict[PictureKey, str]:
+        """Remove and return the stored lines of a picture.
 
         Args:
             rows: new rows of the picture.
@@ -91,14 +89,9 @@ class EarlierRows:
             mask = row.get("files_mask", "")
             if mask in self._masks:
                 keys.append(self._masks[mask])
-        found: list[Row] = []
-        for key in dict.fromkeys(keys):
-            found += self._rows.pop(key, [])
-        return found
+        return {key: self._lines.pop(key) for key in dict.fromkeys(keys) if key in self._lines}
 
-    def pop_source(self, source: str) -> list[Row]:
-        """Remove and return the earlier rows of all frames of a source."""
-        found: list[Row] = []
-        for key in [key for key in self._rows if key[0] == source]:
-            found += self._rows.pop(key)
-        return found
+    def pop_source(self, source: str) -> dict[PictureKey, str]:
+        """Remove and return the stored lines of all frames of a source."""
+        keys = [key for key in self._lines if key[0] == source]
+        return {key: self._lines.pop(key) for key in keys}

@@ -277,7 +277,7 @@ def check_files(folder: Path, expected: Files, check: Check) -> list[str]:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--command", "names", multiple=True, help="Name of a command. Repeatable.")
 def main(kills: int, seed: int, names: tuple[str, ...]) -> None:
-    """Kill commands KILLS times in total, distributed among the commands."""
+    """Run commands and kill them KILLS times in total."""
     failed = False
     click.echo("| command | kills | problems |\n|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:

@@ -119,7 +119,7 @@ def figures(measures: Measures) -> dict[str, float]:
 
 
 def compare(first: Table, second: Table, name: str) -> tuple[float, float, float, float]:
-    """Return the mean of the first values, the mean (absolute) difference, and the correlation."""
+    """Return mean of the first values, mean difference, mean absolute difference, correlation."""
     before = np.array([row[name] for row in first])
     after = np.array([row[name] for row in second])
     known = ~np.isnan(before) & ~np.isnan(after)

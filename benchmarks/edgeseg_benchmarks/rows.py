@@ -127,8 +127,8 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     """Yield a row for each precision of a model. Runtime and threads are not set.
 
     The precision of a given file comes first. Other precisions are requested by `--all`, or FP32 is
-    added to a given file. Another precision is omitted if its file is missing, but not if it is
-    damaged.
+    added to a given file. A missing file of these precisions is omitted. A damaged file gets a row
+    with the error.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

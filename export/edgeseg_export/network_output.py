@@ -194,7 +194,7 @@ def _describe_choice(found: Sequence[NetworkOutput], maps: Sequence[NetworkOutpu
     if sizes.count(min(sizes)) == 1:
         largest_text = f"Only output {largest.index} has the largest size"
         return f"{text}{largest_text}: give --output {_suggest(largest)}."
-    return f"{text}Select the vessel map, such as --output {_suggest(largest)}."
+    return f"{text}Select the vessel map, for example with --output {_suggest(largest)}."
 
 
 def _list(outputs: Sequence[NetworkOutput]) -> str:

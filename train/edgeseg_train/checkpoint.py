@@ -214,7 +214,7 @@ def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None
 
 
 def check_weight_types(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Check that weights are dense real numbers and counters are integers, as in the network.
+    """Check that tensors are dense, weights are real numbers, and counters are integers.
 
     PyTorch silently converts other types.
 

@@ -68,7 +68,7 @@ class TaskQueue:
         return Task(task.start, self.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
-        """Add the task of an ended worker again, in two halves. A single photograph may fail.
+        """Add the task of an ended worker again, in two halves unless it is one photograph.
 
         Args:
             task: task that the worker had started.

@@ -14,7 +14,9 @@ from edgeseg.imaging.arrays import Box, Photo
 _MIN_LIGHT = 40  # level of the brightest channel in the photograph; JPEG brightens the band
 _MAX_DARK = 15  # level in the band
 _MAX_SPECKS = 0.01  # maximum share of light pixels in a black line
-_MIN_CHORD = 0.25  # share of a line that is light; reached 5 lines from the edge of a round field
+_MIN_CHORD = (
+    0.25  # minimum light share of the line after the band; a round field has it from 5 lines inside
+)
 _SAMPLES = 256  # lines, and pixels per line
 _MIN_SIDE = 320  # pixels; in smaller pictures, the first lines of a round field are long
 _NEAR = 6  # lines of the band next to its edge

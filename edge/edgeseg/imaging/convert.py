@@ -25,7 +25,7 @@ def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
     """Convert an array, a PIL image, a path or the bytes of a file to a photograph.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) in RGB order, or (H, W, 4) with alpha. Transparent
-    pixels become black. Their values:
+    pixels become black. Values of the arrays:
 
     - uint8: 0 to 255;
     - float: 0 to 1 if no value is above 1, otherwise 0 to 255;

@@ -7,9 +7,9 @@ compression. The format is detected from the content (`edgeseg.imaging.file_sign
   TIFF with 9 to 15 bits), or else by the smallest range (8, 10, 12, 14 or 16 bits) that contains 95
   % of the field's pixels. Labels in the picture and hot pixels do not change this range.
 - CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
-page that is not a thumbnail is read; in other files, the first frame. - Transparent pixels become
-black, the usual colour around a fundus. - Files that are truncated, damaged or too large are
-rejected, and never read in part.
+  page that is not a thumbnail is read; in other files, the first frame.
+- Transparent pixels become black, the usual colour around a fundus.
+- Files that are truncated, damaged or too large are rejected, and never read in part.
 """
 
 import re

@@ -112,7 +112,7 @@ def _shrink(photo: Photo) -> Photo:
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
-        # Half of the rows is sufficient for large blocks.
+        # Half of the rows are sufficient for large blocks.
         step = 1 if factor < 8 or factor % 2 else 2
         photo = _resize(photo[: height * factor : step, : width * factor], width, height)
     scale = _SIZE / max(photo.shape[:2])

@@ -1,6 +1,6 @@
 """Measures of the image quality of one field of view, and the limits of a gradable field.
 
-Each threshold is between the values of the original photographs of DRIVE, STARE, CHASE_DB1, HRF
+Most thresholds are between the values of the original photographs of DRIVE, STARE, CHASE_DB1, HRF
 and FIVES and the values of degraded copies (tests/edge/quality):
 
 | measure | originals, all 143 | degraded versions | ungradable |
@@ -151,7 +151,7 @@ class FrameQuality(NamedTuple):
         """False if vessels are dark, red is brightest, and blue at most slightly above green."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
-        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # or no line is measured
+        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise without lines
         if is_sharp and self.polarity is not None and self.polarity < MIN_POLARITY:
             return True
         red, green, blue = self.colour

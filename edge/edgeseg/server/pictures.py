@@ -63,7 +63,7 @@ class UploadSegmenter:
         self.save = save
 
     def records(self, upload: Upload, options: SegmentOptions) -> Records:
-        """Return the records of one picture or of all pictures of a file, with `--save`.
+        """Return the records of one or all pictures of a file. With `--save`, store the results.
 
         Raises:
             RequestError: The file does not contain this picture, or contains too many pictures.

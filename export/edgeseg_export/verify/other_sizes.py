@@ -79,7 +79,7 @@ def check_other_sizes(
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
     """List heights and widths near a working size. The most probable ones are first.
 
-    All are multiples of the same power of two, because most networks require this.
+    All are multiples of a power of two, because most networks require this.
     """
     step = math.gcd(size, LARGEST_STEP)
     larger = step * math.ceil(1.25 * size / step)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -30,10 +29,10 @@ KILLING_READER = """
 import os, signal, sys
 import edgeseg.imaging.photo as photo
 read = photo.read_photo_bytes
-def read_or_die(path):
+def read_or_die(path, *arguments):
     if path.name.startswith("killer"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return read(path)
+    return read(path, *arguments)
 photo.read_photo_bytes = read_or_die
 """
 
@@ -81,8 +80,9 @@ def worker_processes(folder: Path) -> list[psutil.Process]:
     for nanny in psutil.Process().children():
         if str(folder) in nanny.cmdline() and "worker" in nanny.cmdline():
             for child in nanny.children():
-                if "spawn_main" in " ".join(child.cmdline()):
-                    found.append(child)
+                with suppress(psutil.Error):  # the process has ended
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        found.append(child)
     return found
 
 
@@ -90,12 +90,13 @@ def kill_at_random(folder: Path, times: int, ended: threading.Event) -> list[int
     """Kill a random worker a number of times while a job runs."""
     killed: list[int] = []
     generator = random.Random(0)
-    while len(killed) < times and not ended.wait(generator.uniform(1.5, 3)):
+    while len(killed) < times and not ended.wait(generator.uniform(0.2, 0.8)):
         processes = worker_processes(folder)
         if processes:
             victim = generator.choice(processes)
-            os.kill(victim.pid, signal.SIGKILL)
-            killed.append(victim.pid)
+            with suppress(psutil.Error):
+                victim.kill()
+                killed.append(victim.pid)
     return killed
 
 

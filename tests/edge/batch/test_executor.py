@@ -27,10 +27,10 @@ KILLING_READER = """
 import os, signal
 import edgeseg.imaging.photo as photo
 read = photo.read_photo_bytes
-def read_or_die(path):
+def read_or_die(path, *arguments):
     if path.name.startswith("killer"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return read(path)
+    return read(path, *arguments)
 photo.read_photo_bytes = read_or_die
 """
 
@@ -39,10 +39,10 @@ HANGING_READER = """
 import time
 import edgeseg.imaging.photo as photo
 read = photo.read_photo_bytes
-def read_or_hang(path):
+def read_or_hang(path, *arguments):
     if path.name.startswith("hanging"):
         time.sleep(1000)
-    return read(path)
+    return read(path, *arguments)
 photo.read_photo_bytes = read_or_hang
 """
 
@@ -195,7 +195,7 @@ def test_killed_workers_are_replaced(
     killed: list[int] = []
 
     def kill_children() -> None:
-        while not ended.wait(1.5) and len(killed) < 4:
+        while not ended.wait(0.4) and len(killed) < 4:
             for child in psutil.Process().children():
                 os.kill(child.pid, signal.SIGKILL)
                 killed.append(child.pid)

@@ -106,7 +106,7 @@ def test_train_with_too_few_minutes_is_rejected(tmp_path: Path) -> None:
     out = tmp_path / "out"
     data = write_pairs(tmp_path / "data", range(3), 96)
     result = train(
-        "--data", data, "--out", out, "--arch", "tiny", "--size", "96", "--minutes", "0.001"
+        "--data", data, "--out", out, "--arch", "tiny", "--size", "96", "--minutes", "1e-6"
     )
     assert result.exit_code == 2 and "--minutes" in result.stderr
     assert not list(out.glob("*.pt"))

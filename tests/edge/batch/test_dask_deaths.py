@@ -78,25 +78,28 @@ def worker_processes(folder: Path) -> list[psutil.Process]:
     """Return the processes below the nannies of `start_cluster`."""
     found: list[psutil.Process] = []
     for nanny in psutil.Process().children():
-        if str(folder) in nanny.cmdline() and "worker" in nanny.cmdline():
-            for child in nanny.children():
-                with suppress(psutil.Error):  # the process has ended
-                    if "spawn_main" in " ".join(child.cmdline()):
-                        found.append(child)
+        with suppress(psutil.Error):  # a process has ended
+            if str(folder) in nanny.cmdline() and "worker" in nanny.cmdline():
+                children = nanny.children()
+                found += [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     return found
 
 
 def kill_at_random(folder: Path, times: int, ended: threading.Event) -> list[int]:
-    """Kill a random worker a number of times while a job runs."""
+    """Kill a random worker a number of times while a job runs.
+
+    Workers that have just been started are left alone: a nanny whose worker ends during its start
+    gives up.
+    """
     killed: list[int] = []
     generator = random.Random(0)
-    while len(killed) < times and not ended.wait(generator.uniform(0.2, 0.8)):
-        processes = worker_processes(folder)
-        if processes:
-            victim = generator.choice(processes)
-            with suppress(psutil.Error):
-                victim.kill()
-                killed.append(victim.pid)
+    while len(killed) < times and not ended.wait(generator.uniform(0.1, 0.5)):
+        with suppress(psutil.Error, IndexError):  # a process has ended, or no worker is old enough
+            workers = worker_processes(folder)
+            started = [worker for worker in workers if time.time() - worker.create_time() > 4]
+            victim = generator.choice(started)
+            victim.kill()
+            killed.append(victim.pid)
     return killed
 
 
@@ -109,7 +112,7 @@ def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_separate_workers_killed_at_random_give_equal_bytes(
     tmp_path: Path, photographs: list[bytes], fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 70)
+    folder = fill(tmp_path / "in", photographs, 200)
     common = ["--measures", "--precision", "fp32", "--threads", "1"]
     alone = run_command(folder, "-o", tmp_path / "alone", "--workers", "2", *common)
     assert alone.returncode == 0

@@ -208,7 +208,7 @@ class RunSchedule:
         relative_cost = sum((size.size / first_size) ** 2 for size in self.config.sizes)
         validations = 2 + 2 * final_candidates * relative_cost
         reserved = validations * self.validation_seconds + self.closing_seconds
-        return self.seconds / max(60 * self.config.minutes - reserved, 1.0)
+        return self.seconds / max(60 * self.config.minutes - reserved, 0.001)
 
     def validation_is_due(self, step: int, seconds_since: float) -> bool:
         """Return whether to validate before the end of the run.

@@ -93,20 +93,13 @@ def serve(
     """
     from edgeseg.run.workers import count_workers, single_threaded_opencv
     from edgeseg.segmenter import Segmenter
-    from edgeseg.system.files import (
-        check_folder_writable,
-        make_folder,
-        remove_stale_temporaries,
-    )
 
     if keyfile is not None and certfile is None:
         raise UsageError("--keyfile requires --certfile. Add --certfile or omit --keyfile.")
     certificate = None if certfile is None else Certificate(certfile, keyfile)
     token = None if _is_loopback(host) else _read_token()
     if save is not None:
-        make_folder(save)
-        check_folder_writable(save)
-        remove_stale_temporaries(save)
+        _prepare_folder(save)
     return_freed_memory()
     with stop_by_signals() as stop:
         listener = open_socket(Address(host, port))
@@ -133,6 +126,14 @@ def serve(
             serve_application(application, listener, stop, certificate, announce)
     if stop.signal == signal.SIGINT:
         sys.exit(130)
+
+
+def _prepare_folder(folder: Path) -> None:
+    from edgeseg.system.files import check_folder_writable, make_folder, remove_stale_temporaries
+
+    make_folder(folder)
+    check_folder_writable(folder)
+    remove_stale_temporaries(folder)
 
 
 def _is_loopback(host: str) -> bool:

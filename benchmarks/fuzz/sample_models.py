@@ -1,4 +1,4 @@
-"""The smallest network with random weights, as a checkpoint and as a model file."""
+"""Checkpoint and model file of the smallest network, with random weights."""
 
 from __future__ import annotations
 

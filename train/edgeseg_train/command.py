@@ -99,7 +99,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out, or start a new run if there is none.")  # fmt: skip
+              help="Continue the run in --out. If there is no run, start one.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from edgeseg.commands.measuring import (
-    add_dicom,
-    add_measures,
-    dicom_options,
-    measuring_options,
-)
+from edgeseg.commands.measuring import add_dicom, add_measures, dicom_options, measuring_options
 from edgeseg.commands.options import model_options
 from edgeseg.commands.run_progress import show_progress
 from edgeseg.console import plural

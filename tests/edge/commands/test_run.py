@@ -173,8 +173,8 @@ def test_run_undecodable_file_name_is_printed_with_question_mark(
         odd.write_bytes((photographs / "eye0.png").read_bytes())
     except (OSError, ValueError):
         pytest.skip("this file system's names are text")
-    told = json.loads(run(tiny_model, odd, "-o", tmp_path, "--json").stdout)
-    assert told["source"].endswith("eye?.png") and told["files"]["mask"].endswith(
+    record = json.loads(run(tiny_model, odd, "-o", tmp_path, "--json").stdout)
+    assert record["source"].endswith("eye?.png") and record["files"]["mask"].endswith(
         "eye?_vessels.png"
     )
 

@@ -39,9 +39,7 @@ PAGE_MASK = """
 const done = arguments[arguments.length - 1];
 import("/static/app.js").then(({ current }) => {
   if (!current?.mask) return done(null);
-  let text = "";
-  for (const value of current.mask) text += value;
-  done([current.photograph.name, current.picture.width, text]);
+  done([current.photograph.name, current.picture.width, current.mask.join("")]);
 });
 """
 MEASURED_THRESHOLD = """
@@ -51,8 +49,7 @@ import("/static/app.js").then(({ current }) => done(current.photograph.records[0
 SLIDE = """
 const [slider, value] = arguments;
 slider.value = value;
-slider.dispatchEvent(new Event("input"));
-slider.dispatchEvent(new Event("change"));
+for (const type of ["input", "change"]) slider.dispatchEvent(new Event(type));
 """
 
 

@@ -159,7 +159,7 @@ def test_overlay_video_accepts_pictures_of_several_and_odd_sizes(tmp_path: Path)
 
 
 def test_overlay_video_is_deleted_when_it_cannot_be_read_back(tmp_path: Path) -> None:
-    """As after a full disk: OpenCV does not report failed writes."""
+    """OpenCV does not report failed writes, for example after a full disk."""
     with (
         pytest.raises(SystemSetupError, match="written completely"),
         open_overlay_video(tmp_path, "eye", 25.0, live=False) as video,

@@ -56,13 +56,13 @@ CODES: Mapping[Code, str] = {
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job ended unexpectedly at this file.",
+    "worker_died": "Worker processes of a batch job ended unexpectedly while processing this file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
-    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
+    "not_a_colour_photograph": "Red-free or grey photograph. The models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 

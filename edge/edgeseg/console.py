@@ -39,7 +39,7 @@ def show_status() -> Iterator[ShowProgress]:
 def print_table(*renderables: RenderableType) -> None:
     """Print rich renderables one below the other, fitted to a terminal.
 
-    Output to a pipe is not wrapped, so that paths remain intact.
+    Output to a pipe is not wrapped, because a line break would split long paths.
     """
     from rich.console import Console  # noqa: PLC0415
 

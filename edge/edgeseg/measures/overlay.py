@@ -38,7 +38,7 @@ def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
 
 
 def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> None:
-    """Draw one field of view in place. The field fills the picture."""
+    """Draw one field of view in place. The picture is cropped to the field."""
     thickness = max(1, round(diameter / 600))
     curves = network.curves
     widths = network.mean_widths()

@@ -1,7 +1,8 @@
 """Names, units and definitions of the measurements of a field of view and its quadrants.
 
-`_px` is in pixels of the photograph, `_rel` relative to the diameter of the field of view, `_um` in
-micrometres. Columns in micrometres and millimetres are absent if the pixel spacing was not given.
+Names with `_px` are in pixels of the photograph, names with `_rel` are relative to the diameter of
+the field of view, and names with `_um` are in micrometres. Columns in micrometres and millimetres
+are absent if the pixel spacing was not given.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ WidthMethod: TypeAlias = Literal["probability", "binary"]
 STATUSES: Mapping[MeasuresStatus, str] = {
     "ok": "The field of view was measured.",
     "no_vessels": "The mask is empty. Lengths and counts are 0, and all other figures are null.",
-    "not_vessels": "More than half of the field of view is marked, more than vessels can cover.",
+    "not_vessels": "More than half of the field of view is marked. This is not a vessel mask.",
     "ungradable": "The image quality of the field of view is too low.",
     "field_too_small": "The field of view has a diameter of less than 128 pixels.",
 }

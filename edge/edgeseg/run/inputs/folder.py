@@ -12,7 +12,7 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 _DIGITS = re.compile(r"([0-9]+)")
-# Files of operating systems, which are skipped without a message.
+# Files of operating systems. They are skipped without a message.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory", ".localized"})
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 

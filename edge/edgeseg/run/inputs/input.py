@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 """Suffixes of video files, in lower case."""
 
-_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # the content begins like a JPEG photograph
+_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # the content begins like that of a JPEG photograph
 
 STDIN_NAME = "standard input"  # in messages
 STDIN_STEM = "stdin"  # prefix of the result names

@@ -1,7 +1,7 @@
 """Result record: one format for JSON, tables and Python.
 
 This module declares every column with its type, unit and definition. `edgeseg.run.results.columns`
-lists the columns. A key is absent if it was not requested or does not apply, and null if its value
+lists the columns. A key is absent if it was not requested or does not apply. A value is null if it
 is unknown.
 """
 

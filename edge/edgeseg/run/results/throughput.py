@@ -1,4 +1,4 @@
-"""Throughput of a run, and its share of the throughput with all cores busy."""
+"""Throughput of a run, compared with the throughput if all cores were busy."""
 
 import time
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return the frames per second, also as a share of the rate with all cores busy."""
+        """Return the frames per second and their share of the rate with all cores busy."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:

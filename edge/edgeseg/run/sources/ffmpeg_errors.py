@@ -1,8 +1,8 @@
 """Errors that FFmpeg's decoders log.
 
 For a damaged video, FFmpeg returns pictures that are partly wrong. Only the log of FFmpeg shows the
-damage. OpenCV does not provide access to this log, so that this module registers a callback with
-the library that OpenCV has loaded.
+damage. OpenCV does not provide access to this log. Therefore this module registers a callback with
+the FFmpeg library that OpenCV has loaded.
 """
 
 import atexit

@@ -36,8 +36,8 @@ class MjpegFile:
 
     Attributes:
         path: file.
-        fps: frames per second; None if the file does not contain it.
-        total: number of frames; None if the file does not contain it.
+        fps: frames per second; None if unknown.
+        total: number of frames; None if unknown.
         frames_start: offset of the first AVI chunk; None for a file without a container.
         stream: number of the video stream in the AVI file, as two digits.
         is_damaged: whether bytes between the frames were invalid. The value is final after the last

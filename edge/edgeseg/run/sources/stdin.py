@@ -101,7 +101,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
     """Read the beginning of standard input and return the source.
 
     Args:
-        stop: stop request, which also ends waiting for input.
+        stop: stop request. It also ends the wait for input.
         started: start of the run.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Data for displaying a picture and changing the threshold without another inference."""
+"""Data with which the page displays a picture and changes the threshold without an inference."""
 
 import secrets
 import zlib

@@ -102,7 +102,10 @@ class ContactSheet:
 
 
 def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return thumbnails of a photograph and its earlier mask, if both are readable."""
+    """Return thumbnails of a photograph and its overlay from an earlier run.
+
+    Files that cannot be decoded are omitted.
+    """
     files: dict[str, Path] = {}
     if record.frame == 1:  # only the first page of a file is decoded
         files["photograph"] = Path(record.source)
@@ -112,7 +115,7 @@ def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
     for label, file in files.items():
         try:
             pictures.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
-        except PhotoError:  # such as a DICOM file
+        except PhotoError:  # for example, a DICOM file
             continue
     return tuple(pictures)
 

@@ -19,9 +19,8 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MAX_SIDE = 4096  # pixels
 _MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened to this duration
-_MIN_FREE_BYTES = (
-    16 << 20
-)  # space for another frame and the index; a video without an index cannot be played
+# Space for another frame and the index. A video without an index cannot be played.
+_MIN_FREE_BYTES = 16 << 20
 
 
 class OverlayVideo:

@@ -42,7 +42,7 @@ class Provenance(NamedTuple):
         return {_PREFIX + key: value for key, value in self._asdict().items()}
 
     def matches(self, files: Iterable[Path]) -> bool:
-        """Return whether all files are complete and contain these digests."""
+        """Return whether all files are undamaged and contain these digests."""
         expected = self.texts().items()
         for file in files:
             is_intact = _INTEGRITY_CHECKS[file.suffix]

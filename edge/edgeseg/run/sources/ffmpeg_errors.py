@@ -37,9 +37,8 @@ class FfmpegErrors:
         library = _load_avutil()
         if library is not None:
             library.av_log_set_callback(self._callback)
-            atexit.register(
-                library.av_log_set_callback, None
-            )  # without this reference, the next call would crash
+            # FFmpeg must not call the callback after Python has freed it.
+            atexit.register(library.av_log_set_callback, None)
 
     def expect_from_this_thread(self) -> None:
         """Count errors of the calling thread and of FFmpeg's threads.

@@ -37,7 +37,7 @@ def show_status() -> Iterator[ShowProgress]:
 
 
 def print_table(*renderables: RenderableType) -> None:
-    """Print rich renderables one below the other, fitted to a terminal.
+    """Print rich renderables one below the other, wrapped to the width of a terminal.
 
     Output to a pipe is not wrapped, because a line break would split long paths.
     """

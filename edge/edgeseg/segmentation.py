@@ -1,4 +1,4 @@
-"""Results of a segmentation: one per field of view, and one for the whole photograph."""
+"""Results of a segmentation, for each field of view and for the whole photograph."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
-_ROUNDING = 0.01  # one step of an INT8 output is 1/255
+_ROUNDING = 0.01  # tolerance; one step of an INT8 output is 1/255
 _MIN_INFERENCES = 2  # a single inference does not keep all of its threads busy
 
 

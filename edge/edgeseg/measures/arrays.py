@@ -27,7 +27,7 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
             "Give one channel."
         )
     low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high < np.inf:  # this is also true for NaN
+    if not 0 <= low <= high < np.inf:  # NaN is also rejected
         raise UsageError(
             f"mask: values from {low:g} to {high:g}. "
             "Use 0 for the background, and 1 or 255 for vessels."

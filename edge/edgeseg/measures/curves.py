@@ -201,7 +201,7 @@ def smooth_known(values: Floats, owners: Indices, sigma: float) -> Floats:
     reach = max(1, round(_REACH * sigma))
     kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
     known = ~np.isnan(values)
-    place = np.arange(len(values)) + owners * reach  # a gap between two curves
+    place = np.arange(len(values)) + owners * reach  # a gap separates consecutive curves
     size = int(place.max(initial=0)) + len(kernel)
     total, weight = np.zeros((2, size))
     total[place[known]], weight[place[known]] = values[known], 1

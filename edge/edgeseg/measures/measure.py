@@ -78,8 +78,8 @@ def measure_vessels(
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
     Raises:
-        UsageError: An array is not two-dimensional or contains NaN, the arrays differ in size, the
-            field of view is empty, or the threshold or the spacing is invalid.
+        UsageError: The mask is not two-dimensional, an array contains NaN, the arrays differ in
+            size, or the field of view is empty. The threshold or the spacing is invalid.
     """
     vessels, was_binary = binarize_mask(mask)
     if not was_binary:

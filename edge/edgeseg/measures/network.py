@@ -42,7 +42,7 @@ class VesselNetwork:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         skeleton: (H, W) uint8 {0, 1}, pruned.
         curves: centre lines with points at equal distances.
-        is_segment: (S,) bool; False for a bridge, which is a line inside one branching point.
+        is_segment: (S,) bool; False for bridges, whose two ends belong to the same branching point.
         branching_radii: (2, S) float64, half of the vessel width at the branching points at both
             ends of each curve; 0 at other ends.
         widths: (K,) float64, width at the midpoint between consecutive points of a curve; NaN if

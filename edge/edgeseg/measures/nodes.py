@@ -77,7 +77,7 @@ def locate_branching_points(
     Args:
         lines: traced lines.
         labels: (N,) int64, branching point of each pixel; -1 for other pixels.
-        bridges: (S,) bool, lines whose two ends are merged to one branching point.
+        bridges: (S,) bool, lines whose two ends belong to the same branching point.
         pixels: (N, 2) float64, x and y of each pixel.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Thinning of a mask to lines one pixel wide, in words of 64 pixels.
+"""Thinning of a mask to lines with a width of one pixel. A machine word contains 64 pixels.
 
 The algorithm is A1 of Guo and Hall (CACM 32(3), 1989). Its conditions are Boolean, so that one bit
 operation evaluates 64 pixels. A mask of 2048x2048 pixels requires only 0.5 MB.
@@ -16,7 +16,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Words: TypeAlias = npt.NDArray[np.uint64]
 """(H, W/64) uint64; the most significant bit of a word is its leftmost pixel."""
 
-_BAND_ROWS = 64  # few calls, but small enough for the CPU cache
+_BAND_ROWS = 64  # number of rows per band; a band fits into the CPU cache
 _ONE = np.uint64(1)
 _LAST = np.uint64(63)
 

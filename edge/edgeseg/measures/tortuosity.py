@@ -51,7 +51,7 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
     # The radius of curvature is below the smoothing scale only where a curve reverses its
     # direction.
     curvatures = np.minimum(np.abs(smooth.curvatures()), 1 / (SMOOTHING * diameter))
-    curvatures[smooth.ends[smooth.closed]] = 0  # equal to the first point
+    curvatures[smooth.ends[smooth.closed]] = 0  # the last point of a loop is equal to the first
     owners, count = smooth.owners(), len(smooth.counts)
     steps = smooth.counts - 1
     lengths, chords = segments.lengths(), segments.chords()

@@ -96,7 +96,7 @@ class ModelCard(NamedTuple):
     def to_metadata(self) -> dict[str, str]:
         """Return the `edgeseg.*` entries. Text is unchanged; other values are encoded as JSON.
 
-        The entries are written by `json.dumps`, so that converted files are reproduced bit for bit.
+        The entries are written by `json.dumps`, so that repeated conversions give identical files.
         """
         entries = {}
         for key, value in (self.to_dict() | {"format": FORMAT}).items():

@@ -55,7 +55,8 @@ def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
         if file not in _notified:
             _notified.add(file)
             logging.getLogger("edgeseg").warning(
-                "edgeseg: %s: contains no checksum, so that damage to this file is not detected",
+                "edgeseg: %s: contains no checksum; damage to this file is not detected. "
+                "Convert the model again.",
                 file,
             )
         return hashlib.sha256(data).hexdigest()

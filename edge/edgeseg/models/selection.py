@@ -191,7 +191,7 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether the Dice of INT8 on real photographs is close to that of the float file.
+    """Return whether INT8 has nearly the Dice of the float file on real photographs.
 
     The difference must be at most `MAX_DICE_DROP` for every test data set in both cards. A float
     file and at least one such data set are required.
@@ -202,7 +202,7 @@ def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
     int8, reference = cards["int8"].evidence, float_card.evidence
     drops = [
         reference[key] - int8[key]
-        for key in int8.keys() & reference.keys()  # such as drive/test/native
+        for key in int8.keys() & reference.keys()  # for example, drive/test/native
         if key.endswith("/native") and not key.startswith("synthetic/")
     ]
     return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values

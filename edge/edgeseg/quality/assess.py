@@ -21,8 +21,8 @@ from edgeseg.quality.frame_quality import NO_FUNDUS, FrameQuality
 
 _SIZE = 256  # longer side of the reduced copy in pixels
 _RIM_WIDTH = 8  # width in pixels of the excluded edge, which is sharp even in a blurred field
-_LIT_SHARE = 0.15  # darkest retina, relative to the 75th percentile of the brightness
-_WHITE = 250  # lowest value of the green channel of an overexposed pixel
+_LIT_SHARE = 0.15  # minimum brightness of retina, relative to the 75th percentile
+_WHITE = 250  # minimum green level of an overexposed pixel
 
 
 def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:

@@ -27,7 +27,7 @@ averaged copies is at least 0.06.) The Dice of a red-free or grey copy is 0.02 t
 the Dice of the colour photograph. Chroma is the range of the channels' medians. Chroma and the
 differences between channels are relative to the largest median. An overexposed field is never
 reported as `blurred`. A field is `small` if the illuminated retina has a diameter of less than 200
-pixels. A field is `cropped` also if no part of its edge is in the frame.
+pixels. A field is also `cropped` if no part of its edge is in the frame.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -78,7 +78,7 @@ class FrameQuality(NamedTuple):
         detail: standard deviation of details of 2 to 6 pixels of the reduced copy, relative to the
             mean. Both are computed in the green channel.
         contrast: standard deviation of the green channel relative to its mean.
-        overexposed: share of the field whose green channel is at least 250.
+        overexposed: share of pixels in the field with a green level of at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
         veil: 5th percentile of the darkest channel relative to the mean of the brightest channel.
             Haze brightens the darkest channel.
@@ -154,7 +154,7 @@ class FrameQuality(NamedTuple):
         """True if vessels are bright, or the channels have an implausible order."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
-        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise without lines
+        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise no lines visible
         if is_sharp and self.polarity is not None and self.polarity < MIN_POLARITY:
             return True
         red, green, blue = self.colour

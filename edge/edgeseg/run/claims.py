@@ -48,7 +48,7 @@ class ResultClaims:
                 self._lock(fcntl.LOCK_EX, _offset(stem))
             except BlockingIOError:
                 self._stop.pause(_POLL_S)
-            except OSError:  # no locks on this file system
+            except OSError:  # the file system does not support locks
                 return
             else:
                 return

@@ -128,7 +128,7 @@ class Runner:
         counts = reporter.counts
         if is_stream:
             return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
-        total = max(source.total or 0, counts.total)  # a TIFF may have several pages
+        total = max(source.total or 0, counts.total)  # a file may contain several photographs
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:

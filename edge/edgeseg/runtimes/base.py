@@ -126,9 +126,9 @@ def installed_runtimes() -> tuple[RuntimeName, ...]:
 def _is_installed(name: str) -> bool:
     try:
         spec = find_spec(name)
-    except (ImportError, ValueError):  # blocked in `sys.modules`, as some tests do
+    except (ImportError, ValueError):  # some tests block the import in `sys.modules`
         return False
-    return spec is not None and spec.origin is not None  # a plain folder has no origin
+    return spec is not None and spec.origin is not None  # a folder with this name has no origin
 
 
 def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:

@@ -67,7 +67,7 @@ def run_session(
     """
     try:
         (output,) = session.run(["probability"], {"photo": photo})
-    except Exception as error:  # no other common base class; also raised if memory is exhausted
+    except Exception as error:  # these errors have no other common base class
         raise ModelError(
             f"{file}: ONNX Runtime cannot run this file ({one_line(error)})"
         ) from error
@@ -138,7 +138,7 @@ def _tensor_specs(file: Path, session: onnxruntime.InferenceSession) -> list[Ten
     try:
         nodes = (*session.get_inputs(), *session.get_outputs())
         return [_tensor_spec(node) for node in nodes]
-    except ValueError as error:  # a name that is not UTF-8
+    except ValueError as error:  # the name of a tensor is not valid UTF-8
         raise ModelError(
             f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
         ) from error

@@ -38,7 +38,7 @@ class _MemoryParser(MultiPartParser):
     """Parser that writes no temporary file."""
 
     spool_max_size = MAX_FILE_BYTES + 1
-    max_file_size = MAX_FILE_BYTES + 1  # name of the attribute in older releases
+    max_file_size = MAX_FILE_BYTES + 1  # name of the attribute in older releases of Starlette
 
 
 class UploadReader:

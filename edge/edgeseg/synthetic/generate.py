@@ -106,7 +106,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, as in photographs of off-centre eyes."""
+    """Render a pale crescent (S, S) near one edge, which occurs if the eye is not centred."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))

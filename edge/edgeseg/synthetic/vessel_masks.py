@@ -16,7 +16,7 @@ _FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
 _VEIN_PROFILE = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
 _ARTERY_PROFILE = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
 _MIN_REFLEX_RADIUS = 0.0042
-_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, relative to that of the widest vessel
+_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, relative to the widest vessel
 
 
 @dataclass(frozen=True)

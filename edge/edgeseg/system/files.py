@@ -96,7 +96,7 @@ def create_exclusively(path: Path, data: bytes) -> bool:
             os.link(temporary, path)
         except FileExistsError:
             return False
-        except OSError:  # no hard links; `rename` might replace a file of another process
+        except OSError:  # without hard links; `rename` could replace an existing file
             return _create_directly(path, data)
         finally:
             temporary.unlink()
@@ -188,7 +188,7 @@ def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
 def _create_locked(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
     while True:
         temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{suffix}"
-        file = temporary.open("xb")  # unlike mkstemp, uses the umask
+        file = temporary.open("xb")  # mkstemp does not apply the umask
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:

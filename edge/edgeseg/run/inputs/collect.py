@@ -158,5 +158,5 @@ def _identity(path: Path) -> Path:
 
 def _reject_special(path: Path) -> None:
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):  # a pipe or a device may block forever
+    if not stat.S_ISREG(mode):  # reading a pipe or a device may block forever
         raise OSError(errno.EINVAL, "not a regular file")

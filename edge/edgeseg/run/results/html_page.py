@@ -65,7 +65,7 @@ def reject_foreign_page(path: Path) -> None:
             beginning = file.read(_MARKER_BYTES)
     except FileNotFoundError:
         return
-    except OSError:  # such as a pipe
+    except OSError:  # for example, a pipe
         beginning = b""
     if _MARKER not in beginning:
         raise SystemSetupError(

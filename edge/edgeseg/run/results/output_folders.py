@@ -32,9 +32,8 @@ class OutputFolders:
             name: name of the photograph in the message.
 
         Raises:
-            PhotoError: The result would be outside the output folder, the result or a folder on its
-                path is a link although links are not followed, or two results would have the same
-                target.
+            PhotoError: The result would be outside the output folder. The result or a folder on its
+                path is a link, and links are not followed. Two results would have the same target.
         """
         inside = os.path.relpath(os.path.abspath(file), os.path.abspath(self.output))  # noqa: PTH100
         if Path(inside).parts[:1] == (os.pardir,):

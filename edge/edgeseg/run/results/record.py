@@ -62,7 +62,7 @@ CODES: Mapping[Code, str] = {
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
-    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
+    "not_a_colour_photograph": "Red-free or grey photograph. The models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 

@@ -21,7 +21,7 @@ from edgeseg.system.regular_files import open_regular_file
 _BLOCK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_FPS = 1000
-_PROBED_FRAMES = 25  # the first frames may be damaged
+_PROBED_FRAMES = 25  # number of frames to examine, because the first ones may be damaged
 _SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 _MOVI = re.compile(rb"LIST....movi", re.DOTALL)
 _STREAM = re.compile(rb"strh....(....)", re.DOTALL)

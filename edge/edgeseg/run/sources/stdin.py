@@ -156,7 +156,7 @@ def _read_blocks(stream: BinaryIO, stop: StopRequest) -> Iterator[bytes]:
     """Yield blocks of bytes until the end of the data or a stop request."""
     try:
         descriptor = stream.fileno()
-    except (OSError, io.UnsupportedOperation):  # a stream in memory, as in tests
+    except (OSError, io.UnsupportedOperation):  # in tests, the stream is in memory
         yield from iter(partial(stream.read, _BLOCK_BYTES), b"")
         return
     while not stop.asked:

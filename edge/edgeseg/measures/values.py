@@ -1,7 +1,8 @@
 """Names, units and definitions of the measurements of a field of view and its quadrants.
 
-`_px` is in pixels of the photograph, `_rel` relative to the diameter of the field of view, `_um` in
-micrometres. Columns in micrometres and millimetres are absent if the pixel spacing was not given.
+The suffix of a name is the unit: `_px` for pixels of the photograph, `_rel` for diameters of the
+field of view, and `_um` for micrometres. Columns in micrometres and millimetres are absent if the
+pixel spacing was not given.
 """
 
 from __future__ import annotations

@@ -91,6 +91,6 @@ class OutputRange:
         photographs = plural(len(shares), "photograph")
         return (
             f"every mask is nearly full or empty ({100 * min(shares):.3g} to "
-            f"{100 * max(shares):.3g}% of the field of view, {photographs}), so that "
-            "the comparison of masks is not useful. Check the weights, --output and --preprocessing."
+            f"{100 * max(shares):.3g}% of the field of view, {photographs}). Such "
+            "masks cannot be compared. Check the weights, --output and --preprocessing."
         )

@@ -64,7 +64,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Size of a pixel in micrometres. Adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Measure the vessels; write a picture with segments coloured by width."),
+                     help="Measure the vessels; write an image with segments coloured by width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip

@@ -141,5 +141,5 @@ def _describe_failure(code: int, last_line: str) -> str:
         return one_line(Exception(last_line)) or f"exit code {code}"
     signals = {number.value: number.name for number in signal.Signals}
     name = signals.get(-code, f"signal {-code}")
-    hint = "; the package requires a newer CPU" if name == "SIGILL" else ""
+    hint = "; its package uses instructions that this CPU lacks" if name == "SIGILL" else ""
     return f"the process crashed ({name}){hint}"

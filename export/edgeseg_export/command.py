@@ -58,7 +58,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="LIST",
     help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), "
     "fp16w (FP16 weights, FP32 computation), int8.  "
-    "[default: fp32,fp16, and int8 with --calibrate]",
+    "[default: fp32,fp16; with --calibrate: fp32,fp16,int8]",
 )
 @click.option(
     "--calibrate",
@@ -102,7 +102,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML report with all checks and the worst photograph of each file.",
+    help="Write an HTML report with all checks, and each file's photograph with the most changes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def convert(

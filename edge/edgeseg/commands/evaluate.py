@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 @click.option(
     "--second-observer",
     is_flag=True,
-    help="Score the second human observer instead of a model (drive test, stare, chasedb1).",
+    help="Score the second human observer instead of a model. Only for stare, chasedb1 and the "
+    "test split of drive.",
 )
 @json_option
 @click.option(

@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--camera",
     metavar="N|DEVICE",
-    help="Camera to segment live. Frames that arrive during processing are dropped.",
+    help="Camera to read from. Frames that arrive while another is processed are dropped.",
 )
 @click.option(
     "--watch",
@@ -126,12 +126,12 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--contact-sheet",
     is_flag=True,
-    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
+    help="Write contact_sheet.html: a page with thumbnails, overlays and values per photograph.",
 )
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print the frames per second, also as a share of the rate with all cores busy.",
+    help="Print frames per second, also as a fraction of the rate with all cores fully used.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."

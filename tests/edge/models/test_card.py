@@ -95,7 +95,7 @@ def test_from_metadata_ignores_keys_without_prefix(card: ModelCard) -> None:
 @pytest.mark.parametrize(
     "missing", ["preprocessing", "threshold", "checkpoint_sha256", "training_data", "gmac"]
 )
-def test_from_metadata_with_missing_entry_names_it(card: ModelCard, missing: str) -> None:
+def test_from_metadata_with_missing_entry_reports_its_name(card: ModelCard, missing: str) -> None:
     entries = card.to_metadata()
     del entries[f"edgeseg.{missing}"]
     with pytest.raises(ModelError, match=rf"^x\.onnx: .*{missing}"):

@@ -53,7 +53,7 @@ def test_segment_returns_records(client: TestClient, photograph: bytes, as_form:
     assert "measures" not in record and "files" not in record
 
 
-def test_segment_with_png_returns_mask_of_segmenter(
+def test_segment_accepting_png_returns_mask_of_segmenter(
     client: TestClient, photograph: bytes, tiny_segmenter: Segmenter
 ) -> None:
     response = client.post("/segment?threshold=0.4", content=photograph, headers=PNG)

@@ -61,7 +61,7 @@ def test_run_with_closed_streams_writes_the_same_files(
         assert cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED) is not None
 
 
-def test_run_with_full_disk_at_standard_error_goes_on(
+def test_run_with_full_disk_at_standard_error_continues(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.png"

@@ -92,7 +92,7 @@ def is_foreign(file: Path) -> bool:
             return True
         if not file.is_file() or not file.stat().st_size:
             return False
-    except OSError:  # name too long or no permission: reported when the file is written
+    except OSError:  # this error is reported when the file is written
         return False
     return not any(key.startswith(_PREFIX) for key in read_file_text(file, require_complete=False))
 

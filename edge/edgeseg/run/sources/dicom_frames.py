@@ -16,7 +16,8 @@ _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
     """Yield one frame per frame of a DICOM file.
 
-    An eye or a pixel size that is already known, such as from a manifest, is not replaced.
+    If the frame already has an eye or a pixel size, for example from a manifest, it is not
+    replaced.
 
     Args:
         frame: frame for the file.

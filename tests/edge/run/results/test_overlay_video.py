@@ -79,7 +79,7 @@ def test_overlay_video_is_kept_when_disk_becomes_full(
     assert count_frames(video.path) == 3
 
 
-def test_overlay_video_of_noise_leaves_room_to_be_closed(
+def test_overlay_video_of_noise_keeps_space_for_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""URLs of remote storage: which are accepted, and how names are joined to them."""
+"""URLs of remote storage: accepted and rejected URLs, and joining with names."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ SourceMaker: TypeAlias = Callable[..., DicomSource]
 IDENTITY = ResultIdentity("lean.fp32", "ab" * 32, "cd" * 32, 0.5, "1.2.3")
 TRUE_COLOUR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 TEXTS = {"edgeseg:photograph": "12" * 32, "edgeseg:model": "ab" * 32}
-# Errors of dciodvfy for correct objects. Its list of multi-frame classes lacks Ophthalmic
-# Photography and Multi-frame True Color Secondary Capture, both of which have frames.
+# Errors that dciodvfy reports for correct objects. Its list of multi-frame classes does not contain
+# Ophthalmic Photography and Multi-frame True Color Secondary Capture.
 ACCEPTED = {
     "Error - Shall not be present for Referenced SOP Class that is not multi-frame"
     " - attribute <ReferencedFrameNumber>"
@@ -45,7 +45,7 @@ ACCEPTED = {
 
 @pytest.fixture
 def make_source(make_dicom: Maker, photo: Photo) -> SourceMaker:
-    """Function that returns the source with some elements, and frame 2 of a multi-frame file."""
+    """Function that returns the source with given elements, and frame 2 of a multi-frame file."""
 
     def make(identity: ResultIdentity = IDENTITY, frames: int = 1, **elements: object) -> Any:
         samples = photo if frames == 1 else np.stack([photo] * frames)

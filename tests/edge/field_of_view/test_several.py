@@ -1,5 +1,4 @@
-"""Several fields of view in one picture are detected, separated and sorted, or joined if they
-overlap."""
+"""Several fields of view in one picture: detection, separation, order, and overlapping fields."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_detect_fov_agrees_with_published_masks(
         ("FIVES/train/Original/*.png", 10, (0.75, 0.77), 0.15),
     ],
 )
-def test_detect_fov_without_published_mask_brightness_drops_at_rim(
+def test_detect_fov_brightness_drops_at_rim_without_published_mask(
     data_root: Path, pattern: str, count: int, area: tuple[float, float], remaining: float
 ) -> None:
     paths = sorted(data_root.glob(pattern))

@@ -38,7 +38,8 @@ class RemoteOutput:
         check_url(url)
         if url.startswith("http"):
             raise UsageError(
-                f"-o {url}: files cannot be written to it. Use s3://, gs:// or sftp://."
+                f"-o {url}: files cannot be written to this type of URL. Use s3://, gs:// or "
+                "sftp://."
             )
         self.url = url.rstrip("/")
         self._pulled: set[Path] = set()
@@ -54,7 +55,7 @@ class RemoteOutput:
         self._pull(copy, (name for name in self._state_names() if "/parts/" in name))
 
     def push_job(self, copy: Path) -> bool:
-        """Upload the list of inputs and then the job file if it does not exist.
+        """Upload the list of inputs, and then the job file unless it exists.
 
         Returns:
             False if another process has created the job.
@@ -76,7 +77,7 @@ class RemoteOutput:
             path.unlink(missing_ok=True)
 
     def push_parts(self, copy: Path) -> None:
-        """Upload the part files of this process, which describe photographs that end workers."""
+        """Upload the part files that this process wrote for photographs that end workers."""
         self.push(copy, set(parts_folder(copy).glob("*/*.gz")) - self._pulled)
 
     def push(self, copy: Path, files: Iterable[Path]) -> None:

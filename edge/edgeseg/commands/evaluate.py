@@ -137,7 +137,7 @@ def _check_figure_names(data_sets: Sequence[DataSet]) -> None:
     name, count = names.most_common(1)[0]
     if count > 1:
         raise UsageError(
-            f"--figures: {count} photographs have the same figure {name}. "
+            f"--figures: {count} photographs have the same figure name {name}. "
             "Evaluate their data sets separately."
         )
 
@@ -194,7 +194,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write a figure: the photograph, and to its right the error map of the prediction."""
+    """Write a figure: the photograph on the left and the error map on the right."""
     import numpy as np
 
     from edgeseg.imaging.encoder import encode_png

@@ -112,7 +112,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs that already have results with the same content, model and options.",
+    help="Skip inputs that already have results for the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
@@ -242,7 +242,7 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
 def _prepare_process() -> None:
     """Keep freed memory, and limit NumPy's BLAS to one thread.
 
-    No code here uses BLAS, and its idle threads would use the CPU.
+    edgeseg does not use BLAS, but idle BLAS threads would use the CPU.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     keep_freed_memory()

@@ -1,6 +1,6 @@
 """Text in the header of DICOM results, with the provenance and a checksum.
 
-The text is stored as Private Information in the file meta information, which a PACS does not keep.
+The text is stored as Private Information in the file meta information. A PACS does not keep it.
 Reading the text does not require pydicom.
 """
 

@@ -102,9 +102,10 @@ class DicomSource(NamedTuple):
         )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series that contains one kind of results for the source's series.
+        """Return the UID of a series of results. A source series has one for each kind of result.
 
-        It does not depend on the options, which may differ between the photographs of a series.
+        The UID does not depend on the options, because the photographs of a series may have
+        different options.
         """
         return _derive_uid(
             kind,

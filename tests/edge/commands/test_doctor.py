@@ -107,7 +107,7 @@ def test_doctor_lists_missing_runtime_without_checking_it(
 @pytest.mark.parametrize(
     ("body", "note"),
     [
-        ("os.kill(os.getpid(), signal.SIGILL)", "SIGILL); its wheel"),
+        ("os.kill(os.getpid(), signal.SIGILL)", "SIGILL); its package"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
         ("sys.exit('trace\\nImportError: libcudnn.so.9')", "ImportError: libcudnn.so.9"),
         ("sys.exit(3)", "exit code 3"),

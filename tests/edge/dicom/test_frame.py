@@ -129,7 +129,7 @@ def test_jpeg_without_colour_marker_follows_photometric_interpretation(
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422"])
-def test_jpeg_with_jfif_marker_is_ycbcr_whatever_the_header_says(
+def test_jpeg_with_jfif_marker_is_ycbcr_regardless_of_header(
     photo: Photo, photometric: str, make_dicom: Maker
 ) -> None:
     jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
@@ -137,7 +137,7 @@ def test_jpeg_with_jfif_marker_is_ycbcr_whatever_the_header_says(
     assert np.array_equal(decode_photo(data), decode_rgb(jpeg))
 
 
-def test_jpeg_with_adobe_marker_is_rgb_whatever_the_header_says(
+def test_jpeg_with_adobe_marker_is_rgb_regardless_of_header(
     photo: Photo, make_dicom: Maker
 ) -> None:
     from PIL import Image
@@ -187,7 +187,7 @@ def test_subsampled_uncompressed_pixels_become_rgb(photo: Photo, make_dicom: Mak
     assert np.array_equal(decode_photo(data), decode_photo(full))
 
 
-def test_pixels_stated_but_not_subsampled_are_read_in_full(photo: Photo, make_dicom: Maker) -> None:
+def test_pixels_wrongly_declared_as_subsampled_are_read(photo: Photo, make_dicom: Maker) -> None:
     ybr = to_ybr(photo)
     stated = make_dicom(ybr, "YBR_FULL_422")
     assert np.array_equal(decode_photo(stated), decode_photo(make_dicom(ybr, "YBR_FULL")))

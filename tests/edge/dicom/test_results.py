@@ -158,7 +158,9 @@ def test_report_contains_measurements_with_units(
     assert site.value.meaning == "Retina"
 
 
-def test_segmentation_of_lossy_photograph_states_it(make_source: SourceMaker, mask: Mask) -> None:
+def test_segmentation_of_lossy_photograph_reports_compression(
+    make_source: SourceMaker, mask: Mask
+) -> None:
     source = make_source(LossyImageCompression="01", LossyImageCompressionRatio="12.5")
     assert build_segmentation(source, mask).LossyImageCompression == "01"
     assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
@@ -178,7 +180,7 @@ def test_equal_inputs_give_equal_uids_and_other_models_give_others(
         assert len(uid) <= 64
 
 
-def test_results_of_a_series_are_in_one_series_whatever_the_options_of_a_photograph(
+def test_results_with_different_options_are_in_one_series(
     make_source: SourceMaker,
 ) -> None:
     other = make_source(IDENTITY._replace(options="ef" * 32))

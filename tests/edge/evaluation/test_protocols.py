@@ -214,7 +214,7 @@ def test_evaluate_records_failures_and_continues(segmenter: Segmenter, loaded: L
     assert scores.mean == scores.photographs[3].scores == expected
 
 
-def test_evaluate_lets_a_bug_through(segmenter: Segmenter) -> None:
+def test_evaluate_raises_unexpected_exception(segmenter: Segmenter) -> None:
     pair = PairInMemory("bug", ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         evaluate(segmenter, DataSet("pairs", "test", (pair,)), "native")

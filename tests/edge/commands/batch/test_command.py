@@ -111,7 +111,7 @@ def test_merge_writes_another_table_and_page(done: Path, tmp_path: Path) -> None
     assert pq.read_table(table).num_rows == 3 and page.is_file()
 
 
-def test_merge_without_parts_reports_what_is_missing(done: Path, tmp_path: Path) -> None:
+def test_merge_without_parts_reports_missing_inputs(done: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(done, out)
     shutil.rmtree(out / STATE_FOLDER / "parts")

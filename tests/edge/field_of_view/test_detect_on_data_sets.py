@@ -88,8 +88,8 @@ def test_detect_fov_contains_labelled_vessels(data_root: Path) -> None:
 
 
 def test_detect_fov_excludes_blanked_pixels_of_fives(data_root: Path) -> None:
-    # Around the field, there is a ring of stray light without retina, which is 12 pixels wide and
-    # darker than a tenth of the rim.
+    # A ring of stray light around the field is 12 pixels wide. Its brightness is below a tenth of
+    # the brightness at the rim.
     for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
         photo = read_photo(path)
         visible = largest_region(photo.max(axis=2) > 0)

@@ -1,4 +1,4 @@
-"""Several fields of view in one picture are detected, separated and sorted, or joined if they
+"""Several fields of view in one image are detected, separated and sorted, or joined if they
 overlap."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONFIG = PreprocessingConfig(128)
 
 
 class Part(NamedTuple):
-    """Photograph at a position in a composed picture."""
+    """Photograph at a position in a composite image."""
 
     photo: Photo
     left: int

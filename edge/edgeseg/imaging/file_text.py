@@ -54,7 +54,7 @@ def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
     Args:
         path: PNG, JPEG or DICOM file.
-        require_complete: whether a truncated file is treated like a file without text.
+        require_complete: whether to ignore the text of a truncated file.
 
     Returns:
         Value of each key; empty if the file is missing or of another format.

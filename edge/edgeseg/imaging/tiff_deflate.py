@@ -7,7 +7,7 @@ import zlib
 
 COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's, and the older value
 
-_BLOCK_BYTES = 1 << 14  # limit of the compression ratio
+_BLOCK_BYTES = 1 << 14  # small blocks limit the memory for a high compression ratio
 _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 

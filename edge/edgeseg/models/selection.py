@@ -126,7 +126,7 @@ def resolve_model(
         model: name of a shipped model, a model file, or a path without `.PRECISION.onnx`.
         precision: a precision, or `auto` for the given file. If no file is given, `auto` applies
             the rule.
-        features: CPU features as Linux names them.
+        features: names of CPU features in Linux.
 
     Raises:
         ModelError: the model or the precision does not exist (the message lists the available
@@ -169,7 +169,7 @@ def choose_precision(
 
     Args:
         cards: cards of the available files (at least one). The key is the precision.
-        features: CPU features as Linux names them.
+        features: names of CPU features in Linux.
 
     Returns: The precision, and the reason as text.
     """

@@ -59,8 +59,8 @@ class TuningKey(msgspec.Struct, frozen=True):
         Args:
             cards: cards of the model's files. The key is the precision.
         """
-        # The import takes 20 ms, and most devices have no tuning cache. Therefore it is not at the
-        # top.
+        # The import takes 20 ms, and most devices have no tuning cache. Therefore the import is not
+        # at the top.
         from edgeseg.device.versions import installed_versions  # noqa: PLC0415
 
         card = next(iter(cards.values()))

@@ -1,4 +1,4 @@
-"""Preprocessing of a photograph, shared by training, export and device.
+"""Preprocessing of a photograph, used for training, export and inference.
 
 `edgeseg.preprocessing.config` contains the settings.
 """
@@ -74,7 +74,7 @@ def prepare(
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
     if fov.is_cut:
-        # A pixel at the frame line may contain light of the line. Therefore only pixels that are
+        # A pixel at the frame line may contain light from the line. Therefore only pixels that are
         # completely inside are used.
         covered = resize_coverage_to_input(fov.mask, placement) == 255
         inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))

@@ -18,7 +18,7 @@ from edgeseg.system.signals import StopRequest
 FILE_NAME = ".edgeseg-claims"
 
 _POLL_S = 0.05
-_USERS = 0  # byte on which all processes that use the file have a shared lock
+_USERS = 0  # all processes that use the file have a shared lock on this byte
 _KEY_BYTES = 6
 
 _Lock: TypeAlias = int

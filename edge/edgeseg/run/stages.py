@@ -78,7 +78,7 @@ class Stages:
         video: overlay video of a stream.
         claims: claims of results, shared by processes that use the same output folder.
         sheet: contact sheet for the thumbnails; None if no contact sheet is written.
-        print_bug: function that prints the unexpected exception that is being handled.
+        print_bug: function that prints the current exception.
     """
 
     def __init__(

@@ -88,8 +88,8 @@ def worker_processes(folder: Path) -> list[psutil.Process]:
 def kill_at_random(folder: Path, times: int, ended: threading.Event) -> list[int]:
     """Kill a random worker a number of times while a job runs.
 
-    Workers that have just been started are not killed, because a nanny does not restart a worker
-    that ends during its start.
+    Workers that have just started are not killed, because a nanny gives up if its worker ends
+    during the start.
     """
     killed: list[int] = []
     generator = random.Random(0)

@@ -113,7 +113,7 @@ def test_photograph_that_is_too_large_is_rejected(
     assert caught.value.code == "too_large"
 
 
-def test_slow_store_is_given_up(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_store_is_reported_as_error(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "READ_S", 0.2)
     monkeypatch.setattr(storage, "ATTEMPTS", 2)
     UnreliableStore.files = {"slow": b"1"}

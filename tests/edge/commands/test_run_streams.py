@@ -33,9 +33,9 @@ def eyes() -> list[Photo]:
 
 @pytest.fixture(scope="module")
 def scenes(eyes: list[Photo]) -> list[Scene]:
-    """Dict from scene of a camera to its pictures.
+    """Scenes of a camera with their frames.
 
-    The scenes are a moving eye, a frozen stream, dark pictures, blurred pictures, and no eye.
+    The scenes are a moving eye, a frozen stream, dark frames, blurred frames, and no eye.
     """
     scenes: list[Scene] = []
     for shift in (0, 5, 9, 14):

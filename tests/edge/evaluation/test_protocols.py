@@ -29,10 +29,7 @@ REFERENCE_SHAPE = (REFERENCE_SIZE, REFERENCE_SIZE)
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedPair:
-    """Synthetic pair with a field of view.
-
-    It is wider than high, so that stretching has an effect.
-    """
+    """Synthetic pair that is wider than high, so that stretching has an effect."""
     synthetic = generate_photo(3, SIZE)
     wider = [(0, 0), (0, 64)]
     return LoadedPair(
@@ -228,7 +225,7 @@ def test_evaluate_raises_unexpected_exception(segmenter: Segmenter) -> None:
 def test_reference_keeps_the_fov_of_real_photographs(
     segmenter: Segmenter, data_root: Path, name: str, folder: str
 ) -> None:
-    # With detection in the stretched photograph, the IoU was 0.61 on STARE and 0.95 on DRIVE.
+    # If the field is detected after stretching, the IoU is 0.61 on STARE and 0.95 on DRIVE.
     pair = open_data(f"{name}:{data_root / folder}", "test").pairs[0].load()
     expected = stretch_mask(segmenter.segment(pair.photo).fov.mask) != 0
     comparison = compare_with_manual(segmenter, pair, "reference", name)

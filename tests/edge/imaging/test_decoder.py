@@ -132,7 +132,9 @@ def test_decode_photo_png_with_changed_pixel_byte_raises(
     assert "checksum" in decoding_error(bytes(data))
 
 
-def test_decode_photo_jpeg_with_lost_or_blank_bytes_raises(decoding_error: DecodingError) -> None:
+def test_decode_photo_jpeg_with_missing_or_blank_bytes_raises(
+    decoding_error: DecodingError,
+) -> None:
     """Without the check, OpenCV returns an image that is wrong after the damaged byte."""
     data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
     start, middle = data.rfind(b"\xff\xda"), len(data) // 2

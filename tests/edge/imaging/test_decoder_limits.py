@@ -1,4 +1,4 @@
-"""Constructed PNG and TIFF files, and pictures, files and streams that are too large."""
+"""Constructed PNG and TIFF files, and images, files and streams that are too large."""
 
 from __future__ import annotations
 

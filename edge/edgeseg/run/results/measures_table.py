@@ -39,7 +39,7 @@ class MeasuresTable:
     picture is processed again, the new rows replace the earlier rows of the picture at the same
     position. Columns in micrometres are included if the size of a pixel is known. Anatomical names
     of the quadrants are included if the eye is known. An option, a photograph (such as a DICOM
-    file) or an earlier run can provide both.
+    file) or an earlier run can provide them.
 
     Args:
         folder: output folder; paths in the table are relative to it.

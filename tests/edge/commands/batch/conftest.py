@@ -33,7 +33,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
 
 @pytest.fixture(scope="session")
 def done(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Output folder of a finished job on this folder."""
+    """Output folder of a finished job for the cohort."""
     output = tmp_path_factory.mktemp("done") / "out"
     arguments = ["batch", str(cohort), "-o", str(output), "--workers", "1", "--threads", "1"]
     assert CliRunner().invoke(cli, arguments).exit_code == 3

@@ -1,4 +1,4 @@
-"""Wheel and sdist contain only tracked files and are equal in every build."""
+"""Wheel and sdist: they contain only tracked files, and every build gives equal files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pip finds wheels for every Python version and board within the limits in pyproject.toml."""
+"""Requirements: pip finds wheels for every Python version and board."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`benchmarks/kill_test.py`: the checks detect incomplete files, and a short run passes."""
+"""`benchmarks/kill_test.py`: detection of incomplete files, and a short run."""
 
 from __future__ import annotations
 

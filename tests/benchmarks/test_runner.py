@@ -27,7 +27,7 @@ def make_options(*models: Path, **more: object) -> BenchOptions:
 
 @pytest.fixture(scope="module")
 def record(half_models: Path) -> BenchRecord:
-    """FP32 and FP16 of a model, of a damaged file and of a missing file."""
+    """FP32 and FP16 rows of a model, of a damaged file and of a missing file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
         patch.setattr(runner, "MATRIX_SIDE", 64)

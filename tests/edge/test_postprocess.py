@@ -17,7 +17,7 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 @st.composite
 def placements(draw: st.DrawFn) -> Placement:
-    """Any part of a small frame, anywhere in a small network input."""
+    """Any part of a small frame, at any position in a small network input."""
     height, width, size = (draw(st.integers(1, 60)) for _ in range(3))
     return Placement((height, width), draw(boxes(height, width)), draw(boxes(size, size)), size)
 

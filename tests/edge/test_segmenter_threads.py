@@ -1,4 +1,4 @@
-"""Segmenter that several threads call at the same time."""
+"""Calls of one Segmenter from several threads at the same time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CountingRuntime:
         with self._lock:
             self.running += 1
             self.most = max(self.most, self.running)
-        time.sleep(0.005)  # lets other threads begin
+        time.sleep(0.005)  # other threads can begin
         with self._lock:
             self.running -= 1
         return np.zeros(photo.shape[1:3], np.float32)

@@ -1,7 +1,7 @@
-"""A pipe or a device as an input file is rejected immediately, because it could block forever.
+"""Pipes and devices as input files: they are rejected immediately, because reading may hang.
 
-If a reader blocks, the test fails after the timeout of pytest-timeout. A SIGALRM of the tests would
-replace its timer and, on a busy computer, end the worker of pytest-xdist.
+If a reader hangs, the test fails after the timeout of pytest-timeout. The tests do not use SIGALRM
+themselves: it would replace the timer of pytest-timeout, and could end a worker of pytest-xdist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A failed `edgeseg convert` writes no file. Text that a network prints is not a result."""
+"""Failures of `edgeseg convert`, which must not write a file, and networks that print text."""
 
 from __future__ import annotations
 

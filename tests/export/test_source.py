@@ -1,4 +1,4 @@
-"""Tests of the networks that can be converted: bare state dicts and third-party code."""
+"""Tests of opening networks: bare state dicts and third-party code."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class DarkVesselNetwork(nn.Module):
 
 
 def dice(pair: CachedPair, threshold: float) -> float:
-    """Compute Dice with the same steps as on the device."""
+    """Compute the Dice with the same steps as on the device."""
     photo = torch.from_numpy(pair.prepared.tensor).permute(0, 3, 1, 2).float() / 255
     probability = DarkVesselNetwork()(photo)[0, 0].sigmoid().numpy()
     frame = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)

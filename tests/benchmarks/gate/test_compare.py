@@ -1,4 +1,4 @@
-"""The comparison of two records passes if nothing is worse, and fails for each reason."""
+"""Comparison of two records: it passes, or fails for each kind of regression."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def test_compare_with_a_change_equal_to_its_limit_passes() -> None:
 
 
 def test_compare_uses_photographs_that_both_could_score() -> None:
-    # The current benchmark contains a low Dice of 02, and the baseline contains no Dice of 02.
+    # The current benchmark contains a low Dice of photograph 02, which the baseline does not
+    # contain.
     result = compare(make_row(dice=(0.8, None)), make_row(dice=(0.8, 0.1)))
     assert result
     assert "0.8000 -> 0.8000" in reasons(result, "ok")

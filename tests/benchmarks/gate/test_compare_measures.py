@@ -1,4 +1,4 @@
-"""The gate compares measurements of the predicted masks."""
+"""Comparison of the measurements of predicted masks by the gate."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from edgeseg_benchmarks.report.html_report import render_page
 
 
 class Rows(HTMLParser):
-    """Count the columns of every table line, including those occupied by cells of earlier lines."""
+    """Count the columns of every table line, including columns of cells in earlier lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ def test_page_on_a_telephone_needs_no_sideways_scrolling(
     html = render_page(replace(record, rows=tuple(rows), warnings=("w" * 90,)))
     frame = tmp_path / "page.html"
     frame.write_text(html)
-    # A window has at least 500 pixels, but a frame can be narrower.
+    # A browser window is at least 500 pixels wide, but a frame can be narrower.
     (tmp_path / "outer.html").write_text(
         '<iframe src="page.html" width="400" height="900"></iframe><script>onload = () => {'
         "const page = document.querySelector('iframe').contentDocument;"

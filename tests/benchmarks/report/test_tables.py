@@ -40,7 +40,7 @@ def test_table_at_any_width_contains_every_value(record: BenchRecord, width: int
         "warning: hot",
     ):
         assert fragment in text, fragment
-    assert "[red]" in text  # printed, not interpreted
+    assert "[red]" in text  # markup is printed, not interpreted
 
 
 def test_to_csv_has_one_line_per_row(record: BenchRecord) -> None:

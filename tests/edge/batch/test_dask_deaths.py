@@ -75,7 +75,7 @@ def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Proc
 
 
 def worker_processes(folder: Path) -> list[psutil.Process]:
-    """Return the processes below the nannies of `start_cluster`."""
+    """Return the worker processes that the nannies of `start_cluster` have started."""
     found: list[psutil.Process] = []
     for nanny in psutil.Process().children():
         with suppress(psutil.Error):  # a process has ended

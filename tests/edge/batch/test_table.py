@@ -1,4 +1,4 @@
-"""The table: columns and types depend on the job, never on the data."""
+"""Table of a job: columns and types depend on the job, not on the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgeseg doctor`: diagnosis, and all failures of a runtime."""
+"""`edgeseg doctor`: diagnosis, and failures of a runtime."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_check_of_runtime_with_different_mask_fails(fake_worker: FakeWorker) -> 
 def test_check_of_runtime_with_equal_mask_and_other_probability_passes(
     fake_worker: FakeWorker,
 ) -> None:
-    # As with OpenVINO's BF16, probabilities differ by up to 0.15 and the masks are equal.
+    # Probabilities differ by up to 0.15, as with BF16 in OpenVINO, but the masks are equal.
     fake_worker("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
     assert all(runtime_checks.check_runtimes(["a", "b"], MODEL))
 

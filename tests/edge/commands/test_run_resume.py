@@ -1,4 +1,4 @@
-"""A killed and resumed run gives the same results as an uninterrupted run."""
+"""Resuming of `edgeseg run`: the results are equal to the results of an uninterrupted run."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ ROWS = (60, 20, 10, 10)
 
 
 def decode_rows(*values: int) -> MaskValues:
-    """Decode a mask of 100 rows, whose first value is in the first 60 rows."""
+    """Decode a mask of 100 rows. The first value is in the first 60 rows."""
     column = np.repeat(np.array(values, np.uint8), ROWS[: len(values)])
     return decode_mask_values(np.tile(column[:, None, None], (1, 30, 3)))
 

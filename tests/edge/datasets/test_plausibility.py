@@ -1,4 +1,4 @@
-"""Implausible masks and fields of view are rejected with the file name."""
+"""Rejection of implausible masks and fields of view, with the file name."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_complete_fives_uses_every_fifth_for_validation_and_keeps_its_test(tmp_p
             create_empty_files(folder / "Original" / name, folder / "Ground truth" / name)
     pairs = open_data(f"fives:{tmp_path}", "all").pairs
     assert Counter(pair.split for pair in pairs) == {"train": 480, "validation": 120, "test": 200}
-    # Photographs are sorted by their numbers, not by their names. The numbers start again in test/.
+    # Photographs are sorted by number, not by name. In test/, the numbers start at 1 again.
     assert [pair.name for pair in pairs][:3] == ["1_D", "2_G", "3_N"]
     assert [pair.name for pair in pairs][600:602] == ["test_1_D", "test_2_G"]
     validation = open_data(f"fives:{tmp_path}", "validation").pairs

@@ -1,4 +1,4 @@
-"""Eye, size of a pixel and identifiers of DICOM files."""
+"""Eye, pixel size and identifiers of DICOM files."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ ACCEPTED = {
 
 @pytest.fixture
 def make_source(make_dicom: Maker, photo: Photo) -> SourceMaker:
-    """Function that returns the source with some elements, and frame 2 of a multi-frame file."""
+    """Function that returns the source with given elements, and frame 2 of a multi-frame file."""
 
     def make(identity: ResultIdentity = IDENTITY, frames: int = 1, **elements: object) -> Any:
         samples = photo if frames == 1 else np.stack([photo] * frames)

@@ -109,7 +109,7 @@ def test_native_uses_the_segmenters_threshold(tiny_model: Path, loaded: LoadedPa
 def test_reference_stretches_photo_and_mask_and_scores_whole_frame(
     tiny_model: Path, loaded: LoadedPair
 ) -> None:
-    # Neither the model's threshold nor a published field of view has an effect.
+    # The model's threshold and a published field of view have no effect.
     low = Segmenter(tiny_model, threads=1, threshold=0.1)
     comparison = compare_with_manual(low, loaded, "reference", "eye")
     photo = cv2.resize(loaded.photo, REFERENCE_SHAPE, interpolation=cv2.INTER_LINEAR)
@@ -144,7 +144,7 @@ def create_identity_segmenter() -> Segmenter:
 
 
 def score_identity(truth: Mask, protocol: EvaluationProtocol) -> float:
-    """Dice of a model that sees exactly the manual mask."""
+    """Dice of a model that predicts exactly the manual mask."""
     pair = LoadedPair(np.repeat(truth[:, :, None], 3, axis=2), truth, None)
     return compare_with_manual(create_identity_segmenter(), pair, protocol, "eye").scores().dice
 

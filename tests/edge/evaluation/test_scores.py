@@ -1,4 +1,4 @@
-"""Scores are written to JSON and read from JSON."""
+"""Writing of scores to JSON, and reading from JSON."""
 
 from __future__ import annotations
 

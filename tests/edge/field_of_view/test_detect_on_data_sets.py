@@ -61,7 +61,7 @@ def test_detect_fov_agrees_with_published_masks(
 @pytest.mark.parametrize(
     ("pattern", "count", "area", "remaining"),
     [
-        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # glow on the film around the circle
+        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # stray light around the circle
         ("CHASEDB1/*.jpg", 28, (0.64, 0.70), 0.15),
         ("FIVES/train/Original/*.png", 10, (0.75, 0.77), 0.15),
     ],

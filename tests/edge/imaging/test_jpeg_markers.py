@@ -1,4 +1,4 @@
-"""A byte stream of JPEG files is split into files."""
+"""Splitting of a byte stream into JPEG files."""
 
 from __future__ import annotations
 

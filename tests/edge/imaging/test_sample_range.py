@@ -89,7 +89,7 @@ def test_estimate_maximum_dark_frame_with_hot_pixels_stays_dark(value: int) -> N
 
 
 def make_packed_tiff(samples: list[int], width: int, bits: int) -> bytes:
-    """Grey TIFF whose samples are packed without gaps."""
+    """Grey TIFF with samples that are packed without gaps."""
     digits = "".join(f"{sample:0{bits}b}" for sample in samples)
     pixels = int(digits, 2).to_bytes(len(digits) // 8, "big")
     height = len(samples) // width

@@ -1,4 +1,4 @@
-"""Measurements of real masks, and of masks that are not vessel masks."""
+"""Measurements of real masks and of other masks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def assert_close(now: Measures, before: Measures, limit: float, relative: bool) 
 def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probability]:
     """Rotate and rescale a mask by transforming its distance map.
 
-    Return the mask and a version with a soft edge.
+    Return the mask, and the mask with a soft edge.
     """
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_5)

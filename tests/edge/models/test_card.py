@@ -1,4 +1,4 @@
-"""ModelCard and the reading of model files. Any file gives a card or a ModelError."""
+"""ModelCard and the reading of model files. Every file must give a card or a ModelError."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CARDS = st.builds(
 
 
 def read_or_reject(file: Path) -> ModelCard | None:
-    """Return the card, or None if the file was rejected in one line with its name."""
+    """Return the card, or None if the file was rejected with one line that names it."""
     try:
         return read_card(file)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""Tuning cache: `auto` uses setups of this device. A damaged file is reported and ignored."""
+"""Tuning cache: use by `auto`, and damaged files, which are reported and ignored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def model(write_model: Write) -> Path:
-    """Path without precision of a model in FP32 and FP16."""
+    """Path, without the precision, of a model in FP32 and FP16."""
     write_model("x.fp16", precision="fp16")
     return write_model("x.fp32").with_name("x")
 

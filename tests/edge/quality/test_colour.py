@@ -1,4 +1,4 @@
-"""Photographs with wrong or no colours, too much light, a veil of haze, or too few pixels."""
+"""Quality of photographs with wrong or no colours, too much light, haze, or too few pixels."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_onnx_runtime_prints_nothing_for_damaged_models(
 ) -> None:
     data = tiny_model.read_bytes()[:-CHECKSUM_BYTES]
     names = (b"probability", b"photo", b"Conv", b"Sigmoid", b"Mul")
-    for name in names:  # names that are not UTF-8, which ONNX Runtime reports by a ValueError
+    for name in names:  # names that are not UTF-8; ONNX Runtime raises a ValueError
         damaged = data.replace(name, name[:-1] + b"\xcf")
         assert damaged != data
         (tmp_path / "x.onnx").write_bytes(append_checksum(damaged))

@@ -91,7 +91,7 @@ def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:
 
 
 def dicom_of(frames: npt.NDArray[np.uint8]) -> bytes:
-    """Return a DICOM file of RGB frames, (N, H, W, 3)."""
+    """Return a DICOM file with the RGB frames (N, H, W, 3)."""
     pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
     data = pydicom.Dataset()
     data.file_meta = pydicom.dataset.FileMetaDataset()

@@ -36,7 +36,7 @@ class ShuffledOutput(nn.Module):
 
 
 class TwoReaders(nn.Module):
-    """Convolution whose output is read by PixelShuffle and another node."""
+    """Convolution with an output that PixelShuffle and another node read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def test_graph_of_other_form_is_not_changed(network: nn.Module) -> None:
 
 
 def test_mean_stays_in_front_of_first_convolution() -> None:
-    """The convolution pads with 0, which represents the mean only after the mean was subtracted."""
+    """The convolution pads with 0. This value is the mean only after the mean was subtracted."""
     torch.manual_seed(3)
     config = PreprocessingConfig(size=32, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5))
     model = trace(build_network(Architecture("net", (8,), 8, stem=4, size=32)), config)

@@ -1,4 +1,4 @@
-"""Pairs for training: ignored pixels, and masks that do not fit their photograph."""
+"""Loading of pairs for training: ignored pixels, and masks that do not fit their photograph."""
 
 from __future__ import annotations
 

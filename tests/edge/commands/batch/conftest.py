@@ -22,7 +22,7 @@ def eyes() -> list[bytes]:
 
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
-    """Folder with three photographs, one of them damaged, and a manifest."""
+    """Folder with two valid photographs, a damaged photograph and a manifest."""
     folder = tmp_path_factory.mktemp("cohort")
     for name, data in (("p1/od 1.png", eyes[0]), ("p2/äß.png", eyes[1]), ("p2/cut.png", b"cut")):
         (folder / name).parent.mkdir(exist_ok=True)

@@ -191,7 +191,7 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
-    """Deep tree of links to three photographs; 1 % are broken."""
+    """Deep folder tree with links to three photographs. 1 % of the files are damaged instead."""
     folder = tmp_path_factory.mktemp("tree")
     for number, data in enumerate(eyes):
         (folder / f".eye{number}").write_bytes(data)

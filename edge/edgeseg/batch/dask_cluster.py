@@ -108,7 +108,7 @@ def open_client(address: str) -> Iterator[Client]:
 
 
 def _start_local(number: int) -> LocalCluster:
-    """Start workers. TLS with temporary keys excludes other users of this machine."""
+    """Start workers. TLS with temporary keys prevents access by other users of this machine."""
     return LocalCluster(
         n_workers=number,
         threads_per_worker=1,

@@ -240,7 +240,7 @@ class DaskExecutor:
             self._submit(slot, process_task, encode_task(self._queue.read(task)))
 
     def _restart(self, slot: DaskSlot) -> None:
-        """Replace a worker by a new process."""
+        """Replace a worker with a new process."""
         slot.is_usable = False
 
         def restart() -> None:

@@ -120,7 +120,10 @@ def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process a sample, after one other photograph because the first photograph is slower."""
+    """Process a sample and measure its cost.
+
+    One photograph is processed before the measurement, because the first photograph is slower.
+    """
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)
     start = time.perf_counter()

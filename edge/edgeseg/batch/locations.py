@@ -1,6 +1,6 @@
 """Local paths and URLs of remote storage.
 
-A URL begins with `s3://`, `gs://`, `sftp://` or `https://`. `http://` is accepted for this machine.
+A URL begins with `s3://`, `gs://`, `sftp://` or `https://`. `http://` is only for this machine.
 Credentials are read from the environment. A URL must not contain credentials, because the job and
 the table contain the URLs.
 """

@@ -78,7 +78,7 @@ def read_remote_photograph(url: str) -> bytes:
 
 
 def read_file(url: str) -> bytes:
-    """Read a file that is not larger than a photograph may be.
+    """Read a file. Files that are too large for a photograph are rejected.
 
     Raises:
         StorageError: The file cannot be read.

@@ -1,8 +1,8 @@
 """Tasks that are not processed yet, including the tasks of workers that ended unexpectedly.
 
 If a worker process ends unexpectedly, its task is processed again in two halves. Therefore a
-photograph that ends workers does not affect other photographs. After three attempts with a single
-photograph, this photograph gets a failed record.
+photograph that causes workers to end does not affect other photographs. After three attempts with
+a single photograph, this photograph gets a failed record.
 """
 
 from collections import Counter, deque

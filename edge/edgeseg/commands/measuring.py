@@ -39,7 +39,7 @@ def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def add_dicom(options: RunOptions) -> RunOptions:
-    """Return the options of a run, extended by the DICOM options of the current command.
+    """Add the DICOM options of the current command to the options of a run.
 
     Raises:
         SystemSetupError: The extra `dicom` is not installed.

@@ -36,8 +36,8 @@ def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
         InvalidImageError: the stream is damaged or of an unsupported type.
     """
     parts = [b"\xff\xd8"]
-    identifiers = b""  # of the components in the frame header
-    missing = layout.samples  # components without a scan
+    identifiers = b""  # identifiers of the components in the frame header
+    missing = layout.samples  # number of components without a scan
     position = 2
     while missing:
         marker = next(walk_markers(stream, position), None)

@@ -14,7 +14,8 @@ from edgeseg.imaging.arrays import Box, Photo
 _MIN_LIGHT = 40  # pixels above this level are light; JPEG brightens the pixels of a band
 _MAX_DARK = 15  # maximum median level in the band
 _MAX_SPECKS = 0.01  # maximum share of light pixels in a black line
-# Minimum share of light pixels in the line after the band. A round field has it after 5 lines.
+# Minimum share of light pixels in the line after the band. A round field reaches this share after
+# 5 lines.
 _MIN_CHORD = 0.25
 _SAMPLES = 256  # number of examined lines, and of examined pixels per line
 _MIN_SIDE = 320  # pixels; in smaller photographs, the first lines of a round field are too long

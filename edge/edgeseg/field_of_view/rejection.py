@@ -39,7 +39,7 @@ def _no_fundus(name: str, reason: str) -> PhotoError:
 
 
 def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> None:
-    """Reject a photograph without a round field, unless it is as smooth and warm as a retina.
+    """Reject a photograph without a round field if it is not smooth, or is white or blue.
 
     Roughness is the mean absolute Laplacian on 64x64 cells. In the published data sets, the
     roughness is at most 0.14 times the mean brightness and at most 0.9 times the standard deviation

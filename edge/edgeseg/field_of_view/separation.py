@@ -57,8 +57,8 @@ def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
 def _separate(first: Disc, second: Disc) -> HalfPlane | None:
     """Return a half-plane that contains only the first disc, or None if the discs overlap.
 
-    Two circles whose fields were cut by their frames may overlap. They are still separate if there
-    is a seam between them.
+    Circles may overlap if the frames of the photographs cut the fields. The fields are still
+    separate if there is a seam between them.
     """
     a, b = first.ellipse, second.ellipse
     distance = math.hypot(b.x - a.x, b.y - a.y)

@@ -22,7 +22,7 @@ from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail, renew_lev
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _CELL_MARGIN = 0.04  # share of the radius
-_MAX_CHANGE = 0.15  # difference between the radii in thumbnail and cell, as a share
+_MAX_CHANGE = 0.15  # maximum relative difference between the radii in thumbnail and cell
 
 
 def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[FieldOfView]:

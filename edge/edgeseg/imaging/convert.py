@@ -72,7 +72,7 @@ def _to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
         return _float_to_uint8(array, name)
     if array.dtype.kind not in "iu":
         raise PhotoError(
-            f"{name}: values of the type {array.dtype}. Pass uint8, uint16 or float values."
+            f"{name}: {array.dtype} values are not supported. Pass uint8, uint16 or float values."
         )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 65535:

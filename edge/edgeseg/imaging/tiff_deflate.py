@@ -1,6 +1,6 @@
 """Checksums of deflated TIFF strips and tiles.
 
-libtiff stops at the last pixel of a strip and does not verify the checksum after it.
+libtiff stops at the last pixel of a strip and does not verify the checksum that follows.
 """
 
 import zlib

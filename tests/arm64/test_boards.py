@@ -111,7 +111,7 @@ def count_float_convolutions(model: Path) -> int:
     return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in nodes)
 
 
-def test_probability_on_the_board_is_close_to_this_machines(
+def test_probability_on_the_board_is_close_to_the_host(
     result: GuestResult, board: EmulatedBoard, photograph: Path
 ) -> None:
     for model in installed_models(board):
@@ -129,7 +129,7 @@ def test_auto_selects_fp16_only_on_cores_with_fp16_arithmetic(result: GuestResul
     assert precision == {"pi4": "fp32", "pi5": "fp16"}[result.board]
 
 
-def test_fp16_on_the_a76_keeps_the_dice(
+def test_fp16_on_the_a76_has_the_dice_of_fp32(
     board: EmulatedBoard, larger_models: Path, data_root: Path
 ) -> None:
     files = [next(larger_models.glob(f"*.{precision}.onnx")) for precision in ("fp32", "fp16")]

@@ -128,7 +128,7 @@ def test_other_os_error_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main()
 
 
-def test_missing_extra_exits_with_7_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_exits_with_7_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 

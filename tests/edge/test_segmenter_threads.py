@@ -54,7 +54,7 @@ def test_segmenter_with_several_callers_divides_the_cores(
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
-def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
+def test_segmenter_shared_by_threads_limits_parallel_inferences(
     threads: int,
     expected: int,
     tiny_model: Path,

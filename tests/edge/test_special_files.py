@@ -101,7 +101,7 @@ def test_run_rejects_special_input_and_result(
 
 
 @pytest.mark.slow
-def test_run_with_pipe_like_a_temporary_file_ends(tiny_model: Path, tmp_path: Path) -> None:
+def test_run_ignores_pipe_with_name_of_temporary_file(tiny_model: Path, tmp_path: Path) -> None:
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
     os.mkfifo(tmp_path / ".edgeseg-x")

@@ -154,7 +154,7 @@ def test_device_command_segments_photograph_without_training_libraries(
     assert not segmented.imported & set(NOT_FOR_DEVICES)
 
 
-def test_device_python_segments_photograph_as_the_command_does(
+def test_device_python_gives_the_mask_of_the_command(
     device: Device, segmented: SegmentedPhoto
 ) -> None:
     done = device.python("-c", SEGMENT_IN_PYTHON, str(segmented.photograph), str(segmented.mask))

@@ -95,7 +95,7 @@ def test_card_contains_metadata_of_checkpoint(
 
 
 @pytest.mark.parametrize(("name", "size"), FILES)
-def test_file_has_input_and_output_of_contract(
+def test_file_has_documented_input_and_output(
     converted: Path, name: str, size: WorkingSize
 ) -> None:
     side = size.size
@@ -160,7 +160,7 @@ def test_convert_reports_crash_of_onnxsim(
     assert read_card(checkpoint.with_name("net.fp32.onnx")).architecture == "tiny"
 
 
-def test_failed_precision_is_not_published_and_older_file_removed(
+def test_failed_precision_is_not_written_and_older_file_is_deleted(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
 ) -> None:
     monkeypatch.setitem(checks.LIMITS, "fp16w", replace(checks.LIMITS["fp16w"], bytes=0.1))

@@ -90,7 +90,7 @@ def test_shipped_int8_file_passes_checks(name: str, tmp_path: Path) -> None:
     assert [check for check in checks if not check] == []
 
 
-def test_shipped_weights_contain_no_data_for_research_only() -> None:
+def test_shipped_weights_were_not_trained_on_research_only_data() -> None:
     for stem in SHIPPED_MODELS.values():
         training_data = read_card(MODEL_FOLDER / f"{stem}.fp32.onnx").training_data
         names = {licence.name for licence in training_data}

@@ -171,7 +171,7 @@ def test_select_best_with_start_keeps_best_interpolation(
     )
 
 
-def test_interpolate_weights_reaches_both_ends() -> None:
+def test_interpolate_weights_at_0_and_1_returns_given_weights() -> None:
     trained, start = checkpoint(1), checkpoint(2).weights
     assert weights_equal(interpolate_weights(trained, start, 0).weights, start)
     assert weights_equal(interpolate_weights(trained, start, 1).weights, trained.weights)

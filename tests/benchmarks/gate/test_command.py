@@ -72,7 +72,7 @@ def changed(baseline: Path, file: Path, change: Callable[[BenchRow], BenchRow]) 
     return save(replace(record, rows=(record.rows[0], change(second))), file)
 
 
-def test_gate_passes_the_shipped_model_with_the_same_dice_bit_for_bit(
+def test_gate_passes_shipped_model_with_identical_dice(
     baseline: Path, candidate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[BenchRecord] = []
@@ -165,7 +165,7 @@ def test_gate_with_unwritable_summary_reports_both(
     assert done.exit_code == 7
 
 
-def test_gate_rejects_two_files_of_one_name(
+def test_gate_rejects_two_files_with_the_same_name(
     baseline: Path, candidate: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.int8.onnx").write_bytes(

@@ -78,7 +78,7 @@ def test_render_page_table_lines_have_equal_widths(record: BenchRecord) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="requires chromium")
-def test_page_on_a_telephone_needs_no_sideways_scrolling(
+def test_page_on_a_narrow_screen_does_not_scroll_horizontally(
     record: BenchRecord, tmp_path: Path
 ) -> None:
     rows = [replace(row, model=row.model + "m" * 60) for row in record.rows]

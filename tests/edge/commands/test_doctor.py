@@ -170,7 +170,7 @@ def test_check_providers_with_broken_wheel_reports_the_cpu(fake_worker: FakeWork
     assert not check and "SIGILL" in check.note
 
 
-def test_doctor_warns_of_32_bit_python(
+def test_doctor_warns_about_32_bit_python(
     monkeypatch: pytest.MonkeyPatch, fake_worker: FakeWorker
 ) -> None:
     fake_worker("sys.exit('No module named onnxruntime')")
@@ -197,7 +197,7 @@ def test_doctor_ignores_modules_in_the_current_folder(
     assert done.exit_code == 0, done.output
 
 
-def test_doctor_warns_of_two_builds_of_onnx_runtime(
+def test_doctor_warns_about_two_builds_of_onnx_runtime(
     fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_worker("np.save(argv[3], np.zeros((4, 4))); print('{}')")

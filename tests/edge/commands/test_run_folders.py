@@ -130,7 +130,7 @@ def test_run_does_not_write_through_link_in_output_folder(
 
 
 @pytest.mark.parametrize("option", [(), ("--follow-links",)])
-def test_run_never_replaces_another_result_behind_a_link(
+def test_run_never_replaces_another_result_through_a_link(
     tiny_model: Path, patients: Path, tmp_path: Path, option: tuple[str, ...]
 ) -> None:
     out = tmp_path / "out"
@@ -145,7 +145,7 @@ def test_run_never_replaces_another_result_behind_a_link(
     assert result.read_bytes() == before
 
 
-def test_run_follow_links_writes_behind_the_link(
+def test_run_follow_links_writes_to_the_target(
     tiny_model: Path, patients: Path, tmp_path: Path
 ) -> None:
     out, store = tmp_path / "out", tmp_path / "store"

@@ -63,7 +63,7 @@ def test_published_pair_loads(
         assert 0.5 < (loaded.fov > 0).mean() < 0.95
 
 
-def test_validation_photographs_are_those_of_the_readme(data_root: Path) -> None:
+def test_validation_photographs_match_the_readme(data_root: Path) -> None:
     fives = open_data(f"fives:{data_root / 'FIVES'}", "validation").pairs
     assert [pair.name.split("_")[0] for pair in fives] == ["37", "39"]
     hrf = open_data(f"hrf:{data_root / 'HRF'}", "validation").pairs
@@ -124,7 +124,7 @@ def test_empty_folder_is_rejected_with_expected_layout(tmp_path: Path, name: str
         ("fives", ["train/Original/1_A.png"], "train/Ground truth/1_A.png"),
     ],
 )
-def test_missing_mask_is_named_with_its_photograph(
+def test_error_of_missing_mask_names_the_photograph(
     tmp_path: Path, name: str, files: list[str], missing: str
 ) -> None:
     create_empty_files(*(tmp_path / file for file in files))

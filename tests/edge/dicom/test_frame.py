@@ -241,7 +241,7 @@ def test_frames_of_several_fragments_are_joined(
         assert np.array_equal(DicomFrame(instance, number).decode(), decode_rgb(jpeg))
 
 
-def test_scrambled_jpeg_2000_is_rejected_by_manufacturer(photo: Photo, make_dicom: Maker) -> None:
+def test_scrambled_jpeg_2000_is_rejected_with_manufacturer(photo: Photo, make_dicom: Maker) -> None:
     data = make_dicom(
         photo,
         syntax=JPEG_2000,

@@ -166,7 +166,7 @@ def test_segmentation_of_lossy_photograph_reports_compression(
     assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
 
 
-def test_equal_inputs_give_equal_uids_and_other_models_give_others(
+def test_uids_depend_on_input_and_model(
     make_source: SourceMaker,
 ) -> None:
     uids = {make_source().instance_uid("seg"), make_source().instance_uid("seg")}
@@ -228,7 +228,7 @@ def test_results_pass_dciodvfy(
         assert errors <= ACCEPTED, path.name
 
 
-def test_patient_name_keeps_its_letters(
+def test_patient_name_with_other_letters_is_unchanged(
     make_source: SourceMaker, photo: Photo, mask: Mask, tmp_path: Path
 ) -> None:
     source = make_source(SpecificCharacterSet="ISO_IR 100", PatientName="M\xfcller^J\xf6rg")

@@ -164,7 +164,7 @@ def test_reference_aligned_changes_nothing_at_reference_size(loaded: LoadedPair)
     assert score_identity(stretch_mask(loaded.truth), "reference-aligned") == 1
 
 
-def test_reference_leaves_stretching_to_a_model_that_stretches(
+def test_reference_with_stretching_model_stretches_once(
     make_model: Callable[[str, PreprocessingConfig], Path], loaded: LoadedPair
 ) -> None:
     # The published system applies CLAHE at full size and stretches the result.

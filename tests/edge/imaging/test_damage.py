@@ -85,7 +85,7 @@ def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: in
     ("kind", "share"),
     [("TIFF, JPEG", 0.16), ("TIFF, PackBits", 0.012), ("TIFF, G4", 0.08), ("BMP, RLE8", 0.03)],
 )
-def test_decode_photo_flips_are_mostly_detected(kind: str, share: float) -> None:
+def test_decode_photo_detects_most_flipped_bits(kind: str, share: float) -> None:
     assert count_bit_flips(FILES[kind](), 300) <= share * 300
 
 

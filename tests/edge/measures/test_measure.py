@@ -101,7 +101,7 @@ def test_drive_mask_has_plausible_measurements(drive_mask: tuple[Mask, Mask]) ->
     assert 1 < numbers["tortuosity_arc_chord_mean"] < 1.2
 
 
-def test_quadrant_measurements_add_up_to_those_of_the_field(drive_mask: tuple[Mask, Mask]) -> None:
+def test_quadrant_measurements_add_up_to_the_field(drive_mask: tuple[Mask, Mask]) -> None:
     mask, fov = drive_mask
     values = measure_vessels(mask, fov, eye="left").values
     assert values is not None

@@ -242,7 +242,7 @@ def test_read_card_of_random_bytes_raises_model_error(tmp_path: Path, content: b
         "inner fields",
     ],
 )
-def test_read_card_of_hostile_file_raises_model_error(tmp_path: Path, content: bytes) -> None:
+def test_read_card_of_malicious_file_raises_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(content)
     assert read_or_reject(file) is None

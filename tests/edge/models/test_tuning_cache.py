@@ -177,7 +177,9 @@ def test_read_tuned_setups_with_any_value_returns_or_raises_one_line(
         assert "\n" not in str(error)
 
 
-def test_cache_path_follows_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_path_depends_on_environment_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(tuning_cache.VARIABLE, "")
     assert tuning_cache.cache_path() is None
     monkeypatch.delenv(tuning_cache.VARIABLE)

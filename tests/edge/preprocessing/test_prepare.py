@@ -122,7 +122,7 @@ def test_prepare_fills_pixels_outside_the_field_of_view(contrast: str, contrast_
     assert (ready.tensor[0][outside] == 77).all()
 
 
-def test_prepare_with_fill_keep_does_not_change_the_surround() -> None:
+def test_prepare_with_fill_keep_does_not_change_pixels_outside_the_field() -> None:
     photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
     ready = prepare(photo, PreprocessingConfig(64, crop="frame", fill="keep"), fov=fov)
     assert np.array_equal(ready.tensor[0], photo)

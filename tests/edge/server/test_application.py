@@ -216,7 +216,7 @@ def test_upload_above_memory_for_all_returns_503(
     assert response.status_code == 503 and int(response.headers["retry-after"]) > 0
 
 
-def test_parallel_requests_return_masks_of_single_ones(
+def test_parallel_requests_return_the_masks_of_single_requests(
     client: TestClient, tiny_segmenter: Segmenter
 ) -> None:
     photographs = [encode_png(generate_photo(seed, 220).photo) for seed in range(6)] * 2

@@ -51,7 +51,7 @@ def test_write_weight_changes_model(model: onnx.ModelProto) -> None:
     assert values.ravel().tolist() == [3, 4, 1, 2]
 
 
-def test_remove_unread_weights_keeps_read_ones(model: onnx.ModelProto) -> None:
+def test_remove_unread_weights_keeps_used_weights(model: onnx.ModelProto) -> None:
     OnnxGraph(model).remove_unread_weights()
     assert [weight.name for weight in model.graph.initializer] == ["kernel"]
 

@@ -91,7 +91,7 @@ def test_search_ends_when_no_layer_helps(tmp_path: Path) -> None:
     assert len(trial.measured) == len(LAYERS)
 
 
-def test_search_does_not_start_when_limits_are_exceeded_with_all_layers_in_float(
+def test_search_does_not_start_when_limits_are_exceeded_with_all_layers_in_fp32(
     tmp_path: Path,
 ) -> None:
     found, trial, _ = search(tmp_path, lambda layers: cost(0.5 - 0.01 * len(layers)))

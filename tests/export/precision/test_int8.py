@@ -131,7 +131,7 @@ def test_graph_computes_in_integers_from_photograph_to_logits(
 
 
 @pytest.mark.slow
-def test_layer_that_costs_dice_stays_in_float(
+def test_layer_that_lowers_dice_stays_in_fp32(
     export_network: ExportNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(float_layers, "MAX_FLOAT_WEIGHTS", 1)

@@ -61,7 +61,7 @@ def count_operators(model: onnx.ModelProto) -> Counter[str]:
 
 
 @pytest.mark.usefixtures("without_cleanup")
-def test_cleanup_moves_bytes_and_changes_no_bit(tmp_path: Path) -> None:
+def test_cleanup_moves_bytes_and_does_not_change_results(tmp_path: Path) -> None:
     model = quantize(PreprocessingConfig(SIZE), tmp_path)
     before = model.SerializeToString(deterministic=True)
     cleaned = remove_redundant_qdq(model)
@@ -132,7 +132,7 @@ def make_pair(
     return model
 
 
-def test_cleanup_removes_pair_of_equal_scale() -> None:
+def test_cleanup_removes_pair_with_equal_scales() -> None:
     pair = make_pair(np.array(0.5, np.float32), np.array(0, np.uint8))
     cleaned = remove_redundant_qdq(pair)
     assert count_operators(cleaned) == {"Transpose": 1}

@@ -142,7 +142,7 @@ def test_measure_largest_value_includes_sums(tmp_path: Path, operator: str, opse
 
 
 @pytest.mark.parametrize(("factory", "published"), [("small", True), ("large", False)])
-def test_convert_withholds_fp16_that_overflows(
+def test_convert_rejects_fp16_that_overflows(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     run_convert: RunConvert,

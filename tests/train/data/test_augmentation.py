@@ -96,7 +96,7 @@ def to_opencv(photo: Tensor) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(photo.movedim(0, -1).numpy())
 
 
-def test_augmentation_has_the_eleven_of_the_reference_system() -> None:
+def test_augmentation_contains_the_eleven_reference_transforms() -> None:
     names = {function.__name__ for function, _ in (*ALL.geometric, *ALL.camera, *ALL.colour)}
     reference = (
         "horizontal_flip vertical_flip shift_scale_rotate elastic grid_distortion "

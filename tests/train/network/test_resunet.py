@@ -176,7 +176,7 @@ def test_compact_architecture_returns_one_logit_per_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_network_accepts_only_multiples(name: str) -> None:
+def test_network_rejects_size_that_is_not_a_multiple(name: str) -> None:
     network, architecture = shapes_only(name), architecture_by_name(name)
     assert architecture.size % architecture.multiple == 0
     side = architecture.multiple

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` for a dict from option name to value
+_CHOICES = "edgeseg.measuring"  # key of the option values in click's `meta`
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401

@@ -39,7 +39,7 @@ def may_have_margin(photo: Photo) -> bool:
 def trim_margins(photo: Photo) -> Box:
     """Return the part of a photograph without its light margins and frame lines.
 
-    A margin consists of lines that have one colour. Lines directly at the edge may have several.
+    A margin consists of lines that have one colour. Lines at the edge may have several colours.
     The last line of a margin is light, has one colour, and is followed by a sudden change.
     Therefore a dark surround is not a margin. A retina is not a margin either, because its colours
     change gradually.

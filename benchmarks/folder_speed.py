@@ -2,9 +2,10 @@
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The time of the codecs alone is printed as floor. For this time, one thread decodes each photograph
-and encodes the same overlay and mask with the public functions of the codec libraries. The script
-fails if these files differ from the files of `edgeseg run`. Text entries are not compared.
+The time of the codecs alone is printed as `floor`. It is the CPU time of one thread that decodes
+each photograph and encodes the same overlay and mask with the public functions of the codec
+libraries. The script fails if these files differ from the files of `edgeseg run`. Text entries are
+not compared.
 
 If --baseline is given, the `edgeseg` command of another version is measured alternately on the same
 files.

@@ -193,7 +193,7 @@ class RunSchedule:
         return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
-        """Return the finished share of the run. It is 1 or more at the end.
+        """Return the finished share of the run. The share is 1 or more at the end.
 
         A run with --minutes reserves time for the last validations. The duration of a validation is
         proportional to the number of pixels.

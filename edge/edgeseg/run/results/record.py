@@ -103,7 +103,7 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
         str | UnsetType, column("Overlay video of a stream; complete after the end of the run.")
     ] = UNSET
     measures_overlay: Annotated[
-        str | UnsetType, column("Photograph with the measured segments, coloured by width.")
+        str | UnsetType, column("Photograph with each measured segment coloured by its width.")
     ] = UNSET
     dicom_seg: Annotated[
         str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")

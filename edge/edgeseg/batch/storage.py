@@ -243,7 +243,7 @@ def _repeat(url: str, problem: str, action: Callable[[], T]) -> T:
             return action()
         except EdgesegError:
             raise
-        except Exception as error:  # each library has its own classes
+        except Exception as error:  # each library has its own exception classes
             if attempt == ATTEMPTS or not _may_pass(error):
                 reason = _describe(error)
                 raise StorageError(f"{escape_text(url, 500)}: {problem} ({reason}).") from None

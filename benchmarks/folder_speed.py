@@ -81,7 +81,7 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
     if baseline is not None:
         speedup = medians["edgeseg run"].per_second / medians["baseline"].per_second
         click.echo(f"speed-up over the baseline: {speedup:.2f}")
-        click.echo(f"masks that differ from those of the baseline: {different} of {count}")
+        click.echo(f"masks that differ from the baseline: {different} of {count}")
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:

@@ -73,8 +73,9 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
-    A row whose file is missing or damaged contains the reason. A file that is given twice has one
-    row. Two files with the same name in different folders have rows named `NAME` and `NAME (2)`.
+    If the file of a row is missing or damaged, the row contains the reason. A file that is given
+    twice has one row. Two files with the same name in different folders have rows named `NAME` and
+    `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
     known: set[tuple[Path | None, RowKey]] = set()

@@ -36,7 +36,7 @@ def load_weights(
     """Load a network's weights, and set the network to evaluation mode in FP32 on the CPU.
 
     Args:
-        network: network whose weights are replaced.
+        network: network to change.
         checkpoint: contents of the file.
         file: checkpoint file, for error messages.
         arch: architecture, for error messages.

@@ -44,7 +44,7 @@ class TrainConfig:
         crops_per_photograph: number of crops from each photograph in an epoch.
         learning_rate: peak learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        warm_up: share of the run in which the learning rate increases.
+        warm_up: share of the run during which the learning rate increases.
         average_decay: decay of the averaged weights in each step.
         max_gradient_norm: norm to which gradients are clipped.
         seed: seed of weights, crop order and augmentation.

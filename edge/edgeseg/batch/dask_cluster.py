@@ -90,7 +90,7 @@ def open_client(address: str) -> Iterator[Client]:
     Raises:
         SystemSetupError: The scheduler does not respond.
     """
-    for name in ("distributed", "distributed.client"):  # edgeseg reports the errors
+    for name in ("distributed", "distributed.client"):  # edgeseg reports errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
     if number is not None:

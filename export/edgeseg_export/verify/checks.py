@@ -161,7 +161,7 @@ def check_range(largest: LargestValue) -> Check:
 
 
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
-    """Report the data type in which this CPU computed an FP16 file.
+    """Report the data type that this CPU used for an FP16 file.
 
     Args:
         precision: precision of the file; only FP16 gives a check.

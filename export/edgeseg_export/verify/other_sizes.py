@@ -38,7 +38,7 @@ def check_other_sizes(
 ) -> list[Check]:
     """Compare the results for a photograph at two other sizes. If possible, one is not square.
 
-    Sizes that the PyTorch network itself does not support are skipped.
+    Sizes that the PyTorch network does not support are skipped.
 
     Args:
         precision: precision of the file.

@@ -16,7 +16,8 @@ except ModuleNotFoundError as error:
 _CONNECT_S = 20
 _LOCAL = "local:"
 
-# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it to finish their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
+# their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -94,7 +94,7 @@ class CohortPage:
         self._inputs = array("q")  # number of the input of each record
         self._failures: dict[str, Failure] = {}
         self._quality_reasons: Counter[str] = Counter()
-        self._worst: list[tuple[float, int]] = []  # heap; the best quality is first
+        self._worst: list[tuple[float, int]] = []  # heap; its first element has the best quality
 
     def add(self, number: int, record: ResultRecord) -> None:
         """Add a record of the input with this number."""

@@ -33,7 +33,7 @@ class HalfPlane(NamedTuple):
     Attributes:
         x: horizontal component of the normal.
         y: vertical component of the normal.
-        limit: position of the line along the normal, in pixels.
+        limit: distance in pixels from the origin to the line along the normal; may be negative.
     """
 
     x: float

@@ -16,7 +16,7 @@ _MIN_LIGHT = 24  # level of the brightest channel; a darker surround is not remo
 
 
 def find_light_surround(thumbnail: Thumbnail) -> Mask:
-    """Return the pixels of a light surround with one colour per edge of the frame.
+    """Return the pixels of a light surround. Its colour may differ between the frame's four edges.
 
     Args:
         thumbnail: thumbnail of the photograph.

@@ -139,7 +139,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
 def visible_straight_edges(
     ellipse: FovEllipse, candidates: list[FovCandidate], thumbnail: Thumbnail
 ) -> list[StraightEdge]:
-    """Return the straight edges of the candidates at which the brightness drops sharply."""
+    """Return those straight edges of the candidates where the brightness drops sharply."""
     reach = _reach(ellipse)
     edges = fit_straight_edges([candidate.outline for candidate in candidates], ellipse)
     return [

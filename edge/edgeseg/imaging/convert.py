@@ -29,8 +29,8 @@ def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
 
     - uint8: 0 to 255;
     - float: 0 to 1 if no value is above 1, otherwise 0 to 255;
-    - uint16 and other integers: as in files, the smallest range (8, 10, 12, 14 or 16 bits) that
-      contains 95 % of the pixels in the field of view.
+    - uint16 and other integers: 0 to the maximum of the smallest range (8, 10, 12, 14 or 16 bits)
+      that contains 95 % of the pixels in the field of view. Files are converted in the same way.
 
     A PIL image is converted by `numpy.asarray`, which ignores its EXIF orientation.
 

@@ -195,7 +195,10 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
     try:
         values = msgspec.toml.decode(read_regular_file(file), type=dict[str, object])
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
+        raise ModelError(
+            f"{file}: cannot be read as TOML ({one_line(error)}). docs/preprocessing.md contains "
+            "examples."
+        ) from error
     if size is not None:
         values["size"] = size
     try:

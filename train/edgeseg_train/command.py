@@ -185,7 +185,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
     if completed and not trainer.step:
         raise UsageError(
             f"--minutes {trainer.config.minutes:g}: ended before the first step "
-            f"(loading took {trainer.schedule.seconds:.0f} s). Increase it."
+            f"(loading took {trainer.schedule.seconds:.0f} s). Increase --minutes."
         )
     if not process.is_main:
         return

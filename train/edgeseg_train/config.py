@@ -110,7 +110,7 @@ def make_config(
         UsageError: an option is invalid.
     """
     if (epochs is None) == (minutes is None):
-        raise UsageError("the length of the run is required: either --epochs N or --minutes M")
+        raise UsageError("the length of the run is missing. Give --epochs N or --minutes M.")
     if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
         raise UsageError(
             f"--loss {loss}: weights must be at least 0, and one weight must be above 0"

@@ -190,7 +190,8 @@ def merge_training_data(
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
+        licence = LICENCES.get(data_set.name, LICENCES["pairs"])
+        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
     return tuple(merged.values())
 
 

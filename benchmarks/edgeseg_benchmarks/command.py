@@ -19,7 +19,8 @@ RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 THREADS = click.IntRange(1, 1024)
-# Models that were not given by the user. Their failed rows do not change the exit code.
+# Models that are measured although the user did not name them. If their rows fail, the exit code
+# does not change.
 IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
@@ -88,7 +89,7 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     default=3,
     show_default=True,
     metavar="N",
-    help="Number of untimed rounds. One round is always run.",
+    help="Number of untimed rounds. At least one is run.",
 )
 @click.option(
     "--reference",
@@ -120,9 +121,9 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options, the model `default` is measured in FP32 on a synthetic photograph. If a row
-    fails, it contains the reason, and the other rows are measured. The exit code is 6 if a model
-    given with --model failed.
+    Without options, the model `default` is measured in FP32 on a synthetic photograph. A row that
+    cannot be measured contains the reason; the other rows are measured. The exit code is 6 if a
+    model given with --model failed.
     """
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.options import BenchOptions
@@ -206,7 +207,7 @@ def _write_files(
 
 
 def _check_failures(record: BenchRecord) -> None:
-    """Exit with the code of a rejected model if nothing was measured or a given model failed."""
+    """Exit with code 6 if all rows failed, or if a model given with --model failed."""
     failed = [row for row in record.rows if not row.ok]
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")

@@ -13,7 +13,7 @@ class BenchOptions:
     Attributes:
         models: names of shipped models or model files. The first row uses the first model.
         precisions: precisions of each model.
-        every: whether to measure every shipped model and every precision.
+        every: whether to measure all shipped models and precisions.
         runtimes: names of runtimes; empty for all installed runtimes.
         threads: numbers of CPU threads; empty for all cores that the process may use.
         data: data sets (`NAME:DIR`) whose test split is scored.

@@ -1,4 +1,4 @@
-"""Checkpoint files: contents are restored, and untrusted files are rejected with an error."""
+"""Checkpoint files: restored contents, and rejection of invalid files."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_load_checkpoint_with_other_contents_is_rejected(tmp_path: Path, content
 
 
 def edit_record(file: Path, change: Callable[[Plain], object]) -> None:
-    """Change the record in a checkpoint file."""
+    """Change the metadata record in a checkpoint file."""
     plain = read_tensors(file)
     change(plain)
     torch.save(plain, file)

@@ -67,14 +67,15 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Photographs with the probabilities of a teacher, for training only. "
                    "Repeatable.")  # fmt: skip
 @click.option("--arch", metavar="NAME",
-              help="Architecture (see --list). [default: lean, or as in --start]")  # fmt: skip
+              help="Architecture (see --list). [default: architecture of --start, otherwise "
+                   "lean]")  # fmt: skip
 @click.option("--start", type=click.Path(path_type=Path, dir_okay=False), metavar="CKPT.pt",
               help="Start from the weights of this checkpoint.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
               help="Working size in pixels. `edgeseg convert` adds NAME to the file names of this "
-                   "size. Repeatable. [default: as in --arch]")  # fmt: skip
+                   "size. Repeatable. [default: size of the architecture]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
@@ -100,7 +101,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Share of the photographs that are changed by a simulated camera.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out. If there is no run, start one.")  # fmt: skip
+              help="Continue the run in --out, or start one if there is none.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Detection of files that are not checkpoints."""
+"""Detect files that are not checkpoints."""
 
 import tarfile
 import zipfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 
-# Kind of file and next step for the first bytes of a file.
+# Dict from the first bytes of a file to the kind of file and the next step for the user.
 SIGNATURES = {
     b"version https://git-lfs": "a Git LFS pointer instead of the file itself. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",

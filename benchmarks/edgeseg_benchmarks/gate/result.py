@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 # `incomparable` fails the gate. `skipped` means that the metric does not apply to this device or
 # this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
-TOLERANCE = 1e-9  # tolerance for rounding, so that a change equal to its limit passes
+TOLERANCE = 1e-9  # tolerance for rounding: a change equal to its limit passes
 
 MEASURE_CHANGES: Mapping[str, float] = {
     "vessel_density": 0.02,
@@ -19,7 +19,7 @@ MEASURE_CHANGES: Mapping[str, float] = {
     "tortuosity_curvature_mean_rel": 0.05,
     "branching_point_density_rel": 0.05,
 }
-"""Compared measurements, with the largest accepted relative change of a data set's mean."""
+"""Largest accepted relative change of a data set's mean, for each compared measurement."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class GateLimits:
             for no limit.
         memory_ratio: allowed growth factor of a row's memory relative to the first row's memory;
             None for no limit.
-        measure_changes: relative change of a data set's mean. The key is the measurement.
+        measure_changes: dict from measurement to the relative change of a data set's mean.
     """
 
     dice_drop: float = 0.002

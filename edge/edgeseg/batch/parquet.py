@@ -66,7 +66,7 @@ def _has_json_values(kind: pa.DataType) -> bool:
 
 
 def is_foreign_parquet(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg."""
+    """Return whether a file exists that edgeseg did not write."""
     if not file.exists():
         return False
     try:

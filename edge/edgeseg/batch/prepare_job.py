@@ -54,8 +54,8 @@ def model_argument(model: str) -> str:
 def count_workers(workers: int | None, threads: int | None, provider: str | None) -> int:
     """Return the number of workers.
 
-    The default is one per core (or per `threads` cores) and per 512 MB of available memory, or one
-    if a GPU is used.
+    The default is one worker per `threads` cores (or per core), but at most one per 512 MB of
+    available memory. If a GPU is used, the default is one worker.
     """
     if workers is not None:
         return workers

@@ -106,7 +106,7 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
 
 
 def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
-    """Decode JPEG by its actual type, because the transfer syntax of some writers is wrong."""
+    """Decode JPEG by its actual type, because some writers declare a wrong transfer syntax."""
     layout = instance.layout
     frame = read_jpeg_frame(stream, layout)
     if frame.is_lossless:

@@ -53,7 +53,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return the outlines of tabs. A tab marks the top of the picture and shows retina."""
+    """Return the outlines of tabs: small parts beyond the ellipse that mark the top."""
     beyond = region.copy()
     fill_ellipse(beyond, ellipse, 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

@@ -29,8 +29,8 @@ def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
 
     - uint8: 0 to 255;
     - float: 0 to 1 if no value is above 1, otherwise 0 to 255;
-    - uint16 and other integers: the smallest range (8, 10, 12, 14 or 16 bits) that contains 95 % of
-      the field's pixels, as for files.
+    - uint16 and other integers: as in files, the smallest range (8, 10, 12, 14 or 16 bits) that
+      contains 95 % of the pixels in the field of view.
 
     A PIL image is converted by `numpy.asarray`, which ignores its EXIF orientation.
 
@@ -71,10 +71,12 @@ def _to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     if array.dtype.kind == "f":
         return _float_to_uint8(array, name)
     if array.dtype.kind not in "iu":
-        raise PhotoError(f"{name}: array of {array.dtype}. Pass uint8, uint16 or float values.")
+        raise PhotoError(
+            f"{name}: {array.dtype} values are not supported. Pass uint8, uint16 or float values."
+        )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 65535:
-        raise PhotoError(f"{name}: values from {low} to {high}. Pass values from 0 to 65535.")
+        raise PhotoError(f"{name}: invalid values ({low} to {high}). Pass values from 0 to 65535.")
     samples = array.astype(np.uint16)
     if samples.ndim == 3 and samples.shape[2] == 4:
         return np.dstack(
@@ -93,7 +95,7 @@ def _float_to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]
     is_in_range = low >= -_TOLERANCE * maximum and high <= (1 + _TOLERANCE) * maximum
     if not is_in_range:  # this is also true for NaN
         raise PhotoError(
-            f"{name}: float values from {low:.4g} to {high:.4g}. Pass values from 0 to 1, "
+            f"{name}: invalid float values ({low:.4g} to {high:.4g}). Pass values from 0 to 1, "
             "or from 0 to 255."
         )
     scaled = np.rint(array * (255 / maximum))
@@ -112,7 +114,7 @@ def _to_rgb(array: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
         return rgb
     if array.ndim != 3 or array.shape[2] != 3:
         raise PhotoError(
-            f"{name}: array of shape {array.shape}. Pass (H, W), (H, W, 3) in RGB order, or "
+            f"{name}: invalid shape {array.shape}. Pass (H, W), (H, W, 3) in RGB order, or "
             "(H, W, 4)."
         )
     return array

@@ -100,7 +100,7 @@ def unpack_gzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof and len(unpacked) >= limit:
-        raise InvalidImageError("a gzip file larger than a photograph", "too_large")
+        raise InvalidImageError("the decompressed file is too large for a photograph", "too_large")
     if not unpacker.eof:
         raise InvalidImageError(CUT_OFF)
     return unpacked
@@ -124,7 +124,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     # apply the orientation.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format == "png":  # verified with the checksums in the file instead
+    if header.format == "png":  # PNG files are verified with their checksums
         image, messages = _imdecode(data, flags), ""
     else:
         image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
@@ -152,8 +152,8 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
     """Return whether the codecs' messages report damaged pixels."""
     padding = _PADDING.fullmatch(messages)
     if padding and header.format == "jpeg":
-        # Some cameras write padding before the end marker. If the file is damaged, the skipped
-        # bytes are not all zeros or ones.
+        # Some cameras write padding (0x00 or 0xFF) before the end marker. If the skipped bytes have
+        # other values, the file is damaged.
         start = max(0, header.end - int(padding[1]))
         return bool(data[start : header.end].strip(b"\x00\xff"))
     return _DAMAGE.search(messages) is not None

@@ -61,7 +61,7 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
 
 def has_component_transform(data: bytes) -> bool:
-    """Return whether a decoder inverts a colour transform of a JPEG 2000 file.
+    """Return whether a JPEG 2000 file has a colour transform, which decoders invert.
 
     Args:
         data: bytes of a file that `read_jpeg2000` has checked.
@@ -131,4 +131,4 @@ def _check_tiles(data: bytes, position: int) -> None:
 
 
 def _unsupported(kind: str) -> InvalidImageError:
-    return InvalidImageError(f"{kind}. {SAVE_AS}", "unsupported_format")
+    return InvalidImageError(f"{kind} is not supported. {SAVE_AS}", "unsupported_format")

@@ -35,7 +35,7 @@ class JpegMarker(NamedTuple):
 
 
 def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]:
-    """Yield the markers of a JPEG from an offset on. The content of segments is skipped."""
+    """Yield the markers of a JPEG after a position. The content of segments is skipped."""
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]

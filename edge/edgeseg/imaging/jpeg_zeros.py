@@ -1,4 +1,4 @@
-"""Detection of zero bytes in a JPEG's pixel data, as after a bad disk block or an interrupted copy.
+"""Detection of zero bytes in a JPEG's pixel data, due to a bad disk block or an interrupted copy.
 
 A decoder often reports no damage, because zeros are valid codes.
 """
@@ -40,7 +40,7 @@ def has_blank_bytes(data: bytes, end: int) -> bool:
 
 
 def _first_symbols(tables: bytes) -> Iterator[int]:
-    """Yield the symbol whose code is all zeros for each AC table."""
+    """Yield the symbol with the all-zero code of each AC table."""
     position = 0
     while position + 17 < len(tables):
         is_ac = tables[position] >= 0x10

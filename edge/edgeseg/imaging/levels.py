@@ -39,7 +39,7 @@ def percentile(counts: LevelCounts, percent: float) -> float:
 
 
 def median(counts: LevelCounts) -> float:
-    """Return the lowest level that is not exceeded by at least half of the pixels."""
+    """Return the lowest level that at least half of the pixels do not exceed."""
     return float(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
 
 

@@ -53,7 +53,7 @@ def draw_overlay(
     for rows in row_bands(len(photo)):
         band = drawn[rows]
         marked = _outline(mask, rows) if style == "outline" else mask[rows]
-        if weight < 1:  # a lookup table takes a third of the time of mixing each pixel
+        if weight < 1:  # a lookup table is three times faster than mixing each pixel
             marks = np.asarray(cv2.LUT(band, mixed), np.uint8)
         elif len(marks) != len(band):
             marks = np.full_like(band, colour)

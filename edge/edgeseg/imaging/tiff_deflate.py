@@ -1,13 +1,13 @@
 """Checksums of deflated TIFF strips and tiles.
 
-libtiff stops at the last pixel of a strip and does not verify the checksum after it.
+libtiff stops at the last pixel of a strip and does not verify the checksum that follows.
 """
 
 import zlib
 
 COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's, and the older value
 
-_BLOCK_BYTES = 1 << 14  # limit of the compression ratio
+_BLOCK_BYTES = 1 << 14  # small blocks limit the memory for a high compression ratio
 _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 

@@ -8,11 +8,11 @@ from edgeseg.imaging.arrays import Mask
 
 
 def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
-    """Return a mask as uint8 {0, 255}, and whether the input was binary.
+    """Convert a mask to uint8 {0, 255}, and return whether the input was binary.
 
     A mask is binary if its pixels have at most one value other than 0. Other masks, such as a
-    probability or a JPEG file, are thresholded at half of the range. The range is 0 to 1, 0 to 255
-    or 0 to 65535, depending on the largest value.
+    probability or a JPEG file, are thresholded at 0.5, 127.5 or 32767.5, depending on the largest
+    value.
 
     Args:
         mask: (H, W) of any number type or bool.
@@ -27,7 +27,7 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
             "Give one channel."
         )
     low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high < np.inf:  # this is also true for NaN
+    if not 0 <= low <= high < np.inf:  # NaN is also rejected
         raise UsageError(
             f"mask: values from {low:g} to {high:g}. "
             "Use 0 for the background, and 1 or 255 for vessels."

@@ -1,7 +1,6 @@
 """Curves along the segments: smoothing, arc length, resampling, curvature.
 
-One array contains the points of all curves, so that each computation requires only a few array
-operations.
+All points are stored in one array. Therefore each computation requires only a few array operations.
 """
 
 from __future__ import annotations
@@ -144,8 +143,8 @@ class Curves(NamedTuple):
         lengths = positions[self.ends]
         steps = np.maximum(1, np.rint(lengths / step)).astype(np.int64)
         counts = steps + 1
-        # All curves are interpolated at once. In the common coordinate, there is a gap between
-        # consecutive curves.
+        # All curves are interpolated in one call. A gap in the coordinate separates consecutive
+        # curves.
         origins = np.cumsum(lengths + 1) - lengths
         rank = _rank_in_curve(counts)
         wanted = np.repeat(origins, counts) + rank * np.repeat(lengths / steps, counts)
@@ -202,7 +201,7 @@ def smooth_known(values: Floats, owners: Indices, sigma: float) -> Floats:
     reach = max(1, round(_REACH * sigma))
     kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
     known = ~np.isnan(values)
-    place = np.arange(len(values)) + owners * reach  # a gap between two curves
+    place = np.arange(len(values)) + owners * reach  # a gap separates consecutive curves
     size = int(place.max(initial=0)) + len(kernel)
     total, weight = np.zeros((2, size))
     total[place[known]], weight[place[known]] = values[known], 1

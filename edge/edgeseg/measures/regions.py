@@ -56,7 +56,7 @@ class Scale:
     Attributes:
         diameter: diameter of the field of view in pixels.
         um_per_px: micrometres per pixel; None if unknown.
-        requested: whether a spacing was given, so that values in micrometres are included.
+        requested: whether to include values in micrometres (True if a spacing was given).
     """
 
     diameter: float

@@ -1,7 +1,8 @@
 """Names, units and definitions of the measurements of a field of view and its quadrants.
 
-`_px` is in pixels of the photograph, `_rel` relative to the diameter of the field of view, `_um` in
-micrometres. Columns in micrometres and millimetres are absent if the pixel spacing was not given.
+The suffix of a name is the unit: `_px` for pixels of the photograph, `_rel` for diameters of the
+field of view, and `_um` for micrometres. Columns in micrometres and millimetres are absent if the
+pixel spacing was not given.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ WidthMethod: TypeAlias = Literal["probability", "binary"]
 
 STATUSES: Mapping[MeasuresStatus, str] = {
     "ok": "The field of view was measured.",
-    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other figures are null.",
-    "not_vessels": "More than half of the field of view is marked, more than vessels can cover.",
+    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other values are null.",
+    "not_vessels": "More than half of the field of view is marked, which is implausible.",
     "ungradable": "The image quality of the field of view is too low.",
     "field_too_small": "The field of view has a diameter of less than 128 pixels.",
 }

@@ -1,4 +1,4 @@
-"""Preprocessing from photograph to network input, as stored in checkpoints and model files.
+"""Settings of the preprocessing, as stored in checkpoints and model files.
 
 `edgeseg.preprocessing.prepare` applies the preprocessing. This module does not load OpenCV, so that
 reading a model's card is fast.
@@ -35,14 +35,14 @@ class PreprocessingConfig:
         size: working size in pixels; the network input is a square with this side.
         fov: detection method for the field of view; `none` uses the whole frame.
         crop: `fov` crops to the bounding box of the field of view, `frame` keeps the frame.
-        fit: `pad` keeps the aspect ratio and centres the crop in the square (area averaging if the
-            crop is reduced), `stretch` changes the aspect ratio (linear interpolation).
+        fit: `pad` keeps the aspect ratio, centres the crop in the square, and averages areas if the
+            crop is reduced; `stretch` changes the aspect ratio and interpolates linearly.
         contrast: `clahe` applies CLAHE to R, G and B separately.
         clip_limit: clip limit of CLAHE.
         tiles: number of CLAHE tiles along each axis.
-        contrast_at: position of CLAHE, `before` or `after` resizing.
+        contrast_at: whether CLAHE is applied `before` or `after` resizing.
         fill: grey level outside the field of view, 0 to 255, or `keep`.
-        mean: RGB mean, subtracted from photograph / 255.
+        mean: RGB mean, subtracted from the photograph after division by 255.
         std: RGB standard deviation. The difference is divided by this value.
 
     Raises:

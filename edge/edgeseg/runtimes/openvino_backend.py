@@ -30,7 +30,7 @@ class OpenVino:
 
     def __init__(self, file: Path, data: bytes, size: int, threads: int) -> None:
         # OpenVINO selects the precision: BF16 on CPUs with AMX or AVX512-BF16, and FP32 on other
-        # x86-64 CPUs, on which FP16 would be half as fast as FP32.
+        # x86-64 CPUs. FP16 is not requested, because it is half as fast as FP32 on these CPUs.
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -70,7 +70,7 @@ class OpenVino:
         return check_output(self._file, photo, output)
 
     def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """Run the network. Each inference request is used by one thread at a time."""
+        """Run the network with an inference request that no other thread uses."""
         try:
             request = self._idle_requests.pop()  # atomic
         except IndexError:

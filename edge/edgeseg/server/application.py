@@ -176,7 +176,7 @@ def create_application(
 
 
 class _RevalidatedFiles(StaticFiles):
-    """Static files that browsers revalidate, so that an update takes effect."""
+    """Static files with `Cache-Control: no-cache`, so that a new version takes effect at once."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
         response = super().file_response(*args, **kwargs)
@@ -190,7 +190,7 @@ def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
         return work(upload)
     except UsageError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "invalid_request", str(error)) from error
-    except EdgesegError as error:  # a full disk, or a model that returns NaN
+    except EdgesegError as error:  # for example, a full disk or a model that returns NaN
         raise RequestError(
             HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", str(error)
         ) from error
@@ -205,7 +205,7 @@ def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
 
 
 def _records_response(records: Records, frame_count: int = 1) -> Response:
-    """Return records. If all failed, the status of the response is that of the first failure."""
+    """Return records. If all failed, the HTTP status depends on the first failure."""
     response = _json(records, _records_status(records))
     response.headers["Edgeseg-Frame-Count"] = str(frame_count)
     return response

@@ -58,7 +58,7 @@ class _StoppableServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Do not handle signals, which `stop_by_signals` handles with documented exit codes."""
+        """Do not handle signals. `stop_by_signals` handles them with documented exit codes."""
         yield
 
 
@@ -94,7 +94,7 @@ def serve_application(
 
     Args:
         application: ASGI application.
-        listener: bound socket, which is closed at the end.
+        listener: bound socket. It is closed at the end.
         stop: stop request.
         certificate: certificate for HTTPS; None for HTTP.
         announce: callback before the first request is accepted.
@@ -102,7 +102,7 @@ def serve_application(
     Raises:
         UsageError: The certificate or its key is invalid.
     """
-    # It logs each invalid form.
+    # This package logs each invalid form.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application,

@@ -1,4 +1,4 @@
-"""Bounded queue of requests in front of the worker threads."""
+"""Worker threads with a bounded queue of requests."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class AbandonedError(Exception):
 
 
 class WorkQueue:
-    """Worker threads, and number of waiting requests.
+    """Worker threads with a limited number of waiting requests.
 
     Args:
         workers: number of worker threads.

@@ -1,4 +1,4 @@
-"""Detection of subinterpreters. NumPy and the runtimes do not support them."""
+"""Detection of subinterpreters, which NumPy and the runtimes do not support."""
 
 import importlib
 

@@ -77,7 +77,7 @@ def test_decode_photo_png_with_any_flipped_bit_raises_or_is_unchanged(kind: str)
 @pytest.mark.parametrize("rows_per_strip", [16, 40])
 def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: int) -> None:
     data = make_deflated_tiff(rows_per_strip)
-    # Adler-32 is weak. One of thousands of flips changes a few pixels, but not the checksum.
+    # Adler-32 is weak: one of thousands of flipped bits changes a few pixels, but not the checksum.
     assert count_bit_flips(data, 300, 8, len(data) - 200) == 0
 
 
@@ -85,7 +85,7 @@ def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: in
     ("kind", "share"),
     [("TIFF, JPEG", 0.16), ("TIFF, PackBits", 0.012), ("TIFF, G4", 0.08), ("BMP, RLE8", 0.03)],
 )
-def test_decode_photo_flips_are_mostly_detected(kind: str, share: float) -> None:
+def test_decode_photo_detects_most_flipped_bits(kind: str, share: float) -> None:
     assert count_bit_flips(FILES[kind](), 300) <= share * 300
 
 

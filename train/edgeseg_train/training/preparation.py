@@ -22,7 +22,7 @@ from edgeseg_train.training.state import SavedState
 from edgeseg_train.training.trainer import Trainer
 from edgeseg_train.validation import cache_pairs
 
-# Time reserved for `curves.png` and the last files in a run with --minutes.
+# Time in seconds that a run with --minutes reserves for `curves.png` and the last files.
 PLOT_SECONDS = 1.0
 
 
@@ -50,9 +50,9 @@ def prepare_trainer(
         started: start of the session as `time.monotonic()`.
         state: state of an earlier session.
     """
-    cv2.setNumThreads(1)  # each thread loads and scores one photograph at a time
-    # Shapes never change, so that cuDNN can select the fastest algorithms. This is disabled with
-    # --epochs, because all sessions of a run must use the same algorithms.
+    cv2.setNumThreads(1)  # a thread loads and scores one photograph at a time
+    # Shapes never change. Therefore, cuDNN can select the fastest algorithms. With --epochs, this
+    # is disabled, because all sessions of a run must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(
@@ -84,7 +84,7 @@ def prepare_trainer(
     trainer = Trainer(
         config, out, training, crops, validation_pairs, device, mode, process, started
     )
-    # Free the memory, because photographs are loaded again for other working sizes.
+    # Free the memory, because the next step loads photographs again for other working sizes.
     trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
     if state is not None:
         trainer.resume(state)

@@ -200,7 +200,7 @@ def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
 def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
     """Describe a check.
 
-    A failure is in capital letters only if `run` selects this runtime or provider.
+    A failure is in capital letters if `run` selects this runtime or provider.
     """
     if not check.installed:
         return check.note

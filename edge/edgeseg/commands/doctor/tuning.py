@@ -83,7 +83,7 @@ def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:
         yield f"{timing.precision} in {timing.runtime}", _describe_timing(timing, result.setup)
-    hint = f" (`edgeseg run` uses it if {VARIABLE} names this file)"
+    hint = f" (`edgeseg run` uses this setup if {VARIABLE} is the path of this file)"
     if result.is_read_by_auto:
         hint = ""
     yield "setup stored in", f"{result.file}{hint}"

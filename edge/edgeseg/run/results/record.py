@@ -1,7 +1,7 @@
 """Result record: one format for JSON, tables and Python.
 
 This module declares every column with its type, unit and definition. `edgeseg.run.results.columns`
-lists the columns. A key is absent if it was not requested or does not apply, and null if its value
+lists the columns. A key is absent if it was not requested or does not apply. A value is null if it
 is unknown.
 """
 
@@ -18,8 +18,8 @@ from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
 
 SCHEMA_VERSION = 1
-"""Version of the record. Additional keys do not change the version, because clients ignore unknown
-keys."""
+"""Version of the record. Additional keys do not change the version, because clients must ignore
+unknown keys."""
 
 Status: TypeAlias = Literal["ok", "skipped", "failed"]
 
@@ -56,18 +56,18 @@ CODES: Mapping[Code, str] = {
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job ended unexpectedly at this file.",
+    "worker_died": "Worker processes of a batch job ended unexpectedly while processing this file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
-    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
+    "not_a_colour_photograph": "Red-free or grey photograph. The models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
 IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
-"""Columns that are only in records for which they were requested, and never in stored records."""
+"""Columns that are included only on request and are never stored in result files."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -131,7 +131,7 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
         column("Share of the round field of view that is illuminated and in the picture."),
     ]
     diameter_px: Annotated[
-        NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
+        NonNegative, column("Diameter of a circle with the area of the illuminated retina.", "px")
     ] = 0.0
     detail: Annotated[
         NonNegative | None,
@@ -150,10 +150,12 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
         column("Level of the darkest channel, relative to the brightest channel."),
     ] = None
     saturation: Annotated[
-        Share | None, column("Mean range of the channels, relative to the brightest channel.")
+        Share | None,
+        column("Mean difference between brightest and darkest channel, relative to the brightest."),
     ] = None
     polarity: Annotated[
-        float | None, column("Strength of dark minus bright lines, relative to their sum.")
+        float | None,
+        column("Strength of dark lines minus strength of bright lines, divided by their sum."),
     ] = None
     median_red: Annotated[GreyLevel | None, column("Median of the red channel.", "grey level")] = (
         None
@@ -210,7 +212,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     status: Annotated[Status, column("Outcome.")]
     reasons: Annotated[tuple[Code, ...], column("Reason codes if `status` is not `ok`.")] = ()
     message: Annotated[
-        str | UnsetType, column("Text for people, in one line; may change between versions.")
+        str | UnsetType,
+        column("Description of the problem in one line. The text may change between versions."),
     ] = UNSET
     warnings: Annotated[tuple[Code, ...], column("Reason codes if the result is unreliable.")] = ()
     edgeseg_version: Annotated[str, column("Version of edgeseg.")]

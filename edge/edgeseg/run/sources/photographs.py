@@ -65,7 +65,7 @@ class Photographs:
 
 
 def _has_pages(path: Path) -> bool:
-    """Return whether a file may contain several photographs: TIFF and DICOM."""
+    """Return whether a file is a TIFF or DICOM file, which may contain several photographs."""
     try:
         with open_regular_file(path) as file:
             beginning = file.read(SIGNATURE_BYTES)

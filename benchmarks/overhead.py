@@ -53,8 +53,8 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
         turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
         print_ratio("start-up", turns, 2.0)
-        # Memory is measured only once, because it hardly varies, and before this process loads
-        # OpenCV.
+        # Memory hardly varies and is measured only once. At this point, this process must not have
+        # loaded OpenCV.
         turns = take_turns(lambda: peak_mb(run), lambda: peak_mb(imports), 3)
     above = median(cost - baseline for cost, baseline in turns)
     click.echo(f"memory: {above:.0f} MB above {turns[0][1]:.0f} MB (bound 200 MB)")

@@ -161,7 +161,7 @@ def trace_edgeseg(
 def trace_connections(
     command: Sequence[str], trace: Path, exit_codes: tuple[int, ...] = (0,)
 ) -> list[str]:
-    """Return the system calls of a program and its children that address the internet."""
+    """Return the system calls with an internet address, of a program and its children."""
     done = None
     for _ in range(ATTEMPTS):
         done = subprocess.run(

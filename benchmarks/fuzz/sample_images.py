@@ -42,7 +42,7 @@ def write_with_pillow(file_format: str, mode: str = "RGB", **options: object) ->
 
 
 def make_rotated_png() -> bytes:
-    """PNG whose eXIf chunk specifies a rotation by 90 degrees."""
+    """PNG with an eXIf chunk that specifies a rotation by 90 degrees."""
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
     png = write_with_opencv(".png")
     return png[:33] + png_chunk(b"eXIf", exif) + png[33:]

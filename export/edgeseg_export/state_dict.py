@@ -36,7 +36,7 @@ def load_weights(
     """Load a network's weights, and set the network to evaluation mode in FP32 on the CPU.
 
     Args:
-        network: network whose weights are replaced.
+        network: network to change.
         checkpoint: contents of the file.
         file: checkpoint file, for error messages.
         arch: architecture, for error messages.
@@ -101,9 +101,10 @@ def _select_fit(
 def _list_unknown(
     fit: WeightsFit, expected: Iterable[str], ignored: Sequence[str]
 ) -> tuple[str, ...]:
-    """List the remaining names in parts that the network also has, which may be weights.
+    """List the remaining names that may be weights.
 
-    Names in other parts belong to the training program, such as losses, metrics or another copy.
+    A name may be a weight if it begins with the name of a part of the network. Other names belong
+    to the training program, such as losses, metrics or another copy.
     """
     parts = {strip_wrappers(name).partition(".")[0] for name in expected}
     unknown = []

@@ -115,7 +115,7 @@ def test_load_checkpoint_of_damaged_file_raises_only_model_error(file: Path) -> 
     for turn in range(50):
         damaged = np.frombuffer(data, np.uint8).copy()
         start = at if turn % 2 else 0
-        span = 3000 if turn % 2 else len(data)  # half of the flips in the record, half anywhere
+        span = 3000 if turn % 2 else len(data)  # half of the flips are in the record, half anywhere
         where = start + rng.integers(min(span, len(data) - start), size=1 + turn % 5)
         damaged[where] = rng.integers(256, size=len(where))
         file.write_bytes(damaged.tobytes())

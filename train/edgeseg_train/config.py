@@ -44,7 +44,7 @@ class TrainConfig:
         crops_per_photograph: number of crops from each photograph in an epoch.
         learning_rate: peak learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        warm_up: share of the run in which the learning rate increases.
+        warm_up: share of the run during which the learning rate increases.
         average_decay: decay of the averaged weights in each step.
         max_gradient_norm: norm to which gradients are clipped.
         seed: seed of weights, crop order and augmentation.
@@ -197,7 +197,7 @@ class RunSchedule:
         return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
-        """Return the finished share of the run. It is 1 or more at the end.
+        """Return the finished share of the run. The share is 1 or more at the end.
 
         A run with --minutes reserves time for the last validations. The duration of a validation is
         proportional to the number of pixels.

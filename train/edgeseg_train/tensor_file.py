@@ -80,7 +80,7 @@ def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
             "save model.state_dict() with torch.save."
         )
     return (
-        f"contains a pickled object of the class {match[1][:100]}, whose code is never executed. "
+        f"contains a pickled object of the class {match[1][:100]}. Its code is never executed. "
         "Ask the author for a file with model.state_dict(), saved with torch.save."
     )
 

@@ -61,7 +61,7 @@ def pin(threads: int, process: int | None = None) -> None:
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return environment variables with which a child process imports the same packages.
+    """Return environment variables, so that a child process imports the same packages.
 
     Args:
         threads: number of threads of NumPy's matrix products.

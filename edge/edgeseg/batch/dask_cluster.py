@@ -16,7 +16,8 @@ except ModuleNotFoundError as error:
 _CONNECT_S = 20
 _LOCAL = "local:"
 
-# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it to finish their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
+# their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -89,7 +90,7 @@ def open_client(address: str) -> Iterator[Client]:
     Raises:
         SystemSetupError: The scheduler does not respond.
     """
-    for name in ("distributed", "distributed.client"):  # edgeseg reports the errors
+    for name in ("distributed", "distributed.client"):  # edgeseg reports errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
     if number is not None:

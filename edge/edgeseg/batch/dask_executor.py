@@ -74,7 +74,7 @@ class DaskExecutor:
         self._stop = stop
         self._warn = warn
         self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
-        # The scheduler keeps statistics for each first element of the keys.
+        # The first element of a key is its group. The scheduler keeps statistics for each group.
         self._group = f"edgeseg-{uuid.uuid4().hex}"
         self._numbers = itertools.count()
         self._slots: dict[str, DaskSlot] = {}

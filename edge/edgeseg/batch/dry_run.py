@@ -120,9 +120,10 @@ def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process a sample and measure its cost.
+    """Measure the cost of processing a sample.
 
-    One photograph is processed before the measurement, because the first photograph is slower.
+    The first photograph of the sample is also processed before the measurement, because the first
+    segmentation is slower than the next ones.
     """
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)

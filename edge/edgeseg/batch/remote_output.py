@@ -106,7 +106,7 @@ class RemoteOutput:
 
 @contextmanager
 def open_copy(remote: RemoteOutput) -> Iterator[Path]:
-    """Yield a temporary copy of the job in a remote folder. The copy is removed at the end."""
+    """Copy the job from a remote folder to a temporary folder, and yield the temporary folder."""
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         copy = Path(folder)
         remote.pull_job(copy)

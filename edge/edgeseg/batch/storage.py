@@ -186,7 +186,7 @@ def _open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     web = {
         "client_kwargs": {
             "timeout": aiohttp.ClientTimeout(REQUEST_S, sock_connect=CONNECT_S, sock_read=READ_S),
-            "trust_env": True,  # credentials of ~/.netrc
+            "trust_env": True,  # use the credentials in ~/.netrc
         }
     }
     try:
@@ -243,7 +243,7 @@ def _repeat(url: str, problem: str, action: Callable[[], T]) -> T:
             return action()
         except EdgesegError:
             raise
-        except Exception as error:  # each library has its own classes
+        except Exception as error:  # each library has its own exceptions
             if attempt == ATTEMPTS or not _may_pass(error):
                 reason = _describe(error)
                 raise StorageError(f"{escape_text(url, 500)}: {problem} ({reason}).") from None

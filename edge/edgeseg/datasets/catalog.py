@@ -108,7 +108,7 @@ def _expand_home(folder: Path) -> Path:
     """Expand `~`, which a shell does not expand in `drive:~/DRIVE`."""
     try:
         return folder.expanduser()
-    except RuntimeError:  # no such user or no home directory: use the name unchanged
+    except RuntimeError:  # there is no such user or no home directory
         return folder
 
 

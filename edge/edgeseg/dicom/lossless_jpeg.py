@@ -16,7 +16,7 @@ from edgeseg.imaging.jpeg_markers import (
 
 _FRAME, _RESTART_INTERVAL = 0xC3, 0xDD
 _HUFFMAN_VALUES_START = 17
-_MAX_CATEGORY = 16  # maximum number of bits of a difference
+_MAX_CATEGORY = 16  # maximum number of bits of a sample difference
 # Second bytes that do not end a scan: stuffed zero bytes, restart markers and fill bytes.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _IDENTIFIERS = {

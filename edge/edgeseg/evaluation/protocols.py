@@ -12,8 +12,8 @@ inside the stretched frame.
 `reference-aligned`: like `reference`, with the probability shifted to the position of the stretched
 mask. Nearest-neighbour resizing selects the pixel at floor(i * scale), which shifts the mask by
 half a pixel to the right and down. On DRIVE test, this shift lowers the Dice of the second human
-observer by 0.05. The scores of the two protocols show this effect. Published results do not
-use this protocol.
+observer by 0.05. The difference between the scores of `reference` and `reference-aligned` is
+due to this shift. Published results do not use this protocol.
 
 The masks of a second human observer are scored with the same protocols (`segmenter` is None).
 """

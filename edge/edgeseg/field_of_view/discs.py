@@ -13,10 +13,10 @@ from edgeseg.field_of_view.thumbnail import Thumbnail, renew_levels
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _MAX_ATTEMPTS = 16
-_MIN_RADIUS = 0.04  # share of the shorter side
-_MIN_COVERED = 1 / 3  # share of all directions, including those outside the frame
+_MIN_RADIUS = 0.04  # minimum radius as a share of the frame's shorter side
+_MIN_COVERED = 1 / 3  # minimum share of all directions, also outside the frame
 _MIN_FILLED = 0.55  # bright share of the disc; remains of a removed field have less
-_MIN_AREA = 0.015  # share of the largest field's area
+_MIN_AREA = 0.015  # minimum area as a share of the largest field's area
 _LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
 _GLOW = 0.02  # width of the glow around a field, as a share of the radius
 

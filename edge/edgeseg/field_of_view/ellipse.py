@@ -26,9 +26,9 @@ _SAMPLES = np.outer(np.arange(1, 257), 1.1673039782614187 ** -np.arange(1.0, 5))
 _VOTERS = 128  # number of outline points that are compared
 _SUFFICIENT_CIRCLE_SHARE = 0.7  # if a circle has this share of inliers, no ellipse is fitted
 _MIN_ELLIPSE_GAIN = 1.3  # minimum ratio of inliers of an ellipse to inliers of a circle
-_MIN_ELLIPSE_COVERAGE = 0.3  # share of the directions
+_MIN_ELLIPSE_COVERAGE = 0.3  # minimum share of the directions with outline points
 _MIN_AXIS_RATIO = 0.5  # a 3:2 frame that was stretched to a square has 0.67
-_MIN_SHAPE_COVERAGE = 0.8  # share of the directions that is required to refine the axis ratio
+_MIN_SHAPE_COVERAGE = 0.8  # minimum share of the directions to refine the axis ratio
 
 
 class FovEllipse(NamedTuple):

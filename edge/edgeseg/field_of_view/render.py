@@ -23,7 +23,7 @@ def render_ellipse(
     Args:
         ellipse: ellipse of the field, in thumbnail pixels.
         edges: straight edges that cut the ellipse, in thumbnail pixels.
-        region: mask in the thumbnail, which contains small tabs beyond the ellipse.
+        region: mask of the field in the thumbnail, including small tabs beyond the ellipse.
         thumbnail: thumbnail, which defines the scale.
         shape: height and width of the photograph.
 

@@ -18,8 +18,8 @@ from edgeseg.imaging.arrays import Box, Photo
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 _REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
-_CHORD = 0.8  # examined share of the chord; its ends at the rim are excluded
-_SAMPLES = 200  # pixels per chord
+_CHORD = 0.8  # share of the chord that is examined, without the ends at the rim
+_SAMPLES = 200  # number of pixels that are examined per chord
 _MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
 _MIRRORED = 16  # rows to compare on each side of a possible mirror line
@@ -33,7 +33,7 @@ class HalfPlane(NamedTuple):
     Attributes:
         x: horizontal component of the normal.
         y: vertical component of the normal.
-        limit: position of the line along the normal, in pixels.
+        limit: distance in pixels from the origin to the line along the normal; may be negative.
     """
 
     x: float

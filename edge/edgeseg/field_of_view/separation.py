@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.field_of_view.seams import HalfPlane
 
-_MIN_OVERLAP = 0.08  # share of the smaller radius; a smaller overlap may be an error of the fit
+_MIN_OVERLAP = 0.08  # share of the smaller radius; a smaller overlap may be a fitting error
 
 
 class Disc(NamedTuple):

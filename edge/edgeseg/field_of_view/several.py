@@ -21,7 +21,7 @@ from edgeseg.field_of_view.thresholding import threshold_candidates
 from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail, renew_levels
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
-_CELL_MARGIN = 0.04  # share of the radius
+_CELL_MARGIN = 0.04  # margin of a cell as a share of the radius
 _MAX_CHANGE = 0.15  # maximum relative difference between the radii in thumbnail and cell
 
 

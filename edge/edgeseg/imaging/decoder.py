@@ -18,10 +18,10 @@ from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uin
 from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
-MAX_FILE_BYTES = 256 << 20  # largest photograph file, compressed and decompressed
+MAX_FILE_BYTES = 256 << 20  # limit for a photograph file, before and after decompression
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
-_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18
+_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18 bytes per pixel
 _BAND_ROWS = 64
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
@@ -111,7 +111,7 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
-    if header.format in {"tiff", "dicom"}:  # may contain other pages
+    if header.format in {"tiff", "dicom"}:  # the file may contain other pages
         return MAX_FILE_BYTES
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 
@@ -181,7 +181,7 @@ def _to_uint8(image: Samples, stated_maximum: int | None) -> npt.NDArray[np.uint
 
 def _blacken_transparent(image: Samples) -> None:
     """Set transparent pixels of a BGRA image to black, the usual colour around a fundus."""
-    if not image[:, :, 3].any():  # unused channel, as in many BMP files
+    if not image[:, :, 3].any():  # the channel is unused, as in many BMP files
         return
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]

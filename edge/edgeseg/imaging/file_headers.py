@@ -155,7 +155,7 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
             break
         if marker.code in START_OF_FRAME and not height:
             height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
-            if marker.code not in {0xC0, 0xC1}:  # 16 bits per coefficient
+            if marker.code not in {0xC0, 0xC1}:  # the decoder stores 16 bits per coefficient
                 decoder_bytes = 2 * components
             if not complete:
                 return ImageHeader("jpeg", width, height)

@@ -41,7 +41,8 @@ def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:
 
     Args:
         data: bytes of the JPEG file.
-        texts: key and value of each comment, in this order. Latin-1, at most 65,000 characters.
+        texts: key and value of each comment. The comments are written in this order. Latin-1, at
+            most 65,000 characters.
     """
     start = _comments_start(data)
     comments = b"".join(_comment(key, value) for key, value in texts.items())

@@ -1,7 +1,7 @@
 """JPEG decoder for undamaged files of the usual types. It may be called from several threads.
 
-simplejpeg returns the warnings of libjpeg-turbo to the caller. With OpenCV, they are printed to
-standard error. The pixels are identical.
+simplejpeg returns the warnings of libjpeg-turbo to the caller. OpenCV prints these warnings to
+standard error. Both decoders return identical pixels.
 """
 
 import re

@@ -120,7 +120,7 @@ def _check_tiles(data: bytes, position: int) -> None:
             raise InvalidImageError(DAMAGED)
         if marker == _START_OF_TILE:
             (tile_bytes,) = struct.unpack_from(">I", data, position + 6)
-            if tile_bytes == 0:  # up to the end marker
+            if tile_bytes == 0:  # the tile ends at the end marker
                 break
             position += max(tile_bytes, _MIN_TILE_BYTES)
         else:

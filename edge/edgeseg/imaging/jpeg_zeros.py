@@ -33,7 +33,7 @@ def has_blank_bytes(data: bytes, end: int) -> bool:
         if marker.code == HUFFMAN_TABLES:
             tables.append(data[marker.end + 2 : marker.segment_end])
         if marker.code == START_OF_SCAN:
-            pixels = data[marker.segment_end : end].rstrip(b"\x00\xff")  # padding of some cameras
+            pixels = data[marker.segment_end : end].rstrip(b"\x00\xff")  # without padding
             first_symbols = [symbol for table in tables for symbol in _first_symbols(table)]
             return _BLANK in pixels and _END_OF_BLOCK not in first_symbols
     return False

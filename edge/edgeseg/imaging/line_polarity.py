@@ -1,8 +1,8 @@
 """Polarity (dark or bright) of the thin lines in an image.
 
-At a line, the second derivative is large only perpendicular to the line. At a spot, it is large in
-two directions. At an edge, it is small in all directions. The strongest lines of a fundus
-photograph are the vessels, which are dark.
+At a line, the second derivative is large only perpendicular to the line. At a spot, the second
+derivative is large in two directions. At an edge, it is small in all directions. The strongest
+lines of a fundus photograph are the vessels, which are dark.
 """
 
 from typing import Any

@@ -38,7 +38,7 @@ def draw_overlay(
         photo: (H, W, 3) uint8 RGB.
         mask: (H, W) uint8, nonzero for pixels to mark.
         colour: RGB colour of the mark.
-        opacity: weight of the colour, 0 to 1; None means the default of the style.
+        opacity: weight of the colour, 0 to 1; None to use the default of the style.
         style: line around the mask, or tint of its pixels.
         in_place: whether to draw on the photograph itself instead of a copy.
 

@@ -102,7 +102,7 @@ def read_mask(path: Path) -> Mask:
 
 
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
-    """Decode a mask file of any photograph format.
+    """Decode a mask file in any photograph format.
 
     A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits. Vessels may
     therefore have any colour. If the brightest value is 1, pixels with the value 1 become 255.

@@ -15,7 +15,7 @@ _MAX_ENTRIES = 4096
 _MAX_OVERLAP = 8  # maximum size of all strips relative to the file; equal strips may share bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
-_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # tag, and two of its bits
+_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # the tag and two of its bits
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325

@@ -5,9 +5,9 @@ libtiff stops at the last pixel of a strip and does not verify the checksum that
 
 import zlib
 
-COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's, and the older value
+COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's and an older one
 
-_BLOCK_BYTES = 1 << 14  # small blocks limit the memory for a high compression ratio
+_BLOCK_BYTES = 1 << 14  # blocks are small to limit the memory after decompression
 _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 

@@ -1,4 +1,4 @@
-"""Table of model files: shipped models, and files of one model in several precisions."""
+"""List of model files: the shipped models, and the precisions of a model."""
 
 import os
 from pathlib import Path
@@ -75,7 +75,7 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
 
 
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
-    """Return the candidate files of `auto`. The key is the precision.
+    """Return the files from which `auto` selects. The key is the precision.
 
     If `model` is the path of a file, this file is the only candidate. Files that do not belong to
     the same model as the FP32 file (such as those of another checkpoint) are ignored. If there is

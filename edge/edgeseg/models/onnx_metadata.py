@@ -66,7 +66,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return the number of remaining bytes of the field, or read a varint and return 0."""
+    """Return the number of remaining bytes of a field. For a varint, read it and return 0."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):
@@ -75,7 +75,7 @@ def _read_length(stream: BinaryIO, wire_type: int) -> int:
 
 
 def _read_varint(stream: BinaryIO) -> int:
-    """Read a base-128 number."""
+    """Read a varint (protobuf's variable-length integer)."""
     value = 0
     for shift in range(0, 64, 7):
         byte = stream.read(1)

@@ -77,7 +77,7 @@ class TuningKey(msgspec.Struct, frozen=True):
 
 
 class CandidateTiming(msgspec.Struct, frozen=True):
-    """Measurement of one candidate.
+    """Measured latency and accuracy of one candidate setup.
 
     Attributes:
         runtime: name of the runtime.
@@ -151,7 +151,7 @@ def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedS
     try:
         setups = read_tuned_setups(file)
     except SystemSetupError as error:
-        logging.getLogger("edgeseg").warning("edgeseg: %s; continuing without it", error)
+        logging.getLogger("edgeseg").warning("edgeseg: %s The tuning cache is ignored.", error)
         return None
     key = TuningKey.for_this_device(cards)
     for setup in setups:

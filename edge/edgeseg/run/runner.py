@@ -44,7 +44,7 @@ class InputCounts(NamedTuple):
     unfinished: int = 0
 
     def plus(self, other: InputCounts) -> InputCounts:
-        """Return the sums."""
+        """Return the sum of two counts."""
         return InputCounts(
             self.failed + other.failed,
             self.total + other.total,

@@ -19,7 +19,8 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
     """Simplify a graph.
 
     Returns:
-        The simplified model and "". If onnxsim failed, the given model and the reason.
+        The simplified model and "". If onnxsim failed, the function returns the given model and the
+        reason.
     """
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         before = Path(folder) / "before.onnx"

@@ -12,14 +12,14 @@ from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 # Factors that a working size may require. Networks halve the size up to five times, pool to 1, 2, 3
 # and 6 bins (PSPNet, UPerNet), or use patches of 14 or 16 pixels.
 MULTIPLES = (32, 48, 64, 96, 192, 14)
-# Sizes with which vision transformers are pretrained, for networks with a fixed size.
+# Sizes of pretrained vision transformers, for networks with a fixed size.
 FIXED_SIZES = (224, 256, 384, 512, 518, 1024)
 MAX_TRIED = 16
 MAX_FOUND = 2
 
 
 def search_sizes(network: PhotoToProbability, size: int, opset: int, problem: str) -> list[int]:
-    """Return the two nearest working sizes with which the network can be exported, or fewer.
+    """Return up to two working sizes that the network supports, the nearest sizes first.
 
     Args:
         network: network in evaluation mode, FP32, on the CPU.

@@ -31,8 +31,8 @@ class ExportOptions:
     Attributes:
         precisions: precisions of the files, in this order.
         data_sets: photographs for the checks.
-        scored: whether to compute the Dice on the check photographs; False for synthetic
-            photographs by default.
+        scored: whether to compute the Dice on the check photographs; False for the default
+            synthetic photographs.
         calibration: data sets for INT8 as `NAME:DIR`; synthetic photographs if empty.
         opset: opset of the graph.
         simplified: whether to simplify the graph with onnxsim.

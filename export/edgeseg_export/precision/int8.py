@@ -80,7 +80,7 @@ def _quantize_best(
     tried = ", ".join(f"{method} {cost.dissimilarity:.4f}" for method, cost in costs.items())
     data = ", ".join(spec.partition(":")[0] for spec in specs) or "synthetic photographs"
     method_note = (
-        f"{best}; Dice loss of INT8 masks against FP32 masks: {tried} "
+        f"{best}; 1 - Dice between INT8 and FP32 masks: {tried} "
         f"({data}: {len(tensors)} for calibration, {len(trial.photos)} for selection)"
     )
     return model, [

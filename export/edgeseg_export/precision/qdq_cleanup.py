@@ -30,7 +30,7 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return a dict from the name of the scaled photograph to the largest possible value.
+    """Return a dict from the tensor of the scaled photograph to its largest possible value.
 
     The dict is empty if the photograph is not scaled. The value is known without calibration,
     because the input is uint8.
@@ -43,7 +43,7 @@ def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
 
 
 def _remove_qdq_around(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Remove the pair around a node that only moves values, if both have the same scale."""
+    """Remove the pair around a node that only moves values, if the pair has equal scales."""
     before = graph.match_chain(node.input[0], ["DequantizeLinear"])
     after = graph.get_only_reader(node.output[0])
     if not before or after is None or after.op_type != "QuantizeLinear":

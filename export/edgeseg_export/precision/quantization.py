@@ -59,7 +59,7 @@ class QuantizationCost:
 
 @dataclass(frozen=True, eq=False)
 class QuantizationTrial:
-    """FP32 graph for which quantized variants are measured.
+    """FP32 graph, and the measurement of its quantized variants.
 
     Attributes:
         graph: FP32 graph in which every node has a unique name.

@@ -106,7 +106,7 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     ratios = [error.file / bound for error, bound in zip(errors, allowed, strict=True)]
     worst = int(np.argmax(ratios))  # index of the first NaN, if any
     note = (
-        f"largest difference of the probability from PyTorch in FP64; PyTorch in FP32 differs by "
+        f"largest difference from the probability of PyTorch in FP64; PyTorch in FP32 differs by "
         f"{errors[worst].pytorch:.2g}; at least {MAX_ROUNDING_RATIO:g} times this value is allowed"
     )
     return Check.at_most("difference", errors[worst].file, allowed[worst], note)
@@ -161,7 +161,7 @@ def check_range(largest: LargestValue) -> Check:
 
 
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
-    """Report the data type in which this CPU computed an FP16 file.
+    """Report the data type that this CPU used for an FP16 file.
 
     Args:
         precision: precision of the file; only FP16 gives a check.

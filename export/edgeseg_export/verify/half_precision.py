@@ -46,7 +46,8 @@ class HalfPrecisionRuntime:
             self._session = create_plain_session(round_every_node(onnx.load(file)), threads)
         except Exception as error:  # the only common base class of ONNX Runtime's exceptions
             raise ModelError(
-                f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+                f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). "
+                "Convert the model again."
             ) from error
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:

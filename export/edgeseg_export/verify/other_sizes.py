@@ -38,7 +38,7 @@ def check_other_sizes(
 ) -> list[Check]:
     """Compare the results for a photograph at two other sizes. If possible, one is not square.
 
-    Sizes that the PyTorch network itself does not support are skipped.
+    Sizes that the PyTorch network does not support are skipped.
 
     Args:
         precision: precision of the file.
@@ -47,7 +47,8 @@ def check_other_sizes(
         pair: photograph at the working size.
         threshold: vessel probability threshold.
 
-    Returns: One check per size. If the network supports only the working size, one failed check.
+    Returns: One check per size. If the network supports only the working size, there is one failed
+        check.
     """
     checks: list[Check] = []
     size = pair.tensor.shape[1]

@@ -38,7 +38,7 @@ photo.read_photo_bytes = read_or_die
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    """Return the results: pictures, tables and the job, without parts and locks."""
+    """Return the results: masks, overlays, tables and the job, without parts and locks."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")

@@ -35,8 +35,9 @@ SourceMaker: TypeAlias = Callable[..., DicomSource]
 IDENTITY = ResultIdentity("lean.fp32", "ab" * 32, "cd" * 32, 0.5, "1.2.3")
 TRUE_COLOUR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 TEXTS = {"edgeseg:photograph": "12" * 32, "edgeseg:model": "ab" * 32}
-# Errors that dciodvfy reports for correct objects. Its list of multi-frame classes lacks Ophthalmic
-# Photography and Multi-frame True Color Secondary Capture, both of which have frames.
+# Errors that dciodvfy reports for correct objects. Ophthalmic Photography and Multi-frame True
+# Color Secondary Capture have frames, but the list of multi-frame classes in dciodvfy does not
+# contain them.
 ACCEPTED = {
     "Error - Shall not be present for Referenced SOP Class that is not multi-frame"
     " - attribute <ReferencedFrameNumber>"

@@ -1,7 +1,8 @@
 """Number of accepted files with flipped bits or zeros at the end, for every format.
 
-Run as a program, it prints the table of `docs/formats.md`: `python test_damage.py [TRIES]`.
-An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16 levels.
+If this file is run as a program, it prints the table of `docs/formats.md`: `python test_damage.py
+[TRIES]`. An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16
+levels.
 """
 
 import random

@@ -37,7 +37,7 @@ def draw_band() -> Callable[..., Probability]:
 
 @pytest.fixture
 def draw_line() -> Callable[[Points, float, int], Mask]:
-    """Function that draws a polyline (N, 2) with a given width in a picture of a given size."""
+    """Function that draws a polyline (N, 2) with a given width in an image of a given size."""
     import cv2
 
     def draw(points: Points, width: float, size: int) -> Mask:

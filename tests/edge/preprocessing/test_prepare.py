@@ -172,7 +172,7 @@ def test_resize_to_input_pads_with_black_or_given_level() -> None:
 
 @pytest.mark.parametrize(
     "side", [110, 130, 144, 200, 270, 300, 334, 400, 470, 500, 700]
-)  # 1.1 to 7 input pixels per output pixel; 2 and 4 by area averaging
+)  # reduction by factors of 1.1 to 7; 2 and 4 average areas
 def test_resize_to_input_averages_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)

@@ -22,7 +22,7 @@ SYNTHETIC = generate_photo(3, 200)
 
 
 class IgnoringPair:
-    """Pair whose upper half has no label."""
+    """Pair without a label in the upper half."""
 
     name = "eye"
     split: Split | None = None

@@ -28,7 +28,7 @@ class LogEntry(msgspec.Struct, frozen=True):
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
         validation_dice: Dice of validation photographs at the original size with the best
-            threshold. It is the mean over the data sets.
+            threshold. The value is the mean over the data sets.
         validation_iou: IoU of validation photographs, computed like `validation_dice`.
         threshold: best threshold on validation photographs.
     """

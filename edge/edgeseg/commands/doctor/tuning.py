@@ -78,7 +78,7 @@ def _check_target(target: str) -> Path:
 
 
 def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
-    """Yield headings and texts of the candidates and of the file with the stored setup."""
+    """Yield a heading and a text for each candidate and for the file with the stored setup."""
     key = result.setup.key
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:

@@ -24,7 +24,7 @@ def print_message(line: str) -> None:
 
 
 def print_result(line: str) -> None:
-    """Print one line to standard output without changes.
+    """Print one line to standard output. The line is not escaped.
 
     Raises:
         SystemSetupError: Standard output cannot be written, for example because the disk is full.

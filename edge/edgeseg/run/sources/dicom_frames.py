@@ -68,7 +68,7 @@ def is_gzipped_dicom(data: bytes) -> bool:
 
 
 def raise_error(error: PhotoError) -> NoReturn:
-    """Raise an error when a frame is loaded."""
+    """Raise an error. A frame that cannot be read has this function as its `load`."""
     raise error
 
 

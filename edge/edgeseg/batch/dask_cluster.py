@@ -27,7 +27,8 @@ _SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1h",
 }
 
-# Ctrl-C reaches all processes of a terminal. The workers finish their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
+# their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -57,7 +58,7 @@ def check_address(address: str, insecure: bool) -> None:
 
     Args:
         address: `tls://HOST:PORT`, `tcp://HOST:PORT`, `HOST:PORT` or `local:N`.
-        insecure: whether other hosts are accepted without TLS.
+        insecure: whether to accept other hosts without TLS.
 
     Raises:
         UsageError: The address is invalid, or not encrypted.
@@ -103,7 +104,7 @@ def open_client(address: str) -> Iterator[Client]:
         SystemSetupError: The scheduler does not respond, or no local workers start.
     """
     dask.config.set(_SETTINGS)
-    for name in ("distributed", "distributed.client"):  # errors are reported by this package
+    for name in ("distributed", "distributed.client"):  # edgeseg reports errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
     if number is not None:
@@ -122,7 +123,7 @@ def open_client(address: str) -> Iterator[Client]:
 
 
 def _start_local(number: int) -> LocalCluster:
-    """Start workers that other users of this machine cannot reach: TLS with temporary keys.
+    """Start workers. TLS with temporary keys prevents access by other users of this machine.
 
     Dask restarts workers, but does not start the cluster if a worker ends during its first start.
     """
@@ -131,7 +132,7 @@ def _start_local(number: int) -> LocalCluster:
             return LocalCluster(
                 n_workers=number,
                 threads_per_worker=1,
-                memory_limit=0,  # workers are replaced after a number of photographs
+                memory_limit=0,  # no limit; a worker is replaced after RECYCLE_AFTER photographs
                 security=Security.temporary(),
                 dashboard_address=None,
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},

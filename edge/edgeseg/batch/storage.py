@@ -56,7 +56,7 @@ def read_remote_photograph(url: str) -> bytes:
 
 
 def read_file(url: str) -> bytes:
-    """Read a file. Its size is limited to that of a photograph.
+    """Read a file. Files that are too large for a photograph are rejected.
 
     Raises:
         StorageError: The file cannot be read.
@@ -69,7 +69,7 @@ def download_file(url: str, file: Path) -> None:
     """Copy a file of any size to this machine.
 
     Raises:
-        StorageError: It cannot be read.
+        StorageError: The file cannot be read.
         SystemSetupError: The copy cannot be written.
     """
 
@@ -84,7 +84,7 @@ def download_file(url: str, file: Path) -> None:
 
 
 def write_file(url: str, data: bytes) -> None:
-    """Write or replace a file. It is visible only when it is complete.
+    """Write or replace a file. The file is visible only when it is complete.
 
     Raises:
         StorageError: The file cannot be written.
@@ -214,7 +214,7 @@ def _repeat(url: str, problem: str, action: Callable[["AbstractFileSystem", str]
             return action(*open_system(url))
         except EdgesegError:
             raise
-        except Exception as error:  # each library has its own classes
+        except Exception as error:  # each library has its own exceptions
             if attempt == ATTEMPTS or time.monotonic() > deadline or not may_pass(error):
                 reason = describe_error(error)
                 raise StorageError(f"{escape_text(url, 500)}: {problem} ({reason}).") from None

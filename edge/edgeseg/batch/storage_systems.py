@@ -91,7 +91,7 @@ def open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     web = {
         "client_kwargs": {
             "timeout": aiohttp.ClientTimeout(REQUEST_S, sock_connect=CONNECT_S, sock_read=READ_S),
-            "trust_env": True,  # credentials of ~/.netrc
+            "trust_env": True,  # use the credentials in ~/.netrc
             "trace_configs": [_REDIRECTS],
         }
     }

@@ -57,7 +57,7 @@ class Finished(NamedTuple):
 
 
 def contents(output: Path, state: bool = False) -> dict[str, bytes]:
-    """Return the files of a job: pictures, tables and job file, and also parts with `state`."""
+    """Return the files of a job, without the part files unless `state` is true."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
@@ -110,7 +110,7 @@ def start_cluster(folder: Path, workers: int) -> Iterator[str]:
 
 
 def dask_workers() -> list[psutil.Process]:
-    """Return the worker processes of all clusters of this test, which are below their nannies."""
+    """Return the worker processes that the nannies of this test have started."""
     found: list[psutil.Process] = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # the process has ended

@@ -84,7 +84,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """Build the network with these weights. It is in evaluation mode, in FP32 and on the CPU.
+        """Build the network with these weights, in evaluation mode and FP32 on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.

@@ -82,7 +82,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
               metavar="M",
-              help="Total length of the run in minutes, including the time before --resume. "
+              help="Total length of the run in minutes, including earlier sessions. "
               "Alternative: --epochs.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Training device.")  # fmt: skip
@@ -125,9 +125,9 @@ def train(
     """Train a network on photographs with masks.
 
     The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
-    best validation Dice is DIR/best.pt. With --start, the trained weights are interpolated with the
-    start weights if this improves the Dice. The weights of a CPU run are reproducible bit for bit
-    if --epochs and --arithmetic are given.
+    best validation Dice is DIR/best.pt. If --start is given, the trained weights are interpolated
+    with the start weights if this improves the Dice. The weights of a CPU run are reproducible bit
+    for bit if --epochs and --arithmetic are given.
 
     To use several GPUs or machines, run: torchrun --nproc-per-node N -m edgeseg train ...
     """

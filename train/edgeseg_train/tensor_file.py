@@ -19,9 +19,9 @@ from edgeseg.errors import ModelError, one_line
 from edgeseg.system.files import write_atomically
 from edgeseg_train.file_kind import describe_foreign_file
 
-# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. They are
-# safe to load, because they only create arrays. The module names differ between NumPy 1 and NumPy
-# 2.
+# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. These
+# classes are safe to load, because they only create arrays. The module names differ between NumPy 1
+# and NumPy 2.
 _MAKE_SCALAR = np.float64(0).__reduce__()[0]
 _MAKE_ARRAY = np.zeros(1).__reduce__()[0]
 _DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")

@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 class OnnxGraph:
     """Graph with an index of its weights, and of the nodes that produce and read each value.
 
-    The index is built once. It is not updated when nodes are added.
+    The index is built once. The index is not updated when nodes are added.
 
     Attributes:
         proto: graph. Edits change it in place.

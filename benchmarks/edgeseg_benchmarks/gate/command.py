@@ -129,8 +129,8 @@ def gate(
 
     If CURRENT is not given, the rows of BASELINE are measured on this device. The exit code is 4
     for a regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared.
-    Time and memory are compared only if a limit is given. They are compared as ratios to the first
-    row of the same file.
+    Time and memory are compared only if a limit is given. Time and memory are compared as ratios to
+    the first row of the same file.
     """
     limits = GateLimits(
         max_dice_drop,

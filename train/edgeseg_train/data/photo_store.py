@@ -27,8 +27,8 @@ PIXEL_BYTES = 4
 # Value in a stored field of view for pixels without a label.
 _IGNORED = 127
 
-# Share of a GPU's free memory that photographs may use. If they need more, they remain in the
-# host's memory.
+# Share of a GPU's free memory that photographs may use. If the photographs need more, they remain
+# in the host's memory.
 GPU_MEMORY_SHARE = 0.5
 
 
@@ -204,7 +204,7 @@ def load_photographs(
 
     Args:
         pairs: photographs with masks.
-        config: preprocessing. Its `size` is not used.
+        config: preprocessing; the key `size` is not used.
         sizes: working sizes in pixels.
         simulated_share: share of the photographs that are changed by a simulated camera.
         seed: seed of the simulated cameras.

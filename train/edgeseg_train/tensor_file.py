@@ -50,7 +50,7 @@ def read_tensors(file: Path) -> dict[str, object]:
         ModelError: the file is missing or damaged, contains a pickle, or is not a dictionary.
     """
     if not file.is_file():
-        raise ModelError(f"{file}: the checkpoint does not exist. Check the path.")
+        raise ModelError(f"{file}: no such checkpoint file. Check the path.")
     try:
         if (description := describe_foreign_file(file)) is not None:
             raise ModelError(f"{file}: {description}")
@@ -70,7 +70,7 @@ def read_tensors(file: Path) -> dict[str, object]:
         ) from error
     if not isinstance(plain, dict):
         raise ModelError(
-            f"{file}: contains a {type(plain).__name__}, not a checkpoint. Save "
+            f"{file}: contains a {type(plain).__name__} instead of a checkpoint. Save "
             "model.state_dict() with torch.save."
         )
     return plain

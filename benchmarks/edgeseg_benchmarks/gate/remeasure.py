@@ -111,7 +111,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name for the rows. A damaged file also has rows, so that the gate fails."""
+    """Return the model's name in the rows. For a damaged file, return the name of the file."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

@@ -109,6 +109,6 @@ def _report_full_disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SystemSetupError(
-            f"{folder}: cannot write TensorBoard events ({error.strerror}). Check the folder "
-            "and the free space, and continue with --resume."
+            f"{folder}: cannot write TensorBoard events ({error.strerror}). Free some space or "
+            "choose another --out."
         ) from error

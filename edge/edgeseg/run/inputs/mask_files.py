@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
@@ -34,6 +35,7 @@ _MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise
 _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
 _MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
+_JPEG_PARTS = (8, 4, 1)  # divisors of a JPEG's number of bytes, tried in this order
 _BRIGHT = 127
 _GREY_LEVELS = (32, 223)  # range of levels that are neither dark nor bright
 _SAMPLED_SIDE = 1000  # pixels; larger pictures are sampled
@@ -79,13 +81,28 @@ def _may_be_mask(path: Path) -> bool:
 
 
 def _is_colour_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG has colours. It is decoded at an eighth of its size."""
-    small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
-    return small is not None and _chroma(np.asarray(small, np.uint8)) > _MAX_CHROMA
+    """Return whether a JPEG has colours. The first bytes are sufficient for most photographs.
+
+    The JPEG is decoded at an eighth of its size. Missing pixels are grey, so that they do not
+    increase the chroma.
+    """
+    for divisor in _JPEG_PARTS:
+        try:
+            small = simplejpeg.decode_jpeg(
+                data[: len(data) // divisor], min_height=1, min_width=1, strict=False
+            )
+        except ValueError:  # no complete header, or CMYK
+            continue
+        if _chroma(small) > _MAX_CHROMA:
+            return True
+    return False
 
 
 def _chroma(picture: Photo) -> float:
-    return float(np.ptp(picture.astype(np.int16), axis=2).mean())
+    red, green, blue = cv2.split(picture)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    darkest = cv2.min(cv2.min(red, green), blue)
+    return float(cv2.mean(cv2.subtract(brightest, darkest))[0])
 
 
 def _is_mask_picture(picture: Photo, is_named: bool) -> bool:

@@ -32,6 +32,8 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
+_BLOCK_BYTES = 8 << 20  # most files are read at once and not copied
+
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 
 # Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
@@ -152,7 +154,7 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         PhotoError: the stream is longer than `MAX_FILE_BYTES`.
     """
     blocks, size = [], 0
-    while block := stream.read(1 << 20):
+    while block := stream.read(_BLOCK_BYTES):
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:

@@ -12,6 +12,7 @@ import simplejpeg
 
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
 from edgeseg.system.regular_files import open_regular_file
@@ -53,10 +54,9 @@ def is_mask(path: Path) -> bool:
     try:
         if not is_named and not _may_be_mask(path):
             return False
-        data = read_photo_bytes(path)
-        if not is_named and data.startswith(b"\xff\xd8\xff") and _is_colour_jpeg(data):
+        if not is_named and _is_colour_jpeg(path):
             return False
-        picture = decode_photo(data)
+        picture = decode_photo(read_photo_bytes(path))
         step = max(1, max(picture.shape) // _SAMPLED_SIDE)
         return _is_mask_picture(picture[::step, ::step], is_named)
     except (OSError, PhotoError):
@@ -80,21 +80,25 @@ def _may_be_mask(path: Path) -> bool:
     return limit is None or size * 8 < limit * header.width * header.height
 
 
-def _is_colour_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG has colours. The first bytes are sufficient for most photographs.
+def _is_colour_jpeg(path: Path) -> bool:
+    """Return whether a file is a JPEG with colours. Its first bytes are sufficient in most cases.
 
     The JPEG is decoded at an eighth of its size. Missing pixels are grey, so that they do not
     increase the chroma.
     """
-    for divisor in _JPEG_PARTS:
-        try:
-            small = simplejpeg.decode_jpeg(
-                data[: len(data) // divisor], min_height=1, min_width=1, strict=False
-            )
-        except ValueError:  # no complete header, or CMYK
-            continue
-        if _chroma(small) > _MAX_CHROMA:
-            return True
+    with open_regular_file(path) as file:
+        size = file.seek(0, 2)
+        for divisor in _JPEG_PARTS:
+            file.seek(0)
+            data = file.read(min(size, MAX_FILE_BYTES) // divisor)
+            if not data.startswith(b"\xff\xd8\xff"):
+                return False
+            try:
+                small = simplejpeg.decode_jpeg(data, min_height=1, min_width=1, strict=False)
+            except ValueError:  # no complete header, or CMYK
+                continue
+            if _chroma(small) > _MAX_CHROMA:
+                return True
     return False
 
 

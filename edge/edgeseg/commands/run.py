@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -283,7 +282,6 @@ def _run_sources(
     sheet = ContactSheet(options.output) if options.contact_sheet else None
     runner = Runner(segmenter, options, sheet)
     counts = InputCounts()
-    gc.freeze()  # otherwise Python examines the objects of all modules at exit (60 ms)
     try:
         for source in sources:
             if stop.asked:

@@ -51,11 +51,13 @@ def photo_stem(path: Path) -> str:
 
     The numbers of a DICOM UID are not suffixes: `1.2.840.3` is returned unchanged.
     """
-    stem = path.name if _UID.fullmatch(path.name) else path.stem
+    name = path.name
+    lower = name.lower()
+    stem = name if _UID.fullmatch(name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            stem = path.name[: -len(suffix)]
-    return stem or path.name
+        if lower.endswith(suffix):
+            stem = name[: -len(suffix)]
+    return stem or name
 
 
 def read_photo(path: Path) -> Photo:

@@ -35,8 +35,8 @@ T = TypeVar("T")
 class Stages:
     """Four stages of processing for frames of one source.
 
-    If a stage finishes a frame early, it returns the frame's records. Later stages return these
-    records unchanged.
+    If a frame requires no further stages, a stage returns the records of the frame. Later stages
+    return these records unchanged.
 
     Args:
         segmenter: model.
@@ -44,9 +44,10 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        claims: claims of results, shared by processes that use the same output folder.
-        sheet: contact sheet to which the thumbnails are added.
-        print_bug: function that prints the unexpected exception that is being handled.
+        claims: locks that processes with the same output folder use, so that each result is
+            computed only once.
+        sheet: contact sheet for the thumbnails; None if no contact sheet is written.
+        print_bug: function that prints the current exception.
     """
 
     def __init__(
@@ -226,7 +227,7 @@ class Stages:
     def _measure(
         self, result: FieldResult, timer: StageTimer, options: RunOptions
     ) -> Measures | None:
-        """Measure a field of view if requested and if its quality is sufficient."""
+        """Measure a field of view if the run measures vessels and the quality is sufficient."""
         assert result.quality is not None
         if not options.measures or result.quality.ungradable:
             return None

@@ -27,8 +27,8 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     """
     highest, largest_range = 0.0, 0.0
     for channel in range(3):
-        means = _block_means(cv2.extractChannel(thumbnail.colour, channel))
-        counts = count_levels(means)
+        levels = np.asarray(cv2.extractChannel(thumbnail.colour, channel), np.uint8)
+        counts = count_levels(_block_means(levels))
         low, high = percentile(counts, 1), percentile(counts, 99)
         highest, largest_range = max(highest, high), max(largest_range, high - low)
         if highest >= _MIN_LEVEL and largest_range >= _MIN_RANGE:

@@ -195,7 +195,9 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
     try:
         values = msgspec.toml.decode(read_regular_file(file), type=dict[str, object])
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
+        raise ModelError(
+            f"{file}: cannot be read as TOML ({one_line(error)}). Correct the file."
+        ) from error
     if size is not None:
         values["size"] = size
     try:

@@ -27,7 +27,7 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     except ValueError:
         share = math.nan
     if not 0 <= share < math.inf or (share >= 1 and not percent):
-        raise click.BadParameter(f"{value!r} is not a share. Use 2% or 0.02", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a percentage. Use 2% or 0.02", ctx, param)
     return share
 
 

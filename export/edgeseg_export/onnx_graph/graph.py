@@ -46,7 +46,7 @@ class OnnxGraph:
 
     @cached_property
     def types(self) -> dict[str, int]:
-        """Inferred element type of each value (`TensorProto.FLOAT`, ...) on first access."""
+        """Inferred element type of each value (`TensorProto`), computed on first access."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         values = (*graph.input, *graph.value_info, *graph.output)
         return {value.name: value.type.tensor_type.elem_type for value in values}

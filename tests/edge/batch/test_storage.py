@@ -203,7 +203,7 @@ def test_unreliable_store_fails_only_unreadable_photographs(
 
 
 def pixels(file: Path) -> bytes:
-    """Return the pixels of a mask; its metadata contains the name of the photograph."""
+    """Return the pixels of a mask file, without the metadata, which contains a file name."""
     from edgeseg.imaging.photo import read_mask
 
     return read_mask(file).tobytes()

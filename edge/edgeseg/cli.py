@@ -59,6 +59,9 @@ COMMANDS = {
     "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
     ),
+    "label": CommandEntry(
+        "edgeseg_train.teacher:label", "train", "Compute soft labels for training with a teacher."
+    ),
     "convert": CommandEntry(
         "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
     ),

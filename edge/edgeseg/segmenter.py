@@ -209,4 +209,4 @@ class Segmenter:
 
 def _check_threshold(threshold: float) -> None:
     if not 0 <= threshold <= 1:  # NaN is also rejected
-        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        raise UsageError(f"threshold = {threshold}: must be from 0 to 1")

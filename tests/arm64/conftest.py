@@ -156,7 +156,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def guide() -> Callable[[str], str]:
-    """Function that returns the lines of the guide between the marks with a name."""
+    """Function that returns the lines of docs/boards.md with the given mark."""
     return read_guide
 
 
@@ -177,7 +177,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_edgeseg(arguments: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run edgeseg of this checkout on the host. The host does not require an installation."""
+    """Run edgeseg of this checkout on the host. edgeseg need not be installed on the host."""
     roots = (str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
     environment = {"PYTHONPATH": os.pathsep.join(roots), **(variables or {})}
     run_on_host([sys.executable, "-m", "edgeseg", *arguments], environment)

@@ -103,7 +103,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> RowKey:
-        """Identity of the row."""
+        """Model, precision, runtime and threads, which identify the row."""
         return RowKey(self.model, self.precision, self.runtime, self.threads)
 
     @property

@@ -64,7 +64,7 @@ class RemoteOutput:
         return create_file(f"{self.url}/{JOB_NAME}", (copy / JOB_NAME).read_bytes())
 
     def push_task(self, copy: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
-        """Upload the images and the part file of a task, and remove these files from the copy."""
+        """Upload the images and the part file of a task, and delete them from the local copy."""
         pictures: list[Path] = []
         for entry in entries:
             for record in entry.records:

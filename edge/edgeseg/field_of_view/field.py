@@ -34,12 +34,12 @@ class FieldOfView:
 
     @cached_property
     def area(self) -> int:
-        """Number of pixels inside."""
+        """Number of pixels in the field of view."""
         return cv2.countNonZero(self.mask)
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels. If there is no rim, longer side of the box."""
+        """Diameter of the rim in pixels, or the longer side of the box if there is no rim."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius

@@ -163,7 +163,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size. A pixel is set if at least half of its area is inside.
+    """Resize a mask to the working size. A pixel is set if at least half of it is in the mask.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

@@ -54,7 +54,7 @@ class Finding(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """Results since the previous report.
+    """Results of a worker since its previous report.
 
     Attributes:
         next_number: number of the next input to read.

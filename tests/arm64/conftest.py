@@ -33,7 +33,7 @@ class EmulatedBoard:
     home: Path
 
     def run_shell(self, lines: str, board: Board, cwd: Path) -> str:
-        """Run lines of the guide without a network, with `python3` of the board.
+        """Run lines of docs/boards.md without a network, with `python3` of the board.
 
         Returns:
             Standard output.
@@ -142,7 +142,7 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> EmulatedBoard:
-    """A board on which edgeseg was installed from a bundle without a network, as in the guide."""
+    """A board on which edgeseg was installed from a bundle, as in docs/boards.md."""
     home = tmp_path_factory.mktemp("home")
     bundle = home / "edgeseg-bundle"
     arguments = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(bundle)]

@@ -102,7 +102,8 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
                    "them.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out, or start one if there is none.")  # fmt: skip
+              help="Continue the run in the folder of --out, or start a run if the folder contains "
+                   "none.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip

@@ -163,7 +163,7 @@ class RowRunner:
         )
 
     def times(self, name: Literal["network_ms", "end_to_end_ms"]) -> list[float]:
-        """Return the times of the rounds."""
+        """Return one time per round, in milliseconds."""
         return [getattr(timing, name) for timing in self.timings]
 
     def _load(self) -> None:

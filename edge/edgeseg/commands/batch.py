@@ -41,7 +41,7 @@ def _require_single_input(
     "--output",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Folder for the job, the masks and the table. Created if missing.",
+    help="Folder or URL for the job, the masks and the table. Created if missing.",
 )
 @click.option(
     "--table",

@@ -18,7 +18,7 @@ class FieldOfView:
     """Field of view of a photograph.
 
     Attributes:
-        mask: (H, W) uint8, 255 inside, 0 outside.
+        mask: (H, W) uint8, 255 in the field of view, 0 outside.
         box: bounding box of the mask; if `is_cut` is true, bounding box of the visible rim.
         rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
             fitted.

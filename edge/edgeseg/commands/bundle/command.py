@@ -52,8 +52,8 @@ def bundle(
 
     The folder contains wheels, models, requirements.txt with hashes, an SBOM (CycloneDX),
     SHA256SUMS and install.sh. `edgeseg bundle` opens network connections, because pip downloads
-    the wheels. On the device, run: sh DIR/install.sh. The platform of a Raspberry Pi and a Jetson
-    is linux-aarch64.
+    the wheels. On the device, run: sh DIR/install.sh. For a Raspberry Pi or a Jetson, choose
+    linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))
     check_extras(extras)

@@ -94,7 +94,7 @@ class Diagnosis(NamedTuple):
     is_flag=False,
     flag_value=DEFAULT_FILE,
     metavar="[FILE]",
-    help="Measure and store the fastest setup for `run`.",
+    help="Find the fastest setup for `run`, and store it in FILE.",
 )
 @json_option
 def doctor(model: str, tune_file: str | None, as_json: bool) -> None:

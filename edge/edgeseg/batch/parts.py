@@ -18,6 +18,7 @@ import msgspec
 from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.files import make_folder, remove_stale_temporaries, write_atomically
 from edgeseg.system.regular_files import open_regular_file
 
@@ -143,3 +144,6 @@ def _read_part(path: Path) -> list[PartEntry]:
         raise SystemSetupError(
             f"{path}: damaged part file ({one_line(error)}). Delete the file and use --resume."
         ) from error
+
+
+prepare_decoding(PartEntry)

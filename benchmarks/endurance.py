@@ -133,7 +133,7 @@ def find_growth(rows: Sequence[Usage], limit: float) -> list[str]:
     index = INDEX_BYTES * (last.frames - first.frames) / 1e6
     if growth > index + limit / 100 * first.memory_mb:
         problems.append(
-            f"memory grew by {growth:.1f} MB, of which the video's index {index:.1f} MB"
+            f"memory grew by {growth:.1f} MB (including {index:.1f} MB for the video's index)"
         )
     if last.descriptors > first.descriptors:
         problems.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")

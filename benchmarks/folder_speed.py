@@ -2,9 +2,10 @@
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The time of the codecs alone is printed as floor. For this time, one thread decodes each photograph
-and encodes the same overlay and mask with the public functions of the codec libraries. The script
-fails if these files differ from the files of `edgeseg run`. Text entries are not compared.
+The time of the codecs alone is printed as `floor`. It is the CPU time of one thread that decodes
+each photograph and encodes the same overlay and mask with the public functions of the codec
+libraries. The script fails if these files differ from the files of `edgeseg run`. Text entries are
+not compared.
 
 If --baseline is given, the `edgeseg` command of another version is measured alternately on the same
 files.
@@ -81,7 +82,7 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
     if baseline is not None:
         speedup = medians["edgeseg run"].per_second / medians["baseline"].per_second
         click.echo(f"speed-up over the baseline: {speedup:.2f}")
-        click.echo(f"masks that differ from those of the baseline: {different} of {count}")
+        click.echo(f"masks that differ from the baseline: {different} of {count}")
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
@@ -151,7 +152,7 @@ def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
 
 
 def check_equal(encoded: bytes, file: Path, header_bytes: int) -> None:
-    """Check that a result consists of these bytes and inserted text."""
+    """Check that a file is equal to the codec's output, except for text after the header."""
     data = file.read_bytes()
     header, rest = encoded[:header_bytes], encoded[header_bytes:]
     if not data.startswith(header) or not data.endswith(rest):

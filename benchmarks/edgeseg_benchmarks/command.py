@@ -94,13 +94,15 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
 @click.option(
     "--reference",
     is_flag=True,
-    help="Also measure ResUNet-Deeper with random weights (extra 'export').",
+    help="Also measure ResUNet-Deeper with random weights (requires extra 'export').",
 )
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result as JSON.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write the table as CSV.")
-@click.option("--html", type=FILE, metavar="FILE", help="Write an HTML page (extra 'bench').")
 @click.option(
-    "--figures", type=FOLDER, metavar="DIR", help="Write the plots as PNG (extra 'bench')."
+    "--html", type=FILE, metavar="FILE", help="Write an HTML page (requires extra 'bench')."
+)
+@click.option(
+    "--figures", type=FOLDER, metavar="DIR", help="Write the plots as PNG (requires extra 'bench')."
 )
 def bench(
     fp16: bool,

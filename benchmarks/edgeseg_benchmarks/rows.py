@@ -73,8 +73,9 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
-    A row whose file is missing or damaged contains the reason. A file that is given twice has one
-    row. Two files with the same name in different folders have rows named `NAME` and `NAME (2)`.
+    If the file of a row is missing or damaged, the row contains the reason. A file that is given
+    twice has one row. Two files with the same name in different folders have rows named `NAME` and
+    `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
     known: set[tuple[Path | None, RowKey]] = set()
@@ -124,11 +125,11 @@ def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) ->
 
 
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
-    """Yield a row for each precision of a model, with no runtime and threads.
+    """Yield a row for each precision of a model. The caller sets runtime and threads.
 
-    The precision of a given file comes first. `--all` adds the other precisions, and a given file
-    adds FP32. If the file of an added precision is missing, there is no row. If it is damaged, the
-    row contains the error.
+    The precision of a given file comes first. `--all` adds all other precisions. Otherwise, FP32 is
+    added to a given file. If the file of an added precision is missing, there is no row. If this
+    file is damaged, the row contains the error.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

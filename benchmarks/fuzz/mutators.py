@@ -51,7 +51,7 @@ def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) ->
 
 
 def repeat_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert one or more copies of a block after it."""
+    """Repeat a block one or more times."""
     start, end = _block(data, rng)
     data[end:end] = bytes(data[start:end]) * rng.choice((1, 1, 1, 50))
 

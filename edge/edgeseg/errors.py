@@ -130,7 +130,7 @@ def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
 
 CUT_OFF = "the file is truncated. Copy the file again from its source."
 DAMAGED = "the file is damaged. Copy the file again from its source."
-SAVE_AS = "Save the picture as PNG with 8 bits per channel."
+SAVE_AS = "Save the image as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):

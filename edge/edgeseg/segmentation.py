@@ -50,7 +50,7 @@ class FieldResult:
 
     @cached_property
     def vessel_density(self) -> float:
-        """Share of the field of view's pixels that are vessel, 0 to 1."""
+        """Share of vessel pixels in the field of view, 0 to 1."""
         return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
 
     def measure(
@@ -60,7 +60,7 @@ class FieldResult:
 
         Args:
             threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel; if missing, there are no values in micrometres.
+            spacing: size of a pixel. If it is not given, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -137,7 +137,7 @@ class Segmentation:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
         Args:
-            spacing: size of a pixel; if missing, there are no values in micrometres.
+            spacing: size of a pixel. If it is not given, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -189,7 +189,7 @@ class Segmentation:
         spacing: Spacing | None = None,
         eye: Eye | None = None,
     ) -> tuple[ResultRecord, ...]:
-        """Return one result record per field of view, as `edgeseg run --json` prints them.
+        """Return one result record per field of view, in the format of `edgeseg run --json`.
 
         Args:
             source: path or name of the photograph.

@@ -1,4 +1,4 @@
-"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
+"""Segmentation of a photograph: fields of view, preprocessing, inference and thresholding."""
 
 from __future__ import annotations
 

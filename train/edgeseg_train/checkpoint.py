@@ -1,6 +1,6 @@
-"""Checkpoint file with weights and all data required to rebuild and use the network.
+"""Checkpoint file: weights, and all data that is required to rebuild and use the network.
 
-Files are untrusted and are checked before use.
+Checkpoint files are untrusted and are checked before use.
 """
 
 import re
@@ -70,7 +70,7 @@ class Checkpoint:
     Attributes:
         architecture: architecture of the network.
         weights: state dict of the network.
-        preprocessing: preprocessing of photographs; its `size` is the first working size.
+        preprocessing: preprocessing of photographs, at the first working size.
         sizes: working sizes with their thresholds.
         training_data: data sets used for training.
         evidence: validation Dice per working size and data set.
@@ -84,7 +84,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """Build the network with these weights, in evaluation mode, in FP32 on the CPU.
+        """Build the network with these weights, in evaluation mode and FP32 on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.
@@ -125,7 +125,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
         raise ModelError(f"{file}: {error}") from error
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
-            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)})"
+            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)}). Give a best.pt file."
         ) from error
 
 
@@ -155,11 +155,11 @@ def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
 
 
 def _check_metadata(checkpoint: Checkpoint) -> None:
-    """Check requirements of model files that the types do not express.
+    """Check the number of metadata entries, and the length and range of their values.
 
     Raises:
-        ModelError: there are too many entries, a text is not one short line, or a Dice is not a
-            probability.
+        ModelError: there are too many entries, a text is not one short line, or a Dice is not
+        between 0 and 1.
     """
     counts = (len(checkpoint.sizes), len(checkpoint.training_data), len(checkpoint.evidence))
     if max(counts) > MAX_ENTRIES:
@@ -183,19 +183,20 @@ def merge_training_data(
 ) -> tuple[TrainingData, ...]:
     """Combine the training data of the start weights and of the run.
 
-    Weights are subject to the licences of all their training data.
+    The licences of all training data apply to the weights.
     """
     merged = {data.name: data for data in earlier}
     for data_set in data_sets:
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
+        licence = LICENCES.get(data_set.name, LICENCES["pairs"])
+        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
     return tuple(merged.values())
 
 
 def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Check names and shapes of a state dict for an architecture, without allocating memory.
+    """Check the names and shapes of a state dict, without allocating memory.
 
     Raises:
         ModelError: a weight is missing, unknown or has a different shape.

@@ -15,7 +15,7 @@ from edgeseg_benchmarks.record.measures import DataSetMeasures
 def compare_measures(
     before: BenchRow, now: BenchRow, limits: GateLimits, omitted: Collection[tuple[str, str]]
 ) -> Iterator[MetricComparison]:
-    """Compare the measurements of each data set for which the baseline contains measurements.
+    """Compare the measurements of each data set that was measured in the baseline.
 
     Args:
         before: row of the baseline.

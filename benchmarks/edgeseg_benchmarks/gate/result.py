@@ -30,9 +30,9 @@ class GateLimits:
         dice_drop: drop of a data set's mean Dice.
         photograph_drop: drop of one photograph's Dice.
         size_growth: growth of a model file relative to the baseline.
-        latency_ratio: allowed growth factor of a row's time relative to the first row's time; None
-            for no limit.
-        memory_ratio: allowed growth factor of a row's memory relative to the first row's memory;
+        latency_ratio: growth factor of the ratio between a row's time and the first row's time;
+            None for no limit.
+        memory_ratio: growth factor of the ratio between a row's memory and the first row's memory;
             None for no limit.
         measure_changes: dict from measurement to the relative change of a data set's mean.
     """

@@ -48,7 +48,7 @@ MODEL_NAME: Any = {
 
 
 def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, bytes]:
-    """Draw every plot for which the record contains measurements.
+    """Draw the plots, except plots without measurements.
 
     Args:
         record: benchmark record.

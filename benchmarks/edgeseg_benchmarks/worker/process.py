@@ -61,7 +61,7 @@ def pin(threads: int, process: int | None = None) -> None:
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return environment variables with which a child process imports the same packages.
+    """Return environment variables, so that a child process imports the same packages.
 
     Args:
         threads: number of threads of NumPy's matrix products.
@@ -91,7 +91,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Let the kernel kill this process when the parent ends, even if this process is suspended."""
+    """Configure Linux to kill this process when its parent ends, even if it is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

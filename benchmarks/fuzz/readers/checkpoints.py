@@ -63,7 +63,7 @@ def compare_checkpoints(value: object, expected: object) -> Outcome:
 
 
 def replace_pickle(archive: bytes, pickled: bytes) -> bytes:
-    """Return a `.pt` file (a valid zip archive) in which the pickle is replaced."""
+    """Return a `.pt` file (a valid zip archive) with another pickle."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(target, "w") as new:
         for part in old.infolist():
@@ -86,7 +86,7 @@ def _own_pickle(name: str) -> Reader:
 
 
 def _old_format(name: str) -> Reader:
-    """Checkpoint in PyTorch's old format, which has no checksums."""
+    """Return a reader of a checkpoint in PyTorch's old format, which has no checksums."""
     import torch  # noqa: PLC0415
 
     file = io.BytesIO()

@@ -120,7 +120,11 @@ def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process a sample, after one other photograph because the first photograph is slower."""
+    """Measure the cost of processing a sample.
+
+    The first photograph of the sample is also processed before the measurement, because the first
+    segmentation is slower than the next ones.
+    """
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)
     start = time.perf_counter()

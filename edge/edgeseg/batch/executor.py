@@ -53,7 +53,7 @@ class _Slot:
     task: InputRange | None = None
     is_ready: bool = False
     photographs: int = 0
-    reported: list[PhotographDone] = field(default_factory=list)  # of the current task
+    reported: list[PhotographDone] = field(default_factory=list)  # photographs of the current task
     last_message: float = field(default_factory=time.monotonic)
 
 

@@ -157,7 +157,7 @@ def _remote_path(place: str, url: str) -> Path:
 
 
 def _resolve(folder: Path, text: str) -> Path:
-    """Return the path of a photograph. Backslashes separate folders if only that file exists."""
+    """Return the path of a photograph. If no such file exists, backslashes are read as slashes."""
     path = folder / text
     if "\\" in text and not os.path.lexists(path):
         windows = folder / text.replace("\\", "/")

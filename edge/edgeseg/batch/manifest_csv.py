@@ -49,7 +49,7 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 def _find_delimiter(header: str) -> str:
     """Return the delimiter that gives a column `path`. The default is a comma."""
     for delimiter in _DELIMITERS:
-        with suppress(csv.Error):  # a name is too long; reported when the rows are read
+        with suppress(csv.Error):  # a long name is reported when the rows are read
             if "path" in next(csv.reader([header], delimiter=delimiter), []):
                 return delimiter
     return ","

@@ -91,10 +91,10 @@ class CohortPage:
         self._job = job
         self._columns = {c.name: c for c in table_columns(job) if _is_shown(c, job)}
         self._values = {name: ColumnValues() for name in self._columns}
-        self._inputs = array("q")  # input of each record
+        self._inputs = array("q")  # number of the input of each record
         self._failures: dict[str, Failure] = {}
         self._quality_reasons: Counter[str] = Counter()
-        self._worst: list[tuple[float, int]] = []  # heap; the best quality is first
+        self._worst: list[tuple[float, int]] = []  # heap; its first element has the best quality
 
     def add(self, number: int, record: ResultRecord) -> None:
         """Add a record of the input with this number."""
@@ -139,7 +139,7 @@ class CohortPage:
         worst = [-number for _, number in sorted(self._worst, reverse=True)]
         outliers: list[int] = []
         for rank in range(max((len(one.outliers) for one in distributions), default=0)):
-            for one in distributions:  # starting with the most unusual value of each measurement
+            for one in distributions:  # the most unusual value of each measurement is first
                 if rank < len(one.outliers):
                     outliers.append(self._inputs[one.outliers[rank].row])
         pictures = self._draw_pictures([*worst, *outliers])
@@ -190,7 +190,7 @@ class CohortPage:
             if mask.shape == photo.shape[:2]:
                 overlay = encode_overlay_thumbnail(photo, mask, _SIDE)
                 thumbnails.append(("overlay", overlay))
-        except PhotoError:  # file removed after processing, or no mask
+        except PhotoError:  # a file was removed after processing, or there is no mask
             pass
         return tuple(thumbnails)
 

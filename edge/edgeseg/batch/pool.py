@@ -82,7 +82,7 @@ class BatchWorker:
             for line in messages:
                 try:
                     message = decode_message(line)
-                except msgspec.MsgspecError:  # truncated, because the process ended
+                except msgspec.MsgspecError:  # the message is truncated, because the process ended
                     continue
                 self._events.put(Event(self, message))
         self._events.put(Event(self, WorkerDied(self._process.wait())))

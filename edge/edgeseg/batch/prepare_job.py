@@ -125,7 +125,7 @@ def _is_dicom(path: Path) -> bool:
     try:
         with open_regular_file(path) as file:
             return is_dicom(file.read(SIGNATURE_BYTES))
-    except OSError:  # this error is reported when the input is processed
+    except OSError:  # the error is reported when the input is processed
         return False
 
 

@@ -40,7 +40,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--measures-overlay",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for pictures with each vessel segment coloured by its width.",
+    help="Folder for images with each vessel segment coloured by its width.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."

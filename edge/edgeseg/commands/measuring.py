@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` for a dict from option name to value
+_CHOICES = "edgeseg.measuring"  # key of the option values in click's `meta`
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -39,7 +39,7 @@ def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def add_dicom(options: RunOptions) -> RunOptions:
-    """Return the options of a run, extended by the DICOM options of the current command.
+    """Add the DICOM options of the current command to the options of a run.
 
     Raises:
         SystemSetupError: The extra `dicom` is not installed.
@@ -64,7 +64,7 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Micrometres per pixel. Adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Also write a picture with each vessel segment coloured by its width."),
+                     help="Also write an image with each vessel segment coloured by its width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip

@@ -108,7 +108,7 @@ def _expand_home(folder: Path) -> Path:
     """Expand `~`, which a shell does not expand in `drive:~/DRIVE`."""
     try:
         return folder.expanduser()
-    except RuntimeError:  # no such user or no home directory: use the name unchanged
+    except RuntimeError:  # there is no such user or no home directory
         return folder
 
 
@@ -116,7 +116,8 @@ def select_split(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair],
     """Select the pairs of a split.
 
     User pairs without `split.csv` have no split. The test split contains all of them. The
-    validation split contains every fifth pair (at least one), and the train split the others.
+    validation split contains every fifth pair (at least one). The train split contains the other
+    pairs.
 
     Returns:
         The selected pairs, and a note for the user, which may be empty.

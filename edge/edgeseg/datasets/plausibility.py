@@ -15,8 +15,8 @@ from edgeseg.imaging.photo import MASK_THRESHOLD
 _MAX_GREY_SHARE = 0.25
 _MAX_VESSEL_SHARE = 0.4
 _ALL_WHITE_SHARE = 0.99
-_MAX_BRIGHTER = 0.5  # grey levels by which vessels may be brighter than their surroundings
-_MIN_COLOUR = 8.0  # mean difference between the channels of a colour photograph, in grey levels
+_MAX_BRIGHTER = 0.5  # maximum grey levels by which vessels are brighter than their surroundings
+_MIN_COLOUR = 8.0  # minimum difference between the channels of a colour photograph
 _SURROUNDINGS = 40  # surroundings of a pixel: a square of 1/40 of the photograph's width
 _MIN_FIELD_SHARE = 0.02
 _MIN_VESSELS_IN_FIELD = 0.5

@@ -163,7 +163,7 @@ def _read_native(instance: DicomInstance, number: int) -> Samples:
 
 
 def _swap_bytes(instance: DicomInstance, start: int, end: int) -> Samples:
-    """Return 8-bit samples of big endian words. A frame may begin within a word."""
+    """Return 8-bit samples of big-endian words. A frame may begin at a word's second byte."""
     first = instance.pixel_data.start
     words_start = first + (start - first) // 2 * 2
     words_end = min(len(instance.data), words_start + -(-(end - words_start) // 2) * 2)

@@ -16,7 +16,7 @@ from edgeseg.imaging.jpeg_markers import (
 
 _FRAME, _RESTART_INTERVAL = 0xC3, 0xDD
 _HUFFMAN_VALUES_START = 17
-_MAX_CATEGORY = 16  # maximum number of bits of a difference
+_MAX_CATEGORY = 16  # maximum number of bits of a sample difference
 # Second bytes that do not end a scan: stuffed zero bytes, restart markers and fill bytes.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _IDENTIFIERS = {
@@ -36,8 +36,8 @@ def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
         InvalidImageError: the stream is damaged or of an unsupported type.
     """
     parts = [b"\xff\xd8"]
-    identifiers = b""  # of the components in the frame header
-    missing = layout.samples  # components without a scan
+    identifiers = b""  # identifiers of the components in the frame header
+    missing = layout.samples  # number of components without a scan
     position = 2
     while missing:
         marker = next(walk_markers(stream, position), None)

@@ -23,7 +23,7 @@ _IDENTIFIERS = {
 def read_eye(frame: DicomFrame) -> Eye | None:
     """Return the eye of a frame, or None if it is missing or the frame shows both eyes.
 
-    The laterality of the frame is used first, then that of the file, then that of the series.
+    The laterality is read from the frame, the file or the series, in this order.
     """
     dataset = frame.instance.dataset
     for group in _functional_groups(frame):

@@ -24,8 +24,8 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
     """Convert the samples of a frame to a photograph.
 
     Samples of more than 8 bits are scaled to 8 bits with the window of a grey image. If there is no
-    window, the scale depends on the number of stored bits. For 16 stored bits, it depends on the
-    range of values in the field of view.
+    window, the scale depends on the number of stored bits. For 16 stored bits, the scale depends
+    on the range of values in the field of view.
 
     Args:
         samples: (H, W) or (H, W, 3).

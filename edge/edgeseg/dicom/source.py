@@ -76,7 +76,7 @@ class DicomSource(NamedTuple):
 
     @property
     def is_multiframe(self) -> bool:
-        """True if references contain a frame number, because the file has several frames."""
+        """True if the file has several frames. References then contain a frame number."""
         return self.frame.instance.layout.frames > 1
 
     @property
@@ -151,7 +151,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
     copied = Dataset()
     for tag in tuple(original.keys()):
         if tag.group in _COPIED_GROUPS or tag in _LOSSY_COMPRESSION:
-            with suppress(Exception):  # pydicom raises many types for damaged elements
+            with suppress(Exception):  # pydicom raises various exceptions for damaged elements
                 element = original[tag]
                 _check_value(element)
                 copied.add(element)

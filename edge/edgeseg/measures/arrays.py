@@ -45,7 +45,7 @@ def check_arrays(
     probability: npt.NDArray[np.generic] | None,
     threshold: float,
 ) -> None:
-    """Check mask, field of view, probability and threshold.
+    """Check the arrays and the threshold that a caller passes.
 
     Raises:
         UsageError: The arrays differ in size, the field of view is empty, or the probability or the
@@ -59,7 +59,7 @@ def check_arrays(
     if not np.any(fov):
         raise UsageError("field of view: the mask is empty. Mark the retina in this mask.")
     if not 0 <= threshold <= 1:
-        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        raise UsageError(f"threshold = {threshold} is invalid. Use a value from 0 to 1.")
     if probability is None:
         return
     if probability.dtype.kind != "f" or not 0 <= probability.min() <= probability.max() <= 1:

@@ -1,4 +1,4 @@
-"""Curves along the segments: smoothing, arc length, resampling, curvature.
+"""Curves along the vessel segments: smoothing, arc length, resampling, curvature.
 
 All points are stored in one array. Therefore each computation requires only a few array operations.
 """
@@ -18,7 +18,7 @@ _REACH = 4  # radius of a Gaussian kernel, in standard deviations
 
 
 class Steps(NamedTuple):
-    """Steps between consecutive points of a curve, for all curves.
+    """Steps between consecutive points of each curve.
 
     Attributes:
         middles: (K, 2) float64, x and y of the midpoint of each step.
@@ -102,7 +102,7 @@ class Curves(NamedTuple):
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
     def smooth(self, sigma: float) -> Curves:
-        """Smooth with a Gaussian. The ends do not move.
+        """Smooth the curves with a Gaussian. The ends of open curves do not move.
 
         Args:
             sigma: standard deviation in points.
@@ -119,7 +119,7 @@ class Curves(NamedTuple):
         return self._replace(points=np.stack(axes, 1))
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
-        """Return shortened curves. Each curve keeps at least two points.
+        """Shorten the curves at both ends. Closed and short curves are returned unchanged.
 
         Args:
             from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.

@@ -118,7 +118,7 @@ def trace_vessels(
 def _measure_steps(
     curves: Curves, line_radii: Floats, radii: Radii, values: Probability, threshold: float
 ) -> Floats:
-    """Measure the width at each step, except close to branching and end points.
+    """Measure the vessel width at each step of the curves, except close to their end points.
 
     Close to these points, the normal may run along another vessel or across the end of the vessel.
     """

@@ -39,7 +39,7 @@ def label_centres(pixels: Floats, labels: Indices) -> Floats:
 
 
 def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Floats:
-    """Return the radius of the branching points at both ends of each line; 0 at other ends.
+    """Return the radius of the branching point at both ends of each line; 0 at an end point.
 
     Args:
         lines: traced lines.
@@ -53,7 +53,7 @@ def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Float
 
 
 def find_bridges(lines: TracedLines, labels: Indices, lengths: Floats, radii: Floats) -> Flags:
-    """Return True for each line between two branching points closer than the vessel width.
+    """Return True for each line between branching points that are closer than the vessel width.
 
     At a crossing of two vessels, the skeletons coincide over a short distance. Therefore the
     skeleton has two branching points there.

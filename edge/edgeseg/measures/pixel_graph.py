@@ -18,7 +18,7 @@ _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
 class PixelGraph(NamedTuple):
-    """Links between the pixels of a skeleton, in compressed rows.
+    """Links between the pixels of a skeleton, in compressed sparse row format.
 
     Attributes:
         pixels: (N,) int64, index of each pixel in the flattened canvas, ascending.
@@ -81,7 +81,7 @@ class Canvas:
             removed -= len(self.pixels)
 
     def graph(self) -> PixelGraph:
-        """Link the pixels."""
+        """Return the graph of the links between neighbouring pixels."""
         pixels = self.pixels
         links = _LINKS[self._codes(pixels)]
         sources: list[Indices] = []

@@ -1,4 +1,4 @@
-"""Thinning of a mask to lines with a width of one pixel. A machine word contains 64 pixels.
+"""Thinning of a mask to lines with a width of one pixel, with 64 pixels per machine word.
 
 The algorithm is A1 of Guo and Hall (CACM 32(3), 1989). Its conditions are Boolean, so that one bit
 operation evaluates 64 pixels. A mask of 2048x2048 pixels requires only 0.5 MB.
@@ -14,7 +14,7 @@ from edgeseg.imaging.arrays import Mask
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
-"""(H, W/64) uint64; the most significant bit of a word is its leftmost pixel."""
+"""Mask with 64 pixels per word, (H, W/64); the most significant bit is the leftmost pixel."""
 
 _BAND_ROWS = 64  # number of rows per band; a band fits into the CPU cache
 _ONE = np.uint64(1)
@@ -22,7 +22,7 @@ _LAST = np.uint64(63)
 
 
 class Neighbours(NamedTuple):
-    """Eight neighbours of every pixel, one bit per pixel, clockwise from the upper neighbour."""
+    """Eight neighbours of every pixel as bit arrays, clockwise from the upper neighbour."""
 
     north: Words
     north_east: Words

@@ -38,7 +38,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
-    """Measurements of an area; None where a figure is undefined."""
+    """Measurements of an area. A measurement is None if it is undefined."""
 
     skeleton_density_per_px: Annotated[
         NonNegative | None,
@@ -212,7 +212,7 @@ class QuadrantMeasures(VesselMeasures, frozen=True, kw_only=True):
 
 
 class Quadrants(msgspec.Struct, frozen=True, kw_only=True):
-    """Quadrants of the field of view by position, and also by anatomy if the eye is known."""
+    """Quadrants named by position (upper left). If the eye is known, also by anatomy (temporal)."""
 
     upper_left: QuadrantMeasures
     upper_right: QuadrantMeasures

@@ -95,7 +95,7 @@ class ModelCard(NamedTuple):
         return (*source, self.preprocessing, self.threshold)
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries. Text is unchanged; other values are encoded as JSON.
+        """Return the card as `edgeseg.*` entries: text unchanged, other values encoded as JSON.
 
         The entries are written by `json.dumps`, so that repeated conversions give identical files.
         """
@@ -188,7 +188,7 @@ def _check_card(card: ModelCard) -> None:
         texts += [data.name, data.licence]
     for text in texts:
         if not text.isprintable() or len(text) > _MAX_TEXT_LENGTH:
-            raise ValueError(f"must be a single line of printable text: {text[:60]!r}")
+            raise ValueError(f"text is too long or not a single line: {text[:60]!r}")
 
 
 def read_card(file: Path) -> ModelCard:

@@ -1,4 +1,4 @@
-"""Table of model files: shipped models, and files of one model in several precisions."""
+"""List of model files: the shipped models, and the precisions of a model."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 MODEL_FOLDER = Path(__file__).parent
 
 SHIPPED_MODELS = {"default": "lean", "detail": "lean-detail"}
-"""Names of the shipped models, with the names of their files without `.PRECISION.onnx`."""
+"""Names of the shipped models. The value is the file name without `.PRECISION.onnx`."""
 
 
 class ModelFile(NamedTuple):
@@ -75,7 +75,7 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
 
 
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
-    """Return the candidate files of `auto`. The key is the precision.
+    """Return the files from which `auto` selects. The key is the precision.
 
     If `model` is the path of a file, this file is the only candidate. Files that do not belong to
     the same model as the FP32 file (such as those of another checkpoint) are ignored. If there is

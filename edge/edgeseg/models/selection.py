@@ -24,7 +24,7 @@ from edgeseg.models.catalog import (
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
 
 MAX_DICE_DROP = 0.005
-"""Maximum decrease of the Dice in INT8 that `edgeseg convert` and `auto` accept."""
+"""Maximum decrease of the Dice due to INT8 that `edgeseg convert` and `auto` accept."""
 
 MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp32": 1e-3,
@@ -32,8 +32,8 @@ MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp16w": 1e-3,
     "int8": 1e-2,
 }
-"""Maximum share of mask pixels that may differ from the mask of FP32 in ONNX Runtime. This limit
-also applies to FP32 files, because OpenVINO computes them in BF16 on some CPUs.
+"""Maximum share of mask pixels that may differ from the mask that the FP32 file produces in ONNX
+Runtime. This limit also applies to FP32 files, because OpenVINO computes them in BF16 on some CPUs.
 """
 
 INT8_FEATURES = {
@@ -126,7 +126,7 @@ def resolve_model(
         model: name of a shipped model, a model file, or a path without `.PRECISION.onnx`.
         precision: a precision, or `auto` for the given file. If no file is given, `auto` applies
             the rule.
-        features: CPU features as Linux names them.
+        features: names of CPU features in Linux.
 
     Raises:
         ModelError: the model or the precision does not exist (the message lists the available
@@ -165,11 +165,11 @@ def resolve_model(
 def choose_precision(
     cards: Mapping[Precision, ModelCard], features: Collection[str]
 ) -> tuple[Precision, str]:
-    """Apply the rule of `auto`.
+    """Select a precision with the rule of `auto`.
 
     Args:
         cards: cards of the available files (at least one). The key is the precision.
-        features: CPU features as Linux names them.
+        features: names of CPU features in Linux.
 
     Returns: The precision, and the reason as text.
     """
@@ -191,10 +191,10 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether INT8 has nearly the Dice of the float file on real photographs.
+    """Return whether the Dice of INT8 on real photographs is nearly that of the float file.
 
-    The difference must be at most `MAX_DICE_DROP` for every test data set in both cards. A float
-    file and at least one such data set are required.
+    The Dice may be lower by at most `MAX_DICE_DROP`, for every test data set that both files'
+    metadata contain. A float file and at least one such data set are required.
     """
     float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
     if "int8" not in cards or float_card is None:

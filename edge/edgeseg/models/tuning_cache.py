@@ -60,8 +60,8 @@ class TuningKey(msgspec.Struct, frozen=True):
         Args:
             cards: cards of the model's files. The key is the precision.
         """
-        # The import takes 20 ms, and most devices have no tuning cache. Therefore it is not at the
-        # top.
+        # The import takes 20 ms, and most devices have no tuning cache. Therefore the import is not
+        # at the top.
         from edgeseg.device.versions import installed_versions  # noqa: PLC0415
 
         card = next(iter(cards.values()))
@@ -78,7 +78,7 @@ class TuningKey(msgspec.Struct, frozen=True):
 
 
 class CandidateTiming(msgspec.Struct, frozen=True):
-    """Measurement of one candidate.
+    """Measured latency and accuracy of one candidate setup.
 
     Attributes:
         runtime: name of the runtime.
@@ -152,7 +152,7 @@ def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedS
     try:
         setups = read_tuned_setups(file)
     except SystemSetupError as error:
-        logging.getLogger("edgeseg").warning("edgeseg: %s; continuing without it", error)
+        logging.getLogger("edgeseg").warning("edgeseg: %s The tuning cache is ignored.", error)
         return None
     key = TuningKey.for_this_device(cards)
     for setup in setups:

@@ -30,7 +30,7 @@ SIZE_RANGE = (32, 8192)
 
 @dataclass(frozen=True)
 class PreprocessingConfig:
-    """Preprocessing from photograph to network input.
+    """Settings of the preprocessing from photograph to network input.
 
     Attributes:
         size: working size in pixels; the network input is a square with this side.
@@ -65,17 +65,17 @@ class PreprocessingConfig:
     def __post_init__(self) -> None:
         low, high = SIZE_RANGE
         if not low <= self.size <= high:
-            _reject(f"size = {self.size} ({low} to {high})")
+            _reject(f"size = {self.size} (allowed: {low} to {high})")
         if not 1 <= self.tiles <= 64:
-            _reject(f"tiles = {self.tiles} (1 to 64)")
+            _reject(f"tiles = {self.tiles} (allowed: 1 to 64)")
         if not 0 < self.clip_limit <= 1000:
-            _reject(f"clip_limit = {self.clip_limit} (above 0, at most 1000)")
+            _reject(f"clip_limit = {self.clip_limit} (allowed: above 0, at most 1000)")
         if self.fill != "keep" and not 0 <= self.fill <= 255:
-            _reject(f"fill = {self.fill} (0 to 255, or 'keep')")
+            _reject(f"fill = {self.fill} (allowed: 0 to 255, or 'keep')")
         if not all(map(math.isfinite, self.mean)):
-            _reject(f"mean = {self.mean} (three finite numbers)")
+            _reject(f"mean = {self.mean} (allowed: three finite numbers)")
         if not all(map(math.isfinite, self.std)) or min(self.std) <= 0:
-            _reject(f"std = {self.std} (three finite numbers above 0)")
+            _reject(f"std = {self.std} (allowed: three finite numbers above 0)")
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for a checkpoint, JSON or TOML."""
@@ -83,7 +83,7 @@ class PreprocessingConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> PreprocessingConfig:
-        """Create the record from untrusted plain values.
+        """Create the settings from untrusted plain values.
 
         Raises:
             ModelError: a key is unknown or missing, or its value has the wrong type or range.

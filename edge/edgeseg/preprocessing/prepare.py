@@ -1,4 +1,4 @@
-"""Preprocessing of a photograph, shared by training, export and device.
+"""Preprocessing of a photograph, used for training, export and inference.
 
 `edgeseg.preprocessing.config` contains the settings.
 """
@@ -74,8 +74,8 @@ def prepare(
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
     if fov.is_cut:
-        # A pixel at the frame line may contain light of the line. Therefore only pixels that are
-        # completely inside are used.
+        # A line that was drawn into the photograph cuts this field. A resized pixel next to the
+        # line may contain some of its colour. Therefore only pixels completely inside are used.
         covered = resize_coverage_to_input(fov.mask, placement) == 255
         inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))
     else:
@@ -121,7 +121,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
     Args:
         photo: (H, W, 3) uint8.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
         fit: `pad` averages areas if the crop is reduced, `stretch` always interpolates linearly.
         padding: grey level around the target, 0 to 255.
 
@@ -152,7 +152,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
         (size, size) uint8 {0, 255}.
@@ -167,7 +167,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
         (size, size) uint8 {0, 255}.
@@ -182,7 +182,7 @@ def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
         (size, size) uint8, 255 for a share of 1.

@@ -17,7 +17,7 @@ _TOLERANCE = 0.45  # maximum difference between box width and area width in pixe
 
 
 def box_window(area_width: float) -> int | None:
-    """Return the odd width of a box that approximates an area, or None if no width is suitable.
+    """Return the odd box width closest to a width, or None if the difference is too large.
 
     Args:
         area_width: pixels of the photograph per pixel of the result, 1 or more.

@@ -98,7 +98,7 @@ def _measure_saturation(brightest: LevelCounts, darkest: LevelCounts) -> tuple[f
 
 
 def _select_core(inside: Mask) -> Mask:
-    """Return the field without its edge, or the whole field if it is too narrow."""
+    """Return the field without its edge. A field that is too narrow is returned unchanged."""
     kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
     core = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(core, np.uint8) if cv2.countNonZero(core) else inside

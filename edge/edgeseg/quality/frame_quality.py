@@ -20,14 +20,15 @@ and FIVES and the values of degraded copies (tests/edge/quality):
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
 | polarity | at least 0.13 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
-A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. For a
-red-free or grey copy, this code is only a warning. Such a copy has no colour and dark vessels. It
-is recognized by a saturation below 0.03 and a polarity above 0.08. (The saturation of locally
-averaged copies is at least 0.06.) The Dice of a red-free or grey copy is 0.02 to 0.05 lower than
-the Dice of the colour photograph. Chroma is the range of the channels' medians. Chroma and the
-differences between channels are relative to the largest median. An overexposed field is never
-reported as `blurred`. A field is `small` if the illuminated retina has a diameter of less than 200
-pixels. A field is also `cropped` if no part of its edge is in the frame.
+A field of low chroma has the code `not_a_colour_photograph`. Examples are angiograms and copies
+from which the local mean was subtracted. For a red-free or grey copy of a colour photograph, this
+code is only a warning. A field is recognized as such a copy if its saturation is below 0.03 and its
+polarity is above 0.08. (The saturation of copies without the local mean is at least 0.06.) The Dice
+of a red-free or grey copy is 0.02 to 0.05 lower than the Dice of the colour photograph. Chroma is
+the range of the channels' medians. Chroma and the differences between channels are relative to the
+largest median. An overexposed field is never reported as `blurred`. A field is `small` if the
+illuminated retina has a diameter of less than 200 pixels. A field is also `cropped` if no part of
+its edge is in the frame.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -144,14 +145,14 @@ class FrameQuality(NamedTuple):
 
     @property
     def _is_red_free(self) -> bool:
-        """True if the field has no colour and dark vessels."""
+        """True if the field is grey and its vessels are dark."""
         if self.saturation is None or self.polarity is None or not self._is_grey:
             return False
         return self.saturation < MAX_GREY_SATURATION and self.polarity > MIN_GREY_POLARITY
 
     @property
     def _has_unusual_colours(self) -> bool:
-        """True if vessels are bright, or the channels have an implausible order."""
+        """True if vessels are bright, or the order of the channels' levels is implausible."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
         is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise no lines visible

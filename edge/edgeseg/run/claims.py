@@ -18,14 +18,14 @@ from edgeseg.system.signals import StopRequest
 FILE_NAME = ".edgeseg-claims"
 
 _POLL_S = 0.05
-_USERS = 0  # byte on which all processes that use the file have a shared lock
+_USERS = 0  # all processes that use the file have a shared lock on this byte
 _KEY_BYTES = 6
 
 _Lock: TypeAlias = int
 
 
 class ResultClaims:
-    """Claims of results in an output folder.
+    """Locks on the results in an output folder, so that only one process computes a result.
 
     Args:
         output: existing output folder.
@@ -54,12 +54,12 @@ class ResultClaims:
                 return
 
     def release(self, stem: str) -> None:
-        """Release the claim of a photograph, if there is one."""
+        """Release the claim of a photograph. Nothing happens if it was not claimed."""
         if self._descriptor is not None:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(stem))
 
     def close(self) -> None:
-        """Release all claims. The last process removes the file."""
+        """Release all claims. The last process deletes the lock file."""
         if self._descriptor is None:
             return
         try:
@@ -71,7 +71,7 @@ class ResultClaims:
         self._descriptor = None
 
     def _open(self) -> int | None:
-        """Open the file and register as a user. Return None if the file system has no locks."""
+        """Open and share the lock file. Return None if the file system does not support locks."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         while True:
             try:
@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the offset of a result's byte. Offset 0 is the shared byte."""
+    """Return the offset of the byte in the lock file that is locked for a result; at least 1."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -79,7 +79,7 @@ def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -
     """Measure a mask file. If this is not possible, return a failed record.
 
     Args:
-        file: mask of any photograph format.
+        file: mask in any photograph format.
         fov_file: mask of the field of view; None for the whole picture.
         options: options of the measurement.
 

@@ -80,7 +80,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when it is reached."""
+    """Yield the sources. Each source is opened when it is requested."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)

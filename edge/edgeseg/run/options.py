@@ -33,7 +33,7 @@ class RunOptions:
         spacing: size of a pixel; None if unknown.
         eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
-        follow_links: whether to write through links at the names of results.
+        follow_links: whether to write to the target if the path of a result is a link.
         eye_source: origin of `eye`, if known.
         dicom: whether to write DICOM objects for photographs in DICOM files.
         identifiers: whether to include the identifiers of patient, study and series in records.

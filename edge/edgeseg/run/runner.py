@@ -44,7 +44,7 @@ class InputCounts(NamedTuple):
     unfinished: int = 0
 
     def plus(self, other: InputCounts) -> InputCounts:
-        """Return the sums."""
+        """Return the sum of two counts."""
         return InputCounts(
             self.failed + other.failed,
             self.total + other.total,
@@ -62,7 +62,7 @@ class Runner:
         sheet: contact sheet of the photographs. The caller writes it at the end.
 
     Attributes:
-        unusable_scales: number of pictures with a size of a pixel that could not be used.
+        unusable_scales: number of pictures whose pixel size could not be used.
     """
 
     def __init__(

@@ -76,9 +76,10 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        claims: claims of results, shared by processes that use the same output folder.
+        claims: locks that processes with the same output folder use, so that each result is
+            computed only once.
         sheet: contact sheet for the thumbnails; None if no contact sheet is written.
-        print_bug: function that prints the unexpected exception that is being handled.
+        print_bug: function that prints the current exception.
     """
 
     def __init__(

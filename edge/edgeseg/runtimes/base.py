@@ -146,7 +146,7 @@ def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = No
     installed = installed_runtimes()
     available = f"available: {', '.join(installed) or 'none'}"
     if runtime not in get_args(RuntimeChoice):
-        raise SystemSetupError(f"--runtime {runtime}: unknown runtime ({available})")
+        raise SystemSetupError(f"--runtime {runtime}: unknown ({available}). Choose another.")
     if provider is not None and runtime == "openvino":
         raise SystemSetupError("--provider applies only to ONNX Runtime; omit --runtime openvino")
     if runtime == "auto":

@@ -24,6 +24,7 @@ _PROVIDER_OPTIONS: dict[ProviderChoice, dict[str, str]] = {"tensorrt": {"trt_fp1
 file."""
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+_REMEDY = "Convert the model again or use another runtime."
 
 
 class OnnxRuntime:
@@ -60,7 +61,7 @@ class OnnxRuntime:
 def run_session(
     session: onnxruntime.InferenceSession, file: Path, photo: npt.NDArray[np.uint8]
 ) -> Probability:
-    """Run the session of a model file. Shapes are the same as in `OnnxRuntime.infer`.
+    """Run the session of a model file on (1, S, S, 3) uint8 RGB. Return (S, S) float32, 0 to 1.
 
     Raises:
         ModelError: the network cannot be computed or returns another shape.
@@ -69,7 +70,7 @@ def run_session(
         (output,) = session.run(["probability"], {"photo": photo})
     except Exception as error:  # these errors have no other common base class
         raise ModelError(
-            f"{file}: ONNX Runtime cannot run this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot run this file ({one_line(error)}). {_REMEDY}"
         ) from error
     return check_output(file, photo, output)
 
@@ -94,7 +95,7 @@ def _create_session(
                 f"({one_line(error)}). Omit --provider to use the CPU."
             ) from error
         raise ModelError(
-            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). {_REMEDY}"
         ) from error
 
 
@@ -108,8 +109,8 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     # This entry limits the spinning during the creation of the session. Releases before 1.26 ignore
     # it.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
-    # With the memory pattern, inference is not faster, and the second frame allocates its memory
-    # again.
+    # The memory pattern does not make inference faster, and it allocates memory a second time for
+    # the second frame.
     options.enable_mem_pattern = False
     # Errors are raised as exceptions, and the warnings are not useful for users.
     options.log_severity_level = 4
@@ -140,12 +141,12 @@ def _tensor_specs(file: Path, session: onnxruntime.InferenceSession) -> list[Ten
         return [_tensor_spec(node) for node in nodes]
     except ValueError as error:  # the name of a tensor is not valid UTF-8
         raise ModelError(
-            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). {_REMEDY}"
         ) from error
 
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations
-    """Describe an input or output of the session. ONNX Runtime names dynamic dimensions."""
+    """Describe an input or output of the session. A dimension with a name is dynamic."""
     shape = []
     for side in node.shape:
         shape.append(side if isinstance(side, int) else DYNAMIC)

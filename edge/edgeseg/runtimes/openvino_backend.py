@@ -21,6 +21,7 @@ except Exception as error:  # OSError: the libraries cannot be loaded on this sy
     ) from error
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
+_REMEDY = "Convert the model again or use --runtime onnxruntime."
 
 
 class OpenVino:
@@ -41,7 +42,7 @@ class OpenVino:
             model = core.read_model(data, b"")
         except Exception as error:
             raise ModelError(
-                f"{file}: OpenVINO cannot load this file ({one_line(error)})"
+                f"{file}: OpenVINO cannot load this file ({one_line(error)}). {_REMEDY}"
             ) from error
         check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])
         try:
@@ -50,7 +51,7 @@ class OpenVino:
             self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
             raise ModelError(
-                f"{file}: OpenVINO cannot compile this file ({one_line(error)})"
+                f"{file}: OpenVINO cannot compile this file ({one_line(error)}). {_REMEDY}"
             ) from error
         self._file = file
         self._compiled = compiled
@@ -65,7 +66,7 @@ class OpenVino:
             output = self._infer_with_own_request(photo)
         except Exception as error:
             raise ModelError(
-                f"{self._file}: OpenVINO cannot run this file ({one_line(error)})"
+                f"{self._file}: OpenVINO cannot run this file ({one_line(error)}). {_REMEDY}"
             ) from error
         return check_output(self._file, photo, output)
 

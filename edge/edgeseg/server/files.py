@@ -30,7 +30,7 @@ class ResultFile(NamedTuple):
 def make_file(
     records: Records, segmentation: Segmentation, stem: str, options: FileOptions
 ) -> ResultFile:
-    """Make a download.
+    """Create a file to download.
 
     Args:
         records: records of the picture.

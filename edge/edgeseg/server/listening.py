@@ -54,7 +54,7 @@ class _StoppableServer(uvicorn.Server):
         self._stop = stop
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop. This method is called ten times a second."""
+        """Return whether the server must stop. This method is called ten times a second."""
         return await super().on_tick(counter) or self._stop.asked
 
     @contextmanager
@@ -98,7 +98,7 @@ def serve_application(
         listener: bound socket. It is closed at the end.
         stop: stop request.
         certificate: certificate for HTTPS; None for HTTP.
-        announce: callback before the first request is accepted.
+        announce: callback that is called before the first request is accepted.
 
     Raises:
         UsageError: The certificate or its key is invalid.
@@ -133,7 +133,10 @@ def serve_application(
 def _invalid_certificate(certificate: Certificate | None, error: OSError) -> UsageError:
     names = ", ".join(map(str, _certificate_files(certificate)))
     reason = error.strerror or str(error)
-    return UsageError(f"{names}: not a certificate with its private key in PEM format ({reason}).")
+    return UsageError(
+        f"{names}: not a certificate with its private key in PEM format ({reason}). "
+        "Check --certfile and --keyfile."
+    )
 
 
 def _certificate_files(certificate: Certificate | None) -> list[Path]:

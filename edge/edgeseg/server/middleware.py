@@ -104,7 +104,7 @@ class SecureResponses:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Process a request."""
+        """Process a request and add the security headers to its response."""
         started = False
 
         async def send_secured(message: Message) -> None:
@@ -155,7 +155,7 @@ def _is_from_other_site(request: Request) -> bool:
 
 
 def _opens_page(request: Request) -> bool:
-    """Return whether a user opens the page."""
+    """Return whether the request opens the page in a browser."""
     is_navigation = request.headers.get("sec-fetch-mode") == "navigate"
     return is_navigation and request.method == "GET" and request.url.path == "/"
 

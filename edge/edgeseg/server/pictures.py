@@ -156,6 +156,7 @@ def _select_frame(frames: list[Frame], number: int) -> Frame:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
             "invalid_request",
-            f"frame = {number}: the file contains only {plural(len(frames), 'picture')}.",
+            f"frame = {number}: the file contains only {plural(len(frames), 'picture')}. "
+            "Use a smaller number.",
         )
     return frames[number - 1]

@@ -35,7 +35,7 @@ class Upload(NamedTuple):
 
 
 class _MemoryParser(MultiPartParser):
-    """Parser that writes no temporary file."""
+    """Parser of forms that does not write temporary files."""
 
     spool_max_size = MAX_FILE_BYTES + 1
     max_file_size = MAX_FILE_BYTES + 1  # name of the attribute in older releases of Starlette
@@ -57,7 +57,9 @@ class UploadReader:
 
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[Upload]:
-        """Yield the photograph of a request. The bytes are counted until the end of the block.
+        """Yield the photograph of a request.
+
+        The size of the request counts towards the limit until the `async with` block ends.
 
         The body is either the photograph's file or a form (`multipart/form-data`) with one file.
 

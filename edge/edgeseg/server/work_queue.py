@@ -49,7 +49,7 @@ class WorkQueue:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Count a request during its upload and its processing.
+        """Count a request until its upload and its processing have ended.
 
         Raises:
             RequestError: The queue is full.

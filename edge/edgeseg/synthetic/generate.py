@@ -150,7 +150,7 @@ def _colour_noise(rng: np.random.Generator, size: int) -> Field:
 
 
 def _compress_highlights(light: Field) -> Field:
-    """Compress levels above 215, as cameras do before they clip."""
+    """Compress levels above 215, like a camera with soft clipping."""
     over = np.maximum(light - np.float32(215), 0)
     shoulder = np.float32(42) * (1 - np.exp(-over / np.float32(42)))
     return np.asarray(np.minimum(light, np.float32(215)) + shoulder, dtype=np.float32)

@@ -66,7 +66,7 @@ def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
-    """Generate fine rays from the disc. They are brightest above and below the disc."""
+    """Generate the nerve fibres: fine rays that start at the disc, brightest above and below it."""
     angle, distance = _polar(grid, scene.disc)
     rays = sample_field(noise_grid(rng, 10, 110), angle, np.clip(distance, 0, 1))
     poles = np.float32(0.35) + np.sin(np.float32(np.pi) * angle) ** 2

@@ -125,7 +125,7 @@ class Growth:
         return bool(free.any())
 
     def _is_allowed(self, start: Points, end: Points) -> npt.NDArray[np.bool_]:
-        """Exclude segments towards the disc, into the fovea, and across the temporal raphe."""
+        """Return False for segments towards the disc, into the fovea or across the raphe."""
         disc, axis = self.scene.disc, self.scene.macula - self.scene.disc
         outward, step = end - disc, end - start
         step_length = SEGMENT * np.linalg.norm(outward, axis=1)

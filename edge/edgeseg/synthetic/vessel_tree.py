@@ -153,7 +153,7 @@ def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
 def _sample_attractors(
     scene: Scene, rng: np.random.Generator, count: int, other_tree: Points
 ) -> Points:
-    """Sample attractors that are outside the fovea and the disc and not close to the other tree."""
+    """Sample attractors outside the fovea and the disc. They are not close to the other tree."""
     angle, radius = rng.uniform(0, 2 * np.pi, count), BEYOND * np.sqrt(rng.uniform(0, 1, count))
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
     fovea = np.linalg.norm(points - scene.macula, axis=1) > rng.uniform(0.07, 0.16, count)

@@ -8,7 +8,7 @@ _MIN_MAPPED_BYTES = 1 << 20
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep freed memory, in one arena for all threads.
+    """Configure the allocator to keep freed memory, in one arena for all threads.
 
     By default, glibc returns the buffers of each photograph to the system, so that the next
     photograph causes page faults. This function must be called before threads start. It has no
@@ -18,7 +18,7 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Let a server return the freed buffers of photographs to the system immediately.
+    """Configure the allocator to return the freed buffers of photographs to the system.
 
     By default, glibc may keep the buffers of the largest photograph. This function must be called
     before threads start. It has no effect if the C library is not glibc.

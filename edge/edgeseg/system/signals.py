@@ -19,8 +19,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Request to stop a run.
 
-    The class does not use `threading.Event`, because a signal handler that sets the event may
-    interrupt a thread that holds the lock of the event.
+    `threading.Event` is not used: a signal handler that sets an event would block if it interrupted
+    a thread that holds the lock of the event.
 
     Attributes:
         signal: number of the signal that requested the stop; 0 if no stop was requested.

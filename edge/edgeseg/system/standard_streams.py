@@ -15,7 +15,7 @@ class BestEffortStderr(io.TextIOWrapper):
     """
 
     def write(self, text: str) -> int:
-        """Write text if possible."""
+        """Write text and ignore errors other than a closed pipe."""
         try:
             return super().write(text)
         except BrokenPipeError:
@@ -24,7 +24,7 @@ class BestEffortStderr(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Flush if possible."""
+        """Flush the stream and ignore errors other than a closed pipe."""
         try:
             super().flush()
         except BrokenPipeError:

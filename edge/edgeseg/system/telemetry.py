@@ -9,7 +9,7 @@ import sys
 
 
 def turn_telemetry_off() -> None:
-    """Disable telemetry. Must be called before the first import of ONNX Runtime and OpenVINO."""
+    """Disable telemetry. Call this before the first import of ONNX Runtime and OpenVINO."""
     # ONNX Runtime 1.29 and later reads this variable on import (Linux).
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     # On import, OpenVINO sends data with this package unless CI=true. With this entry, the import

@@ -1,4 +1,4 @@
-"""Prepared photographs for the checks. All precisions use the same copy in memory."""
+"""Prepared photographs for the checks. All precisions share one copy in memory."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 PackedMask: TypeAlias = npt.NDArray[np.uint8]
 
-# Placeholder for a comparison that requires only the scores.
+# Argument for comparisons that do not use the photograph.
 NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -34,7 +34,7 @@ class PreparedPair:
         inside: (size, size) uint8 {0, 255}, field of view at the working size.
         placement: mapping between the photograph and the network input.
         fov: packed field of view.
-        truth: packed vessels of the reference observer.
+        truth: packed vessel mask of the reference observer.
         counted: packed mask of the scored pixels (the published field of view without ignored
             pixels); None for the whole frame.
     """

@@ -1,4 +1,4 @@
-"""Addresses of Dask schedulers, and options that exclude a scheduler."""
+"""Addresses of Dask schedulers, and options that cannot be combined with a scheduler."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def test_address_with_tls_or_of_this_machine_is_accepted(address: str) -> None:
 def test_invalid_address_is_rejected(address: str) -> None:
     with pytest.raises(UsageError):
         check_address(address, insecure=True)
+
+
+def test_address_with_a_password_is_rejected_without_printing_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_address("tls://user:the-secret@127.0.0.1:8786", insecure=True)
+    assert "the-secret" not in str(caught.value)
 
 
 def test_local_workers_returns_number() -> None:

@@ -1,4 +1,4 @@
-"""URLs of remote storage: which are accepted, and how names are joined to them."""
+"""URLs of remote storage: accepted and rejected URLs, and URLs of files in a folder."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from edgeseg.errors import UsageError
         "http://secret.example@192.0.2.1/a.png",
         "http://192.0.2.1/secret.png",
         "s3:///secret.png",
+        "ftp://secret:secret@host.example/a.png",
     ],
 )
 def test_url_with_credentials_or_without_encryption_is_rejected(url: str) -> None:

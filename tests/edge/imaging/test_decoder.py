@@ -1,4 +1,4 @@
-"""Decoding of damaged, truncated, unusual and malicious files: one-line errors, no partial data."""
+"""Decoding of damaged, truncated, unusual and malicious files, with one-line errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def valid_file(kind: str) -> bytes:
 
 
 def make_gif() -> bytes:
-    """Black and white. A clear code (4) before each two pixels keeps all codes at 3 bits."""
+    """GIF in black and white. A clear code before every two pixels limits codes to 3 bits."""
     pixels = (make_image()[:, :, 1] > 100).astype(int).reshape(-1, 2).tolist()
     codes = [code for pair in pixels for code in (4, *pair)] + [5]
     number = sum(code << 3 * index for index, code in enumerate(codes))
@@ -80,7 +80,7 @@ def test_decode_photo_undamaged_test_file_returns_image(kind: str) -> None:
 def test_decode_photo_cut_off_file_raises(
     kind: str, share: float, decoding_error: DecodingError
 ) -> None:
-    # The last byte of a GIF is only a trailer, so that a file without this byte is complete.
+    # The last byte of a GIF is only a trailer. A file without this byte is complete.
     needed = len(valid_file(kind)) - (kind == "gif")
     decoding_error(valid_file(kind)[: int(needed * share)])
 
@@ -132,7 +132,9 @@ def test_decode_photo_png_with_changed_pixel_byte_raises(
     assert "checksum" in decoding_error(bytes(data))
 
 
-def test_decode_photo_jpeg_with_lost_or_blank_bytes_raises(decoding_error: DecodingError) -> None:
+def test_decode_photo_jpeg_with_missing_or_blank_bytes_raises(
+    decoding_error: DecodingError,
+) -> None:
     """Without the check, OpenCV returns an image that is wrong after the damaged byte."""
     data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
     start, middle = data.rfind(b"\xff\xda"), len(data) // 2

@@ -160,7 +160,7 @@ def test_bumps_of_an_edge_are_not_branches(draw_line: DrawLine) -> None:
     assert (values.branching_point_count, values.segment_count) == (0, 1)
 
 
-def test_vessels_next_to_each_other_have_their_own_widths(draw_line: DrawLine) -> None:
+def test_adjacent_vessels_have_separate_widths(draw_line: DrawLine) -> None:
     thin = draw_line(np.array([(20.0, 100.0), (280.0, 100.0)]), 4, 300)
     wide = draw_line(np.array([(20.0, 112.0), (280.0, 112.0)]), 8, 300)
     network = trace_vessels(np.maximum(thin, wide), DIAMETER)

@@ -1,4 +1,4 @@
-"""The preprocessing steps agree with independent computations."""
+"""Preprocessing steps, compared with independent computations."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ def test_prepare_fills_pixels_outside_the_field_of_view(contrast: str, contrast_
     how = PreprocessingConfig.from_dict(values)
     fov = disc_in(80, 120, Box(10, 10, 100, 60))
     ready = prepare(noise(3, 80, 120), how, fov=fov)
-    # If resizing is the last step, pixels at the edge may be a mixture of fill and retina.
+    # If resizing is the last step, pixels at the edge are a mixture of fill and retina.
     outside = cv2.dilate(ready.inside, np.ones((5, 5), np.uint8)) == 0
     assert outside.any()
     assert (ready.tensor[0][outside] == 77).all()
 
 
-def test_prepare_with_fill_keep_does_not_change_the_surround() -> None:
+def test_prepare_with_fill_keep_does_not_change_pixels_outside_the_field() -> None:
     photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
     ready = prepare(photo, PreprocessingConfig(64, crop="frame", fill="keep"), fov=fov)
     assert np.array_equal(ready.tensor[0], photo)
@@ -172,7 +172,7 @@ def test_resize_to_input_pads_with_black_or_given_level() -> None:
 
 @pytest.mark.parametrize(
     "side", [110, 130, 144, 200, 270, 300, 334, 400, 470, 500, 700]
-)  # 1.1 to 7 input pixels per output pixel; 2 and 4 by area averaging
+)  # reduction by factors of 1.1 to 7; 2 and 4 average areas
 def test_resize_to_input_averages_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
@@ -183,7 +183,7 @@ def test_resize_to_input_averages_areas(side: int) -> None:
     ).astype(float)
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5
-    # The result is not shifted, because a shift by half a pixel in any direction fits worse.
+    # The result is not shifted: a shift by half a pixel in any direction agrees less.
     for axis in (0, 1):
         for step in (-1, 1):
             moved = (averages + np.roll(averages, step, axis)) / 2

@@ -25,7 +25,7 @@ PATTERNS = (
     "STARE/stare-images/*.gz",
     "AVRDB/images/*",
 )
-SAMPLING = 9  # every ninth photograph is used, or all with pytest --all-photographs
+SAMPLING = 9  # every ninth photograph is used; `pytest --all-photographs` uses all
 MAX_SIDE = 1200  # pixels; limits the time for blurring the largest photographs
 
 

@@ -165,7 +165,7 @@ def slide(browser: Any, name: str, value: float) -> None:
 
 
 def errors(browser: Any) -> list[str]:
-    """Return the messages of the console, except those of photographs that failed."""
+    """Return the messages of the console, except messages about failed photographs."""
     messages = [entry["message"] for entry in browser.get_log("browser")]
     return [message for message in messages if "422" not in message]
 

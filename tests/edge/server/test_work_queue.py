@@ -15,7 +15,7 @@ from edgeseg.server.work_queue import AbandonedError, WorkQueue
 
 
 def request_of(message: Message) -> Request:
-    """Return a request whose body has been read, and whose next message is given."""
+    """Return a request that receives this message after its body was read."""
     received = False
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""Synthetic photographs are reproducible, consistent, and numerically similar to published ones."""
+"""Synthetic photographs: reproducible, consistent, and similar to published photographs."""
 
 from __future__ import annotations
 

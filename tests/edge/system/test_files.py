@@ -1,4 +1,4 @@
-"""Atomic files and write errors with remedies."""
+"""Atomic writing of files, and write errors with remedies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs with closed standard streams write the same results as undisturbed runs."""
+"""Runs with closed standard streams, which must write the same results as other runs."""
 
 from __future__ import annotations
 

@@ -17,16 +17,18 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
+from edgeseg_train.data.cameras import simulate_camera
 from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
 
-# Bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
+# Number of bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
 PIXEL_BYTES = 4
 
 # Value in a stored field of view for pixels without a label.
 _IGNORED = 127
 
-# Share of a GPU's free memory that photographs may use. Larger sets remain in the host's memory.
+# Share of a GPU's free memory that photographs may use. If the photographs need more, they remain
+# in the host's memory.
 GPU_MEMORY_SHARE = 0.5
 
 
@@ -70,7 +72,7 @@ class Batch:
 class PhotoStore:
     """Photographs at several working sizes.
 
-    An example is identified by a pair of indices (photograph, size).
+    A pair of indices (photograph, size) identifies an example.
 
     Args:
         sides: sides of the examples in pixels, `sides[photograph][size]`.
@@ -89,7 +91,7 @@ class PhotoStore:
         pixels = next(starts)
         self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
         self._inside = np.zeros(pixels, np.uint8)
-        # Tensors for `read`: views of the arrays above, or copies on the GPU.
+        # tensors that `read` uses: views of the arrays above, or copies on the GPU
         self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
         self._inside_tensor = torch.from_numpy(self._inside)
 
@@ -142,7 +144,7 @@ class PhotoStore:
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
         """Interpolate examples linearly at arbitrary positions.
 
-        Beyond the edges of an example, `inside` is 0, and the photograph and the mask have the
+        Beyond the edges of an example, the field of view is 0, and photograph and mask have the
         values of the edge.
 
         Args:
@@ -185,26 +187,34 @@ def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
 
 
 def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
-    """Read packed pixels (total,) int32 at the indices (N, H, W); return (N, 4, H, W) float32."""
+    """Return the packed pixels (total,) int32 at the indices (N, H, W) as (N, 4, H, W) float32."""
     packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
     channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
     return channels.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 def load_photographs(
-    pairs: Sequence[Pair], config: PreprocessingConfig, sizes: Sequence[int]
+    pairs: Sequence[Pair],
+    config: PreprocessingConfig,
+    sizes: Sequence[int],
+    simulated_share: float = 0.0,
+    seed: int = 0,
 ) -> PhotoStore:
     """Load and preprocess every pair at every size. A pixel requires 5 bytes.
 
     Args:
         pairs: photographs with masks.
-        config: preprocessing. Its `size` is not used.
+        config: preprocessing; the key `size` is not used.
         sizes: working sizes in pixels.
+        simulated_share: share of the photographs that are changed by a simulated camera.
+        seed: seed of the simulated cameras.
     """
     photographs = PhotoStore([sizes] * len(pairs))
 
     def load(index: int) -> None:
-        photographs.write(index, load_examples(pairs[index], config, sizes))
+        rng = np.random.default_rng((seed, 3, index))
+        camera = rng if rng.random() < simulated_share else None
+        photographs.write(index, load_examples(pairs[index], config, sizes, camera))
 
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         list(pool.map(load, range(len(pairs))))  # raise the error of a thread
@@ -212,15 +222,27 @@ def load_photographs(
 
 
 def load_examples(
-    pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
+    pair: Pair,
+    config: PreprocessingConfig,
+    sizes: Sequence[int],
+    camera: np.random.Generator | None = None,
 ) -> tuple[Example, ...]:
     """Load and preprocess one pair at every size.
+
+    Args:
+        pair: photograph with mask.
+        config: preprocessing. Its `size` is not used.
+        sizes: working sizes in pixels.
+        camera: random numbers of a simulated camera; None for the original photograph. The field
+            of view is detected in the original.
 
     Raises:
         SystemSetupError: the mask is implausible.
     """
     loaded = load_pair(pair)
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))
+    if camera is not None:
+        loaded = replace(loaded, photo=simulate_camera(loaded.photo, camera))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)
 
 

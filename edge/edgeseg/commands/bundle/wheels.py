@@ -102,7 +102,7 @@ def check_extras(extras: Sequence[str]) -> None:
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
-    except PackageNotFoundError:  # not installed: run from a source tree
+    except PackageNotFoundError:  # edgeseg runs from a source tree
         return
     for extra in extras:
         if extra not in known:

@@ -116,7 +116,7 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
-    device = describe_device()  # before the checks, because the checks use all cores
+    device = describe_device()  # before the checks, which use all cores
     selection = select_model(model)
     installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
     runtimes = check_runtimes(installed, selection.file.path)

@@ -17,7 +17,7 @@ _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory"
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 
 _FileState: TypeAlias = tuple[int, int, int]
-"""Size in bytes, modification time in nanoseconds, inode."""
+"""State of a file: size in bytes, modification time in nanoseconds, inode."""
 
 
 class FolderListing(NamedTuple):

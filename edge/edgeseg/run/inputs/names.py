@@ -2,9 +2,9 @@
 
 The results of a file in a folder are written to the same sub-folder of the output folder. The
 results of a file argument are written to the output folder itself. If two inputs from different
-folders would have results with the same name, all results are written to sub-folders. Each
-sub-folder has the path of the input's folder, relative to the deepest common folder of all inputs.
-If photographs of one folder have the same stem, the result names contain the suffix:
+folders would have results with the same name, all results are written to sub-folders. The
+path of a sub-folder is the path of the input's folder, relative to the deepest folder that contains
+all inputs. If photographs of one folder have the same stem, the result names contain the suffix:
 `eye.jpg_vessels.png` and `eye.png_vessels.png`. Names that differ only in case or Unicode
 normalization get a number.
 """

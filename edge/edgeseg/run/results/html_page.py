@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _VESSEL_SHARE = 0.25  # minimum share of vessel in a marked pixel of a thumbnail
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # the marker is within this number of bytes at the start of the file
+_MARKER_BYTES = 512  # number of bytes at the start of a file that are searched for the marker
 
 
 def load_template(folder: Path, page_name: str, option: str, extra: str) -> Template:
@@ -89,7 +89,9 @@ def encode_thumbnail(photo: Photo, side: int) -> str:
 
 
 def encode_overlay_thumbnail(photo: Photo, mask: Mask, side: int) -> str:
-    """Return a thumbnail with tinted vessels, in base64. An outline would cover the vessels.
+    """Return a thumbnail with tinted vessels, in base64.
+
+    The vessels are not outlined, because an outline would cover them at this size.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Record of `edgeseg measure`, with the keys of the result record that apply to a mask."""
+"""Record of `edgeseg measure`. It contains only those result keys that apply to a mask."""
 
 from typing import Annotated
 

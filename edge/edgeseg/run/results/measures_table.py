@@ -39,7 +39,7 @@ class MeasuresTable:
     picture is processed again, the new rows replace the earlier rows of the picture at the same
     position. Columns in micrometres are included if the size of a pixel is known. Anatomical names
     of the quadrants are included if the eye is known. An option, a photograph (such as a DICOM
-    file) or an earlier run can provide both.
+    file) or an earlier run can provide them.
 
     Args:
         folder: output folder; paths in the table are relative to it.
@@ -179,10 +179,10 @@ def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False)
 def encode_table(
     records: Sequence[msgspec.Struct], groups: Collection[str], micrometres: bool, anatomical: bool
 ) -> str:
-    """Return the table of records that have some of the keys of the result record.
+    """Return a CSV table with one row per record.
 
     Args:
-        records: records with keys of the result record.
+        records: records that have some of the keys of the result record.
         groups: keys of the records.
         micrometres: whether to include the columns in micrometres and millimetres.
         anatomical: whether to include the anatomical names of the quadrants.
@@ -200,7 +200,7 @@ def encode_table(
 
 
 def is_foreign_table(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg, such as a pipe.
+    """Return whether a path exists and is not a table of edgeseg.
 
     Raises:
         UsageError: The file cannot be read.

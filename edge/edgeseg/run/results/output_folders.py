@@ -14,7 +14,7 @@ class OutputFolders:
 
     Args:
         output: output folder, which may be a link.
-        follow_links: whether to write through links in the output folder.
+        follow_links: whether to follow links in the output folder.
     """
 
     def __init__(self, output: Path, follow_links: bool = False) -> None:

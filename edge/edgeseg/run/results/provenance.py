@@ -84,8 +84,8 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 def is_foreign(file: Path) -> bool:
     """Return whether a file exists that edgeseg did not write.
 
-    Truncated results of edgeseg return False. Pipes and devices return True, because writing to
-    them could block forever.
+    For truncated results of edgeseg, return False. For pipes and devices, return True, because
+    writing to them could block forever.
     """
     try:
         if file.exists() and not file.is_file() and not file.is_dir():

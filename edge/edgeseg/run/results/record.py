@@ -46,11 +46,11 @@ Code: TypeAlias = Literal[
 ]
 
 CODES: Mapping[Code, str] = {
-    "no_fundus": "No retina was found in the picture.",
+    "no_fundus": "No retina was found in the image.",
     "ungradable": "The image quality is too low; `quality.reasons` contains the reasons.",
     "undecodable": "The file is damaged, truncated, or not an image.",
     "unsupported_format": "edgeseg does not support the format or type of the image.",
-    "too_large": "The file or the picture exceeds the size limit.",
+    "too_large": "The file or the image exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "missing_extra": "The format requires an extra of edgeseg that is not installed.",
     "not_dicom": "`--dicom` requires a DICOM file with the UIDs of study, series and instance.",
@@ -93,7 +93,7 @@ GreyLevel: TypeAlias = Annotated[float, Meta(ge=0, le=255)]
 
 
 class ResultFiles(Struct, frozen=True, kw_only=True):
-    """Files that were written for a picture. They cover all fields of view."""
+    """Files that were written for an image. They cover all fields of view."""
 
     mask: Annotated[str | UnsetType, column("Vessel mask, 8-bit PNG with 255 for vessels.")] = UNSET
     overlay: Annotated[str | UnsetType, column("Photograph with its vessels marked.")] = UNSET
@@ -104,7 +104,7 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
         str | UnsetType, column("Overlay video of a stream; complete after the end of the run.")
     ] = UNSET
     measures_overlay: Annotated[
-        str | UnsetType, column("Photograph with the measured segments, coloured by width.")
+        str | UnsetType, column("Photograph with each measured segment coloured by its width.")
     ] = UNSET
     dicom_seg: Annotated[
         str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
@@ -126,10 +126,10 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     ]
     focus: Annotated[NonNegative | None, column("Ratio of fine to coarse detail.")]
     brightness: Annotated[GreyLevel | None, column("Mean of the brightest channel.", "grey level")]
-    retina: Annotated[Share, column("Share of the picture that is illuminated retina.")]
+    retina: Annotated[Share, column("Share of the image that is illuminated retina.")]
     field: Annotated[
         Share | None,
-        column("Share of the round field of view that is illuminated and in the picture."),
+        column("Share of the round field of view that is illuminated and in the image."),
     ]
     diameter_px: Annotated[
         NonNegative, column("Diameter of a circle with the area of the illuminated retina.", "px")
@@ -173,7 +173,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     """Result of one field of view. The key is (`source`, `frame`, `fov_index`)."""
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
-    frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    frame: Annotated[Positive, column("Number of the image in its source, from 1.")]
     sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
         UNSET
     )
@@ -195,7 +195,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         Count,
         column("Number of the field of view in reading order, from 1; 0 if none was detected."),
     ]
-    fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
+    fov_count: Annotated[Count, column("Number of fields of view in the image.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None
     fov_y: Annotated[Count | None, column("Top edge of the field's box.", "px")] = None
     fov_width: Annotated[Positive | None, column("Width of the field's box.", "px")] = None
@@ -204,8 +204,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | None,
         column("Diameter of a round field of view, or longer side of the field's box.", "px"),
     ] = None
-    width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
-    height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
+    width: Annotated[Positive | None, column("Width of the decoded image.", "px")] = None
+    height: Annotated[Positive | None, column("Height of the decoded image.", "px")] = None
     eye: Annotated[Eye | UnsetType | None, column("Eye of the photograph.")] = UNSET
     eye_source: Annotated[
         EyeSource | UnsetType | None, column("Origin of `eye`; null if unknown.")
@@ -247,11 +247,11 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         SpacingStatus | UnsetType, column("`ok`, or the reason why values in micrometres are null.")
     ] = UNSET
     time: Annotated[
-        str | UnsetType, column("UTC time at which the picture was received, ISO 8601.")
+        str | UnsetType, column("UTC time at which the image was received, ISO 8601.")
     ] = UNSET
     timings_ms: Annotated[
         dict[str, float] | UnsetType,
-        column("Processing time of the whole picture per stage.", "ms"),
+        column("Processing time of the whole image per stage.", "ms"),
     ] = UNSET
     dropped: Annotated[
         Count | UnsetType,

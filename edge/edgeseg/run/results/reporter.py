@@ -24,7 +24,7 @@ def print_message(line: str) -> None:
 
 
 def print_result(line: str) -> None:
-    """Print one line to standard output without changes.
+    """Print one line to standard output. The line is not escaped.
 
     Raises:
         SystemSetupError: Standard output cannot be written, for example because the disk is full.
@@ -47,7 +47,7 @@ def print_scale_warning(count: int) -> None:
     """Print a warning if the size of a pixel could not be used.
 
     Args:
-        count: number of pictures with a size of a pixel that could not be used.
+        count: number of pictures whose pixel size could not be used.
     """
     if count:
         print_message(
@@ -175,7 +175,7 @@ class Reporter:
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the console line of a picture with its files, time and vessel density, escaped."""
+    """Return the escaped console line of a picture: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:

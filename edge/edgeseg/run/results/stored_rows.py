@@ -65,7 +65,7 @@ def picture_key(row: Mapping[str, str]) -> PictureKey:
 
 
 class PictureIndex:
-    """Lines of each picture in a table. The key or the mask of a picture identifies it."""
+    """Lines of each picture in a table, indexed by the picture's key and by its mask."""
 
     def __init__(self) -> None:
         self._lines: dict[PictureKey, str] = {}

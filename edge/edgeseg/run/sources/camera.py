@@ -17,7 +17,7 @@ _PAUSE_S = 0.02  # pause after a failed read, because some drivers fail occasion
 
 
 class Camera:
-    """Camera with endless frames.
+    """Camera as an endless source of frames.
 
     Args:
         device: number or device file (`/dev/video0`).

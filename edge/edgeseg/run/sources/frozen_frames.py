@@ -25,7 +25,7 @@ class FrozenFrameDetector:
         self._previous: npt.NDArray[np.uint8] | None = None
 
     def count_repeats(self, photo: Photo) -> int:
-        """Compare the next frame with the previous one and return `repeats`.
+        """Compare the next frame with the previous one and return the number of repeats.
 
         Args:
             photo: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Photograph files."""
+"""Photograph files as a source of frames."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """Photographs of the inputs.
+    """Source of the photographs among the inputs.
 
     Args:
         inputs: photograph files.

@@ -146,7 +146,7 @@ def _read_rest(data: bytearray, blocks: Iterator[bytes]) -> bytes:
         data += block
         if len(data) > MAX_FILE_BYTES:
             raise PhotoError(
-                f"{STDIN_NAME}: too large for a photograph (more than {MAX_FILE_BYTES >> 20} MiB)",
+                f"{STDIN_NAME}: larger than {MAX_FILE_BYTES >> 20} MiB. Use a smaller photograph.",
                 code="too_large",
             )
     return bytes(data)

@@ -1,4 +1,4 @@
-"""Video file."""
+"""Video file as a source of frames."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -103,7 +103,9 @@ class Video:
             PhotoError: The file cannot be read, frames are missing, or the decoder reported damage.
         """
         if self._error is not None:
-            raise PhotoError(f"{self.name}: cannot be read ({self._error.strerror})")
+            raise PhotoError(
+                f"{self.name}: cannot be read ({self._error.strerror}). Check the name."
+            )
         if self._mjpeg is not None:
             yield from self._mjpeg_frames(self._mjpeg, stop)
         else:

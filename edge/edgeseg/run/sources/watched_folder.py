@@ -27,7 +27,7 @@ from edgeseg.system.signals import StopRequest
 _FINAL_CODES = frozenset({"unsupported_format", "missing_extra"})
 
 _FileState: TypeAlias = tuple[int, int, int]
-"""Size in bytes, modification time in nanoseconds, inode."""
+"""State of a file: size in bytes, modification time in nanoseconds, inode."""
 
 
 @dataclass
@@ -106,7 +106,7 @@ class WatchedFolder:
         )
 
     def _report_skipped(self, skipped: SkippedFiles) -> None:
-        """Report newly skipped files that were also skipped in the previous check.
+        """Report each skipped file once, when two consecutive checks have skipped it.
 
         A new file may be incomplete at the first check and therefore have the wrong kind.
         """

@@ -221,7 +221,7 @@ def test_collect_inputs_places_folders_with_equal_names_below_common_folder(
 
 
 def test_collect_inputs_returns_photograph_without_contrast(tmp_path: Path) -> None:
-    """A covered camera takes black frames, which must be reported as failed."""
+    """A covered camera takes black photographs, which must be reported as failed."""
     noise = np.random.default_rng(0).integers(0, 4, (60, 80, 3)).astype(np.uint8)
     (tmp_path / "black.png").write_bytes(encode_png(noise * 0))
     (tmp_path / "noise.png").write_bytes(encode_png(noise))

@@ -1,4 +1,4 @@
-"""Photographs in a folder are recognized from the content. Other files are counted per kind."""
+"""Photographs in a folder are detected from the content. Other files are counted per kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DICOM = bytes(128) + b"DICM" + bytes(64)
 
 
 def name_id(value: str | bytes) -> str:
-    """Return the file name as the test's identifier. The content of the file is omitted."""
+    """Return the file name as identifier of the test."""
     return value if isinstance(value, str) else ""
 
 

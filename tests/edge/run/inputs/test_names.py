@@ -1,4 +1,4 @@
-"""Names of results are inside the output folder and distinct on every file system."""
+"""Names of results: inside the output folder, and distinct on every file system."""
 
 from __future__ import annotations
 

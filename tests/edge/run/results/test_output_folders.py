@@ -1,4 +1,4 @@
-"""Results stay inside the output folder."""
+"""Results must stay inside the output folder."""
 
 from __future__ import annotations
 

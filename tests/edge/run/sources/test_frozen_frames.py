@@ -1,4 +1,4 @@
-"""A picture is a repeat if it is identical to the previous picture."""
+"""Detection of frozen frames: a frame is a repeat if it is identical to the previous frame."""
 
 from __future__ import annotations
 

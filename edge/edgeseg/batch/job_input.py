@@ -100,4 +100,6 @@ def _read_errors_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise SystemSetupError(f"{path}: cannot be read ({one_line(error)}).") from error
+        raise SystemSetupError(
+            f"{path}: cannot be read ({one_line(error)}). Start the job again in another folder."
+        ) from error

@@ -44,7 +44,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
         candidates = thresholding.threshold_candidates(thumbnail, opening, _MIN_RADIUS)
         if not candidates:
             break
-        best = thresholding.select_candidate(candidates, thumbnail)
+        best = thresholding.select_candidate(candidates, _without_lines(thumbnail, opening))
         removed = candidates[0].region
         if best is not None and best.ellipse is not None:
             ellipse = best.ellipse.scaled(thumbnail.factor, thumbnail.shift)
@@ -57,6 +57,13 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
         thumbnail = renew_levels(thumbnail, np.asarray(level, np.uint8))
     largest = max((disc.ellipse.radius for disc in discs), default=0.0)
     return [disc for disc in discs if disc.ellipse.radius**2 >= _MIN_AREA * largest**2]
+
+
+def _without_lines(thumbnail: Thumbnail, width: int) -> Thumbnail:
+    """Return the thumbnail without narrow bright lines, such as a circle around a field."""
+    kernel = np.ones((width, width), np.uint8)
+    level = cv2.morphologyEx(thumbnail.level, cv2.MORPH_OPEN, kernel)
+    return thumbnail._replace(level=np.asarray(level, np.uint8))
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:

@@ -14,16 +14,19 @@ and FIVES and the values of degraded copies (tests/edge/quality):
 | detail | at least 0.016 | grey veil, 30 % of the contrast: up to 0.017 | below 0.0145, and |
 | contrast | at least 0.069 | grey veil: 0.03 to 0.07, up to 0.11 | below 0.065, `hazy` |
 | veil | up to 0.45 | grey veil, 30 and 40 % of the contrast: 0.52 and more | above 0.5, `hazy` |
-| chroma | at least 0.52 | grey, local mean subtracted: up to 0.17 | below 0.2, see below |
+| chroma | at least 0.52 | grey, or minus the local mean: up to 0.17 | below 0.2, see below |
 | red - green | at least 0.27 | red swapped, negative: up to -0.13 | below 0, `unusual_colours` |
 | red - blue | at least 0.53 | red and blue swapped: up to -0.59 | below 0, `unusual_colours` |
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
 | polarity | at least 0.13 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
-A field of low chroma is `not_a_colour_photograph`: an angiogram or a locally averaged copy. For a
-red-free or grey copy, this code is only a warning. Such a copy has no colour (saturation below
-0.03; locally averaged copies: at least 0.06) and dark vessels (polarity above 0.08). The Dice of
-such a copy is 0.02 to 0.05 lower than that of the colour photograph. Chroma is the range of the
+A field of low chroma is `not_a_colour_photograph`: an angiogram, or a photograph minus its local
+mean. For a red-free or grey copy, this code is only a warning. Such a copy has no colour
+(saturation below 0.03; colour photographs minus their local mean: at least 0.06) and dark vessels
+(polarity above 0.08). The Dice of such a copy is 0.02 to 0.05 lower than that of the colour
+photograph. Haze in the mean colour of the retina is found if it leaves little contrast: in 201 of
+241 copies with 20 % of the contrast, in 141 with 30 %. The vessels of many newborns have less
+contrast than these copies, but are segmented well. Chroma is the range of the
 channels' medians. Chroma and the differences of channels are relative to the largest median. An
 overexposed field is not `blurred`. A field is `small` if the illuminated retina has a diameter of
 less than 200 pixels, and also `cropped` if no part of its edge is in the frame.

@@ -12,7 +12,7 @@ PYTHON ?= python3
 DEMO = .venv-demo/bin
 TEST = .venv-test/bin
 
-# Valid in any Python version, so that old versions print the required version.
+# This code is also valid in old Python versions, so that they print the required version.
 define CHECK_PYTHON
 import sys
 version = "%d.%d" % sys.version_info[:2]
@@ -26,8 +26,9 @@ except ImportError:
 endef
 export CHECK_PYTHON
 
-# $(call fresh,FOLDER,HASHES,WHAT): create a virtual environment with the packages of requirements/HASHES.txt, verified by
-# hash, and with WHAT. The build uses the version of hatchling in this file.
+# $(call fresh,FOLDER,HASHES,WHAT): create a virtual environment, and install the packages of
+# requirements/HASHES.txt and WHAT. The packages are verified by hash. The build of WHAT uses the
+# version of hatchling in HASHES.txt.
 define fresh
 	@$(PYTHON) -c "$$CHECK_PYTHON"
 	$(PYTHON) -m venv --clear $(1)
@@ -56,7 +57,8 @@ test:
 test-arm64:
 	$(TEST)/python -m pytest -m arm64 $(PYTEST_ARGS)
 
-# Baseline of the gate: every shipped file in ONNX Runtime. Few rounds are enough, because latencies are used only as ratios.
+# Baseline of the gate: every shipped file in ONNX Runtime. Five rounds are enough, because only
+# ratios of latencies are compared.
 EDGESEG ?= $(TEST)/edgeseg
 baseline:
 	$(EDGESEG) bench --all --runtime onnxruntime --threads 2 --runs 5 --data synthetic:4 \
@@ -64,7 +66,8 @@ baseline:
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json
 
-# Robustness; docs/robustness.md contains the results. One thread, so that runs can be repeated.
+# Robustness tests; docs/robustness.md contains the results. They use one thread, so that a run can
+# be repeated exactly.
 SEED ?= 1
 fuzz endurance kill-test: export OMP_NUM_THREADS = 1
 fuzz:
@@ -76,8 +79,8 @@ endurance:
 kill-test:
 	$(TEST)/python benchmarks/kill_test.py $${KILLS:?give KILLS=n} --seed $(SEED)
 
-# torch and packages that only torch requires are omitted, because the builds for CPU and CUDA come from different indexes and
-# have different hashes. pip installs torch by version (constraints.txt).
+# torch and the packages that only torch requires are omitted, because the builds for CPU and CUDA
+# have different hashes. pip installs torch by the version in constraints.txt.
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
     --python-version 3.10 --constraint constraints.txt pyproject.toml

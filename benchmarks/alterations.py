@@ -27,10 +27,12 @@ class Altered(NamedTuple):
     Attributes:
         photo: (H, W, 3) uint8 RGB.
         place: box of the original photograph in the altered one.
+        is_painted: True if only the painted pixels differ from the original; False if all differ.
     """
 
     photo: Photo
     place: Box
+    is_painted: bool = True
 
 
 Alteration = Callable[[Photo], Altered]
@@ -41,7 +43,7 @@ class Composed(NamedTuple):
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.
-        places: boxes of the photographs in the picture.
+        places: boxes of the photographs in the image.
     """
 
     photo: Photo
@@ -67,6 +69,10 @@ def list_alterations() -> Iterator[tuple[str, Alteration]]:
         yield "arrow", partial(draw_arrow, corner)
     for level in (40, 80, 128, 200, 255):
         yield "grey surround", partial(fill_surround, level)
+    yield "grey", make_grey
+    for share in (1 / 60, 1 / 20):
+        yield "local mean subtracted", partial(subtract_local_mean, share)
+        yield "grey, local mean subtracted", partial(subtract_grey_local_mean, share)
 
 
 def add_margin(widths: Sequence[int], colour: Colour, photo: Photo) -> Altered:
@@ -115,8 +121,37 @@ def fill_surround(level: int, photo: Photo) -> Altered:
     return Altered(filled, Box(0, 0, photo.shape[1], photo.shape[0]))
 
 
+def make_grey(photo: Photo) -> Altered:
+    """Replace the colours by grey levels."""
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    return _replace_all(np.repeat(grey[:, :, None], 3, axis=2))
+
+
+def subtract_local_mean(share: float, photo: Photo) -> Altered:
+    """Subtract a Gaussian mean, as for the training on diabetic retinopathy (Graham 2015).
+
+    Args:
+        share: sigma relative to the width of the photograph.
+        photo: (H, W, 3) uint8 RGB.
+    """
+    colours = photo.astype(np.float32)
+    mean = cv2.GaussianBlur(colours, (0, 0), share * photo.shape[1])
+    changed = (4 * (colours - mean) + 128).clip(0, 255)
+    inside = detect_fov(photo).mask[:, :, None] > 0
+    return _replace_all(np.where(inside, changed, 0))
+
+
+def subtract_grey_local_mean(share: float, photo: Photo) -> Altered:
+    """Replace the colours by grey levels, and subtract the local mean."""
+    return subtract_local_mean(share, make_grey(photo).photo)
+
+
+def _replace_all(changed: npt.NDArray[np.generic]) -> Altered:
+    return Altered(changed.astype(np.uint8), Box(0, 0, changed.shape[1], changed.shape[0]), False)
+
+
 def compose(photos: Sequence[Photo], columns: int, gap: int) -> Composed:
-    """Place photographs in rows on a black picture."""
+    """Place photographs in rows on a black image."""
     places: list[Box] = []
     top = 0
     for start in range(0, len(photos), columns):
@@ -128,7 +163,7 @@ def compose(photos: Sequence[Photo], columns: int, gap: int) -> Composed:
         top += max(len(photo) for photo in row) + gap
     height = max(place.top + place.height for place in places)
     width = max(place.left + place.width for place in places)
-    picture = np.zeros((height, width, 3), np.uint8)
+    image = np.zeros((height, width, 3), np.uint8)
     for photo, place in zip(photos, places, strict=True):
-        picture[place.rows, place.columns] = photo
-    return Composed(picture, tuple(places))
+        image[place.rows, place.columns] = photo
+    return Composed(image, tuple(places))

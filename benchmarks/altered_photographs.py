@@ -2,10 +2,11 @@
 
     python benchmarks/altered_photographs.py --data NAME:DIR... [--photographs N] [--jpeg QUALITY]
 
-Margins, frame lines, labels, arrows and grey surrounds are added to each photograph, or several
-photographs are composed to one picture. Prints a Markdown table with the worst result of each kind:
+Margins, frame lines, labels, arrows and grey surrounds are added to each photograph, its colours
+are changed, or several photographs are composed to one image. The script prints a Markdown table
+with the worst result of each kind:
 
-    fields      Number of pictures with a wrong number of fields.
+    fields      Number of images with a wrong number of fields.
     both masks  Lowest Dice between the mask of the original and that of the altered photograph.
     manual      Largest difference between their Dice against the manual mask. A positive value is a
                 loss. Painted pixels are not counted.
@@ -33,7 +34,7 @@ from edgeseg.segmenter import Segmenter
 
 Row = tuple[str, str]  # data set and kind of alteration
 
-_GROUP = 4  # photographs that are in memory, and in one picture
+_GROUP = 4  # photographs that are in memory, and in one image
 
 
 class Original(NamedTuple):
@@ -76,16 +77,21 @@ class Comparison:
 
     def compare_altered(self, original: Original, altered: Altered) -> Outcome:
         """Compare a photograph with its altered version."""
-        place = altered.place
-        (outcome,) = self.compare_places([original], altered.photo, [place])
+        (outcome,) = self.compare_places(
+            [original], altered.photo, [altered.place], altered.is_painted
+        )
         return outcome
 
     def compare_places(
-        self, originals: Sequence[Original], picture: Photo, places: Sequence[Box]
+        self,
+        originals: Sequence[Original],
+        image: Photo,
+        places: Sequence[Box],
+        is_painted: bool = True,
     ) -> list[Outcome]:
-        """Compare photographs with the parts of a picture that show them."""
+        """Compare photographs with the parts of a image that show them."""
         try:
-            result = self._segmenter.segment(self._save(picture))
+            result = self._segmenter.segment(self._save(image))
         except PhotoError:
             return [FAILED] * len(places)
         differ = len(result.inferred) != len(places)
@@ -95,7 +101,9 @@ class Comparison:
         outcomes: list[Outcome] = []
         for original, place in zip(originals, places, strict=True):
             mask = np.ascontiguousarray(result.mask[place.rows, place.columns])
-            kept = find_kept(original.pair, picture[place.rows, place.columns])
+            kept = np.full(mask.shape, 255, np.uint8)
+            if is_painted:
+                kept = find_kept(original.pair, image[place.rows, place.columns])
             both = count_pixels(mask, original.mask, kept).dice
             counted = kept if original.pair.counted is None else kept & original.pair.counted
             alone = count_pixels(original.mask, original.pair.truth, counted).dice

@@ -3,9 +3,9 @@
     python benchmarks/cohort.py DATA FOLDER --count 20000 --workers 2
 
 DATA contains DRIVE/ and STARE/ in their published layouts. One percent of the inputs are damaged.
-Folders and names have accents and spaces. The result is one JSON object: photographs per second
-(without collecting the inputs and starting the workers), resident memory of the workers over the
-run, and the numbers of rows and failures.
+Folders and names have accents and spaces. The result is one JSON object with the photographs per
+second, the resident memory of the workers over the run, and the numbers of rows and failures. The
+rate excludes the time for collecting the inputs and starting the workers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def sample_memory(process: psutil.Process) -> tuple[float, list[float]]:
 
 
 def run_batch(command: list[str]) -> tuple[float, int, list[tuple[float, list[float]]]]:
-    """Run the command and return its seconds, exit code and samples of memory."""
+    """Run the command and return its duration in seconds, its exit code and the memory samples."""
     samples: list[tuple[float, list[float]]] = []
     start = time.perf_counter()
     with subprocess.Popen(command) as child:

@@ -1,12 +1,12 @@
-"""Measure the number of tasks per second with `edgeseg batch --dask` and Dask's scheduler.
+"""Measure how many tasks per second `edgeseg batch --dask` can schedule.
 
     python benchmarks/dask_simulation.py --tasks 4000 --workers 8 --sleep 0.25
 
 A task contains 32 photographs, but the workers sleep instead of segmenting. W workers with tasks of
-S seconds need W / S tasks per second: 8 workers that sleep for 0.25 s correspond to 128 workers
-with tasks of 4 s. The result is one JSON object: tasks per second, the overhead relative to the
-sleeping time, and the memory of the process with scheduler and client after each tenth of the
-tasks.
+S seconds need W / S tasks per second. Therefore, 8 workers that sleep for 0.25 s need as many tasks
+per second as 128 workers with tasks of 4 s. The result is one JSON object: tasks per second, the
+overhead relative to the sleeping time, and the memory of the main process after each tenth of the
+tasks. The main process contains the scheduler and the client.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Memory, descriptors and threads of `edgeseg run` over many frames. For developers.
+"""Measure memory, descriptors and threads of `edgeseg run` over many frames. For developers.
 
     python benchmarks/endurance.py FRAMES [--samples N] [-- OPTIONS OF edgeseg run]
 
-A Motion JPEG stream of small synthetic photographs is written to standard input. Every frame must
-be segmented, and the overlay video is written. The first tenth of the run is its warm-up. The exit
-code is 1 if the memory later grows by more than `--growth` per cent plus the index of the video, or
-if a descriptor or thread is added.
+A Motion JPEG stream of small synthetic photographs is written to the standard input of `edgeseg
+run`, which also writes the overlay video. Every frame must be segmented. The first tenth of the run
+is the warm-up. After the warm-up, the memory may grow by `--growth` per cent plus the size of the
+video's index. The exit code is 1 if it grows more, or if the number of descriptors or threads
+grows.
 """
 
 import json
@@ -50,7 +51,7 @@ class Usage(NamedTuple):
 @click.command()
 @click.argument("frames", type=click.IntRange(20))
 @click.option("--samples", type=click.IntRange(10), default=20, show_default=True)
-@click.option("--growth", default=5.0, show_default=True, help="Largest growth in per cent.")
+@click.option("--growth", default=5.0, show_default=True, help="Allowed memory growth in per cent.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(frames: int, samples: int, growth: float, options: tuple[str, ...]) -> None:
     """Segment FRAMES frames of a stream and print the resources of the process."""
@@ -64,7 +65,7 @@ def main(frames: int, samples: int, growth: float, options: tuple[str, ...]) -> 
 
 
 def measure(command: Sequence[str], frames: int, samples: int) -> list[Usage]:
-    """Run a command on a stream and return its resources at equal distances.
+    """Run a command on a stream and return its resources after every `frames / samples` frames.
 
     Args:
         command: `edgeseg run -` with `--json`.
@@ -117,11 +118,11 @@ def format_row(usage: Usage) -> str:
 
 
 def find_growth(rows: Sequence[Usage], limit: float) -> list[str]:
-    """Compare the resources after the warm-up with those at the end.
+    """Compare the resources after the warm-up with the resources at the end.
 
     Args:
         rows: measurements in the order of their frames.
-        limit: largest growth of the memory in per cent, besides the index of the video.
+        limit: largest allowed growth of the memory in per cent, without the index of the video.
 
     Returns: One line per resource that grew; empty if no resource grew.
     """
@@ -132,7 +133,7 @@ def find_growth(rows: Sequence[Usage], limit: float) -> list[str]:
     index = INDEX_BYTES * (last.frames - first.frames) / 1e6
     if growth > index + limit / 100 * first.memory_mb:
         problems.append(
-            f"memory grew by {growth:.1f} MB, of which the video's index {index:.1f} MB"
+            f"memory grew by {growth:.1f} MB (including {index:.1f} MB for the video's index)"
         )
     if last.descriptors > first.descriptors:
         problems.append(f"descriptors grew from {first.descriptors} to {last.descriptors}")

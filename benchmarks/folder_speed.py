@@ -1,12 +1,14 @@
-"""Compare the time of `edgeseg run` on a folder of photographs with the time of the codecs.
+"""Compare the time of `edgeseg run` on a folder with the time of the image codecs alone.
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The time of the codecs alone (floor) is the CPU time of one thread that decodes each photograph and
-encodes the same overlay and mask with the public functions of the codec libraries. The script fails
-if these files differ from those of `edgeseg run`, except for their text entries.
+The time of the codecs alone is printed as `floor`. It is the CPU time of one thread that decodes
+each photograph and encodes the same overlay and mask with the public functions of the codec
+libraries. The script fails if these files differ from the files of `edgeseg run`. Text entries are
+not compared.
 
-With --baseline, the `edgeseg` command of another version is measured alternately on the same files.
+If --baseline is given, the `edgeseg` command of another version is measured alternately on the same
+files.
 """
 
 import os
@@ -30,11 +32,11 @@ from edgeseg.imaging.photo import read_mask, read_photo_bytes
 from edgeseg.run.inputs import collect_inputs
 from edgeseg_benchmarks.worker.process import python_module
 
-JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # bytes after which `edgeseg run` inserts text
+JPEG_HEADER_BYTES, PNG_HEADER_BYTES = 20, 33  # bytes before the inserted text
 
 
 class FolderRun(NamedTuple):
-    """Cost of processing a folder.
+    """Speed, CPU time and memory of a run on a folder.
 
     Attributes:
         per_second: photographs per second.
@@ -53,7 +55,7 @@ class FolderRun(NamedTuple):
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--baseline", metavar="EDGESEG", help="Command of another version of edgeseg.")
 def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
-    """Measure the photographs in FOLDER. They are repeated up to the number of photographs."""
+    """Measure the photographs in FOLDER. If there are fewer than --count, they are repeated."""
     commands = {"edgeseg run": python_module("edgeseg.__main__")}
     if baseline is not None:
         commands["baseline"] = [baseline]
@@ -80,11 +82,11 @@ def main(folder: Path, count: int, rounds: int, baseline: str | None) -> None:
     if baseline is not None:
         speedup = medians["edgeseg run"].per_second / medians["baseline"].per_second
         click.echo(f"speed-up over the baseline: {speedup:.2f}")
-        click.echo(f"masks that differ from those of the baseline: {different} of {count}")
+        click.echo(f"masks that differ from the baseline: {different} of {count}")
 
 
 def copy_photographs(folder: Path, target: Path, count: int) -> None:
-    """Copy the photographs of a folder, with distinct names, until there are `count` files."""
+    """Create `count` files with distinct names by copying the photographs of a folder."""
     target.mkdir()
     paths = [item.path for item in collect_inputs([str(folder)]).inputs if item.path is not None]
     for number, path in enumerate(islice(cycle(paths), count)):
@@ -115,7 +117,7 @@ def count_different_masks(output: Path, baseline: Path) -> int:
 
 
 def measure_floor(photographs: Path, output: Path) -> float:
-    """Return the CPU time of the codecs per photograph in milliseconds, in one thread."""
+    """Return the CPU time of the codecs in one thread, in milliseconds per photograph."""
     cv2.setNumThreads(1)
     segmenter = Segmenter()
     times_ms = []
@@ -150,7 +152,7 @@ def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
 
 
 def check_equal(encoded: bytes, file: Path, header_bytes: int) -> None:
-    """Check that a result contains these bytes before and after its text."""
+    """Check that a result consists of these bytes and inserted text."""
     data = file.read_bytes()
     header, rest = encoded[:header_bytes], encoded[header_bytes:]
     if not data.startswith(header) or not data.endswith(rest):

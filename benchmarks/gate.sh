@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Script of action.yml, which converts the action's inputs to arguments of `edgeseg gate`. Inputs with several values contain
-# one value per line.
+# action.yml calls this script to convert the action's inputs to arguments of `edgeseg gate`. An
+# input with several values contains one value per line.
 set -euo pipefail
 
 arguments=("$BASELINE")

@@ -2,10 +2,10 @@
 
     python benchmarks/kill_test.py KILLS [--seed S] [--command NAME]
 
-Each command is first run without interruption. The command is then repeatedly started, with
-`--resume` if available, and killed. After every kill, each file with a final name must be complete.
-At the end, the command runs without interruption, and its files must be equal to those of the first
-run. Otherwise the exit code is 1.
+Each command is first run without interruption. Then it is started and killed repeatedly, with
+`--resume` if the command has this option. After every kill, each file with a final name must be
+complete. At the end, the command is run again without interruption. The files must be equal to the
+files of the first run. Otherwise the exit code is 1.
 """
 
 import os
@@ -42,11 +42,11 @@ SIZE = 64  # working size of the network, in pixels
 PHOTOGRAPHS = 8
 FRAMES = 40
 SIDE = 256  # size of the photographs, in pixels
-IGNORED = (".", "events.")  # temporary files; the log of TensorBoard, which appends to it
+IGNORED = (".", "events.")  # temporary files, and the log of TensorBoard (grows during the run)
 
 Files: TypeAlias = dict[str, bytes]
 Check: TypeAlias = Callable[[Path, bytes], str]
-"""Function from a file and its content in the undisturbed run to a problem, or ""."""
+"""Function from a file and its content in the uninterrupted run to a problem, or to ""."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class KilledCommand:
 
     Attributes:
         arguments: arguments of `edgeseg`, without the output folder.
-        output: option that names the output folder.
+        output: option for the output folder.
         check: check of a file after a kill.
-        compare: check of a file after the last run; None if two complete runs differ.
+        compare: check of a file after the last run; None if two uninterrupted runs also differ.
         stdin: file for standard input.
     """
 
@@ -94,7 +94,7 @@ class KilledCommand:
 
 
 def read_files(folder: Path) -> Files:
-    """Return the content of every file, including hidden files. The key is the relative path."""
+    """Return a dict from relative path to content, including hidden files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
@@ -218,15 +218,15 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 
     Args:
         command: command to kill.
-        kills: number of kills. If the process ends before a kill, it is started again.
-        rng: random numbers.
+        kills: number of kills. If the process ends before it is killed, it is started again.
+        rng: random generator.
 
     Returns:
         Problems, one line each.
     """
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as temporary:
-        folder = Path(temporary, "out")  # the same path in all runs, because job files contain it
+        folder = Path(temporary, "out")  # all runs use the same path, because job files contain it
         seconds = command.finish(folder)
         expected = read_files(folder)
         shutil.rmtree(folder)
@@ -250,7 +250,7 @@ def kill_repeatedly(command: KilledCommand, kills: int, rng: random.Random) -> l
 def kill_once(command: KilledCommand, folder: Path, delay: float) -> bool:
     """Start a command, and kill it and its children after a delay.
 
-    Return False if it ended before the delay.
+    Return False if the command ended before the delay.
     """
     with command.start(folder) as process:
         with suppress(subprocess.TimeoutExpired):

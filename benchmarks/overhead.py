@@ -1,13 +1,14 @@
-"""Measure the overhead of edgeseg without the network. This script is for developers of edgeseg.
+"""Measure start-up, memory and processing of edgeseg without the network (for developers).
 
     python benchmarks/overhead.py PHOTOGRAPH [--threads N] [--rounds N]
 
-Each cost and its baseline are measured alternately (A B A B) on pinned cores, so that clock drift
-cancels out. Each value is the median of all rounds.
+Each cost and its baseline are measured alternately (A B A B) on pinned cores, so that changes of
+the clock frequency cancel out. Each value is the median of all rounds.
 
     start-up    Time of `edgeseg run PHOTOGRAPH` (mask and overlay, whole process) divided by the
                 time of `import numpy, cv2, onnxruntime`. Bound: 2.0.
-    memory      Peak resident memory of the same command minus that of the same imports.
+    memory      Peak resident memory of the same command, minus the peak of a process with the same
+    imports.
                 Bound: 200 MB for one photograph of 8 megapixels.
     help        Time of `edgeseg --help` divided by the time of `import click`. Bound: 1.5.
     processing  Time from a decoded photograph to its mask without the network (field of view,
@@ -52,7 +53,8 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
         turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
         print_ratio("start-up", turns, 2.0)
-        # The peak memory hardly varies. It must be measured before this process loads OpenCV.
+        # Memory hardly varies and is measured only once. At this point, this process must not have
+        # loaded OpenCV.
         turns = take_turns(lambda: peak_mb(run), lambda: peak_mb(imports), 3)
     above = median(cost - baseline for cost, baseline in turns)
     click.echo(f"memory: {above:.0f} MB above {turns[0][1]:.0f} MB (bound 200 MB)")
@@ -62,7 +64,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
 
 
 def take_turns(cost: Measurement, baseline: Measurement, rounds: int) -> list[tuple[float, float]]:
-    """Measure a cost and its baseline alternately, after one untimed round."""
+    """Measure a cost and its baseline alternately. The first round is not counted."""
     return [(cost(), baseline()) for _ in range(rounds + 1)][1:]
 
 
@@ -81,8 +83,8 @@ def total_ms(command: Sequence[str]) -> float:
 def peak_mb(command: Sequence[str]) -> float:
     """Return the peak resident memory of a command.
 
-    The result is at least the memory of this process at the start of the command, which is less
-    than the memory of the command itself.
+    The system reports at least the memory of this process at the start of the command. This is less
+    than the memory of the command.
     """
     environment = child_environment()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:

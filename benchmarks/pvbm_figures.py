@@ -1,11 +1,11 @@
-"""Print PVBM's measurements of masks for comparison. This script requires a separate environment.
+"""Print PVBM's measurements of masks, for comparison with edgeseg.
 
     python -m venv pvbm && pvbm/bin/pip install pvbm==3.0.1.8
     pvbm/bin/python benchmarks/pvbm_figures.py MASK...
 
-PVBM requires torchvision and opencv-python, which must not be installed in edgeseg's environment.
-The script prints one line of JSON per mask with the SHA-256 of the file, the version of PVBM, and
-its measurements.
+Use a separate environment: PVBM requires torchvision and opencv-python, which must not be installed
+in edgeseg's environment. The script prints one line of JSON per mask with the SHA-256 of the file,
+the version of PVBM, and its measurements.
 """
 
 import hashlib

@@ -10,7 +10,7 @@ from edgeseg.synthetic.vessel_tree import VesselTree
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_CHUNK = 500  # number of steps that are compared with all others at once
+_CHUNK = 500  # number of steps per block; a block is compared with all steps at once
 
 
 def exact_steps(
@@ -18,8 +18,8 @@ def exact_steps(
 ) -> tuple[Floats, Floats]:
     """Return the length and the drawn width in pixels of each visible step of the vessels.
 
-    A step is not visible if it is outside the field of view or inside a wider vessel, as at
-    crossings and at the start of a branch.
+    A step is not visible if it is outside the field of view, or inside a wider vessel (at crossings
+    and at the start of a branch).
 
     Args:
         trees: veins and arteries.
@@ -48,8 +48,8 @@ def exact_steps(
 def _drawn_widths(widths: Floats, size: int) -> Floats:
     """Return the widths of the drawn lines. Lines are drawn at two or four times the size.
 
-    OpenCV draws lines one pixel wider than requested at this size, and half-covered pixels belong
-    to the mask. The added value was measured on straight lines: their area divided by their length,
+    At this size, OpenCV draws lines one pixel wider than requested, and half-covered pixels belong
+    to the mask. The added value was measured on straight lines as the area divided by the length,
     minus the requested width.
     """
     scale, excess = (4, 0.32) if size <= 1024 else (2, 0.75)
@@ -57,7 +57,7 @@ def _drawn_widths(widths: Floats, size: int) -> Floats:
 
 
 def _label_branches(tree: VesselTree) -> Indices:
-    """Return the branch of each node. The widest child continues the branch of its parent."""
+    """Return the branch number of each node. The widest child of a node continues its branch."""
     count = len(tree.parents)
     widest = np.full(count, -1)
     order = np.argsort(tree.radii, kind="stable")

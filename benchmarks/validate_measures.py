@@ -2,8 +2,9 @@
 
     python benchmarks/validate_measures.py --data-root DIR [--arteries FILE] [--part PART]...
 
-Prints Markdown tables for docs/measures-validation.md. Parts: `agreement` (prediction and second
-observer against the manual mask), `repeatability`, `synthetic`, `expert`, `time`.
+This script prints Markdown tables for docs/measures-validation.md. The parts are `agreement`
+(prediction and second observer compared with the manual mask), `repeatability`, `synthetic`,
+`expert` and `time`.
 """
 
 import time
@@ -64,7 +65,7 @@ CHANGES: dict[str, Callable[[Photo], Photo]] = {}
 
 
 def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], Photo]]:
-    """Register a change of a photograph that should not affect its measurements."""
+    """Register a change of a photograph. The measurements should not depend on it."""
 
     def register(function: Callable[[Photo], Photo]) -> Callable[[Photo], Photo]:
         CHANGES[name] = function
@@ -75,7 +76,7 @@ def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], 
 
 @change("JPEG 70")
 def encode_again(photo: Photo) -> Photo:
-    """Encode as a JPEG of quality 70 and decode."""
+    """Encode as JPEG with quality 70, and decode."""
     data = cv2.imencode(".jpg", photo[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
     return decode_photo(data.tobytes())
 
@@ -88,7 +89,7 @@ def darken(photo: Photo) -> Photo:
 
 @change("rescaled to 0.7")
 def rescale(photo: Photo) -> Photo:
-    """Reduce to 0.7 of the size."""
+    """Reduce width and height to 0.7 of the original."""
     smaller = cv2.resize(photo, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     return np.asarray(smaller, np.uint8)
 
@@ -119,7 +120,7 @@ def figures(measures: Measures) -> dict[str, float]:
 
 
 def compare(first: Table, second: Table, name: str) -> tuple[float, float, float, float]:
-    """Return mean of the first values, mean difference, mean absolute difference, correlation."""
+    """Return mean of the first values, mean and mean absolute difference, and correlation."""
     before = np.array([row[name] for row in first])
     after = np.array([row[name] for row in second])
     known = ~np.isnan(before) & ~np.isnan(after)
@@ -148,7 +149,7 @@ def intraclass_correlation(first: Floats, second: Floats) -> float:
 
 
 def published_field(loaded: LoadedPair, segmenter: Segmenter) -> FieldOfView:
-    """Return the published field of view, or the detected field if it is not published."""
+    """Return the published field of view, or the detected one if none is published."""
     if loaded.fov is None:
         return segmenter.detect_fields(loaded.photo)[0]
     return FieldOfView(loaded.fov, Box(*cv2.boundingRect(loaded.fov)))

@@ -4,11 +4,11 @@
     zoo/bin/pip install '.[export]' -r benchmarks/zoo-requirements.txt
     zoo/bin/python benchmarks/zoo.py -o zoo-results --write docs/convert.md
 
-Pre-trained weights cannot be downloaded everywhere. Each network therefore starts with random
-weights from a fixed seed and is trained on synthetic photographs for a few steps. Without training,
-many probabilities would be close to the threshold, and half precision would change more mask pixels
-than in a real network. The result of each network is stored in the output folder, so that an
-interrupted run can be continued.
+Some machines cannot download pre-trained weights. Each network therefore starts with random weights
+from a fixed seed, and is trained on synthetic photographs for a few steps. In an untrained network,
+many probabilities are close to the threshold, so that half precision changes more mask pixels than
+in a real network. The result of each network is stored in the output folder, so that an interrupted
+run can be continued.
 """
 
 import json
@@ -83,7 +83,7 @@ def main(
     only: str,
     page: Path | None,
 ) -> None:
-    """Convert every network that has no result yet, and print the table."""
+    """Convert every network without a stored result, and print the table."""
     folder.mkdir(parents=True, exist_ok=True)
     options = ["--precision", precision, *(("--data", data) if data else ())]
     results = []
@@ -110,9 +110,9 @@ def _slug(network: ZooNetwork) -> str:
 def convert_network(
     network: ZooNetwork, folder: Path, size: int, steps: int, options: Sequence[str]
 ) -> dict[str, Any]:
-    """Create a checkpoint and convert it, first without and then with the network's options.
+    """Create a checkpoint, and convert it without and then with the network's options.
 
-    A size that the message suggests is tried next.
+    If the message suggests another working size, this size is tried.
 
     Returns:
         Options, exit code, seconds, parameters, and the output of `edgeseg convert --json`.
@@ -154,7 +154,7 @@ def convert_network(
 
 
 def save_trained_weights(code: Path, checkpoint: Path, size: int, steps: int) -> int:
-    """Train a network for a few steps, save its weights, and return their number."""
+    """Train a network for a few steps, save its weights, and return the number of weights."""
     torch.manual_seed(SEED)
     values: dict[str, Any] = {}
     exec(compile(code.read_text(), code, "exec"), values)  # noqa: S102 - written above

@@ -1,4 +1,4 @@
-"""Networks of other libraries that `zoo.py` converts. The code is typical of users' programs."""
+"""Networks of other libraries that `zoo.py` converts. They are created as in a user's program."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class ZooNetwork(NamedTuple):
         name: name in the table.
         library: key of `IMPORTS`.
         code: expression that creates the network; `SIZE` is the working size.
-        options: options of `edgeseg convert` that the network's outputs or inputs require.
+        options: options of `edgeseg convert` that the inputs or outputs of the network require.
     """
 
     name: str

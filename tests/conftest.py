@@ -13,7 +13,7 @@ from edgeseg.preprocessing.config import PreprocessingConfig, preprocessing_pres
 
 TINY_SIZE = 128
 
-# Tests and the programs that they start ignore the tuning cache of this computer.
+# Tests, and the programs that they start, ignore the tuning cache of this computer.
 os.environ["EDGESEG_CHOICES"] = ""
 
 # No test measures time, because it would fail on a busy computer.
@@ -40,7 +40,7 @@ def data_root() -> Path:
 def make_model(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, PreprocessingConfig], Path]:
-    """Function that writes `NAME.fp32.onnx`, the smallest network with random weights and a fixed
+    """Function that writes `NAME.fp32.onnx`: the smallest network with random weights from a fixed
     seed. Its probabilities are on both sides of 0.5.
     """
     pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")

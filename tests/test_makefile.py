@@ -1,4 +1,4 @@
-"""Error messages of the two `make` commands in the README. `.ci/run` executes the commands."""
+"""Error messages of the two `make` commands in the README. `.ci/run` tests the commands."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_make_with_old_python_names_the_required_version(target: str, tmp_path: 
 
 
 def run_make(target: str, pythonpath: Path) -> subprocess.CompletedProcess[str]:
-    """Run `make TARGET` with a folder of modules that replace Python's own."""
-    # These tests may be started by make, whose variables must not affect the inner make.
+    """Run `make TARGET` with a folder of modules that replace modules of Python."""
+    # If make started these tests, its variables must not affect the inner make.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment["PYTHONPATH"] = str(pythonpath)
     command = ["make", target, f"PYTHON={sys.executable}"]

@@ -1,4 +1,4 @@
-"""Commands open no connection unless requested. strace traces all system calls.
+"""Commands must open no connection unless requested. strace traces all system calls.
 
 The variables `CI` and `ORT_DISABLE_TELEMETRY` are removed, because each of them disables the
 telemetry of OpenVINO and ONNX Runtime.
@@ -25,10 +25,10 @@ SOURCE_ROOTS = ("edge", "train", "export", "benchmarks")
 INTERNET = re.compile(r"(?:connect|sendto|sendmsg|sendmmsg)\(.*sa_family=AF_INET.*")
 TRACED = "trace=connect,sendto,sendmsg,sendmmsg"
 STRACE = ("strace", "-f", "-qq", "--seccomp-bpf", "-e", TRACED, "-e", "signal=none")
-# strace may fail if a suspended process is killed, as in bench. The command is then repeated.
+# If a suspended process is killed, as in bench, strace may fail. The command is then repeated.
 ATTEMPTS = 5
 
-# Program that connects by native code, without Python's sockets.
+# Program that connects from native code, without Python's sockets.
 NATIVE_CONNECT = """
 import ctypes, socket, struct
 library = ctypes.CDLL(None)
@@ -161,7 +161,7 @@ def trace_edgeseg(
 def trace_connections(
     command: Sequence[str], trace: Path, exit_codes: tuple[int, ...] = (0,)
 ) -> list[str]:
-    """Return the system calls of a program and its children that address the internet."""
+    """Return the system calls with an internet address, of a program and its children."""
     done = None
     for _ in range(ATTEMPTS):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Wheel and sdist contain only tracked files and are equal in every build."""
+"""Wheel and sdist: they contain only tracked files, and every build gives equal files."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_sdist_contains_tracked_files_only(built: dict[str, Path], tracked: list
 
 
 @pytest.mark.slow
-def test_wheel_contains_every_tracked_package_file_and_nothing_else(
+def test_wheel_contains_exactly_the_tracked_package_files(
     built: dict[str, Path], tracked: list[str]
 ) -> None:
     packages = {name.split("/", 1)[1] for name in tracked if name.startswith(SOURCES)}

@@ -1,4 +1,4 @@
-"""pip finds wheels for every Python version and board within the limits in pyproject.toml."""
+"""Requirements: pip finds wheels for every Python version and board."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_hash_files_contain_the_requirements_of_device_and_build() -> None:
     assert {name.lower() for name in read_requirements()} | {"hatchling"} <= names
 
 
-def test_hash_file_of_the_tests_contains_every_extra_but_torch() -> None:
+def test_hash_file_of_tests_contains_every_extra_except_torch() -> None:
     extras = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
     names = {pin.split("==")[0] for pin in read_hash_file("dev")}
     required: set[str] = set()

@@ -1,4 +1,4 @@
-"""Class names in the source, and links in the documents."""
+"""Structure of the project: class names in the source, and links in the documents."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ RUNTIMES = ("onnxruntime", "openvino", "ncnn")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 THREADS = click.IntRange(1, 1024)
-# Models that were not given by the user. Their failed rows do not change the exit code.
+# Models that are measured although the user did not name them. If their rows fail, the exit code
+# does not change.
 IMPLIED_MODELS = ("default", "detail", "resunet-deeper")
 
 
@@ -88,18 +89,20 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
     default=3,
     show_default=True,
     metavar="N",
-    help="Number of untimed rounds. One round is always run.",
+    help="Number of untimed rounds. At least one is run.",
 )
 @click.option(
     "--reference",
     is_flag=True,
-    help="Also measure ResUNet-Deeper with random weights (extra 'export').",
+    help="Also measure ResUNet-Deeper with random weights (requires extra 'export').",
 )
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result as JSON.")
 @click.option("--csv", "csv_file", type=FILE, metavar="FILE", help="Write the table as CSV.")
-@click.option("--html", type=FILE, metavar="FILE", help="Write an HTML page (extra 'bench').")
 @click.option(
-    "--figures", type=FOLDER, metavar="DIR", help="Write the plots as PNG (extra 'bench')."
+    "--html", type=FILE, metavar="FILE", help="Write an HTML page (requires extra 'bench')."
+)
+@click.option(
+    "--figures", type=FOLDER, metavar="DIR", help="Write the plots as PNG (requires extra 'bench')."
 )
 def bench(
     fp16: bool,
@@ -120,9 +123,9 @@ def bench(
 ) -> None:
     """Compare models on this device: size, latency, memory, Dice.
 
-    Without options, the model `default` is measured in FP32 on a synthetic photograph. If a row
-    fails, it contains the reason, and the other rows are measured. The exit code is 6 if a model
-    given with --model failed.
+    Without options, the model `default` is measured in FP32 on a synthetic photograph. A row that
+    cannot be measured contains the reason; the other rows are measured. The exit code is 6 if a
+    model given with --model failed.
     """
     from edgeseg.console import print_table, show_status
     from edgeseg_benchmarks.options import BenchOptions
@@ -206,7 +209,7 @@ def _write_files(
 
 
 def _check_failures(record: BenchRecord) -> None:
-    """Exit with the code of a rejected model if nothing was measured or a given model failed."""
+    """Exit with code 6 if all rows failed, or if a model given with --model failed."""
     failed = [row for row in record.rows if not row.ok]
     if len(failed) == len(record.rows):
         raise ModelError(f"every row failed. First row: {failed[0].status}")

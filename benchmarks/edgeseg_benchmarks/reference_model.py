@@ -17,11 +17,11 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
 def reference_rows(folder: Path, options: BenchOptions) -> Iterator[RowSpec]:
-    """Write the files of the published network and preprocessing, and yield their rows.
+    """Write model files of the published network with its preprocessing, and yield their rows.
 
     Args:
-        folder: folder of the files.
-        options: options of the benchmark. Only ONNX Runtime is measured with this model.
+        folder: folder for the files.
+        options: options of the benchmark. This model is measured only in ONNX Runtime.
     """
     if options.runtimes and DEFAULT_RUNTIME not in options.runtimes:
         return

@@ -1,4 +1,4 @@
-"""Remarks on rows, because half precision and INT8 are not always faster."""
+"""Remarks on rows, such as an INT8 row that is slower than FP32."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def add_remarks(record: BenchRecord) -> BenchRecord:
 
 
 def compute_remarks(runtime: str, compute: str) -> tuple[str, ...]:
-    """Return a remark if OpenVINO does not compute in FP32. This occurs on CPUs with AMX.
+    """Return a remark if OpenVINO does not compute in FP32, for example on a CPU with AMX.
 
     Args:
         runtime: runtime of the row.
@@ -48,7 +48,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
 def _latency_ratio(row: BenchRow, reference: BenchRow) -> float | None:
     """Return the network latency of a row relative to its FP32 row.
 
-    If available, the ratios of the rounds are used, because clock drift cancels out in them.
+    The ratios per round are used if available, because changes of the clock frequency cancel out.
     """
     if row.ratio_to_first is not None and reference.ratio_to_first:
         return row.ratio_to_first / reference.ratio_to_first

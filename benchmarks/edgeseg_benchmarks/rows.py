@@ -55,7 +55,7 @@ def installed_bench_runtimes() -> tuple[BenchRuntime, ...]:
 
 
 def require_extra(extra: str, option: str, *packages: str) -> None:
-    """Check that the packages of an optional dependency are installed.
+    """Check that the packages of an extra are installed.
 
     Args:
         extra: name of the extra.
@@ -73,8 +73,9 @@ def require_extra(extra: str, option: str, *packages: str) -> None:
 def select_rows(options: BenchOptions) -> list[RowSpec]:
     """Return the rows in the order of the table.
 
-    A missing or damaged file gives a row with a failure. A file given twice gives one row. Two
-    files with the same name in different folders give `NAME` and `NAME (2)`.
+    If the file of a row is missing or damaged, the row contains the reason. A file that is given
+    twice has one row. Two files with the same name in different folders have rows named `NAME` and
+    `NAME (2)`.
     """
     rows: dict[RowKey, RowSpec] = {}
     known: set[tuple[Path | None, RowKey]] = set()
@@ -92,7 +93,7 @@ def select_rows(options: BenchOptions) -> list[RowSpec]:
 
 
 def split_file_name(model: str) -> tuple[str, Precision | None]:
-    """Split `folder/x.int8.onnx` into `x` and `int8`. Return None without a precision."""
+    """Split `folder/x.int8.onnx` into `x` and `int8`; None if the name contains no precision."""
     name = Path(model).name.removesuffix(".onnx")
     for precision in get_args(Precision):
         if name.endswith(f".{precision}"):
@@ -104,7 +105,7 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
     models = dict.fromkeys((*options.models, *(SHIPPED_MODELS if options.every else ())))
     for model in models:
         selection = None
-        if not model.endswith(".onnx"):  # no selection is required for a given file
+        if not model.endswith(".onnx"):  # `auto` does not apply to a given file
             with suppress(EdgesegError):
                 selection = select_model(model)
         for row in _list_files(model, options):
@@ -117,18 +118,18 @@ def _list_rows(options: BenchOptions) -> Iterator[RowSpec]:
 
 
 def _is_selected(row: RowSpec, key: RowKey, selection: ModelSelection | None) -> bool:
-    """Return whether `auto` selects a row. Threads are compared only with a tuned setup."""
+    """Return whether `auto` selects a row. The threads must match only if the setup was tuned."""
     if selection is None or (row.file, key.runtime) != (selection.file.path, selection.runtime):
         return False
     return not selection.tuned or key.threads == selection.threads
 
 
 def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
-    """Yield a row for each precision of a model. Runtime and threads are not set.
+    """Yield a row for each precision of a model. The caller sets runtime and threads.
 
-    The precision of a given file comes first. Other precisions are requested by `--all`, or FP32 is
-    added to a given file. A missing file of these precisions is omitted. A damaged file gets a row
-    with the error.
+    The precision of a given file comes first. `--all` adds all other precisions. Otherwise, FP32 is
+    added to a given file. If the file of an added precision is missing, there is no row. If it is
+    damaged, the row contains the error.
     """
     name, named = split_file_name(model)
     default = _resolve(model, "auto")

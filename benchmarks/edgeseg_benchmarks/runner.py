@@ -1,4 +1,4 @@
-"""Execution of a benchmark. Rows are measured alternately, one process at a time."""
+"""Run a benchmark. The rows are measured alternately, one process at a time."""
 
 import tempfile
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
 
     Raises:
         UsageError: the name of a data set is unknown.
-        SystemSetupError: a data set or the extra of `--reference` is missing.
+        SystemSetupError: a data set, or the extra for `--reference`, is missing.
     """
     for data in options.data:
         open_data(data, "test")  # report errors before the measurements
@@ -57,7 +57,7 @@ def run_bench(options: BenchOptions, show: ShowProgress = lambda _: None) -> Ben
                 rows.append(stack.enter_context(closing(RowRunner(spec, photograph, options))))
             rounds = time_rounds(rows, show)
             _finish_rows(rows, show)
-    # Ratios are relative to the first row that did not fail.
+    # Ratios are relative to the first measured row.
     first = next((row for row in rows if not row.failure), rows[0])
     results = tuple(row.result(first, peaks[row.spec.key.threads]) for row in rows)
     record = BenchRecord(
@@ -86,7 +86,7 @@ def write_photograph(file: Path, show: ShowProgress) -> Path:
 def measure_peak(threads: int, timeout_s: float) -> float:
     """Return the FP32 throughput of this machine in GFLOP/s; 0 if memory is not sufficient.
 
-    The throughput is measured on the fastest of several large matrix products.
+    The fastest of several large matrix products is used.
     """
     with closing(WorkerProcess(timeout_s, threads)) as process, suppress(RowError):
         return process.call(
@@ -96,7 +96,9 @@ def measure_peak(threads: int, timeout_s: float) -> float:
 
 
 def time_rounds(rows: Sequence[RowRunner], show: ShowProgress) -> int:
-    """Time the rows alternately (A B C A B C), so that clock drift affects all rows equally.
+    """Time the rows alternately (A B C A B C).
+
+    A change of the clock frequency then affects all rows equally.
 
     Returns: Maximum number of rounds of a row.
     """
@@ -125,7 +127,7 @@ def _finish_rows(rows: Sequence[RowRunner], show: ShowProgress) -> None:
 
 
 def _late_warnings(throttling: Sequence[str], threads: Sequence[int]) -> list[str]:
-    """Return warnings about throttling that started during the benchmark, and about threads."""
+    """Return warnings about throttling during the benchmark, and about more threads than cores."""
     warnings = []
     for reason in describe_device().throttling:
         if reason not in throttling:

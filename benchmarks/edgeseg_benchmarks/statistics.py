@@ -21,13 +21,13 @@ def summarize_latency(times: Sequence[float]) -> Latency:
 
 
 def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    """Return the median of the rounds' ratios, so that clock drift cancels out.
+    """Return the median of the ratios per round, so that changes of the clock cancel out.
 
     Args:
         times: time of a row in each round.
-        reference: time of the other row in each round. Only rounds of both rows are used.
+        reference: time of the other row in each round. Only rounds that both rows have are used.
 
-    Returns: The ratio; None without a common round.
+    Returns: The ratio; None if there is no common round.
     """
     pairs = zip(times, reference, strict=False)
     ratios = [time / other for time, other in pairs if other > 0]

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: search for the fastest setup of a model. Masks must agree with FP32."""
+"""`edgeseg doctor --tune`: find the fastest setup of a model. Its masks must agree with FP32."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -62,8 +62,8 @@ def tune(model: str, show: ShowProgress = lambda _: None) -> TunedSetup:
     baseline = Setup("onnxruntime", next(iter(files)), cores)
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         photograph = write_photograph(Path(folder) / "fundus.png", show)
-        # Setups with different numbers of threads are measured separately, because a small board
-        # has not enough memory for all processes.
+        # Each number of threads is measured separately, because a small board does not have enough
+        # memory for the processes of all setups.
         for threads in thread_counts(cores):
             setups = [Setup(r, p, threads) for p in files for r in installed_runtimes()]
             timings += _time_setups(baseline, setups, files, photograph, show)
@@ -85,8 +85,8 @@ def thread_counts(cores: int) -> tuple[int, ...]:
 def select_fastest(timings: Sequence[CandidateTiming], rule: Setup) -> CandidateTiming:
     """Select the fastest candidate that did not fail.
 
-    Among equally fast candidates, the setup of the rule is preferred, then higher precision, then
-    fewer threads.
+    If several candidates are equally fast, the setup of the rule is preferred, then the higher
+    precision, then fewer threads.
 
     Args:
         timings: timings of the candidates.
@@ -112,7 +112,7 @@ def mask_failure(precision: Precision, change: float) -> str:
 
     Args:
         precision: precision of the candidate.
-        change: share of the field of view's pixels that differ.
+        change: share of pixels in the field of view that differ from the baseline.
     """
     limit = MAX_MASK_CHANGE[precision]
     if change <= limit:
@@ -134,7 +134,7 @@ def _time_setups(
     photograph: Path,
     show: ShowProgress,
 ) -> list[CandidateTiming]:
-    """Time setups and the baseline alternately, each in a separate process."""
+    """Time the setups and the baseline alternately, each in a separate process."""
     rows: dict[Setup, RowRunner] = {}
     with ExitStack() as stack:
         for setup in dict.fromkeys((baseline, *setups)):

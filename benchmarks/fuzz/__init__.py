@@ -1,1 +1,1 @@
-"""Tests of every reader of edgeseg with mutated files. For developers."""
+"""Test every file reader of edgeseg with mutated files. For developers."""

@@ -4,7 +4,8 @@
     python -m fuzz --inputs N ...      a fixed number of inputs per reader instead
 
 An input is a finding if the reader crashes, hangs, requires more than 1 GB of memory, or raises an
-exception that edgeseg does not define. Findings are saved in FOLDER, and the exit code is then 1.
+exception that edgeseg does not define. Findings are saved in FOLDER. If there are findings, the
+exit code is 1.
 """
 
 import sys

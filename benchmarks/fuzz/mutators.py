@@ -1,4 +1,4 @@
-"""Seeded mutations of a file's bytes or of a text."""
+"""Mutations of the bytes of a file or of a text. The same seed gives the same mutation."""
 
 import random
 import struct
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 Mutator: TypeAlias = Callable[[bytearray, random.Random, Sequence[bytes]], None]
-"""Function that changes bytes in place: bytes, random numbers, and other valid files."""
+"""Function that changes bytes in place. Arguments: bytes, random generator, other valid files."""
 
 _LENGTHS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63)
 _TOKENS = (
@@ -51,7 +51,7 @@ def zero_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) ->
 
 
 def repeat_block(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert one or more copies of a block after the block."""
+    """Repeat a block one or more times."""
     start, end = _block(data, rng)
     data[end:end] = bytes(data[start:end]) * rng.choice((1, 1, 1, 50))
 
@@ -121,12 +121,12 @@ TEXT_MUTATORS: tuple[Mutator, ...] = (*BYTE_MUTATORS, insert_token, edit_line)
 def mutate(
     data: bytes, others: Sequence[bytes], rng: random.Random, text: bool
 ) -> tuple[str, bytes]:
-    """Apply one mutation. With a probability of one eighth, apply a second of the same kind.
+    """Apply one mutation. With a probability of 1/8, apply a second mutation of the same kind.
 
     Args:
         data: valid content.
         others: contents of other valid files, for splices.
-        rng: random numbers.
+        rng: random generator.
         text: whether the content is a text.
 
     Returns:
@@ -141,7 +141,7 @@ def mutate(
 
 
 def _position(data: bytearray, rng: random.Random, size: int) -> int:
-    """Return an offset. In a third of the cases, it is near the beginning of the file."""
+    """Return a random offset. One third of the offsets are near the beginning of the file."""
     last = len(data) - size
     if rng.random() < 1 / 3:
         last = min(last, 64)
@@ -149,14 +149,14 @@ def _position(data: bytearray, rng: random.Random, size: int) -> int:
 
 
 def _block(data: bytearray, rng: random.Random) -> tuple[int, int]:
-    """Return the start and end of a block. Most blocks are short."""
+    """Return the start and end of a random block. Most blocks are short."""
     start = _position(data, rng, min(1, len(data)))
     length = int(len(data) ** rng.uniform(0, 0.9)) if data else 0
     return start, min(len(data), start + max(1, length))
 
 
 def _word(data: bytearray, position: int) -> tuple[int, int]:
-    """Return start and end of the word at an offset."""
+    """Return the start and end of the word at an offset."""
     start = end = position
     while start > 0 and data[start - 1] not in _SEPARATORS:
         start -= 1

@@ -1,4 +1,4 @@
-"""Tested reader of edgeseg, and outcomes of a mutated input."""
+"""Reader under test, and the possible outcomes of a mutated input."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ anything else."""
 
 
 class NotReadError(EdgesegError):
-    """A reader returned its documented value for an unusable file, such as None."""
+    """A reader returned its documented value for an unusable file. An example is None."""
 
 
 def compare_values(value: object, expected: object) -> Outcome:
@@ -28,8 +28,8 @@ class Reader(NamedTuple):
         name: name in the table.
         data: valid content to mutate.
         read: function from the bytes of a file and an empty folder to a value.
-        embed: function from the mutated content to the bytes of the file. It may repair a checksum,
-            so that mutations are not rejected because of it.
+        embed: function from the mutated content to the bytes of the file. It may correct a
+            checksum, so that the reader does not reject every mutation.
         text: whether the content is a text.
         compare: function from a value and the expected value to the outcome.
         others: contents of other valid files, for splices.

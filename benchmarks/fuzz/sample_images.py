@@ -1,4 +1,4 @@
-"""Small photographs in every supported format, for mutations."""
+"""Small photographs to mutate, in every supported format."""
 
 import functools
 import io
@@ -42,14 +42,14 @@ def write_with_pillow(file_format: str, mode: str = "RGB", **options: object) ->
 
 
 def make_rotated_png() -> bytes:
-    """PNG whose eXIf chunk specifies a rotation by 90 degrees."""
+    """PNG with an eXIf chunk that specifies a rotation by 90 degrees."""
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
     png = write_with_opencv(".png")
     return png[:33] + png_chunk(b"eXIf", exif) + png[33:]
 
 
 def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
-    """TIFF of several deflated strips. Pillow writes only one strip."""
+    """TIFF with several deflated strips. Pillow can write only one strip."""
     image = make_image()
     strips = []
     for top in range(0, SIZE[0], rows_per_strip):
@@ -81,7 +81,7 @@ def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
 
 
 def encode_rle8(row: list[int]) -> bytes:
-    """Use runs for equal pixels and absolute codes for different pixels."""
+    """Encode equal pixels as runs, and different pixels as absolute codes."""
     codes = b""
     start = 0
     while start < len(row):
@@ -106,7 +106,7 @@ def encode_rle4(row: list[int]) -> bytes:
 
 
 def make_rle_bmp(compression: int = 1) -> bytes:
-    """BMP in grey with run-length codes of 8 (1) or 4 bits (2)."""
+    """Grey BMP with run-length codes of 8 bits (compression 1) or 4 bits (compression 2)."""
     encode_row, bits = {1: (encode_rle8, 8), 2: (encode_rle4, 4)}[compression]
     grey = make_image()[::-1, :, 0] & 0xF0
     codes = b"".join(encode_row(row.tolist()) for row in grey)

@@ -32,10 +32,10 @@ def make_checkpoint(config: PreprocessingConfig) -> Checkpoint:
 
 
 def make_model_file(config: PreprocessingConfig, name: str = "tiny") -> bytes:
-    """Create an FP32 model file of `make_checkpoint`.
+    """Create an FP32 model file from the checkpoint of `make_checkpoint`.
 
-    Some of its probabilities are above 0.5 and some below. Without onnxsim and the checks of
-    `edgeseg convert`, this takes one second instead of ten.
+    Some of its probabilities are above 0.5 and some below. onnxsim and the checks of `edgeseg
+    convert` are omitted, so that this takes one second instead of ten.
     """
     from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx  # noqa: PLC0415
     from edgeseg_export.publish import add_card, make_card  # noqa: PLC0415

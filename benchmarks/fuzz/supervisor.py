@@ -1,4 +1,4 @@
-"""Supervision of workers. They are restarted after a crash or a hang."""
+"""Start workers, and restart them after a crash or a hang."""
 
 import select
 import struct
@@ -19,7 +19,10 @@ from fuzz.readers import build_reader
 from fuzz.worker import NOT_STARTED, NUMBER_FORMAT, Finding, Report, Task, make_input
 
 MAX_SECONDS = 60.0
-"""Seconds after which an input is considered to hang. Includes a reserve for other programs."""
+"""Seconds after which an input counts as a hang.
+
+The limit is high, because other programs may use the CPU.
+"""
 
 WORKER = "fuzz.worker"
 """Module to run for each reader."""
@@ -35,7 +38,7 @@ class ReaderResult:
 
     Attributes:
         reader: name of the reader.
-        counts: number of inputs. The key is mutation and outcome.
+        counts: dict from mutation and outcome to the number of inputs.
         slowest_s: longest time of one input in seconds.
         findings: inputs with an unacceptable outcome.
     """
@@ -54,7 +57,7 @@ class ReaderResult:
         self.findings += report.findings
 
     def count(self, *outcomes: Outcome, mutation: str | None = None) -> int:
-        """Return the number of inputs with one of these outcomes. The default is all outcomes."""
+        """Return the number of inputs with one of these outcomes (by default, any outcome)."""
         total = 0
         for (name, outcome), count in self.counts.items():
             if mutation in {None, name} and (not outcomes or outcome in outcomes):
@@ -81,7 +84,7 @@ def run_reader(task: Task, findings: Path) -> ReaderResult:
 
 
 def _run_worker(task: Task, result: ReaderResult) -> int:
-    """Run one worker to its end and return the number of the next input."""
+    """Run a worker until it ends, and return the number of the next input."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, tempfile.TemporaryFile() as errors:
         progress = Path(folder, "progress")
         progress.write_bytes(struct.pack(NUMBER_FORMAT, NOT_STARTED))
@@ -117,7 +120,8 @@ def _watch(
     result: ReaderResult,
 ) -> int:
     """Collect the reports of a worker, and kill it if an input takes too long."""
-    current, waited = NOT_STARTED, 0.0  # counted in polls: this process may also be suspended
+    # The time is counted in polls, because this process may also be suspended.
+    current, waited = NOT_STARTED, 0.0
     while True:
         if select.select([stream], [], [], _POLL_S)[0]:
             line = stream.readline()

@@ -34,7 +34,7 @@ def format_outcomes(results: Sequence[ReaderResult]) -> str:
 
 
 def format_mutations(results: Sequence[ReaderResult]) -> str:
-    """Return a table with the percentage of silent differences per reader and mutation."""
+    """Return a table with the percentage of undetected differences per reader and mutation."""
     mutations = sorted({mutation for result in results for mutation, _ in result.counts})
     headings = " | ".join(name.replace("_", " ") for name in mutations)
     lines = [f"| reader | {headings} |", "|---" * (len(mutations) + 1) + "|"]

@@ -1,6 +1,6 @@
 """Process that reads mutated inputs.
 
-The process may crash, hang or exhaust its memory. The parent process detects this.
+If the process crashes, hangs or exhausts its memory, the parent process detects this.
 
     python -m fuzz.worker READER SEED FIRST INPUTS SECONDS PROGRESS
 
@@ -28,7 +28,7 @@ from fuzz.reader import Outcome, Reader
 from fuzz.readers import build_reader
 
 MAX_MEMORY_BYTES = 1_000_000_000
-"""Limit of the additional memory for one input."""
+"""Limit of the memory that one input may use in addition."""
 
 NUMBER_FORMAT = "<q"
 NOT_STARTED = -1
@@ -58,7 +58,7 @@ class Report(msgspec.Struct):
 
     Attributes:
         next_number: number of the next input to read.
-        counts: number of inputs. The key is `MUTATION OUTCOME`.
+        counts: dict from `MUTATION OUTCOME` to the number of inputs.
         slowest_s: longest time of one input in seconds.
         findings: inputs with the outcome `finding`.
     """
@@ -111,8 +111,8 @@ def _peak_bytes() -> int:
 def read_inputs(task: Task, folder: Path, progress: mmap.mmap) -> None:
     """Read the inputs of a task and print reports.
 
-    The process ends after an input that uses too much memory, because its peak memory never
-    decreases.
+    The process ends after an input that uses too much memory. The measured value is the peak
+    memory, which never decreases.
     """
     reader = build_reader(task.reader)
     expected = reader.read(reader.embed(reader.data), folder)

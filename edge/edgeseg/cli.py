@@ -1,7 +1,7 @@
 """The command `edgeseg` and its subcommands. A subcommand is loaded when it is called.
 
-Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV, and a command whose extra is
-missing can name the extra.
+Therefore `edgeseg --help` loads neither ONNX Runtime nor OpenCV. If the extra of a command is not
+installed, the error message can name the extra.
 """
 
 import errno
@@ -90,11 +90,11 @@ STARTED = "edgeseg.started"
 
 _OUT_OF_MEMORY = "not enough memory. Free some memory or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
-"""Messages of Python and the dynamic loader if the address space is exhausted."""
+"""Errors of Python and the dynamic loader when the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""Errors of a full disk. Errors of result files are handled where the files are written. Therefore
-only errors of standard output are handled here."""
+"""Error numbers of failed writes to standard output, such as a full disk. Failed writes of result
+files are handled where the files are written."""
 
 
 def load_attribute(place: str) -> object:

@@ -37,9 +37,9 @@ def show_status() -> Iterator[ShowProgress]:
 
 
 def print_table(*renderables: RenderableType) -> None:
-    """Print rich renderables one below the other, fitted to a terminal.
+    """Print rich renderables one below the other, wrapped to the width of a terminal.
 
-    Output to a pipe is not wrapped, so that paths remain intact.
+    Output to a pipe is not wrapped, because a line break would split long paths.
     """
     from rich.console import Console  # noqa: PLC0415
 

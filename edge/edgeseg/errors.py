@@ -16,24 +16,24 @@ PhotoErrorCode: TypeAlias = Literal[
     "missing_extra",
     "not_dicom",
 ]
-"""Codes for failed photographs; the result record defines them."""
+"""Codes for failed photographs. `edgeseg.run.results.record` defines the codes."""
 
 
 MAX_TEXT = 2000
-"""Largest number of characters of a message."""
+"""Maximum length of a message in characters."""
 
 _END_LENGTH = 300  # number of characters kept at the end; messages end with the remedy
 
-# Beginnings of lines, and prefixes anywhere in a line, that the logs of CI services interpret as
-# commands.
+# Text that CI services interpret as commands in a log: `::` at the start of a line, and `##[`,
+# `##vso[` and `##teamcity[` anywhere.
 _CI_COMMAND = re.compile(r"^(?P<indent> *):(?=:)|#(?=#(\[|vso\[|teamcity\[))")
 
 
 def escape_text(text: str, longest: int = MAX_TEXT) -> str:
     r"""Return text from a file as one line for a terminal or a log.
 
-    Control characters, line ends, bidirectional controls and other characters that are not visible
-    are escaped (`\x1b`, `\n`, `\u202e`), and so are commands of CI services (`::error::`). The
+    Invisible characters, such as control characters, line ends and bidirectional controls, are
+    escaped (`\x1b`, `\n`, `\u202e`). Commands of CI services (`::error::`) are also escaped. The
     middle of a long text is omitted. JSON output is not escaped.
 
     Args:
@@ -130,7 +130,7 @@ def missing_extra(subject: str, extra: str, package: str) -> SystemSetupError:
 
 CUT_OFF = "the file is truncated. Copy the file again from its source."
 DAMAGED = "the file is damaged. Copy the file again from its source."
-SAVE_AS = "Save the picture as PNG with 8 bits per channel."
+SAVE_AS = "Save the image as PNG with 8 bits per channel."
 
 
 class InvalidImageError(PhotoError):

@@ -54,8 +54,8 @@ def threshold_at_photo_size(
 ) -> Mask:
     """Resize the network output to the photograph's original size and threshold it.
 
-    The result is identical to `resize_to_photo(...) >= threshold` inside the field of view, but the
-    whole probability of a large photograph is never in memory.
+    Inside the field of view, the result is identical to `resize_to_photo(...) >= threshold`. For a
+    large photograph, only a part of the resized probability is in memory at a time.
 
     Args:
         probability: (size, size) float32, 0 to 1, network output.
@@ -78,10 +78,10 @@ def threshold_at_photo_size(
 def _resize_in_bands(
     probability: Probability, placement: Placement, buffer: ResizeBuffer
 ) -> Iterator[tuple[slice, Probability]]:
-    """Yield ranges of rows with the probability: all rows at once, or bands of a large image.
+    """Yield ranges of rows with their probability: all rows at once, or bands of a large image.
 
-    Bands are separated after the vertical resizing, because horizontal resizing treats every row
-    separately. For a small image, resizing all rows at once is faster.
+    A large image is first resized vertically. Then each band is resized horizontally, which does
+    not require the rows of other bands. For a small image, resizing all rows at once is faster.
     """
     width, height = placement.source.width, placement.source.height
     target = placement.target

@@ -1,4 +1,4 @@
-"""Results of a segmentation: one per field of view, and one for the whole photograph."""
+"""Results of a segmentation, for each field of view and for the whole photograph."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FieldResult:
 
     @cached_property
     def vessel_density(self) -> float:
-        """Share of the field of view's pixels that are vessel, 0 to 1."""
+        """Share of vessel pixels in the field of view, 0 to 1."""
         return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
 
     def measure(
@@ -60,7 +60,7 @@ class FieldResult:
 
         Args:
             threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel; if missing, there are no values in micrometres.
+            spacing: size of a pixel. If it is not given, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -78,7 +78,7 @@ class Segmentation:
     Attributes:
         photo: (H, W, 3) uint8 RGB, as decoded.
         mask: (H, W) uint8 {0, 255}, vessels of all fields of view.
-        inferred: results per field of view, row by row from the left.
+        inferred: results per field of view, in reading order.
         timings: milliseconds per stage: decode, field_of_view, preprocess, infer, postprocess.
         segmenter: model that computed this result.
     """
@@ -91,7 +91,7 @@ class Segmentation:
 
     @cached_property
     def fields(self) -> tuple[FieldResult, ...]:
-        """Results per field of view. Their quality is assessed on first access."""
+        """Results per field of view. The image quality is assessed on first access."""
         method = self.segmenter.card.preprocessing.fov
         return tuple(
             replace(
@@ -137,7 +137,7 @@ class Segmentation:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
         Args:
-            spacing: size of a pixel; if missing, there are no values in micrometres.
+            spacing: size of a pixel. If it is not given, there are no values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -152,7 +152,7 @@ class Segmentation:
         """Return the photograph with its vessels marked, (H, W, 3) uint8 RGB.
 
         Args:
-            style: line around the vessels, or tint of their pixels.
+            style: `outline` draws a line around the vessels, `fill` tints their pixels.
             opacity: weight of the colour, 0 to 1; the default depends on the style.
         """
         return draw_overlay(self.photo, self.mask, opacity=opacity, style=style)
@@ -189,7 +189,7 @@ class Segmentation:
         spacing: Spacing | None = None,
         eye: Eye | None = None,
     ) -> tuple[ResultRecord, ...]:
-        """Return one result record per field of view, as `edgeseg run --json` prints them.
+        """Return one result record per field of view, in the format of `edgeseg run --json`.
 
         Args:
             source: path or name of the photograph.
@@ -198,9 +198,10 @@ class Segmentation:
             eye: `left` or `right`, for the anatomical names of the quadrants; requires `measures`.
 
         Raises:
-            UsageError: The spacing is not positive, or `measures` is missing.
+            UsageError: The spacing is not positive, or `spacing` or `eye` is given without
+                `measures`.
         """
-        # `edgeseg.run` imports this module.
+        # This import is not at the top, because `edgeseg.run` imports this module.
         from edgeseg.run.results.segmentation_records import segmentation_records  # noqa: PLC0415
 
         if not measures and (spacing is not None or eye is not None):
@@ -214,7 +215,7 @@ class Segmentation:
 
 
 def join_masks(results: tuple[FieldResult, ...]) -> Mask:
-    """Return one (H, W) uint8 {0, 255} mask with the vessels of all fields of view."""
+    """Return the mask with the vessels of all fields of view, (H, W) uint8 {0, 255}."""
     if len(results) == 1:
         return results[0].mask
     joined: Mask = results[0].mask.copy()

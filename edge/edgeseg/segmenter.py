@@ -1,4 +1,4 @@
-"""Segmentation of a photograph: detection of the fields of view, preprocessing, inference, mask."""
+"""Segmentation of a photograph: fields of view, preprocessing, inference and thresholding."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from edgeseg.segmentation import FieldResult, Segmentation, join_masks
 from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
-_ROUNDING = 0.01  # one step of an INT8 output is 1/255
-_MIN_INFERENCES = 2  # inferences at the same time; one alone does not keep all of its threads busy
+_ROUNDING = 0.01  # tolerance; one step of an INT8 output is 1/255
+_MIN_INFERENCES = 2  # a single inference does not keep all of its threads busy
 
 
 class Segmenter:
     """Loaded model that segments any number of photographs.
 
-    If precision, runtime, threads and provider are not given, the setup that `edgeseg doctor
-    --tune` measured for this model on this CPU is used, if there is one.
+    If precision, runtime, threads and provider are not given, a setup from the tuning cache is
+    used. If `edgeseg doctor --tune` has not measured this model on this CPU, the defaults below are
+    used.
 
     Args:
         model: name of a shipped model (`default`, `detail`) or model file.
@@ -39,8 +40,8 @@ class Segmenter:
         threads: number of CPU threads; by default all cores that the process may use.
         threshold: vessel probability threshold; by default the model's own.
         provider: execution provider of ONNX Runtime, `cpu` (default), `cuda` or `tensorrt`.
-        callers: number of threads that use this object at the same time. Without `threads`, the
-            cores are divided among them in ONNX Runtime.
+        callers: number of threads that use this object at the same time. If `threads` is not given,
+            each call to ONNX Runtime uses an equal share of the cores.
 
     Attributes:
         file: selected model file.
@@ -69,7 +70,9 @@ class Segmenter:
         callers: int = 1,
     ) -> None:
         if in_subinterpreter():
-            raise SystemSetupError("a Segmenter works only in Python's main interpreter")
+            raise SystemSetupError(
+                "a Segmenter cannot be created in a subinterpreter; use the main interpreter"
+            )
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}: must be at least 1")
         if threshold is not None:
@@ -94,7 +97,7 @@ class Segmenter:
         if provider is None and self.runtime_name == "onnxruntime":
             provider = "cpu"
         self.provider = provider
-        # More inferences than cores would only need more memory: 85 MB each in FP32 at 1408 pixels.
+        # Additional inferences would not be faster, and each requires 85 MB (FP32, 1408 pixels).
         inferences = max(_MIN_INFERENCES, usable_cores() // self.threads)
         self._inference_limit = threading.BoundedSemaphore(inferences)
         self._buffer = ResizeBuffer()
@@ -143,7 +146,7 @@ class Segmenter:
         return other
 
     def detect_fields(self, photo: Photo, name: str = "photograph") -> tuple[FieldOfView, ...]:
-        """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB, by the model's method.
+        """Detect the fields of view of a photograph, (H, W, 3) uint8 RGB.
 
         Raises:
             PhotoError: No retina was found.
@@ -153,7 +156,7 @@ class Segmenter:
     def prepare(
         self, photo: PhotoLike, name: str = "photograph", fov: FieldOfView | None = None
     ) -> Prepared:
-        """Prepare the network input from one field of view. The default is the largest.
+        """Prepare the network input from one field of view, by default the largest.
 
         Raises:
             PhotoError: The photograph cannot be read or shows no retina.
@@ -164,7 +167,8 @@ class Segmenter:
             fov_size = f"{fov.mask.shape[1]}x{fov.mask.shape[0]}"
             photo_size = f"{pixels.shape[1]}x{pixels.shape[0]}"
             raise UsageError(
-                f"{name}: the field of view is {fov_size}, the photograph {photo_size}"
+                f"{name}: the field of view is {fov_size}, the photograph {photo_size}. Both must "
+                "have the same size."
             )
         return prepare(pixels, self.card.preprocessing, name, fov)
 
@@ -191,10 +195,10 @@ class Segmenter:
             with self._inference_limit:
                 probability = self.runtime.infer(prepared.tensor)
             in_range = probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING
-            if not in_range:  # this is also false for NaN
+            if not in_range:  # `in_range` is also False for NaN
                 raise ModelError(
-                    f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}; "
-                    "the model file is damaged"
+                    f"{self.file.path}: returned NaN or values outside 0 to 1 for {name}. "
+                    "The model file is damaged: copy or convert it again."
                 )
         with timer.stage("postprocess"):
             mask = threshold_at_photo_size(
@@ -204,5 +208,5 @@ class Segmenter:
 
 
 def _check_threshold(threshold: float) -> None:
-    if not 0 <= threshold <= 1:  # NaN is not in range either
+    if not 0 <= threshold <= 1:  # NaN is also rejected
         raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")

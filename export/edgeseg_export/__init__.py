@@ -1,3 +1,3 @@
-"""Conversion of checkpoints to self-describing ONNX files (extra `export`)."""
+"""Conversion of checkpoints to ONNX files with metadata (extra `export`)."""
 
 import edgeseg  # noqa: F401  # first, because it turns the runtimes' telemetry off

@@ -58,7 +58,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     metavar="LIST",
     help="Precisions, separated by commas: fp32, fp16 (writes fp16 and fp16w), "
     "fp16w (FP16 weights, FP32 computation), int8.  "
-    "[default: fp32,fp16, and int8 with --calibrate]",
+    "[default: fp32,fp16; with --calibrate: fp32,fp16,int8]",
 )
 @click.option(
     "--calibrate",
@@ -102,7 +102,7 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML report with all checks and the worst photograph of each file.",
+    help="Write an HTML report with all checks, and each file's photograph with the most changes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def convert(
@@ -122,14 +122,13 @@ def convert(
 ) -> None:
     """Convert the checkpoint CKPT to ONNX files, one for each precision and working size.
 
-    Files that pass all checks are written to the output folder together, at the end. If a file
-    fails a check, it is not written, an older file with the same name is deleted, and the exit code
-    is 4.
+    At the end, all files that pass the checks are written to the output folder. If a file fails a
+    check, it is not written, an older file with the same name is deleted, and the exit code is 4.
     If a file cannot be created, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:
-        load_report_template()  # report a missing extra immediately, not after minutes
+        load_report_template()  # report a missing extra before the conversion
     precisions = _parse_precisions(names or ("fp32,fp16,int8" if calibrate else "fp32,fp16"))
     _check_calibration(precisions, calibrate)
     model_name = check_model_name(checkpoint.stem if name is None else name)
@@ -154,7 +153,7 @@ def convert(
             reference, graph_files = _convert_graph(graph, digest, options)
             references.append(reference)
             files += graph_files
-        if html is not None:  # before the model files are written, because the report may fail
+        if html is not None:  # write the report before the model files, because writing may fail
             page = render_report(f"Conversion of {checkpoint.name}", files, references)
         _publish(files, folder)
     if html is not None:
@@ -163,7 +162,7 @@ def convert(
 
 
 def _open_source(checkpoint: Path, options: SourceOptions) -> SourceNetwork:
-    """Open the network, and report what was ignored in the checkpoint."""
+    """Open the network, and report the ignored entries of the checkpoint."""
     with divert_stdout():
         source = open_source(checkpoint, options)
     if source.note:

@@ -8,10 +8,10 @@ from torch import Tensor
 
 InputChannels: TypeAlias = Literal["rgb", "bgr", "green", "grey"]
 
-# Luma weights of ITU-R BT.601, with which OpenCV and Pillow convert RGB to grey.
+# Luma weights of ITU-R BT.601. OpenCV and Pillow use them to convert RGB to grey.
 GREY_WEIGHTS = (0.299, 0.587, 0.114)
 
-# Messages of PyTorch's convolutions and of patch embeddings in transformers.
+# Error messages of convolutions in PyTorch and of patch embeddings in transformers.
 CHANNEL_ERRORS = (
     re.compile(r"expected input\[1, (?P<given>\d+),.*\] to have (?P<expected>\d+) channels"),
     re.compile(r"channel dimension.*Expected (?P<expected>\d+) but got (?P<given>\d+)"),
@@ -22,7 +22,7 @@ def select_channels(rgb: Tensor, channels: InputChannels) -> Tensor:
     """Select or compute the network's input channels.
 
     Args:
-        rgb: (1, 3, H, W) float32, normalized with the mean and deviation of each RGB channel.
+        rgb: (1, 3, H, W) float32, normalized with the mean and standard deviation of each channel.
         channels: channels of the network's input.
 
     Returns:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from edgeseg.errors import ModelError
 from edgeseg_export.output_spec import OutputSpec
 
-# Accepted ratios of the photograph's size to the map's size; SegFormer's ratio is 4.
+# Accepted ratios of the photograph's size to the map's size. SegFormer has the ratio 4.
 RESIZE_FACTORS = (1, 2, 4, 8)
 MAX_LISTED = 8
 
@@ -203,7 +203,7 @@ def _list(outputs: Sequence[NetworkOutput]) -> str:
 
 
 def _suggest(output: NetworkOutput) -> str:
-    """Return the value of `--output` for a map of logits."""
+    """Return a value of `--output` that selects this map."""
     name = output.name if not output.name.isdecimal() else output.index
     shape = output.tensor.shape
     channels = int(shape[-3]) if len(shape) > 2 else 1

@@ -12,14 +12,15 @@ OutputKind: TypeAlias = Literal["logit", "probability", "softmax"]
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """Position and kind of the vessel map among the outputs of a network.
+    """Position and kind of the vessel map in the outputs of a network.
 
     Attributes:
         output: name or index of the output (a negative index counts from the end); None if the
             network has one output map.
         kind: `logit` (a sigmoid is added), `softmax` (logits of several classes, a softmax is
             added) or `probability`.
-        channel: channel of the vessels; None for the only channel, or the second of two classes.
+        channel: channel of the vessels; None for the only channel, or for the second of two
+            classes.
     """
 
     output: int | str | None = None

@@ -1,4 +1,4 @@
-"""Creation of metadata, serialization of model files, and publishing in the output folder."""
+"""Create metadata, serialize model files, and copy them to the output folder."""
 
 import errno
 import hashlib
@@ -34,7 +34,7 @@ MAX_NAME_BYTES = 200
 
 
 def check_model_name(name: str) -> str:
-    """Return the model name, which must be a valid beginning of a file name.
+    """Check and return the model name, which must be a valid beginning of a file name.
 
     Raises:
         UsageError: the name is invalid or too long.
@@ -65,7 +65,7 @@ def make_card(
         name: model name.
         checkpoint_sha256: SHA-256 of the checkpoint file, hexadecimal.
         precision: precision of the file.
-        dynamic: whether height and width are dynamic. If so, GMAC is unknown.
+        dynamic: whether height and width are dynamic. If they are, the GMACs are unknown.
     """
     licences = [Licence(d.name, d.photographs, d.licence) for d in source.training_data]
     dice = source.evidence.get(size.name, {}) if precision == "fp32" else {}
@@ -119,8 +119,8 @@ def add_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
 def list_stale_files(folder: Path, cards: Collection[ModelCard]) -> list[Path]:
     """List existing files that do not belong to the same models as the converted files.
 
-    These are files with the same name from another model, and files of other working sizes
-    (`NAME-detail`) of a replaced checkpoint.
+    These are files of another model with the same name, and files of other working sizes
+    (`NAME-detail`) from a checkpoint that is being replaced.
 
     Args:
         folder: folder of the model files.
@@ -155,12 +155,12 @@ def publish_files(files: Mapping[Path, Path], stale: Collection[Path] = ()) -> N
     All copies are complete before the first file becomes visible.
 
     Args:
-        files: source files. The key is the final path.
+        files: dict from final path to source file.
         stale: outdated files to remove.
 
     Raises:
-        SystemSetupError: a file cannot be written. In this case, no file is written and no
-            temporary file remains.
+        SystemSetupError: a file cannot be written. No file is written, and no temporary file
+        remains.
     """
     for path in (*files, *stale):
         if path.is_dir():

@@ -1,4 +1,4 @@
-"""Reading of `.safetensors` files. They contain a JSON header and raw bytes, and no code."""
+"""Read `.safetensors` files, which contain a JSON header and raw bytes, and no code."""
 
 import math
 from pathlib import Path
@@ -31,10 +31,10 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 def read_safetensors(file: Path) -> dict[str, object]:
-    """Read all tensors. The key is the name.
+    """Return a dict from name to tensor.
 
     Raises:
-        ModelError: the file is missing or damaged. The message contains its name.
+        ModelError: the file is missing or damaged. The message contains the file name.
     """
     try:
         with open_regular_file(file) as stream:

@@ -13,7 +13,7 @@ from edgeseg.errors import SystemSetupError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Provide a temporary folder for up to 1 GB of files. It is removed even after SIGTERM.
+    """Provide a temporary folder for up to 1 GB of files. The folder is deleted even after SIGTERM.
 
     Raises:
         SystemSetupError: The disk of the folder is full.

@@ -1,4 +1,4 @@
-"""Opening of the network to convert: edgeseg checkpoint, bare state dict, or third-party code."""
+"""Open the network to convert: edgeseg checkpoint, bare state dict, or third-party code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -36,8 +36,8 @@ class SourceNetwork:
     """Network and its metadata.
 
     Attributes:
-        network: function from normalized (1, C, size, size) float32 to one or more maps, in
-            evaluation mode, FP32, on the CPU.
+        network: function from normalized (1, C, size, size) float32 to one or more maps. It is in
+            evaluation mode, in FP32 and on the CPU.
         architecture: name of the architecture, or of its factory.
         preprocessing: configuration of the network's input.
         sizes: working sizes with their thresholds.
@@ -64,7 +64,7 @@ class SourceNetwork:
         """Return the GMACs per image at a working size; None if they cannot be counted."""
         try:
             return round(count_gmac(self.network, size), 3)
-        except Exception:  # third-party code that does not support the `meta` device
+        except Exception:  # third-party code may not support the `meta` device
             return None
 
 
@@ -164,7 +164,7 @@ def _open_own_checkpoint(file: Path, options: SourceOptions) -> SourceNetwork:
     if size % multiple:
         raise UsageError(f"--size {size}: must be a multiple of {multiple}")
     nearest = min(checkpoint.sizes, key=lambda working: abs(working.size - size))
-    # The stored Dice was measured at another size and is not valid for this size.
+    # The stored Dice is not valid, because it was measured at another size.
     return replace(source, sizes=(WorkingSize("default", size, nearest.threshold),), evidence={})
 
 

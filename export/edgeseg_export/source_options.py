@@ -53,7 +53,7 @@ OPTIONS = (
 
 
 def source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that describe a checkpoint. The parameter is `source_choices`."""
+    """Add the options that describe a checkpoint. The command receives them as `source_choices`."""
 
     @wraps(command)
     def collect(

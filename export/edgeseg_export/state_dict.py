@@ -1,4 +1,4 @@
-"""Loading of a network's weights from a checkpoint of another training program."""
+"""Load a network's weights from a checkpoint of another training program."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -17,8 +17,8 @@ from edgeseg_export.weights_search import (
 )
 from edgeseg_train.checkpoint import check_weight_types
 
-# Entries that the forward pass does not use: counters of FLOP libraries, counters of averaged
-# weights, losses, metrics, and normalization buffers.
+# Names of entries that the forward pass does not use, such as counters of FLOP libraries, counters
+# of averaged weights, losses, metrics and normalization buffers.
 UNUSED_NAMES = (
     *("total_ops", "*.total_ops", "total_params", "*.total_params", "n_averaged", "mask_values"),
     *("criterion.*", "loss*.*", "*_loss.*", "*metric*.*", "mean", "std", "pixel_mean", "pixel_std"),
@@ -33,10 +33,10 @@ def load_weights(
     weights: str | None = None,
     ignored: Sequence[str] = (),
 ) -> str:
-    """Load a network's weights and set it to evaluation mode, FP32 on the CPU.
+    """Load a network's weights, and set the network to evaluation mode in FP32 on the CPU.
 
     Args:
-        network: network whose weights are replaced.
+        network: network to change.
         checkpoint: contents of the file.
         file: checkpoint file, for error messages.
         arch: architecture, for error messages.
@@ -46,8 +46,8 @@ def load_weights(
     Returns: A note about ignored entries; "" if there are none.
 
     Raises:
-        ModelError: the weights are missing, ambiguous, of another shape, or not finite; the message
-            contains the file name.
+        ModelError: the weights are missing, ambiguous or not finite, or have another shape. The
+        message contains the file name.
     """
     expected = network.state_dict()
     fits = list_fits(checkpoint, expected)
@@ -101,10 +101,10 @@ def _select_fit(
 def _list_unknown(
     fit: WeightsFit, expected: Iterable[str], ignored: Sequence[str]
 ) -> tuple[str, ...]:
-    """List remaining names that may be weights, because a part of the network has the same name.
+    """List the remaining names that may be weights.
 
-    Names of other parts with the same prefix belong to the training program, such as losses,
-    metrics or another copy.
+    A name may be a weight if it begins with the name of a part of the network. Other names belong
+    to the training program, such as losses, metrics or another copy.
     """
     parts = {strip_wrappers(name).partition(".")[0] for name in expected}
     unknown = []
@@ -124,7 +124,10 @@ def _check_finite(weights: Mapping[str, Tensor], file: Path) -> None:
 def _explain_misfit(
     network: nn.Module, checkpoint: Mapping[str, object], file: Path, arch: str
 ) -> str:
-    """Explain why no tensors fit. The set with the most names of the network is described."""
+    """Explain why no tensors fit.
+
+    The message describes the set that contains most names of the network.
+    """
     keys = _shorten([str(key) for key in checkpoint])
     expected = network.state_dict()
     best: dict[str, Tensor] = {}

@@ -63,7 +63,8 @@ def _import_module(module: str) -> object:
 def _import_file(file: Path) -> object:
     """Import exactly this file, even if a loaded module has the same name (`code.py`, `onnx.py`).
 
-    A file next to an `__init__.py` is imported as a module of that package.
+    If the folder of the file contains an `__init__.py`, the file is imported as a module of this
+    package.
     """
     if (file.parent / "__init__.py").is_file() and file.is_file():
         module = _import_from_package(file)
@@ -73,9 +74,7 @@ def _import_file(file: Path) -> object:
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = (
-        module  # as in a regular import, because dataclasses look up their module in sys.modules
-    )
+    sys.modules[name] = module  # dataclasses look up their module in sys.modules
     spec.loader.exec_module(module)
     return module
 

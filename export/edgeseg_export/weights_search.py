@@ -1,4 +1,4 @@
-"""Search for the tensors that fit a network in checkpoints of any training program."""
+"""Find the tensors that fit a network in a checkpoint of any training program."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class TensorSet:
 
     Attributes:
         path: keys of the mapping in the checkpoint.
-        tensors: tensors. The key is the name.
+        tensors: dict from name to tensor.
     """
 
     path: tuple[str, ...]
@@ -30,12 +30,12 @@ class TensorSet:
 
 @dataclass(frozen=True)
 class WeightsFit:
-    """Set of tensors that contains every weight of a network.
+    """Set of tensors with every weight of a network.
 
     Attributes:
         label: keys and prefix of the weights for `--weights`; `.` if there is neither.
         prefix: prefix of the names in the file.
-        weights: tensors. The key is the name in the network.
+        weights: dict from name in the network to tensor.
         left_over: names of the other tensors.
     """
 
@@ -76,7 +76,7 @@ def list_tensor_sets(
 
 
 def _join_parts(value: Mapping[str, object], path: tuple[str, ...]) -> Iterator[TensorSet]:
-    """List the unions of the tensor sets in a mapping, with and without the keys as prefixes."""
+    """List the unions of a mapping's tensor sets, with and without the keys as prefixes."""
     by_name: dict[str, Tensor] = {}
     by_key: dict[str, Tensor] = {}
     count = 0
@@ -122,7 +122,7 @@ def _match_weights(
 
     Args:
         tensor_set: tensors.
-        sources: names in the file. The key is the name without wrappers.
+        sources: dict from the name without wrappers to the name in the file.
         expected: state dict of the network.
         prefixes: prefix of the names in the file, and prefix of the network's names.
     """
@@ -147,7 +147,7 @@ def _match_weights(
 
 
 def _list_prefixes(names: Mapping[str, str], required: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """List pairs of prefixes that exist only in the file and only in the network."""
+    """List pairs of prefixes. The first exists only in the file, the second only in the network."""
     first = required[0] if required else ""
     parts = first.split(".")
     for number in range(len(parts)):

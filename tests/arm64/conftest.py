@@ -70,7 +70,7 @@ class EmulatedBoard:
             "PATH": f"{self.userland / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": str(self.home),
             "EDGESEG_BOARD": board,
-            "PIP_NO_COMPILE": "1",  # this saves half a minute of emulation
+            "PIP_NO_COMPILE": "1",  # saves half a minute of emulation
             "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -83,7 +83,7 @@ class EmulatedBoard:
 
 
 def without_network() -> list[str]:
-    """Return the start of a command that runs in an empty network namespace, if permitted."""
+    """Return the start of a command without a network; [] if this is not permitted."""
     probe = subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False)
     return ["unshare", "-n"] if probe.returncode == 0 else []
 
@@ -142,7 +142,7 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> EmulatedBoard:
-    """A board with edgeseg installed from a bundle without a network, as in the guide."""
+    """A board on which edgeseg was installed from a bundle without a network, as in the guide."""
     home = tmp_path_factory.mktemp("home")
     bundle = home / "edgeseg-bundle"
     arguments = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(bundle)]
@@ -156,7 +156,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def guide() -> Callable[[str], str]:
-    """Function that returns the lines with a name in the guide."""
+    """Function that returns the lines of the guide between the marks with a name."""
     return read_guide
 
 

@@ -70,7 +70,7 @@ def convolution_types(model: Path) -> dict[str, int]:
 def count_instructions(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
     """Set mark 2i before and 2i + 1 after the inferences of model i.
 
-    The first inference of a model, which allocates memory, is before its first mark.
+    The first inference of a model allocates memory. It runs before the first mark.
     """
     photo = read_photo(photograph)
     for number, model in enumerate(models):
@@ -85,7 +85,7 @@ def count_instructions(runs: int, models: list[Path], photograph: Path) -> dict[
 
 
 def set_mark(number: int) -> None:
-    """Set a mark for insn_count.c by a system call that fails and has no other effect."""
+    """Set a mark for insn_count.c with a system call that fails and has no effect."""
     ctypes.CDLL(None).getpgid(FIRST_MARK + number)
 
 
@@ -104,7 +104,7 @@ def mean_dice(data: str, photographs: int, models: list[Path]) -> dict[str, obje
 
 
 def main(command: str, *arguments: str) -> None:
-    """Run a command of the module's docstring."""
+    """Run one of the commands in the docstring of this module."""
     if command == "segment":
         *models, photograph, folder = map(Path, arguments)
         record = segment(models, photograph, folder)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Install the programs that the tests of emulated boards, of network connections and of the systemd unit require. If a program
-# cannot be installed, these tests are skipped with the reason.
+# Install the programs that the tests of emulated boards, of network connections and of the systemd
+# unit require. If a program cannot be installed, the tests that require it are skipped with a
+# reason.
 install() { apt-get -q install -y --no-install-recommends "$@" >/dev/null || echo "could not be installed: $*" >&2; }
 if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
     apt-get -q update >/dev/null || echo "apt-get update failed" >&2

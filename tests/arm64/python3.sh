@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Python of a board, as a script that the host can execute. `python3 -m venv`, pip and installed scripts start Python again, and
-# the host cannot execute an arm64 file. EDGESEG_BOARD is pi4 or pi5 (default).
+# Python of a board, as a script that the host can execute. A script is required, because `python3
+# -m venv`, pip and installed scripts start Python again, and the host cannot execute an arm64 file.
+# EDGESEG_BOARD is pi4 or pi5 (default).
 set -euo pipefail
 userland=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 board=${EDGESEG_BOARD:-pi5}

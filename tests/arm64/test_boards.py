@@ -34,10 +34,13 @@ CONVOLUTION_TYPES = {
     "pi4": {"fp32": "float", "fp16": "float", "fp16w": "float", "int8": "uint8"},
     "pi5": {"fp32": "float", "fp16": "float16", "fp16w": "float", "int8": "uint8"},
 }
-"""Data types of the convolutions. A silent fallback to FP32 would pass all other comparisons."""
+"""Expected data types of the convolutions.
+
+No other comparison detects a silent fallback to FP32.
+"""
 
 MAX_DIFFERENCE = {"fp32": 1e-3, "fp16": 0.06, "fp16w": 1e-3, "int8": 0.1}
-"""Limit of the difference between the probabilities on a board and on this machine. It is twice the
+"""Limit of the difference between the probabilities on a board and on this machine: twice the
 measured difference.
 
 The difference in FP32 is due to OpenCV, which may round a resized pixel differently. In FP16, the
@@ -89,14 +92,14 @@ def test_convolutions_compute_in_the_precision_of_the_file(
         total = sum(counts.values())
         file_type = expected_types[precision_of(model.name)]
         assert set(counts) <= {file_type, "float"}
-        # ONNX Runtime quantizes some convolutions that the file keeps in float.
+        # ONNX Runtime quantizes some convolutions that are FP32 in the file.
         assert total - counts[file_type] <= in_float
         assert total >= 20
         assert in_float <= total // 4
 
 
 def count_float_convolutions(model: Path) -> int:
-    """Count the convolutions that `convert` kept in float to limit the loss of Dice."""
+    """Count the convolutions that `convert` left in FP32 to limit the loss of Dice."""
     if precision_of(model.name) != "int8":
         return 0
     onnx = pytest.importorskip("onnx", reason="reading the graph needs onnx (extra 'export')")
@@ -108,7 +111,7 @@ def count_float_convolutions(model: Path) -> int:
     return sum(node.op_type == "Conv" and node.input[1] not in quantized for node in nodes)
 
 
-def test_probability_on_the_board_is_close_to_this_machines(
+def test_probability_on_the_board_is_close_to_the_host(
     result: GuestResult, board: EmulatedBoard, photograph: Path
 ) -> None:
     for model in installed_models(board):
@@ -126,7 +129,7 @@ def test_auto_selects_fp16_only_on_cores_with_fp16_arithmetic(result: GuestResul
     assert precision == {"pi4": "fp32", "pi5": "fp16"}[result.board]
 
 
-def test_fp16_on_the_a76_keeps_the_dice(
+def test_fp16_on_the_a76_has_the_dice_of_fp32(
     board: EmulatedBoard, larger_models: Path, data_root: Path
 ) -> None:
     files = [next(larger_models.glob(f"*.{precision}.onnx")) for precision in ("fp32", "fp16")]
@@ -168,7 +171,7 @@ def test_instruction_counts_match_the_record(
         for precision, value in millions.items():
             limit = recorded[name][precision]
             assert value <= 1.1 * limit, (name, precision)
-            # The number of layers that INT8 keeps in float differs between machines that convert.
+            # The number of layers in FP32 depends on the machine that converts the file.
             if precision != "int8":
                 assert value >= 0.9 * limit, (name, precision)
     a76 = counts["pi5"]
@@ -180,7 +183,10 @@ def test_instruction_counts_match_the_record(
 def test_guide_lines_diagnose_update_and_remove(
     board: EmulatedBoard, guide: Callable[[str], str]
 ) -> None:
-    """Must be the last test, because it removes edgeseg. A small model makes `doctor` faster."""
+    """This must be the last test, because it removes edgeseg.
+
+    A small model makes `doctor` faster.
+    """
     fp32 = [file for file in installed_models(board) if precision_of(file.name) == "fp32"]
     doctor = f"{guide('doctor').rstrip()} --model {fp32[0]}"
     output = board.run_shell(doctor, "pi5", board.home)

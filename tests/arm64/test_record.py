@@ -1,4 +1,4 @@
-"""The rule of `auto` agrees with the recorded instruction counts."""
+"""Tests that the rule of `auto` agrees with the recorded instruction counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeseg.models.selection import choose_precision
 
 RECORD = Path(__file__).parents[2] / "benchmarks" / "arm64.json"
 MIN_SAVING = 1.5
-"""Required ratio of the instruction counts of FP32 and a precision that `auto` selects."""
+"""Minimum ratio between the instruction counts of FP32 and of a precision that `auto` selects."""
 
 FEATURES = {"pi4": {"asimd"}, "pi5": {"asimd", "fphp", "asimdhp", "asimddp"}}
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Build a small arm64 userland with Debian's Python 3.11 for qemu-user, without a container engine, chroot or binfmt, and
-# without changes to the host's packages. This takes about ten seconds and 170 MB.
-#     userland.sh DIR
-# Then DIR/bin/python3 is that Python on an emulated Raspberry Pi 5, and with EDGESEG_BOARD=pi4 on a Raspberry Pi 4.
-# Requires Debian or Ubuntu, root, and qemu-user.
+# Build a small arm64 userland with Debian's Python 3.11 for qemu-user. No container engine, chroot
+# or binfmt is used, and the packages of the host are not changed. This takes about ten seconds and
+# 170 MB. userland.sh DIR Then DIR/bin/python3 is that Python on an emulated Raspberry Pi 5, and
+# with EDGESEG_BOARD=pi4 on a Raspberry Pi 4. Requires Debian or Ubuntu, root, and qemu-user.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -21,7 +20,8 @@ apt -y -d install python3.11-minimal libpython3.11-stdlib python3.11-venv libstd
 for deb in "$state"/cache/archives/*.deb; do dpkg -x "$deb" "$dir/pi5"; done
 rm -rf "$state"
 
-# ONNX Runtime selects its kernels by these tables, and QEMU enforces the instruction set. Both must describe the same core.
+# ONNX Runtime selects its kernels by these tables, and QEMU supports only the instructions of the
+# emulated core. Therefore, both must describe the same core.
 tables() { # ROOT PART FEATURES
     mkdir -p "$1/proc" "$1/sys/devices/system/cpu"
     for core in 0 1 2 3; do

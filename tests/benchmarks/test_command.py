@@ -61,7 +61,7 @@ def test_bench_writes_every_file(half_models: Path, tmp_path: Path) -> None:
         (["--json", "nowhere/bench.json"], 7, "nowhere/bench.json"),
     ],
 )
-def test_bench_with_wrong_usage_fails_in_plain_words(
+def test_bench_with_wrong_usage_exits_with_code_and_message(
     arguments: list[str], code: int, fragment: str
 ) -> None:
     result = bench(*arguments)
@@ -71,7 +71,7 @@ def test_bench_with_wrong_usage_fails_in_plain_words(
 
 
 @pytest.mark.parametrize(("package", "extra"), [("jinja2", "html"), ("matplotlib", "bench")])
-def test_bench_html_without_its_extra_names_it(
+def test_bench_html_without_extra_names_the_extra(
     package: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows, "find_spec", lambda name: None if name == package else name)
@@ -80,7 +80,7 @@ def test_bench_html_without_its_extra_names_it(
     assert f"pip install '.[{extra}]'" in result.stderr
 
 
-def test_bench_help_loads_no_heavy_module() -> None:
+def test_bench_help_loads_no_large_module() -> None:
     heavy = {"cv2", "numpy", "onnxruntime", "torch", "matplotlib", "jinja2"}
     probe = (
         "import sys; from edgeseg.cli import cli\n"

@@ -1,4 +1,4 @@
-"""`benchmarks/kill_test.py`: the checks detect incomplete files, and a short run passes."""
+"""`benchmarks/kill_test.py`: detection of incomplete files, and a short run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from kill_test import check_files, check_picture, check_result, main
 
 
-def test_check_files_reports_a_half_file(tmp_path: Path) -> None:
+def test_check_files_reports_an_incomplete_file(tmp_path: Path) -> None:
     expected = {"a.png": b"abc", "b.png": b"def"}
     (tmp_path / "a.png").write_bytes(b"ab")
     (tmp_path / "b.png").write_bytes(b"def")
@@ -21,7 +21,9 @@ def test_check_files_reports_a_half_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "problem"), [("a\nb\n", ""), ("a\nb", "differs"), ("x\n", "differs")]
 )
-def test_check_result_table_may_lack_its_last_rows(rows: str, problem: str, tmp_path: Path) -> None:
+def test_check_result_accepts_table_without_last_rows(
+    rows: str, problem: str, tmp_path: Path
+) -> None:
     (tmp_path / "measures.csv").write_text(rows)
     assert check_result(tmp_path / "measures.csv", b"a\nb\nc\n") == problem
 

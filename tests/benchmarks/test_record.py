@@ -160,7 +160,7 @@ def test_read_bench_with_invalid_value_names_file_and_key(
     assert str(file) in message and path in message and "\n" not in message
 
 
-def test_decode_bench_with_two_rows_of_one_key_fails() -> None:
+def test_decode_bench_with_two_rows_with_the_same_key_fails() -> None:
     with pytest.raises(ValueError, match="two rows"):
         decode_bench(make_record(make_row(), make_row()).to_json())
 

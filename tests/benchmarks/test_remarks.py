@@ -30,8 +30,8 @@ def test_add_remarks_to_fast_half_precision_adds_none() -> None:
 
 
 def test_add_remarks_compares_rounds_rather_than_medians() -> None:
-    # The clock frequency dropped while FP16W was timed, so that its median is higher, but not its
-    # ratios.
+    # The clock frequency dropped while FP16W was timed. Its median is higher, but its ratios are
+    # not.
     first = replace(make_row("fp32", 263), ratio_to_first=4.74)
     second = replace(make_row("fp16w", 281), ratio_to_first=4.55)
     assert remarks(first, second) == [(), ()]

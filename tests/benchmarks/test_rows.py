@@ -33,12 +33,12 @@ def test_select_rows_combines_precisions_and_threads(half_models: Path) -> None:
     ]
 
 
-def test_select_rows_marks_the_half_precision_of_auto(half_models: Path) -> None:
+def test_select_rows_marks_the_fp16_variant_of_auto(half_models: Path) -> None:
     options = make_options(half_models / "tiny.fp32.onnx", precisions=("fp32", "fp16"))
     assert [row.remarks for row in select_rows(options)] == [(), (HALF_PRECISION_REMARK,)]
 
 
-def test_select_rows_of_a_named_file_ignores_only_missing_siblings(
+def test_select_rows_of_given_file_omits_only_missing_files(
     half_models: Path, tmp_path: Path
 ) -> None:
     def rows() -> list[tuple[str, str, bool]]:
@@ -70,7 +70,7 @@ def test_select_rows_with_one_file_twice_gives_one_row(half_models: Path) -> Non
     assert [(key.model, key.precision) for key in keys] == [("tiny", "fp32"), ("tiny", "fp16")]
 
 
-def test_select_rows_with_two_files_of_one_name_gives_two_rows(
+def test_select_rows_with_two_files_with_the_same_name_gives_two_rows(
     half_models: Path, tiny_model: Path
 ) -> None:
     rows = select_rows(make_options(half_models / "tiny.fp32.onnx", tiny_model))
@@ -111,5 +111,7 @@ def test_installed_bench_runtimes_start_with_onnx_runtime() -> None:
         ("a.fp16w.onnx", ("a", "fp16w")),
     ],
 )
-def test_split_file_name(file: str, expected: tuple[str, str | None]) -> None:
+def test_split_file_name_returns_name_and_precision(
+    file: str, expected: tuple[str, str | None]
+) -> None:
     assert split_file_name(file) == expected

@@ -27,7 +27,7 @@ def make_options(*models: Path, **more: object) -> BenchOptions:
 
 @pytest.fixture(scope="module")
 def record(half_models: Path) -> BenchRecord:
-    """FP32 and FP16 of a model, of a damaged file and of a missing file."""
+    """FP32 and FP16 rows of a model, of a damaged file and of a missing file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "PHOTOGRAPH_SIZE", 256)
         patch.setattr(runner, "MATRIX_SIDE", 64)
@@ -67,7 +67,7 @@ def test_run_bench_with_failed_rows_measures_the_others(record: BenchRecord) -> 
     assert "nowhere.onnx" in find_row(record, "nowhere", "fp32").status
 
 
-def test_run_bench_scores_as_evaluate_bit_for_bit(record: BenchRecord, half_models: Path) -> None:
+def test_run_bench_dice_is_identical_to_evaluate(record: BenchRecord, half_models: Path) -> None:
     model = str(half_models / "tiny.fp32.onnx")
     arguments = ["evaluate", "--model", model, "--data", "synthetic:1", "--threads", "1"]
     result = CliRunner().invoke(cli, [*arguments, "--runtime", "onnxruntime", "--json"])
@@ -96,6 +96,6 @@ def test_run_bench_imports_nothing_from_the_current_folder(
     assert row.cold_start_ms and row.kernels
 
 
-def test_measure_peak_is_positive_and_0_if_the_process_fails() -> None:
+def test_measure_peak_is_positive_or_0_if_the_process_fails() -> None:
     assert runner.measure_peak(1, 60) > 0
     assert runner.measure_peak(1, 0.001) == 0

@@ -73,7 +73,9 @@ def test_mask_failure_has_the_limits_of_convert(
 @pytest.mark.parametrize(
     ("cores", "counts"), [(1, (1,)), (2, (2, 1)), (4, (4, 2, 1)), (6, (6, 3, 1))]
 )
-def test_thread_counts(cores: int, counts: tuple[int, ...]) -> None:
+def test_thread_counts_are_all_cores_halved_down_to_one(
+    cores: int, counts: tuple[int, ...]
+) -> None:
     assert thread_counts(cores) == counts
 
 
@@ -126,7 +128,7 @@ def test_tune_writes_a_setup_that_auto_uses(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fast_tune")
-def test_tune_with_a_named_file_says_how_to_use_it(
+def test_tune_with_file_prints_how_to_use_it(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgeseg.device.cpu.usable_cores", lambda: 1)
@@ -146,9 +148,7 @@ def no_tune(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_tune")
 @pytest.mark.parametrize("data", [b"{}", b"mine"])
-def test_tune_keeps_a_file_that_is_not_its_own(
-    tiny_model: Path, tmp_path: Path, data: bytes
-) -> None:
+def test_tune_does_not_overwrite_other_files(tiny_model: Path, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "mine.json").write_bytes(data)
     result = doctor("--model", str(tiny_model), "--tune", str(tmp_path / "mine.json"))
     assert result.exit_code == 7 and "mine.json" in result.stderr

@@ -1,4 +1,4 @@
-"""The command `edgeseg`: table of commands, errors and exit codes."""
+"""Command `edgeseg`: table of commands, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_closed_pipe_exits_with_141_silently(tmp_path: Path) -> None:
 def test_full_disk_for_standard_output_exits_with_7_and_one_line(
     arguments: list[str], unbuffered: str
 ) -> None:
-    """Python would retry the failed write at exit and return 120."""
+    """Otherwise, Python retries the failed write at exit and returns 120."""
     if not Path("/dev/full").exists():
         pytest.skip("/dev/full does not exist")
     command = [sys.executable, "-m", "edgeseg", *arguments]
@@ -128,7 +128,7 @@ def test_other_os_error_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main()
 
 
-def test_missing_extra_exits_with_7_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_exits_with_7_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 

@@ -75,7 +75,7 @@ def test_plural_of_one_and_many() -> None:
         ("œil ::a.png", "œil ::a.png"),
     ],
 )
-def test_escape_text_escapes_what_terminals_and_logs_interpret(text: str, escaped: str) -> None:
+def test_escape_text_escapes_unprintable_text(text: str, escaped: str) -> None:
     assert escape_text(text) == escaped
     assert safe_text(text).plain == escaped
     assert one_line(ValueError("x" + text)).isprintable()

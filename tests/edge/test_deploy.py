@@ -1,4 +1,4 @@
-"""The systemd unit, checked by systemd."""
+"""systemd units, checked with systemd-analyze."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("source", [UNIT, SERVE], ids=lambda path: path.stem)
 def test_unit_passes_systemd_verify(source: Path, tmp_path: Path) -> None:
-    """The path of the program is replaced by that of an existing program."""
+    """The path of the program is replaced with the path of an existing program."""
     unit = tmp_path / source.name
     unit.write_text(source.read_text().replace("/opt/edgeseg/bin/edgeseg", sys.executable))
     done = _analyze("verify", "--man=no", str(unit))

@@ -17,7 +17,7 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 @st.composite
 def placements(draw: st.DrawFn) -> Placement:
-    """Any part of a small frame, anywhere in a small network input."""
+    """Any part of a small frame, at any position in a small network input."""
     height, width, size = (draw(st.integers(1, 60)) for _ in range(3))
     return Placement((height, width), draw(boxes(height, width)), draw(boxes(size, size)), size)
 
@@ -98,7 +98,7 @@ def test_equal_sizes_are_not_interpolated() -> None:
     assert np.count_nonzero(probability) == 600
 
 
-def test_threshold_includes_its_own_value() -> None:
+def test_pixel_with_probability_equal_to_threshold_is_vessel() -> None:
     placement = Placement((4, 1), Box(0, 0, 1, 4), Box(0, 0, 1, 4), 4)
     output = np.full((4, 4), 0.3, np.float32)
     everywhere: Mask = np.full((4, 1), 255, np.uint8)
@@ -114,7 +114,7 @@ def test_threshold_includes_its_own_value() -> None:
         PreprocessingConfig(300, crop="frame"),
     ],
 )
-def test_pixels_return_to_their_place_after_preparation(config: PreprocessingConfig) -> None:
+def test_pixels_return_to_their_positions_after_preparation(config: PreprocessingConfig) -> None:
     photo = np.zeros((240, 320, 3), np.uint8)
     photo[60:100, 200:212] = 255
     photo[150:156, 90:190] = 255

@@ -112,7 +112,7 @@ def test_segmentation_records_of_red_free_photograph_have_a_warning(
     assert segmenter.segment(drawn.photo).records()[0].warnings == ()
 
 
-def test_segmentation_records_with_measures_contain_them() -> None:
+def test_segmentation_records_with_measures_contain_measurements() -> None:
     found = Segmenter(runtime="onnxruntime", threads=1).segment(generate_photo(5, 300).photo)
     (record,) = found.records("eye.png", measures=True, spacing=Spacing(20, 20), eye="left")
     (measured,) = found.measures(Spacing(20, 20), "left")
@@ -139,7 +139,7 @@ def test_join_masks_of_two_fields_covers_both(segmenter: Segmenter, drawn: Synth
     assert np.array_equal(joined > 0, (result.mask > 0) | (other.mask > 0))
 
 
-def test_segmenter_shared_by_threads_gives_each_its_own_mask(segmenter: Segmenter) -> None:
+def test_segmenter_shared_by_threads_returns_the_mask_of_each_call(segmenter: Segmenter) -> None:
     photos = [generate_photo(seed, 300).photo for seed in range(4)]
     expected = [segmenter.segment(photo).mask for photo in photos]
     with ThreadPoolExecutor(4) as pool:
@@ -226,7 +226,7 @@ def test_segmenter_threshold_outside_0_to_1_raises_usage_error(
         Segmenter(tiny_model, threshold=threshold)
 
 
-def test_segmenter_unknown_runtime_names_installed_ones(tiny_model: Path) -> None:
+def test_segmenter_unknown_runtime_lists_installed_runtimes(tiny_model: Path) -> None:
     with pytest.raises(SystemSetupError, match="onnxruntime"):
         Segmenter(tiny_model, runtime="tpu")  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Segmenter that several threads call at the same time."""
+"""Calls of one Segmenter from several threads at the same time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CountingRuntime:
         with self._lock:
             self.running += 1
             self.most = max(self.most, self.running)
-        time.sleep(0.005)  # lets other threads begin
+        time.sleep(0.005)  # other threads can begin
         with self._lock:
             self.running -= 1
         return np.zeros(photo.shape[1:3], np.float32)
@@ -54,7 +54,7 @@ def test_segmenter_with_several_callers_divides_the_cores(
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, 4), (3, 2)])
-def test_segmenter_shared_by_threads_infers_no_more_often_than_cores_allow(
+def test_segmenter_shared_by_threads_limits_parallel_inferences(
     threads: int,
     expected: int,
     tiny_model: Path,

@@ -1,7 +1,7 @@
-"""A pipe or a device as an input file is rejected immediately, because it could block forever.
+"""Pipes and devices as input files: they are rejected immediately, because reading may hang.
 
-If a reader blocks, the test fails after the timeout of pytest-timeout. A SIGALRM of the tests would
-replace its timer and, on a busy computer, end the worker of pytest-xdist.
+If a reader hangs, the test fails after the timeout of pytest-timeout. The tests do not use SIGALRM
+themselves: it would replace the timer of pytest-timeout, and could end a worker of pytest-xdist.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def test_run_rejects_special_input_and_result(
 
 
 @pytest.mark.slow
-def test_run_with_pipe_like_a_temporary_file_ends(tiny_model: Path, tmp_path: Path) -> None:
+def test_run_ignores_pipe_with_name_of_temporary_file(tiny_model: Path, tmp_path: Path) -> None:
     photograph = tmp_path / "eye.png"
     photograph.write_bytes(encode_png(generate_photo(1, 160).photo))
     os.mkfifo(tmp_path / ".edgeseg-x")

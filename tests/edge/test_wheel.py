@@ -1,4 +1,4 @@
-"""The wheel can be installed without extras in an empty environment and used."""
+"""Installation of the wheel without extras in an empty environment, and its use."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class SegmentedPhoto:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the source distribution. This also tests the source distribution."""
+    """Build the wheel from the source distribution, so that both are tested."""
     folder = tmp_path_factory.mktemp("dist")
     _checked([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")
@@ -154,7 +154,7 @@ def test_device_command_segments_photograph_without_training_libraries(
     assert not segmented.imported & set(NOT_FOR_DEVICES)
 
 
-def test_device_python_segments_photograph_as_the_command_does(
+def test_device_python_gives_the_mask_of_the_command(
     device: Device, segmented: SegmentedPhoto
 ) -> None:
     done = device.python("-c", SEGMENT_IN_PYTHON, str(segmented.photograph), str(segmented.mask))
@@ -214,7 +214,7 @@ def _imported(importtime: str) -> set[str]:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Return the environment without access to the source tree and without coloured messages."""
+    """Return environment variables without the source tree and without coloured messages."""
     return {
         name: value
         for name, value in os.environ.items()

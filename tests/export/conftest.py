@@ -48,7 +48,7 @@ def run_convert() -> RunConvert:
 
 @pytest.fixture(scope="session")
 def make_checkpoint() -> MakeCheckpoint:
-    """Return a function that creates a tiny checkpoint with random weights and statistics."""
+    """Return a function that creates a tiny checkpoint with random weights."""
 
     def make(config: PreprocessingConfig, sizes: tuple[WorkingSize, ...]) -> Checkpoint:
         torch.manual_seed(0)

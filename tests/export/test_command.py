@@ -95,7 +95,7 @@ def test_card_contains_metadata_of_checkpoint(
 
 
 @pytest.mark.parametrize(("name", "size"), FILES)
-def test_file_has_input_and_output_of_contract(
+def test_file_has_documented_input_and_output(
     converted: Path, name: str, size: WorkingSize
 ) -> None:
     side = size.size
@@ -125,7 +125,10 @@ def test_onnx_runtime_computes_probability_of_torch(
 
 
 def compute_stepwise(network: ResUNet, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Normalize with ImageNet's mean and deviation step by step. The export folds these steps."""
+    """Normalize with ImageNet's mean and standard deviation in separate steps.
+
+    The export folds these steps.
+    """
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
     std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
@@ -157,7 +160,7 @@ def test_convert_reports_crash_of_onnxsim(
     assert read_card(checkpoint.with_name("net.fp32.onnx")).architecture == "tiny"
 
 
-def test_failed_precision_is_not_published_and_older_file_removed(
+def test_failed_precision_is_not_written_and_older_file_is_deleted(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
 ) -> None:
     monkeypatch.setitem(checks.LIMITS, "fp16w", replace(checks.LIMITS["fp16w"], bytes=0.1))

@@ -1,4 +1,4 @@
-"""A failed `edgeseg convert` writes no file. Text that a network prints is not a result."""
+"""Failures of `edgeseg convert`, which must not write a file, and networks that print text."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fail_with(error: Exception) -> Callable[..., None]:
         (OSError(errno.ENOSPC, "No space left on device"), 7),
     ],
 )
-def test_convert_publishes_and_removes_nothing_when_a_file_cannot_be_made(
+def test_convert_changes_no_file_when_a_file_cannot_be_created(
     checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -86,7 +86,7 @@ def test_convert_publishes_and_removes_nothing_when_a_file_cannot_be_made(
     assert str(out) not in result.stdout
 
 
-def test_convert_publishes_nothing_when_the_report_fails(
+def test_convert_writes_no_file_when_the_report_fails(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_convert: RunConvert
 ) -> None:
     monkeypatch.setattr(command, "render_report", fail_with(KeyError("bug")))

@@ -39,7 +39,7 @@ def compute(outputs: object, spec: str = "") -> Tensor:
         {"logits": WHOLE, "scores": torch.zeros(1, 2), "loss": None},
     ],
 )
-def test_only_map_is_selected(outputs: object) -> None:
+def test_select_map_returns_the_only_map(outputs: object) -> None:
     assert torch.equal(compute(outputs), WHOLE.sigmoid()[:, 0])
 
 
@@ -97,7 +97,7 @@ def test_smaller_map_is_enlarged_before_activation(factor: int) -> None:
         ([WHOLE, torch.ones(1, 2)], "1:logit", "0:logit"),
     ],
 )
-def test_ambiguous_or_missing_map_is_rejected_with_advice_that_works(
+def test_ambiguous_or_missing_map_is_rejected_with_option_that_works(
     outputs: object, spec: str, advice: str
 ) -> None:
     with pytest.raises(ModelError) as error:

@@ -1,4 +1,4 @@
-"""Tests of the `--output` option's format."""
+"""Tests of the format of `--output`."""
 
 from __future__ import annotations
 

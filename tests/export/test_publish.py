@@ -58,7 +58,7 @@ def test_interrupted_conversion_leaves_older_file(
     assert number == signal.SIGKILL or not list(scratch.iterdir())
 
 
-def test_publish_files_writes_none_when_one_fails(
+def test_publish_files_writes_no_file_when_one_fails(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source = tmp_path_factory.mktemp("scratch") / "model"
@@ -71,7 +71,7 @@ def test_publish_files_writes_none_when_one_fails(
 
 
 @pytest.mark.parametrize("blocked", ["b.onnx", "old.onnx"])
-def test_publish_files_changes_nothing_when_a_folder_has_a_file_name(
+def test_publish_files_changes_nothing_when_a_folder_has_the_name_of_a_file(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, blocked: str
 ) -> None:
     source = tmp_path_factory.mktemp("scratch") / "model"

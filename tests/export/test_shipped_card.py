@@ -34,8 +34,7 @@ TOLERANCE = 0.001
 
 @dataclass(frozen=True)
 class CardRow:
-    """Row of the table, with the mean Dice on four synthetic photographs and on the first four of
-    DRIVE."""
+    """Row of the table, with the mean Dice on four synthetic photographs and on four of DRIVE."""
 
     name: str
     size: int

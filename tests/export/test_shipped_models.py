@@ -29,7 +29,7 @@ from edgeseg_train.checkpoint import load_checkpoint
 
 CHECKPOINT = Path(__file__).parents[2] / "train" / "checkpoints" / "lean.pt"
 
-# Precisions that depend only on the checkpoint. INT8 also depends on its calibration.
+# Precisions that depend only on the checkpoint. INT8 also depends on the calibration.
 REPRODUCIBLE = ("fp32", "fp16", "fp16w")
 
 
@@ -44,7 +44,7 @@ def read_weights(file: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory, run_convert: Callable[..., Result]) -> Path:
-    """Convert the shipped checkpoint, which passes every check of FP32 and FP16."""
+    """Convert the shipped checkpoint to FP32 and FP16. All checks must pass."""
     folder = tmp_path_factory.mktemp("converted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "DEFAULT_DATA", "synthetic:1")
@@ -75,7 +75,7 @@ def test_shipped_int8_file_passes_checks(name: str, tmp_path: Path) -> None:
     checkpoint, card = load_checkpoint(CHECKPOINT), read_card(MODEL_FOLDER / name)
     config = card.preprocessing
     root = os.environ.get("EDGESEG_DATA")
-    # Use real photographs if available, because the changed pixels differ on synthetic ones.
+    # Use real photographs if available, because other pixels change on synthetic photographs.
     data_set = open_data(f"drive:{Path(root) / 'DRIVE'}" if root else "synthetic:1", "test")
     data_sets = [replace(data_set, pairs=data_set.pairs[:3])]
     network = PhotoToProbability(checkpoint.network(), config)
@@ -90,7 +90,7 @@ def test_shipped_int8_file_passes_checks(name: str, tmp_path: Path) -> None:
     assert [check for check in checks if not check] == []
 
 
-def test_shipped_weights_contain_no_data_for_research_only() -> None:
+def test_shipped_weights_were_not_trained_on_research_only_data() -> None:
     for stem in SHIPPED_MODELS.values():
         training_data = read_card(MODEL_FOLDER / f"{stem}.fp32.onnx").training_data
         names = {licence.name for licence in training_data}

@@ -1,4 +1,4 @@
-"""Tests of the networks that can be converted: bare state dicts and third-party code."""
+"""Tests of opening networks: bare state dicts and third-party code."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_third_party_network_is_converted(
 @pytest.mark.parametrize(
     ("output", "advice"), [("1:logit", "1:probability"), ("0:probability", "0:logit")]
 )
-def test_output_of_another_kind_is_rejected_with_advice_that_works(
+def test_output_of_another_kind_is_rejected_with_option_that_works(
     third_party: Path, output: str, advice: str, run_convert: RunConvert
 ) -> None:
     result = run_convert("net.pth", *NET, *STRETCHED, "--output", output, *FAST)
@@ -128,7 +128,7 @@ def test_output_of_another_kind_is_rejected_with_advice_that_works(
 
 
 @pytest.mark.parametrize("bias", [-50, 50])
-def test_masks_that_are_all_full_or_empty_are_a_warning(
+def test_masks_that_are_all_full_or_empty_give_a_warning(
     third_party: Path, bias: float, run_convert: RunConvert
 ) -> None:
     weights = torch.load(third_party / "net.pth", weights_only=True)

@@ -67,20 +67,22 @@ def split_parts(removed: bool) -> dict[str, dict[str, Tensor]]:
     ],
 )
 @pytest.mark.parametrize("network", [Net(), Wrapper()])
-def test_weights_are_found_in_wrapping(network: nn.Module, checkpoint: dict[str, object]) -> None:
+def test_weights_are_found_under_any_key_and_prefix(
+    network: nn.Module, checkpoint: dict[str, object]
+) -> None:
     load_weights(network, checkpoint, FILE, "net")
     weights = network.state_dict()
     for name, weight in make_weights().items():
         assert torch.equal(weights[f"net.{name}" if isinstance(network, Wrapper) else name], weight)
 
 
-def test_ignored_values_are_named() -> None:
+def test_load_weights_reports_ignored_entries() -> None:
     checkpoint = {**add_prefix("model."), "criterion.pos_weight": torch.tensor(3.0)}
     assert "criterion.pos_weight" in load_weights(Net(), checkpoint, FILE, "net")
     assert load_weights(Net(), make_weights(), FILE, "net") == ""
 
 
-def test_one_of_several_fits_is_selected_by_option() -> None:
+def test_weights_option_selects_one_of_several_fits() -> None:
     average = {name: weight + 1 for name, weight in add_prefix("ema_model.").items()}
     checkpoint = {"state_dict": {**add_prefix("model."), **average}}
     with pytest.raises(EdgesegError, match="--weights state_dict/ema_model"):

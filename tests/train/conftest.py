@@ -1,4 +1,4 @@
-"""Shared fixtures of the training tests."""
+"""Fixtures of the training tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint files: contents are restored, and untrusted files are rejected with an error."""
+"""Checkpoint files: restored contents, and rejection of invalid files."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_load_checkpoint_of_damaged_file_raises_only_model_error(file: Path) -> 
     for turn in range(50):
         damaged = np.frombuffer(data, np.uint8).copy()
         start = at if turn % 2 else 0
-        span = 3000 if turn % 2 else len(data)  # half of the flips in the record, half anywhere
+        span = 3000 if turn % 2 else len(data)  # half of the flips are in the record, half anywhere
         where = start + rng.integers(min(span, len(data) - start), size=1 + turn % 5)
         damaged[where] = rng.integers(256, size=len(where))
         file.write_bytes(damaged.tobytes())
@@ -136,7 +136,7 @@ def test_load_checkpoint_with_other_contents_is_rejected(tmp_path: Path, content
 
 
 def edit_record(file: Path, change: Callable[[Plain], object]) -> None:
-    """Change the record in a checkpoint file."""
+    """Change the metadata record in a checkpoint file."""
     plain = read_tensors(file)
     change(plain)
     torch.save(plain, file)

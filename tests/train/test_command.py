@@ -50,7 +50,8 @@ def test_train_show_augmentations_writes_contact_sheet(tmp_path: Path) -> None:
     result = train("--data", data, *options, "--show-augmentations", sheet)
     assert result.exit_code == 0, result.output
     height, width, _ = read_photo(sheet).shape
-    # Rows: original, thirteen transforms, all together. Columns: title and six crops.
+    # The rows are the original, thirteen transforms, and all transforms together. The columns are a
+    # title and six crops.
     assert (height, width) == (15 * 64, 7 * 64)
 
 

@@ -53,7 +53,9 @@ def make_file(kind: str, file: Path) -> None:
         ("empty", "empty"),
     ],
 )
-def test_foreign_file_is_named_as_what_it_is(kind: str, fragment: str, tmp_path: Path) -> None:
+def test_detect_file_kind_reports_kind_of_other_files(
+    kind: str, fragment: str, tmp_path: Path
+) -> None:
     file = tmp_path / "net.pth"
     make_file(kind, file)
     with pytest.raises(ModelError, match=r"net\.pth") as error:
@@ -63,13 +65,13 @@ def test_foreign_file_is_named_as_what_it_is(kind: str, fragment: str, tmp_path:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_checkpoint_is_not_foreign(legacy: bool, tmp_path: Path) -> None:
+def test_detect_file_kind_of_checkpoint_is_none(legacy: bool, tmp_path: Path) -> None:
     file = tmp_path / "net.pth"
     torch.save({"a": torch.zeros(2)}, file, _use_new_zipfile_serialization=not legacy)
     assert describe_foreign_file(file) is None
 
 
-def test_numpy_values_beside_weights_are_read(tmp_path: Path) -> None:
+def test_numpy_values_next_to_weights_are_read(tmp_path: Path) -> None:
     values = {"a": torch.zeros(2), "dice": np.float64(0.8), "history": np.array([1, 2])}
     torch.save(values, tmp_path / "net.pth")
     plain = read_tensors(tmp_path / "net.pth")
@@ -78,7 +80,7 @@ def test_numpy_values_beside_weights_are_read(tmp_path: Path) -> None:
     assert plain["history"].tolist() == [1, 2]
 
 
-def test_class_of_pickled_object_is_named(tmp_path: Path) -> None:
+def test_error_contains_class_of_pickled_object(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(2), "path": Path("x")}, tmp_path / "net.pth")
     with pytest.raises(ModelError, match="class pathlib"):
         read_tensors(tmp_path / "net.pth")

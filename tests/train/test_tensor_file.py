@@ -1,4 +1,4 @@
-"""Files of tensors: damaged files and files of other formats are rejected with an error."""
+"""Tensor files: rejection of damaged files and of other formats."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_read_tensors_restores_tensors_and_values(file: Path) -> None:
 
 
 class Trap:
-    """Object that creates a folder when it is unpickled."""
+    """Object that creates a folder if it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

@@ -68,7 +68,7 @@ class DarkVesselNetwork(nn.Module):
 
 
 def dice(pair: CachedPair, threshold: float) -> float:
-    """Compute Dice with the same steps as on the device."""
+    """Compute the Dice with the same steps as on the device."""
     photo = torch.from_numpy(pair.prepared.tensor).permute(0, 3, 1, 2).float() / 255
     probability = DarkVesselNetwork()(photo)[0, 0].sigmoid().numpy()
     frame = resize_to_photo(probability, pair.prepared.placement, pair.prepared.fov.mask)
@@ -171,7 +171,7 @@ def test_select_best_with_start_keeps_best_interpolation(
     )
 
 
-def test_interpolate_weights_reaches_both_ends() -> None:
+def test_interpolate_weights_at_0_and_1_returns_given_weights() -> None:
     trained, start = checkpoint(1), checkpoint(2).weights
     assert weights_equal(interpolate_weights(trained, start, 0).weights, start)
     assert weights_equal(interpolate_weights(trained, start, 1).weights, trained.weights)

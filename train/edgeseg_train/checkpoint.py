@@ -1,6 +1,6 @@
-"""Checkpoint file with weights and all data required to rebuild and use the network.
+"""Checkpoint file: weights, and all data that is required to rebuild and use the network.
 
-Files are untrusted and are checked before use.
+Checkpoint files are untrusted and are checked before use.
 """
 
 import re
@@ -70,7 +70,7 @@ class Checkpoint:
     Attributes:
         architecture: architecture of the network.
         weights: state dict of the network.
-        preprocessing: preprocessing of photographs; its `size` is the first working size.
+        preprocessing: preprocessing of photographs, at the first working size.
         sizes: working sizes with their thresholds.
         training_data: data sets used for training.
         evidence: validation Dice per working size and data set.
@@ -84,7 +84,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """Build the network with these weights, in evaluation mode, in FP32 on the CPU.
+        """Build the network with these weights. It is in evaluation mode, in FP32 and on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.
@@ -155,11 +155,11 @@ def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
 
 
 def _check_metadata(checkpoint: Checkpoint) -> None:
-    """Check requirements of model files that the types do not express.
+    """Check requirements of model files that the types cannot express.
 
     Raises:
-        ModelError: there are too many entries, a text is not one short line, or a Dice is not a
-            probability.
+        ModelError: there are too many entries, a text is not one short line, or a Dice is not
+        between 0 and 1.
     """
     counts = (len(checkpoint.sizes), len(checkpoint.training_data), len(checkpoint.evidence))
     if max(counts) > MAX_ENTRIES:
@@ -183,7 +183,7 @@ def merge_training_data(
 ) -> tuple[TrainingData, ...]:
     """Combine the training data of the start weights and of the run.
 
-    Weights are subject to the licences of all their training data.
+    The licences of all training data apply to the weights.
     """
     merged = {data.name: data for data in earlier}
     for data_set in data_sets:
@@ -195,7 +195,7 @@ def merge_training_data(
 
 
 def check_fit(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Check names and shapes of a state dict for an architecture, without allocating memory.
+    """Check the names and shapes of a state dict, without allocating memory.
 
     Raises:
         ModelError: a weight is missing, unknown or has a different shape.

@@ -45,7 +45,7 @@ from edgeseg_train.training.state import BEST, LAST, SavedState, load_state, pre
 from edgeseg_train.training.trainer import Trainer
 from edgeseg_train.validation import cache_pairs, select_best
 
-# Time reserved for `curves.png` and the last files in a run with --minutes.
+# Time in seconds that a run with --minutes reserves for `curves.png` and the last files.
 PLOT_SECONDS = 1.0
 
 
@@ -69,19 +69,20 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
 @click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
               help="Photographs with masks, such as pairs:DIR. Repeatable.")  # fmt: skip
 @click.option("--arch", metavar="NAME",
-              help="Architecture (see --list). [default: lean, or as in --start]")  # fmt: skip
+              help="Architecture (see --list). [default: architecture of --start, otherwise "
+                   "lean]")  # fmt: skip
 @click.option("--start", type=click.Path(path_type=Path, dir_okay=False), metavar="CKPT.pt",
               help="Start from the weights of this checkpoint.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
               help="Working size in pixels. `edgeseg convert` adds NAME to the file names of this "
-                   "size. Repeatable. [default: as in --arch]")  # fmt: skip
+                   "size. Repeatable. [default: size of the architecture]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
               metavar="M",
-              help="Total length of the run in minutes, including the time before --resume. "
+              help="Total length of the run in minutes, including earlier sessions. "
               "Alternative: --epochs.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
               show_default=True, help="Training device.")  # fmt: skip
@@ -99,7 +100,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out. If there is no run, start one.")  # fmt: skip
+              help="Continue the run in --out, or start one if there is none.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip
@@ -124,9 +125,9 @@ def train(
     """Train a network on photographs with masks.
 
     The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
-    best validation Dice is DIR/best.pt. With --start, the trained weights are interpolated with the
-    start weights if this improves the Dice. The weights of a CPU run are reproducible bit for bit
-    if --epochs and --arithmetic are given.
+    best validation Dice is DIR/best.pt. If --start is given, the trained weights are interpolated
+    with the start weights if this improves the Dice. The weights of a CPU run are reproducible bit
+    for bit if --epochs and --arithmetic are given.
 
     To use several GPUs or machines, run: torchrun --nproc-per-node N -m edgeseg train ...
     """
@@ -245,9 +246,9 @@ def _prepare_trainer(
         started: start of the session as `time.monotonic()`.
         state: state of an earlier session.
     """
-    cv2.setNumThreads(1)  # each thread loads and scores one photograph at a time
-    # Shapes never change, so that cuDNN can select the fastest algorithms. This is disabled with
-    # --epochs, because all sessions of a run must use the same algorithms.
+    cv2.setNumThreads(1)  # a thread loads and scores one photograph at a time
+    # Shapes never change. Therefore, cuDNN can select the fastest algorithms. With --epochs, this
+    # is disabled, because all sessions of a run must use the same algorithms.
     torch.backends.cudnn.benchmark = config.epochs is None
     pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
     photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)
@@ -273,7 +274,7 @@ def _prepare_trainer(
     trainer = Trainer(
         config, out, training, crops, validation_pairs, device, mode, process, started
     )
-    # Free the memory, because photographs are loaded again for other working sizes.
+    # Free the memory, because the next step loads photographs again for other working sizes.
     trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
     if state is not None:
         trainer.resume(state)

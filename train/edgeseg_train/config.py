@@ -11,8 +11,8 @@ from edgeseg_train.data.augmentation import Augmentation
 from edgeseg_train.network.resunet import Architecture
 from edgeseg_train.training.losses import LossWeights
 
-# Crops are cut from photographs that are resized to these multiples of the first working size and
-# to the other working sizes.
+# Crops are cut from photographs at these multiples of the first working size, and at the other
+# working sizes.
 CROP_SCALES = (0.8, 1.0, 1.25, 1.6)
 
 # Range of a working size in pixels.
@@ -21,37 +21,37 @@ MIN_SIZE, MAX_SIZE = 64, 4096
 # With --epochs: maximum number of validations.
 MAX_VALIDATIONS = 50
 
-# With --minutes: time between validations, as a multiple of a validation's duration.
+# With --minutes: minimum time between validations, as a multiple of a validation's duration.
 VALIDATION_INTERVAL = 12
 
-# With --minutes: minimum time between validations.
+# With --minutes: minimum time between validations, in seconds.
 MIN_VALIDATION_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All settings that determine the result of a training run.
+    """Settings that determine the result of a training run.
 
     Attributes:
         architecture: network to train.
         preprocessing: preprocessing of photographs.
-        sizes: working sizes with a threshold. The first size is validated during the run.
+        sizes: working sizes with thresholds. During the run, only the first size is validated.
         photograph_sizes: sizes of the photographs from which crops are taken.
         epochs: length of the run in epochs; None if `minutes` is given.
         minutes: total length of all sessions in minutes; None if `epochs` is given.
         crop: side of a crop in pixels.
-        batch: number of crops in a step of all processes.
+        batch: number of crops per step in all processes together.
         crops_per_photograph: number of crops from each photograph in an epoch.
         learning_rate: peak learning rate of AdamW.
         weight_decay: weight decay of AdamW.
-        warm_up: share of the run in which the learning rate increases.
+        warm_up: share of the run during which the learning rate increases.
         average_decay: decay of the averaged weights in each step.
         max_gradient_norm: norm to which gradients are clipped.
         seed: seed of weights, crop order and augmentation.
         loss: weights of the loss terms.
         augmentation: augmentation of crops.
-        coverage: whether masks contain the vessel share of each pixel. Otherwise they contain 1 for
-            shares above one half and 0 for other shares.
+        coverage: whether masks contain the share of each pixel that vessels cover. Otherwise, masks
+            contain 1 for shares above one half and 0 for other shares.
     """
 
     architecture: Architecture
@@ -174,7 +174,7 @@ class RunSchedule:
     Attributes:
         config: hyperparameters.
         steps_per_epoch: number of steps in an epoch.
-        started: start of the session as `time.monotonic()`.
+        started: value of `time.monotonic()` at the start of the session.
         earlier_seconds: duration of earlier sessions.
         validation_seconds: duration of the last validation.
         closing_seconds: time required after the last step, in addition to validation.
@@ -189,14 +189,14 @@ class RunSchedule:
 
     @property
     def seconds(self) -> float:
-        """Duration of all sessions, including loading and validation."""
+        """Duration of all sessions in seconds, including loading and validation."""
         return self.earlier_seconds + time.monotonic() - self.started
 
     def progress_at(self, step: int, final_candidates: int = 1) -> float:
-        """Return the finished share of the run. It is 1 or more at the end.
+        """Return the finished share of the run. The share is 1 or more at the end.
 
-        A run with --minutes reserves time for the last validations. Their duration is proportional
-        to the number of pixels.
+        A run with --minutes reserves time for the last validations. The duration of a validation is
+        proportional to the number of pixels.
 
         Args:
             step: number of finished steps.
@@ -211,7 +211,7 @@ class RunSchedule:
         return self.seconds / max(60 * self.config.minutes - reserved, 0.001)
 
     def validation_is_due(self, step: int, seconds_since: float) -> bool:
-        """Return whether to validate before the end of the run.
+        """Return whether to validate now, before the end of the run.
 
         With --epochs, validations are at fixed steps, so that a resumed run selects the same
         weights. With --minutes, validations are scheduled by time.

@@ -1,4 +1,4 @@
-"""Detection of files that are not checkpoints."""
+"""Detect files that are not checkpoints."""
 
 import tarfile
 import zipfile
@@ -6,9 +6,9 @@ from pathlib import Path
 
 HEAD_BYTES = 1024
 
-# Kind of file and next step for the first bytes of a file.
+# Dict from the first bytes of a file to the kind of file and the next step for the user.
 SIGNATURES = {
-    b"version https://git-lfs": "a Git LFS pointer instead of the file itself. Run `git lfs pull`.",
+    b"version https://git-lfs": "a Git LFS pointer instead of the file. Run `git lfs pull`.",
     b"\x1f\x8b": "a gzip file. Unpack it with `gunzip`.",
     b"BZh": "a bzip2 file. Unpack it with `bunzip2`.",
     b"\xfd7zXZ": "an xz file. Unpack it with `unxz`.",
@@ -17,9 +17,9 @@ SIGNATURES = {
     b"Rar!": "a RAR archive. Unpack it and give the checkpoint inside.",
     b"\x93NUMPY": "a NumPy array (.npy). Save model.state_dict() with torch.save.",
     b"\x89HDF": "an HDF5 file (Keras). Only networks of PyTorch can be converted.",
-    b"%PDF": "a PDF document. Download the checkpoint itself.",
+    b"%PDF": "a PDF document. Download the checkpoint.",
 }
-WEB_PAGE = "a web page instead of the checkpoint. Download the checkpoint itself."
+WEB_PAGE = "a web page instead of a checkpoint. Download the checkpoint."
 WEB_PAGE_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")
 NUMPY_ARCHIVE = "a NumPy archive (.npz). Save model.state_dict() with torch.save."
 PT2 = (

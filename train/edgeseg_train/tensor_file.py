@@ -1,6 +1,6 @@
-"""PyTorch file of tensors and plain values.
+"""PyTorch file with tensors and plain values.
 
-Files are untrusted. They are read without executing pickles.
+Files are untrusted, and are read without executing pickles.
 """
 
 import io
@@ -19,8 +19,9 @@ from edgeseg.errors import ModelError, one_line
 from edgeseg.system.files import write_atomically
 from edgeseg_train.file_kind import describe_foreign_file
 
-# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. These
-# classes only create arrays. The module names differ between NumPy 1 and NumPy 2.
+# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. They are
+# safe to load, because they only create arrays. The module names differ between NumPy 1 and NumPy
+# 2.
 _MAKE_SCALAR = np.float64(0).__reduce__()[0]
 _MAKE_ARRAY = np.zeros(1).__reduce__()[0]
 _DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")
@@ -62,7 +63,7 @@ def read_tensors(file: Path) -> dict[str, object]:
     except ModelError:
         raise
     except Exception as error:  # damaged files cause various exceptions
-        # The rest of PyTorch's message is advice that does not apply here.
+        # The rest of PyTorch's message is advice that does not apply to edgeseg.
         detail = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
         raise ModelError(f"{file}: damaged or not a checkpoint ({detail})") from error
     if not isinstance(plain, dict):
@@ -71,7 +72,7 @@ def read_tensors(file: Path) -> dict[str, object]:
 
 
 def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
-    """Return why the file is damaged or cannot be loaded without executing code."""
+    """Return the reason why a file cannot be loaded without executing code."""
     match = re.search(r"GLOBAL ([\w.]+)", str(error))
     if match is None:
         return (
@@ -79,7 +80,7 @@ def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
             "save model.state_dict() with torch.save."
         )
     return (
-        f"contains a pickled object of the class {match[1][:100]}, whose code is never executed. "
+        f"contains a pickled object of the class {match[1][:100]}. Its code is never executed. "
         "Ask the author for a file with model.state_dict(), saved with torch.save."
     )
 
@@ -94,6 +95,6 @@ def _check_archive(file: Path) -> None:
         return
     with zipfile.ZipFile(file) as archive:
         if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
-            raise zipfile.BadZipFile("compressed parts, which PyTorch does not write")
+            raise zipfile.BadZipFile("PyTorch does not write compressed parts")
         if (damaged_part := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged_part!r}")

@@ -1,6 +1,6 @@
 """Validation during training, and selection of weights and thresholds after the last step.
 
-Networks are scored at the original size of the photographs with the best threshold.
+Networks are scored at the original size of the photographs, with the best threshold.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from edgeseg_train.network.resunet import normalise_photo
 from edgeseg_train.training.compute import count_photo_threads
 from edgeseg_train.training.losses import total_loss
 
-# Shares of the trained weights in the interpolation with the weights of `--start`. With 0, the
-# weights of `--start` are kept. Interpolated weights often generalise better to other cameras than
-# the weights of either network (WiSE-FT; Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+# Shares of the trained weights in the interpolation with the weights of `--start`. The share 0
+# keeps the weights of `--start`. Interpolated weights often generalise better to other cameras than
+# the weights of both networks (WiSE-FT; Wortsman et al. 2022, "Robust fine-tuning of zero-shot
 # models").
 INTERPOLATION_WEIGHTS = (1.0, 0.75, 0.5, 0.25, 0.0)
 
@@ -67,7 +67,7 @@ class ValidationScores:
     Attributes:
         threshold: threshold with the highest `dice`.
         dice: mean Dice over the photographs of each data set, averaged over the data sets.
-        iou: mean IoU, averaged like `dice`.
+        iou: mean IoU, computed like `dice`.
         loss: mean loss over photographs, at the working size.
         per_set: mean Dice per data set.
     """
@@ -127,7 +127,7 @@ def validate_network(
         device: device of the network.
     """
     losses, futures = [], []
-    # Scoring takes much longer than the network on a GPU and therefore runs in threads.
+    # On a GPU, scoring takes much longer than the network. Therefore, it runs in threads.
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         for pair in pairs:
             logits = _compute_logits(network, pair, config, device)
@@ -272,8 +272,8 @@ def _cache_all_sizes(
 ) -> list[Sequence[CachedPair]]:
     """Cache original and low-resolution photographs at each working size.
 
-    Observers mark more pixels in low-resolution photographs. A threshold chosen only on the
-    originals misses thin vessels of low-resolution cameras.
+    Observers mark more pixels in low-resolution photographs. If a threshold is chosen only on the
+    originals, thin vessels in low-resolution photographs are missed.
     """
     config = checkpoint.preprocessing
     low_resolution = reduce_data_sets(validation)

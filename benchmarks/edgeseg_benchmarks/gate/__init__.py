@@ -1,1 +1,1 @@
-"""Gate: comparison of a benchmark with a baseline. It fails on regressions."""
+"""Gate: compare a benchmark with a baseline and fail on regressions."""

@@ -1,4 +1,4 @@
-"""`edgeseg gate`: comparison of two benchmarks. It fails on regressions."""
+"""`edgeseg gate`: compare two benchmarks and fail on regressions."""
 
 import math
 from pathlib import Path
@@ -20,7 +20,7 @@ DEFAULTS = GateLimits()
 
 
 def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Convert `2%` or `0.02` to a share of at least 0."""
+    """Convert `2%` or `0.02` to a fraction of at least 0."""
     number, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
     try:
         share = float(number) / 100 if percent else float(number)
@@ -127,10 +127,10 @@ def gate(
 ) -> None:
     """Compare two outputs of `edgeseg bench --json`, and fail on regressions.
 
-    Without CURRENT, the rows of BASELINE are measured on this device. The exit code is 4 for a
-    regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared. Time
-    and memory are compared only if a limit is given. Both are divided by the values of the first
-    row of the same benchmark.
+    If CURRENT is not given, the rows of BASELINE are measured on this device. The exit code is 4
+    for a regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared.
+    Time and memory are compared only if a limit is given. They are compared as ratios to the first
+    row of the same file.
     """
     limits = GateLimits(
         max_dice_drop,
@@ -171,7 +171,7 @@ def _write_summary(result: GateResult, file: Path | None) -> None:
 
 
 def _check_result(result: GateResult) -> None:
-    """Raise an error with the first failures. Regressions take precedence."""
+    """Raise an error that lists the first failures; regressions before incomparable values."""
     worse = result.with_outcome("worse")
     if worse:
         raise CheckError(f"gate {headline(result)}; {'; '.join(map(str, worse[:3]))}")

@@ -1,7 +1,7 @@
 """Comparison of two benchmarks, row by row.
 
-Dice and file size are compared directly. Time and memory depend on the machine and its load, so
-that their ratios to the first row of the same benchmark are compared.
+Dice and file size are compared directly. Time and memory depend on the machine and its load.
+Therefore, their ratios to the first row of the same benchmark are compared.
 """
 
 import math
@@ -34,7 +34,7 @@ def compare_benches(
 
     Args:
         before: baseline.
-        now: current benchmark.
+        now: benchmark to compare with the baseline.
         limits: largest accepted regressions.
         omitted: data sets of the baseline that were not measured because their photographs were not
             given.
@@ -62,7 +62,8 @@ def skip_reason(key: RowKey, versions: Mapping[str, str], features: Collection[s
         versions: installed packages of the device.
         features: CPU features of the device.
 
-    Returns: The reason; "" if the row is required, as is always the case for FP32 in ONNX Runtime.
+    Returns: The reason; "" if the row is required. Rows with FP32 in ONNX Runtime are always
+    required.
     """
     if key.runtime != DEFAULT_RUNTIME and key.runtime not in versions:
         return f"{key.runtime} is not installed"
@@ -131,7 +132,7 @@ def _compare_accuracy(
 def _compare_data_set(
     row: BenchRow, before: DataSetScores, now: DataSetScores, limits: GateLimits
 ) -> Iterator[MetricComparison]:
-    """Compare the mean of the photographs scored in both benchmarks, and the worst photograph."""
+    """Compare the mean Dice, and the largest drop, of the photographs scored in both benchmarks."""
     old = {photograph.name: photograph.scores for photograph in before.photographs}
     new = {photograph.name: photograph.scores for photograph in now.photographs}
     metric = _mean_metric(before)

@@ -15,14 +15,13 @@ from edgeseg_benchmarks.record.measures import DataSetMeasures
 def compare_measures(
     before: BenchRow, now: BenchRow, limits: GateLimits, omitted: Collection[tuple[str, str]]
 ) -> Iterator[MetricComparison]:
-    """Compare the measurements of each data set of the baseline, if it contains measurements.
+    """Compare the measurements of each data set that was measured in the baseline.
 
     Args:
         before: row of the baseline.
         now: same row of the current benchmark.
         limits: largest accepted changes.
-        omitted: name and split of the baseline's data sets that were not measured, because the
-            photographs were not given.
+        omitted: name and split of the baseline's data sets whose photographs were not given.
     """
     current = {(measured.name, measured.split): measured for measured in now.measured}
     for measured in before.measured:

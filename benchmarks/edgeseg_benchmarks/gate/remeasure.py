@@ -26,8 +26,8 @@ def plan_remeasure(
     Args:
         baseline: baseline of the gate.
         models: files or names of shipped models. A row `mine` requires a file `mine.fp32.onnx`.
-        data: `NAME:DIR`. Synthetic photographs are generated as in the baseline.
-        timed: whether there is a limit for the time. Otherwise, few rounds are sufficient.
+        data: `NAME:DIR`. Synthetic photographs are generated again and need no entry.
+        timed: whether a limit for the time is given. If not, fewer rounds are measured.
 
     Returns: The options, and the data sets of the baseline whose photographs were not given.
 
@@ -90,7 +90,10 @@ def _select_data(
 
 
 def _models_by_name(models: Sequence[str]) -> dict[str, str]:
-    """Return one file for each name. The other precisions must be in the same folder."""
+    """Return one file for each model name.
+
+    Files of the other precisions must be in the same folder.
+    """
     given: dict[str, str] = {}
     for model in models:
         name = _row_model_name(model)
@@ -104,7 +107,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name of the rows. A damaged file also gets a row, so that the gate fails."""
+    """Return the model name for the rows. A damaged file also has rows, so that the gate fails."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

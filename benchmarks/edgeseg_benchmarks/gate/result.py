@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 # `incomparable` fails the gate. `skipped` means that the metric does not apply to this device or
 # this call.
 Outcome: TypeAlias = Literal["ok", "worse", "incomparable", "no limit", "skipped"]
-TOLERANCE = 1e-9  # tolerance for rounding, so that a change equal to its limit passes
+TOLERANCE = 1e-9  # tolerance for rounding: a change equal to its limit passes
 
 MEASURE_CHANGES: Mapping[str, float] = {
     "vessel_density": 0.02,
@@ -19,7 +19,7 @@ MEASURE_CHANGES: Mapping[str, float] = {
     "tortuosity_curvature_mean_rel": 0.05,
     "branching_point_density_rel": 0.05,
 }
-"""Compared measurements, with the largest accepted relative change of a data set's mean."""
+"""Largest accepted relative change of a data set's mean, for each compared measurement."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class GateLimits:
         dice_drop: drop of a data set's mean Dice.
         photograph_drop: drop of one photograph's Dice.
         size_growth: growth of a model file relative to the baseline.
-        latency_ratio: allowed growth factor of a row's time relative to the first row's time; None
-            for no limit.
-        memory_ratio: allowed growth factor of a row's memory relative to the first row's memory;
+        latency_ratio: growth factor of the ratio between a row's time and the first row's time;
             None for no limit.
-        measure_changes: relative change of a data set's mean. The key is the measurement.
+        memory_ratio: growth factor of the ratio between a row's memory and the first row's memory;
+            None for no limit.
+        measure_changes: dict from measurement to the relative change of a data set's mean.
     """
 
     dice_drop: float = 0.002

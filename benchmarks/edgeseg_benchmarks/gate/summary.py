@@ -1,4 +1,4 @@
-"""Result of the gate as a table for the terminal and as Markdown for a pull request."""
+"""Output of the gate: a table for the terminal and Markdown for a pull request."""
 
 import html
 import os

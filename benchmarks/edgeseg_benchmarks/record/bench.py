@@ -1,4 +1,4 @@
-"""Record of a benchmark. It is the format of `edgeseg bench --json`."""
+"""Record of a benchmark, as written by `edgeseg bench --json`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,12 +20,12 @@ class BenchRecord(msgspec.Struct, frozen=True):
 
     Attributes:
         device: measured device.
-        versions: versions of the installed packages that affect the results. The key is the name.
-        rows: rows in the order of the table; ratios are relative to the first measured row.
+        versions: dict from package name to version, for packages that affect the results.
+        rows: rows in the order of the table. Ratios are relative to the first measured row.
         photographs: description of the timed photograph.
         rounds: largest number of timed rounds of a row.
-        peak_gflops: throughput of a large FP32 matrix product in GFLOP/s. The key is the number of
-            threads.
+        peak_gflops: dict from number of threads to the throughput of a large FP32 matrix product in
+            GFLOP/s.
         warnings: conditions that make the timings unreliable (governor, temperature, load).
     """
 
@@ -43,12 +43,12 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return any(row.data_sets for row in self.rows)
 
     def dice_drops(self, row: BenchRow) -> dict[str, float]:
-        """Return the drop of each data set's mean Dice relative to the same model's FP32 row.
+        """Return the drop of the mean Dice relative to the same model's FP32 row, per data set.
 
         The FP32 row of ONNX Runtime is preferred.
 
-        Returns: Dict from data set (`NAME SPLIT`) to drop. Empty for the FP32 row itself, or if
-            there is no FP32 row.
+        Returns: Dict from data set (`NAME SPLIT`) to drop. The dict is empty for the FP32 row, or
+            if there is no FP32 row.
         """
         drops: dict[str, float] = {}
         kin = [other for other in self.rows if other.model == row.model and other.data_sets]
@@ -62,7 +62,10 @@ class BenchRecord(msgspec.Struct, frozen=True):
         return drops
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON. The gate compares Dice bit by bit; nothing is rounded."""
+        """Return plain values for JSON.
+
+        Nothing is rounded, because the gate compares exact Dice values.
+        """
         rows = [{**row.to_dict(), "dice_drop": self.dice_drops(row) or None} for row in self.rows]
         return {**msgspec.structs.asdict(self), "device": self.device.to_dict(), "rows": rows}
 

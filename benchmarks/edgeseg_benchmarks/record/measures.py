@@ -10,7 +10,7 @@ class DataSetMeasures(msgspec.Struct, frozen=True):
         name: name on the command line (`drive`, ...).
         split: `train`, `validation`, `test` or `all`.
         version: version of the definitions.
-        photographs: measurements of each segmented photograph. The key is its name.
+        photographs: dict from the name of a segmented photograph to its measurements.
     """
 
     name: str

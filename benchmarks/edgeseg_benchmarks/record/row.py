@@ -17,7 +17,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Percentiles (50, 90, 95) and minimum of the times of all rounds in milliseconds."""
+    """Percentiles (50, 90, 95) and minimum of a row's times in milliseconds."""
 
     p50: NonNegative
     p90: NonNegative
@@ -48,34 +48,34 @@ class RowKey(NamedTuple):
 class BenchRow(msgspec.Struct, frozen=True):
     """Measurements of one row.
 
-    A value is None if it was not measured. All values are None if `status` is not `ok`.
+    A value is None if it was not measured. If `status` is not `ok`, all values are None.
 
     Attributes:
-        model: same meaning as in `RowKey`.
+        model: as in `RowKey`.
         precision: as in `RowKey`.
         runtime: as in `RowKey`.
         threads: as in `RowKey`.
-        size_px: working size, the side of the square network input in pixels.
+        size_px: working size (width and height of the network input) in pixels.
         file_bytes: size of the model file.
-        network_ms: latency of the network alone.
+        network_ms: latency of the network without pre- and post-processing.
         end_to_end_ms: latency from the bytes of a photograph file to the mask at the same size.
         stages_ms: median of each stage (`decode`, `field_of_view`, `preprocess`, ...).
         cold_start_ms: time from the start of a new process to its first mask.
         peak_rss_bytes: peak resident memory of the row's process.
         gmac: multiply-accumulate operations per image in 10^9.
-        ratio_to_first: network latency relative to the first row (median of the rounds' ratios).
+        ratio_to_first: network latency relative to the first row (median of the ratios per round).
         data_sets: Dice of each photograph, native protocol.
         status: `ok`, or the reason for the failure.
         end_to_end_ratio_to_first: end-to-end latency relative to the first row (median of the
-            rounds' ratios).
+            ratios per round).
         gflops: throughput of the network in GFLOP/s; a multiply-accumulate counts as two
             operations.
-        share_of_peak: `gflops` divided by the throughput of a large FP32 matrix product with the
-            same number of threads in the same benchmark.
-        kernels: number of convolutions. The key is the data type of the kernel.
+        share_of_peak: `gflops` divided by `peak_gflops` of the benchmark for the same number of
+            threads.
+        kernels: dict from the data type of a kernel to the number of convolutions.
         taken_by_auto: whether `auto` selects this file and runtime on this device.
         remarks: limitations, as text.
-        measured: measurements of each photograph; empty without `--measures`.
+        measured: measurements of each photograph; empty if `--measures` was not given.
     """
 
     model: str
@@ -120,7 +120,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def mean_dice(self) -> dict[str, float | None]:
-        """Dict from data set (`NAME SPLIT`) to mean Dice. None if no photograph was scored."""
+        """Dict from data set (`NAME SPLIT`) to mean Dice; None if no photograph was scored."""
         return {f"{d.name} {d.split}": scores_by_name(d.mean)["dice"] for d in self.data_sets}
 
     def to_dict(self) -> dict[str, object]:

@@ -37,7 +37,7 @@ def format_latency(latency: Latency | None, ratio: float | None) -> list[str]:
 
 
 def cost_values(row: BenchRow) -> dict[str, str]:
-    """Return file size, memory, cold start and throughput as text. The key is the name."""
+    """Return a dict from cost (file size, memory, cold start, throughput) to its value as text."""
     values: dict[str, str] = {}
     for name, (attribute, factor, template) in COSTS.items():
         value = getattr(row, attribute)
@@ -47,7 +47,7 @@ def cost_values(row: BenchRow) -> dict[str, str]:
 
 
 def dice_values(record: BenchRecord, row: BenchRow) -> dict[str, list[str]]:
-    """Return mean Dice and drop relative to FP32. The key is the data set (`NAME SPLIT`)."""
+    """Return a dict from data set (`NAME SPLIT`) to mean Dice and drop relative to FP32."""
     drops = record.dice_drops(row)
     values: dict[str, list[str]] = {}
     for name, mean in row.mean_dice.items():

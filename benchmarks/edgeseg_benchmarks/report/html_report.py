@@ -1,4 +1,4 @@
-"""Benchmark record as a self-contained HTML page (extra `bench`)."""
+"""HTML page of a benchmark record (extra `bench`). The page loads no other files."""
 
 import base64
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Plots of a benchmark (extra `bench`): Dice over latency, and stacked bars of the stages."""
+"""Plots of a benchmark (extra `bench`): Dice over latency, and a stacked bar of stages per row."""
 
 import io
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from edgeseg_benchmarks.record import BenchRecord, BenchRow
 from edgeseg_benchmarks.report.formatting import STAGES, format_ms
 
-# Paul Tol's bright palette. Its colours can be distinguished with red-green colour blindness.
+# Paul Tol's bright palette. Readers with red-green colour blindness can distinguish its colours.
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 PRECISION_COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "fp16w": "#ccbb44", "int8": "#228833"}
 MARKERS = "osD^vPX*"
@@ -48,13 +48,13 @@ MODEL_NAME: Any = {
 
 
 def draw_plots(record: BenchRecord, kind: Literal["png", "svg"]) -> dict[str, bytes]:
-    """Draw the plots for which the record contains measurements.
+    """Draw the plots, except plots without measurements.
 
     Args:
         record: benchmark record.
         kind: file format.
 
-    Returns: Content of each file. The key is the name in `CAPTIONS`.
+    Returns: Dict from name (as in `CAPTIONS`) to the content of the file.
     """
     plots: dict[str, bytes] = {}
     with mpl.rc_context(STYLE):

@@ -39,7 +39,7 @@ def to_table(record: BenchRecord) -> Group:
 
 
 class BenchTable(NamedTuple):
-    """Table with one line per row if the console is wide enough, else one line per measurement."""
+    """Table with one line per row, or, on a narrow console, one line per measurement."""
 
     record: BenchRecord
 
@@ -85,7 +85,7 @@ def _row_cell(row: BenchRow) -> Text:
 
 
 def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
-    """Return the lines for each heading."""
+    """Return a dict from heading to the lines of the cell."""
     stages = row.stages_ms or {}
     stage_lines = [f"{STAGES.get(name, name)} {format_ms(ms)}" for name, ms in stages.items()]
     costs = [f"{value} {name}" for name, value in cost_values(row).items()]
@@ -116,7 +116,10 @@ def _notes(record: BenchRecord) -> Iterator[str]:
 
 
 def to_csv(record: BenchRecord) -> str:
-    """Return one line per row. Numbers are not rounded, and cells of missing values are empty."""
+    """Return a CSV with one line per row.
+
+    Numbers are not rounded. Missing values give empty cells.
+    """
     lines = [_flatten_row(record, row) for row in record.rows]
     columns = list(dict.fromkeys(chain.from_iterable(lines)))
     stream = io.StringIO()

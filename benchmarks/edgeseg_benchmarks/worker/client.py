@@ -1,4 +1,4 @@
-"""Client of a row's process. It starts the process and sends requests."""
+"""Client of a row's process: start the process and send requests."""
 
 import signal
 import subprocess
@@ -41,7 +41,7 @@ class WorkerProcess:
 
     Args:
         timeout_s: time limit for one reply, after which the process is killed.
-        threads: number of threads of NumPy's matrix products.
+        threads: number of threads for NumPy's matrix products.
     """
 
     def __init__(self, timeout_s: float, threads: int | None = None) -> None:
@@ -59,8 +59,8 @@ class WorkerProcess:
     def call(self, function: str, reply_type: type[T], **arguments: object) -> T:
         """Call a function of the worker and wait for its return value.
 
-        Between calls, the process is suspended, because its idle threads would spin for some
-        milliseconds and slow down the next row.
+        Between calls, the process is suspended. Otherwise, its idle threads would use the CPU for
+        some milliseconds and slow down the next row.
 
         Args:
             function: name of a function of `row_worker.Worker`.

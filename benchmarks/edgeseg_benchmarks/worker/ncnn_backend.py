@@ -26,8 +26,8 @@ HALF_PRECISION_OPTIONS = (
 class Ncnn:
     """A loaded network.
 
-    ncnn cannot convert bytes to float. `infer` converts the photograph, and the latency includes
-    this conversion.
+    ncnn cannot convert bytes to float. Therefore, `infer` converts the photograph, and the latency
+    includes this time.
 
     Args:
         file: model file.
@@ -103,12 +103,12 @@ def convert_with_pnnx(file: Path, folder: Path) -> None:
 
 
 def _remove_cast(file: Path) -> str:
-    """Replace the cast from bytes by a no-op, and return the name of its output.
+    """Replace the cast from bytes with a no-op, and return the name of the cast's output.
 
     ncnn has no cast from bytes.
 
     Raises:
-        ModelError: the graph has no such cast.
+        ModelError: the graph contains no cast from bytes.
     """
     lines = file.read_text().splitlines()
     for k, line in enumerate(lines):

@@ -22,7 +22,7 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class RowError(Exception):
-    """Failure of one row, which does not affect the other rows."""
+    """Failure of one row. The other rows are still measured."""
 
 
 class CommandTiming(NamedTuple):
@@ -35,12 +35,12 @@ class CommandTiming(NamedTuple):
 def fastest_cores(threads: int, root: Path = Path("/")) -> list[int]:
     """Return the fastest cores that this process may use.
 
-    On big.LITTLE chips, core 0 is a slow core. psutil reports frequencies per cluster, not per
-    core.
+    On big.LITTLE chips, core 0 is a slow core. psutil is not used, because it reports one frequency
+    per cluster instead of per core.
 
     Args:
-        threads: number of cores. If there are fewer cores, all of them are returned.
-        root: root of the file system; tests use another folder.
+        threads: number of cores. If fewer cores are available, all available cores are returned.
+        root: root of the file system. Tests give another folder.
     """
     frequencies = {}
     for core in psutil.Process().cpu_affinity() or ():
@@ -61,14 +61,14 @@ def pin(threads: int, process: int | None = None) -> None:
 
 
 def child_environment(threads: int | None = None) -> dict[str, str]:
-    """Return environment variables so that a child imports the same packages as this process.
+    """Return environment variables, so that a child process imports the same packages.
 
     Args:
         threads: number of threads of NumPy's matrix products.
     """
     variables = dict(os.environ)
     roots = [Path(package.__file__ or "").parents[1] for package in (edgeseg, edgeseg_benchmarks)]
-    if not roots[0].name.endswith("-packages"):  # not installed: editable or test environment
+    if not roots[0].name.endswith("-packages"):  # editable or test environment
         paths = [*map(str, roots), os.environ.get("PYTHONPATH", "")]
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if threads is not None:
@@ -91,7 +91,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Request that the kernel kills this process when the parent ends, even if suspended."""
+    """Let the kernel kill this process when the parent ends, even if this process is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -108,7 +108,7 @@ def time_limit(child: subprocess.Popen[bytes], timeout_s: float) -> Iterator[Non
         child.kill()
         raise
     finally:
-        watchdog.cancel()  # otherwise the exit of this process would wait for the child
+        watchdog.cancel()  # without this, the exit of this process would wait for the child
 
 
 def elapsed_ms(step: Callable[[], object]) -> float:

@@ -25,7 +25,7 @@ from edgeseg_benchmarks.worker.process import RowError, elapsed_ms, python_modul
 MIN_ROUNDS = 3
 MAX_ROUNDS = 20
 SECONDS_PER_ROW = 8.0  # total time of all rounds of a row if --runs is not given
-SLOW_START_MS = 5000  # cold start is measured only once if it takes longer
+SLOW_START_MS = 5000  # if a cold start takes longer, it is measured only once
 
 
 class RowRunner:
@@ -67,7 +67,7 @@ class RowRunner:
         self.attempt(self._warm_up)
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Execute a step. If it fails, end the process and store the reason."""
+        """Execute a step. If the step fails, end the process and store the reason."""
         if self.failure:
             return
         try:
@@ -102,7 +102,10 @@ class RowRunner:
         self._cold_starts.append(timing.first_line_ms)
 
     def count_kernels(self) -> None:
-        """Count the kernels of ONNX Runtime in a new process. Profiling slows down a session."""
+        """Count the kernels of ONNX Runtime.
+
+        A new process is used, because profiling slows down a session.
+        """
         if self.spec.key.runtime != DEFAULT_RUNTIME:
             return
         file, threads = str(self.spec.file), self.spec.key.threads
@@ -135,7 +138,7 @@ class RowRunner:
         """Return the measurements.
 
         Args:
-            first: first row. Ratios are relative to this row.
+            first: first row, to which ratios are relative.
             peak_gflops: throughput of a large matrix product with the same number of threads; 0 if
                 unknown.
         """
@@ -186,7 +189,10 @@ class RowRunner:
         )
 
     def _warm_up(self) -> None:
-        """Run untimed rounds. The last round determines the number of timed rounds."""
+        """Run untimed rounds.
+
+        The duration of the last one determines the number of timed rounds.
+        """
         spent = last = 0.0
         for _ in range(max(1, self._options.warmup)):
             if spent < SECONDS_PER_ROW:

@@ -1,7 +1,7 @@
-"""Process of a row. It loads a model and replies to requests, one JSON object per line.
+"""Process of a row: load a model and reply to requests. Each message is one line of JSON.
 
-Sessions in one process slow each other down, because their idle threads spin. Therefore each row
-has a separate process, and only one process computes at a time.
+Sessions in one process slow each other down, because their idle threads use the CPU (spin).
+Therefore, each row has a separate process, and only one process computes at a time.
 """
 
 import os
@@ -22,11 +22,11 @@ from edgeseg_benchmarks.worker.process import die_with_parent, elapsed_ms, pin
 class Worker:
     """Functions that a client can call.
 
-    `load` must be called before functions that require a model.
+    `load` must be called before a function that requires a model.
     """
 
     def load(self, file: str, runtime: Any, threads: int, photograph: str) -> str:  # noqa: ANN401
-        """Load a model and the photograph for the timing. Pin the process to cores.
+        """Load a model and the photograph for the timing, and pin the process to cores.
 
         Returns: Data type or execution provider of the runtime.
         """
@@ -46,9 +46,10 @@ class Worker:
         return self.segmenter.runtime.compute
 
     def time_frame(self) -> RoundTiming:
-        """Time the network alone, then end to end, after an untimed frame.
+        """Time the network, then the whole path from file to mask.
 
-        The untimed frame fills the caches, which contain data of another row.
+        Before this, an untimed frame is processed, because the CPU caches contain data of another
+        row.
         """
         self.segmenter.segment(self.photograph)
         network_ms = self._time_inference()
@@ -58,7 +59,7 @@ class Worker:
         return RoundTiming(network_ms, end_to_end_ms, segmentation.timings)
 
     def time_network(self) -> RoundTiming:
-        """Time only the network, after an untimed run."""
+        """Run the network once untimed, then time it."""
         self.segmenter.runtime.infer(self.tensor)
         return RoundTiming(self._time_inference(), 0.0, {})
 
@@ -90,7 +91,7 @@ class Worker:
                 segmentation = self.segmenter.segment(pair.load().photo, pair.name)
             except EdgesegError:
                 continue
-            # The vessel density is taken from the largest field of view.
+            # The vessel density is the value of the largest field of view.
             measures = max(segmentation.measures(), key=lambda each: each.fov_diameter_px)
             values = measures.values
             figures = {} if values is None else msgspec.structs.asdict(values)
@@ -101,8 +102,8 @@ class Worker:
     def read_peak_memory(self) -> int:
         """Return the peak resident memory of this process in bytes; 0 if unknown.
 
-        On Linux, the value of getrusage includes the memory of the parent process at the start of
-        this process, and psutil does not provide the peak.
+        On Linux, the value of getrusage also includes the memory that the parent process used when
+        it started this process. psutil does not provide the peak.
         """
         status = Path("/proc/self/status")
         for line in status.read_text().splitlines() if status.exists() else ():
@@ -111,7 +112,7 @@ class Worker:
         return 0
 
     def measure_peak(self, threads: int, side: int, rounds: int) -> float:
-        """Return the throughput of an FP32 matrix product in GFLOP/s in the fastest round.
+        """Return the throughput of an FP32 matrix product in GFLOP/s. The fastest round is used.
 
         A single round may be far below the peak.
         """
@@ -132,7 +133,10 @@ class Worker:
 
 
 def answer(worker: Worker, line: bytes) -> Reply:
-    """Call the requested function. Return errors as a reply, so that the benchmark continues."""
+    """Call the requested function.
+
+    Errors are returned as a reply, so that the benchmark continues.
+    """
     function, arguments = msgspec.json.decode(line)
     try:
         value = getattr(worker, function)(**arguments)
@@ -141,7 +145,7 @@ def answer(worker: Worker, line: bytes) -> Reply:
         return Reply(error=one_line(error))
     except MemoryError:
         return Reply(error="out of memory")
-    except Exception as error:  # the errors of the runtimes have no common base class
+    except Exception as error:  # the exceptions of the runtimes have no common base class
         return Reply(error=f"{type(error).__name__}: {one_line(error)}")
 
 

@@ -1,4 +1,4 @@
-"""Table of the tested readers. Large libraries are imported when a reader is created."""
+"""Table of the readers under test. Large libraries are imported when a reader is created."""
 
 from collections.abc import Callable, Mapping
 from functools import cache

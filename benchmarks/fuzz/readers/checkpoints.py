@@ -63,7 +63,7 @@ def compare_checkpoints(value: object, expected: object) -> Outcome:
 
 
 def replace_pickle(archive: bytes, pickled: bytes) -> bytes:
-    """Return a `.pt` file with another pickle, as a valid zip archive."""
+    """Return a `.pt` file (a valid zip archive) with another pickle."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(target, "w") as new:
         for part in old.infolist():
@@ -97,7 +97,7 @@ def _old_format(name: str) -> Reader:
 
 
 def _safetensors() -> tuple[bytes, bytes]:
-    """Return header and tensors of a `.safetensors` file."""
+    """Return the header and the tensors of a `.safetensors` file."""
     entries: dict[str, object] = {}
     tensors = b""
     for name, weight in make_checkpoint(preprocessing_preset("edge", _SIZE)).weights.items():

@@ -1,4 +1,4 @@
-"""DICOM files of several transfer syntaxes, through the sources of `run`."""
+"""DICOM files of several transfer syntaxes, read by the sources of `run`."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -89,7 +89,10 @@ def _read(data: bytes, _folder: Path) -> object:
 
 
 def compare_frames(value: object, expected: object) -> Outcome:
-    """Compare the pixels, the eye and the pixel size. Another eye or size is `visible`."""
+    """Compare the pixels, the eye and the pixel size.
+
+    A different eye or pixel size is `visible`.
+    """
     assert isinstance(value, tuple) and isinstance(expected, tuple)
     if value[1] != expected[1]:
         return "visible"
@@ -105,7 +108,7 @@ def _dicom_reader(name: str, syntax: str) -> Reader:
 
 
 def _header_reader(name: str) -> Reader:
-    """Mutations of the elements only, not of the pixels."""
+    """Mutate only the elements before the pixels."""
     data = _make_dicom(_NATIVE)
     end = len(data) - make_image().nbytes
     return Reader(name, data[:end], _read, lambda head: head + data[end:], compare=compare_frames)

@@ -1,4 +1,4 @@
-"""Photographs in every format for the decoder, and files in a folder."""
+"""Photographs in every format, read by the decoder or as files in a folder."""
 
 import gzip
 import struct
@@ -27,7 +27,7 @@ _RASTER_FORMATS = ("JPEG", "PNG", "TIFF, LZW", "TIFF, deflate", "BMP, RLE8", "GI
 def compare_pictures(value: object, expected: object) -> Outcome:
     """Compare arrays (H, W, 3).
 
-    More than 1 % of pixels with a difference of 16 levels are visible.
+    A difference is visible if more than 1 % of the pixels differ by 16 levels.
     """
     if isinstance(value, tuple) and isinstance(expected, tuple):
         if len(value) != len(expected):
@@ -45,7 +45,7 @@ def compare_pictures(value: object, expected: object) -> Outcome:
 
 
 def repair_png(data: bytes) -> bytes:
-    """Return a PNG with valid checksums of the chunks up to the first invalid length."""
+    """Return a PNG with corrected checksums, up to the first chunk with an invalid length."""
     repaired = bytearray(data)
     position = len(PNG_SIGNATURE)
     while position + 12 <= len(repaired):

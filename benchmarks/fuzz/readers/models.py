@@ -30,7 +30,10 @@ def _read_model(data: bytes, folder: Path) -> object:
 
 
 def compare_models(value: object, expected: object) -> Outcome:
-    """Compare card and probability. More than 1 % of different mask pixels are visible."""
+    """Compare card and probability.
+
+    The outcome is `visible` if more than 1 % of mask pixels differ.
+    """
     assert isinstance(value, tuple) and isinstance(expected, tuple)
     (card, probability), (other_card, other) = value, expected
     if probability.shape != other.shape:
@@ -69,7 +72,7 @@ def _read_metadata(data: bytes, folder: Path) -> object:
 
 
 def _metadata(name: str) -> Reader:
-    """Metadata at the end of a shipped file. The network is omitted."""
+    """Metadata at the end of a shipped model file, without the network."""
     entries = read_card(MODEL_FOLDER / "lean.fp32.onnx").to_metadata()
     props = []
     for key, value in entries.items():

@@ -1,4 +1,4 @@
-"""Text files: TOML, CSV, JSON, lists, and the text in a result's PNG."""
+"""Text files: TOML, CSV, JSON, lists of inputs, and the text in the PNG file of a result."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -98,7 +98,7 @@ def _setup(name: str) -> Reader:
 
 
 def make_record() -> ResultRecord:
-    """Create the record of a file that could not be decoded."""
+    """Create the result record of a file that could not be decoded."""
     return ResultRecord(
         source="",
         frame=1,

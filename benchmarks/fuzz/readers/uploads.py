@@ -1,4 +1,4 @@
-"""HTTP uploads: body, form, and header of the request."""
+"""HTTP uploads: body, form and headers of the request."""
 
 import asyncio
 import re
@@ -84,7 +84,7 @@ def _parse_head(head: bytes) -> dict[str, Any]:
 
 
 async def _send(head: bytes, body: bytes) -> tuple[int, bytes]:
-    """Return status and body of the response."""
+    """Return the status and the body of the response."""
     parts = [{"type": "http.request", "body": body, "more_body": False}]
     status, content = 0, b""
 

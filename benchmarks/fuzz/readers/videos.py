@@ -1,4 +1,4 @@
-"""Videos and streams: Motion JPEG, and MPEG-4 read by FFmpeg."""
+"""Videos and streams: Motion JPEG, and MPEG-4 files that FFmpeg reads."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping

@@ -29,8 +29,8 @@ class Cohort(NamedTuple):
     Attributes:
         inputs: photographs in the order of the table.
         skipped: files that are not segmented.
-        columns: columns of the manifest; empty without a manifest.
-        renamed: number of photographs whose results do not have the stem of the file, because
+        columns: columns of the manifest; empty if the input is not a manifest.
+        renamed: number of photographs whose result names differ from the stem of the file, because
             another photograph has the same stem.
     """
 
@@ -45,7 +45,7 @@ def collect_cohort(argument: str, known: Collection[str] = frozenset()) -> Cohor
 
     Args:
         argument: folder, pattern or manifest.
-        known: paths of known photographs, which are not read again.
+        known: paths of files that are known to be photographs. These files are not read.
 
     Raises:
         UsageError: The argument does not exist or contains no photograph, or the manifest is
@@ -139,7 +139,10 @@ def _from_manifest(file: Path, manifest: Manifest) -> Cohort:
 
 
 def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
-    """Make the paths relative to the manifest's folder, or else to the deepest common folder."""
+    """Make the paths relative to the manifest's folder.
+
+    If a photograph is outside this folder, the paths are relative to the deepest common folder.
+    """
     base = os.path.abspath(file.parent)  # noqa: PTH100 - links are not resolved
     placed: list[PlacedFile] = []
     for row in manifest.rows:
@@ -152,7 +155,7 @@ def _place_rows(file: Path, manifest: Manifest) -> list[PlacedFile]:
 
 
 def _distinct_stems(placed: Sequence[PlacedFile]) -> list[str]:
-    """Return distinct stems. They also differ from the stems of the other pages of TIFF files."""
+    """Return distinct stems that also differ from those of TIFF pages, such as `NAME_p0002`."""
     stems = distinct_stems(placed)
     tiffs: set[str] = set()
     for file, stem in zip(placed, stems, strict=True):

@@ -16,12 +16,12 @@ _MANIFEST_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
 
 
 def is_manifest_url(url: str) -> bool:
-    """Return whether a URL names a manifest: an HTTP URL, or the suffix of a manifest."""
+    """Return whether a URL is an HTTP URL or has the suffix of a manifest."""
     return url.startswith("http") or url.lower().endswith(_MANIFEST_SUFFIXES)
 
 
 def read_remote_manifest(url: str) -> Manifest:
-    """Read a remote manifest. Relative paths in the manifest are relative to its URL.
+    """Read a remote manifest. Relative paths start at the folder of the manifest.
 
     Raises:
         UsageError: The manifest is invalid or cannot be read.
@@ -41,10 +41,10 @@ def read_remote_manifest(url: str) -> Manifest:
 
 
 def find_photographs(argument: str) -> tuple[list[str], list[PlacedFile]]:
-    """Collect the files in a folder, or for a pattern, that have the suffix of a photograph.
+    """Find the photographs in a folder or for a pattern. Photographs are recognized by suffix.
 
     Returns:
-        URLs of the photographs, and the folders of their results.
+        URLs of the photographs, and the result folder of each photograph.
 
     Raises:
         UsageError: There are no photographs.

@@ -16,7 +16,8 @@ except ModuleNotFoundError as error:
 _CONNECT_S = 20
 _LOCAL = "local:"
 
-# Ctrl-C reaches all processes of a terminal. The workers finish their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
+# their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -46,7 +47,7 @@ def check_address(address: str, insecure: bool) -> None:
 
     Args:
         address: `tls://HOST:PORT`, `tcp://HOST:PORT`, `HOST:PORT` or `local:N`.
-        insecure: whether other hosts are accepted without TLS.
+        insecure: whether to accept other hosts without TLS.
 
     Raises:
         UsageError: The address is invalid, or not encrypted.
@@ -89,7 +90,7 @@ def open_client(address: str) -> Iterator[Client]:
     Raises:
         SystemSetupError: The scheduler does not respond.
     """
-    for name in ("distributed", "distributed.client"):  # errors are reported by this package
+    for name in ("distributed", "distributed.client"):  # edgeseg reports errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
     if number is not None:
@@ -108,11 +109,11 @@ def open_client(address: str) -> Iterator[Client]:
 
 
 def _start_local(number: int) -> LocalCluster:
-    """Start workers that other users of this machine cannot reach: TLS with temporary keys."""
+    """Start workers. TLS with temporary keys prevents access by other users of this machine."""
     return LocalCluster(
         n_workers=number,
         threads_per_worker=1,
-        memory_limit=0,  # workers are replaced after a number of photographs
+        memory_limit=0,  # no limit; a worker is replaced after RECYCLE_AFTER photographs
         security=Security.temporary(),
         dashboard_address=None,
         scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},

@@ -1,8 +1,8 @@
 """Processing of tasks on the workers of a Dask cluster.
 
-Each worker has one task at a time. Therefore the task of a worker that ends unexpectedly is known,
-and the scheduler has few tasks even if the job is large. A worker that cannot process the job, such
-as one with another version of edgeseg, is reported once and gets no task.
+Each worker has one task at a time. If a worker ends unexpectedly, its task is therefore known. The
+scheduler has few tasks even if the job is large. A worker that cannot process the job, such as a
+worker with another version of edgeseg, is reported once and gets no tasks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from edgeseg.batch.task_queue import TaskQueue
 from edgeseg.errors import EdgesegError, SystemSetupError
 from edgeseg.system.signals import StopRequest
 
-_POLL_S = 0.5  # between two requests for the list of workers
+_POLL_S = 0.5  # pause between requests for the list of workers
 _RESULT_S = 20.0
 _NO_WORKER_S = 600.0
-_ALL_REJECTED_S = 5.0  # for workers that are being replaced
+_ALL_REJECTED_S = 5.0  # a rejected worker may be replaced within this time
 _MAX_START_DEATHS = 10  # in a row
-_THREADS = 16  # for results and restarts
+_THREADS = 16  # threads that fetch results and restart workers
 
 
 class DaskExecutor:
@@ -50,9 +50,9 @@ class DaskExecutor:
         job: job to process.
         inputs: inputs of the job.
         progress: counts of processed photographs.
-        stop: stop request; tasks that were started are finished.
+        stop: stop request; running tasks are finished.
         warn: function that prints one line.
-        remote: URL to which the workers upload the results; None without an upload.
+        remote: URL to which the workers upload the results; None for no upload.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class DaskExecutor:
         self._stop = stop
         self._warn = warn
         self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
-        # The scheduler keeps statistics for each first element of the keys.
+        # The first element of a key is its group. The scheduler keeps statistics for each group.
         self._group = f"edgeseg-{uuid.uuid4().hex}"
         self._numbers = itertools.count()
         self._slots: dict[str, DaskSlot] = {}
@@ -187,7 +187,7 @@ class DaskExecutor:
             result = cast("TaskOutcome | WorkerCheck", future.result(timeout=_RESULT_S))
         except (KilledWorker, CancelledError, TimeoutError, asyncio.TimeoutError):
             result = None
-        except Exception as error:  # exception of a different installation
+        except Exception as error:  # such as an exception of another library version
             result = foreign_error(is_check, error)
         self._events.put(EndedFuture(slot, future, result))
 
@@ -240,7 +240,7 @@ class DaskExecutor:
             self._submit(slot, process_task, encode_task(self._queue.read(task)))
 
     def _restart(self, slot: DaskSlot) -> None:
-        """Replace a worker by a new process."""
+        """Replace a worker with a new process."""
         slot.is_usable = False
 
         def restart() -> None:
@@ -250,7 +250,7 @@ class DaskExecutor:
         self._threads.submit(restart)
 
     def _give_up(self, slot: DaskSlot) -> None:
-        """Process the task of a worker that does not respond on another worker."""
+        """Repeat the task of a worker that does not respond."""
         assert slot.task is not None
         task = slot.task
         self._cancel(slot)
@@ -261,7 +261,7 @@ class DaskExecutor:
             self._restart(slot)
 
     def _remove(self, slot: DaskSlot) -> None:
-        """Process the task again after its worker has left the cluster."""
+        """Repeat the task of a worker that has left the cluster."""
         was_checking = slot.future is not None and slot.task is None
         self._cancel(slot)
         if slot.task is not None and not self._is_stopping():
@@ -280,7 +280,7 @@ class DaskExecutor:
             )
 
     def _assign_idle(self) -> None:
-        """Assign the tasks to repeat to workers without a task."""
+        """Assign repeated tasks to idle workers."""
         for slot in self._slots.values():
             if slot.future is None:
                 self._assign(slot)

@@ -1,4 +1,4 @@
-"""State of a Dask worker, and the end of its current task."""
+"""State of a Dask worker, and the result of its last check or task."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DaskSlot:
 
 
 class EndedFuture(NamedTuple):
-    """Check or task that has ended; the result is None if the worker ended unexpectedly."""
+    """Ended check or task. The result is None if the worker ended unexpectedly."""
 
     slot: DaskSlot
     future: Future[object]

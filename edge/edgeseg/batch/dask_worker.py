@@ -31,7 +31,7 @@ class WorkerCheck(NamedTuple):
     """Result of the check of a worker.
 
     Attributes:
-        problem: reason why the worker cannot process the job; "" for a suitable worker.
+        problem: reason why the worker cannot process the job; empty if the worker is suitable.
         exit_code: exit code if no worker can process the job.
         has_nanny: whether Dask restarts the worker when it ends.
     """
@@ -46,7 +46,7 @@ class TaskOutcome(NamedTuple):
 
     Attributes:
         photographs: outcome of each photograph.
-        error: error that ends the job, in one line; "" without an error.
+        error: error that ends the job, in one line; empty if there is no error.
         exit_code: exit code for this error.
     """
 
@@ -101,8 +101,8 @@ def _open_processor(output: str, encoded_job: bytes) -> TaskProcessor:
     given = msgspec.json.decode(encoded_job)
     if given["edgeseg_version"] != __version__:
         raise SystemSetupError(
-            f"edgeseg {__version__} is installed, the job requires {given['edgeseg_version']}. "
-            "Install that version."
+            f"edgeseg {__version__} is installed, but the job requires version "
+            f"{given['edgeseg_version']}. Install that version."
         )
     job = msgspec.convert(given, JobFile)
     cv2.setNumThreads(job.model.threads)
@@ -111,7 +111,7 @@ def _open_processor(output: str, encoded_job: bytes) -> TaskProcessor:
     folder = Path(output)
     if read_job(folder) != job:
         raise SystemSetupError(
-            f"{folder / JOB_NAME}: missing or the file of another job. "
+            f"{folder / JOB_NAME}: missing, or belongs to another job. "
             "Use an output folder with the same path on all machines."
         )
     return TaskProcessor(folder, job)

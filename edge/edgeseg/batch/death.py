@@ -1,4 +1,4 @@
-"""Unexpected end of a worker process, as text and as a record."""
+"""Description and record of a worker process that ended unexpectedly."""
 
 import signal
 from contextlib import suppress
@@ -25,7 +25,7 @@ def describe_death(exit_code: int) -> str:
 
 
 def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
-    """Return the failed record of a photograph that causes the end of worker processes."""
+    """Return the failed record of a photograph that causes worker processes to end."""
     return ResultRecord(
         source=source.source,
         frame=1,

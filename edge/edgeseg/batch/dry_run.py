@@ -1,4 +1,4 @@
-"""Estimate of a job without writing files: inputs, equal names, disk space and time."""
+"""Estimate of a job's inputs, equal names, disk space and time. No files are written."""
 
 import io
 import os
@@ -37,8 +37,8 @@ class SampleCost(NamedTuple):
     """Cost of one photograph, measured on a sample.
 
     Attributes:
-        seconds: seconds of one worker.
-        output_bytes: bytes of the masks, overlays and records.
+        seconds: processing time of one worker in seconds.
+        output_bytes: size of the masks, overlays and records in bytes.
     """
 
     seconds: float
@@ -114,13 +114,17 @@ def _has_header(location: str) -> bool:
 
 
 def _select_sample(inputs: Sequence[JobInput]) -> list[JobInput]:
-    """Return photographs from the whole range of the list."""
+    """Return photographs at regular intervals of the list."""
     step = max(1, len(inputs) // _SAMPLE)
     return list(inputs[step // 2 :: step][:_SAMPLE])
 
 
 def _measure_cost(processor: TaskProcessor, sample: Sequence[JobInput]) -> SampleCost:
-    """Process the sample. One photograph is processed before it, because the first is slower."""
+    """Measure the cost of processing a sample.
+
+    The first photograph of the sample is also processed before the measurement, because the first
+    segmentation is slower than the next ones.
+    """
     stop = StopRequest()
     processor.process(0, sample[:1], _ignore, stop)
     start = time.perf_counter()

@@ -39,7 +39,7 @@ _POLL_S = 0.5
 
 
 class WorkerError(EdgesegError):
-    """Error of a worker that ends the job, with the exit code of the worker's error."""
+    """Error that ends the job, with the exit code that the worker reported."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class _Slot:
     task: InputRange | None = None
     is_ready: bool = False
     photographs: int = 0
-    reported: list[PhotographDone] = field(default_factory=list)  # of the current task
+    reported: list[PhotographDone] = field(default_factory=list)  # photographs of the current task
     last_message: float = field(default_factory=time.monotonic)
 
 
@@ -68,7 +68,7 @@ class LocalExecutor:
         progress: counts of processed photographs.
         stop: stop request; current photographs are finished.
         warn: function that prints one line.
-        remote: URL to which the workers upload the results; None without an upload.
+        remote: URL to which the workers upload the results; None for no upload.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class LocalExecutor:
         self._start_deaths += 1
         if self._start_deaths >= _MAX_START_DEATHS:
             self._error = SystemSetupError(
-                "worker processes end unexpectedly at their start "
+                "worker processes ended unexpectedly while they started "
                 f"({describe_death(death.exit_code)}). "
                 "Use fewer --workers, or free some memory."
             )

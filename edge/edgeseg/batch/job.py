@@ -57,9 +57,9 @@ class JobOptions(msgspec.Struct, frozen=True, kw_only=True):
         measures: whether to measure the vessels.
         timings: whether the table contains the time per stage.
         skip_ungradable: whether to skip fields of view of low quality.
-        um_per_px: size of a pixel in micrometres for all photographs; None means the value in the
-            manifest.
-        eye: eye of all photographs; None means the manifest's value.
+        um_per_px: size of a pixel in micrometres for all photographs; None to use the
+            value in the manifest.
+        eye: eye of all photographs; None to use the value in the manifest.
         table: absolute path of the table; None for `results.csv`.
         html: absolute path of the cohort page; None to write no page.
     """
@@ -80,15 +80,15 @@ class JobFile(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: format of the file.
-        edgeseg_version: version of edgeseg that created the job and is required by all workers.
+        edgeseg_version: version of edgeseg that created the job. All workers require this version.
         input: absolute path or pattern of the inputs.
         options: output options.
         model: model with runtime and threads.
         count: number of inputs.
         task_size: number of inputs of a task.
-        inputs_sha256: SHA-256 of the list of inputs, which is part of the list's file name.
+        inputs_sha256: SHA-256 of the list of inputs. The file name contains the first 16 digits.
         columns: columns of the manifest.
-        dicom: whether an input is a DICOM file. These files may contain the eye and the pixel size.
+        dicom: whether an input is a DICOM file, which may contain the eye and the pixel size.
     """
 
     schema: Literal["edgeseg/job/1"] = "edgeseg/job/1"
@@ -142,7 +142,7 @@ def open_inputs(output: Path, job: JobFile) -> InputFile:
 
 
 def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
-    """Write a job's inputs, then `job.json`, unless another process has created it.
+    """Write a job's inputs and then `job.json`. An existing `job.json` is not replaced.
 
     Args:
         output: output folder, created if it does not exist.
@@ -162,7 +162,7 @@ def create_job(output: Path, job: JobFile, encoded: bytes) -> bool:
 
 
 def read_job(output: Path) -> JobFile | None:
-    """Read the job of an output folder, or return None without a job.
+    """Read the job of an output folder. Return None if the folder contains no job.
 
     Raises:
         SystemSetupError: The file is damaged, or another version of edgeseg created the job.
@@ -186,7 +186,7 @@ def read_job(output: Path) -> JobFile | None:
 
 
 def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> None:
-    """Check that options are equal to those of a job.
+    """Check that options have the same values as in a job.
 
     Args:
         output: output folder.

@@ -1,6 +1,6 @@
 """Local paths and URLs of remote storage.
 
-A URL begins with `s3://`, `gs://`, `sftp://` or `https://`, or with `http://` for this machine.
+A URL begins with `s3://`, `gs://`, `sftp://` or `https://`. `http://` is only for this machine.
 Credentials are read from the environment. A URL must not contain credentials, because the job and
 the table contain the URLs.
 """
@@ -38,8 +38,8 @@ def check_url(url: str) -> None:
     is_key = parts.username is not None and parts.scheme != "sftp"
     if password is not None or is_key or (parts.query and parts.scheme in ("http", "https")):
         raise UsageError(
-            f"{shown}: the URL contains a user, a password or a query, and the results would "
-            "contain it. Remove it. Credentials are read from the environment."
+            f"{shown}: the URL contains a user name, a password or a query, which would be "
+            "visible in the results. Remove it. Credentials are read from the environment."
         )
     if not host:
         raise UsageError(f"{shown}: the URL has no host or bucket. Correct it.")
@@ -63,7 +63,7 @@ def join_url(folder: str, name: str) -> str:
 
 
 def url_path(url: str) -> Path:
-    """Return the path from which names and folders of a remote photograph's results are derived."""
+    """Return a path for a URL. The names of the results are derived from this path."""
     scheme, rest = url.split("://", 1)
     if scheme.startswith("http"):
         rest = unquote(rest)
@@ -75,7 +75,7 @@ def read_photograph(location: str, name: str | None = None) -> bytes:
 
     Args:
         location: path or URL.
-        name: name of a local photograph in error messages; None means the path.
+        name: name of a local photograph in error messages; None to use the path.
 
     Raises:
         PhotoError: The file cannot be read, or is too large for a photograph.

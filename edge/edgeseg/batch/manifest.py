@@ -1,4 +1,4 @@
-"""Manifest: table with a column `path` and other columns about the photographs.
+"""Manifest: a table of photographs with a column `path` and optional other columns.
 
 `eye` and `um_per_px` are used for measurements. All columns are copied to the table of results.
 """
@@ -55,7 +55,7 @@ class Manifest(NamedTuple):
 
 
 def read_manifest(file: Path, folder_url: str | None = None) -> Manifest:
-    """Read a manifest in CSV or Parquet, which is detected from the content.
+    """Read a manifest. The format, CSV or Parquet, is detected from the content.
 
     Args:
         file: manifest.
@@ -101,10 +101,10 @@ def _read_table(file: Path) -> ManifestTable:
 
 def _reject_picture(file: Path, beginning: bytes) -> None:
     is_picture = recognize_file(beginning).kind in ("photograph", "unsupported_image")
-    header = beginning.partition(b"\n")[0]  # a column name may begin like a picture, such as `P1 `
+    header = beginning.partition(b"\n")[0]  # a header may begin like an image, such as `P1 `
     if is_picture and PATH_COLUMN.encode() not in header:
         raise UsageError(
-            f"{file}: a picture or a compressed file, not a manifest. INPUT must be a folder, a "
+            f"{file}: an image or a compressed file, not a manifest. INPUT must be a folder, a "
             "quoted pattern, or a manifest in CSV or Parquet."
         )
 
@@ -114,7 +114,7 @@ def _check_names(file: Path, names: Sequence[str]) -> None:
         shown = escape_text(", ".join(names) or "none", 300)
         raise UsageError(
             f"{file}: no column `{PATH_COLUMN}` (columns: {shown}). "
-            "Change the name of the column with the photographs to `path`."
+            "Rename the column with the photographs to `path`."
         )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -157,7 +157,7 @@ def _remote_path(place: str, url: str) -> Path:
 
 
 def _resolve(folder: Path, text: str) -> Path:
-    """Return the path of a photograph. Backslashes separate folders unless such a file exists."""
+    """Return the path of a photograph. If no such file exists, backslashes are read as slashes."""
     path = folder / text
     if "\\" in text and not os.path.lexists(path):
         windows = folder / text.replace("\\", "/")

@@ -1,4 +1,4 @@
-"""Reading of manifests in CSV, in which all values are text."""
+"""Reading of CSV manifests. All values are text."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
     """Read a CSV file: UTF-8 or UTF-16, with commas, semicolons or tabs.
 
     Args:
-        file: name in messages.
+        file: path for error messages.
         stream: opened file.
 
     Raises:
@@ -47,9 +47,9 @@ def read_csv_manifest(file: Path, stream: BinaryIO) -> ManifestTable:
 
 
 def _find_delimiter(header: str) -> str:
-    """Return the delimiter with which the header has a column `path`, or else a comma."""
+    """Return the delimiter that gives a column `path`. The default is a comma."""
     for delimiter in _DELIMITERS:
-        with suppress(csv.Error):  # a name is too long; reported when the rows are read
+        with suppress(csv.Error):  # a long name is reported when the rows are read
             if "path" in next(csv.reader([header], delimiter=delimiter), []):
                 return delimiter
     return ","
@@ -62,7 +62,7 @@ def _read_rows(
     for number, cells in enumerate(reader, _FIRST_ROW):
         if len(cells) != width and any(cells):
             raise UsageError(
-                f"{file}: row {number} has {len(cells)} cells, the header has {width}. Correct it."
+                f"{file}: row {number} has {len(cells)} cells instead of {width}. Correct it."
             )
         if any(cells):
             yield number, tuple(cells)

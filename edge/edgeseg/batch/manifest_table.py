@@ -24,7 +24,7 @@ class ManifestTable(NamedTuple):
 
     Attributes:
         columns: columns in the order of the file.
-        rows: number of each row for messages, and its values, one per column.
+        rows: number of each row for error messages, and one value per column.
     """
 
     columns: tuple[ManifestColumn, ...]

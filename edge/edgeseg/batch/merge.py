@@ -1,4 +1,4 @@
-"""Joining of a job's part files to a table."""
+"""Merging of a job's part files into a table."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def count_shard(output: Path, job: JobFile, shard: Shard) -> FrameCounts:
 
 
 def first_reason(record: ResultRecord) -> str:
-    """Return the first code of a failed or skipped record, or "" for other records."""
+    """Return the first code of a failed or skipped record; empty for other records."""
     return record.reasons[0] if record.reasons else ""
 
 

@@ -1,4 +1,4 @@
-"""HTML page of a cohort: distributions, failures, outliers and the worst photographs."""
+"""HTML page of a cohort: distributions, failures, outliers and photographs of low quality."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from edgeseg.run.results.reporter import FrameCounts
 from edgeseg.system.files import write_atomically
 
 _TEMPLATE = "cohort.html"
-_SIDE = 240  # pixels of a thumbnail
+_SIDE = 240  # longer side of a thumbnail in pixels
 _MAX_BYTES = 20_000_000
-_RESERVED_BYTES = 2_000_000  # for the page without the thumbnails
+_RESERVED_BYTES = 2_000_000  # size of the page without thumbnails
 _WORST = 24
-_EXAMPLES = 20  # of failed photographs per reason
+_EXAMPLES = 20  # names of failed photographs per reason
 
 
 class Picture(NamedTuple):
     """Photograph on the page.
 
     Attributes:
-        number: number of the input, from 0. It is also the anchor of the picture.
+        number: number of the input, from 0. The anchor on the page contains this number.
         name: name of the photograph.
-        thumbnails: label and base64 data of each picture; empty without a picture.
+        thumbnails: label and base64 data of each thumbnail; may be empty.
     """
 
     number: int
@@ -91,10 +91,10 @@ class CohortPage:
         self._job = job
         self._columns = {c.name: c for c in table_columns(job) if _is_shown(c, job)}
         self._values = {name: ColumnValues() for name in self._columns}
-        self._inputs = array("q")  # input of each record
+        self._inputs = array("q")  # number of the input of each record
         self._failures: dict[str, Failure] = {}
         self._quality_reasons: Counter[str] = Counter()
-        self._worst: list[tuple[float, int]] = []  # heap: the best of the worst first
+        self._worst: list[tuple[float, int]] = []  # heap; its first element has the best quality
 
     def add(self, number: int, record: ResultRecord) -> None:
         """Add a record of the input with this number."""
@@ -115,7 +115,7 @@ class CohortPage:
                 self._values[name].add(row, value)
 
     def _add_worst(self, number: int, record: ResultRecord) -> None:
-        """Keep the ungradable photographs of the lowest quality. The most blurred is first."""
+        """Keep the photographs of the lowest quality. Ungradable photographs are first."""
         assert record.quality is not None
         focus = record.quality.focus if record.quality.focus is not None else 0.0
         badness = -focus + (1000.0 if record.quality.ungradable else 0.0)
@@ -124,7 +124,7 @@ class CohortPage:
             heapq.heappop(self._worst)
 
     def write(self, counts: FrameCounts) -> None:
-        """Write the page. The number of thumbnails is limited by the size of 20 MB.
+        """Write the page. Thumbnails are omitted if the page would exceed 20 MB.
 
         Raises:
             SystemSetupError: The page cannot be written.
@@ -139,7 +139,7 @@ class CohortPage:
         worst = [-number for _, number in sorted(self._worst, reverse=True)]
         outliers: list[int] = []
         for rank in range(max((len(one.outliers) for one in distributions), default=0)):
-            for one in distributions:  # the most unusual value of every measurement first
+            for one in distributions:  # the most unusual value of each measurement is first
                 if rank < len(one.outliers):
                     outliers.append(self._inputs[one.outliers[rank].row])
         pictures = self._draw_pictures([*worst, *outliers])
@@ -181,7 +181,7 @@ class CohortPage:
         return pictures
 
     def _draw(self, location: str, stem: str) -> tuple[tuple[str, str], ...]:
-        """Return the thumbnails of a photograph whose files can be read."""
+        """Return the thumbnails of a photograph. Files that cannot be read are omitted."""
         thumbnails: list[tuple[str, str]] = []
         try:
             photo = decode_photo(read_photograph(location), location)
@@ -190,7 +190,7 @@ class CohortPage:
             if mask.shape == photo.shape[:2]:
                 overlay = encode_overlay_thumbnail(photo, mask, _SIDE)
                 thumbnails.append(("overlay", overlay))
-        except PhotoError:  # file removed after processing, or no mask
+        except PhotoError:  # a file was removed after processing, or there is no mask
             pass
         return tuple(thumbnails)
 

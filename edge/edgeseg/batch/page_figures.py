@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 _BINS = 32
-_OUTLIER_SCORE = 3.5  # robust standard deviations from the median (Iglewicz and Hoaglin 1993)
-_MAD_TO_DEVIATION = 1.4826  # ratio for a normal distribution
+_OUTLIER_SCORE = 3.5  # in robust standard deviations (Iglewicz and Hoaglin 1993)
+_MAD_TO_DEVIATION = 1.4826  # standard deviation / MAD of a normal distribution
 _MAX_OUTLIERS = 6
 
 

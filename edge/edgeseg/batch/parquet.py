@@ -29,7 +29,7 @@ def read_parquet_manifest(file: Path) -> ManifestTable:
     """
     try:
         table = pq.read_table(file, use_threads=False)
-        table.validate(full=True)  # such as text that is not UTF-8
+        table.validate(full=True)  # detects damage such as text that is not UTF-8
         names = table.column_names
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise UsageError(f"{file}: not a readable Parquet file ({one_line(error)}).") from error
@@ -66,7 +66,7 @@ def _has_json_values(kind: pa.DataType) -> bool:
 
 
 def is_foreign_parquet(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg."""
+    """Return whether a file exists that edgeseg did not write."""
     if not file.exists():
         return False
     try:

@@ -1,6 +1,6 @@
 """Part files with the records of a range of inputs.
 
-A part is written when its inputs are processed.
+A part is written after all its inputs are processed.
 A part is either complete or missing, and its name contains the range. Therefore the names show
 which inputs are processed, and any number of processes may write parts at the same time. Two parts
 may overlap if a task was processed twice, but their records are equal.

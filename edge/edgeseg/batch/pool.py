@@ -30,7 +30,7 @@ class BatchWorker:
     Args:
         output: output folder with the job.
         events: queue for the worker's messages. The last message is `WorkerDied`.
-        remote: URL to which the worker uploads the results; None without an upload.
+        remote: URL to which the worker uploads the results; None for no upload.
     """
 
     def __init__(self, output: Path, events: "Queue[Event]", remote: str | None) -> None:
@@ -46,7 +46,7 @@ class BatchWorker:
         self._reader.start()
 
     def send(self, task: Task) -> None:
-        """Send a task. If the process has ended, `WorkerDied` is in the queue."""
+        """Send a task. If the process has ended, the queue contains `WorkerDied`."""
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
             self._process.stdin.write(encode_task(task))
@@ -82,7 +82,7 @@ class BatchWorker:
             for line in messages:
                 try:
                     message = decode_message(line)
-                except msgspec.MsgspecError:  # truncated, because the process ended
+                except msgspec.MsgspecError:  # the message is truncated, because the process ended
                     continue
                 self._events.put(Event(self, message))
         self._events.put(Event(self, WorkerDied(self._process.wait())))

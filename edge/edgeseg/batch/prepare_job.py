@@ -54,8 +54,8 @@ def model_argument(model: str) -> str:
 def count_workers(workers: int | None, threads: int | None, provider: str | None) -> int:
     """Return the number of workers.
 
-    The default is one per core (or per `threads` cores) and per 512 MB of available memory, or one
-    if a GPU is used.
+    The default is one worker per `threads` cores (or per core), but at most one per 512 MB of
+    available memory. If a GPU is used, the default is one worker.
     """
     if workers is not None:
         return workers
@@ -125,7 +125,7 @@ def _is_dicom(path: Path) -> bool:
     try:
         with open_regular_file(path) as file:
             return is_dicom(file.read(SIGNATURE_BYTES))
-    except OSError:  # this error is reported when the input is processed
+    except OSError:  # the error is reported when the input is processed
         return False
 
 

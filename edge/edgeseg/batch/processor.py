@@ -1,4 +1,4 @@
-"""Processing of a task: its photographs are segmented, and pictures and a part file are written."""
+"""Processing of a task: segment its photographs, and write images and a part file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,7 +114,7 @@ class TaskProcessor:
 
 
 def open_remote(url: str | None) -> "RemoteOutput | None":
-    """Return the remote output folder for a URL, or None without a URL."""
+    """Return the remote output folder for a URL, or None if `url` is None."""
     if url is None:
         return None
     from edgeseg.batch.remote_output import RemoteOutput  # noqa: PLC0415 - needs fsspec

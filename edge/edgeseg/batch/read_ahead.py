@@ -1,4 +1,4 @@
-"""Reading of remote photographs during the inference of earlier photographs."""
+"""Reading of remote photographs while earlier photographs are processed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ _AHEAD = 4  # photographs
 
 
 def read_ahead(inputs: Iterable[JobInput]) -> Iterator[tuple[JobInput, Callable[[], bytes]]]:
-    """Yield inputs with functions that return the bytes of their files.
+    """Yield each input with a function that returns the bytes of its file.
 
     Threads read up to four remote photographs. Local files are read when they are required.
     """

@@ -1,8 +1,8 @@
 """Output folder in remote storage, and its copy on this machine.
 
-Workers write the results of a task to the copy, upload the pictures and then the part file, and
-remove them from the copy. Therefore a remote part file is always complete, and its pictures exist.
-There are no locks: two processes that process the same inputs write equal files.
+Workers write the results of a task to the copy, upload the images and then the part file, and
+remove these files from the copy. Therefore a remote part file is always complete, and its images
+exist. There are no locks: two processes that process the same inputs write equal files.
 """
 
 import tempfile
@@ -38,7 +38,8 @@ class RemoteOutput:
         check_url(url)
         if url.startswith("http"):
             raise UsageError(
-                f"-o {url}: files cannot be written to it. Use s3://, gs:// or sftp://."
+                f"-o {url}: files cannot be written to this type of URL. Use s3://, gs:// or "
+                "sftp://."
             )
         self.url = url.rstrip("/")
         self._pulled: set[Path] = set()
@@ -54,7 +55,7 @@ class RemoteOutput:
         self._pull(copy, (name for name in self._state_names() if "/parts/" in name))
 
     def push_job(self, copy: Path) -> bool:
-        """Upload the list of inputs and then the job file if it does not exist.
+        """Upload the list of inputs, and then the job file unless it exists.
 
         Returns:
             False if another process has created the job.
@@ -63,7 +64,7 @@ class RemoteOutput:
         return create_file(f"{self.url}/{JOB_NAME}", (copy / JOB_NAME).read_bytes())
 
     def push_task(self, copy: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
-        """Upload the pictures and the part file of a task, and remove these files from the copy."""
+        """Upload the images and the part file of a task, and remove these files from the copy."""
         pictures: list[Path] = []
         for entry in entries:
             for record in entry.records:
@@ -76,7 +77,7 @@ class RemoteOutput:
             path.unlink(missing_ok=True)
 
     def push_parts(self, copy: Path) -> None:
-        """Upload the part files of this process, which describe photographs that end workers."""
+        """Upload the part files of this process, for photographs that cause workers to end."""
         self.push(copy, set(parts_folder(copy).glob("*/*.gz")) - self._pulled)
 
     def push(self, copy: Path, files: Iterable[Path]) -> None:
@@ -105,7 +106,7 @@ class RemoteOutput:
 
 @contextmanager
 def open_copy(remote: RemoteOutput) -> Iterator[Path]:
-    """Yield a temporary copy of the job in a remote folder. The copy is removed at the end."""
+    """Copy the job from a remote folder to a temporary folder, and yield the temporary folder."""
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         copy = Path(folder)
         remote.pull_job(copy)

@@ -47,7 +47,7 @@ class JobRequest(NamedTuple):
         resume: whether to continue an existing job.
         given: options on the command line. The key is the name of the command's parameter.
         dask: address of a Dask scheduler, or `local:N`; None for workers on this machine.
-        remote: remote output folder. `output` is its local copy. None for a local job.
+        remote: remote output folder; None for a local job. `output` is the local copy.
     """
 
     argument: str | None
@@ -67,7 +67,7 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
     """Return the job of the output folder, or create a job if the folder contains none.
 
     Raises:
-        UsageError: The job has other options, or exists although neither --resume nor --shard was
+        UsageError: The job has other options, or a job exists and neither --resume nor --shard is
             given.
         EdgesegError: The inputs or the model are invalid, or the job cannot be written.
     """
@@ -119,7 +119,7 @@ def _create(request: JobRequest, warn: Warn) -> JobFile | None:
 
 
 def check_outputs(output: Path, options: JobOptions) -> None:
-    """Check that the table and the page can be written. This check runs before a job of many hours.
+    """Check that the table and the page can be written, before a job that may take hours.
 
     Raises:
         UsageError: The table's name has another suffix, or another program wrote the file.

@@ -1,4 +1,4 @@
-"""Shards, which are fixed parts of a job's tasks. Only one main process may process a shard.
+"""Shards, which are fixed parts of a job's tasks. Each has at most one main process at a time.
 
 The lock of a shard is a file with the host and the identifier of the main process. This process
 renews the lock every few seconds. A lock is replaced if it was not renewed for a minute, or if its
@@ -128,7 +128,11 @@ def _exclusive_access(folder: Path) -> Iterator[None]:
 
 
 def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None:
-    """Remove a lock whose process has ended. Reject a lock that excludes this shard."""
+    """Remove a lock if its process has ended.
+
+    Raises:
+        SystemSetupError: The lock excludes this shard.
+    """
     try:
         holder = msgspec.json.decode(lock.read_bytes(), type=LockHolder)
         age = _time_of_file_system(lock.parent) - lock.stat().st_mtime

@@ -37,7 +37,7 @@ CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
 for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "paramiko", "s3fs"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
-_BLOCK = MAX_FILE_BYTES + 1  # a photograph in one request
+_BLOCK = MAX_FILE_BYTES + 1  # a photograph is read with one request
 _FINAL_STATUS = (400, 401, 403, 404, 405, 410, 414)
 
 
@@ -78,7 +78,7 @@ def read_remote_photograph(url: str) -> bytes:
 
 
 def read_file(url: str) -> bytes:
-    """Read a file. Its size is limited to that of a photograph.
+    """Read a file. Files that are too large for a photograph are rejected.
 
     Raises:
         StorageError: The file cannot be read.
@@ -91,7 +91,7 @@ def download_file(url: str, file: Path) -> None:
     """Copy a file of any size to this machine.
 
     Raises:
-        StorageError: It cannot be read.
+        StorageError: The file cannot be read.
         SystemSetupError: The copy cannot be written.
     """
     system, path = _connect(url)
@@ -107,7 +107,7 @@ def download_file(url: str, file: Path) -> None:
 
 
 def write_file(url: str, data: bytes) -> None:
-    """Write or replace a file. It is visible only when it is complete.
+    """Write or replace a file. The file is visible only when it is complete.
 
     Raises:
         StorageError: The file cannot be written.
@@ -186,7 +186,7 @@ def _open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     web = {
         "client_kwargs": {
             "timeout": aiohttp.ClientTimeout(REQUEST_S, sock_connect=CONNECT_S, sock_read=READ_S),
-            "trust_env": True,  # credentials of ~/.netrc
+            "trust_env": True,  # use the credentials in ~/.netrc
         }
     }
     try:
@@ -243,7 +243,7 @@ def _repeat(url: str, problem: str, action: Callable[[], T]) -> T:
             return action()
         except EdgesegError:
             raise
-        except Exception as error:  # each library has its own classes
+        except Exception as error:  # each library has its own exceptions
             if attempt == ATTEMPTS or not _may_pass(error):
                 reason = _describe(error)
                 raise StorageError(f"{escape_text(url, 500)}: {problem} ({reason}).") from None

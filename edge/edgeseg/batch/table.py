@@ -16,7 +16,7 @@ TABLE_NAME = "results.csv"
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
-# Text of a manifest that is a number, although it begins like a formula.
+# Number in a manifest, which is not escaped although it may begin like a formula.
 _NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -66,7 +66,7 @@ def is_parquet_name(path: Path) -> bool:
 
 
 def check_table(path: Path) -> None:
-    """Check that a table can be written. This check runs before a job of many hours.
+    """Check that a table can be written. This check runs before a job that may take hours.
 
     Raises:
         UsageError: The name has another suffix, or a file exists that edgeseg did not write.

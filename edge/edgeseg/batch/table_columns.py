@@ -87,11 +87,11 @@ def _manifest_columns(job: JobFile) -> list[TableColumn]:
 def make_row(
     record: ResultRecord, source: JobInput, manifest_names: Sequence[str]
 ) -> dict[str, Cell]:
-    """Return the values of a row. The key is the column. Missing values are omitted.
+    """Return the values of a row by column name. Missing values are omitted.
 
     Args:
         record: result of one field of view.
-        source: input of the record, with the values of the manifest.
+        source: photograph of this record. It contains the values of the manifest.
         manifest_names: names of the manifest's columns in the table.
     """
     row: dict[str, Cell] = {}

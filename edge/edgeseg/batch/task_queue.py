@@ -1,8 +1,8 @@
 """Tasks that are not processed yet, including the tasks of workers that ended unexpectedly.
 
 If a worker process ends unexpectedly, its task is processed again in two halves. Therefore a
-photograph that causes this does not affect other photographs. After three attempts with a single
-photograph, this photograph gets a failed record.
+photograph that causes workers to end does not affect other photographs. After three attempts with
+a single photograph, this photograph gets a failed record.
 """
 
 from collections import Counter, deque
@@ -68,7 +68,7 @@ class TaskQueue:
         return Task(task.start, self.inputs.read(*task))
 
     def repeat(self, task: InputRange, cause: str) -> None:
-        """Add the task of an ended worker again, in two halves unless it is one photograph.
+        """Add the task of an ended worker again. A task of several photographs is split in two.
 
         Args:
             task: task that the worker had started.
@@ -84,8 +84,8 @@ class TaskQueue:
             return
         self._deaths[task] += 1
         (source,) = self.inputs.read(*task)
-        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}), "
-                   f"{self._deaths[task]} of {MAX_DEATHS} times")  # fmt: skip
+        self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}); "
+                   f"attempt {self._deaths[task]} of {MAX_DEATHS}")  # fmt: skip
         if self._deaths[task] < MAX_DEATHS:
             self._again.appendleft(task)
             return

@@ -49,7 +49,7 @@ def main(output: Path, remote: str | None = None) -> None:
 
     Args:
         output: output folder with the job.
-        remote: URL to which the results are uploaded; None without an upload.
+        remote: URL to which the results are uploaded; None for no upload.
     """
     keep_freed_memory()
     answers = _take_stdout()

@@ -28,8 +28,8 @@ def _require_single_input(
 ) -> str | None:
     if len(values) > 1:
         raise UsageError(
-            f"{len(values)} inputs given, one expected. Quote the pattern, so that the shell does "
-            "not replace it by file names, or specify a folder or a manifest."
+            f"{len(values)} inputs given instead of one. Quote the pattern so that the shell does "
+            "not expand it, or specify a folder or a manifest."
         )
     return values[0] if values else None
 
@@ -53,7 +53,7 @@ def _require_single_input(
     "--html",
     type=_FILE,
     metavar="FILE",
-    help="Write a page with distributions, failures and outliers (extra 'batch').",
+    help="Write an HTML page with distributions, failures and outliers (requires extra 'batch').",
 )
 @click.option(
     "--measures", is_flag=True, help="Measure the vessels and add the measurements to the table."
@@ -83,19 +83,19 @@ def _require_single_input(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Number of worker processes.  [default: one per core and per 512 MB of memory]",
+    help="Number of worker processes.  [default: one per core, at most one per 512 MB of memory]",
 )
 @click.option(
     "--shard",
     metavar="I/N",
     default="1/1",
-    help="Process shard I of N. --merge joins the shards.",
+    help="Process shard I of N. --merge merges the shards.",
 )
 @click.option(
     "--dask",
     metavar="ADDRESS",
-    help="Address of a Dask scheduler, or local:N for N processes on this machine (extra "
-    "'cluster').",
+    help="Address of a Dask scheduler, or local:N for N processes on this machine (requires "
+    "extra 'cluster').",
 )
 @click.option("--insecure", is_flag=True, help="Accept a scheduler on another host without TLS.")
 @click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
@@ -103,7 +103,7 @@ def _require_single_input(
     "--merge",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Join the shards of the job in DIR and write its table and page. --table and --html "
+    help="Merge the shards of the job in DIR and write the table and the page. --table and --html "
     "override the file names.",
 )
 @click.option(
@@ -139,8 +139,8 @@ def batch(
 ) -> None:
     """Segment a cohort of photographs and write one table.
 
-    INPUT is a folder (with its sub-folders), a quoted pattern, or a manifest: a CSV or Parquet file
-    with a column `path`. Its other columns are copied to the table. If a photograph
+    INPUT is a folder (including sub-folders), a quoted pattern, or a manifest. A manifest is a CSV
+    or Parquet file with a column `path`. All columns are copied to the table. If a photograph
     fails, its row contains the reason, the others are processed, and the exit code is 3.
     """
     if merge is not None:
@@ -202,7 +202,7 @@ def _check_cluster(dask: str | None, insecure: bool, workers: int | None, shard:
 
 
 def _given_options() -> dict[str, object]:
-    """Return the options on the command line that are part of a job. The key is the parameter."""
+    """Return the options on the command line that are part of a job, by parameter name."""
     context = click.get_current_context()
     given: dict[str, object] = {}
     for name, value in context.params.items():

@@ -1,4 +1,4 @@
-"""Steps of `edgeseg batch`: process a shard, join the shards, estimate a job."""
+"""Steps of `edgeseg batch`: process a shard, merge the shards, estimate a job."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def open_output(output: str) -> Iterator[tuple[Path, RemoteOutput | None]]:
 
 
 def process_job(request: JobRequest) -> None:
-    """Process a shard of a job, and join the parts if it is the only shard."""
+    """Process a shard of a job. If it is the only shard, write the table."""
     from edgeseg.batch.merge import count_shard
     from edgeseg.batch.run_job import open_job, process_shard
 
@@ -57,15 +57,15 @@ def process_job(request: JobRequest) -> None:
     counts = count_shard(request.output, job, request.shard)
     _warn(
         f"shard {request.shard}: {plural(progress.done, 'photograph')} processed by this call; "
-        f"whole shard: {plural(counts.total, 'photograph')}, {counts.failed} failed. Join the "
-        f"shards with --merge {where}"
+        f"whole shard: {plural(counts.total, 'photograph')}, {counts.failed} failed. Merge "
+        f"the shards with --merge {where}"
     )
     if counts.failed:
         sys.exit(1 if counts.bugs else 3)
 
 
 def merge_shards(output: str, table: Path | None, html: Path | None) -> None:
-    """Join the shards of a job and write its table and page.
+    """Merge the shards of a job and write its table and page.
 
     Args:
         output: output folder or URL.
@@ -84,7 +84,7 @@ def _join(
     table: Path | None = None,
     html: Path | None = None,
 ) -> None:
-    """Write the table and the page of a job. The job contains the default file names."""
+    """Write the table and the page of a job. By default, the job specifies the file names."""
     from edgeseg.batch.job import read_job, with_outputs
     from edgeseg.batch.merge import join_parts, table_path
     from edgeseg.batch.prepare_job import input_text

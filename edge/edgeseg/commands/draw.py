@@ -1,4 +1,4 @@
-"""`edgeseg draw`: synthetic fundus photographs, for first steps and for tests without data."""
+"""`edgeseg draw`: synthetic fundus photographs for first steps and tests."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from edgeseg.system.files import make_folder, write_atomically
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of the first photograph. The other photographs have the following seeds.",
+    help="Seed of the first photograph. Each further photograph uses the next seed.",
 )
 @click.option(
     "--count", type=click.IntRange(1), default=1, show_default=True, help="Number of photographs."

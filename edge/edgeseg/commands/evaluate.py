@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 @click.option(
     "--second-observer",
     is_flag=True,
-    help="Score the second human observer instead of a model (drive test, stare, chasedb1).",
+    help="Score the second human observer instead of a model. Only for stare, chasedb1 and the "
+    "test split of drive.",
 )
 @json_option
 @click.option(
@@ -136,7 +137,7 @@ def _check_figure_names(data_sets: Sequence[DataSet]) -> None:
     name, count = names.most_common(1)[0]
     if count > 1:
         raise UsageError(
-            f"--figures: {count} photographs have the same figure {name}. "
+            f"--figures: {count} photographs have the same figure name {name}. "
             "Evaluate their data sets separately."
         )
 
@@ -193,7 +194,7 @@ def _photograph_callback(
 
 
 def _write_figure(comparison: Comparison, file: Path) -> None:
-    """Write a figure: the photograph, and to its right the error map of the prediction."""
+    """Write a figure: the photograph on the left and the error map on the right."""
     import numpy as np
 
     from edgeseg.imaging.encoder import encode_png

@@ -80,8 +80,8 @@ def _list_facts(model: ModelFile, reason: str) -> Iterator[tuple[str, str]]:
 
     Args:
         model: model file.
-        reason: why the file was selected for the name of a shipped model; "" if the file itself was
-            given.
+        reason: reason for selecting this file of a shipped model; empty if the user specified a
+            file.
     """
     card = model.card
     preprocessing = [f"{key} = {value}" for key, value in card.preprocessing.to_dict().items()]

@@ -29,7 +29,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     type=FILE,
     metavar="FILE",
     help="Mask of the field of view. Give one for all MASKs, or one per MASK. "
-    "Without it, densities and values relative to the diameter refer to the whole picture. "
+    "By default, densities and values relative to the diameter refer to the whole image. "
     "Repeatable.",
 )
 @measure_options
@@ -40,7 +40,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--measures-overlay",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for pictures of the segments, coloured by width.",
+    help="Folder for images with each vessel segment coloured by its width.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
@@ -56,7 +56,7 @@ def measure(
 ) -> None:
     """Measure the vessels in binary masks from edgeseg or another program.
 
-    MASK is a picture in which vessels are white. A mask that is not binary, such as a JPEG file, is
+    MASK is an image in which vessels are white. A mask that is not binary, such as a JPEG file, is
     thresholded with a warning. If a file cannot be measured, the others are measured, and the
     exit code is 3. docs/measures.md defines the measurements.
     """
@@ -81,7 +81,7 @@ def measure(
     if not fovs:
         print_line(
             f"edgeseg: no --fov for {plural(len(masks), 'mask')}: densities and values relative to "
-            "the diameter refer to the whole picture",
+            "the diameter refer to the whole image",
             err=True,
         )
     options = MaskOptions(spacing, eye, measures_overlay)
@@ -106,7 +106,7 @@ def _report(record: MaskRecord) -> None:
         print_line(f"edgeseg: {record.message}", err=True)
     if "mask_thresholded" in record.warnings:
         print_line(
-            f"edgeseg: {record.source}: not binary; thresholded at half of its range",
+            f"edgeseg: {record.source}: not binary; the mask was thresholded at half of its range",
             err=True,
         )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CHOICES = "edgeseg.measuring"  # key in click's `meta` for a dict from option name to value
+_CHOICES = "edgeseg.measuring"  # key of the option values in click's `meta`
 
 
 def _store_choice(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -30,7 +30,7 @@ def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add the options for DICOM; `add_dicom` reads them."""
     for option in (
         click.option("--identifiers", is_flag=True, callback=_store_choice, expose_value=False,
-                     help="Add patient, study and series of DICOM files to the records."),
+                     help="Add the patient, study and series of DICOM files to the records."),
         click.option("--dicom", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Also write DICOM: a segmentation, an overlay, and measurements."),
     ):  # fmt: skip
@@ -39,7 +39,7 @@ def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def add_dicom(options: RunOptions) -> RunOptions:
-    """Return the options of a run, extended by the DICOM options of the current command.
+    """Add the DICOM options of the current command to the options of a run.
 
     Raises:
         SystemSetupError: The extra `dicom` is not installed.
@@ -61,10 +61,10 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Size of a pixel in micrometres. Adds values in micrometres."),
+                     help="Micrometres per pixel. Adds values in micrometres."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Measure the vessels; write a picture with segments coloured by width."),
+                     help="Also write an image with each vessel segment coloured by its width."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# These lists are copies, because the modules that define the types load OpenCV. A test compares
-# them.
+# These lists are copies, because the modules that define the types load OpenCV. A test checks that
+# the copies are equal to the definitions.
 PRECISIONS = ("auto", "fp32", "fp16", "fp16w", "int8")
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 PROVIDERS = ("cpu", "cuda", "tensorrt")

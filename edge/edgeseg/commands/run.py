@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--camera",
     metavar="N|DEVICE",
-    help="Camera to segment live. Frames that arrive during processing are dropped.",
+    help="Camera to read from. Frames that arrive while another is processed are dropped.",
 )
 @click.option(
     "--watch",
@@ -112,7 +112,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs that already have results with the same content, model and options.",
+    help="Skip inputs that already have results for the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options
@@ -126,12 +126,12 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--contact-sheet",
     is_flag=True,
-    help="Write contact_sheet.html with thumbnails, overlays and figures of the photographs.",
+    help="Write contact_sheet.html: a page with thumbnails, overlays and values per photograph.",
 )
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print the frames per second, also as a share of the rate with all cores busy.",
+    help="Print frames per second, also as a fraction of the rate with all cores fully used.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
@@ -242,7 +242,7 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
 def _prepare_process() -> None:
     """Keep freed memory, and limit NumPy's BLAS to one thread.
 
-    No code here uses BLAS, and its idle threads would use the CPU.
+    edgeseg does not use BLAS, but idle BLAS threads would use the CPU.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     keep_freed_memory()

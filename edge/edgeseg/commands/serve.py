@@ -117,8 +117,8 @@ def serve(
             _announce(urls, token, certificate is not None)
             if host in _WILDCARDS and not allowed_hosts:
                 print_line(
-                    "edgeseg: other machines are rejected. To allow them, add --allow-host NAME "
-                    "with the name or address of this machine in their URLs.",
+                    "edgeseg: requests from other machines are rejected. To accept them, add "
+                    "--allow-host NAME, where NAME is this machine's name or address in the URLs.",
                     err=True,
                 )
 
@@ -163,7 +163,7 @@ def _allowed_hosts(host: str, allowed: tuple[str, ...]) -> frozenset[str]:
 
 
 def _url_names(host: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the machine for the printed addresses."""
+    """Return the host names for the printed URLs."""
     if host in _WILDCARDS:
         return allowed or ("localhost",)
     return (host, *allowed)

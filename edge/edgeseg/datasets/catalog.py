@@ -32,7 +32,7 @@ LICENCES = {
 }
 
 VALIDATION_INTERVAL = 5
-"""Without `split.csv`, every fifth of a user's pairs is used for validation."""
+"""If a user's data has no `split.csv`, every fifth pair is used for validation."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class DataSet:
         name: name on the command line (`drive`, ...).
         split: selected split.
         pairs: photographs with their masks, in a stable order.
-        notice: information for the user about the choice of the split and masks without a
-            photograph; may be empty.
+        notice: note for the user about the split and about masks without a photograph; may be
+            empty.
     """
 
     name: str
@@ -74,8 +74,7 @@ def open_data(spec: str, split: SplitChoice) -> DataSet:
         splits = ", ".join(sorted({pair.split for pair in pairs if pair.split}))
         raise SystemSetupError(
             f"{spec}: no photographs for the split '{split}' "
-            f"(available: {splits or 'the only photograph is used for validation'}). "
-            "Choose another split or add photographs."
+            f"(available: {splits or 'validation'}). Choose another split or add photographs."
         )
     # Only the files of the selected split are checked, so that DRIVE can be used for training
     # without its test masks.
@@ -109,18 +108,19 @@ def _expand_home(folder: Path) -> Path:
     """Expand `~`, which a shell does not expand in `drive:~/DRIVE`."""
     try:
         return folder.expanduser()
-    except RuntimeError:  # no such user or no home directory: use the name unchanged
+    except RuntimeError:  # there is no such user or no home directory
         return folder
 
 
 def select_split(pairs: Sequence[Pair], split: SplitChoice) -> tuple[list[Pair], str]:
     """Select the pairs of a split.
 
-    User pairs without `split.csv` have no split. All of them are used for testing. In
-    training, every fifth pair (at least one) is used for validation.
+    User pairs without `split.csv` have no split. The test split contains all of them. The
+    validation split contains every fifth pair (at least one). The train split contains the other
+    pairs.
 
     Returns:
-        The selected pairs, and a notice for the user or "".
+        The selected pairs, and a note for the user, which may be empty.
     """
     if split == "all":
         return list(pairs), ""

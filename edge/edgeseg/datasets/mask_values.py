@@ -1,4 +1,4 @@
-"""Decoding of mask files: black and white, or class numbers with an optional ignore value."""
+"""Decoding of mask files, which are black and white or contain class numbers."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ _MAX_CLASS_BESIDE_IGNORED = 20
 # Minimum share of pixels with a class number above 0. A smaller share of pixels with the values 1
 # and 2 is due to rounding errors in a mask of 0 and 255.
 _MIN_CLASS_SHARE = 0.005
-# Limits of dark and bright values. In a mask, up to 10 % of the pixels are between these limits
-# (blurred edges, JPEG noise). In a photograph, most pixels are.
+# Values between these limits are neither dark nor bright. A mask contains up to 10 % of such pixels
+# (blurred edges, JPEG noise). In a photograph, most pixels have such values.
 _DARK, _BRIGHT = 32, 223
 
 

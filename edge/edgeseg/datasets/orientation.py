@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from edgeseg.imaging.jpeg_markers import BEGINNING, START_OF_SCAN, walk_markers
 
 UPRIGHT = 1
-"""Orientation of a picture that requires no rotation."""
+"""Orientation of an image that requires no rotation."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}

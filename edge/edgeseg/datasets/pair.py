@@ -170,8 +170,8 @@ def _read_mask(file: Path, photo: Photo, orientation: int) -> _ReadMask:
     if picture.shape != photo.shape:
         cause = f"; {misoriented}" if misoriented else ""
         raise SystemSetupError(
-            f"{file}: the mask has {picture.shape[1]}x{picture.shape[0]} pixels, its photograph "
-            f"{width}x{height}{cause}. Both must have the same size."
+            f"{file}: the mask has {picture.shape[1]}x{picture.shape[0]} pixels, but its "
+            f"photograph has {width}x{height}{cause}. Both must have the same size."
         )
     return _ReadMask(decode_mask_values(picture), _has_transparency(data), misoriented)
 

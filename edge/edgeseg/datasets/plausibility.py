@@ -1,7 +1,7 @@
 """Plausibility checks of vessel masks and fields of view.
 
 All masks of DRIVE, STARE, CHASE_DB1, HRF and FIVES are far from the limits: vessels cover 5 to 17 %
-of the field and are 1.6 to 16 grey levels darker than their surroundings.
+of the field of view and are 1.6 to 16 grey levels darker than their surroundings.
 """
 
 import cv2
@@ -15,13 +15,13 @@ from edgeseg.imaging.photo import MASK_THRESHOLD
 _MAX_GREY_SHARE = 0.25
 _MAX_VESSEL_SHARE = 0.4
 _ALL_WHITE_SHARE = 0.99
-_MAX_BRIGHTER = 0.5  # grey levels by which vessels may be brighter than their surroundings
-_MIN_COLOUR = 8.0  # mean difference between the channels of a colour photograph, in grey levels
-_SURROUNDINGS = 40  # side of the surroundings of a pixel: a 40th of the photograph's width
+_MAX_BRIGHTER = 0.5  # maximum grey levels by which vessels are brighter than their surroundings
+_MIN_COLOUR = 8.0  # minimum difference between the channels of a colour photograph
+_SURROUNDINGS = 40  # surroundings of a pixel: a square of 1/40 of the photograph's width
 _MIN_FIELD_SHARE = 0.02
 _MIN_VESSELS_IN_FIELD = 0.5
 _MIN_OUTSIDE_SHARE = 0.005
-_DARK = 1 / 8  # share of the brightness of bright pixels; darker pixels are outside the retina
+_DARK = 1 / 8  # pixels below this share of the brightest pixels are outside the retina
 
 _Pixels = npt.NDArray[np.bool_]
 
@@ -54,16 +54,16 @@ def check_vessels(values: MaskValues, photo: Photo, fov: Mask | None, transparen
     vessels = (values.marked > 0) & field
     share = vessels.sum() / max(1, field.sum())
     if share > _ALL_WHITE_SHARE:
-        return "all pixels of the field are vessel (white). Correct the mask or remove the pair."
+        return "the whole field of view is white. Correct the mask or remove the pair."
     if share > _MAX_VESSEL_SHARE:
         return (
-            f"{share:.0%} of the field is vessel (5 to 20 % is usual); vessels seem to be black. "
-            "Invert the mask, so that vessels are 255 and all other pixels 0."
+            f"{share:.0%} of the field of view is white (5 to 20 % is usual). The vessels seem to "
+            "be black. Invert the mask: vessels must be 255 and all other pixels 0."
         )
     brighter = _brightness_over_surroundings(photo, vessels, field)
     if brighter > _MAX_BRIGHTER:
         return (
-            f"its vessels are {brighter:.1f} grey levels brighter than their surroundings in the "
+            f"the vessels are {brighter:.1f} grey levels brighter than their surroundings in the "
             "photograph, but should be darker. Correct the mask or remove the pair."
         )
     return ""
@@ -81,24 +81,27 @@ def check_field(fov: Mask, photo: Photo, vessels: Mask) -> str:
         Problem and remedy; empty if the field of view is plausible.
     """
     inside = fov > 0
-    # Without this check, no pixel would be counted, and every score would be 1.
+    # In an empty field of view, no pixel would be counted, and every score would be 1.
     if not inside.any():
         return "the field of view is empty. Correct or remove the file."
     share = inside.mean()
     if share < _MIN_FIELD_SHARE:
-        return f"the field of view covers {share:.2%} of the photograph. Correct or remove the "
-        "file."
+        return (
+            f"the field of view covers {share:.2%} of the photograph. Correct or remove the file."
+        )
     brightness = photo.max(axis=2)
     if 1 - share > _MIN_OUTSIDE_SHARE and brightness[inside].mean() < brightness[~inside].mean():
         return (
             "the field of view is darker than the rest of the photograph and seems to be inverted. "
-            "Invert the file, so that the inside is 255 and the outside 0."
+            "Invert the file: the inside must be 255 and the outside 0."
         )
     marked = vessels > 0
     in_field = (marked & inside).sum() / max(1, marked.sum())
     if in_field < _MIN_VESSELS_IN_FIELD:
-        return f"only {in_field:.0%} of the vessels are in the field of view. Correct or remove "
-        "the file."
+        return (
+            f"only {in_field:.0%} of the vessels are in the field of view. "
+            "Correct or remove the file."
+        )
     return ""
 
 
@@ -110,9 +113,8 @@ def _describe_empty(values: MaskValues, transparent: bool) -> str:
         )
     if transparent:
         return (
-            "the mask is black (no vessel); vessels may be drawn in black on a transparent "
-            "background. "
-            "Save vessels as 255 on 0."
+            "the mask is black (no vessel). Vessels may be drawn in black on a transparent "
+            "background. Save vessels as 255 on 0."
         )
     return "the mask is black (no vessel). Correct the mask or remove the pair."
 

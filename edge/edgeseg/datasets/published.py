@@ -19,7 +19,7 @@ FIVES_TRAIN_COUNT = 600
 
 
 def read_drive(folder: Path) -> list[FilePair]:
-    """Read DRIVE (Staal et al. 2004): `training/` is train, `test/` is test.
+    """Read DRIVE (Staal et al. 2004). The splits are `training/` (train) and `test/` (test).
 
     Only the test set has a second observer.
     """
@@ -38,7 +38,7 @@ def read_drive(folder: Path) -> list[FilePair]:
 
 
 def read_stare(folder: Path) -> list[FilePair]:
-    """Read STARE (Hoover et al. 2000): all photographs are test.
+    """Read STARE (Hoover et al. 2000). All photographs belong to the test split.
 
     The first observer is A. Hoover, and the second is V. Kouznetsova.
     """
@@ -62,7 +62,7 @@ def read_stare(folder: Path) -> list[FilePair]:
 def read_chasedb1(folder: Path) -> list[FilePair]:
     """Read CHASE_DB1 (Fraz et al. 2012).
 
-    Subjects 1 to 8 are train, 9 and 10 validation, 11 to 14 test.
+    Subjects 1 to 8 are used for training, 9 and 10 for validation, and 11 to 14 for testing.
     """
     pairs = [
         FilePair(
@@ -80,7 +80,8 @@ def read_chasedb1(folder: Path) -> list[FilePair]:
 def read_hrf(folder: Path) -> list[FilePair]:
     """Read HRF (Budai et al. 2013).
 
-    In each class, photographs 1 to 8 are train, 9 and 10 validation, 11 to 15 test.
+    In each class, photographs 1 to 8 are used for training, 9 and 10 for validation, and 11 to 15
+    for testing.
     """
     pairs = [
         FilePair(
@@ -99,10 +100,11 @@ def read_hrf(folder: Path) -> list[FilePair]:
 
 
 def read_fives(folder: Path) -> list[FilePair]:
-    """Read FIVES (Jin et al. 2022): `test/` is test; `train/` is split into train and validation.
+    """Read FIVES (Jin et al. 2022). The test split is `test/`.
 
-    The validation split is every fifth photograph of a complete `train/`, or the last fifth of an
-    incomplete `train/`. Photographs are sorted by their numbers, which start again at 1 in `test/`.
+    If `train/` is complete, the validation split is every fifth photograph of `train/`. If `train/`
+    is incomplete, the validation split is the last fifth. Photographs are sorted by their numbers,
+    which start again at 1 in `test/`.
     """
     train = _fives_pairs(folder / "train", "train")
     held_out = train[4::5]

@@ -43,7 +43,7 @@ def read_synthetic(count: str) -> list[SyntheticPair]:
     # The length is checked because int() rejects very long numbers.
     if not count.isdecimal() or len(count) > 7 or not 1 <= int(count) <= MAX_COUNT:
         raise UsageError(
-            f"synthetic:{count}: invalid number. Use synthetic:N, N from 1 to {MAX_COUNT}."
+            f"synthetic:{count}: invalid number. Use synthetic:N with N from 1 to {MAX_COUNT}."
         )
     return [
         SyntheticPair(f"drawn_{seed}", split, seed)

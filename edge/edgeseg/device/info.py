@@ -95,7 +95,7 @@ def device_warnings(device: DeviceInfo) -> tuple[str, ...]:
         )
     if device.governor and set(device.governor.split(",")) != {"performance"}:
         warnings.append(
-            f"the CPU governor is {device.governor} instead of performance: timings will vary "
+            f"the CPU governor is {device.governor} instead of performance: timings may vary "
             "(sudo cpupower frequency-set -g performance)"
         )
     warnings += [f"CPU throttling: {reason}" for reason in device.throttling]

@@ -14,7 +14,7 @@ def encode_dicom(dataset: Dataset, texts: Mapping[str, str]) -> bytes:
 
     Args:
         dataset: object with its file meta information.
-        texts: key and value of each text to store in the file, outside the object.
+        texts: key and value of each text to store in the file meta information.
     """
     creator, value = private_information(texts)
     dataset.file_meta.PrivateInformationCreatorUID = UID(creator)

@@ -106,7 +106,7 @@ def _decode_frame(instance: DicomInstance, number: int) -> Photo:
 
 
 def _decode_jpeg(stream: bytes, instance: DicomInstance, is_ybr: bool) -> Photo:
-    """Decode JPEG by its actual type, because the transfer syntax of some writers is wrong."""
+    """Decode JPEG by its actual type, because some writers declare a wrong transfer syntax."""
     layout = instance.layout
     frame = read_jpeg_frame(stream, layout)
     if frame.is_lossless:
@@ -163,7 +163,7 @@ def _read_native(instance: DicomInstance, number: int) -> Samples:
 
 
 def _swap_bytes(instance: DicomInstance, start: int, end: int) -> Samples:
-    """Return 8-bit samples of big endian words. A frame may begin within a word."""
+    """Return 8-bit samples of big-endian words. A frame may begin at a word's second byte."""
     first = instance.pixel_data.start
     words_start = first + (start - first) // 2 * 2
     words_end = min(len(instance.data), words_start + -(-(end - words_start) // 2) * 2)

@@ -228,7 +228,7 @@ def _check_class(dataset: FileDataset) -> None:
 def _read_layout(dataset: Dataset) -> PixelLayout:
     rows, columns = read_integer(dataset, "Rows"), read_integer(dataset, "Columns")
     if rows is None or columns is None:
-        raise InvalidImageError(f"a DICOM file without the size of its pictures: {DAMAGED}")
+        raise InvalidImageError(f"a DICOM file without the size of its images: {DAMAGED}")
     check_size(columns, rows)
     samples = read_integer(dataset, "SamplesPerPixel") or 1
     photometric = read_text(dataset, "PhotometricInterpretation").upper()
@@ -278,5 +278,6 @@ def _check_pixel_data(layout: PixelLayout, compression: Compression, pixel_data:
 
 def _unsupported(kind: str) -> InvalidImageError:
     return InvalidImageError(
-        f"{kind}. Export the photograph uncompressed with 8 bits per sample.", "unsupported_format"
+        f"{kind} are not supported. Export the photograph uncompressed with 8 bits per sample.",
+        "unsupported_format",
     )

@@ -16,13 +16,13 @@ from edgeseg.imaging.jpeg_markers import (
 
 _FRAME, _RESTART_INTERVAL = 0xC3, 0xDD
 _HUFFMAN_VALUES_START = 17
-_MAX_CATEGORY = 16  # maximum number of bits of a difference
+_MAX_CATEGORY = 16  # maximum number of bits of a sample difference
 # Second bytes that do not end a scan: stuffed zero bytes, restart markers and fill bytes.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _IDENTIFIERS = {
     1: b"\x01",
     3: b"RGB",
-}  # identifiers of components whose colours decoders do not convert
+}  # decoders do not convert the colours of components with these identifiers
 
 
 def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
@@ -36,8 +36,8 @@ def rebuild_lossless_jpeg(stream: bytes, layout: PixelLayout) -> bytes:
         InvalidImageError: the stream is damaged or of an unsupported type.
     """
     parts = [b"\xff\xd8"]
-    identifiers = b""  # identifiers of the components without a scan so far
-    missing = layout.samples
+    identifiers = b""  # identifiers of the components in the frame header
+    missing = layout.samples  # number of components without a scan
     position = 2
     while missing:
         marker = next(walk_markers(stream, position), None)

@@ -23,7 +23,7 @@ _IDENTIFIERS = {
 def read_eye(frame: DicomFrame) -> Eye | None:
     """Return the eye of a frame, or None if it is missing or the frame shows both eyes.
 
-    The laterality of the frame is used first, then that of the file, then that of the series.
+    The laterality is read from the frame, the file or the series, in this order.
     """
     dataset = frame.instance.dataset
     for group in _functional_groups(frame):
@@ -39,7 +39,7 @@ def read_spacing(frame: DicomFrame) -> Spacing | None:
     """Return the size of a frame's pixels, or None if the file contains no valid size.
 
     Pixel Spacing in an Ophthalmic Photography object is nominal by definition, unless the file
-    specifies how it was calibrated. The spacing of a scanned picture is also nominal.
+    specifies how it was calibrated. The spacing of a scanned image is also nominal.
     """
     dataset, sop_class = frame.instance.dataset, frame.instance.sop_class
     is_nominal = sop_class in OPHTHALMIC_PHOTOGRAPHY

@@ -49,7 +49,7 @@ def build_overlay(source: DicomSource, jpeg: bytes, size: tuple[int, int]) -> SO
     eye = read_eye(source.frame)
     if eye is None:
         capture.Laterality = None
-    else:  # attribute of the image, because the photographs of a series may show different eyes
+    else:  # set per image, because the photographs of a series may show different eyes
         capture.ImageLaterality = LATERALITIES[eye]
     annotation = read_text(source.frame.instance.dataset, "BurnedInAnnotation")
     if annotation in {"YES", "NO"}:

@@ -1,7 +1,7 @@
 """Text in the header of DICOM results, with the provenance and a checksum.
 
-The text is stored as Private Information in the file meta information, which a PACS does not keep.
-Reading the text does not require pydicom.
+The text is stored as Private Information in the file meta information. A PACS does not keep this
+text. Reading the text does not require pydicom.
 """
 
 import re

@@ -43,7 +43,7 @@ class ReportedFigure(NamedTuple):
 
     Attributes:
         name: name of the column in the result record.
-        definition: definition of the column.
+        definition: description of the measurement in words.
         unit: unit of the column; empty for a ratio.
         value: value.
     """

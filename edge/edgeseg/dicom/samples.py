@@ -23,9 +23,9 @@ _YBR_TO_RGB = np.array(
 def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_ybr: bool) -> Photo:
     """Convert the samples of a frame to a photograph.
 
-    Samples of more than 8 bits are scaled by the window of a grey picture. Without a window, they
-    are scaled by the number of bits stored if it is less than 16, or else by the range of values in
-    the field of view.
+    Samples of more than 8 bits are scaled to 8 bits with the window of a grey image. If there is no
+    window, the scale depends on the number of stored bits. For 16 stored bits, the scale depends
+    on the range of values in the field of view.
 
     Args:
         samples: (H, W) or (H, W, 3).
@@ -51,7 +51,7 @@ def convert_to_rgb(samples: Samples, layout: PixelLayout, dataset: Dataset, is_y
 
 
 def _select_bits(samples: Samples, layout: PixelLayout) -> Samples:
-    """Return the bits of the samples. The other bits contain overlays in older files."""
+    """Return the stored bits of the samples. In older files, the other bits contain overlays."""
     shift = layout.high_bit + 1 - layout.bits_stored
     mask = (1 << layout.bits_stored) - 1
     is_narrower = samples.dtype.itemsize * 8 < layout.bits_allocated
@@ -126,7 +126,7 @@ def _apply_palette(samples: Samples, dataset: Dataset) -> Photo:
 
 
 def _convert_ybr(samples: npt.NDArray[np.uint8]) -> Photo:
-    """Convert luminance and colour differences, full range, to RGB."""
+    """Convert full-range luminance and colour differences to RGB."""
     photo = np.empty(samples.shape, np.uint8)
     for top in range(0, len(samples), _BAND_ROWS):
         band = samples[top : top + _BAND_ROWS].astype(np.float32)

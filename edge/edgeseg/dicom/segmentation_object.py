@@ -51,10 +51,10 @@ def build_segmentation(source: DicomSource, mask: Mask) -> Segmentation:
 
 
 def _planar_image(source: DicomSource) -> Dataset:
-    """Return the source in the form that highdicom requires for a picture without a position.
+    """Return the source in the form that highdicom requires for an image without a position.
 
-    A frame of reference would require a position, and the classes of ophthalmology would require
-    functional groups, which most cameras do not write.
+    highdicom requires a position for an image with a frame of reference, and functional groups for
+    the ophthalmic SOP classes. Most cameras write neither.
     """
     image = source.dataset.copy()
     image.SOPClassUID = SecondaryCaptureImageStorage

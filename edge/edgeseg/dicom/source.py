@@ -76,7 +76,7 @@ class DicomSource(NamedTuple):
 
     @property
     def is_multiframe(self) -> bool:
-        """True if references contain a frame number, because the file has several frames."""
+        """True if the file has several frames. References then contain a frame number."""
         return self.frame.instance.layout.frames > 1
 
     @property
@@ -102,9 +102,10 @@ class DicomSource(NamedTuple):
         )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of the series that contains one kind of results for the source's series.
+        """Return the UID of a series of results. A source series has one for each kind of result.
 
-        It does not depend on the options, which may differ between the photographs of a series.
+        The UID does not depend on the options, because the photographs of a series may have
+        different options.
         """
         return _derive_uid(
             kind,
@@ -150,7 +151,7 @@ def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> Dicom
     copied = Dataset()
     for tag in tuple(original.keys()):
         if tag.group in _COPIED_GROUPS or tag in _LOSSY_COMPRESSION:
-            with suppress(Exception):  # pydicom raises many types for damaged elements
+            with suppress(Exception):  # pydicom raises various exceptions for damaged elements
                 element = original[tag]
                 _check_value(element)
                 copied.add(element)

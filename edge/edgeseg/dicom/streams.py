@@ -1,4 +1,4 @@
-"""Compressed streams of frames. They are compared with the header of the file."""
+"""Comparison of the compressed stream of a frame with the header of the file."""
 
 import struct
 from typing import NamedTuple
@@ -122,5 +122,5 @@ def _check_equal(stated: tuple[int, int, int], layout: PixelLayout) -> None:
     if stated != (layout.columns, layout.rows, layout.samples):
         raise InvalidImageError(
             f"a frame of {stated[0]} x {stated[1]} pixels and {stated[2]} samples in a file of "
-            f"{layout.columns} x {layout.rows} and {layout.samples}: {DAMAGED}"
+            f"{layout.columns} x {layout.rows} pixels and {layout.samples} samples: {DAMAGED}"
         )

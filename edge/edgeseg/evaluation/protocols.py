@@ -4,16 +4,16 @@
 of view. If no field of view is published, the whole frame counts, so that vessels outside a
 detected field of view are counted as missed.
 
-`reference`: as in the publication of ResUNet-Deeper, to compare with its results. The photograph
-(linear interpolation) and the manual mask (nearest neighbour) are stretched to 512x512, the
-threshold is 0.5, and the whole frame counts. The crop and the padding of a model are applied inside
-the stretched frame.
+`reference`: the protocol of the ResUNet-Deeper publication, for comparison with its results. The
+photograph (linear interpolation) and the manual mask (nearest neighbour) are stretched to 512x512,
+the threshold is 0.5, and the whole frame counts. The crop and the padding of a model are applied
+inside the stretched frame.
 
-`reference-aligned`: as `reference`, with the probability shifted to the position of the stretched
+`reference-aligned`: like `reference`, with the probability shifted to the position of the stretched
 mask. Nearest-neighbour resizing selects the pixel at floor(i * scale), which shifts the mask by
 half a pixel to the right and down. On DRIVE test, this shift lowers the Dice of the second human
-observer by 0.05. The difference between both protocols shows the effect. Published results do not
-use this protocol.
+observer by 0.05. The difference between the scores of `reference` and `reference-aligned` is
+due to this shift. Published results do not use this protocol.
 
 The masks of a second human observer are scored with the same protocols (`segmenter` is None).
 """

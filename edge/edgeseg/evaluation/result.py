@@ -68,7 +68,7 @@ class EvaluationResult(msgspec.Struct, frozen=True):
         protocol: evaluation protocol.
         threshold: vessel probability threshold.
         data_sets: scores in the order of the command line.
-        file: name of the model file, if the file itself was checked.
+        file: name of the checked model file; empty if no file was checked.
         file_bytes: size of the model file in bytes.
         checks: comparisons of the model file with the exported network.
     """

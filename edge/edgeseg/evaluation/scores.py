@@ -45,7 +45,7 @@ class PhotographScores(msgspec.Struct, frozen=True):
 
     Attributes:
         name: name of the photograph, unique in its data set.
-        dice: Dice; None, like the other scores, if the photograph could not be scored.
+        dice: Dice. All scores are None if the photograph could not be scored.
         status: `ok`, or the reason for the failure.
     """
 

@@ -1,9 +1,9 @@
-"""Black bands between a photograph without a surround and a light margin or a frame line.
+"""Black bands between a photograph and the light margin or frame line around it.
 
-Narrow bands are not visible in the thumbnail. The error of an edge in the thumbnail is a few pixels
-of the photograph. The edge of a band is sharp and long, so that its exact line of pixels can be
-determined. The edge of a round field is blurred, and
-few pixels of the first row or column are inside the field.
+Narrow bands are not visible in the thumbnail, where edges are accurate only to a few pixels of the
+photograph. The edge of a band is sharp and long, so that its exact line of pixels can be determined
+in the photograph. In contrast, the edge of a round field is blurred, and few pixels of the first
+row or column are inside the field.
 """
 
 import numpy as np
@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Box, Photo
 
-_MIN_LIGHT = 40  # level of the brightest channel in the photograph; JPEG brightens the band
-_MAX_DARK = 15  # level in the band
+_MIN_LIGHT = 40  # pixels above this level are light; JPEG brightens the pixels of a band
+_MAX_DARK = 15  # maximum median level in the band
 _MAX_SPECKS = 0.01  # maximum share of light pixels in a black line
-_MIN_CHORD = (
-    0.25  # minimum light share of the line after the band; a round field has it from 5 lines inside
-)
-_SAMPLES = 256  # lines, and pixels per line
-_MIN_SIDE = 320  # pixels; in smaller pictures, the first lines of a round field are long
-_NEAR = 6  # lines of the band next to its edge
+# Minimum share of light pixels in the line after the band. A round field reaches this share after
+# 5 lines.
+_MIN_CHORD = 0.25
+_SAMPLES = 256  # number of examined lines, and of examined pixels per line
+_MIN_SIDE = 320  # pixels; in smaller photographs, the first lines of a round field are too long
+_NEAR = 6  # number of lines next to the edge of the band
 
 
 def trim_black_bands(photo: Photo) -> Box:

@@ -1,13 +1,12 @@
 """Detection of the field of view, which is the part of the frame that shows the retina.
 
 The detection uses a thumbnail. The dark background is thresholded at several levels. An ellipse is
-fitted to each outline, and the ellipse with the best coverage is selected. Then straight edges, at
-which the camera cuts the field, are detected, and the result is drawn at the size of the
-photograph.
+fitted to each outline, and the ellipse with the best coverage is selected. Then the straight edges
+of the field are detected, and the result is drawn at the size of the photograph.
 
-If there are bright pixels next to the field, or no round field was found, light margins and the
-black bands inside the margins are removed. Then the light surround is removed, and every round
-field is detected separately in its own part of the picture.
+If there are bright pixels next to the field, or if no round field was found, light margins and
+black bands are removed. Then the light surround is removed, and every round field is detected
+separately in its own part of the photograph.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def whole_frame(photo: Photo) -> FieldOfView:
 
 
 def grey10(photo: Photo, name: str = "photograph") -> FieldOfView:
-    """Detect the field of view as ResUNet-Deeper does: the largest region above grey 10.
+    """Detect the field of view with the method of ResUNet-Deeper: the largest region above grey 10.
 
     ResUNet-Deeper applied OpenCV's BGR2GRAY to an RGB image: 0.114 R + 0.587 G + 0.299 B.
 
@@ -155,7 +154,7 @@ def _detect_inside_margin(photo: Photo, part: Box, name: str) -> tuple[FieldOfVi
 def _detect_beside_other_parts(
     photo: Photo, thumbnail: Thumbnail, candidates: list[FovCandidate], name: str
 ) -> tuple[FieldOfView, ...]:
-    """Detect several fields in one picture, or a field that is not round."""
+    """Detect several fields in one photograph, or a field that is not round."""
     surround = find_light_surround(thumbnail)
     has_surround = bool(surround.any())
     found = detect_round_field(candidates, thumbnail)

@@ -1,4 +1,4 @@
-"""Location of all round fields of view in a picture."""
+"""Location of all round fields of view in a photograph."""
 
 import cv2
 import numpy as np
@@ -13,19 +13,19 @@ from edgeseg.field_of_view.thumbnail import Thumbnail, renew_levels
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _MAX_ATTEMPTS = 16
-_MIN_RADIUS = 0.04  # share of the shorter side
-_MIN_COVERED = 1 / 3  # share of all directions, in the frame or not
-_MIN_FILLED = 0.55  # share of the disc; remains of a removed field are narrower
-_MIN_AREA = 0.015  # share of the largest field's area
+_MIN_RADIUS = 0.04  # minimum radius as a share of the frame's shorter side
+_MIN_COVERED = 1 / 3  # minimum share of all directions, also outside the frame
+_MIN_FILLED = 0.55  # bright share of the disc; remains of a removed field have less
+_MIN_AREA = 0.015  # minimum area as a share of the largest field's area
 _LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
-_GLOW = 0.02  # share of the radius, around a field
+_GLOW = 0.02  # width of the glow around a field, as a share of the radius
 
 
 def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     """Locate the round fields of view.
 
     The largest bright region is examined first. If it contains a round field, this field is
-    removed. Otherwise the whole region is removed. Then the rest of the picture is examined.
+    removed. Otherwise the whole region is removed. Then the rest of the photograph is examined.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -37,7 +37,7 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
     discs: list[Disc] = []
     opening = max(5, min(thumbnail.level.shape) // 30 | 1)
     lit = thumbnail.dark + _LIT_SHARE * (thumbnail.bright - thumbnail.dark)
-    smallest = 0.0  # number of illuminated pixels
+    smallest = 0.0  # minimum number of illuminated pixels
     for _ in range(_MAX_ATTEMPTS):
         if cv2.countNonZero((thumbnail.level > lit).view(np.uint8)) <= smallest:
             break
@@ -67,7 +67,7 @@ def _without_lines(thumbnail: Thumbnail, width: int) -> Thumbnail:
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
-    """Draw a disc with its glow, up to its seams, as (h, w) uint8 {0, 255}."""
+    """Draw a disc and its glow, limited by its seams, as (h, w) uint8 {0, 255}."""
     mask = np.zeros_like(thumbnail.level)
     fill_ellipse(mask, ellipse.expanded(2 + _GLOW * ellipse.radius), 255)
     for seam in seams:

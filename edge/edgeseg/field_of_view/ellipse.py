@@ -24,11 +24,11 @@ DIRECTIONS = np.arange(1.0, 360, 2)  # directions in which an ellipse is checked
 # the version of NumPy.
 _SAMPLES = np.outer(np.arange(1, 257), 1.1673039782614187 ** -np.arange(1.0, 5)) % 1
 _VOTERS = 128  # number of outline points that are compared
-_SUFFICIENT_CIRCLE_SHARE = 0.7  # inlier share of a circle from which no ellipse is fitted
-_MIN_ELLIPSE_GAIN = 1.3  # required ratio of inliers; an ellipse has an additional parameter
-_MIN_ELLIPSE_COVERAGE = 0.3  # share of the directions
+_SUFFICIENT_CIRCLE_SHARE = 0.7  # if a circle has this share of inliers, no ellipse is fitted
+_MIN_ELLIPSE_GAIN = 1.3  # minimum ratio of inliers of an ellipse to inliers of a circle
+_MIN_ELLIPSE_COVERAGE = 0.3  # minimum share of the directions with outline points
 _MIN_AXIS_RATIO = 0.5  # a 3:2 frame that was stretched to a square has 0.67
-_MIN_SHAPE_COVERAGE = 0.8  # share of the directions that is required to refine the axis ratio
+_MIN_SHAPE_COVERAGE = 0.8  # minimum share of the directions to refine the axis ratio
 
 
 class FovEllipse(NamedTuple):
@@ -56,7 +56,7 @@ class FovEllipse(NamedTuple):
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
-        """Return the distance of each point in pixels, positive outside; exact for a circle."""
+        """Return the distance (N,) of points in pixels, positive outside; exact for a circle."""
         unit = self.to_unit_circle(points)
         return np.asarray((np.hypot(unit[:, 0], unit[:, 1]) - 1) * self.radius)
 
@@ -102,8 +102,8 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
         min_radius: lower bound of the half-axes in pixels.
         max_radius: upper bound of the half-axes in pixels.
 
-    Returns: Ellipse with the most inliers, a circle if possible; None if no sample gives a valid
-    ellipse.
+    Returns: Ellipse with the most inliers, or a circle if it has enough inliers; None if no sample
+    gives a valid ellipse.
     """
     samples = outline[(_SAMPLES * len(outline)).astype(int)]
     best, share = _select_by_votes(_fit_circles(samples), outline, min_radius, max_radius)
@@ -176,7 +176,7 @@ def _select_by_votes(
 
 
 def _fit_circles(samples: Floats) -> Floats:
-    """Fit circles (N, 4) through three points of each sample (M, 4, 2), unless on a line."""
+    """Fit circles (N, 4) through three points of each sample (M, 4, 2), except points on a line."""
     a, u, v = samples[:, 0], samples[:, 1] - samples[:, 0], samples[:, 2] - samples[:, 0]
     cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     valid = np.abs(cross) > 1e-6

@@ -18,11 +18,11 @@ class FieldOfView:
 
     Attributes:
         mask: (H, W) uint8, 255 inside, 0 outside.
-        box: bounding box of the mask. If `is_cut` is true, bounding box of the rim in the picture.
+        box: bounding box of the mask; if `is_cut` is true, bounding box of the visible rim.
         rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
             fitted.
         overlapping: whether this field consists of several overlapping round fields.
-        is_cut: True if a frame line that was drawn in the picture cuts the field.
+        is_cut: whether a frame line that was drawn into the photograph cuts the field.
     """
 
     mask: Mask
@@ -33,7 +33,7 @@ class FieldOfView:
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels, or the longer side of the box without a rim."""
+        """Diameter of the rim in pixels. If there is no rim, longer side of the box."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius
@@ -51,11 +51,11 @@ class FieldOfView:
         return field_from_mask(mask, rim, self.overlapping)
 
     def widened(self, inner: Box, outer: Box) -> FieldOfView:
-        """Return this field with the box of its rim if a frame line cuts it.
+        """Extend the box to the rim at each frame line that cuts the field.
 
-        The network is sensitive to the position of the crop. If the first and last row of an HRF
-        photograph are removed, the Dice between the masks before and after is 0.95. The part of the
-        field outside the frame line is not in the mask.
+        The network is sensitive to the position of the crop. For example, if the first and the last
+        row of an HRF photograph are removed, the Dice between the old and the new mask is 0.95. The
+        part of the field outside the frame line is not added to the mask.
 
         Args:
             inner: part of the photograph inside its frame lines.

@@ -10,16 +10,16 @@ from edgeseg.imaging.arrays import Box, Photo
 Levels: TypeAlias = npt.NDArray[np.int16]  # (N, M, 3) lines that are parallel to one edge
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-_TOLERANCE = 12  # grey levels that JPEG changes next to an edge
+_TOLERANCE = 12  # difference in grey levels that JPEG may cause next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have the same colour
 _MIN_LIGHT = 56  # level of the brightest channel; the glow in STARE reaches 55
-_MIN_CHANGE = 24  # grey levels from one line to the next; a retina changes gradually
-_MIN_CHANGED = 0.25  # share of a line's pixels that change; some may have the margin's colour
-_BLOCK = 8  # lines of a JPEG block, in which a margin may have several colours
+_MIN_CHANGE = 24  # difference in grey levels between two lines; a retina changes gradually
+_MIN_CHANGED = 0.25  # share of a line's pixels that change; the others may have the margin's colour
+_BLOCK = 8  # lines of a JPEG block; a margin may have several colours in its last block
 _NEAR_EDGE = 0.03  # share of the frame's side that is searched for a frame line
-_MAX_MARGIN = 0.45  # share of the frame's side
-_MIN_LINES = 16  # a smaller picture is not trimmed
-_MAX_SAMPLES = 128  # pixels per line
+_MAX_MARGIN = 0.45  # maximum width of a margin as a share of the frame's side
+_MIN_LINES = 16  # a photograph with fewer lines is not trimmed
+_MAX_SAMPLES = 128  # maximum number of examined pixels per line
 
 
 def may_have_margin(photo: Photo) -> bool:
@@ -39,9 +39,10 @@ def may_have_margin(photo: Photo) -> bool:
 def trim_margins(photo: Photo) -> Box:
     """Return the part of a photograph without its light margins and frame lines.
 
-    A margin consists of lines of one colour, and of any lines directly at the edge. The last line
-    of a margin is light, has one colour, and is followed by a sudden change. Therefore a dark
-    surround is not a margin. A retina is not a margin either, because its colours change gradually.
+    A margin consists of lines that have one colour. Lines at the edge may have several colours.
+    The last line of a margin is light, has one colour, and is followed by a sudden change.
+    Therefore a dark surround is not a margin. A retina is not a margin either, because its colours
+    change gradually.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -55,7 +56,7 @@ def trim_margins(photo: Photo) -> Box:
 
 
 def without_margins(photo: Photo, inner: Box) -> Box:
-    """Return the part of a photograph that remains without its margins, but with its frame lines.
+    """Return the part of a photograph inside its margins. Frame lines belong to this part.
 
     Outside a frame line, the photograph continues. A margin begins at the frame's edge.
 
@@ -105,7 +106,7 @@ def _are_ends(lines: Levels, number: int) -> Flags:
 
 
 def _examine(lines: Levels) -> tuple[Flags, Flags]:
-    """Return two (N,) bool arrays: lines with one colour, and lines with one light colour."""
+    """Return whether each line has one colour, and whether its median is light, both (N,) bool."""
     colours = np.median(lines, axis=1, keepdims=True)
     distances = np.abs(lines - colours).max(axis=2)
     uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM

@@ -1,4 +1,4 @@
-"""Detection methods for the field of view. A model's preprocessing contains the name."""
+"""Detection methods for the field of view. A model's preprocessing specifies the method."""
 
 from typing import Literal, TypeAlias
 

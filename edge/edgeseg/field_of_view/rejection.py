@@ -39,12 +39,12 @@ def _no_fundus(name: str, reason: str) -> PhotoError:
 
 
 def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> None:
-    """Reject a photograph without a round field, unless it is as smooth and warm as a retina.
+    """Reject a photograph without a round field if it is not smooth, or is white or blue.
 
     Roughness is the mean absolute Laplacian on 64x64 cells. In the published data sets, the
-    roughness is at most 0.14 of the mean brightness and at most 0.9 of its standard deviation, and
-    blue is never the brightest channel. The roughness of a portrait is 0.5 of the mean brightness.
-    The roughness of text and noise is 1.1 to 3.5 of the standard deviation.
+    roughness is at most 0.14 times the mean brightness and at most 0.9 times the standard deviation
+    of the brightness. Blue is never the brightest channel. The roughness of a portrait is 0.5 times
+    the mean brightness. The roughness of text and noise is 1.1 to 3.5 times the standard deviation.
 
     Args:
         thumbnail: thumbnail of the photograph.
@@ -70,7 +70,7 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
 
 
 def _block_means(colour: Photo) -> Photo:
-    """Return means of square pixel blocks, at least 64 along the shorter side if possible."""
+    """Return the means of square blocks, with at least 64 blocks along each side if possible."""
     side = max(1, min(colour.shape[:2]) // 64)
     height, width = colour.shape[0] // side, colour.shape[1] // side
     cropped = colour[: height * side, : width * side]

@@ -23,7 +23,7 @@ def render_ellipse(
     Args:
         ellipse: ellipse of the field, in thumbnail pixels.
         edges: straight edges that cut the ellipse, in thumbnail pixels.
-        region: mask in the thumbnail, which contains small tabs beyond the ellipse.
+        region: mask of the field in the thumbnail, including small tabs beyond the ellipse.
         thumbnail: thumbnail, which defines the scale.
         shape: height and width of the photograph.
 
@@ -53,7 +53,7 @@ def enlarge_region(region: Mask, shape: tuple[int, ...]) -> Mask:
 
 
 def _extract_tabs(ellipse: FovEllipse, region: Mask) -> list[Points]:
-    """Return the outlines of tabs. A tab marks the top of the picture and shows retina."""
+    """Return the outlines of tabs: small parts beyond the ellipse that mark the top."""
     beyond = region.copy()
     fill_ellipse(beyond, ellipse, 0)
     beyond = cv2.morphologyEx(beyond, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))

@@ -9,8 +9,8 @@ from edgeseg.field_of_view.field import FieldOfView, field_from_mask
 from edgeseg.field_of_view.thresholding import FovCandidate
 from edgeseg.field_of_view.thumbnail import Thumbnail
 
-_MAX_BEYOND = 0.02  # share of the field's area; two photographs of STARE exceed it
-_MAX_BAR_DEVIATION = 8.0  # grey levels along an edge of the frame; larger on a retina
+_MAX_BEYOND = 0.02  # bright area beyond the field, as a share of the field's area
+_MAX_BAR_DEVIATION = 8.0  # standard deviation along an edge of the frame; a retina has more
 
 
 class RoundField:

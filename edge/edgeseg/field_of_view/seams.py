@@ -1,7 +1,7 @@
-"""Seams: straight edges between two pictures that were joined to one picture.
+"""Seams: straight edges between two photographs that were joined into one image.
 
-If the frame cuts a field of view, as in HRF, there is no dark gap at a seam. At the seam, the
-picture changes from one line of pixels to the next, along the whole chord of the field.
+If the frame of a photograph cuts the field of view, as in HRF, there is no dark gap at a seam. The
+colours change between two adjacent lines of pixels, along the whole chord of the field.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from edgeseg.imaging.arrays import Box, Photo
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 _REACH = (0.3, 0.92)  # distance of a seam from the field's centre as a share of the half-axis
-_CHORD = 0.8  # examined share of the chord; its ends at the rim are excluded
-_SAMPLES = 200  # pixels per chord
+_CHORD = 0.8  # share of the chord that is examined, without the ends at the rim
+_SAMPLES = 200  # number of pixels that are examined per chord
 _MIN_CONTRAST = 4.0  # change across the seam, relative to the change across other lines
 _MIN_CHANGE = 5.0  # grey levels
-_MIRRORED = 16  # rows on each side of the line at which a picture is mirrored
-_MIN_DIFFERENCE = 1.0  # grey levels between these rows if there is no mirror image
-_MAX_MIRRORED = 0.2  # share of this difference that JPEG causes between mirrored rows
+_MIRRORED = 16  # rows to compare on each side of a possible mirror line
+_MIN_DIFFERENCE = 1.0  # minimum usual difference between these rows in grey levels
+_MAX_MIRRORED = 0.2  # maximum share of the usual difference in a mirror image, due to JPEG
 
 
 class HalfPlane(NamedTuple):
@@ -33,7 +33,7 @@ class HalfPlane(NamedTuple):
     Attributes:
         x: horizontal component of the normal.
         y: vertical component of the normal.
-        limit: position of the line along the normal, in pixels.
+        limit: distance in pixels from the origin to the line along the normal; may be negative.
     """
 
     x: float
@@ -116,9 +116,9 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
 
 
 def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
-    """Return the last row before a line of reflection, or None without such a line.
+    """Return the last row before a mirror line, or None if there is no mirror line.
 
-    A picture that was joined to its mirror image does not change at the seam.
+    If an image was joined to its own mirror image, the colours do not change at the seam.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

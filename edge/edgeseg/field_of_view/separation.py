@@ -9,7 +9,7 @@ from typing import NamedTuple
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.field_of_view.seams import HalfPlane
 
-_MIN_OVERLAP = 0.08  # share of the smaller radius; a smaller overlap may be an error of the fit
+_MIN_OVERLAP = 0.08  # share of the smaller radius; a smaller overlap may be a fitting error
 
 
 class Disc(NamedTuple):
@@ -37,7 +37,7 @@ class DiscGroup(NamedTuple):
 
 
 def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
-    """Separate the discs of a picture, and group overlapping discs."""
+    """Separate the discs of a photograph, and group overlapping discs."""
     groups = [DiscGroup([disc], []) for disc in discs]
     for first, second in combinations(discs, 2):
         side = _separate(first, second)
@@ -55,10 +55,10 @@ def separate_discs(discs: list[Disc]) -> list[DiscGroup]:
 
 
 def _separate(first: Disc, second: Disc) -> HalfPlane | None:
-    """Return the half-plane of the first of two discs, or None if the discs overlap.
+    """Return a half-plane that contains only the first disc, or None if the discs overlap.
 
-    Two circles whose fields were cut by their frames may overlap. They are still separate if there
-    is a seam between them.
+    Circles may overlap if the frames of the photographs cut the fields. The fields are still
+    separate if there is a seam between them.
     """
     a, b = first.ellipse, second.ellipse
     distance = math.hypot(b.x - a.x, b.y - a.y)

@@ -1,4 +1,4 @@
-"""Detection in pictures with several fields of view, or with bright pixels next to the field.
+"""Detection in photographs with several fields of view, or with bright pixels next to the field.
 
 The round fields are located in the thumbnail. Then each field is detected separately in its own
 part of the photograph (cell).
@@ -21,8 +21,8 @@ from edgeseg.field_of_view.thresholding import threshold_candidates
 from edgeseg.field_of_view.thumbnail import Thumbnail, make_thumbnail, renew_levels
 from edgeseg.imaging.arrays import Box, Mask, Photo
 
-_CELL_MARGIN = 0.04  # share of the radius
-_MAX_CHANGE = 0.15  # difference between thumbnail and cell, share of the radius
+_CELL_MARGIN = 0.04  # margin of a cell as a share of the radius
+_MAX_CHANGE = 0.15  # maximum relative difference between the radii in thumbnail and cell
 
 
 def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[FieldOfView]:
@@ -91,7 +91,7 @@ def _detect_alone(
 
 
 def _make_cell(ellipse: FovEllipse, sides: list[HalfPlane], shape: tuple[int, ...]) -> Box:
-    """Return the box of a field with a narrow margin, limited by the lines to other fields."""
+    """Return the box of a field with a narrow margin, limited by the lines between fields."""
     wide = ellipse.expanded(_CELL_MARGIN * ellipse.radius + 2)
     left = max(0, math.floor(wide.x - wide.radius_x))
     top = max(0, math.floor(wide.y - wide.radius_y))
@@ -114,7 +114,7 @@ def _draw_visible(ellipse: FovEllipse, thumbnail: Thumbnail, surround: Mask) -> 
 
 
 def _hide(small: Thumbnail, cell: Box, thumbnail: Thumbnail, visible: Mask) -> Thumbnail:
-    """Set the levels of a cell's thumbnail to 0 outside the visible pixels of the photograph's."""
+    """Set the levels of a cell's thumbnail to 0 outside the visible part of the photograph."""
     scale = small.factor / thumbnail.factor
     right = (cell.left + small.shift - thumbnail.shift) / thumbnail.factor
     down = (cell.top + small.shift - thumbnail.shift) / thumbnail.factor

@@ -10,7 +10,7 @@ from edgeseg.field_of_view.ellipse import TOLERANCE, Floats, FovEllipse, Points
 _SIDES = ((0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0))  # top, bottom, left, right
 _SLOPES = np.linspace(-0.1, 0.1, 41)  # STARE has slopes up to 0.03
 _MIN_HALF_CHORD = 0.15  # share of the half-axis; shorter edges cut off less than 0.1 % of the area
-_MIN_SUPPORT = 0.75  # share of the chord
+_MIN_SUPPORT = 0.75  # share of the chord that outline points must cover
 _SIMILAR_SUPPORT = 0.15
 
 

@@ -19,8 +19,8 @@ from edgeseg.imaging.arrays import Mask
 
 Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as OpenCV returns it
 
-_MAX_BACKGROUND = 0.4  # share of the retina's brightness
-_CLEARLY_ROUND = 0.95  # coverage and inlier share at which no other level is tried
+_MAX_BACKGROUND = 0.4  # maximum brightness of the background as a share of the retina's
+_CLEARLY_ROUND = 0.95  # coverage and inlier share above which no other level is tried
 # Thresholds between background (0) and retina (1), in order of preference. The first threshold
 # agrees best with the published masks of DRIVE and HRF. Lower thresholds include a dark edge of the
 # field. Higher thresholds exclude the glow around the fields of STARE.
@@ -139,7 +139,7 @@ def _has_sharp_rim(candidate: FovCandidate, thumbnail: Thumbnail) -> bool:
 def visible_straight_edges(
     ellipse: FovEllipse, candidates: list[FovCandidate], thumbnail: Thumbnail
 ) -> list[StraightEdge]:
-    """Return the straight edges of the candidates at which the brightness drops sharply."""
+    """Return those straight edges of the candidates where the brightness drops sharply."""
     reach = _reach(ellipse)
     edges = fit_straight_edges([candidate.outline for candidate in candidates], ellipse)
     return [
@@ -160,7 +160,7 @@ def _is_sharp_transition(thumbnail: Thumbnail, inner: Points, outer: Points) -> 
     """Return whether the brightness drops sharply, as at the edge of a field of view."""
     inside, outside = _levels_at(thumbnail.level, inner), _levels_at(thumbnail.level, outer)
     drop = np.sort((inside - outside) / np.maximum(inside - thumbnail.dark, 1))
-    # The median, without np.median, whose first call imports numpy.ma.
+    # np.median is not used, because its first call imports numpy.ma.
     middle = drop[[(len(drop) - 1) // 2, len(drop) // 2]].mean() if len(drop) else 0.0
     return bool(middle > _MIN_RIM_CONTRAST)
 

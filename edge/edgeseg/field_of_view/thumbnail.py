@@ -9,9 +9,9 @@ import numpy as np
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.imaging.levels import count_levels, percentile
 
-# Minimum side lengths in pixels; a smaller photograph keeps its size.
+# Minimum side lengths of a thumbnail in pixels.
 _MIN_LONGER_SIDE, _MIN_SHORTER_SIDE = 400, 16
-# A smaller photograph is enlarged, because smoothing would remove its details.
+# A photograph with shorter sides is enlarged, because smoothing would remove its details.
 _MIN_PHOTO_SIDE = 256
 
 

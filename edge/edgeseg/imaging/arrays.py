@@ -15,7 +15,7 @@ Mask: TypeAlias = npt.NDArray[np.uint8]  # (H, W) uint8, 0 or 255
 
 Probability: TypeAlias = npt.NDArray[np.float32]  # (H, W) float32, 0 to 1
 
-_BAND_ROWS = 128  # few calls per image, but small enough for the CPU cache
+_BAND_ROWS = 128  # few calls per image, and a band fits into the CPU cache
 
 
 class Box(NamedTuple):

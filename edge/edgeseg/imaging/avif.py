@@ -13,7 +13,7 @@ _MAX_BOXES = 4096
 def read_avif(data: bytes, complete: bool) -> ImageHeader:
     """Read the header of an AVIF file.
 
-    The largest picture in the file is the photograph. Other pictures are thumbnails or tiles.
+    The largest image in the file is the photograph. Other images are thumbnails or tiles.
 
     Args:
         data: bytes of the file.
@@ -38,7 +38,7 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
     # OpenCV returns the stored pixels, without rotation and crop.
     if complete and names & {b"irot", b"imir", b"clap"}:
         raise InvalidImageError(
-            f"an AVIF with a rotation or a crop. {SAVE_AS}", "unsupported_format"
+            f"an AVIF with a rotation or a crop is not supported. {SAVE_AS}", "unsupported_format"
         )
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     bits = max(depths, default=8)
@@ -55,7 +55,7 @@ def read_avif(data: bytes, complete: bool) -> ImageHeader:
 def _read_properties(
     data: bytes, meta: range
 ) -> tuple[list[tuple[int, int]], list[int], set[bytes]]:
-    """Return sizes, bits per sample and names of the properties of all pictures."""
+    """Return the sizes, the bits per sample and the property names of all images."""
     sizes: list[tuple[int, int]] = []
     depths: list[int] = []
     names: set[bytes] = set()

@@ -1,7 +1,6 @@
 """Check of run-length encoded BMP files for missing pixels.
 
-OpenCV decodes an image with missing pixels without an error and sets them to the first colour of
-the palette.
+If pixels are missing, OpenCV reports no error and sets them to the first colour of the palette.
 """
 
 import re

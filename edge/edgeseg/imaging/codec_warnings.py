@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 _MAX_CAPTURED_BYTES = 1 << 20
 _LOCK = threading.Lock()
-_LEVEL_SILENT, _LEVEL_WARNING = 0, 3  # damaged TIFF strips are warnings
+_LEVEL_SILENT, _LEVEL_WARNING = 0, 3  # damaged TIFF strips are reported as warnings
 _LOGGING = getattr(cv2.utils, "logging", cv2)  # OpenCV 4 has setLogLevel in cv2
 _CODEC_LINE = re.compile(
     rb"\[ *(?:FATAL|ERROR|WARN|INFO|DEBUG)|libpng |Corrupt JPEG|Premature end of JPEG|Invalid SOS"
@@ -29,8 +29,8 @@ _CODEC_LINE = re.compile(
 def capture_codec_warnings(decode: Callable[[], _Result]) -> tuple[_Result, str]:
     """Run a decoder and capture what the codecs print to standard error.
 
-    Only one decoder runs at a time, so that each message belongs to one photograph. Lines that
-    other threads print are printed afterwards. If standard error is closed, the messages are empty.
+    Only one decoder runs at a time, so that each message belongs to one photograph. Lines of
+    other threads are printed afterwards. If standard error is closed, the messages are empty.
 
     Args:
         decode: function without arguments that decodes one image.

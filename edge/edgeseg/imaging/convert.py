@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PhotoLike: TypeAlias = "npt.NDArray[Any] | Image | str | os.PathLike[str] | bytes"
 """An array, a PIL image, a path, or the bytes of an image file; see `to_photo`."""
 
-_TOLERANCE = 0.01  # resampled float arrays exceed the range slightly
+_TOLERANCE = 0.01  # resampled float arrays may exceed the range slightly
 
 
 def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
@@ -29,8 +29,8 @@ def to_photo(value: PhotoLike, name: str = "photograph") -> Photo:
 
     - uint8: 0 to 255;
     - float: 0 to 1 if no value is above 1, otherwise 0 to 255;
-    - uint16 and other integers: the smallest range (8, 10, 12, 14 or 16 bits) that contains 95 % of
-      the field's pixels, as for files.
+    - uint16 and other integers: 0 to the maximum of the smallest range (8, 10, 12, 14 or 16 bits)
+      that contains 95 % of the pixels in the field of view. Files are converted in the same way.
 
     A PIL image is converted by `numpy.asarray`, which ignores its EXIF orientation.
 
@@ -71,10 +71,12 @@ def _to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     if array.dtype.kind == "f":
         return _float_to_uint8(array, name)
     if array.dtype.kind not in "iu":
-        raise PhotoError(f"{name}: array of {array.dtype}. Pass uint8, uint16 or float values.")
+        raise PhotoError(
+            f"{name}: {array.dtype} values are not supported. Pass uint8, uint16 or float values."
+        )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high > 65535:
-        raise PhotoError(f"{name}: values from {low} to {high}. Pass values from 0 to 65535.")
+        raise PhotoError(f"{name}: invalid values ({low} to {high}). Pass values from 0 to 65535.")
     samples = array.astype(np.uint16)
     if samples.ndim == 3 and samples.shape[2] == 4:
         return np.dstack(
@@ -91,9 +93,9 @@ def _float_to_uint8(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]
     low, high = float(array.min()), float(array.max())
     maximum = 1.0 if high <= 1 + _TOLERANCE else 255.0
     is_in_range = low >= -_TOLERANCE * maximum and high <= (1 + _TOLERANCE) * maximum
-    if not is_in_range:  # this is also true for NaN
+    if not is_in_range:  # also for NaN
         raise PhotoError(
-            f"{name}: float values from {low:.4g} to {high:.4g}. Pass values from 0 to 1, "
+            f"{name}: invalid float values ({low:.4g} to {high:.4g}). Pass values from 0 to 1, "
             "or from 0 to 255."
         )
     scaled = np.rint(array * (255 / maximum))
@@ -107,12 +109,12 @@ def _to_rgb(array: npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
         return np.repeat(array[:, :, np.newaxis], 3, axis=2)
     if array.ndim == 3 and array.shape[2] == 4:
         rgb = np.array(array[:, :, :3])
-        if array[:, :, 3].any():  # otherwise the alpha channel is unused
+        if array[:, :, 3].any():  # if all values are 0, the alpha channel is unused
             rgb[array[:, :, 3] == 0] = 0
         return rgb
     if array.ndim != 3 or array.shape[2] != 3:
         raise PhotoError(
-            f"{name}: array of shape {array.shape}. Pass (H, W), (H, W, 3) in RGB order, or "
+            f"{name}: invalid shape {array.shape}. Pass (H, W), (H, W, 3) in RGB order, or "
             "(H, W, 4)."
         )
     return array

@@ -18,10 +18,10 @@ from edgeseg.imaging.sample_range import Samples, estimate_maximum, scale_to_uin
 from edgeseg.imaging.size_limits import check_memory, check_size
 from edgeseg.imaging.tiff_pages import TIFF_SIGNATURES, list_tiff_pages, select_tiff_page
 
-MAX_FILE_BYTES = 256 << 20  # largest photograph file, compressed and decompressed
+MAX_FILE_BYTES = 256 << 20  # limit for a photograph file, before and after decompression
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
-_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18
+_MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18 bytes per pixel
 _BAND_ROWS = 64
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
@@ -100,7 +100,7 @@ def unpack_gzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof and len(unpacked) >= limit:
-        raise InvalidImageError("a gzip file larger than a photograph", "too_large")
+        raise InvalidImageError("the decompressed file is too large for a photograph", "too_large")
     if not unpacker.eof:
         raise InvalidImageError(CUT_OFF)
     return unpacked
@@ -111,7 +111,7 @@ def _max_unpacked_bytes(beginning: bytes) -> int:
     if header is None:
         return MAX_FILE_BYTES
     check_size(header.width, header.height)
-    if header.format in {"tiff", "dicom"}:  # may contain other pages
+    if header.format in {"tiff", "dicom"}:  # the file may contain other pages
         return MAX_FILE_BYTES
     return min(MAX_FILE_BYTES, (1 << 20) + _MAX_BYTES_PER_PIXEL * header.width * header.height)
 
@@ -124,7 +124,7 @@ def _decode_samples(data: bytes, header: ImageHeader) -> Samples:
     # apply the orientation.
     unchanged = header.alpha or header.grey
     flags = cv2.IMREAD_UNCHANGED if unchanged else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    if header.format == "png":  # verified with the checksums in the file instead
+    if header.format == "png":  # PNG files are verified with their checksums
         image, messages = _imdecode(data, flags), ""
     else:
         image, messages = capture_codec_warnings(lambda: _imdecode(data, flags))
@@ -152,8 +152,8 @@ def _is_damaged(messages: str, data: bytes, header: ImageHeader) -> bool:
     """Return whether the codecs' messages report damaged pixels."""
     padding = _PADDING.fullmatch(messages)
     if padding and header.format == "jpeg":
-        # Some cameras write padding before the end marker. If the file is damaged, the skipped
-        # bytes are not all zeros or ones.
+        # Some cameras write padding (0x00 or 0xFF) before the end marker. If the skipped bytes have
+        # other values, the file is damaged.
         start = max(0, header.end - int(padding[1]))
         return bool(data[start : header.end].strip(b"\x00\xff"))
     return _DAMAGE.search(messages) is not None
@@ -181,7 +181,7 @@ def _to_uint8(image: Samples, stated_maximum: int | None) -> npt.NDArray[np.uint
 
 def _blacken_transparent(image: Samples) -> None:
     """Set transparent pixels of a BGRA image to black, the usual colour around a fundus."""
-    if not image[:, :, 3].any():  # unused channel, as in many BMP files
+    if not image[:, :, 3].any():  # the channel is unused, as in many BMP files
         return
     for top in range(0, len(image), _BAND_ROWS):
         band = image[top : top + _BAND_ROWS]

@@ -54,7 +54,8 @@ def encode_jpeg(photo: Photo, texts: Mapping[str, str] | None = None) -> bytes:
 
     Args:
         photo: (H, W, 3) uint8 RGB, at most 65,500 pixels wide and high.
-        texts: key and value of each comment, in this order. Latin-1, at most 65,000 characters.
+        texts: key and value of each comment. The comments are written in this order. Latin-1, at
+            most 65,000 characters.
 
     Returns:
         Bytes of the file.

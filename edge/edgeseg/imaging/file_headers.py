@@ -106,8 +106,8 @@ def _select_reader(data: bytes) -> Callable[[bytes, bool], ImageHeader]:
     )
 
 
-# The arguments of a reader are the bytes and whether they are the whole file. Only a whole file is
-# checked for completeness. The errors in _OUT_OF_RANGE mean that there are too few bytes.
+# If `complete` is true, `data` is the whole file, and a reader checks that no bytes are missing.
+# The errors in _OUT_OF_RANGE mean that there are too few bytes.
 
 
 def _read_dicom(data: bytes, complete: bool) -> ImageHeader:
@@ -155,14 +155,15 @@ def _read_jpeg(data: bytes, complete: bool) -> ImageHeader:
             break
         if marker.code in START_OF_FRAME and not height:
             height, width, components = struct.unpack_from(">HHB", data, marker.end + 3)
-            if marker.code not in {0xC0, 0xC1}:  # 16 bits per coefficient
+            if marker.code not in {0xC0, 0xC1}:  # the decoder stores 16 bits per coefficient
                 decoder_bytes = 2 * components
             if not complete:
                 return ImageHeader("jpeg", width, height)
         scans += marker.code == START_OF_SCAN
         if scans > _MAX_JPEG_SCANS:
             raise InvalidImageError(
-                f"a JPEG of more than {_MAX_JPEG_SCANS} scans. {SAVE_AS}", "unsupported_format"
+                f"a JPEG with more than {_MAX_JPEG_SCANS} scans is not supported. {SAVE_AS}",
+                "unsupported_format",
             )
     raise IndexError
 

@@ -26,7 +26,7 @@ _MAX_FILE_BYTES = 1 << 30
 
 
 def insert_png_text(data: bytes, texts: Mapping[str, str]) -> bytes:
-    """Return a PNG file with a tEXt chunk for each key and value, before its pixels.
+    """Insert a tEXt chunk for each key and value before the pixels of a PNG file.
 
     Args:
         data: bytes of the PNG file.
@@ -37,11 +37,12 @@ def insert_png_text(data: bytes, texts: Mapping[str, str]) -> bytes:
 
 
 def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:
-    """Return a JPEG file with a comment for each key and value, and a checksum.
+    """Insert a checksum and a comment for each key and value into a JPEG file.
 
     Args:
         data: bytes of the JPEG file.
-        texts: key and value of each comment, in this order. Latin-1, at most 65,000 characters.
+        texts: key and value of each comment. The comments are written in this order. Latin-1, at
+            most 65,000 characters.
     """
     start = _comments_start(data)
     comments = b"".join(_comment(key, value) for key, value in texts.items())
@@ -54,7 +55,7 @@ def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:
 
     Args:
         path: PNG, JPEG or DICOM file.
-        require_complete: whether a truncated file is treated like a file without text.
+        require_complete: whether to ignore the text of a truncated file.
 
     Returns:
         Value of each key; empty if the file is missing or of another format.

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgeseg.imaging.arrays import Mask
 
-_NOISE_DETAIL = 0.01  # share of the mean of the green channel: weaker detail is noise
+_NOISE_DETAIL = 0.01  # detail below this share of the mean is noise
 
 
 def measure_focus(green: Mask, inside: Mask, core: Mask, mean: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """JPEG decoder for undamaged files of the usual types. It may be called from several threads.
 
-simplejpeg returns the warnings of libjpeg-turbo to the caller. With OpenCV, they are printed to
-standard error. The pixels are identical.
+simplejpeg returns the warnings of libjpeg-turbo to the caller. OpenCV prints these warnings to
+standard error. Both decoders return identical pixels.
 """
 
 import re
@@ -12,7 +12,7 @@ import simplejpeg
 from edgeseg.imaging.arrays import Photo
 
 # EXIF orientation that rotates or mirrors the photograph, in both byte orders: tag 0x0112, type and
-# count, value 2 to 8. If other bytes match by chance, the other decoder is used.
+# count, value 2 to 8. If unrelated bytes match, OpenCV decodes the file.
 _TURNED = re.compile(rb"\x01\x12.{6}\x00[\x02-\x08]|\x12\x01.{6}[\x02-\x08]\x00", re.DOTALL)
 _EXIF = b"Exif\x00\x00"
 _MAX_SEGMENT_BYTES = 1 << 16

@@ -63,7 +63,7 @@ def read_jpeg2000(data: bytes, complete: bool) -> ImageHeader:
 
 
 def has_component_transform(data: bytes) -> bool:
-    """Return whether a decoder inverts a colour transform of a JPEG 2000 file.
+    """Return whether a JPEG 2000 file has a colour transform, which decoders invert.
 
     Args:
         data: bytes of a file that `read_jpeg2000` has checked.
@@ -131,7 +131,7 @@ def _check_tiles(data: bytes, position: int) -> None:
             raise InvalidImageError(DAMAGED)
         if marker == _START_OF_TILE:
             (tile_bytes,) = struct.unpack_from(">I", data, position + 6)
-            if tile_bytes == 0:  # up to the end marker
+            if tile_bytes == 0:  # the tile ends at the end marker
                 break
             position += max(tile_bytes, _MIN_TILE_BYTES)
         else:
@@ -142,4 +142,4 @@ def _check_tiles(data: bytes, position: int) -> None:
 
 
 def _unsupported(kind: str) -> InvalidImageError:
-    return InvalidImageError(f"{kind}. {SAVE_AS}", "unsupported_format")
+    return InvalidImageError(f"{kind} is not supported. {SAVE_AS}", "unsupported_format")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BEGINNING = b"\xff\xd8\xff"
-# Largest JPEG in a stream. Longer data without an end marker is dropped.
+# Maximum size in bytes of a JPEG in a stream. Longer data without an end marker is dropped.
 MAX_FRAME_BYTES = 64 << 20
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = 0xD8, 0xD9, 0xDA
@@ -35,7 +35,7 @@ class JpegMarker(NamedTuple):
 
 
 def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]:
-    """Yield the markers of a JPEG from an offset on. The content of segments is skipped."""
+    """Yield the markers of a JPEG after a position. The content of segments is skipped."""
     while match := _MARKER.search(data, position):
         end = match.end()
         code = data[end - 1]

@@ -1,4 +1,4 @@
-"""Detection of zero bytes in a JPEG's pixel data, as after a bad disk block or an interrupted copy.
+"""Detection of zero bytes in a JPEG's pixel data, due to a bad disk block or an interrupted copy.
 
 A decoder often reports no damage, because zeros are valid codes.
 """
@@ -33,14 +33,14 @@ def has_blank_bytes(data: bytes, end: int) -> bool:
         if marker.code == HUFFMAN_TABLES:
             tables.append(data[marker.end + 2 : marker.segment_end])
         if marker.code == START_OF_SCAN:
-            pixels = data[marker.segment_end : end].rstrip(b"\x00\xff")  # padding of some cameras
+            pixels = data[marker.segment_end : end].rstrip(b"\x00\xff")  # without padding
             first_symbols = [symbol for table in tables for symbol in _first_symbols(table)]
             return _BLANK in pixels and _END_OF_BLOCK not in first_symbols
     return False
 
 
 def _first_symbols(tables: bytes) -> Iterator[int]:
-    """Yield the symbol whose code is all zeros for each AC table."""
+    """Yield the symbol with the all-zero code of each AC table."""
     position = 0
     while position + 17 < len(tables):
         is_ac = tables[position] >= 0x10

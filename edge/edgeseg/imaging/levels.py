@@ -28,7 +28,7 @@ def percentile(counts: LevelCounts, percent: float) -> float:
     """Return a percentile of the counted pixels, interpolated like `np.percentile`.
 
     Args:
-        counts: counts per level, at least one pixel.
+        counts: number of pixels per level. At least one pixel must have been counted.
         percent: 0 to 100.
     """
     cumulative = np.cumsum(counts)
@@ -39,7 +39,7 @@ def percentile(counts: LevelCounts, percent: float) -> float:
 
 
 def median(counts: LevelCounts) -> float:
-    """Return the lowest level that is not exceeded by at least half of the pixels."""
+    """Return the lowest level that at least half of the pixels do not exceed."""
     return float(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
 
 

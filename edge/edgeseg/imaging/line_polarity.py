@@ -1,8 +1,8 @@
-"""Polarity (dark or bright) of the thin lines in a picture.
+"""Polarity (dark or bright) of the thin lines in an image.
 
-The second derivative of a line is large only perpendicular to the line. At a spot it is large in
-two directions, and at an edge in none. Vessels are the strongest lines of a fundus photograph, and
-are dark.
+At a line, the second derivative is large only perpendicular to the line. At a spot, the second
+derivative is large in two directions. At an edge, it is small in all directions. The strongest
+lines of a fundus photograph are the vessels, which are dark.
 """
 
 from typing import Any
@@ -27,8 +27,8 @@ def measure_line_polarity(green: Mask, inside: Mask) -> float:
 
     Returns:
         (dark - bright) / (dark + bright), -1 to 1, for the strengths of dark and bright lines. 0 if
-        there are no lines. The sides of a dark line count as weaker bright lines. Therefore a
-        picture with only dark lines gives 0.2.
+        there are no lines. The sides of a dark line count as weaker bright lines. Therefore an
+        image with only dark lines gives 0.2.
     """
     smooth = cv2.GaussianBlur(green.astype(np.float32), (0, 0), _SIGMA)
     xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((2, 0), (0, 2), (1, 1)))

@@ -4,12 +4,13 @@ PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, JPEG 2000, PPM, PGM and DICOM are support
 compression. The format is detected from the content (`edgeseg.imaging.file_signatures`).
 
 - 16-bit samples are scaled to 8 bits with the range that the file specifies (PNM, AVIF, JPEG 2000,
-  TIFF with 9 to 15 bits), or else by the smallest range (8, 10, 12, 14 or 16 bits) that contains 95
-  % of the field's pixels. Labels in the picture and hot pixels do not change this range.
+  TIFF with 9 to 15 bits). Other files are scaled with the smallest range (8, 10, 12, 14 or 16 bits)
+  that contains 95 % of the pixels in the field of view. Labels and hot pixels do not change this
+  range.
 - CMYK is converted to RGB. The EXIF orientation is applied. In a TIFF with several pages, the first
-  page that is not a thumbnail is read; in other files, the first frame.
+  page that is not a thumbnail is read. In other files, the first frame is read.
 - Transparent pixels become black, the usual colour around a fundus.
-- Files that are truncated, damaged or too large are rejected, and never read in part.
+- Files that are truncated, damaged or too large are rejected.
 """
 
 import re
@@ -101,7 +102,7 @@ def read_mask(path: Path) -> Mask:
 
 
 def decode_mask(data: bytes, name: str = "mask") -> Mask:
-    """Decode a mask file of any photograph format.
+    """Decode a mask file in any photograph format.
 
     A pixel is 255 if its brightest channel is above 127 after scaling to 8 bits. Vessels may
     therefore have any colour. If the brightest value is 1, pixels with the value 1 become 255.
@@ -127,7 +128,7 @@ def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
 
     Args:
         path: photograph file.
-        name: name of the photograph in error messages; None means the path.
+        name: name of the photograph in error messages; None to use the path.
 
     Raises:
         PhotoError: the file is missing, not readable, not a regular file, or too large for a

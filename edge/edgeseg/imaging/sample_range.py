@@ -10,7 +10,7 @@ Samples: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _BAND_ROWS = 64
 _MAX_PIXELS = 1 << 20  # number of pixels that are sampled for percentiles
-# Pixels of the field are brighter than this share of the picture's 90th percentile.
+# Pixels of the field are brighter than this share of the image's 90th percentile.
 _LIT_SHARE = 0.15
 # Share of the field that must be within the range; other pixels may be labels, reflections and hot
 # pixels. In the published data sets, at least 73 % of the field is brighter than a quarter of the
@@ -21,8 +21,8 @@ _FIELD_PERCENTILE = 95
 def estimate_maximum(samples: npt.NDArray[np.uint16]) -> int:
     """Return the smallest range (8, 10, 12, 14 or 16 bits) that contains the field.
 
-    Up to 5 % of the field's pixels may exceed the range, so that labels in the picture and hot
-    pixels do not change it.
+    Up to 5 % of the field's pixels may exceed the range, so that labels and hot pixels do not
+    change the range.
 
     Args:
         samples: (H, W) or (H, W, 3) uint16.

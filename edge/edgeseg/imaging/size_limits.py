@@ -19,7 +19,7 @@ def check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise InvalidImageError(
             f"{width} x {height} pixels exceed the limit of {MAX_PIXELS // 1_000_000} megapixels. "
-            "Reduce the size of the picture.",
+            "Reduce the size of the image.",
             "too_large",
         )
 
@@ -33,6 +33,6 @@ def check_memory(header: ImageHeader) -> None:
     if header.width * header.height * (3 + header.decoder_bytes) > _MAX_DECODING_BYTES:
         raise InvalidImageError(
             f"{header.width} x {header.height} pixels of this type require too much memory. "
-            "Reduce the size of the picture, or save the picture with 8 bits per channel.",
+            "Reduce the size of the image, or save the image with 8 bits per channel.",
             "too_large",
         )

@@ -12,10 +12,10 @@ from edgeseg.imaging import tiff_deflate
 # Maximum number of values in a tag, more than the number of strips or tiles of any photograph.
 _MAX_VALUES = 1 << 17
 _MAX_ENTRIES = 4096
-_MAX_OVERLAP = 8  # limit relative to the file size, because equal strips may share their bytes
+_MAX_OVERLAP = 8  # maximum size of all strips relative to the file; equal strips may share bytes
 _TYPE_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
-_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # tag, and two of its bits
+_SUBFILE_TYPE, _THUMBNAIL, _TRANSPARENCY = 254, 1, 4  # the tag and two of its bits
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES = 273, 277, 278, 279
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 284, 322, 323, 324, 325
@@ -61,7 +61,7 @@ def tiff_formats(data: bytes) -> tuple[str, str]:
 
 
 class TiffDirectory(NamedTuple):
-    """Integer tags of a page. Classic TIFF and BigTIFF, both byte orders.
+    """Integer tags of a page in a classic TIFF or BigTIFF file of either byte order.
 
     Attributes:
         tags: values of each tag. The key is the tag number.
@@ -160,7 +160,7 @@ class TiffDirectory(NamedTuple):
         compression = self._value(_COMPRESSION, 1)
         if compression not in _COMPRESSIONS:
             name = _UNSUPPORTED_COMPRESSIONS.get(compression, f"number {compression}")
-            raise _unsupported(f"a TIFF with an unsupported compression ({name})")
+            raise _unsupported(f"a TIFF with the compression {name}")
         if self._value(_SAMPLE_FORMAT, 1) not in {1, 4} or bits > 16:
             raise _unsupported("a TIFF with samples other than 8 or 16 bit integers")
         if bits > 8 and self._value(_PLANES, 1) == 2 and self._value(_SAMPLES, 1) > 1:
@@ -210,4 +210,4 @@ class TiffDirectory(NamedTuple):
 
 
 def _unsupported(kind: str) -> InvalidImageError:
-    return InvalidImageError(f"{kind}. {SAVE_AS}", "unsupported_format")
+    return InvalidImageError(f"{kind} is not supported. {SAVE_AS}", "unsupported_format")

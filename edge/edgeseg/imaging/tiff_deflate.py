@@ -1,13 +1,13 @@
 """Checksums of deflated TIFF strips and tiles.
 
-libtiff stops at the last pixel of a strip and does not verify the checksum after it.
+libtiff stops at the last pixel of a strip and does not verify the checksum that follows.
 """
 
 import zlib
 
-COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's, and the older value
+COMPRESSIONS = frozenset({8, 32946})  # values of the compression tag: Adobe's and an older one
 
-_BLOCK_BYTES = 1 << 14  # limit of the compression ratio
+_BLOCK_BYTES = 1 << 14  # blocks are small to limit the memory after decompression
 _REVERSED_BITS = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 

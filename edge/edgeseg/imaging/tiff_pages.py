@@ -8,7 +8,7 @@ from edgeseg.imaging.tiff import TiffDirectory, tiff_formats
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _MAX_PAGES = 4096
-_THUMBNAIL_SIDE = 0.5  # largest longer side of a thumbnail, relative to that of the largest page
+_THUMBNAIL_SIDE = 0.5  # maximum longer side of a thumbnail, relative to the largest page
 
 
 class TiffPages(NamedTuple):

@@ -5,8 +5,7 @@ import struct
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError
 from edgeseg.imaging.image_header import ImageHeader
 
-# Number of consecutive zeros that indicates an interrupted copy. Black pictures contain at most
-# 400.
+# Number of consecutive zeros that indicates an interrupted copy. Black images contain at most 400.
 _BLANK = bytes(4096)
 _ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of the chunk VP8X
 
@@ -33,7 +32,9 @@ def read_webp(data: bytes, complete: bool) -> ImageHeader:
     if chunk == b"VP8X":
         (flags,) = struct.unpack_from("<B", data, 20)
         if flags & _ANIMATION:
-            raise InvalidImageError(f"an animated WebP. {SAVE_AS}", "unsupported_format")
+            raise InvalidImageError(
+                f"an animated WebP is not supported. {SAVE_AS}", "unsupported_format"
+            )
         width, height = (_read_uint24(data, offset) + 1 for offset in (24, 27))
         alpha = bool(flags & _ALPHA) and not flags & _EXIF
     elif chunk == b"VP8L":

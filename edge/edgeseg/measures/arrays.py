@@ -8,11 +8,11 @@ from edgeseg.imaging.arrays import Mask
 
 
 def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
-    """Return a mask as uint8 {0, 255}, and whether the input was binary.
+    """Convert a mask to uint8 {0, 255}, and return whether the input was binary.
 
     A mask is binary if its pixels have at most one value other than 0. Other masks, such as a
-    probability or a JPEG file, are thresholded at half of the range. The range is 0 to 1, 0 to 255
-    or 0 to 65535, depending on the largest value.
+    probability or a JPEG file, are thresholded at 0.5, 127.5 or 32767.5, depending on the largest
+    value.
 
     Args:
         mask: (H, W) of any number type or bool.
@@ -27,7 +27,7 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
             "Give one channel."
         )
     low, high = float(array.min()), float(array.max())
-    if not 0 <= low <= high < np.inf:  # this is also true for NaN
+    if not 0 <= low <= high < np.inf:  # NaN is also rejected
         raise UsageError(
             f"mask: values from {low:g} to {high:g}. "
             "Use 0 for the background, and 1 or 255 for vessels."
@@ -45,7 +45,7 @@ def check_arrays(
     probability: npt.NDArray[np.generic] | None,
     threshold: float,
 ) -> None:
-    """Check mask, field of view, probability and threshold.
+    """Check the arrays and the threshold that a caller passes.
 
     Raises:
         UsageError: The arrays differ in size, the field of view is empty, or the probability or the
@@ -59,7 +59,7 @@ def check_arrays(
     if not np.any(fov):
         raise UsageError("field of view: the mask is empty. Mark the retina in this mask.")
     if not 0 <= threshold <= 1:
-        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        raise UsageError(f"threshold = {threshold} is invalid. Use a value from 0 to 1.")
     if probability is None:
         return
     if probability.dtype.kind != "f" or not 0 <= probability.min() <= probability.max() <= 1:

@@ -1,7 +1,6 @@
-"""Curves along the segments: smoothing, arc length, resampling, curvature.
+"""Curves along the vessel segments: smoothing, arc length, resampling, curvature.
 
-One array contains the points of all curves, so that each computation requires only a few array
-operations.
+All points are stored in one array. Therefore each computation requires only a few array operations.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _REACH = 4  # radius of a Gaussian kernel, in standard deviations
 
 
 class Steps(NamedTuple):
-    """Steps between consecutive points of a curve, for all curves.
+    """Steps between consecutive points of each curve.
 
     Attributes:
         middles: (K, 2) float64, x and y of the midpoint of each step.
@@ -103,7 +102,7 @@ class Curves(NamedTuple):
         return Curves(self.points[kept], self.counts[selected], self.closed[selected])
 
     def smooth(self, sigma: float) -> Curves:
-        """Smooth with a Gaussian. The ends do not move.
+        """Smooth the curves with a Gaussian. The ends of open curves do not move.
 
         Args:
             sigma: standard deviation in points.
@@ -120,7 +119,7 @@ class Curves(NamedTuple):
         return self._replace(points=np.stack(axes, 1))
 
     def trim(self, from_start: Floats, from_end: Floats) -> Curves:
-        """Return shortened curves. Each curve keeps at least two points.
+        """Shorten the curves at both ends. Closed and short curves are returned unchanged.
 
         Args:
             from_start: (S,) float64, arc length to remove at the start of each curve, in pixels.
@@ -144,8 +143,8 @@ class Curves(NamedTuple):
         lengths = positions[self.ends]
         steps = np.maximum(1, np.rint(lengths / step)).astype(np.int64)
         counts = steps + 1
-        # All curves are interpolated at once. In the common coordinate, there is a gap between
-        # consecutive curves.
+        # All curves are interpolated in one call. A gap in the coordinate separates consecutive
+        # curves.
         origins = np.cumsum(lengths + 1) - lengths
         rank = _rank_in_curve(counts)
         wanted = np.repeat(origins, counts) + rank * np.repeat(lengths / steps, counts)
@@ -202,7 +201,7 @@ def smooth_known(values: Floats, owners: Indices, sigma: float) -> Floats:
     reach = max(1, round(_REACH * sigma))
     kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
     known = ~np.isnan(values)
-    place = np.arange(len(values)) + owners * reach  # a gap between two curves
+    place = np.arange(len(values)) + owners * reach  # a gap separates consecutive curves
     size = int(place.max(initial=0)) + len(kernel)
     total, weight = np.zeros((2, size))
     total[place[known]], weight[place[known]] = values[known], 1

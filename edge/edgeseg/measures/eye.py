@@ -11,5 +11,5 @@ _NAMES: dict[str, Eye] = {
 
 
 def parse_eye(text: str) -> Eye | None:
-    """Return the eye for left, right, L, R, OS or OD in any case, or None for other text."""
+    """Return the eye for left, right, L, R, OS or OD, ignoring case; None for other text."""
     return _NAMES.get(text.strip().casefold())

@@ -44,11 +44,11 @@ def _reduce(mask: Mask, cell: int) -> Mask:
 
 
 def _count_boxes(cells: Mask, size: int) -> int:
-    """Return the number of boxes of `size` x `size` cells, as the minimum over all grid offsets."""
+    """Return the smallest number of occupied boxes of `size` x `size` cells over grid offsets."""
     height, width = cells.shape
     bottom, right = size + -height % size, size + -width % size
     padded = cv2.copyMakeBorder(cells, size, bottom, size, right, cv2.BORDER_CONSTANT, value=0)
-    # After this step, a pixel is set if the box with this upper left corner contains a set cell.
+    # After this step, a pixel is set if the box that starts at this pixel contains a set cell.
     occupied = cv2.dilate(padded, np.ones((size, size), np.uint8), anchor=(0, 0))
     rows = occupied.reshape(-1, size * occupied.shape[1]).sum(0, dtype=np.uint16)
     counts = rows.reshape(size, -1, size).sum(1, dtype=np.uint32)

@@ -25,7 +25,7 @@ from edgeseg.measures.values import (
 )
 
 MIN_DIAMETER = 128
-"""Minimum diameter in pixels of a field of view that is measured."""
+"""Minimum diameter of a field of view in pixels. Smaller fields are not measured."""
 
 MAX_DENSITY = 0.5
 """Maximum vessel density. A mask with a higher density cannot be a vessel mask."""
@@ -36,7 +36,7 @@ class Measures:
     """Measurements of one field of view.
 
     Attributes:
-        status: `ok`, or the reason why values are unknown.
+        status: `ok`, or the reason why measurements are missing.
         vessel_density: share of vessel pixels in the field of view, 0 to 1.
         fov_diameter_px: diameter of the field of view in pixels.
         um_per_px: micrometres per pixel; None if unknown.
@@ -71,15 +71,15 @@ def measure_vessels(
             of their range, with a warning.
         fov: field of view, or its mask (H, W), nonzero inside. Vessels outside the field are
             ignored.
-        probability: (H, W) float32, 0 to 1, from which the mask was computed. If given, widths are
-            measured on the probability, otherwise on the mask.
+        probability: (H, W) float32, 0 to 1, from which the mask was computed. If it is given,
+            widths are measured on it instead of on the mask.
         threshold: vessel probability threshold of the mask. The default is 0.5.
         spacing: size of a pixel. If it is not given, there are no values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
     Raises:
-        UsageError: The arrays differ in size, have another shape or contain NaN, the field of view
-            is empty, or the threshold or the spacing is invalid.
+        UsageError: The mask is not two-dimensional, an array contains NaN, the arrays differ in
+            size, or the field of view is empty. The threshold or the spacing is invalid.
     """
     vessels, was_binary = binarize_mask(mask)
     if not was_binary:
@@ -132,7 +132,7 @@ def _status(density: float, diameter: float) -> MeasuresStatus:
 
 
 def _measure_field(figures: FieldFigures, eye: Eye | None) -> FieldMeasures:
-    """Measure the whole field of view and its quadrants. The field fills the picture."""
+    """Measure the whole field of view and its quadrants. The arrays are cropped to the field."""
     height, width = figures.fov.shape
     upper, lower = slice(0, height // 2), slice(height // 2, height)
     left, right = slice(0, width // 2), slice(width // 2, width)

@@ -23,13 +23,13 @@ from edgeseg.measures.values import WidthMethod
 from edgeseg.measures.widths import blur_mask, measure_widths
 
 SMOOTHING = 1 / 400
-"""Standard deviation for smoothing the steps of the pixels, relative to the field's diameter."""
+"""Standard deviation for smoothing the centre lines, relative to the field's diameter."""
 
 WIDTH_SMOOTHING = 1 / 100
 """Standard deviation for smoothing the widths along a vessel, relative to the field's diameter."""
 
 _MIN_SMOOTHING = 2.0  # pixels
-# Length of the end of a vessel where no width is measured, relative to half of the vessel width.
+# Length at each end of a vessel where no width is measured, in multiples of half the vessel width.
 _TIP = 2.0
 _STEP = 1 / 1024  # distance between points of a curve, relative to the field's diameter
 
@@ -42,10 +42,11 @@ class VesselNetwork:
         mask: (H, W) uint8 {0, 255}, vessels inside the field of view.
         skeleton: (H, W) uint8 {0, 1}, pruned.
         curves: centre lines with points at equal distances.
-        is_segment: (S,) bool; False for a bridge, which is a line inside one branching point.
+        is_segment: (S,) bool; False for bridges, whose two ends belong to the same branching point.
         branching_radii: (2, S) float64, half of the vessel width at the branching points at both
             ends of each curve; 0 at other ends.
-        widths: (K,) float64, width at the midpoint of each step of a curve; NaN if unknown.
+        widths: (K,) float64, width at the midpoint between consecutive points of a curve; NaN if
+            unknown.
         branching_points: (B, 2) float64, x and y.
         end_points: (E, 2) float64, x and y.
         width_method: method with which the widths were measured.
@@ -117,7 +118,7 @@ def trace_vessels(
 def _measure_steps(
     curves: Curves, line_radii: Floats, radii: Radii, values: Probability, threshold: float
 ) -> Floats:
-    """Measure the width at each step, except close to branching and end points.
+    """Measure the vessel width at each step of the curves, except close to their end points.
 
     Close to these points, the normal may run along another vessel or across the end of the vessel.
     """

@@ -1,4 +1,4 @@
-"""Branching points of traced lines: positions, and merging of points that are close together."""
+"""Positions of the branching points, and merging of points that are close together."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def label_centres(pixels: Floats, labels: Indices) -> Floats:
 
 
 def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Floats:
-    """Return the radius of the branching points at both ends of each line; 0 at other ends.
+    """Return the radius of the branching point at both ends of each line; 0 at an end point.
 
     Args:
         lines: traced lines.
@@ -53,9 +53,10 @@ def branching_radii(lines: TracedLines, labels: Indices, radii: Floats) -> Float
 
 
 def find_bridges(lines: TracedLines, labels: Indices, lengths: Floats, radii: Floats) -> Flags:
-    """Return True for each line between two branching points closer than the vessel width.
+    """Return True for each line between branching points that are closer than the vessel width.
 
-    A crossing of two vessels is such a pair, because the skeletons coincide over a short distance.
+    At a crossing of two vessels, the skeletons coincide over a short distance. Therefore the
+    skeleton has two branching points there.
 
     Args:
         lines: traced lines.
@@ -76,7 +77,7 @@ def locate_branching_points(
     Args:
         lines: traced lines.
         labels: (N,) int64, branching point of each pixel; -1 for other pixels.
-        bridges: (S,) bool, lines whose two ends are merged to one branching point.
+        bridges: (S,) bool, lines whose two ends belong to the same branching point.
         pixels: (N, 2) float64, x and y of each pixel.
 
     Returns:

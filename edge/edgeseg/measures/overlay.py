@@ -12,15 +12,15 @@ from edgeseg.measures.network import VesselNetwork
 # White rings and yellow dots are visible on all colours of the segments.
 BRANCHING_POINT, END_POINT, UNKNOWN_WIDTH = (255, 255, 255), (255, 255, 0), (150, 150, 150)
 
-_FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
-_COLOURS = 32  # number of different colours of the segments
+_FRACTION_BITS = 4  # number of fraction bits in OpenCV's fixed-point coordinates
+_COLOURS = 32  # number of colours for the segments
 
 
 def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
     """Draw the measured segments over a darkened photograph.
 
     The colours range from blue (thinnest segment) to red (widest segment). Segments that are too
-    short for a width are grey. Branching points are rings, and end points are dots.
+    short to measure a width are grey. Branching points are rings, and end points are dots.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
@@ -38,7 +38,7 @@ def draw_measures(photo: Photo, measured: Sequence[Measures]) -> Photo:
 
 
 def _draw_network(picture: Photo, network: VesselNetwork, diameter: float) -> None:
-    """Draw one field of view in place. The field fills the picture."""
+    """Draw one field of view in place. The picture is cropped to the field."""
     thickness = max(1, round(diameter / 600))
     curves = network.curves
     widths = network.mean_widths()

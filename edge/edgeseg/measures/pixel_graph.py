@@ -1,8 +1,8 @@
 """Graph of a skeleton's pixels and their links, without redundant pixels.
 
-Two pixels are linked if they share an edge. Two pixels that share a corner are linked only if they
-have no common neighbour (m-adjacency), so that a fork has one branching pixel and a diagonal line
-has none.
+Two pixels are linked if they share an edge. Two pixels that share only a corner are linked if they
+have no common neighbour (m-adjacency). With this rule, a fork has one branching pixel, and a
+diagonal line has no branching pixels.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -13,12 +13,12 @@ import numpy.typing as npt
 Indices: TypeAlias = npt.NDArray[np.int64]
 
 _STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
-# Row and column offset of each neighbour, clockwise from the upper neighbour. The bit of a
-# neighbour in a code is its index in this list.
+# Row and column offset of each neighbour, clockwise from the upper neighbour. The index in this
+# list is also the neighbour's bit in a code.
 
 
 class PixelGraph(NamedTuple):
-    """Links between the pixels of a skeleton, in compressed rows.
+    """Links between the pixels of a skeleton, in compressed sparse row format.
 
     Attributes:
         pixels: (N,) int64, index of each pixel in the flattened canvas, ascending.
@@ -36,7 +36,7 @@ class PixelGraph(NamedTuple):
         return np.diff(self.starts)
 
     def sources(self) -> Indices:
-        """Return, for each entry of `neighbours`, the position of its pixel, (L,)."""
+        """For each entry of `neighbours`, return the pixel that has this neighbour, (L,)."""
         return np.repeat(np.arange(len(self.pixels)), self.degrees)
 
 
@@ -70,18 +70,18 @@ class Canvas:
         self.pixels = self.pixels[self.values[self.pixels] != 0]
 
     def remove_redundant(self) -> None:
-        """Remove pixels, except end points, that are not required to connect their neighbours."""
+        """Remove pixels whose neighbours are connected without them. End points are kept."""
         removed = -1
         while removed:
             removed = len(self.pixels)
             rows, columns = np.divmod(self.pixels, self.width)
-            field = (rows & 1) * 2 + (columns & 1)  # no two pixels of a group are neighbours
+            field = (rows & 1) * 2 + (columns & 1)  # pixels of one group are not neighbours
             for selected in [self.pixels[field == number] for number in range(4)]:
                 self.remove(selected[_REDUNDANT[self._codes(selected)]])
             removed -= len(self.pixels)
 
     def graph(self) -> PixelGraph:
-        """Link the pixels."""
+        """Return the graph of the links between neighbouring pixels."""
         pixels = self.pixels
         links = _LINKS[self._codes(pixels)]
         sources: list[Indices] = []

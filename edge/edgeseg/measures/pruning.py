@@ -28,8 +28,8 @@ class Spur(NamedTuple):
 def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
     """Remove spurs and isolated pieces that are shorter than the local vessel width.
 
-    The shortest spurs of a branching point are removed first. At least two lines of the point are
-    kept, because one of two spurs at the blunt end of a vessel continues the vessel.
+    The shortest spurs of a branching point are removed first. At least two lines are kept: at the
+    blunt end of a vessel, both branches may be short, and one of them is the vessel.
 
     Args:
         canvas: skeleton, changed in place.
@@ -49,7 +49,7 @@ def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
 
 
 def label_branching_points(graph: PixelGraph) -> Indices:
-    """Label each group of linked branching pixels with its lowest position; -1 for other pixels."""
+    """Label each group of linked branching pixels with its lowest index, other pixels with -1."""
     branching = graph.degrees >= 3
     labels = np.where(branching, np.arange(len(graph.pixels)), -1)
     sources = graph.sources()
@@ -108,8 +108,8 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
         limit: maximum number of pixels of a line.
 
     Returns:
-        One pair for each line within the limit: its pixels without the last one, and its last
-        pixel.
+        One pair for each line that has at most `limit` pixels: the pixels without the last one, and
+        the last one, which is a branching or end point.
     """
     degrees = graph.degrees.tolist()
     starts, neighbours = graph.starts.tolist(), graph.neighbours.tolist()
@@ -131,7 +131,7 @@ def _lines_from_ends(graph: PixelGraph, limit: int) -> list[tuple[list[int], int
 
 
 def _select_pixels(spurs: Iterable[Spur], lines: Indices) -> list[int]:
-    """Return the pixels of the shortest spurs. Two lines of each branching point are kept."""
+    """Return the pixels of the spurs to remove. Two lines of each branching point are kept."""
     pixels: list[int] = []
     removed: dict[int, int] = {}
     for spur in sorted(spurs):

@@ -39,11 +39,11 @@ class Area:
         self.columns = columns
 
     def crop(self, mask: Mask) -> Mask:
-        """Return the part of a mask."""
+        """Crop a mask of the picture to this area."""
         return mask[self.rows, self.columns]
 
     def contains(self, points: Floats) -> Flags:
-        """Return True for each point inside the part. Points are (N, 2), x and y."""
+        """Return True for each point inside this area. Points are (N, 2), x and y."""
         x, y = points[:, 0] + 0.5, points[:, 1] + 0.5
         in_columns = (x >= self.columns.start) & (x < self.columns.stop)
         return np.asarray(in_columns & (y >= self.rows.start) & (y < self.rows.stop))
@@ -56,7 +56,7 @@ class Scale:
     Attributes:
         diameter: diameter of the field of view in pixels.
         um_per_px: micrometres per pixel; None if unknown.
-        requested: whether a spacing was given, so that values in micrometres are included.
+        requested: whether to include values in micrometres (True if a spacing was given).
     """
 
     diameter: float
@@ -64,15 +64,15 @@ class Scale:
     requested: bool
 
     def length(self, name: str, pixels: float | None) -> Figures:
-        """Return a length in pixels, relative to the diameter, and in micrometres."""
+        """Return a length in three units: pixels, diameters of the field, and micrometres."""
         return self._scale(name, pixels, 1, ("_px", "_rel", "_um"), 1)
 
     def inverse(self, name: str, per_px: float | None) -> Figures:
-        """Return a value divided by the length in pixels, in diameters and in millimetres."""
+        """Return a value per pixel, per diameter of the field, and per millimetre."""
         return self._scale(name, per_px, -1, ("_per_px", "_rel", "_per_mm"), 1000)
 
     def inverse_square(self, name: str, per_px2: float | None) -> Figures:
-        """Return a value per square pixel, per square diameter and per square millimetre."""
+        """Return a value per square pixel, per squared diameter, and per square millimetre."""
         return self._scale(name, per_px2, -2, ("_per_px2", "_rel", "_per_mm2"), 1000)
 
     def _scale(

@@ -1,7 +1,7 @@
-"""Thinning of a mask to lines one pixel wide, in words of 64 pixels.
+"""Thinning of a mask to lines with a width of one pixel, with 64 pixels per machine word.
 
-The algorithm is A1 of Guo and Hall (CACM 32(3), 1989). Its conditions are Boolean and can be
-evaluated for words of 64 pixels. A mask of 2048x2048 pixels requires only 0.5 MB.
+The algorithm is A1 of Guo and Hall (CACM 32(3), 1989). Its conditions are Boolean, so that one bit
+operation evaluates 64 pixels. A mask of 2048x2048 pixels requires only 0.5 MB.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -14,15 +14,15 @@ from edgeseg.imaging.arrays import Mask
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 Words: TypeAlias = npt.NDArray[np.uint64]
-"""(H, W/64) uint64; the most significant bit of a word is its leftmost pixel."""
+"""Mask with 64 pixels per word, (H, W/64); the most significant bit is the leftmost pixel."""
 
-_BAND_ROWS = 64  # few calls, but small enough for the CPU cache
+_BAND_ROWS = 64  # number of rows per band; a band fits into the CPU cache
 _ONE = np.uint64(1)
 _LAST = np.uint64(63)
 
 
 class Neighbours(NamedTuple):
-    """Eight neighbours of every pixel, one bit per pixel, clockwise from the upper neighbour."""
+    """Eight neighbours of every pixel as bit arrays, clockwise from the upper neighbour."""
 
     north: Words
     north_east: Words
@@ -70,7 +70,7 @@ def _with_neighbours(bands: Flags) -> Flags:
 
 
 def _pack(mask: Mask) -> Words:
-    """Pack a mask, with an empty row at the top and bottom and empty columns at the sides."""
+    """Pack a mask into words, and add an empty margin."""
     height, width = mask.shape
     padded = np.zeros((height + 2, (width + 2 + 63) // 64 * 64), np.uint8)
     padded[1:-1, 1 : width + 1] = mask

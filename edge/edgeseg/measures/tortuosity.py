@@ -17,7 +17,7 @@ SMOOTHING = 0.02
 """Standard deviation of the Gaussian along a segment, relative to the field's diameter."""
 
 _LOOP = 0.2
-# Maximum chord of a loop, relative to its length. A loop returns to its branching point. It is
+# Maximum chord of a loop, relative to its length. Such a loop returns to its branching point and is
 # usually the edge of a hole between vessels.
 
 _STEP = 1 / 512  # distance between points, relative to the field's diameter
@@ -48,10 +48,10 @@ def measure_tortuosity(segments: Curves, diameter: float) -> Tortuosity:
     step = _STEP * diameter
     sigma = SMOOTHING * diameter / step
     smooth = segments.resample(step).smooth(sigma).resample(step)
-    # A radius of curvature below the smoothing scale occurs only at a cusp, where a curve reverses
-    # its direction.
+    # The radius of curvature is below the smoothing scale only where a curve reverses its
+    # direction.
     curvatures = np.minimum(np.abs(smooth.curvatures()), 1 / (SMOOTHING * diameter))
-    curvatures[smooth.ends[smooth.closed]] = 0  # equal to the first point
+    curvatures[smooth.ends[smooth.closed]] = 0  # the last point of a loop is equal to the first
     owners, count = smooth.owners(), len(smooth.counts)
     steps = smooth.counts - 1
     lengths, chords = segments.lengths(), segments.chords()

@@ -52,8 +52,8 @@ def _trace_open_lines(graph: PixelGraph, labels: Indices, visited: bytearray) ->
     for node in np.flatnonzero(graph.degrees != 2).tolist():
         for first in neighbours[starts[node] : starts[node + 1]]:
             if degrees[first] != 2:
-                # Two linked pixels of one branching point are not a line. Other pairs are traced
-                # from one side.
+                # A link inside a branching point is not a line. Other links are traced in one
+                # direction.
                 if node < first and (labels[node] < 0 or labels[node] != labels[first]):
                     lines.append([node, first])
                 continue

@@ -1,7 +1,8 @@
 """Names, units and definitions of the measurements of a field of view and its quadrants.
 
-`_px` is in pixels of the photograph, `_rel` relative to the diameter of the field of view, `_um` in
-micrometres. Columns in micrometres and millimetres are absent if the pixel spacing was not given.
+The suffix of a name is the unit: `_px` for pixels of the photograph, `_rel` for diameters of the
+field of view, and `_um` for micrometres. Columns in micrometres and millimetres are absent if the
+pixel spacing was not given.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ WidthMethod: TypeAlias = Literal["probability", "binary"]
 
 STATUSES: Mapping[MeasuresStatus, str] = {
     "ok": "The field of view was measured.",
-    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other figures are null.",
-    "not_vessels": "More than half of the field of view is marked, more than vessels can cover.",
+    "no_vessels": "The mask is empty. Lengths and counts are 0, and all other values are null.",
+    "not_vessels": "More than half of the field of view is marked, which is implausible.",
     "ungradable": "The image quality of the field of view is too low.",
     "field_too_small": "The field of view has a diameter of less than 128 pixels.",
 }
@@ -37,7 +38,7 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 
 
 class VesselMeasures(msgspec.Struct, frozen=True, kw_only=True):
-    """Measurements of an area; None where a figure is undefined."""
+    """Measurements of an area. A measurement is None if it is undefined."""
 
     skeleton_density_per_px: Annotated[
         NonNegative | None,
@@ -211,7 +212,7 @@ class QuadrantMeasures(VesselMeasures, frozen=True, kw_only=True):
 
 
 class Quadrants(msgspec.Struct, frozen=True, kw_only=True):
-    """Quadrants of the field of view by position, and also by anatomy if the eye is known."""
+    """Quadrants named by position (upper left). If the eye is known, also by anatomy (temporal)."""
 
     upper_left: QuadrantMeasures
     upper_right: QuadrantMeasures

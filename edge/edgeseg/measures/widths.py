@@ -14,11 +14,11 @@ from edgeseg.imaging.arrays import Mask, Probability
 Floats = npt.NDArray[np.float64]
 
 BLUR = 0.5
-"""Standard deviation in pixels of the blur of a binary mask."""
+"""Standard deviation in pixels of the Gaussian that blurs a binary mask."""
 
 _STEP = 0.5  # distance between two samples on a normal, in pixels
 _BEFORE, _BEYOND = 3.0, 4.0  # search range in pixels before and after the expected edge
-_ROW = 1024  # points per row, because OpenCV limits the size of images
+_ROW = 1024  # maximum number of points per row; OpenCV limits the size of images
 
 
 def blur_mask(mask: Mask) -> Probability:

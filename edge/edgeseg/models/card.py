@@ -49,10 +49,10 @@ class ModelCard(NamedTuple):
         parameters: number of weights.
         gmac: GMACs per image; None if the input size is dynamic.
         precision: fp32, fp16, fp16w or int8.
-        compute: data type of the convolutions where the device supports it.
+        compute: data type of the convolutions on devices that support it.
         preprocessing: preprocessing from photograph to network input.
         threshold: vessel probability threshold, 0 to 1.
-        training_data: data sets of the training, with licences.
+        training_data: data sets used for training, with licences.
         evidence: mean Dice. The key is `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
         output: output of a third-party network that contains the vessels, `OUTPUT:KIND[:CHANNEL]`;
@@ -79,10 +79,11 @@ class ModelCard(NamedTuple):
     int8_slower: bool = False
 
     def is_same_model(self, other: ModelCard) -> bool:
-        """Return whether two files are precisions of one model.
+        """Return whether two files contain the same model in different precisions.
 
         The checkpoint alone is not sufficient, because it can be converted with different working
-        sizes and may contain several networks. The folder of `file.py:factory` is not compared.
+        sizes and may contain several networks. The architecture may be `file.py:factory`. The
+        folder of this file is not compared.
         """
         return self._model_key() == other._model_key()
 
@@ -93,9 +94,9 @@ class ModelCard(NamedTuple):
         return (*source, self.preprocessing, self.threshold)
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the `edgeseg.*` entries. Text is unchanged; other values are encoded as JSON.
+        """Return the card as `edgeseg.*` entries: text unchanged, other values encoded as JSON.
 
-        The entries are written by `json.dumps`, so that converted files are reproduced bit for bit.
+        The entries are written by `json.dumps`, so that repeated conversions give identical files.
         """
         entries = {}
         for key, value in (self.to_dict() | {"format": FORMAT}).items():
@@ -177,7 +178,7 @@ def _decode_entry(entries: Mapping[str, str], key: str, kind: type[T]) -> T:
 
 
 def _check_card(card: ModelCard) -> None:
-    """Check the threshold's range, and that texts are safe for a terminal."""
+    """Check that the threshold is between 0 and 1 and that texts are safe for a terminal."""
     if not 0 <= card.threshold <= 1:
         raise ValueError(f"threshold: {card.threshold} is not between 0 and 1")
     texts = [card.name, card.architecture, card.compute, card.checkpoint_sha256, *card.evidence]
@@ -186,7 +187,7 @@ def _check_card(card: ModelCard) -> None:
         texts += [data.name, data.licence]
     for text in texts:
         if not text.isprintable() or len(text) > _MAX_TEXT_LENGTH:
-            raise ValueError(f"must be a single line of printable text: {text[:60]!r}")
+            raise ValueError(f"text is too long or not a single line: {text[:60]!r}")
 
 
 def read_card(file: Path) -> ModelCard:
@@ -202,7 +203,7 @@ def read_card(file: Path) -> ModelCard:
 
 @contextmanager
 def model_read_errors(file: Path) -> Iterator[None]:
-    """Convert errors in reading a model file to a one-line message with the file and a remedy.
+    """Raise a ModelError with the file name and a remedy if the file cannot be read.
 
     Raises:
         ModelError: An OSError or ValueError was raised.

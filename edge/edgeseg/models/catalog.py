@@ -1,4 +1,4 @@
-"""Table of model files: shipped models, and files of one model in several precisions."""
+"""List of model files: the shipped models, and the precisions of a model."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 MODEL_FOLDER = Path(__file__).parent
 
 SHIPPED_MODELS = {"default": "lean", "detail": "lean-detail"}
-"""Names of the shipped models, with the names of their files without `.PRECISION.onnx`."""
+"""Names of the shipped models. The value is the file name without `.PRECISION.onnx`."""
 
 
 class ModelFile(NamedTuple):
@@ -61,7 +61,7 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
     try:
         paths = {p: base.with_name(f"{base.name}.{p}.onnx") for p in get_args(Precision)}
         files = {p: path for p, path in paths.items() if path.is_file()}
-    except (OSError, ValueError) as error:  # no access to the folder, or an empty or too long name
+    except (OSError, ValueError) as error:  # no access, or an invalid name
         raise ModelError(
             f"{model}: invalid model name ({one_line(error, 80)}). "
             "Give a model file or the name of a shipped model."
@@ -75,11 +75,11 @@ def list_model_files(model: str | os.PathLike[str]) -> dict[Precision, Path]:
 
 
 def available_precisions(model: str | os.PathLike[str]) -> dict[Precision, ModelFile]:
-    """Return the candidate files of `auto`. The key is the precision.
+    """Return the files from which `auto` selects. The key is the precision.
 
-    For a path to one file, this file is the only candidate. Files that do not belong to the same
-    model as the FP32 file (such as those of another checkpoint) are ignored. If there is no FP32
-    file, the first file is used for this comparison.
+    If `model` is the path of a file, this file is the only candidate. Files that do not belong to
+    the same model as the FP32 file (such as those of another checkpoint) are ignored. If there is
+    no FP32 file, the first file is used for this comparison.
 
     Raises:
         ModelError: the model does not exist or one of its files is invalid.

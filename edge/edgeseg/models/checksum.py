@@ -1,7 +1,8 @@
 """Checksum of a model file, stored in its metadata as `edgeseg.file_sha256`.
 
-The checksum is the SHA-256 of the file in which the 64 digits of the checksum are zeros. ONNX
-Runtime loads many damaged files without an error and then computes wrong masks.
+The checksum is required because ONNX Runtime loads many damaged files without an error and then
+computes wrong masks. The checksum is the SHA-256 of the file, computed with zeros in place of the
+64 digits of the checksum.
 """
 
 import hashlib
@@ -13,8 +14,8 @@ from edgeseg.errors import ModelError
 CHECKSUM_KEY = "edgeseg.file_sha256"
 
 _ZEROS = b"0" * 64
-# Beginning of the StringStringEntryProto, before the value: key in field 1, 64 characters in field
-# 2.
+# Bytes of the StringStringEntryProto before the value: field 1 with the key, then the header of
+# field 2 with a length of 64.
 _ENTRY = b"\x0a" + bytes([len(CHECKSUM_KEY)]) + CHECKSUM_KEY.encode() + b"\x12\x40"
 # Field 14 of ModelProto: `metadata_props`.
 _FIELD = b"\x72" + bytes([len(_ENTRY) + len(_ZEROS)]) + _ENTRY
@@ -28,7 +29,8 @@ _notified: set[str] = set()
 def append_checksum(data: bytes) -> bytes:
     """Return a model file's bytes followed by its checksum.
 
-    Protobuf merges concatenated messages, so that the other fields do not change.
+    The checksum is appended as a protobuf message. Protobuf merges concatenated messages, so that
+    the other fields do not change.
     """
     data += _FIELD
     return data + hashlib.sha256(data + _ZEROS).hexdigest().encode()
@@ -53,7 +55,8 @@ def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
         if file not in _notified:
             _notified.add(file)
             logging.getLogger("edgeseg").warning(
-                "edgeseg: %s: contains no checksum, so that damage to this file is not detected",
+                "edgeseg: %s: contains no checksum; damage to this file is not detected. "
+                "Convert the model again.",
                 file,
             )
         return hashlib.sha256(data).hexdigest()
@@ -61,8 +64,7 @@ def verify_checksum(data: bytes, entries: Mapping[str, str], file: str) -> str:
     start = data.rfind(_ENTRY + value) + len(_ENTRY)
     if len(value) != len(_ZEROS) or start < len(_ENTRY):
         raise _mismatch(file)
-    # The checksum is at the end of the file. The hash of the bytes before it is used for both
-    # digests.
+    # The checksum is at the end of the file. The bytes before the checksum are hashed only once.
     digest = hashlib.sha256(memoryview(data)[:start])
     zeroed = digest.copy()
     rest = data[start + len(_ZEROS) :]

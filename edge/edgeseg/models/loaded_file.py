@@ -19,7 +19,7 @@ class LoadedFile(NamedTuple):
         data: bytes of the file.
         card: metadata of the file.
         sha256: SHA-256 of the bytes, hexadecimal.
-        has_checksum: whether the file contains a checksum, which has been verified.
+        has_checksum: whether the file contains a checksum. The checksum has been verified.
     """
 
     data: bytes
@@ -31,7 +31,8 @@ class LoadedFile(NamedTuple):
 def load_file(path: Path) -> LoadedFile:
     """Read a model file and check its checksum.
 
-    The file may be replaced at any time. The result describes one version of the file.
+    The file is read only once. Therefore the result is consistent even if another process replaces
+    the file.
 
     Raises:
         ModelError: The file is missing, damaged, not an ONNX file, or its metadata is missing or

@@ -1,8 +1,8 @@
 """Reading of an ONNX file's metadata without ONNX Runtime.
 
-Only the outermost protobuf fields are read, and the graph is skipped. Creating a session for each
-file would be too slow for the selection of a precision. Files are untrusted. The limits below
-restrict time and memory.
+Only the outermost protobuf fields are read, and the graph is skipped. To select a precision, the
+metadata of several files is read. Creating a session for each file would be too slow. Files are
+untrusted. The limits below restrict time and memory.
 """
 
 import io
@@ -10,10 +10,10 @@ import os
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-_METADATA_PROPS = 14  # field number in ModelProto of onnx.proto
+_METADATA_PROPS = 14  # field of ModelProto in onnx.proto
 _KEY, _VALUE = 1, 2  # field numbers in StringStringEntryProto
 
-# Wire types of protobuf, and the number of bytes of the types with a fixed size.
+# Wire types of protobuf, and the sizes of fixed-size types in bytes.
 _VARINT = 0
 _DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
@@ -26,7 +26,7 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
     """Read `metadata_props` of an ONNX file.
 
     Args:
-        stream: file, opened for reading and seekable.
+        stream: seekable file, opened for reading.
 
     Returns: Metadata as a dict from key to value.
 
@@ -46,7 +46,7 @@ def read_metadata(stream: BinaryIO) -> dict[str, str]:
 
 
 def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and content of each length-delimited field with one of these numbers."""
+    """Yield number and content of the length-delimited fields with the given numbers."""
     end = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     for _ in range(_MAX_FIELDS):
@@ -66,7 +66,7 @@ def _iterate_fields(stream: BinaryIO, numbers: Collection[int]) -> Iterator[tupl
 
 
 def _read_length(stream: BinaryIO, wire_type: int) -> int:
-    """Return the number of remaining bytes of the field. A varint is read here and has 0."""
+    """Return the number of remaining bytes of a field. For a varint, read it and return 0."""
     if wire_type in _FIXED:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):
@@ -75,7 +75,7 @@ def _read_length(stream: BinaryIO, wire_type: int) -> int:
 
 
 def _read_varint(stream: BinaryIO) -> int:
-    """Read a base-128 number."""
+    """Read a varint (protobuf's variable-length integer)."""
     value = 0
     for shift in range(0, 64, 7):
         byte = stream.read(1)

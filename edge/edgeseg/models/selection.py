@@ -1,7 +1,8 @@
 """Selection of the model file, the runtime and the number of threads for a request.
 
-`auto` depends only on the CPU's features and the files in one folder. It does not depend on
-measured time, so that equal devices give equal masks. Only `edgeseg doctor --tune` measures time.
+The rule of `auto` depends only on the CPU's features and the files in one folder. The rule does not
+depend on measured times, so that identical devices compute identical masks. Only `edgeseg doctor
+--tune` measures times.
 """
 
 import os
@@ -23,7 +24,7 @@ from edgeseg.models.catalog import (
 from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice, RuntimeName, resolve_runtime
 
 MAX_DICE_DROP = 0.005
-"""Largest drop of Dice in INT8 that `edgeseg convert` and `auto` accept."""
+"""Maximum decrease of the Dice due to INT8 that `edgeseg convert` and `auto` accept."""
 
 MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp32": 1e-3,
@@ -31,8 +32,8 @@ MAX_MASK_CHANGE: Mapping[Precision, float] = {
     "fp16w": 1e-3,
     "int8": 1e-2,
 }
-"""Largest share of mask pixels that may differ from FP32 in ONNX Runtime. This limit also applies
-to FP32 files, because OpenVINO computes them in BF16 on some CPUs.
+"""Maximum share of mask pixels that may differ from the mask that the FP32 file produces in ONNX
+Runtime. This limit also applies to FP32 files, because OpenVINO computes them in BF16 on some CPUs.
 """
 
 INT8_FEATURES = {
@@ -42,11 +43,11 @@ INT8_FEATURES = {
     "asimddp": "dot-product instructions",
     "avx2": "AVX2",
 }
-"""CPU features with which INT8 is faster than FP32. The key is the name in Linux, the value the
-common name.
+"""CPU features with which INT8 is faster than FP32. The key is the name in Linux, and the value is
+the common name.
 
-With only AVX2, the latency of INT8 is 0.63 to 0.75 times that of FP32. The results are equal to
-those with VNNI, because 7-bit weights do not saturate.
+With AVX2 but without VNNI, the latency of INT8 is 0.63 to 0.75 times the latency of FP32. The masks
+are the same as with VNNI, because 7-bit weights do not saturate.
 """
 
 FP16_FEATURES = frozenset({"fphp", "asimdhp"})
@@ -123,13 +124,13 @@ def resolve_model(
 
     Args:
         model: name of a shipped model, a model file, or a path without `.PRECISION.onnx`.
-        precision: a precision, or `auto` for the given model file or the result of the rule.
-        features: CPU features as Linux names them.
+        precision: a precision, or `auto` for the given file. If no file is given, `auto` applies
+            the rule.
+        features: names of CPU features in Linux.
 
     Raises:
         ModelError: the model or the precision does not exist (the message lists the available
-            precisions), or the file of the precision does not belong to the same model as the given
-            file.
+            precisions), or the files belong to different models.
     """
     path = Path(model)
     if path.suffix == ".onnx" and (precision == "auto" or strip_precision(path) == path):
@@ -164,11 +165,11 @@ def resolve_model(
 def choose_precision(
     cards: Mapping[Precision, ModelCard], features: Collection[str]
 ) -> tuple[Precision, str]:
-    """Apply the rule of `auto`.
+    """Select a precision with the rule of `auto`.
 
     Args:
         cards: cards of the available files (at least one). The key is the precision.
-        features: CPU features as Linux names them.
+        features: names of CPU features in Linux.
 
     Returns: The precision, and the reason as text.
     """
@@ -190,10 +191,10 @@ def choose_precision(
 
 
 def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
-    """Return whether the Dice of INT8 on real photographs is close to that of the float file.
+    """Return whether the Dice of INT8 on real photographs is nearly that of the float file.
 
-    The difference must be at most `MAX_DICE_DROP` for every test data set in both cards. A float
-    file and at least one such data set are required.
+    The Dice may be lower by at most `MAX_DICE_DROP`, for every test data set that both files'
+    metadata contain. A float file and at least one such data set are required.
     """
     float_card = cards.get("fp32") or cards.get("fp16w") or cards.get("fp16")
     if "int8" not in cards or float_card is None:
@@ -201,7 +202,7 @@ def int8_is_validated(cards: Mapping[Precision, ModelCard]) -> bool:
     int8, reference = cards["int8"].evidence, float_card.evidence
     drops = [
         reference[key] - int8[key]
-        for key in int8.keys() & reference.keys()  # such as drive/test/native
+        for key in int8.keys() & reference.keys()  # for example, drive/test/native
         if key.endswith("/native") and not key.startswith("synthetic/")
     ]
-    return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # rounding of the cards
+    return bool(drops) and max(drops) <= MAX_DICE_DROP + 1e-6  # the cards contain rounded values

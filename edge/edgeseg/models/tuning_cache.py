@@ -59,7 +59,8 @@ class TuningKey(msgspec.Struct, frozen=True):
         Args:
             cards: cards of the model's files. The key is the precision.
         """
-        # Imported only here, because the import takes 20 ms and most devices have no tuning cache.
+        # The import takes 20 ms, and most devices have no tuning cache. Therefore the import is not
+        # at the top.
         from edgeseg.device.versions import installed_versions  # noqa: PLC0415
 
         card = next(iter(cards.values()))
@@ -76,17 +77,18 @@ class TuningKey(msgspec.Struct, frozen=True):
 
 
 class CandidateTiming(msgspec.Struct, frozen=True):
-    """Measurement of one candidate.
+    """Measured latency and accuracy of one candidate setup.
 
     Attributes:
         runtime: name of the runtime.
         precision: precision of the file.
         threads: number of CPU threads.
-        compute: provider or data type as the runtime reports it (`bfloat16`).
+        compute: provider or data type that the runtime reports, such as `bfloat16`.
         network_ms: median latency of the network in ms; None if it failed.
         ratio: latency divided by the latency of FP32 in ONNX Runtime with all cores (median over
-            rounds). Below 1 is faster.
-        flipped: share of mask pixels in the field of view that differ from FP32 in ONNX Runtime.
+            rounds). A ratio below 1 means that the candidate is faster.
+        flipped: share of mask pixels in the field of view that differ from the mask of FP32 in ONNX
+            Runtime.
         failure: reason why the candidate was rejected, or "".
     """
 
@@ -126,9 +128,9 @@ class _CacheFile(msgspec.Struct):
 
 
 def cache_path() -> Path | None:
-    """Return the path of the cache file. None if caching is disabled or without a home folder.
+    """Return the path of the cache file, or None if caching is disabled or there is no home folder.
 
-    `EDGESEG_CHOICES` contains the path of the file. The default is in the user's configuration
+    The variable `EDGESEG_CHOICES` sets the path. The default path is in the user's configuration
     folder.
     """
     path = os.environ.get(VARIABLE)
@@ -149,7 +151,7 @@ def find_tuned_setup(file: Path, cards: Mapping[Precision, ModelCard]) -> TunedS
     try:
         setups = read_tuned_setups(file)
     except SystemSetupError as error:
-        logging.getLogger("edgeseg").warning("edgeseg: %s; continuing without it", error)
+        logging.getLogger("edgeseg").warning("edgeseg: %s The tuning cache is ignored.", error)
         return None
     key = TuningKey.for_this_device(cards)
     for setup in setups:

@@ -1,4 +1,4 @@
-"""Preprocessing from photograph to network input, as stored in checkpoints and model files.
+"""Settings of the preprocessing, as stored in checkpoints and model files.
 
 `edgeseg.preprocessing.prepare` applies the preprocessing. This module does not load OpenCV, so that
 reading a model's card is fast.
@@ -29,20 +29,20 @@ SIZE_RANGE = (32, 8192)
 
 @dataclass(frozen=True)
 class PreprocessingConfig:
-    """Preprocessing from photograph to network input.
+    """Settings of the preprocessing from photograph to network input.
 
     Attributes:
         size: working size in pixels; the network input is a square with this side.
         fov: detection method for the field of view; `none` uses the whole frame.
         crop: `fov` crops to the bounding box of the field of view, `frame` keeps the frame.
-        fit: `pad` keeps the aspect ratio and centres the crop in the square (area averaging if the
-            crop is reduced), `stretch` changes the aspect ratio (linear interpolation).
+        fit: `pad` keeps the aspect ratio, centres the crop in the square, and averages areas if the
+            crop is reduced; `stretch` changes the aspect ratio and interpolates linearly.
         contrast: `clahe` applies CLAHE to R, G and B separately.
         clip_limit: clip limit of CLAHE.
         tiles: number of CLAHE tiles along each axis.
-        contrast_at: position of CLAHE, `before` or `after` resizing.
+        contrast_at: whether CLAHE is applied `before` or `after` resizing.
         fill: grey level outside the field of view, 0 to 255, or `keep`.
-        mean: RGB mean, subtracted from photograph / 255.
+        mean: RGB mean, subtracted from the photograph after division by 255.
         std: RGB standard deviation. The difference is divided by this value.
 
     Raises:
@@ -64,17 +64,17 @@ class PreprocessingConfig:
     def __post_init__(self) -> None:
         low, high = SIZE_RANGE
         if not low <= self.size <= high:
-            _reject(f"size = {self.size} ({low} to {high})")
+            _reject(f"size = {self.size} (allowed: {low} to {high})")
         if not 1 <= self.tiles <= 64:
-            _reject(f"tiles = {self.tiles} (1 to 64)")
+            _reject(f"tiles = {self.tiles} (allowed: 1 to 64)")
         if not 0 < self.clip_limit <= 1000:
-            _reject(f"clip_limit = {self.clip_limit} (above 0, at most 1000)")
+            _reject(f"clip_limit = {self.clip_limit} (allowed: above 0, at most 1000)")
         if self.fill != "keep" and not 0 <= self.fill <= 255:
-            _reject(f"fill = {self.fill} (0 to 255, or 'keep')")
+            _reject(f"fill = {self.fill} (allowed: 0 to 255, or 'keep')")
         if not all(map(math.isfinite, self.mean)):
-            _reject(f"mean = {self.mean} (three finite numbers)")
+            _reject(f"mean = {self.mean} (allowed: three finite numbers)")
         if not all(map(math.isfinite, self.std)) or min(self.std) <= 0:
-            _reject(f"std = {self.std} (three finite numbers above 0)")
+            _reject(f"std = {self.std} (allowed: three finite numbers above 0)")
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for a checkpoint, JSON or TOML."""
@@ -82,7 +82,7 @@ class PreprocessingConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> PreprocessingConfig:
-        """Create the record from untrusted plain values.
+        """Create the settings from untrusted plain values.
 
         Raises:
             ModelError: a key is unknown or missing, or its value has the wrong type or range.

@@ -1,4 +1,4 @@
-"""Preprocessing of a photograph, shared by training, export and device.
+"""Preprocessing of a photograph, used for training, export and inference.
 
 `edgeseg.preprocessing.config` contains the settings.
 """
@@ -42,7 +42,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         fov: field of view that was prepared.
-        tensor: (1, size, size, 3) uint8 RGB; mean and standard deviation are part of the graph.
+        tensor: (1, size, size, 3) uint8 RGB. The network applies mean and standard deviation.
         inside: (size, size) uint8 {0, 255}, the field of view at the working size.
         placement: mapping back to the photograph.
     """
@@ -74,7 +74,8 @@ def prepare(
         fov = largest_field(detect_fields(photo, config, name))
     placement = compute_placement(photo.shape[:2], fov, config)
     if fov.is_cut:
-        # A pixel that is partly outside the frame line contains light of the line.
+        # A line that was drawn into the photograph cuts this field. A resized pixel next to the
+        # line may contain some of its colour. Therefore only pixels completely inside are used.
         covered = resize_coverage_to_input(fov.mask, placement) == 255
         inside: Mask = np.where(covered, np.uint8(255), np.uint8(0))
     else:
@@ -120,7 +121,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
     Args:
         photo: (H, W, 3) uint8.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
         fit: `pad` averages areas if the crop is reduced, `stretch` always interpolates linearly.
         padding: grey level around the target, 0 to 255.
 
@@ -145,13 +146,13 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
     """Resize a field of view to the working size. A pixel is set if its centre is inside.
 
-    This function takes a tenth of the time of `resize_mask_to_input`. The results differ only in
-    single pixels at the edge. To enlarge a mask, `resize_mask_to_input` is called, because the edge
-    is smoother.
+    This function is ten times as fast as `resize_mask_to_input`. The results differ only in single
+    pixels at the edge. If the mask is enlarged, `resize_mask_to_input` is called, because it gives
+    a smoother edge.
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
         (size, size) uint8 {0, 255}.
@@ -166,7 +167,7 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
         (size, size) uint8 {0, 255}.
@@ -181,10 +182,10 @@ def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:
 
     Args:
         mask: (H, W) uint8 {0, 255}.
-        placement: crop and target.
+        placement: mapping between the photograph and the network input.
 
     Returns:
-        (size, size) uint8, 255 for a pixel that is set completely.
+        (size, size) uint8, 255 for a share of 1.
     """
     return _resize_crop(mask, placement, cv2.INTER_AREA if placement.shrinks else cv2.INTER_LINEAR)
 
@@ -201,7 +202,7 @@ def _resize_crop(mask: Mask, placement: Placement, interpolation: int) -> Mask:
 
 
 def apply_clahe(photo: Photo, clip_limit: float, tiles: int) -> Photo:
-    """Apply CLAHE to R, G and B separately, as in ResUNet-Deeper.
+    """Apply CLAHE to R, G and B separately, like ResUNet-Deeper.
 
     Args:
         photo: (H, W, 3) uint8.

@@ -1,9 +1,10 @@
-"""Reduction of large crops by area averaging. At least three times as fast as OpenCV.
+"""Reduction of large crops by area averaging, at least three times as fast as with OpenCV.
 
-If the width of an output pixel is close to an odd number of input pixels, means over a box of this
-width are computed and sampled linearly. If the width is close to 1, the input pixels are sampled
-directly. The width of the box is odd, so that its centre is a pixel. Boxes of even width are
-faster, but lower the Dice by 0.0009 (docs/performance-log.md).
+The area width is the number of input pixels per output pixel along one axis. If it is close to an
+odd number, the mean over a box of this width is computed at each input pixel, and the means are
+sampled linearly. If it is close to 1, the input pixels are sampled directly. The width of the box
+is odd, so that the centre of the box is the centre of a pixel. Boxes of even width are faster, but
+lower the Dice by 0.0009 (docs/performance-log.md).
 """
 
 import cv2
@@ -11,12 +12,12 @@ import numpy as np
 
 from edgeseg.imaging.arrays import Box, Photo
 
-_FLAT_SIGMA = 1000.0  # equal weights: a box mean that uses all threads, unlike `cv2.blur`
-_TOLERANCE = 0.45  # largest difference in pixels between the widths of box and area
+_FLAT_SIGMA = 1000.0  # gives equal weights; unlike `cv2.blur`, GaussianBlur uses all threads
+_TOLERANCE = 0.45  # maximum difference between box width and area width in pixels
 
 
 def box_window(area_width: float) -> int | None:
-    """Return the odd width of a box that approximates an area, or None if no width is suitable.
+    """Return the odd box width closest to a width, or None if the difference is too large.
 
     Args:
         area_width: pixels of the photograph per pixel of the result, 1 or more.

@@ -1,7 +1,7 @@
 """Measurement of the image quality of one field of view.
 
-The quality is measured on a reduced copy, in which the field of view is 256 pixels wide, in one or
-two milliseconds.
+The quality is measured on a reduced copy, in which the field of view is 256 pixels wide. This takes
+one or two milliseconds.
 """
 
 import math
@@ -20,9 +20,9 @@ from edgeseg.imaging.line_polarity import measure_line_polarity
 from edgeseg.quality.frame_quality import NO_FUNDUS, FrameQuality
 
 _SIZE = 256  # longer side of the reduced copy in pixels
-_RIM_WIDTH = 8  # excluded pixels along the edge, which is sharp even in a blurred field
-_LIT_SHARE = 0.15  # share of the 75th percentile of the brightness: darker pixels show no retina
-_WHITE = 250  # lowest value of the green channel of an overexposed pixel
+_RIM_WIDTH = 8  # width in pixels of the excluded edge, which is sharp even in a blurred field
+_LIT_SHARE = 0.15  # minimum brightness of retina, relative to the 75th percentile
+_WHITE = 250  # minimum green level of an overexposed pixel
 
 
 def assess_for_model(photo: Photo, fov: FieldOfView, method: FovMethod) -> FrameQuality:
@@ -84,7 +84,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
 
 
 def _lit_share(light: LevelCounts) -> float:
-    """Return the share of pixels that show retina. The input is a histogram."""
+    """Return the share of pixels that show retina, from a histogram of the brightness."""
     if not light.any():
         return 0.0
     limit = _LIT_SHARE * percentile(light, 75)
@@ -98,7 +98,7 @@ def _measure_saturation(brightest: LevelCounts, darkest: LevelCounts) -> tuple[f
 
 
 def _select_core(inside: Mask) -> Mask:
-    """Return the field without its edge, or the whole field if it is too narrow."""
+    """Return the field without its edge. A field that is too narrow is returned unchanged."""
     kernel = np.ones((2 * _RIM_WIDTH + 1, 2 * _RIM_WIDTH + 1), np.uint8)
     core = cv2.erode(inside, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(core, np.uint8) if cv2.countNonZero(core) else inside
@@ -112,7 +112,7 @@ def _shrink(photo: Photo) -> Photo:
     factor = max(photo.shape[:2]) // _SIZE
     height, width = photo.shape[0] // max(1, factor), photo.shape[1] // max(1, factor)
     if factor > 1 and min(height, width) > 0:
-        # Half of the rows are sufficient for large blocks.
+        # For large blocks, the mean of every second row is accurate enough.
         step = 1 if factor < 8 or factor % 2 else 2
         photo = _resize(photo[: height * factor : step, : width * factor], width, height)
     scale = _SIZE / max(photo.shape[:2])

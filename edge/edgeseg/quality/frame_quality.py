@@ -14,22 +14,23 @@ and FIVES and the values of degraded copies (tests/edge/quality):
 | detail | at least 0.016 | grey veil, 30 % of the contrast: up to 0.017 | below 0.0145, and |
 | contrast | at least 0.069 | grey veil: 0.03 to 0.07, up to 0.11 | below 0.065, `hazy` |
 | veil | up to 0.45 | grey veil, 30 and 40 % of the contrast: 0.52 and more | above 0.5, `hazy` |
-| chroma | at least 0.52 | grey, or minus the local mean: up to 0.17 | below 0.2, see below |
+| chroma | at least 0.52 | grey, local mean subtracted: up to 0.17 | below 0.2, see below |
 | red - green | at least 0.27 | red swapped, negative: up to -0.13 | below 0, `unusual_colours` |
 | red - blue | at least 0.53 | red and blue swapped: up to -0.59 | below 0, `unusual_colours` |
 | green - blue | at least 0.06 | swapped: up to -0.13 | below -0.08, `unusual_colours` |
 | polarity | at least 0.13 | negative, angiogram: up to -0.10 | below -0.09, `unusual_colours` |
 
-A field of low chroma is `not_a_colour_photograph`: an angiogram, or a photograph minus its local
-mean. For a red-free or grey copy, this code is only a warning. Such a copy has no colour
-(saturation below 0.03; colour photographs minus their local mean: at least 0.06) and dark vessels
-(polarity above 0.08). The Dice of such a copy is 0.02 to 0.05 lower than that of the colour
-photograph. Haze in the mean colour of the retina is found if it leaves little contrast: in 201 of
-241 copies with 20 % of the contrast, in 141 with 30 %. The vessels of many newborns have less
-contrast than these copies, but are segmented well. Chroma is the range of the
-channels' medians. Chroma and the differences of channels are relative to the largest median. An
-overexposed field is not `blurred`. A field is `small` if the illuminated retina has a diameter of
-less than 200 pixels, and also `cropped` if no part of its edge is in the frame.
+A field of low chroma has the code `not_a_colour_photograph`. Examples are angiograms and copies
+from which the local mean was subtracted. For a red-free or grey copy of a colour photograph, this
+code is only a warning. A field is recognized as such a copy if its saturation is below 0.03 and its
+polarity is above 0.08. (The saturation of copies without the local mean is at least 0.06.) The Dice
+of a red-free or grey copy is 0.02 to 0.05 lower than the Dice of the colour photograph. Chroma is
+the range of the channels' medians. Chroma and the differences between channels are relative to the
+largest median. An overexposed field is never reported as `blurred`. A field is `small` if the
+illuminated retina has a diameter of less than 200 pixels. A field is also `cropped` if no part of
+its edge is in the frame. Haze in the mean colour of the retina is recognized only if it leaves
+little contrast: in four of five copies with 20 % of the contrast. A stricter limit would reject
+photographs of newborns, whose vessels have little contrast but are segmented well.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -58,34 +59,36 @@ MIN_GREY_POLARITY, MIN_POLARITY = 0.08, -0.09
 MAX_BLUE_EXCESS = 0.08
 MIN_FIELD = 0.6
 
-_MIN_LIGHT = 16  # minimum of the largest median; the colour of a darker field is noise
+_MIN_LIGHT = 16  # minimum of the largest channel median; in a darker field, the colour is noise
 
 
 class FrameQuality(NamedTuple):
     """Image quality of one field of view.
 
     Attributes:
-        focus: contrast of fine detail in the green channel (1 to 2 pixels of the reduced copy)
-            relative to that of coarser detail (2 to 6 pixels). Blur lowers this ratio. The
-            brightness does not affect it. The value is the minimum of this ratio and the same ratio
-            for coarser detail (2 to 4 and 6 to 14 pixels), because a video codec adds fine edges to
-            a blurred frame. 0 if there is only sensor noise, as in an empty field; None without a
-            fundus.
-        brightness: mean of the brightest channel in the field of view, 0 to 255; None without a
-            fundus.
-        retina: share of the frame that is illuminated retina, 0 to 1; not used for the reasons.
+        focus: ratio of the contrast of fine detail (1 to 2 pixels of the reduced copy) to the
+            contrast of coarser detail (2 to 6 pixels) in the green channel. Blur lowers this ratio,
+            and the brightness does not affect the ratio. A video codec adds fine edges to a blurred
+            frame. Therefore the same ratio is computed for coarser detail (2 to 4 and 6 to 14
+            pixels), and `focus` is the minimum of the two. The value is 0 if the field contains
+            only sensor noise, and None if no fundus was detected.
+        brightness: mean of the brightest channel in the field of view, 0 to 255; None if no fundus
+            was detected.
+        retina: share of the frame that is illuminated retina, 0 to 1. It does not affect `reasons`.
         field: share of the round field of view that is illuminated and in the frame, 0 to 1; None
-            if no part of its edge is in the frame.
-        diameter_px: diameter in pixels of a disc with as many pixels as the illuminated retina.
-        detail: standard deviation of the detail of 2 to 6 pixels of the reduced copy in the green
-            channel, relative to the mean of this channel.
+            if no part of the field's edge is in the frame.
+        diameter_px: diameter in pixels of a disc that has the area of the illuminated retina.
+        detail: standard deviation of details of 2 to 6 pixels of the reduced copy, relative to the
+            mean. Both are computed in the green channel.
         contrast: standard deviation of the green channel relative to its mean.
-        overexposed: share of the field whose green channel is at least 250.
+        overexposed: share of pixels in the field with a green level of at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
         veil: 5th percentile of the darkest channel relative to the mean of the brightest channel.
             Haze brightens the darkest channel.
-        saturation: mean range of a pixel's channels, relative to the mean of the brightest.
-        polarity: strength of dark lines minus that of bright lines, relative to their sum, -1 to 1.
+        saturation: mean difference between a pixel's brightest and darkest channel, relative to the
+            mean of the brightest channel.
+        polarity: strength of dark lines minus strength of bright lines, divided by the sum of both,
+            -1 to 1.
     """
 
     focus: float | None
@@ -121,7 +124,7 @@ class FrameQuality(NamedTuple):
 
     @property
     def warnings(self) -> tuple[Reason, ...]:
-        """Codes of problems that reduce the reliability of the segmentation of a gradable field."""
+        """Problems that make the segmentation of a gradable field less reliable."""
         return ("not_a_colour_photograph",) if self._is_red_free else ()
 
     @property
@@ -144,17 +147,17 @@ class FrameQuality(NamedTuple):
 
     @property
     def _is_red_free(self) -> bool:
-        """True for a field without any colour whose vessels are dark."""
+        """True if the field is grey and its vessels are dark."""
         if self.saturation is None or self.polarity is None or not self._is_grey:
             return False
         return self.saturation < MAX_GREY_SATURATION and self.polarity > MIN_GREY_POLARITY
 
     @property
     def _has_unusual_colours(self) -> bool:
-        """False if vessels are dark, red is brightest, and blue at most slightly above green."""
+        """True if vessels are bright, or the order of the channels' levels is implausible."""
         if self.colour is None or self._is_grey or max(self.colour) < _MIN_LIGHT:
             return False
-        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise without lines
+        is_sharp = self.focus is not None and self.focus >= MIN_FOCUS  # otherwise no lines visible
         if is_sharp and self.polarity is not None and self.polarity < MIN_POLARITY:
             return True
         red, green, blue = self.colour

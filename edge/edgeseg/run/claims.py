@@ -2,9 +2,9 @@
 
 The file `.edgeseg-claims` in the output folder contains one byte per result. A process claims a
 result by locking its byte. Other processes wait and then reuse the result. The operating system
-releases the locks of a process that ends, even by SIGKILL. The locks are POSIX record locks, which
-also work on NFS with a lock service. On a file system without locks, several processes may compute
-the same photograph, with the same result.
+releases the locks of a process when it ends, even if it is killed. The locks are POSIX record
+locks, which also work on NFS with a lock service. On a file system without locks, several processes
+may compute the same photograph. The results are the same.
 """
 
 import fcntl
@@ -18,18 +18,18 @@ from edgeseg.system.signals import StopRequest
 FILE_NAME = ".edgeseg-claims"
 
 _POLL_S = 0.05
-_USERS = 0  # byte on which all processes that use the file have a shared lock
+_USERS = 0  # all processes that use the file have a shared lock on this byte
 _KEY_BYTES = 6
 
 _Lock: TypeAlias = int
 
 
 class ResultClaims:
-    """Claims of results in an output folder.
+    """Locks on the results in an output folder, so that only one process computes a result.
 
     Args:
         output: existing output folder.
-        stop: stop request, which also ends waiting.
+        stop: stop request. `acquire` stops waiting when it is set.
     """
 
     def __init__(self, output: Path, stop: StopRequest) -> None:
@@ -48,18 +48,18 @@ class ResultClaims:
                 self._lock(fcntl.LOCK_EX, _offset(stem))
             except BlockingIOError:
                 self._stop.pause(_POLL_S)
-            except OSError:  # no locks on this file system
+            except OSError:  # the file system does not support locks
                 return
             else:
                 return
 
     def release(self, stem: str) -> None:
-        """Release a claim if it exists."""
+        """Release the claim of a photograph. Nothing happens if it was not claimed."""
         if self._descriptor is not None:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _offset(stem))
 
     def close(self) -> None:
-        """Release all claims. The last process removes the file."""
+        """Release all claims. The last process deletes the lock file."""
         if self._descriptor is None:
             return
         try:
@@ -71,7 +71,7 @@ class ResultClaims:
         self._descriptor = None
 
     def _open(self) -> int | None:
-        """Open the file and register as a user. Return None if the file system has no locks."""
+        """Open and share the lock file. Return None if the file system does not support locks."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         while True:
             try:
@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the offset of a result's byte. The shared byte comes first."""
+    """Return the offset of the byte in the lock file that is locked for a result; at least 1."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -42,13 +42,13 @@ class Frame:
         stem: prefix of the result names.
         load: function that reads the picture, or raises PhotoError.
         number: number within the stream, from 1; None for a photograph.
-        page: number of the photograph in its file, from 1; None if the file contains one
+        page: number of the photograph in its file, from 1; None if the file contains only one
             photograph.
         position_s: seconds since the start of the video; None for other sources.
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which the picture was received.
-        live: whether the source is a camera or an MJPEG stream. Identical pictures of such a source
-            indicate that it is frozen.
+        live: whether the source is a camera or an MJPEG stream. If such a source repeats the same
+            picture, it is reported as frozen.
         warnings: codes of problems that were detected while reading the source.
         spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
         eye: eye from a manifest or the metadata; an option takes precedence.
@@ -81,7 +81,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """Sequence of frames."""
+    """Sequence of frames, such as a folder, a video or a camera."""
 
     @property
     def name(self) -> str:
@@ -121,8 +121,8 @@ def timestamp_text(time: datetime) -> str:
 def live_frame(source: str, stem: str, load: Callable[[], Payload], number: int) -> Frame:
     """Return the current frame of a live source.
 
-    The names of the frame's results contain time and number, so that later runs do not overwrite
-    these results.
+    The result names contain the time and the number, so that later runs do not overwrite the
+    results.
     """
     time = timestamp_now()
     return Frame(

@@ -60,7 +60,7 @@ def pair_fields(masks: Sequence[Path], fovs: Sequence[Path]) -> list[tuple[Path,
 
 
 def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
-    """Check that the measurement overlays of all masks have different names.
+    """Check that no two measurement overlays would have the same name.
 
     Raises:
         UsageError: Two masks have the same name.
@@ -76,10 +76,10 @@ def check_overlay_names(masks: Sequence[Path], folder: Path) -> None:
 
 
 def measure_mask_file(file: Path, fov_file: Path | None, options: MaskOptions) -> MaskRecord:
-    """Measure a mask file. A file that cannot be measured gives a failed record.
+    """Measure a mask file. If this is not possible, return a failed record.
 
     Args:
-        file: mask of any photograph format.
+        file: mask in any photograph format.
         fov_file: mask of the field of view; None for the whole picture.
         options: options of the measurement.
 

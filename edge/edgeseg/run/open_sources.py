@@ -21,8 +21,8 @@ class OpenedSources(NamedTuple):
 
     Attributes:
         sources: photographs first, endless sources last. A source is opened when it is reached.
-        parallel_frames: number of frames that may be processed at the same time; None if not
-            limited; 1 if a source provides its frames one after the other.
+        parallel_frames: maximum number of frames to process at the same time; None if unlimited; 1
+            if a source is live or a stream.
     """
 
     sources: Iterator[Source]
@@ -80,7 +80,7 @@ def _open(
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
-    """Open each source when it is reached."""
+    """Yield the sources. Each source is opened when it is requested."""
     photographs = [one for one in inputs if one.path is not None and not one.is_video]
     if photographs:
         yield Photographs(photographs)

@@ -18,7 +18,7 @@ class RunOptions:
     Attributes:
         output: folder for the results.
         overlay: whether to write an overlay of each photograph, and a video of each stream.
-        overlay_style: line around the vessels, or tint of their pixels.
+        overlay_style: whether to draw a line around the vessels or to tint their pixels.
         overlay_opacity: weight of the overlay's colour, 0 to 1; None means the default of the
             style.
         probability: whether to write the probability of each photograph.
@@ -33,10 +33,10 @@ class RunOptions:
         spacing: size of a pixel; None if unknown.
         eye: eye of the photographs; None if unknown.
         overlay_format: file format of the overlays of photographs.
-        follow_links: whether to write through links at the names of results.
+        follow_links: whether to write to the target if the path of a result is a link.
         eye_source: origin of `eye`, if known.
         dicom: whether to write DICOM objects for photographs in DICOM files.
-        identifiers: whether records contain the identifiers of patient, study and series.
+        identifiers: whether to include the identifiers of patient, study and series in records.
     """
 
     output: Path
@@ -61,7 +61,7 @@ class RunOptions:
     identifiers: bool = False
 
     def for_frame(self, frame: Frame) -> "RunOptions":
-        """Return the options. A missing eye or pixel size is copied from the frame."""
+        """Return the options for a frame. A missing eye or pixel size is copied from the frame."""
         options = self
         if options.spacing is None and frame.spacing is not None:
             options = replace(options, spacing=frame.spacing)
@@ -86,7 +86,7 @@ class RunOptions:
         return tuple(parts)
 
     def hashed_values(self) -> dict[str, str]:
-        """Return the values that affect a stored record, for `--resume`."""
+        """Return the options that affect a stored record. `--resume` compares their hash."""
         if not self.measures:
             return {}
         spacing = "" if self.spacing is None else repr(tuple(self.spacing))

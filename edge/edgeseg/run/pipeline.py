@@ -1,4 +1,4 @@
-"""Parallel processing of frames. The order is kept, and few frames are in memory."""
+"""Parallel processing of frames in order, with few frames in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,11 +20,11 @@ def process_frames(
     stop request, frames in progress are finished and no other frames are started.
 
     Args:
-        frames: frames; None means that no frame is currently available, so that all results are
-            yielded before the next frame is requested.
+        frames: frames; None means that no frame is currently available. In this case, all results
+            are yielded before the next frame is requested.
         process: function that returns the result of a frame. It may be called in any thread.
-        workers: number of frames to process at the same time; with 1 or less, frames are processed
-            in the caller's thread.
+        workers: number of frames to process at the same time. If it is 1 or less, frames are
+            processed in the caller's thread.
         stop: stop request.
     """
     if workers > 1:

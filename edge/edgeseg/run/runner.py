@@ -44,7 +44,7 @@ class InputCounts(NamedTuple):
     unfinished: int = 0
 
     def plus(self, other: InputCounts) -> InputCounts:
-        """Return the sums."""
+        """Return the sum of two counts."""
         return InputCounts(
             self.failed + other.failed,
             self.total + other.total,
@@ -59,10 +59,10 @@ class Runner:
     Args:
         segmenter: model.
         options: options of the run.
-        sheet: contact sheet of the photographs, which the caller writes at the end.
+        sheet: contact sheet of the photographs. The caller writes it at the end.
 
     Attributes:
-        unusable_scales: number of pictures with a size of a pixel that could not be used.
+        unusable_scales: number of pictures whose pixel size could not be used.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Runner:
         counts = reporter.counts
         if is_stream:
             return InputCounts(int(source_failed or counts.failed > 0), 1, counts.bugs)
-        total = max(source.total or 0, counts.total)  # a TIFF may have several pages
+        total = max(source.total or 0, counts.total)  # a file may contain several photographs
         return InputCounts(counts.failed, total, counts.bugs, total - counts.total)
 
     def _open_overlay_video(self, source: Source, stack: ExitStack) -> OverlayVideo | None:
@@ -177,8 +177,8 @@ class Runner:
 def _count_workers(source: Source) -> int:
     """Return the number of frames of a source to process at the same time.
 
-    The frames of a camera or a stream are processed one after the other, because frames are not
-    decoded in advance and each frame is compared with the previous frame.
+    The frames of a camera or a stream are processed one after the other. They are not decoded in
+    advance, and each frame is compared with the previous frame.
     """
     is_stream = source.fps is not None and not isinstance(source, Video)
     return 1 if source.live or is_stream else count_workers(source.total)

@@ -67,8 +67,8 @@ class SegmentedFrame(NamedTuple):
 class Stages:
     """Three stages of processing for frames of one source.
 
-    If a stage finishes a frame early, it returns the frame's records. Later stages return these
-    records unchanged.
+    If a frame requires no further stages, a stage returns the records of the frame. Later stages
+    return these records unchanged.
 
     Args:
         segmenter: model.
@@ -76,9 +76,10 @@ class Stages:
         parts: pictures to write for each frame.
         resume: whether to reuse results of earlier runs.
         video: overlay video of a stream.
-        claims: claims of results, shared by processes that use the same output folder.
-        sheet: contact sheet to which the thumbnails are added.
-        print_bug: function that prints the unexpected exception that is being handled.
+        claims: locks that processes with the same output folder use, so that each result is
+            computed only once.
+        sheet: contact sheet for the thumbnails; None if no contact sheet is written.
+        print_bug: function that prints the current exception.
     """
 
     def __init__(
@@ -229,7 +230,7 @@ class Stages:
     def _measure(
         self, result: FieldResult, timer: StageTimer, options: RunOptions
     ) -> Measures | None:
-        """Measure a field of view if requested and if its quality is sufficient."""
+        """Measure a field of view if the run measures vessels and the quality is sufficient."""
         assert result.quality is not None
         if not options.measures or result.quality.ungradable:
             return None
@@ -251,7 +252,7 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-            # The photograph is not used after its overlay is drawn, except for a video.
+            # Except for a video, the photograph is not used after the overlay is drawn.
             in_place = self.video is None and photo.flags.writeable
             for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
                 stored = texts | record_text(records) if part == "vessels" else texts

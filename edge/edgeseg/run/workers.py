@@ -15,8 +15,8 @@ _BYTES_PER_WORKER = 256 << 20
 def count_workers(frames: int | None = None) -> int:
     """Return the number of photographs to process at the same time.
 
-    The number is limited to 16, one photograph per core, and one per 256 MB of available memory. A
-    photograph of 50 megapixels requires less than 256 MB.
+    The number is at most 16, at most the number of cores, and at most one per 256 MiB of available
+    memory. A photograph of 50 megapixels requires less than 256 MiB.
 
     Args:
         frames: number of photographs; None if unknown.
@@ -28,7 +28,7 @@ def count_workers(frames: int | None = None) -> int:
 
 @contextmanager
 def single_threaded_opencv() -> Iterator[None]:
-    """Disable OpenCV's own threads. If every core has a worker, they increase the time by 10 %."""
+    """Disable OpenCV's own threads. With one worker per core, they increase the time by 10 %."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

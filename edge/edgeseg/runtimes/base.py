@@ -33,7 +33,7 @@ class Runtime(Protocol):
 
     @property
     def compute(self) -> str:
-        """Execution provider or data type as the runtime reports it."""
+        """Execution provider or data type that the runtime reports."""
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
         """Run the network.
@@ -116,7 +116,7 @@ def check_output(file: Path, photo: npt.NDArray[np.uint8], output: object) -> Pr
 
 
 def installed_runtimes() -> tuple[RuntimeName, ...]:
-    """Return the installed runtimes in the order of preference of `auto`.
+    """Return the installed runtimes. `auto` prefers the first one.
 
     The runtimes are not loaded. `edgeseg doctor` checks whether they work on this device.
     """
@@ -126,9 +126,9 @@ def installed_runtimes() -> tuple[RuntimeName, ...]:
 def _is_installed(name: str) -> bool:
     try:
         spec = find_spec(name)
-    except (ImportError, ValueError):  # blocked in `sys.modules`, as some tests do
+    except (ImportError, ValueError):  # some tests block the import in `sys.modules`
         return False
-    return spec is not None and spec.origin is not None  # a plain folder has no origin
+    return spec is not None and spec.origin is not None  # a folder with this name has no origin
 
 
 def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = None) -> RuntimeName:
@@ -146,14 +146,16 @@ def resolve_runtime(runtime: RuntimeChoice, provider: ProviderChoice | None = No
     installed = installed_runtimes()
     available = f"available: {', '.join(installed) or 'none'}"
     if runtime not in get_args(RuntimeChoice):
-        raise SystemSetupError(f"--runtime {runtime}: unknown runtime ({available})")
+        raise SystemSetupError(f"--runtime {runtime}: unknown ({available}). Choose another.")
     if provider is not None and runtime == "openvino":
         raise SystemSetupError("--provider applies only to ONNX Runtime; omit --runtime openvino")
     if runtime == "auto":
         runtime = "onnxruntime" if provider is not None or not installed else installed[0]
     if runtime not in installed:
         hint = INSTALL_HINTS[runtime]
-        raise SystemSetupError(f"runtime {runtime} is not installed ({available}). {hint}")
+        raise SystemSetupError(
+            f"runtime {runtime} is not installed ({available}). To install it: {hint}"
+        )
     return runtime
 
 

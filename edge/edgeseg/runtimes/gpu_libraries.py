@@ -7,8 +7,8 @@ from contextlib import redirect_stdout
 def preload_gpu_libraries() -> None:
     """Load the libraries of `onnxruntime-gpu[cuda,cudnn]`. ONNX Runtime does not search for them.
 
-    With releases before 1.21 and builds for the CPU, nothing is loaded. Problems are printed to
-    standard error, and the creation of the session then fails with the reason.
+    ONNX Runtime before 1.21 and builds for the CPU load nothing. Problems are printed to standard
+    error. Afterwards, the creation of the session raises an error with the reason.
     """
     import onnxruntime  # noqa: PLC0415 - takes long to import
 

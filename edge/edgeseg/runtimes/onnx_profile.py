@@ -1,7 +1,7 @@
 """Profile of ONNX Runtime: the execution provider and data type of each node.
 
-ONNX Runtime may run an FP16 file in FP32 with additional casts, and may run nodes on the CPU
-instead of the provider. Only the profile shows this.
+ONNX Runtime may run an FP16 file in FP32 with additional casts. It may also run nodes on the CPU
+instead of on the selected provider. Only the profile shows which nodes are affected.
 """
 
 import tempfile
@@ -50,7 +50,7 @@ def run_with_profile(
     photo: npt.NDArray[np.uint8] | None = None,
     provider: str = CPU_PROVIDER,
 ) -> tuple[Probability, list[ProfileEvent]]:
-    """Run a model once with profiling. The session is slower than without profiling.
+    """Run a model once with profiling. Profiling makes the session slower.
 
     Args:
         file: model file.

@@ -24,10 +24,14 @@ _PROVIDER_OPTIONS: dict[ProviderChoice, dict[str, str]] = {"tensorrt": {"trt_fp1
 file."""
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+_REMEDY = "Convert the model again or use another runtime."
 
 
 class OnnxRuntime:
-    """Session on the CPU, or on another provider with the CPU for unsupported nodes."""
+    """Session on an execution provider.
+
+    The CPU runs the nodes that the provider does not support.
+    """
 
     name: Literal["onnxruntime"] = "onnxruntime"
 
@@ -40,7 +44,7 @@ class OnnxRuntime:
         if self.compute != provider_name:
             raise SystemSetupError(
                 f"--provider {provider}: ONNX Runtime could not initialize this provider and used "
-                f"{self.compute} instead"
+                f"{self.compute} instead. Omit --provider to use the CPU."
             )
         check_tensors(file, size, _tensor_specs(file, self._session))
         self._file = file
@@ -57,16 +61,16 @@ class OnnxRuntime:
 def run_session(
     session: onnxruntime.InferenceSession, file: Path, photo: npt.NDArray[np.uint8]
 ) -> Probability:
-    """Run the session of a model file as in `OnnxRuntime.infer`.
+    """Run the session of a model file on (1, S, S, 3) uint8 RGB. Return (S, S) float32, 0 to 1.
 
     Raises:
         ModelError: the network cannot be computed or returns another shape.
     """
     try:
         (output,) = session.run(["probability"], {"photo": photo})
-    except Exception as error:  # no other common base class; also raised if memory is exhausted
+    except Exception as error:  # these errors have no other common base class
         raise ModelError(
-            f"{file}: ONNX Runtime cannot run this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot run this file ({one_line(error)}). {_REMEDY}"
         ) from error
     return check_output(file, photo, output)
 
@@ -84,14 +88,14 @@ def _create_session(
         return onnxruntime.InferenceSession(
             data, options, providers=providers, enable_fallback=False
         )
-    except Exception as error:  # the only common base class of its exceptions
+    except Exception as error:  # ONNX Runtime's exceptions have no other common base class
         if provider != "cpu" and isinstance(error, RuntimeError):
             raise SystemSetupError(
                 f"--provider {provider}: ONNX Runtime could not initialize this provider "
-                f"({one_line(error)})"
+                f"({one_line(error)}). Omit --provider to use the CPU."
             ) from error
         raise ModelError(
-            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). {_REMEDY}"
         ) from error
 
 
@@ -99,14 +103,14 @@ def _session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Otherwise the threads spin after each inference and slow down the next steps: a frame took 46
-    # instead of 39 ms.
+    # By default, the threads keep spinning after each inference and slow down the next steps. This
+    # increased the time of a frame from 39 to 46 ms.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # By default, the threads also spin during the creation of the session. Releases before 1.26
-    # ignore this entry.
+    # This entry limits the spinning during the creation of the session. Releases before 1.26 ignore
+    # it.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "2000")
-    # The memory pattern does not increase the speed, and the second frame would allocate its memory
-    # again.
+    # The memory pattern does not make inference faster, and it allocates memory a second time for
+    # the second frame.
     options.enable_mem_pattern = False
     # Errors are raised as exceptions, and the warnings are not useful for users.
     options.log_severity_level = 4
@@ -124,7 +128,8 @@ def _resolve_provider(provider: ProviderChoice) -> str:
         available = [name for name, full_name in PROVIDERS.items() if full_name in built]
         raise SystemSetupError(
             f"--provider {provider}: not part of this ONNX Runtime "
-            f"(available: {', '.join(available) or 'none'})"
+            f"(available: {', '.join(available) or 'none'}). Choose another provider or install a "
+            "build of ONNX Runtime with this provider."
         )
     return PROVIDERS[provider]
 
@@ -134,14 +139,14 @@ def _tensor_specs(file: Path, session: onnxruntime.InferenceSession) -> list[Ten
     try:
         nodes = (*session.get_inputs(), *session.get_outputs())
         return [_tensor_spec(node) for node in nodes]
-    except ValueError as error:  # a name that is not UTF-8
+    except ValueError as error:  # the name of a tensor is not valid UTF-8
         raise ModelError(
-            f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+            f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). {_REMEDY}"
         ) from error
 
 
 def _tensor_spec(node: Any) -> TensorSpec:  # noqa: ANN401 - ONNX Runtime has no type annotations
-    """Describe an input or output of the session; dynamic dimensions have names."""
+    """Describe an input or output of the session. A dimension with a name is dynamic."""
     shape = []
     for side in node.shape:
         shape.append(side if isinstance(side, int) else DYNAMIC)

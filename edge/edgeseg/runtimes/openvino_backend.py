@@ -21,6 +21,7 @@ except Exception as error:  # OSError: the libraries cannot be loaded on this sy
     ) from error
 
 _DTYPES = {"u8": "uint8", "f32": "float32"}
+_REMEDY = "Convert the model again or use --runtime onnxruntime."
 
 
 class OpenVino:
@@ -30,7 +31,7 @@ class OpenVino:
 
     def __init__(self, file: Path, data: bytes, size: int, threads: int) -> None:
         # OpenVINO selects the precision: BF16 on CPUs with AMX or AVX512-BF16, and FP32 on other
-        # x86-64 CPUs, on which FP16 would be half as fast as FP32.
+        # x86-64 CPUs. FP16 is not requested, because it is half as fast as FP32 on these CPUs.
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -41,7 +42,7 @@ class OpenVino:
             model = core.read_model(data, b"")
         except Exception as error:
             raise ModelError(
-                f"{file}: OpenVINO cannot load this file ({one_line(error)})"
+                f"{file}: OpenVINO cannot load this file ({one_line(error)}). {_REMEDY}"
             ) from error
         check_tensors(file, size, [_tensor_spec(port) for port in (*model.inputs, *model.outputs)])
         try:
@@ -50,7 +51,7 @@ class OpenVino:
             self.compute = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
         except Exception as error:
             raise ModelError(
-                f"{file}: OpenVINO cannot compile this file ({one_line(error)})"
+                f"{file}: OpenVINO cannot compile this file ({one_line(error)}). {_REMEDY}"
             ) from error
         self._file = file
         self._compiled = compiled
@@ -65,12 +66,12 @@ class OpenVino:
             output = self._infer_with_own_request(photo)
         except Exception as error:
             raise ModelError(
-                f"{self._file}: OpenVINO cannot run this file ({one_line(error)})"
+                f"{self._file}: OpenVINO cannot run this file ({one_line(error)}). {_REMEDY}"
             ) from error
         return check_output(self._file, photo, output)
 
     def _infer_with_own_request(self, photo: npt.NDArray[np.uint8]) -> Probability:
-        """Run the network. Each inference request is used by one thread at a time."""
+        """Run the network with an inference request that no other thread uses."""
         try:
             request = self._idle_requests.pop()  # atomic
         except IndexError:

@@ -19,7 +19,7 @@ def preferred_type(accept: str, offered: Sequence[str]) -> str | None:
 
 
 def _quality(accept: str, media_type: str) -> float:
-    """Return the weight of a media type, from the most specific matching range."""
+    """Return the weight of a media type. The most specific matching range determines the weight."""
     group = media_type.split("/", maxsplit=1)[0]
     ranges = {"*/*": 0, f"{group}/*": 1, media_type: 2}
     specificity, quality = -1, 0.0

@@ -64,19 +64,19 @@ class Endpoints:
             raise RequestError(
                 HTTPStatus.NOT_ACCEPTABLE,
                 "not_acceptable",
-                "the response is application/json or image/png.",
+                "not available in this format. Accept application/json or image/png.",
             )
         options = read_options(request, SegmentOptions)
         work = self._make_mask if media_type == "image/png" else self._make_records
         return await self._process(request, partial(work, options))
 
     async def page_picture(self, request: Request) -> Response:
-        """Return a picture for the page."""
+        """Return a segmented picture that the page displays."""
         options = read_options(request, SegmentOptions)
         return await self._process(request, partial(self._make_page_form, options))
 
     async def page_file(self, request: Request) -> Response:
-        """Return a download of the page."""
+        """Return a result file for the page's download buttons."""
         options = read_options(request, FileOptions)
         return await self._process(request, partial(self._make_file, options))
 
@@ -176,7 +176,7 @@ def create_application(
 
 
 class _RevalidatedFiles(StaticFiles):
-    """Static files that browsers revalidate, so that an update takes effect."""
+    """Static files with `Cache-Control: no-cache`, so that a new version takes effect at once."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
         response = super().file_response(*args, **kwargs)
@@ -190,7 +190,7 @@ def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
         return work(upload)
     except UsageError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "invalid_request", str(error)) from error
-    except EdgesegError as error:  # a full disk, or a model that returns NaN
+    except EdgesegError as error:  # for example, a full disk or a model that returns NaN
         raise RequestError(
             HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", str(error)
         ) from error
@@ -205,7 +205,7 @@ def _map_errors(work: Callable[[Upload], R], upload: Upload) -> R:
 
 
 def _records_response(records: Records, frame_count: int = 1) -> Response:
-    """Return records. If all failed, the status of the response is that of the first failure."""
+    """Return a response with records. If all failed, the first failure sets the HTTP status."""
     response = _json(records, _records_status(records))
     response.headers["Edgeseg-Frame-Count"] = str(frame_count)
     return response

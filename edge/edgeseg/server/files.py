@@ -30,7 +30,7 @@ class ResultFile(NamedTuple):
 def make_file(
     records: Records, segmentation: Segmentation, stem: str, options: FileOptions
 ) -> ResultFile:
-    """Make a download.
+    """Create a file to download.
 
     Args:
         records: records of the picture.
@@ -69,7 +69,7 @@ def _record(records: Records, stem: str) -> ResultFile:
 
 
 def _pack(files: tuple[ResultFile, ...]) -> bytes:
-    """Pack files without compression, because pictures are already compressed."""
+    """Create a ZIP file without compression, because pictures are already compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for file in files:

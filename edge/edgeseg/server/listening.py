@@ -53,12 +53,12 @@ class _StoppableServer(uvicorn.Server):
         self._stop = stop
 
     async def on_tick(self, counter: int) -> bool:
-        """Return whether to stop. This method is called ten times a second."""
+        """Return whether the server must stop. This method is called ten times a second."""
         return await super().on_tick(counter) or self._stop.asked
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Do not handle signals, which `stop_by_signals` handles with documented exit codes."""
+        """Do not handle signals. `stop_by_signals` handles them with documented exit codes."""
         yield
 
 
@@ -94,15 +94,15 @@ def serve_application(
 
     Args:
         application: ASGI application.
-        listener: bound socket, which is closed at the end.
+        listener: bound socket. It is closed at the end.
         stop: stop request.
         certificate: certificate for HTTPS; None for HTTP.
-        announce: callback before the first request is accepted.
+        announce: callback that is called before the first request is accepted.
 
     Raises:
         UsageError: The certificate or its key is invalid.
     """
-    # It logs each invalid form.
+    # This package logs each invalid form.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application,
@@ -134,4 +134,7 @@ def _invalid_certificate(certificate: Certificate | None, error: OSError) -> Usa
         files.append(certificate.key)
     names = ", ".join(map(str, files))
     reason = error.strerror or str(error)
-    return UsageError(f"{names}: not a certificate with its private key in PEM format ({reason}).")
+    return UsageError(
+        f"{names}: not a certificate with its private key in PEM format ({reason}). "
+        "Check --certfile and --keyfile."
+    )

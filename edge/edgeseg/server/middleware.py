@@ -17,8 +17,8 @@ from edgeseg.server.work_queue import AbandonedError
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """Values of `Host` that are always allowed."""
 
-_OPEN_PATHS = ("/", "/health")  # pages without secrets, in addition to /static/
-_OTHER_SITES = ("cross-site", "same-site")  # another port of the same host is the same site
+_OPEN_PATHS = ("/", "/health")  # paths without a token, in addition to /static/
+_OTHER_SITES = ("cross-site", "same-site")  # same-site includes other ports of this host
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -34,7 +34,7 @@ SECURITY_HEADERS = {
 
 
 class AccessControl:
-    """Rejection of requests for other hosts, from other sites, and without the token.
+    """Rejection of requests to other host names, from other sites, or without the token.
 
     `Host` is checked, because the name of another site may resolve to this machine (DNS rebinding).
     `Origin` and `Sec-Fetch-Site` are checked, because pages of other sites can send requests to
@@ -75,7 +75,9 @@ class AccessControl:
         is_foreign = origin is not None and _network_location(origin) != host
         if is_foreign or (_is_from_other_site(request) and not _opens_page(request)):
             raise RequestError(
-                HTTPStatus.FORBIDDEN, "cross_site", "requests from other sites are not allowed."
+                HTTPStatus.FORBIDDEN,
+                "cross_site",
+                "requests from other sites are not allowed. Open the page of this server.",
             )
         if self._token is not None and not _is_open(request.url.path):
             self._check_token(request.headers.get("authorization", ""))
@@ -92,7 +94,7 @@ class AccessControl:
 
 
 class SecureResponses:
-    """Addition of security headers, and conversion of unexpected exceptions to problems.
+    """Middleware that adds security headers and converts unexpected exceptions to problems.
 
     Args:
         app: application behind this middleware.
@@ -102,7 +104,7 @@ class SecureResponses:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Process a request."""
+        """Process a request and add the security headers to its response."""
         started = False
 
         async def send_secured(message: Message) -> None:
@@ -123,7 +125,7 @@ class SecureResponses:
             error = RequestError(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "internal_error",
-                "an internal error. The log of the server contains the location of the error.",
+                "internal error. The log of the server contains the location of the error.",
             )
             await problem_response(error)(scope, receive, send_secured)
 
@@ -153,7 +155,7 @@ def _is_from_other_site(request: Request) -> bool:
 
 
 def _opens_page(request: Request) -> bool:
-    """Return whether the request is a navigation of a user to the page."""
+    """Return whether the request opens the page in a browser."""
     is_navigation = request.headers.get("sec-fetch-mode") == "navigate"
     return is_navigation and request.method == "GET" and request.url.path == "/"
 

@@ -24,7 +24,9 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     ]
     threshold: Annotated[float, Meta(description="Default vessel probability threshold.")]
     working_size: Annotated[int, Meta(description="Side of the network's input in pixels.")]
-    max_upload_bytes: Annotated[int, Meta(description="Largest photograph file.")]
+    max_upload_bytes: Annotated[
+        int, Meta(description="Maximum size of a photograph file in bytes.")
+    ]
 
 
 class Health(Struct, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = None
     um_per_px: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(description="Size of a pixel in micrometres; adds values in micrometres."),
+        Meta(description="Size of a pixel in micrometres; required for values in micrometres."),
     ] = None
     frame: Annotated[
         Annotated[int, Meta(ge=1)] | None,

@@ -1,4 +1,4 @@
-"""Data for displaying a picture and changing the threshold without another inference."""
+"""Data with which the page displays a picture and changes the threshold without an inference."""
 
 import secrets
 import zlib
@@ -66,9 +66,10 @@ def page_form(
 ) -> tuple[bytes, str]:
     """Encode a picture as a form. Return the form and its media type.
 
-    The parts are `result` (JSON, `PageResult`); `picture` (JPEG, the photograph as it was
-    segmented); `mask` and, per field of view, `inside_1` (one bit per pixel, zlib) and
-    `probability_1` (float32, little-endian, zlib).
+    The form contains `result` (JSON, `PageResult`), `picture` (JPEG, the segmented photograph) and
+    `mask`. For each field of view, it also contains `inside_1`, `inside_2`, ... and
+    `probability_1`, `probability_2`, ... (float32, little-endian, zlib). `mask` and `inside_1`
+    contain one bit per pixel (zlib).
     """
     height, width = segmentation.mask.shape
     result = PageResult(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import click
 
+from edgeseg.console import plural
 from edgeseg.errors import escape_text
 from edgeseg.imaging.photo import photo_stem
 from edgeseg.measures import Spacing
@@ -31,7 +32,7 @@ MAX_PICTURES = 100
 
 _SAVED_PARTS: tuple[Part, ...] = ("vessels", "overlay")
 _MAX_STEM_LENGTH = 80
-_DIGITS = 12  # digits of the SHA-256 in the names of saved results
+_DIGITS = 12  # number of SHA-256 digits in the names of saved results
 
 
 class UploadedPicture(NamedTuple):
@@ -117,8 +118,8 @@ class UploadSegmenter:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too_many_pictures",
-                f"the file contains {len(frames)} pictures, at most {MAX_PICTURES} are processed. "
-                "Split it.",
+                f"the file contains {len(frames)} pictures, at most {MAX_PICTURES} are allowed. "
+                "Split the file.",
             )
         return frames
 
@@ -126,8 +127,8 @@ class UploadSegmenter:
 def result_stem(upload: Upload) -> str:
     """Return the prefix of the names of saved results.
 
-    The prefix contains digits of the photograph's SHA-256, so that photographs of the same name
-    have different results.
+    The prefix contains digits of the photograph's SHA-256. Therefore two photographs with the same
+    name have results with different names.
     """
     digits = hashlib.sha256(upload.data).hexdigest()[:_DIGITS]
     return f"{safe_stem(upload.name)}_{digits}"
@@ -155,6 +156,7 @@ def _select_frame(frames: list[Frame], number: int) -> Frame:
         raise RequestError(
             HTTPStatus.BAD_REQUEST,
             "invalid_request",
-            f"frame {number}: the file contains {len(frames)}.",
+            f"frame = {number}: the file contains only {plural(len(frames), 'picture')}. "
+            "Use a smaller number.",
         )
     return frames[number - 1]

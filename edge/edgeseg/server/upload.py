@@ -1,4 +1,4 @@
-"""Reading of uploaded photographs. They are kept in memory only."""
+"""Reading of uploaded photographs. They are only kept in memory."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -18,7 +18,7 @@ UNNAMED = "photograph"
 """Name of an upload without a file name."""
 
 _MAX_NAME_LENGTH = 255
-_MULTIPART_OVERHEAD = 1 << 16  # size of headers and boundaries around the photograph
+_MULTIPART_OVERHEAD = 1 << 16  # maximum size of the form without the photograph
 _RETRY = {"Retry-After": "5"}
 
 
@@ -35,10 +35,10 @@ class Upload(NamedTuple):
 
 
 class _MemoryParser(MultiPartParser):
-    """Parser that writes no temporary file."""
+    """Parser of forms that does not write temporary files."""
 
     spool_max_size = MAX_FILE_BYTES + 1
-    max_file_size = MAX_FILE_BYTES + 1  # name of the attribute in older releases
+    max_file_size = MAX_FILE_BYTES + 1  # name of the attribute in older releases of Starlette
 
 
 class UploadReader:
@@ -57,7 +57,9 @@ class UploadReader:
 
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[Upload]:
-        """Yield the photograph of a request. Its bytes are counted until the end of the block.
+        """Yield the photograph of a request.
+
+        The size of the request counts towards the limit until the `async with` block ends.
 
         The body is either the photograph's file or a form (`multipart/form-data`) with one file.
 
@@ -76,7 +78,7 @@ class UploadReader:
 
 
 class _LimitedBody:
-    """Body of a request, and the number of bytes that have been read."""
+    """Body of a request that is read with limits."""
 
     def __init__(self, request: Request, reader: UploadReader) -> None:
         self.size = 0
@@ -111,7 +113,7 @@ class _LimitedBody:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "upload_too_large",
-                f"more than {self._reader.max_bytes >> 20} MiB, too large for a photograph",
+                f"more than {self._reader.max_bytes >> 20} MiB. Send a smaller photograph.",
             )
         if self._reader.held_bytes - self.size + size > self._limit:
             raise RequestError(

@@ -1,4 +1,4 @@
-"""Bounded queue of requests in front of the worker threads."""
+"""Worker threads with a bounded queue of requests."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class AbandonedError(Exception):
 
 
 class WorkQueue:
-    """Worker threads, and number of waiting requests.
+    """Worker threads with a limited number of waiting requests.
 
     Args:
         workers: number of worker threads.
@@ -49,7 +49,7 @@ class WorkQueue:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Count a request during its upload and its processing.
+        """Count a request until its upload and its processing have ended.
 
         Raises:
             RequestError: The queue is full.

@@ -13,12 +13,10 @@ from edgeseg.synthetic.scene import Grid, Scene, Vector, compose_scene
 from edgeseg.synthetic.vessel_masks import VesselMasks, draw_vessels
 from edgeseg.synthetic.vessel_tree import grow_vessels
 
-SMALLEST, LARGEST = (
-    64,
-    4096,
-)  # range of sides in pixels; the appearance was checked from 256 to 2048
+# Range of sides in pixels. The appearance was checked from 256 to 2048 pixels.
+SMALLEST, LARGEST = 64, 4096
 
-_SOFT_SIZE = 512  # side at which all parts except vessels and noise are drawn
+_SOFT_SIZE = 512  # all parts except vessels and noise are drawn at this side and then enlarged
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class SyntheticPhoto:
 def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
     """Generate a fundus photograph of `size` x `size` pixels.
 
-    The eye depends only on the seed. The bytes depend only on the seed and the size.
+    The seed determines the eye. The seed and the size determine every byte.
 
     Args:
         seed: integer from 0.
@@ -63,7 +61,7 @@ def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
 
 
 def _render_fov(scene: Scene, size: int) -> Mask:
-    """Render the field of view (size, size): a circle, possibly with straight edges or a tab."""
+    """Render the field of view (size, size), a circle that may have straight edges or a tab."""
     mask = np.zeros((size, size), np.uint8)
     radius = scene.radius * size
     centre = scene.centre * size - 0.5
@@ -100,7 +98,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
     distance = np.square(grid.distance(rng.normal(0, 0.16, 2)))
     falloff = rng.uniform(0.14, 0.44)
     slow = noise_field(rng, grid.size, 4) * np.float32(0.06)
-    # Red light is scattered most in the eye. Therefore its falloff is smallest.
+    # The eye scatters red light most. Therefore the falloff of red is the smallest.
     for channel, share in enumerate((0.85, 1.0, 0.9)):
         factor = 1 + np.float32(falloff * share) * (np.float32(0.5) - distance) + slow
         retina[channel] *= np.maximum(factor, np.float32(0.15))
@@ -108,7 +106,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, as in photographs of off-centre eyes."""
+    """Render a pale crescent (S, S) near one edge, which occurs if the eye is not centred."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
@@ -118,7 +116,7 @@ def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.Generator) -> Photo:
-    """Convert light (3, S, S) and stray light (S, S) to an image: blur, noise, camera response.
+    """Add blur and noise to light (3, S, S) and stray light (S, S), and apply the camera response.
 
     Returns:
         (S, S, 3) uint8 RGB.
@@ -139,20 +137,20 @@ def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.
 
 
 def _pixel_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with a grain size of one pixel, as after demosaicking."""
+    """Generate noise with a grain of one pixel, which remains after demosaicking."""
     white = rng.standard_normal((size, size), dtype=np.float32)
     return np.asarray(cv2.GaussianBlur(white, (0, 0), 0.75), dtype=np.float32)
 
 
 def _colour_noise(rng: np.random.Generator, size: int) -> Field:
-    """Generate noise with a grain size of two pixels. JPEG stores colour at half resolution."""
+    """Generate noise with a grain of two pixels, because JPEG stores colour at half resolution."""
     half = (size + 1) // 2
     white = rng.standard_normal((half, half), dtype=np.float32)
     return np.asarray(cv2.resize(white, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _compress_highlights(light: Field) -> Field:
-    """Compress levels above 215, as cameras do before they clip."""
+    """Compress levels above 215, like a camera with soft clipping."""
     over = np.maximum(light - np.float32(215), 0)
     shoulder = np.float32(42) * (1 - np.exp(-over / np.float32(42)))
     return np.asarray(np.minimum(light, np.float32(215)) + shoulder, dtype=np.float32)

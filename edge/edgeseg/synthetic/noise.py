@@ -14,7 +14,7 @@ _STREAMS: dict[Stream, int] = {"scene": 0, "tree": 1, "retina": 2, "lamp": 3, "c
 
 
 def random_generator(seed: int, stream: Stream) -> np.random.Generator:
-    """Return a generator for one step, so that a change in one step does not affect other steps."""
+    """Return the random generator of one step. Other steps do not affect it."""
     return np.random.Generator(np.random.PCG64([seed, _STREAMS[stream]]))
 
 
@@ -26,7 +26,7 @@ def noise_grid(rng: np.random.Generator, rows: int, columns: int) -> Field:
 
 
 def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
-    """Generate a random field (size, size) with the same features at every size.
+    """Generate a random field (size, size). The features are the same for every size.
 
     Args:
         rng: random generator.
@@ -39,7 +39,7 @@ def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
 
 
 def sample_field(field: Field, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Field:
-    """Sample a field at coordinates 0 to 1 by bilinear interpolation. It is mirrored at its edges.
+    """Sample a field at coordinates 0 to 1 bilinearly. Beyond its edges, the field is mirrored.
 
     Returns:
         Values in the shape of `x` and `y`.

@@ -13,14 +13,15 @@ Light = npt.NDArray[np.float32]  # (3, S, S) float32 R, G and B planes, about 0 
 Colour = npt.NDArray[np.float32]  # (3,) float32 RGB
 
 # Absorption of red, green and blue light by blood, measured on the wide vessels of published
-# photographs. exp(-x) is 0.95, 0.75 and 0.82 relative to the background.
+# photographs. In those photographs, the brightness of a vessel relative to the background, exp(-x),
+# is 0.95, 0.75 and 0.82.
 _VEIN_ABSORPTION = (0.15, 0.52, 0.34)
 _ARTERY_ABSORPTION = (0.045, 0.37, 0.27)
 _NASAL_RIM = (0.0, 0.10, 0.12)  # absorption of light by the nasal rim of the disc
 
 
 def paint_retina(scene: Scene, grid: Grid, rng: np.random.Generator) -> Light:
-    """Draw the retina without vessels on the pixels of `grid`."""
+    """Draw the retina without vessels at the pixels of `grid`."""
     light = _paint_background(scene, grid, rng)
     _paint_macula(light, scene, grid)
     _paint_lesions(light, scene, grid, rng)
@@ -65,7 +66,7 @@ def _choroid(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
-    """Generate fine rays from the disc. They are brightest above and below the disc."""
+    """Generate the nerve fibres: fine rays that start at the disc, brightest above and below it."""
     angle, distance = _polar(grid, scene.disc)
     rays = sample_field(noise_grid(rng, 10, 110), angle, np.clip(distance, 0, 1))
     poles = np.float32(0.35) + np.sin(np.float32(np.pi) * angle) ** 2
@@ -74,7 +75,10 @@ def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _polar(grid: Grid, point: npt.NDArray[np.float64]) -> tuple[Field, Field]:
-    """Return angle and distance. The angle, 0 to 1, is mirrored vertically to avoid a seam."""
+    """Return the polar coordinates of each pixel: angle, 0 to 1, and distance from a point.
+
+    The angle is the same above and below the point, which avoids a seam.
+    """
     angle = np.arctan2(np.abs(grid.y - np.float32(point[1])), grid.x - np.float32(point[0]))
     return angle / np.float32(np.pi), grid.distance(point)
 
@@ -94,7 +98,7 @@ def _paint_lesions(light: Light, scene: Scene, grid: Grid, rng: np.random.Genera
 
 
 def _flecks(scene: Scene, grid: Grid, rng: np.random.Generator, cells: int) -> Field:
-    """Generate irregular spots, 0 to 1, near the macula from the peaks of a fine random field."""
+    """Generate irregular spots, 0 to 1, near the macula. They are peaks of a fine random field."""
     centre = scene.macula + rng.normal(0, 0.2, 2)
     near = np.exp(-np.square(grid.distance(centre, *rng.uniform(0.14, 0.34, 2))))
     peaks = noise_field(rng, grid.size, cells) + np.float32(2.2) * near - np.float32(3.3)
@@ -123,7 +127,7 @@ def _paint_disc(light: Light, scene: Scene, grid: Grid, rng: np.random.Generator
 
 
 def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
-    """Return the colours of rim and cup as the mean of the scene's colours and typical colours."""
+    """Return the colours of rim and cup: means of a colour from the scene and a typical colour."""
     red = scene.colour[0]
     seen = np.minimum(scene.colour * (1.3, 2.3, 2.2), red * np.array([1.3, 0.90, 0.48]))
     brightness = 0.35 + 0.65 * red / 180

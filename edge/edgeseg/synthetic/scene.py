@@ -1,6 +1,7 @@
 """Scene: eye and camera, independent of the size in pixels.
 
-Scene coordinates are in radii of the field of view, from its centre, x to the right and y down.
+The origin of scene coordinates is the centre of the field of view, x points to the right, and y
+points down. The unit is the radius of the field of view.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Scene:
         radius: radius of the field of view as a share of the frame's side.
         cut: distance of the straight edges at top and bottom from the centre; 1 or more for no
             edges.
-        tab_angle: angle of the tab that marks the camera's upper right in radians, or None.
+        tab_angle: angle in radians of the tab that marks the upper right in the camera; None if
+            there is no tab.
         temporal: +1 if the temporal side is to the right of the disc, -1 if it is to the left.
         disc: centre of the optic disc.
         disc_radius: half the height of the optic disc.
@@ -66,8 +68,8 @@ def compose_scene(rng: np.random.Generator) -> Scene:
     """Choose one eye and one camera at random."""
     temporal = 1 if rng.random() < 0.5 else -1
     macula = np.array([rng.normal(0.0, 0.05) + 0.04 * temporal, rng.normal(0.04, 0.04)])
-    # The distance from disc to fovea is 15.5 degrees, and the field is 45 degrees wide. The ratio
-    # gives 0.69 radii.
+    # The distance from disc to fovea is 15.5 degrees, and the field of view has a radius of 22.5
+    # degrees. Therefore the distance is 0.69 radii.
     disc = macula + np.array([-temporal * rng.normal(0.70, 0.025), rng.normal(-0.07, 0.025)])
     if rng.random() < 0.25:
         shift = np.array([temporal * rng.uniform(0.25, 0.6), rng.normal(0.0, 0.03)])
@@ -102,7 +104,7 @@ def compose_scene(rng: np.random.Generator) -> Scene:
 def _uniform_or(
     rng: np.random.Generator, probability: float, low: float, high: float, default: float
 ) -> float:
-    """Return a random number with the given probability, or else the default."""
+    """Return a random number from `low` to `high` with a probability, and otherwise `default`."""
     return float(rng.uniform(low, high)) if rng.random() < probability else default
 
 
@@ -143,7 +145,7 @@ class Grid:
     def distance(
         self, point: Vector, width: float = 1.0, height: float = 1.0
     ) -> npt.NDArray[np.float32]:
-        """Return the distance of every pixel from a point, scaled to 1 on an ellipse around it.
+        """Return the distance of every pixel from a point, scaled to 1 on an ellipse.
 
         Args:
             point: centre of the ellipse, scene coordinates.

@@ -1,8 +1,9 @@
 """Growth of a vessel tree by space colonisation.
 
-The algorithm is that of Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007,
-in which the nearest node grows towards each attractor. Here, the cost of a node also depends on the
-turning angle, because retinal vessels branch in the forward direction.
+Reference: Runions et al., "Modeling Trees with a Space Colonization Algorithm", 2007. In the
+original algorithm, the nearest node grows towards each attractor. In this module, the node with the
+lowest cost grows. The cost also depends on the turning angle, because retinal vessels branch in the
+forward direction.
 """
 
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ Points = npt.NDArray[np.float64]  # (N, 2) float64 in scene coordinates
 _Indices = npt.NDArray[np.int64]
 
 SEGMENT = 0.016  # length of a segment in radii of the field of view
-BEYOND = 1.06  # largest distance of an attractor from the centre, beyond the edge
+BEYOND = 1.06  # largest distance of an attractor from the centre (1 is the edge of the field)
 
-_TURNING_COST = 1.4  # branching angle acos(1.4 / 2.4), about 54 degrees, before smoothing
+_TURNING_COST = 1.4  # gives a branching angle of acos(1.4 / 2.4), about 54 degrees
 _INERTIA = 1.1
 _MEANDER = 0.24
-_MIN_OUTWARD_COSINE = -0.2  # vessels stop if they turn back to the disc
-_AVASCULAR_RADIUS = 0.09  # zone without visible vessels around the fovea
+_MIN_OUTWARD_COSINE = -0.2  # vessels that turn back to the disc stop
+_AVASCULAR_RADIUS = 0.09  # radius of the zone without visible vessels around the fovea
 _LIMIT = 1.3  # no vessel grows beyond this distance
 
 
@@ -32,10 +33,11 @@ class Trunk:
     """A large vessel.
 
     Attributes:
-        points: (N, 2) float64, one SEGMENT apart.
-        parent: trunk and point of the branching, or None if the trunk starts at the disc.
-        branch_cost: cost factor of branching from this trunk; a high factor keeps small vessels
-            small.
+        points: (N, 2) float64, at distances of `SEGMENT`.
+        parent: index of the parent trunk and of the point where this trunk branches off; None if it
+            starts at the disc.
+        branch_cost: factor for the cost of growing from this trunk; a high factor gives fewer
+            branches.
     """
 
     points: Points
@@ -79,7 +81,9 @@ class Growth:
     def _nearest_nodes(
         self, attractors: Points, first: int
     ) -> tuple[npt.NDArray[np.float64], _Indices]:
-        """Return the cost and index of the cheapest node for each attractor, from node `first` on.
+        """Return the cost and index of the cheapest node for each attractor.
+
+        Nodes before `first` are ignored.
 
         The cost is the distance, increased by the turning angle. The cost is infinite if the node
         must not grow towards the attractor.
@@ -92,7 +96,8 @@ class Growth:
         along = x * self.directions[None, first:, 0] + y * self.directions[None, first:, 1]
         cost = distance * (1 + _TURNING_COST) - _TURNING_COST * along
         cost *= self.costs[first:]
-        # No vessel grows from outside back into the frame, and no vessel reverses its direction.
+        # Vessels do not grow back into the frame from outside, and they do not reverse their
+        # direction.
         outside = np.hypot(self.points[first:, 0], self.points[first:, 1]) > BEYOND - 0.06
         cost[:, outside | (self.children[first:] >= 2)] = np.inf
         cost[along < 0.25 * distance] = np.inf
@@ -100,7 +105,7 @@ class Growth:
         return cost[np.arange(len(attractors)), best], best + first
 
     def _extend(self, attractors: Points, nearest: _Indices, rng: np.random.Generator) -> bool:
-        """Extend each attracted node that would not hit a vessel.
+        """Extend each node that has attractors, unless the new segment would hit a vessel.
 
         Return whether a node was extended.
         """
@@ -120,7 +125,7 @@ class Growth:
         return bool(free.any())
 
     def _is_allowed(self, start: Points, end: Points) -> npt.NDArray[np.bool_]:
-        """Exclude segments towards the disc, into the fovea, and across the temporal raphe."""
+        """Return False for segments towards the disc, into the fovea or across the raphe."""
         disc, axis = self.scene.disc, self.scene.macula - self.scene.disc
         outward, step = end - disc, end - start
         step_length = SEGMENT * np.linalg.norm(outward, axis=1)

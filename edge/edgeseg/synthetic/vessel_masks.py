@@ -1,4 +1,4 @@
-"""Rendering of vessel trees as masks of their extent and their light absorption."""
+"""Rendering of vessel trees: a mask of the vessels, and maps of their light absorption."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ from edgeseg.synthetic.scene import Scene
 from edgeseg.synthetic.vessel_tree import VesselTree
 
 _FRACTION_BITS = 4  # fraction bits of OpenCV's fixed-point coordinates
-# Nested strokes (share of the width, absorption) form a round vessel. Wide arteries have a bright
-# central reflex.
+# A vessel with a round cross-section is drawn as nested strokes: share of the width, and
+# absorption. The last stroke of wide arteries is the bright central reflex.
 _VEIN_PROFILE = ((1.0, 0.62), (0.74, 0.88), (0.42, 1.0))
 _ARTERY_PROFILE = ((1.0, 0.70), (0.74, 1.0), (0.34, 0.34))
 _MIN_REFLEX_RADIUS = 0.0042
-_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, relative to that of the widest vessel
+_MIN_ABSORPTION = 0.28  # absorption of the thinnest vessel, relative to the widest vessel
 
 
 @dataclass(frozen=True)
 class VesselMasks:
-    """Both rendered vessel trees.
+    """Rendered veins and arteries.
 
     Attributes:
         veins: (S, S) float32, absorption of the veins, 0 to 1.
@@ -40,7 +40,7 @@ def draw_vessels(veins: VesselTree, arteries: VesselTree, scene: Scene, size: in
     pens = [_TreePen(tree, scene, size, scale) for tree in (veins, arteries)]
     extent = np.zeros((size * scale, size * scale), np.uint8)
     for pen in pens:
-        # Human graders mark a vessel that is thinner than a pixel as one pixel wide.
+        # Vessels are at least one pixel wide in the mask, as in manual masks.
         pen.draw(extent, np.maximum(pen.widths, scale), np.full(len(pen.widths), 255))
     covered = cv2.resize(extent, (size, size), interpolation=cv2.INTER_AREA)
     return VesselMasks(
@@ -76,7 +76,7 @@ class _TreePen:
     def draw_absorption(
         self, profile: tuple[tuple[float, float], ...], size: int
     ) -> npt.NDArray[np.float32]:
-        """Draw the absorption (size, size), 0 to 1, from the edge of the vessels inwards."""
+        """Draw the absorption (size, size), 0 to 1, with one stroke per entry of `profile`."""
         canvas = np.zeros((self.side, self.side), np.uint8)
         depth = _MIN_ABSORPTION + (1 - _MIN_ABSORPTION) * np.sqrt(self.radii / self.radii.max())
         for share, absorption in profile:

@@ -11,7 +11,7 @@ from edgeseg.synthetic.scene import Scene
 from edgeseg.synthetic.vessel_growth import BEYOND, SEGMENT, Growth, Points, Trunk
 
 # Bezier control points relative to the disc, in radii of the field of view. x points to the macula,
-# which is 0.7 away. y points away from the line between disc and macula, upwards or downwards.
+# which is at x = 0.7. y points away from the line between disc and macula, upwards or downwards.
 _TEMPORAL = ((0.0, 0.0), (-0.06, 0.30), (0.16, 0.66), (0.72, 0.70), (1.20, 0.55), (1.60, 0.34))
 _NASAL = ((0.0, 0.0), (-0.08, 0.20), (-0.26, 0.36), (-0.50, 0.62), (-0.70, 1.0))
 _MACULAR = ((0.0, 0.0), (0.10, 0.10), (0.20, 0.17), (0.36, 0.13))
@@ -19,7 +19,7 @@ _STRAIGHT = ((0.0, 0.0), (-0.16, 0.03), (-0.34, 0.08), (-0.60, 0.12))
 # Number of attractors and kill distance of each stage: large branches first, then smaller ones.
 _STAGES = ((24, 0.17), (130, 0.085), (420, 0.046), (300, 0.04))
 _MIN_TWIG_SEGMENTS = 4  # shorter twigs are not realistic
-_TIP_RADIUS = 0.0016  # one pixel wide in a photograph of 565 pixels
+_TIP_RADIUS = 0.0016  # a width of one pixel in a photograph of 565 pixels
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class VesselTree:
 
 
 def grow_vessels(scene: Scene, rng: np.random.Generator) -> tuple[VesselTree, VesselTree]:
-    """Grow the veins and arteries of one retina. They grow alternately in each stage.
+    """Grow the veins and arteries of one retina alternately, in several stages.
 
     Returns:
         Veins and arteries.
@@ -92,7 +92,7 @@ def _make_branch(
     scene: Scene,
     rng: np.random.Generator,
 ) -> list[Trunk]:
-    """Create a large branch from a position on the trunk to the periphery if there is space."""
+    """Create a large branch from a point on a trunk to the periphery if there is space."""
     line = trunks[trunk].points
     point = round(share * (len(line) - 1))
     start, ahead = line[point], line[min(point + 3, len(line) - 1)] - line[point]
@@ -117,7 +117,7 @@ def _make_line(
     offset: float,
     jitter: float,
 ) -> Points:
-    """Create a trunk of equal segments from control points with random and sideways shifts."""
+    """Create a trunk of equal segments from control points, which are shifted randomly."""
     count = len(control_points)
     noise = rng.normal(0, jitter, (count, 2)) * np.linspace(0, 1, count)[:, None]
     control = np.array(control_points) + noise
@@ -125,7 +125,7 @@ def _make_line(
     control[0] = root * (1, side)
     t = np.linspace(0, 1, 400)
     curve = _bezier(control, t)
-    # The vein and the artery cross at some points.
+    # This wave makes the vein and the artery cross at some points.
     curve[:, 1] += 0.035 * np.sin(t * rng.uniform(5, 9) + rng.uniform(0, 6)) * np.minimum(6 * t, 1)
     curve *= np.array([scene.temporal, side])
     curve[:, 1] += t * (scene.macula[1] - scene.disc[1])
@@ -153,7 +153,7 @@ def _bezier(control: Points, t: npt.NDArray[np.float64]) -> Points:
 def _sample_attractors(
     scene: Scene, rng: np.random.Generator, count: int, other_tree: Points
 ) -> Points:
-    """Sample attractors that are outside the fovea and the disc and not close to the other tree."""
+    """Sample attractors outside the fovea and the disc. They are not close to the other tree."""
     angle, radius = rng.uniform(0, 2 * np.pi, count), BEYOND * np.sqrt(rng.uniform(0, 1, count))
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
     fovea = np.linalg.norm(points - scene.macula, axis=1) > rng.uniform(0.07, 0.16, count)
@@ -178,7 +178,7 @@ def _prune_twigs(
     parents: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Remove the shortest twigs. Return the indices of the other nodes and their parents."""
-    length = np.ones(len(parents), np.int64)  # segments since the last branching, or since the root
+    length = np.ones(len(parents), np.int64)  # segments since the last branching or the root
     children = np.bincount(parents[parents >= 0], minlength=len(parents))
     for node in np.flatnonzero(parents >= 0):
         length[node] = 1 if children[parents[node]] > 1 else length[parents[node]] + 1
@@ -209,8 +209,8 @@ def _smooth_points(points: Points, parents: npt.NDArray[np.int64], rounds: int =
 def _murray_radii(parents: npt.NDArray[np.int64], max_radius: float) -> npt.NDArray[np.float64]:
     """Return half widths with r^3 = r1^3 + r2^3 (Murray 1926), at most `max_radius`.
 
-    Each segment also supplies invisible twigs and therefore adds a small flow. Vessels thus become
-    thinner between branches.
+    Each segment also supplies invisible twigs and therefore adds a small flow. For this reason,
+    vessels also become thinner between branches.
     """
     flow = np.ones(len(parents))
     for node in range(len(parents) - 1, -1, -1):
@@ -221,14 +221,14 @@ def _murray_radii(parents: npt.NDArray[np.int64], max_radius: float) -> npt.NDAr
 
 
 def _subdivide(tree: VesselTree) -> VesselTree:
-    """Insert a node into each segment on the curve through the neighbours (four-point scheme)."""
+    """Insert a node into each segment with the four-point scheme, which smooths the curve."""
     points, parents, radii = tree.points, tree.parents, tree.radii
     count = len(points)
     inner = np.flatnonzero(parents >= 0)
     parent = parents[inner]
     child = np.arange(count)
     by_width = np.lexsort((radii[inner], parent))
-    child[parent[by_width]] = inner[by_width]  # the widest child is last and is kept
+    child[parent[by_width]] = inner[by_width]  # the last assignment is the widest child
     before = np.where(parents[parent] >= 0, parents[parent], parent)
     middle = (9 * (points[inner] + points[parent]) - points[child[inner]] - points[before]) / 16
     new_parents = parents.copy()

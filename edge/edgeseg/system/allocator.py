@@ -8,20 +8,20 @@ _MIN_MAPPED_BYTES = 1 << 20
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory in the process, in one arena for all threads.
+    """Configure the allocator to keep freed memory, in one arena for all threads.
 
-    By default, glibc returns the buffers of each photograph to the system. The next photograph then
-    causes page faults. This function must be called before threads start. Without glibc, it has no
-    effect.
+    By default, glibc returns the buffers of each photograph to the system, so that the next
+    photograph causes page faults. This function must be called before threads start. It has no
+    effect if the C library is not glibc.
     """
     _set_options((_MMAP_THRESHOLD, _MAX_KEPT_BYTES), (_TRIM_THRESHOLD, _MAX_KEPT_BYTES))
 
 
 def return_freed_memory() -> None:
-    """Return the freed buffers of photographs to the system immediately (for a server).
+    """Configure the allocator to return the freed buffers of photographs to the system.
 
-    By default, glibc keeps larger buffers after each larger photograph. This function must be
-    called before threads start. It has no effect if the C library is not glibc.
+    By default, glibc may keep the buffers of the largest photograph. This function must be called
+    before threads start. It has no effect if the C library is not glibc.
     """
     _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
 

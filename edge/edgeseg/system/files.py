@@ -40,8 +40,8 @@ def write_atomically(
     Args:
         path: output file.
         data: content of the file.
-        follow_links: whether to replace the target of a symbolic link at `path`, or the link
-            itself.
+        follow_links: True to replace the target of a symbolic link at `path`; False to replace the
+            link itself.
 
     Raises:
         SystemSetupError: the file cannot be written. An existing file is not changed.
@@ -52,14 +52,15 @@ def write_atomically(
 
 @contextmanager
 def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]:
-    """Open a file that becomes visible only when it is complete, even after a power failure.
+    """Open a file that appears at its path only when it is complete, even after a power failure.
 
-    The data is written to a temporary file in the same folder (its name starts with "." and ends
-    with ".tmp"), flushed to the disk and moved to `path`. `remove_stale_temporaries` removes the
-    temporary files of killed processes. An existing file is replaced. A symbolic link is followed
-    if `follow_links` is true, and otherwise replaced. A pipe or a device, such as `/dev/stdout`, is
-    written directly at the end of the block. If the block raises an exception, nothing is written.
-    An OSError in the block is reported as an error of this file.
+    The data is written to a temporary file in the same folder, flushed to the disk and moved to
+    `path`. The name of the temporary file starts with "." and ends with ".tmp".
+    `remove_stale_temporaries` removes the temporary files of killed processes. An existing file is
+    replaced. If `follow_links` is True, the target of a symbolic link is replaced, and otherwise
+    the link itself. A pipe or a device, such as `/dev/stdout`, is written directly at the end of
+    the block. If the block raises an exception, nothing is written. An OSError in the block is
+    reported as an error of this file.
 
     Raises:
         SystemSetupError: the file cannot be written. An existing file is not changed.
@@ -80,9 +81,9 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
 
 
 def create_exclusively(path: Path, data: bytes) -> bool:
-    """Write a file unless it exists. It becomes visible only when it is complete.
+    """Write a file unless it exists. The file appears at its path only when it is complete.
 
-    Returns: False if a file with this name exists. It is not changed.
+    Returns: False if a file with this name exists. The existing file is not changed.
 
     Raises:
         SystemSetupError: The file cannot be written.
@@ -95,7 +96,7 @@ def create_exclusively(path: Path, data: bytes) -> bool:
             os.link(temporary, path)
         except FileExistsError:
             return False
-        except OSError:  # no hard links here; `rename` would replace a file of another process
+        except OSError:  # without hard links; `rename` could replace an existing file
             return _create_directly(path, data)
         finally:
             temporary.unlink()
@@ -148,8 +149,8 @@ def check_folder_writable(folder: Path) -> None:
 def remove_stale_temporaries(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder.
 
-    Running processes lock their temporary files. These files are kept, as are other files with
-    similar names. On a file system without locks, nothing is removed.
+    Running processes lock their temporary files. Locked files and other files with similar names
+    are kept. If the file system does not support locks, no file is removed.
     """
     for path in folder.glob(f"{_TEMPORARY}*"):
         if not _TEMPORARY_NAME.fullmatch(path.name) or path.is_symlink():
@@ -187,7 +188,7 @@ def commit(temporary: Path, file: BinaryIO, path: Path) -> None:
 def _create_locked(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
     while True:
         temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}.tmp{suffix}"
-        file = temporary.open("xb")  # mkstemp allows access only for the owner
+        file = temporary.open("xb")  # mkstemp does not apply the umask
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
@@ -196,7 +197,7 @@ def _create_locked(folder: Path, suffix: str) -> tuple[Path, BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the new name to the disk if the system supports this. The file itself is complete."""
+    """Flush a folder to the disk if the system supports this."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -4,9 +4,9 @@ import unicodedata
 
 
 def name_key(name: str) -> str:
-    """Return a key for comparing names. It is equal if two names may denote the same file.
+    """Return a key that is equal for two names if they may denote the same file.
 
-    Case is ignored, as on SD cards (FAT). Composed and decomposed accents (NFC and NFD) are equal,
-    because macOS and other systems write different forms.
+    Case is ignored, because FAT file systems (SD cards) ignore it. Composed and decomposed accents
+    (NFC and NFD) are equal, because operating systems write different forms.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -1,4 +1,4 @@
-"""Reading of regular files only, because pipes and devices may block forever or never end."""
+"""Reading of regular files. Pipes and devices are rejected, because they may block forever."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ def open_regular_file(path: Path) -> BinaryIO:
         OSError: The file cannot be opened, or it is a folder, pipe, socket or device.
     """
     _reject_special(path, path.stat().st_mode)
-    # The file may have been replaced by a pipe, and opening it must not block.
+    # A pipe may have replaced the file. Opening the pipe must not block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         _reject_special(path, os.fstat(descriptor).st_mode)
@@ -35,7 +35,7 @@ def read_regular_file(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         max_bytes: largest accepted size in bytes.
 
     Raises:
-        OSError: Same conditions as `open_regular_file`, or the file is too large.
+        OSError: The file is too large, or `open_regular_file` fails.
     """
     with open_regular_file(path) as file:
         if os.fstat(file.fileno()).st_size > max_bytes:

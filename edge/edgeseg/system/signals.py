@@ -12,15 +12,15 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SLEEP_STEP_S = 0.1
-_GRACE_S = 0.5  # time to remove temporary files
+_GRACE_S = 0.5  # time for removing temporary files
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
     """Request to stop a run.
 
-    A plain attribute and short sleeps are used, because a signal may interrupt a thread while it
-    holds the lock of a `threading.Event`.
+    `threading.Event` is not used: a signal handler that sets an event would block if it interrupted
+    a thread that holds the lock of the event.
 
     Attributes:
         signal: number of the signal that requested the stop; 0 if no stop was requested.
@@ -43,7 +43,7 @@ class StopRequest:
         return self.signal != 0
 
     def pause(self, seconds: float) -> None:
-        """Sleep for a time or until a stop is requested."""
+        """Sleep until the time has elapsed or a stop is requested."""
         end = time.monotonic() + seconds
         while not self.asked and (left := end - time.monotonic()) > 0:
             time.sleep(min(_SLEEP_STEP_S, left))
@@ -73,9 +73,9 @@ def stop_by_signals() -> Iterator[StopRequest]:
 def end_on_second_signal() -> None:
     """End the process half a second after the second SIGINT or SIGTERM.
 
-    Python's signal handlers run only between Python instructions, and not while a library computes
-    (for example, an endless loop in a model). A thread therefore waits for the signals. This
-    function must be called in the main thread.
+    Python's signal handlers do not run while a library computes, for example in an endless loop of
+    a model. Therefore a thread waits for the signals. This function must be called in the main
+    thread.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -23,7 +23,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class StageTimer:
-    """Sums of the time of each stage in milliseconds.
+    """Total time of each stage.
 
     Attributes:
         ms: milliseconds per stage, in the order of the first use.

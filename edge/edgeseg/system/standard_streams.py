@@ -9,13 +9,13 @@ from contextlib import contextmanager, redirect_stdout
 
 
 class BestEffortStderr(io.TextIOWrapper):
-    """Standard error without write errors, so that a full disk does not end a run.
+    """Standard error that ignores write errors, so that a full disk does not end a run.
 
     A closed pipe still raises BrokenPipeError.
     """
 
     def write(self, text: str) -> int:
-        """Write text if possible."""
+        """Write text and ignore errors other than a closed pipe."""
         try:
             return super().write(text)
         except BrokenPipeError:
@@ -24,7 +24,7 @@ class BestEffortStderr(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Flush if possible."""
+        """Flush the stream and ignore errors other than a closed pipe."""
         try:
             super().flush()
         except BrokenPipeError:
@@ -36,8 +36,8 @@ class BestEffortStderr(io.TextIOWrapper):
 def prepare_streams() -> None:
     """Open the null device on closed descriptors 0 to 2, and ignore write errors of standard error.
 
-    With a closed descriptor 2, the file of a result could get this descriptor, and messages of
-    libraries would be written to this file.
+    If descriptor 2 were closed, a result file could get this descriptor, and libraries would write
+    their messages to this file.
     """
     for number in range(3):
         try:
@@ -59,9 +59,9 @@ def prepare_streams() -> None:
 def divert_stdout() -> Iterator[None]:
     """Redirect the standard output of libraries and child processes to standard error.
 
-    Standard output should contain only results, but runtimes and networks of users may also print
-    to it. The redirection changes descriptor 1 of the whole process. Therefore only the commands
-    use this function, not the Python API.
+    Standard output should contain only results, but runtimes and users' networks may also print to
+    it. The redirection changes descriptor 1 of the whole process. Therefore only the commands use
+    this function, not the Python API.
     """
     _flush_c_streams()
     standard_output = os.dup(1)
@@ -70,7 +70,7 @@ def divert_stdout() -> Iterator[None]:
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        _flush_c_streams()  # C libraries buffer output to a pipe
+        _flush_c_streams()  # C libraries may have buffered output
         os.dup2(standard_output, 1)
         os.close(standard_output)
 

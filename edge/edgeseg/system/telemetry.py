@@ -1,6 +1,6 @@
-"""Telemetry of the inference runtimes, which is disabled before they are imported.
+"""Disabling of the telemetry of ONNX Runtime and OpenVINO before they are imported.
 
-Devices with photographs of patients should not open network connections. Every package of this
+A device with photographs of patients should not open network connections. Every package of this
 project first imports `edgeseg`, which imports this module.
 """
 
@@ -9,9 +9,9 @@ import sys
 
 
 def turn_telemetry_off() -> None:
-    """Disable telemetry. Must be called before the first import of ONNX Runtime and OpenVINO."""
+    """Disable telemetry. Call this before the first import of ONNX Runtime and OpenVINO."""
     # ONNX Runtime 1.29 and later reads this variable on import (Linux).
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    # On import, OpenVINO sends data with this package unless CI=true. The entry None makes the
-    # import of the package fail, and OpenVINO continues without it.
+    # On import, OpenVINO sends data with this package unless CI=true. With this entry, the import
+    # of the package fails. OpenVINO works without the package.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

@@ -1,14 +1,15 @@
-"""Rewriting of an FP32 graph to move pixel blocks in channels-last layout.
+"""Rewrite an FP32 graph so that it moves pixel blocks in channels-last layout.
 
-PyTorch exports PixelUnshuffle as a transposition of single float values. In ONNX Runtime, the
+PyTorch exports PixelUnshuffle as a transposition of single float values. In ONNX Runtime, this
 transposition takes a sixth of the time of a frame. The input photograph is channels-last and uint8.
-If whole rows of a block are moved as uint8, the transposition takes a tenth of this time.
+If whole rows of a block are moved as uint8, the transposition takes a tenth of its time.
 
-Convolutions that compute channels-last (FP16 on a CPU with half precision, INT8 everywhere) require
-two transpositions around DepthToSpace (and two casts in FP16), and DepthToSpace prevents the fusion
-of the following residual sum. Therefore, DepthToSpace is replaced by copies of whole channel
-vectors, which require no transposition. The network is then channels-last from the photograph to
-the logits. FP32 convolutions have a different layout and are faster with DepthToSpace.
+INT8 convolutions, and FP16 convolutions on a CPU with half precision, compute in channels-last
+layout. They require two transpositions around DepthToSpace (in FP16 also two casts), and
+DepthToSpace prevents the fusion of the following residual sum. Therefore, DepthToSpace is replaced
+by copies of whole channel vectors, which require no transposition. The network is then
+channels-last from the photograph to the logits. FP32 convolutions use another layout and are faster
+with DepthToSpace.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,8 +30,8 @@ TO_FIRST: Step = ("Transpose", (0, 3, 1, 2))
 # (n, h, w, block, block * channels) <-> (n, h, block, w, block * channels)
 SWAP: Step = ("Transpose", (0, 1, 3, 2, 4))
 
-# Operators from the first convolution back to the photograph: exported PixelUnshuffle, scaling,
-# conversion to float, channels first.
+# Operators between the photograph and the first convolution, in reverse order: exported
+# PixelUnshuffle, scaling, conversion to float, channels first.
 STEM = ("Reshape", "Transpose", "Reshape", "Mul", "Cast", "Transpose")
 
 # Permutation of the Transpose in PixelUnshuffle.
@@ -40,7 +41,7 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
     """Rearrange the photograph's pixel blocks in channels-last layout (for FP32).
 
-    The results of the graph do not change, as in `convert_to_channels_last`.
+    The results of the graph do not change.
     """
     return _rewrite(model, {"Conv": _gather_blocks_and_fold_scale})
 
@@ -51,7 +52,7 @@ def convert_to_channels_last(model: onnx.ModelProto, fold_scale: bool = True) ->
     Parts with dynamic size or another structure are not changed.
 
     Args:
-        model: exported FP32 model. It is not changed.
+        model: exported FP32 model, which is not changed.
         fold_scale: whether to fold the photograph's scale into the first convolution. INT8 requires
             the scale before this convolution.
     """
@@ -66,7 +67,7 @@ def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.Mo
         if node.op_type in rewrites:
             rewrites[node.op_type](graph, node)
     graph.remove_unread_weights()
-    del graph.proto.value_info[:]  # this field contains shapes of removed values
+    del graph.proto.value_info[:]  # contains shapes of removed values
     return rewritten
 
 
@@ -112,8 +113,8 @@ def _gather_blocks_and_fold_scale(graph: OnnxGraph, node: onnx.NodeProto) -> Non
 def _gather_blocks(graph: OnnxGraph, node: onnx.NodeProto) -> onnx.NodeProto | None:
     """Move pixel blocks to channels while the photograph is still uint8.
 
-    Returns: The node that scales the blocks; None if the structure of the graph differs and the
-    graph is not changed.
+    Returns: The node that scales the blocks; None if the graph has another structure. Then the
+        graph is not changed.
     """
     chain = graph.match_chain(node.input[0], STEM)
     if not chain or not graph.are_private_weights((node.input[1], chain[3].input[1])):

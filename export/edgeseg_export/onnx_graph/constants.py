@@ -1,7 +1,8 @@
-"""Storage of weights in Constant nodes as initializers.
+"""Convert weights in Constant nodes to initializers.
 
-PyTorch's exporter and onnxsim leave some weights in Constant nodes (transposed matrices of linear
-layers, ConvNeXt's layer scales). The converters of the precisions only change initializers.
+The exporter of PyTorch and onnxsim leave some weights in Constant nodes, such as transposed
+matrices of linear layers and the layer scales of ConvNeXt. The FP16 and INT8 converters change only
+initializers.
 """
 
 from collections.abc import Iterator
@@ -41,10 +42,10 @@ def read_constant(node: onnx.NodeProto) -> TensorProto | None:
 
 
 def count_weight_bytes(model: onnx.ModelProto) -> int:
-    """Return the size of all weights, including those in Constant nodes and subgraphs.
+    """Return the size of all weights, including weights in Constant nodes and subgraphs.
 
-    The size of the file would be misleading for a small network, because its file contains mainly
-    graph and metadata.
+    The size of the file is not used, because the file of a small network contains mainly graph and
+    metadata.
     """
     return sum(numpy_helper.to_array(tensor).nbytes for tensor in _iterate_tensors(model.graph))
 

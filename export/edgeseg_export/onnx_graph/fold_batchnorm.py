@@ -1,8 +1,8 @@
-"""Folding of BatchNorm into the preceding convolution, with identical bytes on every CPU.
+"""Fold BatchNorm into the preceding convolution, with identical results on every CPU.
 
-PyTorch's exporter can also fold BatchNorm. It computes in FP32 with vector instructions, and the
-rounding depends on the CPU. In this module, the factors are computed in FP64 with square root and
-division. Every CPU rounds these operations identically. Therefore a checkpoint gives the same file
+The exporter of PyTorch can also fold BatchNorm, but it computes in FP32 with vector instructions,
+and the rounding depends on the CPU. This module computes the factors in FP64 with square root and
+division. Every CPU rounds these operations identically. Therefore, a checkpoint gives the same file
 on every machine.
 """
 
@@ -18,8 +18,8 @@ EPSILON = 1e-5  # ONNX's default for BatchNormalization
 def fold_batch_norms(model: onnx.ModelProto) -> onnx.ModelProto:
     """Fold every BatchNormalization that directly follows a convolution, in place.
 
-    A node is not folded if another node reads the convolution, or if a parameter is computed or
-    shared.
+    A node is not folded if another node reads the output of the convolution, or if a parameter is
+    computed by a node or shared by several nodes.
 
     Returns:
         The same model.

@@ -16,12 +16,12 @@ Value = TypeVar("Value")
 class OnnxGraph:
     """Graph with an index of its weights, and of the nodes that produce and read each value.
 
-    The index is built once and not updated when nodes are added.
+    The index is built once. It is not updated when nodes are added.
 
     Attributes:
         proto: graph. Edits change it in place.
-        weights: initializers. The key is the name.
-        producers: producing node of each value.
+        weights: dict from name to initializer.
+        producers: dict from value to the node that computes this value.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -61,7 +61,7 @@ class OnnxGraph:
         self.weights[name].CopyFrom(numpy_helper.from_array(float_values, name))
 
     def get_only_reader(self, name: str) -> onnx.NodeProto | None:
-        """Return the only node that reads a value, or None if no node or several nodes read it."""
+        """Return the node that reads a value, or None if there is not exactly one."""
         readers = self._readers[name]
         is_output = any(output.name == name for output in self.proto.output)
         return readers[0] if len(readers) == 1 and not is_output else None
@@ -111,7 +111,7 @@ def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
 
 
 def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Sort the nodes in place. Each node follows the nodes whose output it reads.
+    """Sort the nodes in place. A node follows all nodes that compute its inputs.
 
     ONNX requires this order, but some converters and quantizers do not write it.
 

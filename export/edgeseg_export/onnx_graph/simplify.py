@@ -1,4 +1,4 @@
-"""Simplification of a graph with onnxsim, in a subprocess.
+"""Simplify a graph with onnxsim in a subprocess.
 
 onnxsim is native code, and a crash must not end the conversion.
 """
@@ -19,14 +19,16 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
     """Simplify a graph.
 
     Returns:
-        The simplified model and "", or the given model and the reason why onnxsim failed.
+        The simplified model and "". If onnxsim failed, the function returns the given model and the
+        reason.
     """
     with tempfile.TemporaryDirectory(prefix="edgeseg-") as folder:
         before = Path(folder) / "before.onnx"
         after = Path(folder) / "after.onnx"
         onnx.save(model, before)
         try:
-            # Run in a separate folder, because `python -m` imports modules from the current folder.
+            # A separate folder is used, because `python -m` imports modules from the current
+            # folder.
             process = subprocess.run(
                 [sys.executable, "-m", "onnxsim", str(before), str(after)],
                 cwd=folder,
@@ -44,6 +46,6 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str]:
         try:
             simplified = onnx.load(after)
             onnx.checker.check_model(simplified, full_check=True)
-        except Exception as error:  # the errors of protobuf and onnx have no common base class
+        except Exception as error:  # the exceptions of protobuf and onnx have no common base class
             return model, f"onnxsim wrote an unreadable file: {one_line(error, 200)}"
         return simplified, ""

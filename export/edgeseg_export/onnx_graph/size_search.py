@@ -9,23 +9,23 @@ from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import SIZE_RANGE
 from edgeseg_export.onnx_graph.trace import PhotoToProbability, trace_to_onnx
 
-# Possible factors of the size. Networks halve the size up to five times, pool to 1, 2, 3 and 6 bins
-# (PSPNet, UPerNet), or use patches of 14 or 16 pixels.
+# Factors that a working size may require. Networks halve the size up to five times, pool to 1, 2, 3
+# and 6 bins (PSPNet, UPerNet), or use patches of 14 or 16 pixels.
 MULTIPLES = (32, 48, 64, 96, 192, 14)
-# Sizes of the pretraining of vision transformers, for networks with a fixed size.
+# Sizes of pretrained vision transformers, for networks with a fixed size.
 FIXED_SIZES = (224, 256, 384, 512, 518, 1024)
 MAX_TRIED = 16
 MAX_FOUND = 2
 
 
 def search_sizes(network: PhotoToProbability, size: int, opset: int, problem: str) -> list[int]:
-    """Return up to two working sizes with which the network can be exported, nearest first.
+    """Return up to two working sizes that the network supports, the nearest sizes first.
 
     Args:
         network: network in evaluation mode, FP32, on the CPU.
         size: working size that is not supported.
         opset: opset of the graph.
-        problem: error message. Sizes in this message are tried first.
+        problem: error message of the network. Sizes in this message are tried first.
     """
     found: list[int] = []
     for candidate in _list_candidates(size, problem):
@@ -77,7 +77,7 @@ def _can_compute(network: PhotoToProbability, size: int) -> bool:
 
 
 def _can_export(network: PhotoToProbability, size: int, opset: int) -> bool:
-    if not _can_compute(network, size):  # this test is much faster than the exporter
+    if not _can_compute(network, size):  # a call is much faster than an export
         return False
     try:
         trace_to_onnx(network, size, opset)

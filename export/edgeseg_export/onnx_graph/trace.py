@@ -24,8 +24,8 @@ OPSET = 17
 class PhotoToProbability(nn.Module):
     """Network with the input and output of a model file.
 
-    The photograph is normalized and its input channels are selected before the network. The
-    network's output is then selected and activated.
+    The photograph is normalized, and the input channels are selected. After the network, the vessel
+    output is selected and activated.
 
     Args:
         network: function from normalized (1, C, size, size) float32 to one or more maps.
@@ -34,7 +34,7 @@ class PhotoToProbability(nn.Module):
         input_channels: channels of the network's input.
 
     Attributes:
-        enlargement: factor by which the network's map is enlarged. Known after the first call.
+        enlargement: factor by which the network's map is enlarged; set in the first call.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class PhotoToProbability(nn.Module):
         return activate(self.compute_map(photo), self.output)
 
     def compute_map(self, photo: Tensor) -> Tensor:
-        """Compute the network's map before its activation.
+        """Compute the network's map without the activation.
 
         Args:
             photo: (1, size, size, 3) uint8 RGB.
@@ -96,7 +96,7 @@ def trace_to_onnx(
     """Trace the network at its working size and fold BatchNorm into the preceding convolutions.
 
     Args:
-        network: network in FP32 on the CPU. It is set to evaluation mode.
+        network: network in FP32 on the CPU. This function sets it to evaluation mode.
         size: working size in pixels.
         opset: opset of the graph.
         dynamic: whether to make height and width of input and output dynamic.
@@ -113,7 +113,7 @@ def trace_to_onnx(
     axes = {1: "height", 2: "width"}
     try:
         with _silence_exporter():
-            # The TorchScript exporter writes simpler graphs than its successor and requires no
+            # The TorchScript exporter writes simpler graphs than the newer exporter and requires no
             # other package.
             torch.onnx.export(
                 network.eval(),
@@ -124,7 +124,7 @@ def trace_to_onnx(
                 opset_version=opset,
                 dynamic_axes={"photo": axes, "probability": axes} if dynamic else None,
                 dynamo=False,
-                # In any other mode, BatchNorm is folded with a CPU-dependent rounding.
+                # In other modes, the exporter folds BatchNorm, and the rounding depends on the CPU.
                 training=torch.onnx.TrainingMode.PRESERVE,
             )
     except ModelError:
@@ -141,9 +141,9 @@ def trace_to_onnx(
 
 @contextmanager
 def _silence_exporter() -> Iterator[None]:
-    """Suppress warnings, and the graph that PyTorch prints when an export fails.
+    """Suppress warnings, and the graph that PyTorch logs when an export fails.
 
-    PyTorch prints this graph to its log, enables the log in each export, and never disables it.
+    PyTorch enables this log in each export and does not disable it.
     """
     enable_log = torch._C._jit_set_onnx_log_enabled
     enable_log(False)
@@ -157,10 +157,10 @@ def _silence_exporter() -> Iterator[None]:
 
 
 def duplicate_shared_weights(model: onnx.ModelProto) -> None:
-    """Replace weights that are shared through an Identity node by copies, in place.
+    """Replace weights that are shared through an Identity node with copies, in place.
 
     The exporter shares equal biases to save space. The quantizer would treat a shared bias as a
-    computed value and keep it in float.
+    computed value and not quantize it.
     """
     graph = OnnxGraph(model)
     for node in list(model.graph.node):

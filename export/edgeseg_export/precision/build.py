@@ -1,4 +1,4 @@
-"""Creation and checks of a model file for each precision of an FP32 graph."""
+"""Create and check a model file for each precision of an FP32 graph."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ from edgeseg_export.verify.parity import ParityReport, ReferenceOutputs, measure
 from edgeseg_export.verify.rounding import MAX_PHOTOGRAPHS, measure_rounding
 from edgeseg_export.verify.value_range import measure_largest_value
 
-# Converter of each precision: function from FP32 graph and calibration data sets to graph and
-# checks.
+# Converter of each precision. A converter gets the FP32 graph and the calibration data sets, and
+# returns the converted graph and its checks.
 CONVERTERS: dict[Precision, Callable[[Fp32Graph, Sequence[str]], ConvertedGraph]] = {
     "fp32": lambda graph, _: (gather_input_blocks(onnx.load(graph.file)), [graph.simplified]),
     "fp16": lambda graph, _: (to_half_compute(onnx.load(graph.file)), []),
@@ -55,8 +55,8 @@ class ExportedFile:
     """Model file in the scratch folder, before it is copied to the output folder.
 
     Attributes:
-        file: path in the scratch folder, with the final name. It does not exist if the conversion
-            failed.
+        file: path in the scratch folder, with the final name. If the conversion failed, the file
+            does not exist.
         card: metadata of the file.
         result: checks and scores.
         parity: comparison with PyTorch; None if the file could not be computed.
@@ -83,8 +83,7 @@ def build_file(
     """Convert a graph, measure it, add its metadata, and check the file.
 
     The graph is serialized once. The metadata (with the measured Dice) and the checksum are
-    appended to its bytes. Every error except exhausted memory and a full disk becomes a failed
-    check.
+    appended to its bytes. Errors become failed checks, except for exhausted memory and a full disk.
 
     Args:
         precision: precision of the file.
@@ -120,7 +119,7 @@ def build_file(
         ]
     except (MemoryError, OSError):
         raise
-    except Exception as error:  # the errors of the converters have no common base class
+    except Exception as error:  # the exceptions of the converters have no common base class
         note = f"{type(error).__name__}: {one_line(error)}"
         failure = _make_result(file, card, (), [Check("made", None, None, note, False)])
         return ExportedFile(file, card, failure, None)
@@ -157,7 +156,7 @@ def _check_outputs(
 
 
 def _measure_latency(file: Path, graph: Fp32Graph) -> tuple[float | None, str]:
-    """Measure an INT8 file against the FP32 file of the same graph."""
+    """Measure the latency of an INT8 file relative to the FP32 file of the same graph."""
     fp32_file = file.with_name(f"{graph.name}.latency.onnx")
     onnx.save(gather_input_blocks(onnx.load(graph.file)), fp32_file)
     return measure_latency_ratio(
@@ -172,7 +171,10 @@ def _check_parity(
     reference: ReferenceOutputs,
     parity: ParityReport,
 ) -> list[Check]:
-    """Compare with PyTorch in FP32. If an FP32 file exceeds the limit, compare with FP64."""
+    """Compare a file with PyTorch in FP32.
+
+    If an FP32 file exceeds the limit, compare it with FP64.
+    """
     finite, difference, flipped = check_parity(precision, parity)
     if precision == "fp32" and finite and not difference:
         difference = _compare_with_double(file, graph, reference, parity, difference)

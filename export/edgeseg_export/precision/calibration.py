@@ -1,4 +1,7 @@
-"""Calibration: value ranges of a network's tensors. INT8 divides a range into 256 steps."""
+"""Calibration: compute the value ranges of a network's tensors.
+
+INT8 divides a range into 256 steps.
+"""
 
 import io
 import tempfile
@@ -29,7 +32,7 @@ METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "percentile": (CalibrationMethod.Percentile, {"symmetric": False, "percentile": 99.999}),
 }
 
-# Operators to quantize. Operators that only move values are included, so that values remain INT8
+# Operators to quantize. They include operators that only move values, so that values remain INT8
 # between convolutions.
 QUANTIZED_OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu"),
@@ -59,7 +62,7 @@ class CalibrationPhoto:
 def load_photos(
     specs: Sequence[str], split: Split, limit: int, config: PreprocessingConfig
 ) -> list[CalibrationPhoto]:
-    """Load and prepare photographs, with equal numbers for each data set.
+    """Load and prepare photographs, the same number from each data set.
 
     Args:
         specs: data sets as `NAME:DIR`; empty for synthetic photographs.
@@ -81,7 +84,7 @@ def load_photos(
 
 
 def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
-    """Select evenly spaced pairs, because adjacent photographs often show the same patient."""
+    """Select evenly spaced pairs. Adjacent photographs often show the same patient."""
     share = max(1, limit // len(data_sets))
     pairs: list[Pair] = []
     for data_set in data_sets:
@@ -93,7 +96,7 @@ def select_evenly(data_sets: Sequence[DataSet], limit: int) -> list[Pair]:
 def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method) -> TensorsData:
     """Compute the range of each tensor of a graph with one calibration method.
 
-    Photographs are passed one by one, because ONNX Runtime's calibrators keep the intermediate
+    Photographs are passed one by one, because a calibrator of ONNX Runtime keeps the intermediate
     results of all photographs of a call in memory.
     """
     calibrate_method, extra_options = METHODS[method]
@@ -114,7 +117,7 @@ def compute_ranges(graph: Path, tensors: Sequence[NetworkInput], method: Method)
 
 
 class _SinglePhotoReader(CalibrationDataReader):  # type: ignore[misc]  # published without types
-    """Calibration data of a single photograph."""
+    """Calibration data with a single photograph."""
 
     def __init__(self, photo: NetworkInput) -> None:
         self._waiting = [{"photo": photo}]

@@ -1,4 +1,4 @@
-"""Selection of the layers of an INT8 graph that remain in float."""
+"""Select the layers of an INT8 graph that remain in FP32."""
 
 import math
 import time
@@ -11,15 +11,15 @@ from onnxruntime.quantization.calibrate import TensorsData
 from edgeseg_export.precision.quantization import QuantizationCost, QuantizationTrial, quantize
 from edgeseg_export.report.progress import ReportSteps
 
-# Maximum number of layers that remain in float, and maximum share of their weights. The size of an
-# INT8 file is limited to 0.30 times that of FP32.
+# Maximum number of layers that remain in FP32, and maximum share of their weights. The weights of
+# an INT8 file may have at most 0.30 times the size of the FP32 weights.
 MAX_FLOAT_LAYERS = 4
 MAX_FLOAT_WEIGHTS = 0.04
 
 LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
-# Time limit of the search. An interrupted round is discarded, so that the result depends as little
-# as possible on the speed of the machine.
+# Time limit of the search. The results of an interrupted round are not used, so that the result
+# depends as little as possible on the speed of the machine.
 MAX_SEARCH_S = 300.0
 
 
@@ -27,8 +27,8 @@ class FloatLayers(NamedTuple):
     """Result of the search.
 
     Attributes:
-        names: layers that remain in float.
-        cost: cost with these layers in float.
+        names: layers that remain in FP32.
+        cost: cost of the graph with these layers in FP32.
         note: reason why the search ended early, or "".
     """
 
@@ -40,9 +40,9 @@ class FloatLayers(NamedTuple):
 def select_float_layers(
     trial: QuantizationTrial, ranges: TensorsData, cost: QuantizationCost, report: ReportSteps
 ) -> FloatLayers:
-    """Select layers to keep in float one by one, until the loss of Dice is accepted.
+    """Select layers to keep in FP32 one by one, until the loss of Dice is accepted.
 
-    If the limits are exceeded even with all small layers in float, the search does not start.
+    If the limits are exceeded even with all small layers in FP32, the search does not start.
 
     Args:
         trial: FP32 graph and validation photographs.
@@ -55,11 +55,11 @@ def select_float_layers(
     if cost.is_accepted or not candidates:
         return found
     if not cost.is_within_limits:
-        report("try all small layers in float", 0, 1)
+        report("try all small layers in FP32", 0, 1)
         best_case = trial.measure_cost(quantize(trial.graph, ranges, candidates))
         if not best_case.is_within_limits:
             note = (
-                f"no search: with all {len(candidates)} small layers in float, Dice still drops by "
+                f"no search: with all {len(candidates)} small layers in FP32, Dice still drops by "
                 f"{best_case.dice_drop:.4f} and {best_case.mask_change:.4f} of the mask changes"
             )
             return found._replace(note=note)
@@ -82,13 +82,13 @@ def _add_best_layer(
     report: ReportSteps,
     deadline: float,
 ) -> FloatLayers | None:
-    """Measure each remaining layer in float and add the best. Return None after the deadline."""
+    """Measure each remaining layer in FP32 and add the best. Return None after the deadline."""
     remaining = [layer for layer in candidates if layer not in found.names]
     best = found
     for number, layer in enumerate(remaining):
         if time.monotonic() > deadline:
             return None
-        title = f"layers in float, round {len(found.names) + 1} of up to {MAX_FLOAT_LAYERS}"
+        title = f"layers in FP32, round {len(found.names) + 1} of up to {MAX_FLOAT_LAYERS}"
         report(title, number, len(remaining))
         names = (*found.names, layer)
         cost = trial.measure_cost(quantize(trial.graph, ranges, names))

@@ -1,4 +1,4 @@
-"""Export of the FP32 graph. All precisions are converted from this graph."""
+"""Export the FP32 graph. All precisions are converted from this graph."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +31,8 @@ class ExportOptions:
     Attributes:
         precisions: precisions of the files, in this order.
         data_sets: photographs for the checks.
-        scored: whether to compute Dice on the check photographs; False for the default synthetic
-            photographs.
+        scored: whether to compute the Dice on the check photographs; False for the default
+            synthetic photographs.
         calibration: data sets for INT8 as `NAME:DIR`; synthetic photographs if empty.
         opset: opset of the graph.
         simplified: whether to simplify the graph with onnxsim.
@@ -55,13 +55,13 @@ class Fp32Graph:
     """FP32 graph of a network at one working size.
 
     Attributes:
-        source: network with the `preprocessing` of this working size.
+        source: network, with the preprocessing for this working size.
         size: working size.
         name: model name (`NAME`, `NAME-detail`).
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: check that reports whether onnxsim simplified the graph. It always passes.
+        simplified: check that contains the result of onnxsim. It always passes.
     """
 
     source: SourceNetwork

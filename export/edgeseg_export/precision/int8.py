@@ -1,10 +1,10 @@
 """Conversion of an FP32 graph to INT8: static QDQ, per-channel S8 weights, U8 activations.
 
-The calibration method and the layers that remain in float are selected by measurements.
+Measurements on photographs select the calibration method and the layers that remain in FP32.
 
-Weights always use 7 of 8 bits (`reduce_range`). With 8 bits, sums of U8 x S8 products saturate in
-16 bits on x86-64 CPUs with AVX2 but without VNNI. A file must give the same masks on every CPU. On
-eight validation photographs, 8-bit weights did not increase the Dice.
+Weights always use 7 of 8 bits (`reduce_range`), because a file must give the same masks on every
+CPU. With 8 bits, sums of U8 x S8 products saturate in 16 bits on x86-64 CPUs with AVX2 but without
+VNNI. On eight validation photographs, 8-bit weights did not increase the Dice.
 """
 
 import logging
@@ -31,14 +31,14 @@ from edgeseg_export.precision.quantization import (
 )
 from edgeseg_export.report.progress import ReportSteps, show_steps
 
-# Maximum numbers of photographs. Few photographs are sufficient for the ranges. Each layer is
-# measured on all validation photographs.
+# Maximum numbers of photographs for calibration and validation. Few photographs are sufficient for
+# the ranges. Each layer is measured on all validation photographs.
 MAX_TRAINING = 12
 MAX_VALIDATION = 8
 
 
 def convert_to_int8(graph: Fp32Graph, specs: Sequence[str]) -> ConvertedGraph:
-    """Convert with the best calibration method. Layers that lower the Dice in INT8 remain in float.
+    """Convert with the best calibration method. Layers that lower the Dice in INT8 remain in FP32.
 
     Args:
         graph: FP32 graph.
@@ -58,11 +58,11 @@ def _quantize_best(
     specs: Sequence[str],
     report: ReportSteps,
 ) -> ConvertedGraph:
-    """Quantize with the best calibration method and the best layers in float."""
+    """Quantize with the best calibration method and the best layers in FP32."""
     ranges: dict[Method, TensorsData] = {}
     costs: dict[Method, QuantizationCost] = {}
     with ExitStack() as stack:
-        # The advice that ONNX Runtime's quantizer logs is not useful for users.
+        # The quantizer of ONNX Runtime logs advice that does not apply to users of edgeseg.
         stack.callback(logging.disable, logging.root.manager.disable)
         logging.disable(logging.WARNING)
         for number, method in enumerate(METHODS):
@@ -80,7 +80,7 @@ def _quantize_best(
     tried = ", ".join(f"{method} {cost.dissimilarity:.4f}" for method, cost in costs.items())
     data = ", ".join(spec.partition(":")[0] for spec in specs) or "synthetic photographs"
     method_note = (
-        f"{best}; Dice loss of INT8 masks against FP32 masks: {tried} "
+        f"{best}; 1 - Dice between INT8 and FP32 masks: {tried} "
         f"({data}: {len(tensors)} for calibration, {len(trial.photos)} for selection)"
     )
     return model, [

@@ -1,4 +1,4 @@
-"""Removal of redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
+"""Remove redundant QuantizeLinear and DequantizeLinear pairs from an INT8 graph.
 
 The quantizer inserts a pair around every node. A pair around a node that only moves values is
 redundant, because the node can also move INT8 values. ONNX Runtime removes most redundant pairs
@@ -17,7 +17,7 @@ MOVING_OPERATORS = ("Reshape", "Transpose", "Squeeze")
 
 
 def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a model without the redundant pairs. Its results are identical bit for bit."""
+    """Return a model without the redundant pairs. The results of the model do not change."""
     cleaned = deepcopy(model)
     graph = OnnxGraph(cleaned)
     for node in list(graph.proto.node):
@@ -30,10 +30,10 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return the largest possible value of the scaled photograph; empty if it is not scaled.
+    """Return a dict from the tensor of the scaled photograph to its largest possible value.
 
-    The key is the name of the tensor. The value is known without calibration, because the input is
-    uint8.
+    The dict is empty if the photograph is not scaled. The value is known without calibration,
+    because the input is uint8.
     """
     graph = OnnxGraph(model)
     scaling = _find_input_scaling(graph)
@@ -43,7 +43,7 @@ def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
 
 
 def _remove_qdq_around(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Remove the pair around a node that only moves values, if both have the same scale."""
+    """Remove the pair around a node that only moves values, if the pair has equal scales."""
     before = graph.match_chain(node.input[0], ["DequantizeLinear"])
     after = graph.get_only_reader(node.output[0])
     if not before or after is None or after.op_type != "QuantizeLinear":
@@ -72,8 +72,8 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
     """Replace the photograph's cast and scaling by one DequantizeLinear if the results are equal.
 
-    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear and otherwise
-    computes the first convolution in float.
+    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise, it
+    computes the first convolution in FP32.
     """
     scaling = _find_input_scaling(graph)
     if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:
@@ -95,7 +95,7 @@ def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
 
 
 def _find_input_scaling(graph: OnnxGraph) -> onnx.NodeProto | None:
-    """Return the node that scales the photograph by a weight after its cast to float."""
+    """Return the node that multiplies the photograph by a weight, after the cast to float."""
     node = graph.get_only_reader(graph.proto.input[0].name)
     while node is not None and node.op_type in MOVING_OPERATORS:
         node = graph.get_only_reader(node.output[0])

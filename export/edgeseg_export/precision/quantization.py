@@ -1,4 +1,4 @@
-"""Quantization of an FP32 graph, and measurement of its cost on validation photographs."""
+"""Quantize an FP32 graph, and measure the cost on validation photographs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,21 @@ from edgeseg_export.precision.calibration import QUANTIZED_OPERATORS, Calibratio
 from edgeseg_export.precision.fp32 import Fp32Graph
 from edgeseg_export.precision.qdq_cleanup import remove_redundant_qdq
 
-# If the costs are not above these limits (1/5 and 1/2 of the limits of the checks), no layer is
-# kept in float.
+# Limits of the costs (1/5 and 1/2 of the limits of the checks). If both costs are within these
+# limits, no layer remains in FP32.
 ACCEPTED_DICE_DROP = 0.001
 ACCEPTED_MASK_CHANGE = 0.005
 
 
 @dataclass(frozen=True)
 class QuantizationCost:
-    """Cost of INT8 on the validation photographs, in the field of view, at the working size.
+    """Cost of INT8 on the validation photographs.
+
+    It is measured in the field of view at the working size.
 
     Attributes:
         dissimilarity: mean of 1 - Dice between the masks of INT8 and FP32.
-        dice_drop: mean drop of Dice against the manual masks.
+        dice_drop: mean drop of the Dice with the manual masks.
         mask_change: largest share of changed mask pixels in a photograph.
     """
 
@@ -45,7 +47,7 @@ class QuantizationCost:
 
     @property
     def is_accepted(self) -> bool:
-        """True if no layer must remain in float."""
+        """True if no layer must remain in FP32."""
         return self.dice_drop <= ACCEPTED_DICE_DROP and self.mask_change <= ACCEPTED_MASK_CHANGE
 
     @property
@@ -57,7 +59,7 @@ class QuantizationCost:
 
 @dataclass(frozen=True, eq=False)
 class QuantizationTrial:
-    """FP32 graph whose quantized variants are measured.
+    """FP32 graph, and the measurement of its quantized variants.
 
     Attributes:
         graph: FP32 graph in which every node has a unique name.
@@ -123,7 +125,7 @@ def quantize(
     Args:
         graph: FP32 graph in which every node has a unique name.
         ranges: range of each tensor.
-        float_layers: names of the nodes that remain in float.
+        float_layers: names of the nodes that remain in FP32.
     """
     quantizer = QDQQuantizer(
         load_model_with_shape_infer(graph),

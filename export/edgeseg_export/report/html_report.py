@@ -1,4 +1,4 @@
-"""HTML report of a conversion with checks, histograms and the worst photographs."""
+"""HTML report of a conversion with checks, histograms and the photographs that changed most."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_report_template() -> Template:
 def render_report(
     title: str, files: Sequence[ExportedFile], references: Sequence[EvaluationResult]
 ) -> str:
-    """Render the report as one self-contained HTML page.
+    """Render the report as an HTML page that loads no other files.
 
     Args:
         title: heading of the page.
@@ -71,7 +71,7 @@ def _list_bars(histogram: npt.NDArray[np.int64]) -> Iterator[tuple[str, int, flo
 
 
 def _list_pictures(precision: str, worst: WorstPhotograph) -> list[tuple[str, str]]:
-    """List caption and PNG (base64) of PyTorch's map, the file's map, and the difference."""
+    """List caption and PNG (base64) of three maps: PyTorch, the file, and the difference."""
     difference = np.abs(worst.actual - worst.expected)
     largest = float(np.nanmax(np.nan_to_num(difference, posinf=0))) or 1.0
     return [

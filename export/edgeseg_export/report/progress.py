@@ -1,4 +1,4 @@
-"""Progress of a long step of a conversion, on standard error."""
+"""Progress of a long conversion step, on standard error."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +20,9 @@ INTERVAL_S = 30.0
 
 @contextmanager
 def show_steps(subject: str) -> Iterator[ReportSteps]:
-    """Show a bar with the remaining time on a terminal, or else one line per stage and half minute.
+    """Show a bar with the remaining time on a terminal.
+
+    If standard error is not a terminal, print one line per stage and half minute.
 
     Args:
         subject: name of the result, such as a file name.
@@ -50,7 +52,7 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
 
 
 class _LineReporter:
-    """Printer for the first step of each stage, and then for at most one line per `INTERVAL_S`."""
+    """Print a line for the first step of each stage, and then at most one line per `INTERVAL_S`."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject

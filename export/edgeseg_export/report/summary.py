@@ -1,4 +1,4 @@
-"""Printing of the settings and the checks of a conversion."""
+"""Print the settings and the checks of a conversion."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -53,7 +53,7 @@ def print_results(
         source: converted network.
         references: scores of PyTorch.
         files: files with their checks.
-        folder: output folder, for tables. None prints JSON.
+        folder: output folder; tables are printed. None prints JSON.
 
     Raises:
         CheckError: a check failed, or a file could not be created.

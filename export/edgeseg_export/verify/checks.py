@@ -33,9 +33,9 @@ class ParityLimits:
 
     Attributes:
         bytes: size of the weights, relative to their size in FP32.
-        difference: largest difference of the probability from PyTorch in FP32.
+        difference: largest difference from the probability of PyTorch in FP32.
         mask_change: share of changed mask pixels in a photograph's field of view.
-        dice_drop: drop of a data set's mean Dice from PyTorch in FP32.
+        dice_drop: drop of a data set's mean Dice relative to PyTorch in FP32.
     """
 
     bytes: float | None
@@ -62,12 +62,12 @@ def check_graph(file: Path) -> Check:
 
 
 def check_card(file: Path, card: ModelCard) -> Check:
-    """Check that a device reads the expected metadata and a matching checksum from a file."""
+    """Check that the file contains the expected metadata and a matching checksum."""
     try:
         equal = load_file(file).card == card
     except EdgesegError as error:
         return Check("card", None, None, str(error), False)
-    return Check("card", None, None, "metadata read back from the file", equal)
+    return Check("card", None, None, "metadata and checksum in the file", equal)
 
 
 def check_bytes(precision: Precision, weight_bytes: int, fp32_bytes: int) -> Check:
@@ -82,7 +82,7 @@ def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
     largest = max(parity.differences)
     photographs = f"{len(parity.differences)} photographs"
     finite_note = f"no NaN or infinity on {photographs}"
-    difference_note = f"largest difference of the probability from PyTorch, {photographs}"
+    difference_note = f"largest difference from the probability of PyTorch, {photographs}"
     change_note = (
         f"largest share of changed mask pixels in the field of view, {photographs} "
         f"({parity.worst.name})"
@@ -95,7 +95,7 @@ def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
 
 
 def check_rounding(errors: Sequence[RoundingError]) -> Check:
-    """Compare an FP32 file with FP64, because PyTorch itself is inaccurate for this network.
+    """Compare an FP32 file with FP64, because PyTorch in FP32 is inaccurate for this network.
 
     Args:
         errors: rounding errors that exceed the limit of the check `difference`.
@@ -106,7 +106,7 @@ def check_rounding(errors: Sequence[RoundingError]) -> Check:
     ratios = [error.file / bound for error, bound in zip(errors, allowed, strict=True)]
     worst = int(np.argmax(ratios))  # index of the first NaN, if any
     note = (
-        f"largest difference of the probability from PyTorch in FP64; PyTorch in FP32 differs by "
+        f"largest difference from the probability of PyTorch in FP64; PyTorch in FP32 differs by "
         f"{errors[worst].pytorch:.2g}; at least {MAX_ROUNDING_RATIO:g} times this value is allowed"
     )
     return Check.at_most("difference", errors[worst].file, allowed[worst], note)
@@ -132,7 +132,7 @@ def check_dice(
     worst = max(expected.dice - actual.dice for expected, actual in pairs)
     note = (
         f"{own.name} {own.split}: {own.mean.dice:.4f}, PyTorch {reference.mean.dice:.4f}; "
-        f"worst photograph {worst:.4f}"
+        f"largest drop of a photograph {worst:.4f}"
     )
     return Check.at_most("Dice drop", reference.mean.dice - own.mean.dice, limit, note)
 
@@ -140,7 +140,7 @@ def check_dice(
 def check_half_precision(
     parity: ParityReport, reference: Sequence[DataSetScores], max_drop: float | None
 ) -> list[Check]:
-    """Check an FP16 file that was computed with every node in half precision.
+    """Check the results of an FP16 file with every node computed in half precision.
 
     Args:
         parity: comparison of the results with PyTorch.
@@ -161,7 +161,7 @@ def check_range(largest: LargestValue) -> Check:
 
 
 def check_arithmetic(precision: Precision, features: Collection[str]) -> list[Check]:
-    """Report the data type in which this CPU computed an FP16 file.
+    """Report the data type that this CPU used for an FP16 file.
 
     Args:
         precision: precision of the file; only FP16 gives a check.

@@ -1,11 +1,11 @@
-"""Computation of an FP16 file with every node rounded to half precision, as on a GPU.
+"""Compute an FP16 file with every node rounded to half precision, as on a GPU.
 
-A CPU without half precision computes an FP16 file in FP32, so that an overflow on other devices is
-not visible. Even on a CPU with half precision, ONNX Runtime has half-precision kernels for some
-operators only. With two Identity nodes after each half-precision value, ONNX Runtime computes each
-node in FP32 and rounds the result, like ONNX's reference evaluator. For the shipped model (704
-pixels), this takes 0.7 s instead of 89 s with the reference evaluator, and 0.003 % of the mask
-pixels differ.
+A CPU without half precision computes an FP16 file in FP32. Therefore, an overflow on other devices
+is not visible. Even on a CPU with half precision, ONNX Runtime has half-precision kernels only for
+some operators. This module inserts two Identity nodes after each half-precision value. ONNX Runtime
+then computes each node in FP32 and rounds the result, like ONNX's reference evaluator. For the
+shipped model (704 pixels), this takes 0.7 s, and the reference evaluator takes 89 s. 0.003 % of the
+mask pixels differ.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from edgeseg.errors import ModelError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.runtimes.onnxruntime_backend import run_session
 
-# Value whose square exceeds half precision, for the self-test.
+# Value for the self-test. Its square exceeds half precision.
 OVERFLOWING = np.float32(300)
 
 
@@ -44,9 +44,10 @@ class HalfPrecisionRuntime:
         self._file = file
         try:
             self._session = create_plain_session(round_every_node(onnx.load(file)), threads)
-        except Exception as error:  # the only common base class of its exceptions
+        except Exception as error:  # the only common base class of ONNX Runtime's exceptions
             raise ModelError(
-                f"{file}: ONNX Runtime cannot load this file ({one_line(error)})"
+                f"{file}: ONNX Runtime cannot load this file ({one_line(error)}). "
+                "Convert the model again."
             ) from error
 
     def infer(self, photo: npt.NDArray[np.uint8]) -> Probability:
@@ -61,9 +62,9 @@ class HalfPrecisionRuntime:
 def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with two Identity nodes after each result.
 
-    ONNX Runtime removes the casts between two nodes without a half-precision kernel, and also
-    computes a single node with such a kernel in FP32. Two consecutive Identity nodes are kept in
-    half precision.
+    ONNX Runtime removes the casts between two nodes without a half-precision kernel. It also
+    computes a single node with such a kernel in FP32. Therefore, two Identity nodes are inserted,
+    which are kept in half precision.
     """
     rounded = onnx.ModelProto()
     rounded.CopyFrom(model)
@@ -96,7 +97,9 @@ def create_plain_session(model: onnx.ModelProto, threads: int) -> onnxruntime.In
 
 
 def _check_rounding() -> None:
-    """Check that this ONNX Runtime rounds. The test is a square that is infinite in half precision.
+    """Check that this version of ONNX Runtime rounds.
+
+    The test computes a square that is infinite in half precision.
 
     Raises:
         ModelError: ONNX Runtime does not round, so that FP16 files cannot be checked.

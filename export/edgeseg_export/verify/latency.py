@@ -1,8 +1,8 @@
 """Latency of an INT8 file relative to FP32 on this machine.
 
-INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 instead of 33
-ms. The result is stored in the file, because `auto` does not measure latencies on a device. It is
-stored only if INT8 is clearly slower, so that files are reproducible.
+INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 ms instead of
+33 ms. `auto` does not measure latencies on a device. Therefore, the file contains a flag if INT8 is
+clearly slower. It does not contain the latencies, so that files are reproducible.
 """
 
 import statistics
@@ -33,8 +33,8 @@ def measure_latency_ratio(
         threads: number of CPU threads.
         features: CPU features, as in /proc/cpuinfo.
 
-    Returns: Median ratio of the latencies of INT8 and FP32, and ""; or None and the reason why the
-    latency cannot be measured.
+    Returns: Median ratio of the latencies of INT8 and FP32, and "". If the latencies cannot be
+        measured, the function returns None and the reason.
     """
     if INT8_FEATURES.keys().isdisjoint(features):
         return None, "this CPU has no INT8 instructions"
@@ -60,7 +60,7 @@ def measure_latency_ratio(
 
 
 def is_slower(ratio: float | None) -> bool:
-    """Return whether INT8 is clearly slower. In this case, `auto` prefers FP32."""
+    """Return whether INT8 is clearly slower, so that `auto` prefers FP32."""
     return ratio is not None and ratio > MAX_LATENCY_RATIO
 
 

@@ -1,9 +1,9 @@
-"""Measurement of the latency of a file relative to another file, in a separate process.
+"""Measure the latency of a file relative to another file, in a separate process.
 
     python -m edgeseg_export.verify.latency_worker BASELINE.onnx FILE.onnx SIZE THREADS
 
-The program prints the median ratio of the latencies of FILE and BASELINE over all rounds. Both
-files are measured in every round, so that other processes affect both.
+The program prints the ratio of the latencies of FILE and BASELINE (median over all rounds). Every
+round measures both files, so that other processes affect both.
 """
 
 import statistics
@@ -24,7 +24,7 @@ MAX_S = 5.0
 
 
 def main(arguments: list[str]) -> None:
-    """Run the measurement specified on the command line."""
+    """Measure the files given on the command line."""
     baseline, file, size, threads = arguments
     files = (Path(baseline), Path(file))
     runtimes = [load_runtime(f, int(size), "onnxruntime", int(threads)) for f in files]

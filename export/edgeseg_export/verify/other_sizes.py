@@ -1,4 +1,4 @@
-"""Comparison of a file of dynamic size with PyTorch at sizes other than the working size.
+"""Compare a file with dynamic size with PyTorch, at sizes other than the working size.
 
 If a network reads a size as a Python number (`int(x.shape[2])`), the exporter stores this size as a
 constant. The file then declares dynamic dimensions, but supports only the size of the export.
@@ -22,7 +22,7 @@ from edgeseg_export.verify.checks import LIMITS, MAX_ROUNDING_RATIO
 from edgeseg_export.verify.prepared_pair import PreparedPair
 from edgeseg_export.verify.rounding import compute_in_double, convert_to_double
 
-# Number of other sizes.
+# Number of sizes to compare.
 OTHER_SIZES = 2
 
 # Sizes are multiples of this number, or of a smaller number that divides the working size.
@@ -36,18 +36,19 @@ def check_other_sizes(
     pair: PreparedPair,
     threshold: float,
 ) -> list[Check]:
-    """Compute a photograph at two other sizes, one of them not square if possible.
+    """Compare the results for a photograph at two other sizes. If possible, one is not square.
 
-    Sizes that the PyTorch network itself does not support are skipped.
+    Sizes that the PyTorch network does not support are skipped.
 
     Args:
         precision: precision of the file.
-        runtime: file of dynamic size.
+        runtime: file with dynamic size.
         network: PyTorch network.
         pair: photograph at the working size.
         threshold: vessel probability threshold.
 
-    Returns: One check per size; one failed check if the network supports only the working size.
+    Returns: One check per size. If the network supports only the working size, there is one failed
+        check.
     """
     checks: list[Check] = []
     size = pair.tensor.shape[1]
@@ -77,7 +78,7 @@ def check_other_sizes(
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size. The most probable ones are first.
+    """List heights and widths near a working size, most probable first.
 
     All are multiples of a power of two, because most networks require this.
     """
@@ -91,7 +92,7 @@ def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
 
 @torch.inference_mode()
 def _compute(network: PhotoToProbability, photo: npt.NDArray[np.uint8]) -> Probability | None:
-    """Compute a photograph with PyTorch. Return None if the network does not support the size."""
+    """Return the probability of PyTorch, or None if the network does not support the size."""
     try:
         probability: Probability = network(torch.from_numpy(photo))[0].numpy()
     except Exception:  # a third-party network may raise any exception
@@ -108,7 +109,7 @@ def _check_difference(
 ) -> Check:
     """Compare an FP32 file with PyTorch in FP32, or in FP64 if the limit is exceeded."""
     limit = LIMITS["fp32"].difference
-    note = "largest difference of the probability from PyTorch"
+    note = "largest difference from the probability of PyTorch"
     check = Check.at_most(name, float(np.abs(actual - expected).max()), limit, note)
     if check or limit is None:
         return check

@@ -1,4 +1,4 @@
-"""Checks of a network's output: declared kind of values, and plausible masks."""
+"""Check that a network's output has the declared kind of values and gives plausible masks."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from edgeseg_export.verify.prepared_pair import PreparedPair
 # Tolerance for probabilities outside 0 to 1 due to rounding.
 RANGE_TOLERANCE = 1e-4
 
-# Plausible vessel shares of the field of view. The usual range is 5 to 20 %.
+# Plausible shares of vessel pixels in the field of view. The usual range is 5 to 20 %.
 NEARLY_EMPTY = 0.001
 NEARLY_FULL = 0.9
 
@@ -25,7 +25,7 @@ IMPLAUSIBLE_MASK = "implausible_mask"
 
 @dataclass
 class OutputRange:
-    """Smallest and largest values of a network's vessel map, and the size of its masks.
+    """Smallest and largest value of a network's vessel map, and the vessel shares of its masks.
 
     Attributes:
         low: smallest value before the activation, over all photographs.
@@ -59,7 +59,7 @@ class OutputRange:
         """Check that the values are logits or probabilities, as declared.
 
         Raises:
-            ModelError: the values are of the other kind; the message contains the required option.
+            ModelError: the values are of another kind. The message contains the required option.
         """
         if self.low > self.high:  # no finite values; reported by the check `finite`
             return
@@ -91,6 +91,6 @@ class OutputRange:
         photographs = plural(len(shares), "photograph")
         return (
             f"every mask is nearly full or empty ({100 * min(shares):.3g} to "
-            f"{100 * max(shares):.3g}% of the field of view, {photographs}): comparing these "
-            "masks is meaningless. Check the weights, --output and --preprocessing."
+            f"{100 * max(shares):.3g}% of the field of view, {photographs}). Such "
+            "masks cannot be compared. Check the weights, --output and --preprocessing."
         )

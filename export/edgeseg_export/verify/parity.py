@@ -31,10 +31,10 @@ class ReferenceOutputs:
     Attributes:
         threshold: vessel probability threshold.
         pairs: prepared photographs.
-        files: files with the probability of each photograph, (size, size) float32; 20 photographs
-            would require 160 MB of memory at a working size of 1408 pixels.
+        files: files with the probability of each photograph, (size, size) float32. Files are used,
+            because 20 photographs would require 160 MB of memory at a working size of 1408 pixels.
         scores: scores per data set; empty if only parity is checked.
-        implausible_masks: description of masks that are all nearly full or empty; otherwise "".
+        implausible_masks: description if all masks are nearly full or empty; otherwise "".
     """
 
     threshold: float
@@ -46,7 +46,7 @@ class ReferenceOutputs:
 
 @dataclass(frozen=True, eq=False)
 class WorstPhotograph:
-    """Photograph with the largest effect of a conversion.
+    """Photograph that a conversion changed most.
 
     Attributes:
         name: data set and photograph.
@@ -67,8 +67,7 @@ class ParityReport:
         differences: largest difference of each photograph's probability; infinite for NaN.
         mask_changes: share of changed mask pixels in each photograph's field of view.
         histogram: number of pixels for each bin of `HISTOGRAM_EDGES`.
-        worst: photograph with the largest mask change. If several are equal, with the largest
-            difference.
+        worst: photograph with the largest mask change, then the largest difference.
         scores: scores of the file per data set, in the order of the reference.
     """
 
@@ -158,7 +157,7 @@ def measure_parity(runtime: Runtime, reference: ReferenceOutputs) -> ParityRepor
             valid = np.nan_to_num(np.clip(actual, 0, 1))
             valid_scores = pair.score(valid, reference.threshold)
             scores[pair.data_set].append(PhotographScores.from_scores(pair.name, valid_scores))
-    assert worst is not None  # opening a data set without photographs raises an error
+    assert worst is not None  # a data set without photographs raises an error when it is opened
     results = [DataSetScores(r.name, r.split, tuple(scores[r.name])) for r in reference.scores]
     return ParityReport(tuple(differences), tuple(changes), histogram, worst, tuple(results))
 

@@ -1,4 +1,4 @@
-"""Prepared photographs for the checks. All precisions use the same copy in memory."""
+"""Prepared photographs for the checks. All precisions share one copy in memory."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from edgeseg.preprocessing.prepare import Placement, prepare
 
 PackedMask: TypeAlias = npt.NDArray[np.uint8]
 
-# Placeholder for a comparison that requires only the scores.
+# Argument for comparisons that do not use the photograph.
 NO_PHOTO: Photo = np.zeros((0, 0, 3), np.uint8)
 
 

@@ -1,8 +1,8 @@
-"""Measurement of PyTorch's rounding error against the same network in FP64.
+"""Measure the rounding error of PyTorch in FP32, relative to the same network in FP64.
 
-Networks with large logits amplify rounding errors, so that even PyTorch's FP32 result may differ
-from FP64 by more than the limit. A file is correct if it is about as close to FP64 as PyTorch in
-FP32.
+Networks with large logits amplify rounding errors. Even the result of PyTorch in FP32 may differ
+from FP64 by more than the limit. A file is correct if its difference from FP64 is similar to the
+difference of PyTorch in FP32.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,12 +19,12 @@ from edgeseg.runtimes.base import Runtime
 from edgeseg_export.onnx_graph.trace import PhotoToProbability
 from edgeseg_export.verify.parity import ReferenceOutputs
 
-# Maximum number of photographs in FP64. FP64 takes several times as long as FP32.
+# Maximum number of photographs in FP64, which takes several times as long as FP32.
 MAX_PHOTOGRAPHS = 4
 
 
 class RoundingError(NamedTuple):
-    """Largest differences from the FP64 probability, 0 to 1.
+    """Largest differences from the probability in FP64 (0 to 1).
 
     Attributes:
         pytorch: difference of PyTorch in FP32.
@@ -91,7 +91,7 @@ def compute_in_double(
 
 @contextmanager
 def _double_by_default() -> Iterator[None]:
-    """Create tensors in FP64, including tensors that a network creates during inference."""
+    """Use FP64 for new tensors, including tensors that a network creates during inference."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -1,4 +1,4 @@
-"""Largest values of a network's intermediate tensors, for comparison with half precision.
+"""Find the largest intermediate values of a network, to compare them with half precision.
 
 A mean is computed from a sum, which runtimes may accumulate in half precision. The mean of a
 million values of 0.2 is within the range, but the sum is not. Normalization layers and global
@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeseg_export.onnx_graph.graph import OnnxGraph
 from edgeseg_export.verify.half_precision import create_plain_session
 
-# Operators with an internal sum, and the operator that computes this sum.
+# Dict from operators with an internal sum to the operator that computes this sum.
 SUMS = {"ReduceMean": "ReduceSum", "ReduceL2": "ReduceSumSquare"}
 
 
@@ -41,7 +41,8 @@ def measure_largest_value(
 ) -> LargestValue:
     """Compute the largest absolute value of all FP32 tensors that nodes of a graph compute.
 
-    Additional nodes reduce each tensor to its extremes, so that no tensor is kept in memory.
+    Additional nodes reduce each tensor to its minimum and maximum, so that no tensor is kept in
+    memory.
 
     Args:
         file: FP32 graph.
@@ -74,7 +75,7 @@ def _add_sums_of_means(model: onnx.ModelProto) -> None:
         op_type = SUMS[node.op_type]
         added = model.graph.node.add(op_type=op_type, input=node.input, output=[name])
         for attribute in node.attribute:
-            if attribute.name == "axes" and op_type == "ReduceSum":  # an input since opset 13
+            if attribute.name == "axes" and op_type == "ReduceSum":  # input since opset 13
                 axes = np.array(attribute.ints, np.int64)
                 model.graph.initializer.append(numpy_helper.from_array(axes, f"{name}.axes"))
                 added.input.append(f"{name}.axes")

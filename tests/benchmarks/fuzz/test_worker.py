@@ -1,4 +1,4 @@
-"""Outcomes of an input, and the supervision of a worker that crashes, hangs or exhausts memory."""
+"""Outcomes of an input, and the restart of a worker that crashes, hangs or exhausts memory."""
 
 from __future__ import annotations
 

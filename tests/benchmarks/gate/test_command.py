@@ -1,4 +1,4 @@
-"""`edgeseg gate` as a command: it passes for the shipped model and fails for damaged models."""
+"""`edgeseg gate` as a command, with the shipped model and with damaged models."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def changed(baseline: Path, file: Path, change: Callable[[BenchRow], BenchRow]) 
     return save(replace(record, rows=(record.rows[0], change(second))), file)
 
 
-def test_gate_passes_the_shipped_model_with_the_same_dice_bit_for_bit(
+def test_gate_passes_shipped_model_with_identical_dice(
     baseline: Path, candidate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[BenchRecord] = []
@@ -117,7 +117,7 @@ def test_gate_fails_for_damaged_weights(baseline: Path, tmp_path: Path) -> None:
 
 def test_gate_fails_for_a_larger_file(baseline: Path, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="changing the file needs onnx (extra 'export')")
-    # Append an unknown field of 100 KB. The other fields are unchanged.
+    # Append an unknown field of 100 KB to a model file.
     padding = bytes([0xAA, 0x06, 0xA0, 0x8D, 0x06]) + bytes(100_000)
     larger = tmp_path / "mine.fp32.onnx"
     content = bytes_without_checksum(onnx.load(SHIPPED_FILE))
@@ -165,7 +165,7 @@ def test_gate_with_unwritable_summary_reports_both(
     assert done.exit_code == 7
 
 
-def test_gate_rejects_two_files_of_one_name(
+def test_gate_rejects_two_files_with_the_same_name(
     baseline: Path, candidate: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.int8.onnx").write_bytes(

@@ -1,4 +1,4 @@
-"""The comparison of two records passes if nothing is worse, and fails for each reason."""
+"""Comparison of two records: it passes, or fails for each kind of regression."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def test_compare_with_a_change_equal_to_its_limit_passes() -> None:
 
 
 def test_compare_uses_photographs_that_both_could_score() -> None:
-    # The current benchmark contains a low Dice of 02, and the baseline contains no Dice of 02.
+    # The current benchmark contains a low Dice of photograph 02, which the baseline does not
+    # contain.
     result = compare(make_row(dice=(0.8, None)), make_row(dice=(0.8, 0.1)))
     assert result
     assert "0.8000 -> 0.8000" in reasons(result, "ok")
@@ -226,7 +227,7 @@ def test_compare_skips_a_runtime_that_is_not_installed() -> None:
     assert not compare(bench(make_row(), other), installed)
 
 
-def test_compare_with_nothing_but_skipped_rows_fails() -> None:
+def test_compare_with_only_skipped_rows_fails() -> None:
     result = compare(bench(make_row("int8")), bench(make_row("int8"), device=PLAIN))
     assert not result
     assert not result.with_outcome("worse")
@@ -237,7 +238,7 @@ def test_compare_never_skips_fp32_in_onnx_runtime() -> None:
     assert compare(bench(make_row(), device=VNNI), now).with_outcome("worse")
 
 
-def test_compare_skips_omitted_data_sets_but_never_all() -> None:
+def test_compare_skips_omitted_data_sets_unless_all_are_omitted() -> None:
     both = make_row(data_sets=(make_data_set(), make_data_set(name="synthetic")))
     synthetic = make_row(data_sets=(make_data_set(name="synthetic"),))
     omitted = {("drive", "test")}
@@ -255,7 +256,7 @@ dices = st.lists(st.floats(0, 1), min_size=1, max_size=6)
 
 
 @given(st.data())
-def test_compare_fails_exactly_if_mean_or_worst_exceed_their_limits(data: st.DataObject) -> None:
+def test_compare_fails_if_mean_or_largest_drop_exceeds_its_limit(data: st.DataObject) -> None:
     before = data.draw(dices)
     now = data.draw(st.lists(st.floats(0, 1), min_size=len(before), max_size=len(before)))
     limits = GateLimits(data.draw(st.floats(0, 0.5)), data.draw(st.floats(0, 0.5)))

@@ -1,4 +1,4 @@
-"""The gate compares measurements of the predicted masks."""
+"""Comparison of the measurements of predicted masks by the gate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_compare_measures_limits_a_change_in_both_directions(now: float, outcome
     assert bool(entry) == (outcome == "ok")
 
 
-def test_compare_measures_fails_if_a_figure_becomes_unknown() -> None:
+def test_compare_measures_fails_if_a_measurement_becomes_unknown() -> None:
     before, now = row_of({"width_mean_rel": 4.0}), row_of({"width_mean_rel": None})
     assert [entry.outcome for entry in compare(before, now, width_mean_rel=0.5)] == ["worse"]
     assert [entry.outcome for entry in compare(now, before, width_mean_rel=0.5)] == ["skipped"]

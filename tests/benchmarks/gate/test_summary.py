@@ -22,7 +22,7 @@ WORSE = MetricComparison(
 )
 
 
-def test_to_markdown_starts_with_what_failed() -> None:
+def test_to_markdown_starts_with_failures() -> None:
     text = to_markdown(GateResult((PASSED, WORSE)))
     assert text.startswith("## edgeseg gate failed: 1 ok, 1 worse\n")
     assert text.index("default int8") < text.index("default fp32")

@@ -48,7 +48,7 @@ def make_row(precision: Precision, ms: float, dice: float, model: str = "default
 
 @pytest.fixture
 def record() -> BenchRecord:
-    """FP32, a slow FP16, a failed row, and a model whose name contains HTML and markup."""
+    """Record with FP32, a slow FP16, a failed row, and a model with HTML and markup in its name."""
     rows = (
         make_row("fp32", 30.0, 0.8),
         make_row("fp16", 42.0, 0.799),

@@ -18,7 +18,7 @@ from edgeseg_benchmarks.report.html_report import render_page
 
 
 class Rows(HTMLParser):
-    """Count the columns of every table line, including those occupied by cells of earlier lines."""
+    """Count the columns of every table line, including columns of cells in earlier lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,14 +78,14 @@ def test_render_page_table_lines_have_equal_widths(record: BenchRecord) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="requires chromium")
-def test_page_on_a_telephone_needs_no_sideways_scrolling(
+def test_page_on_a_narrow_screen_does_not_scroll_horizontally(
     record: BenchRecord, tmp_path: Path
 ) -> None:
     rows = [replace(row, model=row.model + "m" * 60) for row in record.rows]
     html = render_page(replace(record, rows=tuple(rows), warnings=("w" * 90,)))
     frame = tmp_path / "page.html"
     frame.write_text(html)
-    # A window has at least 500 pixels, but a frame can be narrower.
+    # A browser window is at least 500 pixels wide, but a frame can be narrower.
     (tmp_path / "outer.html").write_text(
         '<iframe src="page.html" width="400" height="900"></iframe><script>onload = () => {'
         "const page = document.querySelector('iframe').contentDocument;"

@@ -32,7 +32,7 @@ def test_plots_have_room_for_their_legends(record: BenchRecord, count: int) -> N
         assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
 
 
-def test_draw_plots_draws_only_what_was_measured(record: BenchRecord) -> None:
+def test_draw_plots_omits_plots_without_measurements(record: BenchRecord) -> None:
     plots = draw_plots(record, "png")
     assert list(plots) == ["latency_dice", "stages"]
     assert all(data.startswith(b"\x89PNG") for data in plots.values())

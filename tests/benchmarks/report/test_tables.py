@@ -40,7 +40,7 @@ def test_table_at_any_width_contains_every_value(record: BenchRecord, width: int
         "warning: hot",
     ):
         assert fragment in text, fragment
-    assert "[red]" in text  # printed, not interpreted
+    assert "[red]" in text  # markup is printed, not interpreted
 
 
 def test_to_csv_has_one_line_per_row(record: BenchRecord) -> None:
@@ -54,7 +54,7 @@ def test_to_csv_has_one_line_per_row(record: BenchRecord) -> None:
     assert lines[3]["model"] == record.rows[3].model
 
 
-def test_to_csv_protects_text_that_begins_like_a_formula(record: BenchRecord) -> None:
+def test_to_csv_adds_apostrophe_to_formulas(record: BenchRecord) -> None:
     row = msgspec.structs.replace(record.rows[0], model="=1+1", remarks=("@a",))
     text = to_csv(msgspec.structs.replace(record, rows=(row,)))
     (line,) = csv.DictReader(io.StringIO(text))

@@ -11,7 +11,7 @@ from edgeseg.runtimes.base import load_runtime
 from edgeseg_benchmarks.worker.ncnn_backend import Ncnn, convert_with_pnnx
 
 
-def test_ncnn_probability_equals_that_of_onnx_runtime(tiny_model: Path) -> None:
+def test_ncnn_probability_is_close_to_onnx_runtime(tiny_model: Path) -> None:
     for package in ("ncnn", "pnnx"):
         pytest.importorskip(package, reason="requires `pip install --no-deps ncnn pnnx`")
     photo = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), np.uint8)
@@ -19,7 +19,7 @@ def test_ncnn_probability_equals_that_of_onnx_runtime(tiny_model: Path) -> None:
     assert np.abs(Ncnn(tiny_model, 1).infer(photo) - expected).max() < 1e-3
 
 
-def test_ncnn_without_its_packages_names_how_to_install_them(
+def test_ncnn_without_its_packages_prints_install_command(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ncnn", None)

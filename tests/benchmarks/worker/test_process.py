@@ -21,7 +21,7 @@ needs_affinity = pytest.mark.skipif(
 )
 
 
-def test_time_command_first_line_excludes_what_follows() -> None:
+def test_time_command_first_line_excludes_later_output() -> None:
     lingers = "import time; print('mask', flush=True); time.sleep(0.8); print('bye')"
     start = time.perf_counter()
     timing = time_command([sys.executable, "-c", lingers], 60)
@@ -81,7 +81,7 @@ def test_fastest_cores_start_with_the_highest_frequency(tmp_path: Path) -> None:
 
 
 @needs_affinity
-def test_pin_of_another_process_pins_only_that_one() -> None:
+def test_pin_of_another_process_does_not_pin_this_process() -> None:
     before = os.sched_getaffinity(0)
     with subprocess.Popen(["sleep", "60"]) as child:
         pin(1, child.pid)

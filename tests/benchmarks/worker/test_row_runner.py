@@ -10,14 +10,14 @@ from edgeseg_benchmarks.worker.client import RoundTiming
 times = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=30)
 
 
-def test_median_ratio_is_computed_round_by_round() -> None:
-    # The clock frequency halves after some rounds. The ratio in each round is 2, but the ratio of
-    # the medians would be 4.
+def test_median_ratio_is_computed_per_round() -> None:
+    # The clock frequency halves after some rounds. The ratio is 2 in each round, but the ratio of
+    # the medians is 4.
     first, row = [10.0, 10.0, 10.0, 20.0, 20.0], [20.0, 20.0, 40.0, 40.0, 40.0]
     assert median_ratio(row, first) == 2.0
 
 
-def test_median_ratio_with_fewer_rounds_uses_the_common_ones() -> None:
+def test_median_ratio_with_fewer_rounds_uses_common_rounds() -> None:
     assert median_ratio([30.0, 30.0], [10.0, 10.0, 99.0, 99.0]) == 3.0
     assert median_ratio([], [10.0]) is None
 

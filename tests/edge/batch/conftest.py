@@ -1,4 +1,4 @@
-"""Jobs for the tests of the cohort package."""
+"""Jobs for the tests of `edgeseg.batch`."""
 
 from __future__ import annotations
 

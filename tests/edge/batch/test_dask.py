@@ -128,7 +128,7 @@ def test_worker_without_the_output_folder_is_rejected(
     assert caught.value.exit_code == 7
 
 
-def test_stop_request_finishes_task_and_keeps_what_is_done(
+def test_stop_request_finishes_task_and_keeps_its_results(
     client: Client,
     tmp_path: Path,
     photographs: list[bytes],
@@ -159,7 +159,7 @@ def test_full_disk_ends_job_with_exit_code_7(
     assert caught.value.exit_code == 7
 
 
-def test_worker_that_does_not_finish_a_task_gets_no_other(
+def test_worker_that_does_not_finish_a_task_gets_no_other_task(
     client: Client,
     tmp_path: Path,
     photographs: list[bytes],

@@ -1,4 +1,4 @@
-"""Addresses of Dask schedulers, and options that exclude a scheduler."""
+"""Addresses of Dask schedulers, and options that cannot be combined with a scheduler."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ photo.read_photo_bytes = read_or_die
 
 
 def contents(output: Path) -> dict[str, bytes]:
-    """Return the results: pictures, tables and the job, without parts and locks."""
+    """Return the results: masks, overlays, tables and the job, without parts and locks."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
@@ -75,7 +75,7 @@ def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Proc
 
 
 def worker_processes(folder: Path) -> list[psutil.Process]:
-    """Return the processes below the nannies of `start_cluster`."""
+    """Return the worker processes that the nannies of `start_cluster` have started."""
     found: list[psutil.Process] = []
     for nanny in psutil.Process().children():
         with suppress(psutil.Error):  # a process has ended
@@ -88,8 +88,8 @@ def worker_processes(folder: Path) -> list[psutil.Process]:
 def kill_at_random(folder: Path, times: int, ended: threading.Event) -> list[int]:
     """Kill a random worker a number of times while a job runs.
 
-    Workers that have just been started are left alone: a nanny whose worker ends during its start
-    gives up.
+    Workers that have just started are not killed, because a nanny gives up if its worker ends
+    during the start.
     """
     killed: list[int] = []
     generator = random.Random(0)

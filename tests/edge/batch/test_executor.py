@@ -109,7 +109,7 @@ def test_workers_are_recycled(
     assert len(started) == 3
 
 
-def test_stop_request_finishes_photograph_and_keeps_what_is_done(
+def test_stop_request_finishes_photograph_and_keeps_results(
     tmp_path: Path, photographs: list[bytes], make_job: Callable[..., JobFile]
 ) -> None:
     job = make_job(fill(tmp_path / "in", photographs, 60))
@@ -123,7 +123,7 @@ def test_stop_request_finishes_photograph_and_keeps_what_is_done(
     assert len(list((tmp_path / "out").glob("*_vessels.png"))) == done[0].stop
 
 
-def test_full_disk_ends_job_with_exit_code_7_and_keeps_what_is_done(
+def test_full_disk_ends_job_with_exit_code_7_and_keeps_results(
     tmp_path: Path,
     photographs: list[bytes],
     make_job: Callable[..., JobFile],

@@ -1,4 +1,4 @@
-"""URLs of remote storage: which are accepted, and how names are joined to them."""
+"""URLs of remote storage: accepted and rejected URLs, and URLs of files in a folder."""
 
 from __future__ import annotations
 

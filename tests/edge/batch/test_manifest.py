@@ -84,7 +84,7 @@ def test_missing_manifest_is_rejected(tmp_path: Path) -> None:
         read_manifest(tmp_path / "no.csv")
 
 
-def test_manifest_eye_and_scale_accept_clinical_words(tmp_path: Path) -> None:
+def test_manifest_accepts_clinical_names_of_the_eye(tmp_path: Path) -> None:
     content = "path,eye,um_per_px\na,OD,4.5\nb,os, 5\nc,Left,\nd,r,nan\ne,,NA\n"
     rows = read(tmp_path, content).rows
     assert [row.eye for row in rows] == ["right", "left", "left", "right", None]

@@ -71,7 +71,7 @@ def test_damaged_part_is_reported(tmp_path: Path, damage: bytes) -> None:
     shards=st.integers(1, 7),
     done=st.lists(st.tuples(st.integers(0, 200), st.integers(1, 60)), max_size=5),
 )
-def test_tasks_of_all_shards_cover_what_is_missing_once(
+def test_tasks_of_all_shards_cover_missing_inputs_once(
     count: int, task_size: int, shards: int, done: list[tuple[int, int]]
 ) -> None:
     ranges = sorted(InputRange(start, min(start + size, count)) for start, size in done)

@@ -1,4 +1,4 @@
-"""Locks of shards: one process per shard, and replacement of the lock of an ended process."""
+"""Locks of shards: one process per shard, and replacement of a lock after its process has ended."""
 
 from __future__ import annotations
 

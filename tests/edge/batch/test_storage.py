@@ -113,7 +113,7 @@ def test_photograph_that_is_too_large_is_rejected(
     assert caught.value.code == "too_large"
 
 
-def test_slow_store_is_given_up(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_store_is_reported_as_error(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "READ_S", 0.2)
     monkeypatch.setattr(storage, "ATTEMPTS", 2)
     UnreliableStore.files = {"slow": b"1"}
@@ -149,7 +149,7 @@ def run_batch(*arguments: str | Path, **environment: str) -> subprocess.Complete
 
 
 @pytest.mark.slow
-def test_unreliable_store_loses_nothing_and_fails_the_right_rows(
+def test_unreliable_store_fails_only_unreadable_photographs(
     store: str, tmp_path: Path, photographs: list[bytes]
 ) -> None:
     names = [f"eye{number}.png" for number in range(12)] + ["once.png", "down.png", "truncated.png"]
@@ -225,7 +225,7 @@ def test_create_file_keeps_an_existing_file(bucket: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", [["--workers", "2"], ["--dask", "local:2"]])
-def test_inputs_and_outputs_in_s3_are_those_of_a_local_job(
+def test_job_in_s3_gives_the_results_of_a_local_job(
     bucket: str, tmp_path: Path, photographs: list[bytes], executor: list[str]
 ) -> None:
     (tmp_path / "in" / "b").mkdir(parents=True)

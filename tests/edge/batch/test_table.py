@@ -1,4 +1,4 @@
-"""The table: columns and types depend on the job, never on the data."""
+"""Table of a job: columns and types depend on the job, not on the data."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_csv_table_keeps_text_and_protects_formulas(
     assert rows[0]["reasons"] == "worker_died" and rows[0]["width_mean_px"] == ""
 
 
-def test_parquet_types_of_empty_columns_are_those_of_registry(
+def test_parquet_types_of_empty_columns_match_their_definitions(
     tmp_path: Path, failed_job: Callable[..., JobFile]
 ) -> None:
     job = failed_job("t.parquet")

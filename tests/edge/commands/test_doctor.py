@@ -1,4 +1,4 @@
-"""`edgeseg doctor`: diagnosis, and all failures of a runtime."""
+"""`edgeseg doctor`: diagnosis, and failures of a runtime."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_doctor_lists_missing_runtime_without_checking_it(
 @pytest.mark.parametrize(
     ("body", "note"),
     [
-        ("os.kill(os.getpid(), signal.SIGILL)", "SIGILL); its wheel"),
+        ("os.kill(os.getpid(), signal.SIGILL)", "SIGILL); its package"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
         ("sys.exit('trace\\nImportError: libcudnn.so.9')", "ImportError: libcudnn.so.9"),
         ("sys.exit(3)", "exit code 3"),
@@ -144,7 +144,7 @@ def test_check_of_runtime_with_different_mask_fails(fake_worker: FakeWorker) -> 
 def test_check_of_runtime_with_equal_mask_and_other_probability_passes(
     fake_worker: FakeWorker,
 ) -> None:
-    # As with OpenVINO's BF16, probabilities differ by up to 0.15 and the masks are equal.
+    # Probabilities differ by up to 0.15, as with BF16 in OpenVINO, but the masks are equal.
     fake_worker("np.save(argv[3], np.full((4, 4), 0.95 if argv[1] == 'b' else 0.8)); print('{}')")
     assert all(runtime_checks.check_runtimes(["a", "b"], MODEL))
 
@@ -170,7 +170,7 @@ def test_check_providers_with_broken_wheel_reports_the_cpu(fake_worker: FakeWork
     assert not check and "SIGILL" in check.note
 
 
-def test_doctor_warns_of_32_bit_python(
+def test_doctor_warns_about_32_bit_python(
     monkeypatch: pytest.MonkeyPatch, fake_worker: FakeWorker
 ) -> None:
     fake_worker("sys.exit('No module named onnxruntime')")
@@ -197,7 +197,7 @@ def test_doctor_ignores_modules_in_the_current_folder(
     assert done.exit_code == 0, done.output
 
 
-def test_doctor_warns_of_two_builds_of_onnx_runtime(
+def test_doctor_warns_about_two_builds_of_onnx_runtime(
     fake_worker: FakeWorker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_worker("np.save(argv[3], np.zeros((4, 4))); print('{}')")

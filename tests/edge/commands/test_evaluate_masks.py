@@ -81,9 +81,7 @@ def test_evaluate_does_not_score_inverted_mask(tiny_model: Path, pairs: Path) ->
     assert str(pairs / "masks" / "eye0.png") in result.stderr
 
 
-def test_evaluate_reports_photograph_turned_by_its_orientation(
-    tiny_model: Path, pairs: Path
-) -> None:
+def test_evaluate_reports_different_orientations(tiny_model: Path, pairs: Path) -> None:
     (pairs / "images" / "eye0.png").unlink()
     (pairs / "images" / "eye0.jpg").write_bytes(jpeg_with_orientation(SYNTHETIC[0].photo, 3))
     result = evaluate(tiny_model, pairs)

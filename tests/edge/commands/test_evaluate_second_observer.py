@@ -23,7 +23,7 @@ def observed_twice(tmp_path: Path) -> Path:
     synthetic = generate_photo(4, 256)
     upper_half = synthetic.truth.copy()
     upper_half[128:] = 0
-    # A PNG file named .jpg, because files are recognized from their content.
+    # This is a PNG file with the suffix .jpg. The format is detected from the content.
     (tmp_path / "Image_11L.jpg").write_bytes(encode_png(synthetic.photo))
     (tmp_path / "Image_11L_1stHO.png").write_bytes(encode_png(synthetic.truth))
     (tmp_path / "Image_11L_2ndHO.png").write_bytes(encode_png(upper_half))
@@ -84,8 +84,7 @@ def test_model_options_are_rejected(observed_twice: Path, option: tuple[str, str
 def test_second_observers_reach_their_published_dice(
     data_root: Path, spec: str, native: float, aligned: float, reference: float
 ) -> None:
-    """The difference between `reference-aligned` and `reference` is the effect of the half-pixel
-    shift."""
+    """The half-pixel shift is the only difference between `reference-aligned` and `reference`."""
     name, folder = spec.split(":")
     expected = {"native": native, "reference-aligned": aligned, "reference": reference}
     for protocol, dice in expected.items():

@@ -105,13 +105,13 @@ def test_measure_rejects_an_invalid_spacing(value: str, eye: Path) -> None:
     assert call("measure", eye / "mask.png", "--um-per-px", value).exit_code in (2, 3)
 
 
-def test_measure_rejects_other_numbers_of_fields(eye: Path) -> None:
+def test_measure_rejects_wrong_number_of_fov_files(eye: Path) -> None:
     mask, fov = eye / "mask.png", eye / "fov.png"
     done = call("measure", mask, mask, mask, "--fov", fov, "--fov", fov)
     assert done.exit_code == 2
 
 
-def test_measure_rejects_masks_with_the_same_picture(eye: Path, tmp_path: Path) -> None:
+def test_measure_rejects_masks_with_the_same_overlay_name(eye: Path, tmp_path: Path) -> None:
     (tmp_path / "mask.png").write_bytes((eye / "mask.png").read_bytes())
     pictures = tmp_path / "pictures"
     files = (eye / "mask.png", tmp_path / "mask.png")
@@ -194,14 +194,16 @@ def test_measure_warns_once_without_fov(eye: Path) -> None:
 
 
 @pytest.mark.parametrize(("um_per_px", "lines"), [("30", 0), ("5", 1), ("300", 1)])
-def test_measure_warns_once_of_an_implausible_scale(um_per_px: str, lines: int, eye: Path) -> None:
+def test_measure_warns_once_about_an_implausible_scale(
+    um_per_px: str, lines: int, eye: Path
+) -> None:
     masks = (eye / "mask.png", eye / "mask.png")
     done = call("measure", *masks, "--fov", eye / "fov.png", "--um-per-px", um_per_px, "--json")
     assert done.stderr.count("\n") == lines
 
 
 @pytest.mark.parametrize(("um_per_px", "lines"), [("30", 0), ("300", 1)])
-def test_run_warns_once_of_an_implausible_scale(
+def test_run_warns_once_about_an_implausible_scale(
     um_per_px: str, lines: int, tiny_model: Path, eye: Path, tmp_path: Path
 ) -> None:
     options = ("--measures", "--um-per-px", um_per_px, "-o", tmp_path)

@@ -71,9 +71,7 @@ def test_run_large_photograph_writes_exact_pixels(tiny_model: Path, tmp_path: Pa
     assert written is not None and np.array_equal(written, (found.probability * 65535).round())
 
 
-def test_run_json_is_all_of_standard_output(
-    tiny_model: Path, photographs: Path, tmp_path: Path
-) -> None:
+def test_run_json_prints_only_json(tiny_model: Path, photographs: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG and no more")
     done = run(

@@ -38,7 +38,10 @@ def records(result: Result) -> list[dict[str, object]]:
 
 @pytest.fixture
 def patients(tmp_path: Path) -> Path:
-    """Folder with a photograph, and one sub-folder with equal names per patient."""
+    """Folder with a photograph, and a sub-folder per patient.
+
+    File names are equal in all sub-folders.
+    """
     folder = tmp_path / "in"
     for patient in ("p1", "p2"):
         (folder / patient).mkdir(parents=True)
@@ -127,7 +130,7 @@ def test_run_does_not_write_through_link_in_output_folder(
 
 
 @pytest.mark.parametrize("option", [(), ("--follow-links",)])
-def test_run_never_replaces_another_result_behind_a_link(
+def test_run_never_replaces_another_result_through_a_link(
     tiny_model: Path, patients: Path, tmp_path: Path, option: tuple[str, ...]
 ) -> None:
     out = tmp_path / "out"
@@ -142,7 +145,7 @@ def test_run_never_replaces_another_result_behind_a_link(
     assert result.read_bytes() == before
 
 
-def test_run_follow_links_writes_behind_the_link(
+def test_run_follow_links_writes_to_the_target(
     tiny_model: Path, patients: Path, tmp_path: Path
 ) -> None:
     out, store = tmp_path / "out", tmp_path / "store"
@@ -206,7 +209,7 @@ def test_two_resumed_runs_compute_each_photograph_once(tiny_model: Path, tmp_pat
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(12):
-        # Bytes after the end of a PNG make each file different.
+        # Bytes after the end of a PNG file make each file different.
         (folder / f"{number}.png").write_bytes(PNGS[number % 3] + bytes([number]))
     options = ["--resume", "--json", "--no-overlay", "--model", str(tiny_model), "-o", str(out)]
     command = [sys.executable, "-m", "edgeseg", "run", str(folder), *options]

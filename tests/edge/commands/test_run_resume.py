@@ -1,4 +1,4 @@
-"""A killed and resumed run gives the same results as an uninterrupted run."""
+"""Resuming of `edgeseg run`: the results are equal to the results of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_resume_after_kills_gives_files_of_undisturbed_run(
+def test_resume_after_kills_gives_files_of_uninterrupted_run(
     tiny_model: Path, photographs: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:
     chance, out, reached = random.Random(0), tmp_path / "out", 0

@@ -33,9 +33,9 @@ def eyes() -> list[Photo]:
 
 @pytest.fixture(scope="module")
 def scenes(eyes: list[Photo]) -> list[Scene]:
-    """Scenes of a camera with their pictures.
+    """Scenes of a camera with their frames.
 
-    The scenes are a moving eye, a frozen stream, dark pictures, blurred pictures, and no eye.
+    The scenes are a moving eye, a frozen stream, dark frames, blurred frames, and no eye.
     """
     scenes: list[Scene] = []
     for shift in (0, 5, 9, 14):
@@ -216,7 +216,7 @@ def test_run_of_mjpeg_stream_closes_video_on_signal(
         process.stdin.write(b"".join(encode_jpeg(photo) for photo in eyes))
         process.stdin.flush()
         first = json.loads(process.stdout.readline())
-        process.send_signal(number)  # during the wait for the rest of the stream
+        process.send_signal(number)  # while it waits for the rest of the stream
         count = 1 + len(process.stdout.readlines())
         assert process.wait(timeout=60) == code
     assert [str(file) for file in tmp_path.iterdir()] == [first["files"]["video"]]

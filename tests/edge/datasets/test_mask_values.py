@@ -14,7 +14,7 @@ ROWS = (60, 20, 10, 10)
 
 
 def decode_rows(*values: int) -> MaskValues:
-    """Decode a mask of 100 rows, whose first value is in the first 60 rows."""
+    """Decode a mask of 100 rows. The first value is in the first 60 rows."""
     column = np.repeat(np.array(values, np.uint8), ROWS[: len(values)])
     return decode_mask_values(np.tile(column[:, None, None], (1, 30, 3)))
 
@@ -49,7 +49,7 @@ def test_decode_mask_values_marks_vessels(
 
 
 @pytest.mark.parametrize("stored", [(0, 1, 2, 255), (1, 2, 3, 255), (0, 5, 20, 255)])
-def test_decode_mask_values_ignores_255_beside_class_numbers(stored: tuple[int, ...]) -> None:
+def test_decode_mask_values_ignores_255_next_to_class_numbers(stored: tuple[int, ...]) -> None:
     values = decode_rows(*stored)
     assert marked_rows(values) == list(range(60, 90))
     assert values.ignored is not None
@@ -57,7 +57,7 @@ def test_decode_mask_values_ignores_255_beside_class_numbers(stored: tuple[int, 
     assert "255" in values.describe_classes()
 
 
-def test_decode_mask_values_marks_255_beside_rounding_errors() -> None:
+def test_decode_mask_values_marks_255_next_to_rounding_errors() -> None:
     picture = np.zeros((100, 100, 3), np.uint8)
     picture[40:50] = 255
     picture[0, :20] = 1

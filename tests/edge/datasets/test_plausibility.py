@@ -1,4 +1,4 @@
-"""Implausible masks and fields of view are rejected with the file name."""
+"""Rejection of implausible masks and fields of view, with the file name."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def inverted_inside_field() -> bytes:
         "photograph", "painted", "black-on-transparent",
     ],
 )  # fmt: skip
-def test_mask_that_cannot_be_vessels_is_rejected(tmp_path: Path, mask: bytes) -> None:
+def test_implausible_mask_is_rejected(tmp_path: Path, mask: bytes) -> None:
     with pytest.raises(SystemSetupError) as error:
         write_pair(tmp_path, mask).load()
     assert str(error.value).startswith(str(tmp_path / "masks" / "a.png"))

@@ -63,7 +63,7 @@ def test_published_pair_loads(
         assert 0.5 < (loaded.fov > 0).mean() < 0.95
 
 
-def test_validation_photographs_are_those_of_the_readme(data_root: Path) -> None:
+def test_validation_photographs_match_the_readme(data_root: Path) -> None:
     fives = open_data(f"fives:{data_root / 'FIVES'}", "validation").pairs
     assert [pair.name.split("_")[0] for pair in fives] == ["37", "39"]
     hrf = open_data(f"hrf:{data_root / 'HRF'}", "validation").pairs
@@ -86,7 +86,7 @@ def test_complete_fives_uses_every_fifth_for_validation_and_keeps_its_test(tmp_p
             create_empty_files(folder / "Original" / name, folder / "Ground truth" / name)
     pairs = open_data(f"fives:{tmp_path}", "all").pairs
     assert Counter(pair.split for pair in pairs) == {"train": 480, "validation": 120, "test": 200}
-    # Photographs are sorted by their numbers, not by their names. The numbers start again in test/.
+    # Photographs are sorted by number, not by name. In test/, the numbers start at 1 again.
     assert [pair.name for pair in pairs][:3] == ["1_D", "2_G", "3_N"]
     assert [pair.name for pair in pairs][600:602] == ["test_1_D", "test_2_G"]
     validation = open_data(f"fives:{tmp_path}", "validation").pairs
@@ -124,7 +124,7 @@ def test_empty_folder_is_rejected_with_expected_layout(tmp_path: Path, name: str
         ("fives", ["train/Original/1_A.png"], "train/Ground truth/1_A.png"),
     ],
 )
-def test_missing_mask_is_named_with_its_photograph(
+def test_error_of_missing_mask_names_the_photograph(
     tmp_path: Path, name: str, files: list[str], missing: str
 ) -> None:
     create_empty_files(*(tmp_path / file for file in files))

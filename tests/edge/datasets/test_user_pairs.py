@@ -53,13 +53,13 @@ def test_pairs_without_split_csv_are_all_test(pairs: Path) -> None:
     assert loaded.fov is None
 
 
-def test_pairs_without_split_csv_hold_out_every_fifth_for_validation(pairs: Path) -> None:
+def test_pairs_without_split_csv_use_every_fifth_for_validation(pairs: Path) -> None:
     assert stems(pairs, "train") == "abcdfg"
     assert stems(pairs, "validation") == "e"
     assert "1 of 7" in open_data(f"pairs:{pairs}", "train").notice
 
 
-def test_few_pairs_hold_out_the_last_for_validation(pairs: Path) -> None:
+def test_few_pairs_use_the_last_for_validation(pairs: Path) -> None:
     for stem in "cdefg":
         (pairs / "images" / f"{stem}.png").unlink()
     assert stems(pairs, "train") == "a"
@@ -160,7 +160,9 @@ def test_pairs_wrong_layout_names_the_file(pairs: Path, damage: Callable[[Path],
     ],
     ids=["mask-of-other-size", "black-mask", "fov-of-other-size", "black-fov"],
 )
-def test_load_unusable_mask_is_named(pairs: Path, file: str, picture: Mask, fragment: str) -> None:
+def test_load_error_names_unusable_mask(
+    pairs: Path, file: str, picture: Mask, fragment: str
+) -> None:
     if file.startswith("fov"):
         write_fovs(pairs)
     write_png(pairs / file, picture)
@@ -170,7 +172,7 @@ def test_load_unusable_mask_is_named(pairs: Path, file: str, picture: Mask, frag
     assert "\n" not in str(error.value)
 
 
-def test_load_damaged_photograph_is_named(pairs: Path) -> None:
+def test_load_error_names_damaged_photograph(pairs: Path) -> None:
     (pairs / "images" / "a.png").write_bytes(b"not an image")
     with pytest.raises(PhotoError) as error:
         open_data(f"pairs:{pairs}", "test").pairs[0].load()

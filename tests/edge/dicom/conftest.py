@@ -40,12 +40,12 @@ def build_dicom(
     """Return a DICOM file with the given samples.
 
     Args:
-        samples: (H, W), (H, W, 3), or (N, H, W, 3) for a file of N frames.
+        samples: (H, W), (H, W, 3), or (N, H, W, 3) for a file with N frames.
         photometric: photometric interpretation.
         syntax: transfer syntax. Samples are stored unchanged unless `pixel_data` is given.
         sop_class: UID of the SOP class.
         preamble: whether the file has the preamble and the file meta information.
-        pixel_data: value of Pixel Data; encapsulated, if the syntax is compressed.
+        pixel_data: value of Pixel Data, encapsulated if the syntax is compressed.
         elements: additional elements. None removes an element.
     """
     from pydicom.dataset import Dataset, FileMetaDataset
@@ -124,7 +124,7 @@ def compress_by_gdcm(folder: Path, data: bytes) -> bytes:
 
 
 def run_dcmtk_program(folder: Path, tool: str, data: bytes, *arguments: str) -> bytes:
-    """Return the output file of a DCMTK program; skip the test if it is not installed."""
+    """Return the output file of a DCMTK program. Skip the test if the program is not installed."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} (Debian's dcmtk) is not installed")
     original, result = folder / "original.dcm", folder / "result"
@@ -142,7 +142,7 @@ def photo() -> Photo:
 
 @pytest.fixture(scope="session")
 def make_dicom() -> DicomMaker:
-    """Function that returns a DICOM file; see `build_dicom`."""
+    """Function `build_dicom`, which returns a DICOM file."""
     return build_dicom
 
 

@@ -108,9 +108,7 @@ def test_baseline_jpeg_of_dcmtk_gives_pixels_of_dcmtk(
     data = run_dcmtk("dcmcjpeg", make_dicom(photo), "+eb", "+q", "95", "+s4")
     ppm = run_dcmtk("dcmj2pnm", data, "+op")
     ours, theirs = decode_photo(data), decode_photo(ppm)
-    assert (
-        np.abs(ours.astype(int) - theirs).max() <= 4
-    )  # due to different arithmetic of the two libraries
+    assert np.abs(ours.astype(int) - theirs).max() <= 4  # the two libraries round differently
 
 
 def test_jpeg_without_colour_marker_follows_photometric_interpretation(
@@ -120,7 +118,7 @@ def test_jpeg_without_colour_marker_follows_photometric_interpretation(
     with_marker = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
     assert with_marker[6:11] == b"JFIF\0"
     length = int.from_bytes(with_marker[4:6], "big")
-    # The same bytes are YCbCr with one photometric interpretation, and red, green, blue in another.
+    # The same bytes are YCbCr with one photometric interpretation, and RGB with the other.
     bare = with_marker[:2] + with_marker[4 + length :]
     as_ybr = make_dicom(photo, "YBR_FULL_422", JPEG_BASELINE, pixel_data=encapsulated_jpeg(bare))
     as_rgb = make_dicom(photo, "RGB", JPEG_BASELINE, pixel_data=encapsulated_jpeg(bare))
@@ -129,7 +127,7 @@ def test_jpeg_without_colour_marker_follows_photometric_interpretation(
 
 
 @pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL", "YBR_FULL_422"])
-def test_jpeg_with_jfif_marker_is_ycbcr_whatever_the_header_says(
+def test_jpeg_with_jfif_marker_is_ycbcr_regardless_of_header(
     photo: Photo, photometric: str, make_dicom: Maker
 ) -> None:
     jpeg = simplejpeg.encode_jpeg(photo, 95, "RGB", "444")
@@ -137,7 +135,7 @@ def test_jpeg_with_jfif_marker_is_ycbcr_whatever_the_header_says(
     assert np.array_equal(decode_photo(data), decode_rgb(jpeg))
 
 
-def test_jpeg_with_adobe_marker_is_rgb_whatever_the_header_says(
+def test_jpeg_with_adobe_marker_is_rgb_regardless_of_header(
     photo: Photo, make_dicom: Maker
 ) -> None:
     from PIL import Image
@@ -187,7 +185,7 @@ def test_subsampled_uncompressed_pixels_become_rgb(photo: Photo, make_dicom: Mak
     assert np.array_equal(decode_photo(data), decode_photo(full))
 
 
-def test_pixels_stated_but_not_subsampled_are_read_in_full(photo: Photo, make_dicom: Maker) -> None:
+def test_pixels_wrongly_declared_as_subsampled_are_read(photo: Photo, make_dicom: Maker) -> None:
     ybr = to_ybr(photo)
     stated = make_dicom(ybr, "YBR_FULL_422")
     assert np.array_equal(decode_photo(stated), decode_photo(make_dicom(ybr, "YBR_FULL")))
@@ -243,7 +241,7 @@ def test_frames_of_several_fragments_are_joined(
         assert np.array_equal(DicomFrame(instance, number).decode(), decode_rgb(jpeg))
 
 
-def test_scrambled_jpeg_2000_is_rejected_by_manufacturer(photo: Photo, make_dicom: Maker) -> None:
+def test_scrambled_jpeg_2000_is_rejected_with_manufacturer(photo: Photo, make_dicom: Maker) -> None:
     data = make_dicom(
         photo,
         syntax=JPEG_2000,

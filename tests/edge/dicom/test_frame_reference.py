@@ -60,7 +60,7 @@ def test_real_colour_file_gives_pixels_of_pydicom(name: str) -> None:
 @pytest.mark.parametrize(
     "syntax", [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless]
 )
-def test_pixels_equal_those_of_dcmtk_or_gdcm(
+def test_pixels_are_equal_to_dcmtk_or_gdcm(
     photo: Photo,
     tmp_path: Path,
     syntax: str,

@@ -1,4 +1,4 @@
-"""DICOM files are checked before their pixels are decoded."""
+"""Checks of DICOM files before pixels are decoded."""
 
 from __future__ import annotations
 

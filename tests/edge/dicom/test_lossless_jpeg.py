@@ -1,4 +1,4 @@
-"""Lossless JPEG streams are checked and rebuilt before GDCM decodes them."""
+"""Checks and rebuilding of lossless JPEG streams before GDCM decodes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Edit: TypeAlias = Callable[[bytes], bytes]
 
 
 def with_stream(data: bytes, edit: Edit) -> DicomInstance:
-    """Return a file whose only frame has been edited."""
+    """Return a file in which the only frame has been edited."""
     from pydicom.encaps import encapsulate, generate_frames
 
     dataset = pydicom.dcmread(io.BytesIO(data))
@@ -41,7 +41,7 @@ def data(make_dicom: Maker, compress_with_gdcm: Maker, photo: Photo) -> bytes:
 @pytest.mark.parametrize(
     "segment",
     [
-        b"\xff\xee\x00\x0aAdobe\x62\x64\x00",  # GDCM ends the process for this colour space
+        b"\xff\xee\x00\x0aAdobe\x62\x64\x00",  # GDCM crashes with this colour space
         b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01",
         b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00",
         b"\xff\xfe\x00\x06note",

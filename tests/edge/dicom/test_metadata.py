@@ -1,4 +1,4 @@
-"""Eye, size of a pixel and identifiers of DICOM files."""
+"""Eye, pixel size and identifiers of DICOM files."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def frame_of(make_dicom: Maker, photo: Photo) -> Callable[..., DicomFrame]:
         ({"ImageLaterality": "X"}, None),
     ],
 )
-def test_eye_is_that_of_image_before_that_of_series(
+def test_eye_of_image_takes_precedence_over_series(
     frame_of: Callable[..., DicomFrame], elements: dict[str, object], eye: str | None
 ) -> None:
     assert read_eye(frame_of(**elements)) == eye
 
 
-def test_eye_of_each_frame_is_its_own(make_dicom: Maker, photo: Photo) -> None:
+def test_eye_is_read_for_each_frame(make_dicom: Maker, photo: Photo) -> None:
     groups = []
     for laterality in ("R", "L"):
         anatomy, group = pydicom.Dataset(), pydicom.Dataset()

@@ -1,4 +1,4 @@
-"""Mutated DICOM files are decoded or rejected; they never crash or raise another error."""
+"""Mutated DICOM files. They must be decoded or rejected without a crash or another error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
 Maker: TypeAlias = Callable[..., bytes]
 Compressor: TypeAlias = Callable[[bytes, str], bytes]
 
-# Compressions whose decoders are libraries; lossless JPEG is tested with edited files.
+# Compressions that libraries decode. Lossless JPEG is tested with edited files.
 SYNTAXES = [
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80",
     "1.2.840.10008.1.2.4.90",

@@ -35,8 +35,9 @@ SourceMaker: TypeAlias = Callable[..., DicomSource]
 IDENTITY = ResultIdentity("lean.fp32", "ab" * 32, "cd" * 32, 0.5, "1.2.3")
 TRUE_COLOUR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 TEXTS = {"edgeseg:photograph": "12" * 32, "edgeseg:model": "ab" * 32}
-# Errors of dciodvfy for correct objects. Its list of multi-frame classes lacks Ophthalmic
-# Photography and Multi-frame True Color Secondary Capture, both of which have frames.
+# Errors that dciodvfy reports for correct objects. Ophthalmic Photography and Multi-frame True
+# Color Secondary Capture have frames, but the list of multi-frame classes in dciodvfy does not
+# contain them.
 ACCEPTED = {
     "Error - Shall not be present for Referenced SOP Class that is not multi-frame"
     " - attribute <ReferencedFrameNumber>"
@@ -45,7 +46,7 @@ ACCEPTED = {
 
 @pytest.fixture
 def make_source(make_dicom: Maker, photo: Photo) -> SourceMaker:
-    """Function that returns the source with some elements, and frame 2 of a multi-frame file."""
+    """Function that returns the source with given elements, and frame 2 of a multi-frame file."""
 
     def make(identity: ResultIdentity = IDENTITY, frames: int = 1, **elements: object) -> Any:
         samples = photo if frames == 1 else np.stack([photo] * frames)
@@ -158,13 +159,15 @@ def test_report_contains_measurements_with_units(
     assert site.value.meaning == "Retina"
 
 
-def test_segmentation_of_lossy_photograph_states_it(make_source: SourceMaker, mask: Mask) -> None:
+def test_segmentation_of_lossy_photograph_reports_compression(
+    make_source: SourceMaker, mask: Mask
+) -> None:
     source = make_source(LossyImageCompression="01", LossyImageCompressionRatio="12.5")
     assert build_segmentation(source, mask).LossyImageCompression == "01"
     assert build_segmentation(make_source(), mask).LossyImageCompression == "00"
 
 
-def test_equal_inputs_give_equal_uids_and_other_models_give_others(
+def test_uids_depend_on_input_and_model(
     make_source: SourceMaker,
 ) -> None:
     uids = {make_source().instance_uid("seg"), make_source().instance_uid("seg")}
@@ -178,7 +181,7 @@ def test_equal_inputs_give_equal_uids_and_other_models_give_others(
         assert len(uid) <= 64
 
 
-def test_results_of_a_series_are_in_one_series_whatever_the_options_of_a_photograph(
+def test_results_with_different_options_are_in_one_series(
     make_source: SourceMaker,
 ) -> None:
     other = make_source(IDENTITY._replace(options="ef" * 32))
@@ -226,7 +229,7 @@ def test_results_pass_dciodvfy(
         assert errors <= ACCEPTED, path.name
 
 
-def test_patient_name_keeps_its_letters(
+def test_patient_name_with_other_letters_is_unchanged(
     make_source: SourceMaker, photo: Photo, mask: Mask, tmp_path: Path
 ) -> None:
     source = make_source(SpecificCharacterSet="ISO_IR 100", PatientName="M\xfcller^J\xf6rg")

@@ -119,7 +119,7 @@ def test_run_measures_with_nominal_spacing_unless_option_is_given(
     assert (optional["eye"], optional["eye_source"]) == ("right", "option")
 
 
-def test_run_rejects_dicom_that_is_no_photograph_with_its_class(
+def test_run_rejects_dicom_that_is_not_a_photograph_with_its_class(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     files = {
@@ -231,7 +231,7 @@ def test_missing_extra_is_named(
     assert caught.value.code == "missing_extra"
 
 
-def test_standard_input_takes_dicom(
+def test_standard_input_accepts_dicom(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     command = ["run", "--model", str(tiny_model), "--json", "-", "-o", str(tmp_path / "out")]
@@ -240,7 +240,7 @@ def test_standard_input_takes_dicom(
 
 
 @pytest.mark.slow
-def test_batch_takes_dicom_with_its_scale_unless_manifest_has_one(
+def test_batch_uses_scale_of_dicom_unless_manifest_has_one(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     files = {
@@ -268,7 +268,7 @@ def test_batch_takes_dicom_with_its_scale_unless_manifest_has_one(
     ]  # fmt: skip
 
 
-def test_evaluate_takes_dicom_pairs_without_suffix(
+def test_evaluate_accepts_dicom_pairs_without_suffix(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     write(tmp_path / "images", {"IM1": make_dicom(eye.photo), "2.dcm": make_dicom(eye.photo)})

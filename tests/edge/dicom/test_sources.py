@@ -20,7 +20,7 @@ Maker: TypeAlias = Callable[..., bytes]
 TRUE_COLOUR_CAPTURE = "1.2.840.10008.5.1.4.1.1.7.4"
 
 
-def test_segmenter_takes_path_and_bytes(
+def test_segmenter_accepts_path_and_bytes(
     tiny_model: Path, make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     data = make_dicom(eye.photo)
@@ -46,7 +46,7 @@ def test_watched_folder_waits_for_complete_dicom(
     assert [frame.page for frame in found] == [1, 2]
 
 
-def test_watched_folder_does_not_wait_for_dicom_that_is_no_photograph(
+def test_watched_folder_does_not_wait_for_dicom_without_photograph(
     make_dicom: Maker, eye: SyntheticPhoto, tmp_path: Path
 ) -> None:
     ct = make_dicom(eye.photo, sop_class="1.2.840.10008.5.1.4.1.1.2")

@@ -1,4 +1,4 @@
-"""Pixel counts, scores and threshold curves agree with their definitions."""
+"""Pixel counts, scores and threshold curves, compared with their definitions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ def set_pixels(mask: Mask, inside: Mask | None) -> set[int]:
 
 
 def rank_statistic(probability: Probability, truth: npt.NDArray[np.bool_]) -> float:
-    """Share of (vessel, background) pairs in which the vessel has the higher value; ties count
-    half."""
+    """Share of (vessel, background) pairs in which the vessel has the higher value.
+
+    Ties count half.
+    """
     above = probability[truth][:, None] > probability[~truth][None, :]
     ties = probability[truth][:, None] == probability[~truth][None, :]
     return float((above + 0.5 * ties).mean())

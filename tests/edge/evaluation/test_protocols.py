@@ -29,8 +29,7 @@ REFERENCE_SHAPE = (REFERENCE_SIZE, REFERENCE_SIZE)
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedPair:
-    """Synthetic pair with a field of view, which is wider than high, so that stretching has an
-    effect."""
+    """Synthetic pair that is wider than high, so that stretching has an effect."""
     synthetic = generate_photo(3, SIZE)
     wider = [(0, 0), (0, 64)]
     return LoadedPair(
@@ -110,7 +109,7 @@ def test_native_uses_the_segmenters_threshold(tiny_model: Path, loaded: LoadedPa
 def test_reference_stretches_photo_and_mask_and_scores_whole_frame(
     tiny_model: Path, loaded: LoadedPair
 ) -> None:
-    # Neither the model's threshold nor a published field of view has an effect.
+    # The model's threshold and a published field of view have no effect.
     low = Segmenter(tiny_model, threads=1, threshold=0.1)
     comparison = compare_with_manual(low, loaded, "reference", "eye")
     photo = cv2.resize(loaded.photo, REFERENCE_SHAPE, interpolation=cv2.INTER_LINEAR)
@@ -145,7 +144,7 @@ def create_identity_segmenter() -> Segmenter:
 
 
 def score_identity(truth: Mask, protocol: EvaluationProtocol) -> float:
-    """Dice of a model that sees exactly the manual mask."""
+    """Dice of a model that predicts exactly the manual mask."""
     pair = LoadedPair(np.repeat(truth[:, :, None], 3, axis=2), truth, None)
     return compare_with_manual(create_identity_segmenter(), pair, protocol, "eye").scores().dice
 
@@ -165,7 +164,7 @@ def test_reference_aligned_changes_nothing_at_reference_size(loaded: LoadedPair)
     assert score_identity(stretch_mask(loaded.truth), "reference-aligned") == 1
 
 
-def test_reference_leaves_stretching_to_a_model_that_stretches(
+def test_reference_with_stretching_model_stretches_once(
     make_model: Callable[[str, PreprocessingConfig], Path], loaded: LoadedPair
 ) -> None:
     # The published system applies CLAHE at full size and stretches the result.
@@ -214,7 +213,7 @@ def test_evaluate_records_failures_and_continues(segmenter: Segmenter, loaded: L
     assert scores.mean == scores.photographs[3].scores == expected
 
 
-def test_evaluate_lets_a_bug_through(segmenter: Segmenter) -> None:
+def test_evaluate_raises_unexpected_exception(segmenter: Segmenter) -> None:
     pair = PairInMemory("bug", ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         evaluate(segmenter, DataSet("pairs", "test", (pair,)), "native")
@@ -226,7 +225,7 @@ def test_evaluate_lets_a_bug_through(segmenter: Segmenter) -> None:
 def test_reference_keeps_the_fov_of_real_photographs(
     segmenter: Segmenter, data_root: Path, name: str, folder: str
 ) -> None:
-    # With detection in the stretched photograph, the IoU was 0.61 on STARE and 0.95 on DRIVE.
+    # If the field is detected after stretching, the IoU is 0.61 on STARE and 0.95 on DRIVE.
     pair = open_data(f"{name}:{data_root / folder}", "test").pairs[0].load()
     expected = stretch_mask(segmenter.segment(pair.photo).fov.mask) != 0
     comparison = compare_with_manual(segmenter, pair, "reference", name)

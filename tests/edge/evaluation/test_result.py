@@ -156,7 +156,7 @@ def test_tables_show_names_without_markup_and_control_sequences() -> None:
     assert "[bold]" in text
 
 
-def test_tables_begin_no_line_with_a_command_of_a_ci_service() -> None:
+def test_tables_escape_commands_of_ci_services() -> None:
     photograph = PhotographScores.from_scores("::error::a\n::error::b\r\x1b]52;c;x\x07", GOOD)
     result = create_result(photograph, model="::error::model")
     text = render(result, width=200)

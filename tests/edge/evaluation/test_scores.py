@@ -1,4 +1,4 @@
-"""Scores are written to JSON and read from JSON."""
+"""Writing of scores to JSON, and reading from JSON."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_json_of_a_data_set_is_read_back(scores: list[Scores]) -> None:
         ({"status": 3}, "$.photographs[0].status"),
     ],
 )
-def test_json_invalid_photograph_is_rejected_with_its_place(
+def test_json_invalid_photograph_is_rejected_with_its_position(
     changes: dict[str, object], place: str
 ) -> None:
     values = DATA_SET.to_dict()

@@ -61,12 +61,12 @@ def test_detect_fov_agrees_with_published_masks(
 @pytest.mark.parametrize(
     ("pattern", "count", "area", "remaining"),
     [
-        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # glow on the film around the circle
+        ("STARE/stare-images/*.gz", 20, (0.72, 0.81), 0.45),  # stray light around the circle
         ("CHASEDB1/*.jpg", 28, (0.64, 0.70), 0.15),
         ("FIVES/train/Original/*.png", 10, (0.75, 0.77), 0.15),
     ],
 )
-def test_detect_fov_without_published_mask_brightness_drops_at_rim(
+def test_detect_fov_brightness_drops_at_rim_without_published_mask(
     data_root: Path, pattern: str, count: int, area: tuple[float, float], remaining: float
 ) -> None:
     paths = sorted(data_root.glob(pattern))
@@ -88,8 +88,8 @@ def test_detect_fov_contains_labelled_vessels(data_root: Path) -> None:
 
 
 def test_detect_fov_excludes_blanked_pixels_of_fives(data_root: Path) -> None:
-    # Around the field, there is a ring of stray light without retina, which is 12 pixels wide and
-    # darker than a tenth of the rim.
+    # A ring of stray light around the field is 12 pixels wide. Its brightness is below a tenth of
+    # the brightness at the rim.
     for path in sorted((data_root / "FIVES" / "train" / "Original").iterdir()):
         photo = read_photo(path)
         visible = largest_region(photo.max(axis=2) > 0)

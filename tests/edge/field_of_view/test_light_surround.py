@@ -105,7 +105,7 @@ def test_detect_fields_cut_by_frame_line_keeps_box_of_photograph_without_it(
 
 
 @pytest.mark.parametrize("side", ["top", "bottom"])
-def test_detect_fields_beside_label_bar_agrees_with_photograph_without_it(side: str) -> None:
+def test_detect_fields_next_to_label_bar_agrees_with_photograph_without_it(side: str) -> None:
     photo = draw_photo()
     top, bottom = (40, 0) if side == "top" else (0, 40)
     picture = add_border(photo, top, bottom, 0, 0, WHITE)

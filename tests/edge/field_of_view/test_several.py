@@ -1,4 +1,4 @@
-"""Several fields of view in one picture are detected, separated and sorted, or joined if they
+"""Several fields of view in one image are detected, separated and sorted, or joined if they
 overlap."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONFIG = PreprocessingConfig(128)
 
 
 class Part(NamedTuple):
-    """Photograph at a position in a composed picture."""
+    """Photograph at a position in a composite image."""
 
     photo: Photo
     left: int
@@ -130,7 +130,9 @@ def test_detect_fields_of_photograph_and_its_mirror_image_are_separated(
     ],
     ids=["gap", "touching", "above", "sizes", "red-free", "inset", "cut"],
 )
-def test_detect_fields_of_composed_picture_equal_those_of_single_ones(parts: list[Part]) -> None:
+def test_detect_fields_of_composite_image_equal_those_of_single_photographs(
+    parts: list[Part],
+) -> None:
     assert_fields_as_alone(parts, compose(parts), 0.98)
 
 
@@ -142,7 +144,7 @@ def test_detect_fields_of_four_photographs_are_in_reading_order() -> None:
     assert_fields_as_alone(upper + lower, compose(upper + lower), 0.98)
 
 
-def test_detect_fields_on_white_page_are_both_found() -> None:
+def test_detect_fields_on_white_page_returns_both() -> None:
     parts = side_by_side([draw_eye(0), draw_eye(1)], gap=12)
     composed = compose(parts)
     height, width = composed.shape[:2]

@@ -1,4 +1,4 @@
-"""Arrays and PIL images that callers of the Python API pass."""
+"""Conversion of arrays and PIL images that callers of the Python API pass."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Number of accepted files with flipped bits or zeros at the end, for every format.
 
-Run as a program, it prints the table of `docs/formats.md`: `python test_damage.py [TRIES]`.
-An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16 levels.
+If this file is run as a program, it prints the table of `docs/formats.md`: `python test_damage.py
+[TRIES]`. An accepted file is a visible miss if more than 1 % of its pixels differ by more than 16
+levels.
 """
 
 import random
@@ -77,7 +78,7 @@ def test_decode_photo_png_with_any_flipped_bit_raises_or_is_unchanged(kind: str)
 @pytest.mark.parametrize("rows_per_strip", [16, 40])
 def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: int) -> None:
     data = make_deflated_tiff(rows_per_strip)
-    # Adler-32 is weak. One of thousands of flips changes a few pixels, but not the checksum.
+    # Adler-32 is weak: one of thousands of flipped bits changes a few pixels, but not the checksum.
     assert count_bit_flips(data, 300, 8, len(data) - 200) == 0
 
 
@@ -85,7 +86,7 @@ def test_decode_photo_tiff_with_flip_in_deflated_strip_raises(rows_per_strip: in
     ("kind", "share"),
     [("TIFF, JPEG", 0.16), ("TIFF, PackBits", 0.012), ("TIFF, G4", 0.08), ("BMP, RLE8", 0.03)],
 )
-def test_decode_photo_flips_are_mostly_detected(kind: str, share: float) -> None:
+def test_decode_photo_detects_most_flipped_bits(kind: str, share: float) -> None:
     assert count_bit_flips(FILES[kind](), 300) <= share * 300
 
 

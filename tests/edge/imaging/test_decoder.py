@@ -1,4 +1,4 @@
-"""Decoding of damaged, truncated, unusual and malicious files: one-line errors, no partial data."""
+"""Decoding of damaged, truncated, unusual and malicious files, with one-line errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.p
 
 
 def make_image() -> npt.NDArray[np.uint8]:
-    """Smooth gradient with slight noise, (HEIGHT, WIDTH, 3), in which damage is visible."""
+    """Smooth gradient with slight noise, (HEIGHT, WIDTH, 3). Damage is visible in it."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     noise = np.random.default_rng(0).integers(0, 20, (HEIGHT, WIDTH, 3))
     gradient = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1)
@@ -80,7 +80,7 @@ def test_decode_photo_undamaged_test_file_returns_image(kind: str) -> None:
 def test_decode_photo_cut_off_file_raises(
     kind: str, share: float, decoding_error: DecodingError
 ) -> None:
-    # The last byte of a GIF is only a trailer, so that a file without this byte is complete.
+    # The last byte of a GIF is only a trailer. A file without this byte is complete.
     needed = len(valid_file(kind)) - (kind == "gif")
     decoding_error(valid_file(kind)[: int(needed * share)])
 
@@ -132,7 +132,9 @@ def test_decode_photo_png_with_changed_pixel_byte_raises(
     assert "checksum" in decoding_error(bytes(data))
 
 
-def test_decode_photo_jpeg_with_lost_or_blank_bytes_raises(decoding_error: DecodingError) -> None:
+def test_decode_photo_jpeg_with_missing_or_blank_bytes_raises(
+    decoding_error: DecodingError,
+) -> None:
     """Without the check, OpenCV returns an image that is wrong after the damaged byte."""
     data = encode(".jpg", np.tile(make_image(), (8, 8, 1)))
     start, middle = data.rfind(b"\xff\xda"), len(data) // 2

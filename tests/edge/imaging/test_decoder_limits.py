@@ -1,4 +1,4 @@
-"""Constructed PNG and TIFF files, and pictures, files and streams that are too large."""
+"""Constructed PNG and TIFF files, and images, files and streams that are too large."""
 
 from __future__ import annotations
 
@@ -156,7 +156,8 @@ def test_decode_photo_large_16_bit_grey_png_needs_less_than_a_gigabyte() -> None
     code = (
         "import sys; from edgeseg.imaging.photo import decode_photo; "
         "shape = decode_photo(sys.stdin.buffer.read()).shape; "
-        # ru_maxrss would include the memory of this test's process, from which it was forked.
+        # ru_maxrss would include the memory of the test process, because this process was forked
+        # from it.
         "status = open('/proc/self/status').read(); "
         "print(*shape, status.partition('VmHWM:')[2].split()[0])"
     )

@@ -30,7 +30,7 @@ def test_read_file_text_returns_texts_in_order(encode: Encoder, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("encode", [encode_png, encode_jpeg])
-def test_inserted_text_leaves_pixels_as_they_are(encode: Encoder) -> None:
+def test_inserted_text_does_not_change_pixels(encode: Encoder) -> None:
     plain, with_text = encode(IMAGE, None), encode(IMAGE, TEXTS)
     decoded = [cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in (plain, with_text)]
     assert decoded[0] is not None and decoded[1] is not None

@@ -59,9 +59,7 @@ def test_decode_plain_jpeg_of_grey_file_gives_three_equal_channels() -> None:
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_decode_plain_jpeg_leaves_turned_photographs_to_opencv(
-    orientation: int, order: str
-) -> None:
+def test_decode_plain_jpeg_of_rotated_photograph_returns_none(orientation: int, order: str) -> None:
     data = with_orientation(orientation, order)
     assert decode_plain_jpeg(data) is None
     np.testing.assert_array_equal(decode_rgb(data), decode_with_opencv(data))

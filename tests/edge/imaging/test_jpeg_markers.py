@@ -1,4 +1,4 @@
-"""A byte stream of JPEG files is split into files."""
+"""Splitting of a byte stream into JPEG files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_jpeg_splitter_keeps_thumbnail_inside_its_file() -> None:
 
 
 @pytest.mark.slow
-def test_jpeg_splitter_drops_file_that_has_no_end() -> None:
+def test_jpeg_splitter_drops_file_without_end() -> None:
     splitter = JpegSplitter()
     splitter.feed(encode_jpeg(1)[:-2])
     for _ in range((MAX_FRAME_BYTES >> 20) + 3):

@@ -1,4 +1,4 @@
-"""Check of complete PNG files: any damage is detected."""
+"""Check of complete PNG files, which must detect any damage."""
 
 import random
 import struct

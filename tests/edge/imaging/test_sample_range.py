@@ -89,7 +89,7 @@ def test_estimate_maximum_dark_frame_with_hot_pixels_stays_dark(value: int) -> N
 
 
 def make_packed_tiff(samples: list[int], width: int, bits: int) -> bytes:
-    """Grey TIFF whose samples are packed without gaps."""
+    """Grey TIFF with samples that are packed without gaps."""
     digits = "".join(f"{sample:0{bits}b}" for sample in samples)
     pixels = int(digits, 2).to_bytes(len(digits) // 8, "big")
     height = len(samples) // width
@@ -102,6 +102,6 @@ def make_packed_tiff(samples: list[int], width: int, bits: int) -> bytes:
 
 @pytest.mark.parametrize("bits", BITS)
 def test_decode_photo_tiff_with_packed_bits_uses_the_stated_range(bits: int) -> None:
-    """The brightest sample of the dark picture would indicate fewer bits."""
+    """The brightest sample of the dark image would indicate fewer bits."""
     dark = make_packed_tiff([(1 << bits) // 20] * 64 * 64, 64, bits)
     assert np.abs(decode_photo(dark).astype(int) - 255 / 20).max() <= 1

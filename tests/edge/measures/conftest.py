@@ -16,7 +16,10 @@ Points = npt.NDArray[np.float64]
 
 
 def coverage_of_band(size: int, width: float, degrees: float, shift: float = 0.0) -> Probability:
-    """Share of each pixel that is covered by a straight band, (size, size), shifted by `shift`."""
+    """Share of each pixel that a straight band covers, (size, size).
+
+    The band is moved by `shift`.
+    """
     angle, factor = np.deg2rad(degrees), 5
     side = (np.arange(size * factor) + 0.5) / factor - size / 2
     x, y = side[None, :] - 0.21, side[:, None] - 0.13
@@ -34,7 +37,7 @@ def draw_band() -> Callable[..., Probability]:
 
 @pytest.fixture
 def draw_line() -> Callable[[Points, float, int], Mask]:
-    """Function that draws a polyline (N, 2) with a given width in a picture of a given size."""
+    """Function that draws a polyline (N, 2) with a given width in an image of a given size."""
     import cv2
 
     def draw(points: Points, width: float, size: int) -> Mask:

@@ -79,7 +79,7 @@ def test_filled_disc_has_dimension_two() -> None:
     assert 1.90 <= dimension <= 2.02
 
 
-def test_koch_curve_has_its_dimension() -> None:
+def test_koch_curve_has_expected_dimension() -> None:
     curve = np.array([0, 1], complex)
     for _ in range(6):
         third = np.diff(curve) / 3
@@ -94,7 +94,7 @@ def test_koch_curve_has_its_dimension() -> None:
 
 
 @pytest.mark.parametrize("radius", [60.0, 110.0])
-def test_circle_has_its_length_and_curvature(radius: float, draw_line: DrawLine) -> None:
+def test_circle_has_expected_length_and_curvature(radius: float, draw_line: DrawLine) -> None:
     values = values_of(draw_line(polar(radius, 400) + 150, 5, 300))
     assert values.total_length_px == pytest.approx(2 * np.pi * radius, rel=0.01)
     assert values.tortuosity_curvature_mean_per_px == pytest.approx(1 / radius, rel=0.03)
@@ -104,7 +104,9 @@ def test_circle_has_its_length_and_curvature(radius: float, draw_line: DrawLine)
 
 
 @pytest.mark.parametrize(("turn", "expected"), [(np.pi, np.pi / 2), (np.pi / 2, 1.1107)])
-def test_arc_over_chord_of_circular_arcs(turn: float, expected: float, draw_line: DrawLine) -> None:
+def test_arc_over_chord_of_circular_arcs_is_exact(
+    turn: float, expected: float, draw_line: DrawLine
+) -> None:
     values = values_of(draw_line(polar(120, 300, turn) + 150, 4, 300))
     assert values.tortuosity_arc_chord_mean == pytest.approx(expected, rel=0.01)
 
@@ -149,7 +151,7 @@ def test_crossing_of_two_vessels_is_one_branching_point(draw_line: DrawLine) -> 
     assert (values.branching_point_count, values.segment_count) == (1, 4)
 
 
-def test_bumps_of_an_edge_make_no_branches(draw_line: DrawLine) -> None:
+def test_bumps_of_an_edge_are_not_branches(draw_line: DrawLine) -> None:
     mask = draw_line(np.array([(20.0, 150.0), (280.0, 150.0)]), 12, 300)
     for column in range(40, 260, 9):
         mask[140 - column % 4, column : column + 2] = 255
@@ -158,7 +160,7 @@ def test_bumps_of_an_edge_make_no_branches(draw_line: DrawLine) -> None:
     assert (values.branching_point_count, values.segment_count) == (0, 1)
 
 
-def test_vessels_next_to_each_other_have_their_own_widths(draw_line: DrawLine) -> None:
+def test_adjacent_vessels_have_separate_widths(draw_line: DrawLine) -> None:
     thin = draw_line(np.array([(20.0, 100.0), (280.0, 100.0)]), 4, 300)
     wide = draw_line(np.array([(20.0, 112.0), (280.0, 112.0)]), 8, 300)
     network = trace_vessels(np.maximum(thin, wide), DIAMETER)

@@ -1,4 +1,4 @@
-"""Measurements of real masks, and of masks that are not vessel masks."""
+"""Measurements of real masks and of other masks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def assert_close(now: Measures, before: Measures, limit: float, relative: bool) 
 def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probability]:
     """Rotate and rescale a mask by transforming its distance map.
 
-    Return the mask and a version with a soft edge.
+    Return the mask, and the mask with a soft edge.
     """
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     outside = cv2.distanceTransform(255 - mask, cv2.DIST_L2, cv2.DIST_MASK_5)
@@ -65,7 +65,9 @@ def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probabili
 
 
 @pytest.mark.slow
-def test_turning_by_90_degrees_and_mirroring_change_nothing(hrf_mask: tuple[Mask, Mask]) -> None:
+def test_rotation_and_mirroring_do_not_change_measurements(
+    hrf_mask: tuple[Mask, Mask],
+) -> None:
     mask, fov = hrf_mask
     before = measure_vessels(mask, fov)
     turned = [(np.rot90(mask, turns), np.rot90(fov, turns)) for turns in (1, 2)]
@@ -76,7 +78,7 @@ def test_turning_by_90_degrees_and_mirroring_change_nothing(hrf_mask: tuple[Mask
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("degrees", "scale"), [(17, 1.0), (0, 0.7), (0, 1.4), (0, 2.0)])
-def test_turning_and_rescaling_keep_relative_measurements(
+def test_rotation_and_rescaling_do_not_change_relative_measurements(
     degrees: float, scale: float, hrf_mask: tuple[Mask, Mask]
 ) -> None:
     mask, fov = hrf_mask
@@ -99,7 +101,7 @@ def test_drive_mask_has_plausible_measurements(drive_mask: tuple[Mask, Mask]) ->
     assert 1 < numbers["tortuosity_arc_chord_mean"] < 1.2
 
 
-def test_quadrants_add_up_to_the_field(drive_mask: tuple[Mask, Mask]) -> None:
+def test_quadrant_measurements_add_up_to_the_field(drive_mask: tuple[Mask, Mask]) -> None:
     mask, fov = drive_mask
     values = measure_vessels(mask, fov, eye="left").values
     assert values is not None

@@ -27,7 +27,7 @@ def read_arteries() -> list[npt.NDArray[np.float64]]:
 
 
 @pytest.mark.slow
-def test_curvature_agrees_with_the_expert_order(
+def test_curvature_agrees_with_the_ranking_of_the_expert(
     draw_line: Callable[[npt.NDArray[np.float64], float, int], Mask],
 ) -> None:
     diameter = 1300.0

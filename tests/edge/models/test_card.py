@@ -1,4 +1,4 @@
-"""ModelCard and the reading of model files. Any file gives a card or a ModelError."""
+"""ModelCard and the reading of model files. Every file must give a card or a ModelError."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CARDS = st.builds(
 
 
 def read_or_reject(file: Path) -> ModelCard | None:
-    """Return the card, or None if the file was rejected in one line with its name."""
+    """Return the card, or None if the file was rejected with one line that names it."""
     try:
         return read_card(file)
     except ModelError as error:
@@ -95,7 +95,7 @@ def test_from_metadata_ignores_keys_without_prefix(card: ModelCard) -> None:
 @pytest.mark.parametrize(
     "missing", ["preprocessing", "threshold", "checkpoint_sha256", "training_data", "gmac"]
 )
-def test_from_metadata_with_missing_entry_names_it(card: ModelCard, missing: str) -> None:
+def test_from_metadata_with_missing_entry_reports_its_name(card: ModelCard, missing: str) -> None:
     entries = card.to_metadata()
     del entries[f"edgeseg.{missing}"]
     with pytest.raises(ModelError, match=rf"^x\.onnx: .*{missing}"):
@@ -242,7 +242,7 @@ def test_read_card_of_random_bytes_raises_model_error(tmp_path: Path, content: b
         "inner fields",
     ],
 )
-def test_read_card_of_hostile_file_raises_model_error(tmp_path: Path, content: bytes) -> None:
+def test_read_card_of_malicious_file_raises_model_error(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.onnx"
     file.write_bytes(content)
     assert read_or_reject(file) is None

@@ -1,4 +1,4 @@
-"""Checksum of a model file, which is written at the end and verified on loading."""
+"""Checksum of a model file: writing and verification."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_load_file_rejects_every_flipped_bit_or_reports_the_missing_checksum(
             loaded = load_file(file)
         except ModelError as error:
             assert str(file) in str(error)
-        else:  # the key itself was damaged, so that the network is intact
+        else:  # the name of the key was damaged; the network is intact
             assert position >= len(data) - CHECKSUM_BYTES
             assert not loaded.has_checksum
             assert str(file) in caplog.text

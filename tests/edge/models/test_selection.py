@@ -22,7 +22,7 @@ SERVER = {"avx2", "avx512_vnni", "amx_int8"}
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED_MODELS))
-def test_resolve_model_finds_shipped_names_on_every_cpu(name: str) -> None:
+def test_resolve_model_finds_shipped_models_on_every_cpu(name: str) -> None:
     for cpu in (RASPBERRY_PI_4, RASPBERRY_PI_5, SERVER, set[str]()):
         model = resolve_model(name, "auto", cpu)
         assert model.path.parent == MODEL_FOLDER

@@ -1,4 +1,4 @@
-"""Tuning cache: `auto` uses setups of this device. A damaged file is reported and ignored."""
+"""Tuning cache: use by `auto`, and damaged files, which are reported and ignored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def model(write_model: Write) -> Path:
-    """Path without precision of a model in FP32 and FP16."""
+    """Path, without the precision, of a model in FP32 and FP16."""
     write_model("x.fp16", precision="fp16")
     return write_model("x.fp32").with_name("x")
 
@@ -177,7 +177,9 @@ def test_read_tuned_setups_with_any_value_returns_or_raises_one_line(
         assert "\n" not in str(error)
 
 
-def test_cache_path_follows_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_path_depends_on_environment_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(tuning_cache.VARIABLE, "")
     assert tuning_cache.cache_path() is None
     monkeypatch.delenv(tuning_cache.VARIABLE)

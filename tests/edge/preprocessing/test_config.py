@@ -1,4 +1,4 @@
-"""PreprocessingConfig as untrusted data."""
+"""PreprocessingConfig from untrusted data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The preprocessing steps agree with independent computations."""
+"""Preprocessing steps, compared with independent computations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def disc_in(height: int, width: int, box: Box) -> FieldOfView:
 
 
 @given(RECORDS, st.integers(1, 400), st.integers(1, 400), st.data())
-def test_placement_lies_in_the_square(
+def test_compute_placement_any_crop_is_inside_the_network_input(
     how: PreprocessingConfig, height: int, width: int, data: st.DataObject
 ) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
@@ -71,7 +71,7 @@ def test_placement_lies_in_the_square(
 
 @settings(max_examples=60)
 @given(RECORDS, st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
-def test_any_record_feeds_any_photograph(
+def test_prepare_any_config_and_photograph_gives_valid_input(
     how: PreprocessingConfig, height: int, width: int, seed: int
 ) -> None:
     photo = noise(seed, height, width)
@@ -85,7 +85,7 @@ def test_any_record_feeds_any_photograph(
     assert np.array_equal(photo, before)
 
 
-def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
+def test_prepare_edge_preset_crops_resizes_equalises_and_fills() -> None:
     photo, box = noise(1, 300, 400), Box(60, 40, 240, 200)
     fov = disc_in(300, 400, box)
     ready = prepare(photo, preprocessing_preset("edge", 96), fov=fov)
@@ -98,7 +98,7 @@ def test_edge_crops_resizes_equalises_and_blackens_in_this_order() -> None:
     assert ready.inside[48, 48] == 255
 
 
-def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
+def test_prepare_reference_preset_equalises_and_fills_before_resizing() -> None:
     photo, fov = noise(2, 150, 200), disc_in(150, 200, Box(20, 10, 150, 130))
     ready = prepare(photo, preprocessing_preset("reference", 64), fov=fov)
     clahe = cv2.createCLAHE(2.0, (8, 8))
@@ -111,24 +111,24 @@ def test_reference_equalises_and_blackens_at_full_size_then_stretches() -> None:
 
 @pytest.mark.parametrize("contrast_at", ["before", "after"])
 @pytest.mark.parametrize("contrast", ["none", "clahe"])
-def test_outside_the_field_of_view_is_the_fill(contrast: str, contrast_at: str) -> None:
+def test_prepare_fills_pixels_outside_the_field_of_view(contrast: str, contrast_at: str) -> None:
     values = {"size": 64, "contrast": contrast, "contrast_at": contrast_at, "fill": 77}
     how = PreprocessingConfig.from_dict(values)
     fov = disc_in(80, 120, Box(10, 10, 100, 60))
     ready = prepare(noise(3, 80, 120), how, fov=fov)
-    # If resizing is the last step, pixels at the edge may be a mixture of fill and retina.
+    # If resizing is the last step, pixels at the edge are a mixture of fill and retina.
     outside = cv2.dilate(ready.inside, np.ones((5, 5), np.uint8)) == 0
     assert outside.any()
     assert (ready.tensor[0][outside] == 77).all()
 
 
-def test_fill_keep_leaves_the_surround() -> None:
+def test_prepare_with_fill_keep_does_not_change_pixels_outside_the_field() -> None:
     photo, fov = noise(4, 64, 64), disc_in(64, 64, Box(0, 0, 64, 64))
     ready = prepare(photo, PreprocessingConfig(64, crop="frame", fill="keep"), fov=fov)
     assert np.array_equal(ready.tensor[0], photo)
 
 
-def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
+def test_prepare_ignores_pixels_outside_the_field_of_view() -> None:
     photo, fov = noise(5, 100, 100), disc_in(100, 100, Box(0, 0, 100, 100))
     larger = noise(6, 170, 190)
     larger[30:130, 50:150] = photo
@@ -145,14 +145,14 @@ def test_what_lies_around_the_field_of_view_does_not_matter() -> None:
         )
 
 
-def test_contrast_none_ignores_where_it_would_be() -> None:
+def test_prepare_without_contrast_ignores_contrast_at() -> None:
     photo, fov = noise(7, 70, 90), disc_in(70, 90, Box(5, 5, 60, 60))
     how = PreprocessingConfig(48)
     before = prepare(photo, replace(how, contrast_at="before"), fov=fov)
     assert np.array_equal(before.tensor, prepare(photo, how, fov=fov).tensor)
 
 
-def test_equalise_treats_each_channel_alone() -> None:
+def test_apply_clahe_processes_channels_separately() -> None:
     photo = noise(8, 64, 64) // 4
     other = photo.copy()
     other[..., 1] = 0
@@ -162,7 +162,7 @@ def test_equalise_treats_each_channel_alone() -> None:
     assert np.ptp(apply_clahe(photo, 2.0, 8)) > np.ptp(photo)
 
 
-def test_squares_are_black_around_the_photograph_unless_told() -> None:
+def test_resize_to_input_pads_with_black_or_given_level() -> None:
     photo = np.full((20, 40, 3), 200, np.uint8)
     placement = compute_placement((20, 40), whole_frame(photo), PreprocessingConfig(32))
     assert resize_to_input(photo, placement, "pad")[0, 0].tolist() == [0, 0, 0]
@@ -172,8 +172,8 @@ def test_squares_are_black_around_the_photograph_unless_told() -> None:
 
 @pytest.mark.parametrize(
     "side", [110, 130, 144, 200, 270, 300, 334, 400, 470, 500, 700]
-)  # 1.1 to 7 input pixels per output pixel; 2 and 4 by area averaging
-def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
+)  # reduction by factors of 1.1 to 7; 2 and 4 average areas
+def test_resize_to_input_averages_areas(side: int) -> None:
     blurred = np.asarray(cv2.GaussianBlur(noise(9, side, side), (0, 0), 4), np.float64)
     smooth = (255 * (blurred - blurred.min()) / np.ptp(blurred)).astype(np.uint8)
     small = resize_to_input(
@@ -183,7 +183,7 @@ def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
     ).astype(float)
     averages = cv2.resize(smooth.astype(np.float32), (100, 100), interpolation=cv2.INTER_AREA)
     assert np.abs(small - averages).mean() < 1.5
-    # The result is not shifted, because a shift by half a pixel in any direction fits worse.
+    # The result is not shifted: a shift by half a pixel in any direction agrees less.
     for axis in (0, 1):
         for step in (-1, 1):
             moved = (averages + np.roll(averages, step, axis)) / 2
@@ -192,7 +192,7 @@ def test_a_photograph_is_shrunk_by_averages_of_areas(side: int) -> None:
 
 @given(st.integers(40, 300), st.integers(40, 300), st.integers(32, 128))
 @settings(max_examples=50)
-def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(
+def test_resize_fov_to_input_sets_pixels_with_centre_inside(
     height: int, width: int, size: int
 ) -> None:
     fov = disc_in(height, width, Box(3, 5, width - 8, height - 7))
@@ -204,7 +204,7 @@ def test_a_field_lies_at_the_working_size_where_its_pixels_middles_do(
     assert not small[share == 0].any()
 
 
-def test_a_mask_pixel_counts_from_half_its_area() -> None:
+def test_resize_mask_to_input_sets_pixels_with_half_their_area_inside() -> None:
     mask: Mask = np.zeros((64, 64), np.uint8)
     mask[0, :2] = 255  # half of a 2x2 block
     mask[4, 4] = 255  # a quarter

@@ -25,7 +25,7 @@ PATTERNS = (
     "STARE/stare-images/*.gz",
     "AVRDB/images/*",
 )
-SAMPLING = 9  # every ninth photograph is used, or all with pytest --all-photographs
+SAMPLING = 9  # every ninth photograph is used; `pytest --all-photographs` uses all
 MAX_SIDE = 1200  # pixels; limits the time for blurring the largest photographs
 
 
@@ -98,12 +98,14 @@ def check_photographs(files: list[Path]) -> None:
 
 
 @pytest.mark.slow
-def test_originals_are_gradable_and_90_percent_of_degraded_ones_are_not(data_root: Path) -> None:
+def test_assess_quality_accepts_originals_and_rejects_90_percent_of_degraded(
+    data_root: Path,
+) -> None:
     check_photographs(list_photographs(data_root, SAMPLING))
 
 
 @pytest.mark.slow
-def test_all_originals_are_gradable_and_90_percent_of_degraded_ones_are_not(
+def test_assess_quality_accepts_all_originals_and_rejects_90_percent_of_degraded(
     data_root: Path, request: pytest.FixtureRequest
 ) -> None:
     if not request.config.getoption("--all-photographs"):
@@ -130,7 +132,7 @@ def test_most_veils_of_own_colour_are_hazy(data_root: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_synthetic_photograph_is_gradable_and_degraded_ones_are_not(seed: int) -> None:
+def test_assess_quality_accepts_synthetic_photograph_and_rejects_degraded(seed: int) -> None:
     photo = generate_photo(seed, 500).photo
     fov = detect_fov(photo)
     assert get_reasons(photo) == ()
@@ -141,7 +143,7 @@ def test_synthetic_photograph_is_gradable_and_degraded_ones_are_not(seed: int) -
 
 
 @pytest.mark.parametrize("scale", [0.5, 2])
-def test_quality_hardly_depends_on_photo_size(scale: float) -> None:
+def test_assess_quality_values_are_similar_at_every_size(scale: float) -> None:
     photo = generate_photo(4, 700).photo
     scaled = scale_photo(photo, scale)
     first = assess_quality(photo, detect_fov(photo))
@@ -155,7 +157,7 @@ def test_quality_hardly_depends_on_photo_size(scale: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [1.0, 2.0, 5.0])
 @pytest.mark.parametrize("relative_sigma", [0.07, 0.15, math.inf])
-def test_noise_in_an_empty_or_blurred_field_is_not_focus(
+def test_assess_quality_noise_in_an_empty_or_blurred_field_is_blurred(
     noise: float, relative_sigma: float
 ) -> None:
     """The finest detail in such a field is sensor noise."""
@@ -171,7 +173,7 @@ def test_noise_in_an_empty_or_blurred_field_is_not_focus(
 
 
 @pytest.mark.parametrize("relative_sigma", [0.04, 0.06])
-def test_blurred_video_is_blurred_despite_codec_artefacts(
+def test_assess_quality_blurred_video_frame_is_blurred(
     relative_sigma: float, tmp_path: Path
 ) -> None:
     """The codec adds the edges of its blocks to frames without detail."""
@@ -191,7 +193,7 @@ def test_blurred_video_is_blurred_despite_codec_artefacts(
     assert not capture.read()[0]
 
 
-def test_eyelid_over_half_of_the_field_counts_as_cropped() -> None:
+def test_assess_quality_field_half_covered_by_eyelid_is_cropped() -> None:
     synthetic = generate_photo(5, 500)
     photo = synthetic.photo.copy()
     photo[: photo.shape[0] // 2] = 0
@@ -199,6 +201,6 @@ def test_eyelid_over_half_of_the_field_counts_as_cropped() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 90), (300, 1), (64, 64)])
-def test_uniform_frame_of_any_shape_is_ungradable(shape: tuple[int, int]) -> None:
+def test_assess_quality_uniform_frame_of_any_shape_is_ungradable(shape: tuple[int, int]) -> None:
     photo = np.full((*shape, 3), 80, np.uint8)
     assert assess_quality(photo, whole_frame(photo)).ungradable

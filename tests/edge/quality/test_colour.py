@@ -1,4 +1,4 @@
-"""Photographs with wrong or no colours, too much light, a veil of haze, or too few pixels."""
+"""Quality of photographs with wrong or no colours, too much light, haze, or too few pixels."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_assess_quality_changed_colours_are_recognized(name: str) -> None:
     assert code in assess_quality(keep_surround(change(photo, fov), fov), fov).reasons
 
 
-def test_assess_quality_overexposed_field_is_not_called_blurred() -> None:
+def test_assess_quality_overexposed_field_is_not_blurred() -> None:
     photo = generate_photo(5, 500).photo
     fov = detect_fov(photo)
     white = np.asarray(np.clip(photo.astype(np.float32) * 6, 0, 255), np.uint8)

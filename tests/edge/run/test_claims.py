@@ -85,7 +85,7 @@ def test_acquire_ends_when_a_stop_is_requested(tmp_path: Path) -> None:
         assert (tmp_path / FILE_NAME).exists()
 
 
-def test_claims_do_nothing_in_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_claims_have_no_effect_in_a_read_only_folder(tmp_path: Path) -> None:
     claims = ResultClaims(tmp_path / "missing", StopRequest())
     claims.acquire("eye")
     claims.release("eye")

@@ -1,4 +1,4 @@
-"""The pipeline keeps the order of frames and errors, and limits the number of frames."""
+"""Pipeline: order of frames and errors, and number of frames in memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CountedFrame:
 
 def return_number(frame: CountedFrame) -> int:
     if frame.number % 7 == 0:
-        time.sleep(0.0005)  # so that frames are finished out of order
+        time.sleep(0.0005)  # frames finish in another order
     return frame.number
 
 

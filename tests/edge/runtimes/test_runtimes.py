@@ -39,7 +39,7 @@ def test_resolve_runtime_auto_prefers_openvino_unless_a_provider_is_given(
         base.resolve_runtime("openvino", "cpu")
 
 
-def test_resolve_runtime_without_the_runtime_lists_the_installed_ones(
+def test_resolve_runtime_not_installed_lists_installed_runtimes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(base, "installed_runtimes", lambda: ("onnxruntime",))
@@ -68,12 +68,12 @@ def test_installed_runtimes_ignores_a_folder_of_that_name(
     assert "openvino" not in base.installed_runtimes()
 
 
-def test_import_of_edgeseg_turns_telemetry_off() -> None:
+def test_import_of_edgeseg_disables_telemetry() -> None:
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert sys.modules["openvino_telemetry"] is None
 
 
-def test_check_tensors_accepts_the_contract_with_fixed_and_dynamic_size() -> None:
+def test_check_tensors_accepts_documented_tensors_with_fixed_and_dynamic_size() -> None:
     check_tensors(FILE, 64, [PHOTO, PROBABILITY])
     dynamic_photo = PHOTO._replace(shape=(1, DYNAMIC, DYNAMIC, 3))
     dynamic_probability = PROBABILITY._replace(shape=(DYNAMIC, DYNAMIC, DYNAMIC))
@@ -134,7 +134,7 @@ def test_onnx_runtime_prints_nothing_for_damaged_models(
 ) -> None:
     data = tiny_model.read_bytes()[:-CHECKSUM_BYTES]
     names = (b"probability", b"photo", b"Conv", b"Sigmoid", b"Mul")
-    for name in names:  # names that are not UTF-8, which ONNX Runtime reports by a ValueError
+    for name in names:  # names that are not UTF-8; ONNX Runtime raises a ValueError
         damaged = data.replace(name, name[:-1] + b"\xcf")
         assert damaged != data
         (tmp_path / "x.onnx").write_bytes(append_checksum(damaged))
@@ -143,7 +143,7 @@ def test_onnx_runtime_prints_nothing_for_damaged_models(
     assert capfd.readouterr() == ("", "")
 
 
-def test_onnx_runtime_with_failing_provider_raises_error_of_the_environment(
+def test_onnx_runtime_with_failing_provider_raises_setup_error(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""A client of the application, and photographs to upload."""
+"""Client of the application, server process, and photographs to upload."""
 
 from __future__ import annotations
 

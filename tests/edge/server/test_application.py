@@ -53,7 +53,7 @@ def test_segment_returns_records(client: TestClient, photograph: bytes, as_form:
     assert "measures" not in record and "files" not in record
 
 
-def test_segment_with_png_returns_mask_of_segmenter(
+def test_segment_accepting_png_returns_mask_of_segmenter(
     client: TestClient, photograph: bytes, tiny_segmenter: Segmenter
 ) -> None:
     response = client.post("/segment?threshold=0.4", content=photograph, headers=PNG)
@@ -91,7 +91,7 @@ def test_segment_returns_records_of_dicom_frames(client: TestClient) -> None:
 
 
 def dicom_of(frames: npt.NDArray[np.uint8]) -> bytes:
-    """Return a DICOM file of RGB frames, (N, H, W, 3)."""
+    """Return a DICOM file with the RGB frames (N, H, W, 3)."""
     pydicom = pytest.importorskip("pydicom", reason="needs the extra 'dicom'")
     data = pydicom.Dataset()
     data.file_meta = pydicom.dataset.FileMetaDataset()
@@ -216,7 +216,7 @@ def test_upload_above_memory_for_all_returns_503(
     assert response.status_code == 503 and int(response.headers["retry-after"]) > 0
 
 
-def test_parallel_requests_return_masks_of_single_ones(
+def test_parallel_requests_return_the_masks_of_single_requests(
     client: TestClient, tiny_segmenter: Segmenter
 ) -> None:
     photographs = [encode_png(generate_photo(seed, 220).photo) for seed in range(6)] * 2

@@ -105,7 +105,7 @@ def test_serve_rejects_short_token() -> None:
     assert CliRunner().invoke(cli, command, env={TOKEN_VARIABLE: "short"}).exit_code == 2
 
 
-def test_serve_without_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_without_extra_reports_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "starlette", None)
     for name in list(sys.modules):
         if name.startswith(("starlette.", "edgeseg.server", "edgeseg.commands.serve")):

@@ -165,7 +165,7 @@ def slide(browser: Any, name: str, value: float) -> None:
 
 
 def errors(browser: Any) -> list[str]:
-    """Return the messages of the console, except those of photographs that failed."""
+    """Return the messages of the console, except messages about failed photographs."""
     messages = [entry["message"] for entry in browser.get_log("browser")]
     return [message for message in messages if "422" not in message]
 
@@ -191,7 +191,7 @@ def test_page_shows_masks_of_run(
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.42, 0.465, 0.55, 0.7])
-def test_threshold_slider_gives_mask_of_threshold_option(
+def test_page_threshold_slider_equals_threshold_option(
     browser: Any, url: str, photographs: dict[str, Path], tiny_model: Path, threshold: float
 ) -> None:
     if not entries(browser):
@@ -208,7 +208,7 @@ def test_threshold_slider_gives_mask_of_threshold_option(
     wait_for(lambda: browser.execute_async_script(MEASURED_THRESHOLD) == threshold)
 
 
-def test_download_is_made_at_threshold_of_slider(
+def test_page_download_uses_threshold_of_slider(
     browser: Any, url: str, photographs: dict[str, Path], tiny_model: Path, downloads: Path
 ) -> None:
     open_with(browser, url, photographs["eye.png"])
@@ -230,7 +230,9 @@ def test_download_is_made_at_threshold_of_slider(
     assert np.array_equal(read_mask(downloads / "eye_vessels.png"), expected)
 
 
-def test_page_works_with_keys_only(browser: Any, url: str, photographs: dict[str, Path]) -> None:
+def test_page_works_with_keyboard_only(
+    browser: Any, url: str, photographs: dict[str, Path]
+) -> None:
     open_with(browser, url, photographs["eye.png"], photographs["both.png"])
     wait_until_done(browser, 2)
     page_mask(browser, "eye.png")

@@ -25,13 +25,13 @@ def keys_of(constant: str) -> set[str]:
     return set(re.findall(r"^\s*(\w+):", match[1], re.MULTILINE))
 
 
-def test_page_has_words_for_every_reason_and_status() -> None:
+def test_page_has_texts_for_every_reason_and_status() -> None:
     assert keys_of("QUALITY_REASONS") == set(get_args(QualityReason))
     assert keys_of("MEASURES_STATUSES") == set(get_args(MeasuresStatus)) - {"ok"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
-def test_file_loads_nothing_from_other_servers(file: Path) -> None:
+def test_static_file_loads_nothing_from_other_servers(file: Path) -> None:
     text = file.read_text().replace(NAMESPACE, "")
     assert "//" not in re.sub(r"^\s*//.*|\s//\s.*", "", text, flags=re.MULTILINE)
 

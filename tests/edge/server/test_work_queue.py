@@ -15,7 +15,7 @@ from edgeseg.server.work_queue import AbandonedError, WorkQueue
 
 
 def request_of(message: Message) -> Request:
-    """Return a request whose body has been read, and whose next message is given."""
+    """Return a request with an already read body, and the given next message."""
     received = False
 
     async def receive() -> Message:

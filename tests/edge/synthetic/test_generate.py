@@ -1,4 +1,4 @@
-"""Synthetic photographs are reproducible, consistent, and numerically similar to published ones."""
+"""Synthetic photographs: reproducible, consistent, and similar to published photographs."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ def test_generate_photo_same_seed_gives_same_eye_at_every_size() -> None:
     assert 2 * both.sum() / ((small.truth > 0).sum() + shrunk.sum()) > 0.8
 
 
-def test_vessel_share_is_as_in_published_data_sets(photos: list[SyntheticPhoto]) -> None:
+def test_generate_photo_vessel_share_is_in_published_range(photos: list[SyntheticPhoto]) -> None:
     # The range in DRIVE, CHASE_DB1, HRF and FIVES is 7 to 13 %.
     for synthetic in photos:
         assert 0.07 < (synthetic.truth > 0).sum() / (synthetic.fov > 0).sum() < 0.14
 
 
-def test_vessel_contrast_is_as_in_published_data_sets(photos: list[SyntheticPhoto]) -> None:
+def test_generate_photo_vessel_contrast_is_in_published_range(photos: list[SyntheticPhoto]) -> None:
     # The range in DRIVE, CHASE_DB1, HRF and FIVES is 0.12 to 0.23.
     for synthetic in photos:
         assert 0.10 < vessel_contrast(synthetic) < 0.30
 
 
-def test_surround_is_black_and_field_is_not(photos: list[SyntheticPhoto]) -> None:
+def test_generate_photo_surround_is_black_and_field_is_not(photos: list[SyntheticPhoto]) -> None:
     for synthetic in photos:
         surround = cv2.dilate(synthetic.fov, np.ones((9, 9), np.uint8)) == 0
         assert synthetic.photo[surround].mean() < 5

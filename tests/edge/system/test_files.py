@@ -1,4 +1,4 @@
-"""Atomic files and write errors with remedies."""
+"""Atomic writing of files, and write errors with remedies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_write_atomically_permissions_follow_umask(tmp_path: Path) -> None:
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EBADF]
 )
 @pytest.mark.parametrize("step", ["os.fsync", "pathlib.Path.replace"])
-def test_write_atomically_failure_keeps_old_file_and_no_temporary_file(
+def test_write_atomically_failure_keeps_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, step: str
 ) -> None:
     file = tmp_path / "mask.png"
@@ -155,7 +155,9 @@ def test_open_atomically_pipe_receives_nothing_if_block_raises() -> None:
     assert done.stdout == b"" and b"ZeroDivisionError" in done.stderr
 
 
-def test_open_atomically_block_raises_keeps_old_file_and_no_temporary_file(tmp_path: Path) -> None:
+def test_open_atomically_removes_temporary_file_if_block_raises(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "mask.png"
     file.write_bytes(b"old")
     with pytest.raises(ZeroDivisionError), open_atomically(file) as partial:

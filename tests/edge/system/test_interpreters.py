@@ -1,4 +1,4 @@
-"""A Segmenter in a subinterpreter raises an error, because the runtimes would block forever."""
+"""Segmenter in a subinterpreter: it raises an error, because the runtimes would hang."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A repeated message is printed once a minute."""
+"""Rate limit: a repeated message is printed once a minute."""
 
 from __future__ import annotations
 

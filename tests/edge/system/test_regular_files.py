@@ -1,4 +1,4 @@
-"""Regular files are read. Pipes, devices and too large files are rejected immediately."""
+"""Reading of regular files. Pipes, devices and too large files must be rejected immediately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs with closed standard streams write the same results as undisturbed runs."""
+"""Runs with closed standard streams, which must write the same results as other runs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_run_with_closed_streams_writes_the_same_files(
         assert cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED) is not None
 
 
-def test_run_with_full_disk_at_standard_error_goes_on(
+def test_run_with_full_disk_at_standard_error_continues(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.png"

@@ -36,7 +36,7 @@ class ShuffledOutput(nn.Module):
 
 
 class TwoReaders(nn.Module):
-    """Convolution whose output is read by PixelShuffle and another node."""
+    """Convolution with an output that PixelShuffle and another node read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,9 @@ def count_operators(model: onnx.ModelProto) -> Counter[str]:
 
 @pytest.mark.parametrize("skip", ["add", "concat"])
 @pytest.mark.parametrize("stem", [2, 4])
-def test_own_network_keeps_function(stem: Literal[2, 4], skip: Literal["add", "concat"]) -> None:
+def test_channels_last_of_own_network_gives_same_results(
+    stem: Literal[2, 4], skip: Literal["add", "concat"]
+) -> None:
     torch.manual_seed(stem)
     config = PreprocessingConfig(size=32, std=(0.5, 1, 0.25))
     architecture = Architecture("net", (8, 12), 16, stem=stem, size=32, skip=skip)
@@ -88,14 +90,14 @@ def test_own_network_keeps_function(stem: Literal[2, 4], skip: Literal["add", "c
     assert np.allclose(compute_probability(to_half_compute(model)), expected, atol=1e-2)
 
 
-def test_rewrite_does_not_change_given_model() -> None:
+def test_channels_last_does_not_change_given_model() -> None:
     model = trace(build_network(Architecture("net", (8,), 8, stem=4, size=32)))
     before = model.SerializeToString(deterministic=True)
     convert_to_channels_last(model)
     assert model.SerializeToString(deterministic=True) == before
 
 
-def test_depth_to_space_in_dcr_mode_keeps_function() -> None:
+def test_channels_last_of_dcr_mode_gives_same_results() -> None:
     layers = (nn.PixelUnshuffle(4), nn.Conv2d(48, 32, 1), nn.Conv2d(32, 16, 1))
     model = trace(ShuffledOutput(*layers))
     (node,) = (node for node in model.graph.node if node.op_type == "DepthToSpace")
@@ -114,15 +116,15 @@ def test_depth_to_space_in_dcr_mode_keeps_function() -> None:
     ],
     ids=["two readers", "not after a convolution", "not of the photograph"],
 )
-def test_graph_of_other_form_is_not_changed(network: nn.Module) -> None:
+def test_channels_last_leaves_other_graphs_unchanged(network: nn.Module) -> None:
     model = trace(network)
     changed = convert_to_channels_last(model)
     assert count_operators(changed) == count_operators(model)
     assert np.array_equal(compute_probability(changed), compute_probability(model))
 
 
-def test_mean_stays_in_front_of_first_convolution() -> None:
-    """The convolution pads with 0, which represents the mean only after the mean was subtracted."""
+def test_channels_last_keeps_mean_before_first_convolution() -> None:
+    """The convolution pads with 0. This value is the mean only after the mean was subtracted."""
     torch.manual_seed(3)
     config = PreprocessingConfig(size=32, mean=(0.4, 0.3, 0.2), std=(0.5, 0.5, 0.5))
     model = trace(build_network(Architecture("net", (8,), 8, stem=4, size=32)), config)
@@ -131,7 +133,7 @@ def test_mean_stays_in_front_of_first_convolution() -> None:
     assert np.allclose(compute_probability(changed), compute_probability(model), atol=1e-5)
 
 
-def test_dynamic_size_is_not_changed() -> None:
+def test_channels_last_leaves_dynamic_size_unchanged() -> None:
     model = trace(build_network(Architecture("net", (8,), 8, stem=4, size=32)), dynamic=True)
     changed = convert_to_channels_last(model)
     assert count_operators(changed) == count_operators(model)

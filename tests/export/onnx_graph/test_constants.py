@@ -57,7 +57,7 @@ def test_count_weight_bytes_includes_subgraphs(model: onnx.ModelProto) -> None:
     assert count_weight_bytes(outer) == 2 * count_weight_bytes(model)
 
 
-def test_move_constants_moves_only_large_ones(model: onnx.ModelProto) -> None:
+def test_move_constants_moves_only_large_weights(model: onnx.ModelProto) -> None:
     photo = np.ones((1, 2, 4, 4), np.float32)
     (before,) = ReferenceEvaluator(model).run(None, {"photo": photo})
     size = count_weight_bytes(model)

@@ -38,7 +38,7 @@ def randomize(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_fold_removes_node_and_keeps_function(bias: bool) -> None:
+def test_fold_removes_node_and_gives_same_results(bias: bool) -> None:
     torch.manual_seed(1)
     convolution = nn.Conv2d(3, 8, 3, bias=bias)
     network = nn.Sequential(convolution, randomize(nn.BatchNorm2d(8)), nn.ReLU())
@@ -70,7 +70,7 @@ def test_fold_computes_kernel_in_float64() -> None:
     assert np.array_equal(numpy_helper.to_array(actual), expected)
 
 
-def test_fold_keeps_convolution_with_another_reader() -> None:
+def test_fold_keeps_node_if_another_node_reads_convolution() -> None:
     class TwoReaders(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -33,7 +33,7 @@ def test_match_chain_returns_nodes_from_last_to_first(model: onnx.ModelProto) ->
     graph = OnnxGraph(model)
     assert [node.op_type for node in graph.match_chain("a", ["Conv"])] == ["Conv"]
     assert graph.match_chain("a", ["Relu"]) == []
-    assert graph.match_chain("b", ["Relu", "Conv"]) == []  # Add reads b twice
+    assert graph.match_chain("b", ["Relu", "Conv"]) == []  # the node Add reads b twice
 
 
 def test_are_private_weights_requires_one_reader(model: onnx.ModelProto) -> None:
@@ -51,7 +51,7 @@ def test_write_weight_changes_model(model: onnx.ModelProto) -> None:
     assert values.ravel().tolist() == [3, 4, 1, 2]
 
 
-def test_remove_unread_weights_keeps_read_ones(model: onnx.ModelProto) -> None:
+def test_remove_unread_weights_keeps_used_weights(model: onnx.ModelProto) -> None:
     OnnxGraph(model).remove_unread_weights()
     assert [weight.name for weight in model.graph.initializer] == ["kernel"]
 

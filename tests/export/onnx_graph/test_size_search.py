@@ -57,7 +57,7 @@ def test_search_sizes_returns_sizes_that_can_be_exported(
 
 
 def test_failed_export_does_not_print_graph(capfd: pytest.CaptureFixture[str]) -> None:
-    torch._C._jit_set_onnx_log_enabled(True)  # as after an export by another program
+    torch._C._jit_set_onnx_log_enabled(True)  # as if another program exported the network before
     wrapped = PhotoToProbability(Pyramid(), PreprocessingConfig(128)).eval()
     with pytest.raises(SizeError):
         trace_to_onnx(wrapped, 128)

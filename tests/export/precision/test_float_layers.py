@@ -1,4 +1,4 @@
-"""Tests of the search for layers that remain in float, with injected costs."""
+"""Tests of the search for layers that remain in FP32, with injected costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MeasureCost = Callable[[frozenset[str]], QuantizationCost]
 
 
 class InjectedTrial(QuantizationTrial):
-    """Trial with a given cost function of the layers in float, and a counter of measurements."""
+    """Trial with a given cost function of the layers in FP32, and a counter of measurements."""
 
     def __init__(self, graph: Path, measure: MeasureCost) -> None:
         super().__init__(graph, 8, 0.5, (), ())
@@ -91,13 +91,13 @@ def test_search_ends_when_no_layer_helps(tmp_path: Path) -> None:
     assert len(trial.measured) == len(LAYERS)
 
 
-def test_search_does_not_start_when_limits_are_exceeded_with_all_layers_in_float(
+def test_search_does_not_start_when_limits_are_exceeded_with_all_layers_in_fp32(
     tmp_path: Path,
 ) -> None:
     found, trial, _ = search(tmp_path, lambda layers: cost(0.5 - 0.01 * len(layers)))
     assert found.names == ()
     assert trial.measured == [frozenset(LAYERS)]
-    assert "0.0470" in found.note  # Dice drop with all layers in float
+    assert "0.0470" in found.note  # Dice drop with all layers in FP32
 
 
 def test_search_ignores_round_that_time_limit_interrupts(

@@ -34,8 +34,10 @@ ExportNetwork = Callable[[str, int], Fp32Graph]
 
 
 def make_random_network(name: str) -> ResUNet:
-    """Create a network with random weights and, like a trained network, logits on both sides of
-    0."""
+    """Create a network with random weights.
+
+    Its logits are on both sides of 0, as after training.
+    """
     torch.manual_seed(0)
     network = build_network(architecture_by_name(name))
     network.eval()
@@ -129,7 +131,7 @@ def test_graph_computes_in_integers_from_photograph_to_logits(
 
 
 @pytest.mark.slow
-def test_layer_that_costs_dice_stays_in_float(
+def test_layer_that_lowers_dice_stays_in_fp32(
     export_network: ExportNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(float_layers, "MAX_FLOAT_WEIGHTS", 1)

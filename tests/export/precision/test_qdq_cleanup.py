@@ -46,7 +46,7 @@ def quantize(config: PreprocessingConfig, folder: Path) -> onnx.ModelProto:
 
 
 def compute_probability(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
-    """Compute random bytes in ONNX Runtime without any optimization of the graph."""
+    """Run the graph on random bytes in ONNX Runtime, without graph optimizations."""
     photo = np.random.default_rng(2).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -61,7 +61,7 @@ def count_operators(model: onnx.ModelProto) -> Counter[str]:
 
 
 @pytest.mark.usefixtures("without_cleanup")
-def test_cleanup_moves_bytes_and_changes_no_bit(tmp_path: Path) -> None:
+def test_cleanup_moves_bytes_and_does_not_change_results(tmp_path: Path) -> None:
     model = quantize(PreprocessingConfig(SIZE), tmp_path)
     before = model.SerializeToString(deterministic=True)
     cleaned = remove_redundant_qdq(model)
@@ -111,7 +111,7 @@ def test_input_range_does_not_depend_on_calibration(tmp_path: Path) -> None:
 def make_pair(
     scale: npt.NDArray[np.float32], zero: npt.NDArray[np.generic], other_scale: float = 0.5
 ) -> onnx.ModelProto:
-    """Create a graph that dequantizes, transposes and quantizes bytes."""
+    """Create a graph that dequantizes, transposes and quantizes its input."""
     text = """
         <ir_version: 8, opset_import: ["": 17]>
         moved (uint8[2, 2] x) => (uint8[2, 2] y) {
@@ -132,7 +132,7 @@ def make_pair(
     return model
 
 
-def test_cleanup_removes_pair_of_equal_scale() -> None:
+def test_cleanup_removes_pair_with_equal_scales() -> None:
     pair = make_pair(np.array(0.5, np.float32), np.array(0, np.uint8))
     cleaned = remove_redundant_qdq(pair)
     assert count_operators(cleaned) == {"Transpose": 1}

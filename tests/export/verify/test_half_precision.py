@@ -142,14 +142,14 @@ def test_measure_largest_value_includes_sums(tmp_path: Path, operator: str, opse
 
 
 @pytest.mark.parametrize(("factory", "published"), [("small", True), ("large", False)])
-def test_convert_withholds_fp16_that_overflows(
+def test_convert_rejects_fp16_that_overflows(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     run_convert: RunConvert,
     factory: str,
     published: bool,
 ) -> None:
-    """The overflowing file passes every check that computes it in FP32."""
+    """The file passes every check in FP32, although it overflows in half precision."""
     # Rounding changes many pixels of random weights.
     for precision in ("fp16", "fp16w"):
         monkeypatch.setitem(checks.LIMITS, precision, checks.ParityLimits(0.51, None, 0.01, 1e-3))
@@ -159,7 +159,7 @@ def test_convert_withholds_fp16_that_overflows(
     config.write_text("size = 64\n")
     torch.manual_seed(0)
     namespace: dict[str, Callable[[], torch.nn.Module]] = {}
-    exec(NETWORK, namespace)  # stops the search before this text
+    exec(NETWORK, namespace)  # the search stops before this text
     torch.save(namespace[factory]().state_dict(), tmp_path / "net.pt")
     arguments = ("--arch", f"{network_file}:{factory}", "--preprocessing", config)
     result = run_convert(tmp_path / "net.pt", *arguments, "--no-simplify", "--json")

@@ -59,7 +59,7 @@ def test_check_kind_names_option_that_passes(
     check(channels, advice)
 
 
-def test_values_are_judged_over_all_photographs() -> None:
+def test_check_kind_uses_values_of_all_photographs() -> None:
     spec = OutputSpec()
     output_range = OutputRange()
     output_range.add_map(LOGITS.clamp(0, 1), spec)

@@ -65,7 +65,7 @@ def build_with_large_logits(
     ("gain", "bias", "passed", "is_double"),
     [(1, 0, True, False), (3e5, 0, True, True), (3e5, 1e-3, False, True)],
 )
-def test_difference_allows_rounding_of_pytorch_only(
+def test_check_difference_allows_rounding_errors_of_pytorch(
     make_checkpoint: MakeCheckpoint,
     tmp_path: Path,
     gain: float,

@@ -1,4 +1,4 @@
-"""Augmented crops have aligned masks, reproducible batches and independent transforms."""
+"""Augmented crops: aligned masks, reproducible batches and independent transforms."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PARTS = ("photo", "truth", "inside")
 
 
 def example(side: int = 200) -> Example:
-    """Return curved strokes as mask and a disc as field of view. The photograph contains both."""
+    """Return curved strokes as mask, a disc as field of view, and a photograph of both."""
     truth: Mask = np.zeros((side, side), np.uint8)
     for k in range(6):
         cv2.ellipse(
@@ -96,7 +96,7 @@ def to_opencv(photo: Tensor) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(photo.movedim(0, -1).numpy())
 
 
-def test_augmentation_has_the_eleven_of_the_reference_system() -> None:
+def test_augmentation_contains_the_eleven_reference_transforms() -> None:
     names = {function.__name__ for function, _ in (*ALL.geometric, *ALL.camera, *ALL.colour)}
     reference = (
         "horizontal_flip vertical_flip shift_scale_rotate elastic grid_distortion "
@@ -158,7 +158,7 @@ def test_sample_crops_with_all_geometric_transforms_keeps_masks_aligned(
 
 
 def check_aligned(result: Batch) -> None:
-    """Check that the channels of the photograph moved like the masks that they contain."""
+    """Check that the channels of the photograph and the masks moved equally."""
     inside = result.inside[:, 0] > 0
     assert {*result.truth.flatten().tolist(), *result.inside.flatten().tolist()} <= {0.0, 1.0}
     clear = inside & (

@@ -1,4 +1,4 @@
-"""Batches of the crop sampler depend only on seed and step and use every photograph."""
+"""Batches of the crop sampler: they depend only on seed and step, and use every photograph."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_iterate_from_later_step_gives_same_batches(crops: CropSampler) -> None:
 
 
 def test_sample_batch_of_two_processes_shares_crops(crops: CropSampler) -> None:
-    """Photographs, sizes and positions are those of one process with a larger batch."""
+    """Photographs, sizes and positions are the same as in one process with a larger batch."""
     noisy = CropSampler(
         PhotoStore.from_examples([[noise(96), noise(64)], [noise(80), noise(128)]]),
         32,

@@ -1,4 +1,4 @@
-"""Pairs for training: ignored pixels, and masks that do not fit their photograph."""
+"""Loading of pairs for training: ignored pixels, and masks that do not fit their photograph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYNTHETIC = generate_photo(3, 200)
 
 
 class IgnoringPair:
-    """Pair whose upper half has no label."""
+    """Pair without a label in the upper half."""
 
     name = "eye"
     split: Split | None = None
@@ -35,7 +35,7 @@ class IgnoringPair:
         )
 
 
-def test_load_photographs_keeps_ignored_pixels_visible_but_uncounted() -> None:
+def test_load_photographs_excludes_ignored_pixels_from_the_loss() -> None:
     store = load_photographs([IgnoringPair()], preprocessing_preset("edge", SIZE), (SIZE,))
     positions = torch.from_numpy(
         np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE)), axis=-1)[None].astype(np.float32)
@@ -49,7 +49,7 @@ def test_load_photographs_keeps_ignored_pixels_visible_but_uncounted() -> None:
     assert batch.photo[0, :, : half - 2].any()
 
 
-def test_load_pair_rejects_photograph_turned_by_its_orientation(tmp_path: Path) -> None:
+def test_load_pair_rejects_different_orientations(tmp_path: Path) -> None:
     for part in ("images", "masks"):
         (tmp_path / part).mkdir()
     jpeg = bytes(cv2.imencode(".jpg", SYNTHETIC.photo[:, :, ::-1])[1])

@@ -1,4 +1,4 @@
-"""Photographs at the resolution of a low-resolution camera, one by one and in batches."""
+"""Reduction of photographs to a low resolution, one by one and in batches."""
 
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ def simulate_cameras(image: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def test_low_resolution_widens_thin_vessels_more_than_wide_ones() -> None:
+def test_low_resolution_widens_thin_vessels_more_than_wide_vessels() -> None:
     thin, wide = (torch.zeros(65, 65) for _ in range(2))
     thin[:, 32] = 1
     wide[:, 22:42] = 1

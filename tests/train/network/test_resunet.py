@@ -1,4 +1,4 @@
-"""Architectures of the published network and the compact networks."""
+"""Architectures: the published network and the compact networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMPACT = [name for name in ARCHITECTURES if name != "resunet-deeper"]
 
 
 def shapes_only(name: str) -> ResUNet:
-    """Return a network without memory for its weights."""
+    """Return a network on the `meta` device, without memory for weights."""
     with torch.device("meta"):
         return build_network(architecture_by_name(name))
 
@@ -86,7 +86,7 @@ def test_resunet_deeper_has_published_complexity() -> None:
 
 
 def test_resunet_forward_pass_matches_description() -> None:
-    """Compare a small network with the published description, implemented in plain functions."""
+    """Compare a small network with an implementation of the published description."""
     torch.manual_seed(0)
     network = build_network(
         Architecture("sibling", (4, 8, 12, 16), 20, 2, 1, "transposed", 0.2, 32)
@@ -102,7 +102,7 @@ def test_resunet_forward_pass_matches_description() -> None:
 
 
 def as_described(weights: Mapping[str, Tensor], photo: Tensor) -> Tensor:
-    """Compute the forward pass of the reference system, from its description."""
+    """Compute the forward pass according to the published description."""
 
     def norm(name: str, x: Tensor) -> Tensor:
         mean, var, scale, shift = (
@@ -176,7 +176,7 @@ def test_compact_architecture_returns_one_logit_per_pixel(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_network_accepts_only_multiples(name: str) -> None:
+def test_network_rejects_size_that_is_not_a_multiple(name: str) -> None:
     network, architecture = shapes_only(name), architecture_by_name(name)
     assert architecture.size % architecture.multiple == 0
     side = architecture.multiple

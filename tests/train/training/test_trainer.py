@@ -249,8 +249,8 @@ def test_progress_counts_all_sessions_and_reserves_closing_time(
     assert second.progress == pytest.approx(seconds / 120, rel=0.01)
     second.schedule.validation_seconds = 4.0
     second.schedule.closing_seconds = 8.0
-    # One more validation during the run, one at its end, and two for each threshold. Four times
-    # the pixels take four times as long.
+    # The time includes one more validation during the run, one at the end, and two for each
+    # threshold. A size with four times as many pixels takes four times as long.
     assert second.progress == pytest.approx(seconds / (120 - (2 + 2 + 8) * 4 - 8), rel=0.01)
 
 

@@ -1,8 +1,8 @@
-"""Augmented training crops: eleven augmentations of ResUNet-Deeper and two more.
+"""Augmented training crops, with the eleven augmentations of ResUNet-Deeper and two more.
 
-All transforms process a whole batch on the device of the tensors. If crops were created one by one,
-a GPU would wait for them. Transforms depend only on their input and on random numbers, so that the
-same seed gives the same crops.
+All transforms process a whole batch on the device of the tensors, because a GPU would wait for
+crops that are created one by one. Transforms depend only on their input and on random numbers, so
+that the same seed gives the same crops.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,8 @@ class CropPlacement:
         photograph: index of the photograph.
         size: index of the working size.
         centre: x and y in pixels of the example.
-        framed: whether the crop is not resampled, so that flips are the only geometric transforms.
+        framed: whether the crop keeps the original pixels. Flips are then the only geometric
+            transforms.
     """
 
     photograph: int
@@ -91,8 +92,8 @@ def sample_crops(
         placements: positions of the crops.
         size: side of a crop in pixels.
         augmentation: transforms and their probabilities.
-        rng: random numbers.
-        coverage: whether masks contain the vessel share of each pixel, or 0 and 1.
+        rng: random generator.
+        coverage: whether masks contain the vessel share of each pixel instead of 0 and 1.
 
     Returns:
         Crops. Photographs have 256 levels and are 0 outside the field of view, as in `edgeseg run`.

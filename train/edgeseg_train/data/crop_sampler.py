@@ -1,7 +1,8 @@
 """Training crops of each step.
 
-The crops depend only on the seed, the step, the type of device and the rank of the process. No
-state is stored. A resumed run continues with the same photographs in the same order.
+The crops depend only on the seed, the step, the type of device and the rank of the process.
+Therefore, no state is stored, and a resumed run continues with the same photographs in the same
+order.
 """
 
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ import torch
 from edgeseg_train.data.augmentation import Augmentation, CropPlacement, sample_crops
 from edgeseg_train.data.photo_store import Batch, PhotoStore
 
-# Share of crops that are shifted into the network input and aligned to its pixels, so that they are
-# not resampled. In `edgeseg run`, the field of view touches the edges of the network input. Without
-# such crops, a network learns to predict vessels at these edges.
+# Share of framed crops. A framed crop is inside the network input and aligned to its pixels, so
+# that it is not resampled. In `edgeseg run`, the field of view touches the edges of the network
+# input. A network that is trained without framed crops predicts false vessels at these edges.
 FRAMED_SHARE = 0.3
 
 # Number of attempts to sample a centre inside the field of view.
@@ -33,11 +34,11 @@ class CropSampler:
         batch: number of crops in a step of this process.
         seed: seed of crop order and augmentation.
         augmentation: transforms and their probabilities.
-        rank: number of this process. The processes share the crops of a single process with a
-            larger batch, and each process augments its own crops.
+        rank: number of this process. Together, the processes use the same crops as a single process
+            with a larger batch, but each process augments its crops with its own random numbers.
         world_size: number of processes.
-        coverage: whether masks contain the vessel share of each pixel instead of 0 and 1. This
-            preserves vessels thinner than a pixel.
+        coverage: whether masks contain the vessel share of each pixel instead of 0 and 1. Shares
+            preserve vessels that are thinner than a pixel.
     """
 
     photographs: PhotoStore
@@ -64,15 +65,15 @@ class CropSampler:
         )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Yield the batches from `step` on. Threads prepare them (PyTorch releases the GIL).
+        """Yield the batches from `step` on. Threads prepare them, because PyTorch releases the GIL.
 
         Args:
             step: first step.
             workers: number of threads.
             ahead: number of batches to prepare in advance.
         """
-        # Each worker uses one PyTorch thread. On two cores, more threads would slow down the
-        # network.
+        # Each worker uses one PyTorch thread. More threads would slow down the network on two
+        # cores.
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             pending = [pool.submit(self.sample_batch, step + k) for k in range(ahead)]
             while True:
@@ -112,6 +113,6 @@ class CropSampler:
 
 
 def _move_into_square(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
-    """Return the nearest centre whose crop is aligned to pixels and inside the square."""
+    """Return the nearest centre of a crop that is aligned to pixels and inside the square."""
     x, y = (min(max(int(c) - crop // 2, 0), side - crop) + (crop - 1) / 2 for c in centre)
     return x, y

@@ -1,7 +1,7 @@
 """Reduction of photographs to the resolution of a low-resolution camera.
 
 Validation photographs are reduced one by one with OpenCV. Training crops are reduced in a batch
-with a different size for each crop. OpenCV does not support this.
+with a different size for each crop, which OpenCV does not support.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from torch.nn.functional import pad
 from edgeseg.datasets import DataSet, LoadedPair, Pair, Split
 
 MIN_VESSEL_GAIN = 1.2
-# Range of the factor on vessel coverage. Observers mark whole pixels. In low-resolution
-# photographs, they mark a pixel if the vessel covers at least a quarter to two fifths of the pixel.
-# The factor increases this coverage to one half.
+# Range of the factor by which vessel coverage is multiplied. In low-resolution photographs,
+# observers mark a pixel if a vessel covers at least 1/4 to 2/5 of the pixel. The factor increases
+# this coverage to 1/2.
 MAX_VESSEL_GAIN = 2.0
 
 # Width of the photographs of DRIVE, the data set with the lowest resolution.
@@ -28,7 +28,7 @@ LOW_RESOLUTION_WIDTH = 565
 
 @dataclass(frozen=True)
 class ReducedPair:
-    """Pair that is reduced to `LOW_RESOLUTION_WIDTH`. Smaller pairs are not changed.
+    """Pair that is reduced to `LOW_RESOLUTION_WIDTH`. A smaller pair is not changed.
 
     Attributes:
         pair: original pair.
@@ -107,7 +107,7 @@ def shrink_batch(images: Tensor, sides: npt.NDArray[np.int64]) -> Tensor:
 
 
 def enlarge_batch(images: Tensor, sides: npt.NDArray[np.int64], side: int) -> Tensor:
-    """Enlarge the result of `shrink_batch` with linear interpolation.
+    """Enlarge images of `shrink_batch` with linear interpolation.
 
     Args:
         images: (N, C, M, M); image n occupies the top left `sides[n]` x `sides[n]` pixels.

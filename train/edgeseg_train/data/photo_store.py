@@ -20,13 +20,14 @@ from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
 from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
 
-# Bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
+# Number of bytes of a stored pixel: red, green, blue, mask. The field of view is stored separately.
 PIXEL_BYTES = 4
 
 # Value in a stored field of view for pixels without a label.
 _IGNORED = 127
 
-# Share of a GPU's free memory that photographs may use. Larger sets remain in the host's memory.
+# Share of a GPU's free memory that photographs may use. If they need more, they remain in the
+# host's memory.
 GPU_MEMORY_SHARE = 0.5
 
 
@@ -70,7 +71,7 @@ class Batch:
 class PhotoStore:
     """Photographs at several working sizes.
 
-    An example is identified by a pair of indices (photograph, size).
+    A pair of indices (photograph, size) identifies an example.
 
     Args:
         sides: sides of the examples in pixels, `sides[photograph][size]`.
@@ -89,7 +90,7 @@ class PhotoStore:
         pixels = next(starts)
         self._pixels = np.zeros((pixels, PIXEL_BYTES), np.uint8)
         self._inside = np.zeros(pixels, np.uint8)
-        # Tensors for `read`: views of the arrays above, or copies on the GPU.
+        # tensors that `read` uses: views of the arrays above, or copies on the GPU
         self._pixel_tensor = torch.from_numpy(self._pixels).view(torch.int32)[:, 0]
         self._inside_tensor = torch.from_numpy(self._inside)
 
@@ -142,7 +143,7 @@ class PhotoStore:
     def read(self, examples: Sequence[tuple[int, int]], positions: Tensor) -> Batch:
         """Interpolate examples linearly at arbitrary positions.
 
-        Beyond the edges of an example, `inside` is 0, and the photograph and the mask have the
+        Beyond the edges of an example, the field of view is 0, and photograph and mask have the
         values of the edge.
 
         Args:
@@ -185,7 +186,7 @@ def fits_in_memory(required_bytes: int, free_bytes: int) -> bool:
 
 
 def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
-    """Read packed pixels (total,) int32 at the indices (N, H, W); return (N, 4, H, W) float32."""
+    """Return the packed pixels (total,) int32 at the indices (N, H, W) as (N, 4, H, W) float32."""
     packed = pixels.index_select(0, index.flatten()).view(torch.uint8)
     channels = packed.view(*index.shape, PIXEL_BYTES).movedim(-1, 1)
     return channels.to(torch.float32, memory_format=torch.contiguous_format)

@@ -1,8 +1,8 @@
 """Random transforms of a batch of crops.
 
-Geometric transforms change a sampling grid. Therefore any number of transforms can be combined, and
-a crop is interpolated only once. A grid, (N, H, W, 2) float32, contains the position in the
-photograph for each output pixel: x and y in pixels, relative to the centre of the crop.
+Geometric transforms change a sampling grid. Therefore, a crop is interpolated only once, also for
+several transforms. A grid, (N, H, W, 2) float32, contains the position in the photograph for each
+output pixel: x and y in pixels, relative to the centre of the crop.
 
 Photometric transforms change colours, brightness and sharpness. Photographs are (N, 3, H, W)
 float32, RGB, from 0 to 1.
@@ -32,10 +32,10 @@ class RandomSource:
     """Random numbers of a training step.
 
     NumPy generates the decisions. PyTorch generates the other values on the device of the crops.
-    CPU and GPU give different values.
+    The values differ between CPU and GPU.
 
     Args:
-        rng: generator for decisions. It also seeds the other generator.
+        rng: generator of the decisions. It also seeds the generator of PyTorch.
         device: device of the returned tensors.
     """
 
@@ -119,7 +119,10 @@ def grid_distortion(grid: Tensor, random: RandomSource) -> Tensor:
 
 
 def optical_distortion(grid: Tensor, random: RandomSource) -> Tensor:
-    """Apply barrel or pincushion distortion r (1 + k r^2), r = 1 at the edge, |k| up to 0.15."""
+    """Apply barrel or pincushion distortion.
+
+    The distorted radius is r (1 + k r^2), with r = 1 at the edge and |k| up to 0.15.
+    """
     count, side = grid.shape[:2]
     squared_radius = grid.square().sum(dim=-1, keepdim=True) / (side / 2) ** 2
     return grid * (1 + random.uniform(-0.15, 0.15, count, 1, 1, 1) * squared_radius)
@@ -186,14 +189,15 @@ def illumination(photo: Tensor, random: RandomSource) -> Tensor:
 def low_resolution(photo: Tensor, truth: Tensor, random: RandomSource) -> tuple[Tensor, Tensor]:
     """Simulate a camera with 1/1.2 to 1/3 of the resolution and noise of up to 6 grey levels.
 
-    The fields of view of DRIVE and STARE are about 540 and 650 pixels wide. When they are enlarged
-    to the working size, both vessels and noise are blurred. `gaussian_noise` after `gaussian_blur`
-    does not reproduce this. Thin vessels are annotated wider than they are.
+    The fields of view of DRIVE and STARE are about 540 and 650 pixels wide. When such photographs
+    are enlarged to the working size, both vessels and noise are blurred. `gaussian_noise` after
+    `gaussian_blur` does not reproduce this. In their masks, thin vessels are wider than in the
+    photographs.
 
     Args:
         photo: (N, 3, S, S) square crops.
         truth: (N, 1, S, S) vessel share of each pixel.
-        random: random numbers.
+        random: random numbers of the step.
 
     Returns: Photographs and masks of the same shapes.
     """

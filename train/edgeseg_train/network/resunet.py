@@ -1,10 +1,10 @@
 """Residual U-Nets: one definition for all architectures.
 
-`resunet-deeper` is the published network. Its module names are unchanged, so that its state dict
-can be loaded. The compact architectures differ in three parts that determine the latency on a
-board. A space-to-depth stem replaces full-size convolutions. A 1x1 convolution with depth-to-space
-replaces transposed convolutions, which ONNX Runtime computes in FP32 even in FP16 and INT8 files.
-The head predicts a block of pixels at once.
+`resunet-deeper` is the published network. Its module names are unchanged, so that the published
+state dict can be loaded. The compact architectures differ in three parts that determine the latency
+on a board. First, a space-to-depth stem replaces full-size convolutions. Second, a 1x1 convolution
+with depth-to-space replaces transposed convolutions, which ONNX Runtime computes in FP32 even in
+FP16 and INT8 files. Third, the head predicts a block of pixels at once.
 """
 
 import copy
@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from edgeseg.errors import ModelError
 from edgeseg.preprocessing.config import PreprocessingConfig
 
-# Limit for values in untrusted checkpoints, so that the required memory is limited.
+# Limit for values in untrusted checkpoints, which also limits the required memory.
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=8192)]
 
 
@@ -31,16 +31,16 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         widths: number of channels of each encoder level.
         bridge: number of channels between encoder and decoder.
         blocks: number of residual blocks in each level.
-        stem: side of the stem's space-to-depth block in pixels. 1 means the published 7x7
-            convolution at full size.
-        up: upsampling: `transposed` for published 2x2 transposed convolutions, `shuffle` for 1x1
-            convolutions with depth-to-space.
+        stem: side of the space-to-depth block in pixels. 1 selects the published 7x7 convolution at
+            full size.
+        up: kind of upsampling. `transposed` selects the published 2x2 transposed convolutions, and
+            `shuffle` selects 1x1 convolutions with depth-to-space.
         dropout: probability that a channel is dropped after the bridge.
         size: default working size in pixels.
-        skip: combination of encoder and decoder features: `concat` as published, or `add`. `add`
-            saves a third of the decoder's computation.
+        skip: combination of encoder and decoder features. `concat` is the published combination.
+            `add` saves a third of the decoder's computation.
 
-    The ranges are checked when msgspec converts a checkpoint.
+    msgspec checks the ranges when it converts a checkpoint.
     """
 
     name: str
@@ -117,8 +117,8 @@ class ResidualBlock(nn.Module):
 class ResUNet(nn.Module):
     """Residual U-Net.
 
-    The input is normalised photographs (N, 3, H, W) float32. H and W must be multiples of
-    `architecture.multiple`. Output: logits (N, 1, H, W).
+    The input is a batch of normalised photographs (N, 3, H, W) float32. H and W must be multiples
+    of `architecture.multiple`. Output: logits (N, 1, H, W).
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -235,7 +235,7 @@ def count_parameters(network: nn.Module) -> int:
 def count_gmac(network: nn.Module, size: int) -> float:
     """Return the GMACs of convolutions and matrix products for one `size` x `size` image.
 
-    The network runs on the `meta` device. This device only propagates shapes.
+    The network runs on the `meta` device, which only propagates shapes.
     """
     meta_network = copy.deepcopy(network).eval().to("meta")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():

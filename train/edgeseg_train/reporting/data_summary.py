@@ -1,4 +1,4 @@
-"""Summary of the photographs in a training run. It is printed before the first step."""
+"""Summary of the photographs of a training run, printed before the first step."""
 
 from collections.abc import Sequence
 

@@ -21,14 +21,14 @@ class LogEntry(msgspec.Struct, frozen=True):
     Attributes:
         step: number of finished steps.
         epoch: number of finished epochs.
-        seconds: duration of all sessions.
+        seconds: duration of all sessions in seconds.
         learning_rate: learning rate of the last step.
         loss: loss of training crops.
         dice: Dice of training crops at threshold 0.5, over all pixels.
         iou: IoU of training crops at threshold 0.5, over all pixels.
         validation_loss: loss of validation photographs at the first working size.
         validation_dice: Dice of validation photographs at the original size with the best
-            threshold, as the mean over data sets.
+            threshold. The value is the mean over the data sets.
         validation_iou: IoU of validation photographs, computed like `validation_dice`.
         threshold: best threshold on validation photographs.
     """
@@ -58,7 +58,7 @@ def write_log(entries: Sequence[LogEntry], file: Path) -> None:
 
 
 def read_log(file: Path, last_step: int) -> list[LogEntry]:
-    """Read the log of an earlier session up to a step. Return an empty list without a log.
+    """Read the log of an earlier session up to a step. If there is no log, return an empty list.
 
     Raises:
         SystemSetupError: the file was not written by `edgeseg train`.

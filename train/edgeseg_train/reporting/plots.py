@@ -32,7 +32,7 @@ CROPS_PER_ROW = 6
 
 
 def draw_curves(entries: Sequence[LogEntry], file: Path) -> None:
-    """Plot the loss, Dice and IoU of training and validation over epochs.
+    """Plot loss, Dice and IoU of training and validation per epoch.
 
     Args:
         entries: log entries.
@@ -64,7 +64,7 @@ def _draw_panel(axes: Axes, entries: Sequence[LogEntry], metric: str) -> None:
 def draw_contact_sheet(
     example: Example, file: Path, augmentation: Augmentation, crop: int = 256, seed: int = 0
 ) -> None:
-    """Draw a row of crops for each transform and for all transforms together. Vessels are tinted.
+    """Draw a row of crops for each transform and for all transforms together, with tinted vessels.
 
     Args:
         example: photograph at a working size.

@@ -1,4 +1,4 @@
-"""Progress of a training run: live line on a terminal, otherwise plain lines, and TensorBoard."""
+"""Progress of a training run on standard error, and events for TensorBoard."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn
 from edgeseg.errors import SystemSetupError
 from edgeseg_train.reporting.log import LogEntry
 
-# Time between two lines if standard error is not a terminal.
+# Seconds between two lines if standard error is not a terminal.
 PLAIN_LINE_SECONDS = 20.0
 
-# Progress below which the remaining time is not shown.
+# Minimum progress (0 to 1) at which the remaining time is shown.
 MIN_PROGRESS = 0.005
 
 
@@ -46,7 +46,7 @@ class ProgressDisplay(Progress):
         self._best_dice = max(self._best_dice, entry.validation_dice or 0.0)
         training = f"epoch {entry.epoch:.1f}  loss {entry.loss:.3f}  Dice {entry.dice:.3f}"
         validation = _format_validation(entry, progress, self._best_dice)
-        # The text has two lines, because a terminal of 80 columns would cut off the remaining time.
+        # The text has two lines, because one line is longer than 80 columns.
         self.update(
             self._task, completed=min(progress, 1.0), description=f"{training}\n{validation}"
         )
@@ -72,10 +72,11 @@ def _format_validation(entry: LogEntry, progress: float, best_dice: float) -> st
 
 
 def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
-    """Return a function that writes log entries for TensorBoard, if installed.
+    """Return a function that writes log entries for TensorBoard, if TensorBoard is installed.
 
     Raises:
-        SystemSetupError: the events cannot be written. The returned function also raises this.
+        SystemSetupError: the events cannot be written. The returned function also raises this
+        error.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
@@ -103,7 +104,7 @@ def open_tensorboard(folder: Path) -> Callable[[LogEntry], None]:
 
 @contextmanager
 def _report_full_disk(folder: Path) -> Iterator[None]:
-    """Convert errors of TensorBoard's own file access."""
+    """Convert errors of TensorBoard's file access to `SystemSetupError`."""
     try:
         yield
     except OSError as error:

@@ -24,11 +24,11 @@ TRIAL_ROUNDS = 3
 # Seconds after which no other round is started.
 TRIAL_SECONDS = 5.0
 
-# Maximum forward cost of a trial step. It limits the trial batch. With `resunet-deeper` and the
-# default batch, a step takes 10 s, so that trials would take longer than a short run.
+# Maximum number of GMACs of a trial step, which limits the trial batch. With `resunet-deeper` and
+# the default batch, a step takes 10 s, and the trials would take longer than a short run.
 TRIAL_GMAC = 20.0
 
-# Largest duration of a step, relative to plain float32, for selecting another mode.
+# A mode is selected only if its step takes at most this fraction of a step in plain float32.
 MAX_RELATIVE_TIME = 0.9
 
 
@@ -58,13 +58,13 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """True if this process validates, saves and prints."""
+        """True for the process that validates, saves and prints."""
         return self.rank == 0
 
     def share_decision(
         self, progress: float, stop: bool, device: torch.device
     ) -> tuple[float, bool]:
-        """Return the progress and the stop flag of the main process in all processes."""
+        """Return the progress and the stop flag that the main process sends to all processes."""
         if self.world_size == 1:
             return progress, stop
         decision = torch.tensor([progress, float(stop)], dtype=torch.float64, device=device)
@@ -84,7 +84,8 @@ def join_processes(device: str) -> DistributedContext:
     Args:
         device: `cuda` or `cpu`.
 
-    Returns: Position of this process. Rank 0 of 1 if torchrun is not used.
+    Returns: Position of this process. If torchrun is not used, the rank is 0 and the world size is
+        1.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return DistributedContext()
@@ -108,7 +109,7 @@ class ComputeMode:
 
     @property
     def name(self) -> str:
-        """Name of the mode for `--arithmetic`; NHWC is the axis order of channels last."""
+        """Name of the mode for `--arithmetic`. NHWC is the axis order of channels last."""
         precision = "bfloat16" if self.bfloat16 else "float32"
         return f"{precision}-nhwc" if self.channels_last else precision
 
@@ -144,8 +145,8 @@ def select_compute_mode(
 ) -> ComputeMode:
     """Time a few training steps in each mode and return the fastest mode.
 
-    A mode other than plain float32 must be at least 10 % faster, so that it is not selected because
-    of timing noise.
+    Another mode than plain float32 is selected only if it is at least 10 % faster, because timings
+    are noisy.
 
     Args:
         architecture: network to train.
@@ -153,7 +154,7 @@ def select_compute_mode(
         batch: number of crops in a step of this process.
         device: device for training.
     """
-    # Without CPU support, bfloat16 is 20 times slower and therefore not tried.
+    # If the CPU does not support bfloat16, it is 20 times slower. Therefore, it is not tried.
     if device.type == "cuda":
         bfloat16 = torch.cuda.is_bf16_supported()
     else:
@@ -173,7 +174,7 @@ def _time_modes(
     device: torch.device,
     candidates: Sequence[ComputeMode],
 ) -> dict[ComputeMode, float]:
-    """Measure each mode's fastest training step in seconds.
+    """Return the time of each mode's fastest training step in seconds.
 
     The modes are measured alternately, so that other processes affect all modes.
     """

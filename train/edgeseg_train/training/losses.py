@@ -1,4 +1,4 @@
-"""Loss of ResUNet-Deeper: 0.5 Dice + 0.3 cross-entropy + 0.2 focal loss, in the field of view.
+"""Loss of ResUNet-Deeper in the field of view: 0.5 Dice + 0.3 cross-entropy + 0.2 focal loss.
 
 The arguments of all terms are logits, mask (0 to 1) and field of view (0 to 1), each (N, 1, H, W)
 float32. The result is a scalar.
@@ -36,8 +36,8 @@ def total_loss(
 def dice_loss(logits: Tensor, truth: Tensor, inside: Tensor, smooth: float = 1.0) -> Tensor:
     """Compute 1 - soft Dice over the whole batch (Milletari et al. 2016, without squares).
 
-    Dice is not averaged over crops, because a crop with few vessel pixels would have the same
-    weight as a crop with many.
+    Dice is not averaged over crops. Otherwise, a crop with few vessel pixels would have the same
+    weight as a crop with many vessel pixels.
     """
     probability = logits.sigmoid() * inside
     overlap = (probability * truth).sum()
@@ -67,7 +67,7 @@ def _mean_inside(per_pixel: Tensor, inside: Tensor) -> Tensor:
 class RunningMetrics:
     """Loss and Dice of training crops since the last log entry.
 
-    Sums remain on the device until they are read, so that no step waits for the GPU.
+    The sums remain on the device until they are read, so that no step waits for the GPU.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from edgeseg_train.training.compute import ComputeMode
 # Checkpoint with the best validation Dice.
 BEST = "best.pt"
 
-# State for resuming a run.
+# State for `--resume`.
 LAST = "last.pt"
 
 # Log of the run.
@@ -30,12 +30,12 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         config: options that must not change when a run is resumed (`describe_config`).
         step: number of finished steps.
-        seconds: duration of all sessions.
+        seconds: duration of all sessions in seconds.
         best_dice: best validation Dice; -1 before the first validation.
         validation_seconds: duration of the last validation.
-        compute_mode: compute mode of the run. Other modes round differently.
+        compute_mode: compute mode of the run, which a resumed run must also use.
         earlier_data: training data of the weights of `--start`.
-        start_weights: weights of `--start`; empty without this option.
+        start_weights: weights of `--start`; empty if `--start` was not given.
         best_weights: averaged weights with the best validation Dice.
         network: state dict of the trained network.
         averaged: state dict of the averaged network.
@@ -59,7 +59,7 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
         """Check that the state belongs to a run with the current options (`describe_config`).
 
         Raises:
-            ModelError: an option differs; the message contains the option's name.
+            ModelError: an option differs. The message contains the name of the option.
         """
         differences = [
             f"{key} was {self.config.get(key)}, is {value}"
@@ -122,7 +122,7 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
 
 
 def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
-    """Check that no other run would be overwritten, and that the folder is writable.
+    """Check that the folder contains no other run and is writable.
 
     Args:
         out: output folder.
@@ -144,4 +144,4 @@ def prepare_folder(out: Path, resume: bool, state: SavedState | None) -> None:
             f"--out {out}: already contains a run. Continue the run with --resume, or choose "
             "another folder."
         )
-    write_log([], out / LOG)  # report a full disk before the run instead of minutes later
+    write_log([], out / LOG)  # report a full disk before the run

@@ -1,9 +1,8 @@
 """Training loop with AdamW, cosine learning rate, averaged weights, checkpoints and resuming.
 
-A step (crop order, crops, dropout and, with --epochs, learning rate) depends only on the
-configuration and the number of the step. Therefore the weights of a killed and resumed run are
-equal to those of an uninterrupted run, bit for bit on a CPU and except for the order of summation
-on a GPU.
+Crop order, crops and dropout of a step depend only on the configuration and the number of the step.
+With --epochs, this is also true for the learning rate. Therefore, a resumed run gives the same
+weights as an uninterrupted run: identical on a CPU, and equal except for rounding on a GPU.
 """
 
 import copy
@@ -40,7 +39,8 @@ from edgeseg_train.validation import (
     validate_network,
 )
 
-# Seconds until `last.pt` is first saved, between two saves, and between two log entries.
+# Seconds until `last.pt` is first saved, seconds between two saves, and seconds between two log
+# entries.
 FIRST_SAVE_SECONDS = 8.0
 SAVE_SECONDS = 30.0
 LOG_SECONDS = 5.0
@@ -52,13 +52,13 @@ class Trainer:
     Args:
         config: hyperparameters.
         out: folder for `best.pt`, `last.pt` and `log.csv`.
-        data_sets: training data sets, recorded in the checkpoint.
+        data_sets: training data sets to store in the checkpoint.
         crops: sampler of training crops.
         validation_pairs: validation photographs; used only in the main process.
         device: device for training.
         compute_mode: precision and memory format.
         process: position of this process in the run.
-        started: start of the session as `time.monotonic()`; default is now.
+        started: value of `time.monotonic()` at the start of the session; by default now.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Trainer:
             self._parallel = DistributedDataParallel(self.network)
 
     def start_from(self, checkpoint: Checkpoint) -> None:
-        """Load the weights of another run and record its training data."""
+        """Load the weights of another run, and store its training data."""
         self.start_weights = dict(checkpoint.weights)
         for network in (self.network, self.averaged):
             network.load_state_dict(self.start_weights)
@@ -125,7 +125,7 @@ class Trainer:
 
         Args:
             report: callback for a log entry and the progress (0 to 1), called every few seconds.
-            should_stop: callback after each step. If it returns True, the run is saved and ends.
+            should_stop: callback after each step. If it returns True, the run is saved and stops.
 
         Returns:
             Whether the end of the run was reached.
@@ -238,7 +238,10 @@ class Trainer:
         )
 
     def best_checkpoint(self) -> Checkpoint:
-        """Return the weights with the best validation Dice, or the last if it was not computed."""
+        """Return the checkpoint with the best validation Dice.
+
+        If there was no validation, return the last weights.
+        """
         checkpoint = self._make_checkpoint()
         return replace(checkpoint, weights=self._best_weights or checkpoint.weights)
 

@@ -32,8 +32,8 @@ print("Python %d.%d on %s, %d bits" % (*sys.version_info[:2], platform.machine()
     exit 1
 }
 if [ "$have" != "Python @PYTHON@ on @MACHINE@, 64 bits" ]; then
-    echo "install.sh: made for Python @PYTHON@ on @MACHINE@, 64 bits, but this is $have." >&2
-    echo "Create a bundle for it: edgeseg bundle --platform linux-MACHINE --python VERSION -o FOLDER" >&2
+    echo "install.sh: this bundle is made for Python @PYTHON@ on @MACHINE@, 64 bits, but this device has $have." >&2
+    echo "Create a bundle for this device: edgeseg bundle --platform linux-MACHINE --python VERSION -o FOLDER" >&2
     echo "(32-bit systems are not supported)." >&2
     exit 1
 fi
@@ -43,13 +43,14 @@ python3 -I -m venv "$target" || {
     echo "install.sh: cannot create a virtual environment. Install Debian's python@PYTHON@-venv." >&2
     exit 1
 }
-# Neither the environment nor a configuration file of pip can add an index, a folder or a package.
+# Ignore the settings of pip in the environment and in configuration files, such as an index.
 install_from_here() {
     PIP_CONFIG_FILE=/dev/null "$target/bin/python" -I -m pip --isolated install \
         --disable-pip-version-check --quiet --no-index --find-links wheels --require-hashes "$@"
 }
 install_from_here --upgrade --requirement requirements.txt
-# Without this option, pip would keep an installation of the same version, although its code or weights may differ.
+# Without --force-reinstall, pip would keep an installation of the same version, even if its code or
+# weights differ.
 [ -z "$older" ] || install_from_here --force-reinstall --no-deps --requirement edgeseg.txt
 "$target/bin/python" -I "$target/bin/edgeseg" --version
 echo "installed: $target/bin/edgeseg"

@@ -32,7 +32,7 @@ class WheelFacts(NamedTuple):
         name: name of the distribution.
         version: version.
         licences: licences as CycloneDX objects.
-        models: name and content of each model file in the wheel; empty except for edgeseg's wheel.
+        models: name and content of each model file. Only edgeseg's wheel contains model files.
     """
 
     name: str

@@ -27,7 +27,7 @@ _OLDEST_LIBC = 17
 _NEWEST_LIBC = 28
 
 _PIP_CRASH = 2
-"""Exit code of pip for unexpected errors, such as a broken connection. Then pip is run again."""
+"""Exit code of pip for unexpected errors, such as a broken connection. pip is run once more."""
 
 _SCRIPT = Path(__file__).with_name("install.sh")
 
@@ -80,7 +80,7 @@ def own_source() -> str:
     Raises:
         UsageError: the clone or wheel is unknown or no longer exists.
     """
-    remedy = "Give the clone or the wheel with --source."
+    remedy = "Specify the clone or the wheel with --source."
     try:
         record = distribution("edgeseg").read_text("direct_url.json")
     except PackageNotFoundError:
@@ -102,7 +102,7 @@ def check_extras(extras: Sequence[str]) -> None:
     """
     try:
         known = metadata("edgeseg").get_all("Provides-Extra") or []
-    except PackageNotFoundError:  # not installed: run from a source tree
+    except PackageNotFoundError:  # edgeseg runs from a source tree
         return
     for extra in extras:
         if extra not in known:
@@ -142,7 +142,7 @@ def _run_pip(*arguments: str, constraints: str = "") -> None:
 
     Args:
         arguments: arguments of pip.
-        constraints: clone whose `constraints.txt`, if it exists, applies to the build of the wheel.
+        constraints: clone. Its `constraints.txt`, if it exists, applies to the build of the wheel.
     """
     command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
     command += arguments

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _prepare_photo(model: Path) -> npt.NDArray[np.uint8]:
-    """Return a synthetic photograph as (1, size, size, 3) uint8, as network input."""
+    """Return a synthetic photograph as network input: (1, size, size, 3) uint8."""
     return prepare(
         generate_photo(SEED, SIDE).photo,
         load_file(model).card.preprocessing,

@@ -116,7 +116,7 @@ def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
 
 
 def _diagnose(model: str, tuning: TuningResult | None) -> Diagnosis:
-    device = describe_device()  # before the checks, because the checks use all cores
+    device = describe_device()  # before the checks, which use all cores
     selection = select_model(model)
     installed = [name for name in get_args(RuntimeName) if name in installed_runtimes()]
     runtimes = check_runtimes(installed, selection.file.path)
@@ -200,7 +200,7 @@ def _describe_selected_runtime(diagnosis: Diagnosis) -> str:
 def _describe_check(check: RuntimeCheck, is_required: bool) -> str:
     """Describe a check.
 
-    A failure is in capital letters only if `run` selects this runtime or provider.
+    A failure is in capital letters if `run` selects this runtime or provider.
     """
     if not check.installed:
         return check.note

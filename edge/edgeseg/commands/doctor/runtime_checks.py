@@ -17,8 +17,8 @@ from edgeseg.models.card import ModelCard, read_card
 MAX_MASK_DIFFERENCE = 0.01
 """Largest share of mask pixels that may differ from the mask of the first runtime. With a broken
 runtime, the whole mask differs. Probabilities are not compared, because OpenVINO's BF16
-probabilities differ by up to 0.15 in equal masks. The limit of `convert` (0.1 %) would be too
-strict: for a network with random weights, 0.11 % of the pixels differ.
+probabilities may differ by 0.15 although the masks are equal. The limit of `convert` (0.1 %) would
+be too strict: for a network with random weights, 0.11 % of the pixels differ.
 """
 
 TIMEOUT_S = 300
@@ -141,5 +141,5 @@ def _describe_failure(code: int, last_line: str) -> str:
         return one_line(Exception(last_line)) or f"exit code {code}"
     signals = {number.value: number.name for number in signal.Signals}
     name = signals.get(-code, f"signal {-code}")
-    hint = "; its wheel contains instructions that this CPU lacks" if name == "SIGILL" else ""
+    hint = "; its package uses instructions that this CPU lacks" if name == "SIGILL" else ""
     return f"the process crashed ({name}){hint}"

@@ -78,12 +78,12 @@ def _check_target(target: str) -> Path:
 
 
 def describe_tuning(result: TuningResult) -> Iterator[tuple[str, str]]:
-    """Yield headings and texts of the candidates and of the file with the stored setup."""
+    """Yield a heading and a text for each candidate and for the file with the stored setup."""
     key = result.setup.key
     yield "baseline", f"{key.precisions[0]} in onnxruntime with all {key.cores} cores"
     for timing in result.setup.measured:
         yield f"{timing.precision} in {timing.runtime}", _describe_timing(timing, result.setup)
-    hint = f" (`edgeseg run` uses it if {VARIABLE} names this file)"
+    hint = f" (`edgeseg run` uses this setup if {VARIABLE} is the path of this file)"
     if result.is_read_by_auto:
         hint = ""
     yield "setup stored in", f"{result.file}{hint}"

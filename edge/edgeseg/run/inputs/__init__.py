@@ -2,7 +2,7 @@
 
 Files are recognized from their content, not from their suffix. Damaged files with the suffix of a
 photograph are also inputs, so that they are reported as failed. Results of edgeseg, masks, videos
-in a folder and other files are skipped. The files of each kind are counted.
+in a folder and other files are skipped and counted.
 """
 
 from edgeseg.run.inputs.collect import CollectedInputs, collect_inputs

@@ -40,8 +40,8 @@ def collect_inputs(
     Args:
         arguments: files, folders, or "-" for standard input.
         recursive: whether to include the sub-folders of folders.
-        listed: additional files and folders. A missing file is also an input, so that it is
-            reported as failed and the others are processed.
+        listed: additional files and folders. A missing file does not raise an error: it is reported
+            as a failed input, and the other files are processed.
 
     Raises:
         UsageError: An argument does not exist, a folder contains no photograph, or every argument
@@ -57,7 +57,9 @@ def collect_inputs(
     files = list(collector.files.values())
     if not files:
         name = arguments[0] if arguments else "INPUT"
-        raise UsageError(f"{name}: named like a result of edgeseg. Rename the file to segment it.")
+        raise UsageError(
+            f"{name}: has the name of a result of edgeseg. Rename the file to segment it."
+        )
     inputs: list[Input] = []
     for file, stem in zip(files, distinct_stems(files), strict=True):
         name = STDIN_NAME if file.path is None else path_text(file.path)
@@ -66,7 +68,7 @@ def collect_inputs(
 
 
 class _Collector:
-    """Collector of input files. It keeps the given order and adds a file only once."""
+    """Ordered collection of input files without duplicates."""
 
     def __init__(self, scanner: FolderScanner) -> None:
         self.scanner = scanner
@@ -156,5 +158,5 @@ def _identity(path: Path) -> Path:
 
 def _reject_special(path: Path) -> None:
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode):  # a pipe or a device may block forever
+    if not stat.S_ISREG(mode):  # reading a pipe or a device may block forever
         raise OSError(errno.EINVAL, "not a regular file")

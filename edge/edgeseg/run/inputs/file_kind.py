@@ -26,7 +26,7 @@ _SIGNATURES = (
     b"GIF87a",
     b"GIF89a",
     b"II*\0", b"MM\0*", b"II+\0", b"MM\0+",  # TIFF, and most raw formats of cameras
-    # Formats with unsupported variants, which are reported when the file is read.
+    # These formats have unsupported variants, which are reported when the file is read.
     b"8BPS",
     b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51",  # JPEG 2000
     b"\0\0\0\x0cJXL ", b"\xff\x0a\xfa", b"\xff\x0a\x41",  # JPEG XL

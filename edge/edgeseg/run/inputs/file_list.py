@@ -37,7 +37,7 @@ def read_file_list(source: str) -> list[str]:
             ) from error
     names = [name for name in _split_names(data) if name]
     if not names:
-        raise UsageError(f"--files-from {source}: the list contains no file name.")
+        raise UsageError(f"--files-from {source}: the list is empty. Add file names.")
     return names
 
 

@@ -12,20 +12,20 @@ from edgeseg.run.inputs.names import PlacedFile, distinct_stems
 from edgeseg.run.inputs.skipped import SkippedFiles
 
 _DIGITS = re.compile(r"([0-9]+)")
-# Files of operating systems, which are skipped without a message.
+# Files of operating systems. They are skipped without a message.
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".directory", ".localized"})
 _SYSTEM_PREFIXES = ("._", ".edgeseg", ".fseventsd", ".trash", ".spotlight")
 
 _FileState: TypeAlias = tuple[int, int, int]
-"""Size in bytes, modification time in nanoseconds, inode."""
+"""State of a file: size in bytes, modification time in nanoseconds, inode."""
 
 
 class FolderListing(NamedTuple):
     """Content of a folder.
 
     Attributes:
-        photographs: photographs in natural order (2 before 10). The photographs of a folder precede
-            those of its sub-folders.
+        photographs: photographs in natural order (2 before 10). Photographs in a folder precede
+            photographs in its sub-folders.
         skipped: other files, and sub-folders that were not listed.
         errors: errors of sub-folders that cannot be read.
     """
@@ -116,7 +116,7 @@ class FolderScanner:
         state = (status.st_size, status.st_mtime_ns, status.st_ino)
         known = self._previous_kinds.get(path)
         if known is None or known[0] != state:
-            kind = classify_file(path) if path.is_file() else "other"  # a pipe or a device
+            kind = classify_file(path) if path.is_file() else "other"  # not a pipe or device
             known = (state, kind)
         self._kinds[path] = known
         return known[1]

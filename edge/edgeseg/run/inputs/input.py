@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 """Suffixes of video files, in lower case."""
 
-_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # the content begins like a JPEG photograph
+_MJPEG_SUFFIXES = (".mjpeg", ".mjpg")  # the content begins with the signature of a JPEG photograph
 
 STDIN_NAME = "standard input"  # in messages
 STDIN_STEM = "stdin"  # prefix of the result names
@@ -58,7 +58,7 @@ def _is_video(path: Path) -> bool:
     try:
         with open_regular_file(path) as file:
             kind = recognize_file(file.read(SIGNATURE_BYTES)).kind
-    except OSError:  # reported when the file is read
+    except OSError:  # this error is reported when the file is read
         kind = "unknown"
     if kind == "unknown" or path.name.lower().endswith(_MJPEG_SUFFIXES):
         return is_video_name(path)

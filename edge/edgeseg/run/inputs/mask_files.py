@@ -1,6 +1,6 @@
 """Detection of masks among photographs. Masks are not segmented.
 
-A file is decoded only if it has the name of a mask or much fewer bytes per pixel than a photograph.
+A file is decoded only if it has the name of a mask or far fewer bytes per pixel than a photograph.
 """
 
 import re
@@ -25,26 +25,26 @@ _MASK_FOLDER = re.compile(
     r"segmentations?|annotations?",
     re.IGNORECASE,
 )
-_HEADER_BYTES = 1 << 17  # the EXIF thumbnail of a JPEG precedes its size
-_PALETTE_OR_GREY_PNG = (0, 3, 4)  # values of the colour type
+_HEADER_BYTES = 1 << 17  # in a JPEG, the EXIF thumbnail precedes the image size
+_PALETTE_OR_GREY_PNG = (0, 3, 4)  # values of the colour type in a PNG header
 _MAX_BITS_PER_PIXEL = {"png": 2.0, "jpeg": 1.0, "dicom": 0.0}
 _MAX_LEVELS = 8  # largest number of grey levels in a drawn mask
 _MAX_NAMED_LEVELS = 16
-_MAX_GREY_SHARE = 0.03  # blurred edges and JPEG noise
+_MAX_GREY_SHARE = 0.03  # allows for blurred edges and JPEG noise
 _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
-_MAX_CHROMA = 8.0  # mean difference between the channels of a grey picture
+_MAX_CHROMA = 8.0  # maximum mean difference between the channels of a grey picture
 _BRIGHT = 127
-_GREY_LEVELS = (32, 223)  # range of levels that are neither dark nor bright
-_SAMPLED_SIDE = 1000  # pixels; larger pictures are sampled
+_GREY_LEVELS = (32, 223)  # range of grey levels between dark and bright
+_SAMPLED_SIDE = 1000  # maximum side in pixels; larger pictures are sampled
 
 
 def is_mask(path: Path) -> bool:
-    """Return whether a picture is a mask rather than a photograph.
+    """Return whether a picture is a mask instead of a photograph.
 
-    In a mask, there are two to eight grey levels, or nearly all pixels are black or white. A file
-    with the name of a mask (`NAME_1stHO.png`, `manual1/NAME.tif`) may also contain class numbers
-    and blurred edges. A file that cannot be decoded is not a mask.
+    A mask has two to eight grey levels, or nearly all of its pixels are black or white. A file with
+    the name of a mask (`NAME_1stHO.png`, `manual1/NAME.tif`) may also contain class numbers and
+    blurred edges. A file that cannot be decoded is not a mask.
     """
     stem = photo_stem(path)
     is_named = bool(_MASK_STEM.search(stem) or _MASK_FOLDER.fullmatch(path.parent.name))
@@ -68,7 +68,7 @@ def _may_be_mask(path: Path) -> bool:
         size = file.seek(0, 2)
     try:
         header = peek_header(beginning)
-    except InvalidImageError:  # gzipped, or an unsupported format
+    except InvalidImageError:  # a gzip file or an unsupported format
         return beginning.startswith(b"\x1f\x8b")
     if header is None or not header.width * header.height:
         return False
@@ -92,7 +92,7 @@ def _is_mask_picture(picture: Photo, is_named: bool) -> bool:
     grey = picture.max(axis=2)
     counts = np.bincount(grey.ravel(), minlength=256)
     levels = np.count_nonzero(counts)
-    if levels < 2:  # for example the black frame of a covered camera
+    if levels < 2:  # for example, the black frame of a covered camera
         return False
     if levels <= (_MAX_NAMED_LEVELS if is_named else _MAX_LEVELS):
         # Noise in a dark picture also has few levels.

@@ -1,11 +1,12 @@
-"""Names of results in the output folder. They are distinct for every input.
+"""Names of results in the output folder. No two inputs have results with the same name.
 
 The results of a file in a folder are written to the same sub-folder of the output folder. The
 results of a file argument are written to the output folder itself. If two inputs from different
-folders would have the same results, all results are placed in sub-folders named after the path of
-the input, relative to the deepest common folder of all inputs. If photographs of one folder have
-equal stems, the result names contain the suffix: `eye.jpg_vessels.png` and `eye.png_vessels.png`.
-Names that differ only in case or Unicode form get a number.
+folders would have results with the same name, all results are written to sub-folders. The
+path of a sub-folder is the path of the input's folder, relative to the deepest folder that contains
+all inputs. If photographs of one folder have the same stem, the result names contain the suffix:
+`eye.jpg_vessels.png` and `eye.png_vessels.png`. Names that differ only in case or Unicode
+normalization get a number.
 """
 
 import os
@@ -69,7 +70,7 @@ class PlacedFile(NamedTuple):
         return (self.folder / name).as_posix()
 
     def key(self, stem: str) -> _Key:
-        """Return a key. It is equal for two inputs if their results have the same names."""
+        """Return a key that is equal for two inputs if their results have the same names."""
         is_video = self.path is not None and is_video_name(self.path)
         return is_video, name_key(stem)
 
@@ -117,7 +118,7 @@ def _folders_collide(files: Sequence[PlacedFile]) -> bool:
 
 
 def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
-    """Return the files with folders relative to the deepest folder that contains all files."""
+    """Return the files with their folders, relative to the deepest common folder."""
     parents = [
         os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
         for file in files
@@ -135,7 +136,7 @@ def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
 
 
 def _number_repeated(files: Sequence[PlacedFile], stems: list[str]) -> list[str]:
-    """Append a number to a stem that differs from another only in case or Unicode form."""
+    """Append a number to stems that differ only in case or Unicode normalization."""
     taken: set[_Key] = set()
     # Sort the stems, so that the numbers do not depend on the order of the inputs.
     for index in sorted(

@@ -1,4 +1,4 @@
-"""Files in a folder that are not segmented, and their number for each kind."""
+"""Files that are not segmented, counted by kind."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -27,7 +27,7 @@ _MAX_SUFFIXES = 5
 
 
 class SkippedFiles:
-    """Files that are not segmented, and the reason for each of them.
+    """Files that are not segmented, with the reason for each file.
 
     Attributes:
         kinds: reason for skipping. The key is the path of the file.

@@ -7,7 +7,7 @@ import msgspec
 
 from edgeseg.run.results.record import ResultRecord
 
-_UNPREFIXED = ("measures",)  # measurements of the whole field have no prefix
+_UNPREFIXED = ("measures",)  # columns of these groups have no prefix
 
 
 class Column(NamedTuple):

@@ -44,7 +44,7 @@ class Card(NamedTuple):
 
 
 class ContactSheet:
-    """Writer of the page. It collects the pictures of a run.
+    """Page with the pictures of a run.
 
     Args:
         folder: output folder of the run.
@@ -76,7 +76,7 @@ class ContactSheet:
         )
 
     def add_records(self, records: Sequence[ResultRecord]) -> None:
-        """Append a picture with its records. The order of calls is the order on the page."""
+        """Append a picture with its records. The page keeps the order of the calls."""
         first = records[0]
         pictures = self._thumbnails.pop((first.source, first.frame), ())
         if not pictures and first.reused is True:
@@ -102,7 +102,10 @@ class ContactSheet:
 
 
 def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
-    """Return thumbnails of a photograph and its overlay from an earlier run, if readable."""
+    """Return thumbnails of a photograph and its overlay from an earlier run.
+
+    Files that cannot be decoded are omitted.
+    """
     files: dict[str, Path] = {}
     if record.frame == 1:  # only the first page of a file is decoded
         files["photograph"] = Path(record.source)
@@ -112,7 +115,7 @@ def _stored_pictures(record: ResultRecord) -> tuple[tuple[str, str], ...]:
     for label, file in files.items():
         try:
             pictures.append((label, encode_thumbnail(read_photo(file), _THUMBNAIL_SIDE)))
-        except PhotoError:  # such as a DICOM file
+        except PhotoError:  # for example, a DICOM file
             continue
     return tuple(pictures)
 

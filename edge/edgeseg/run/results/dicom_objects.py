@@ -51,7 +51,7 @@ def encode_dicom_results(
     provenance: Provenance | None,
     options: RunOptions,
 ) -> dict[str, bytes]:
-    """Return the DICOM results among the parts, as the bytes of files.
+    """Encode those parts that are DICOM results. Return the bytes of each file.
 
     Args:
         parts: results to write.
@@ -85,7 +85,7 @@ def encode_dicom_results(
             for part in dicom_parts
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # Values that are copied from the file may be invalid in many ways.
+        # Invalid values that are copied from the file cause many types of exceptions.
         raise PhotoError(
             f"{frame.name}: DICOM results cannot be written for this file ({one_line(error)}). "
             "Export the photograph again.",

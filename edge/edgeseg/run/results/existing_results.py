@@ -65,8 +65,8 @@ class ExistingResults:
             provenance: digests of this run; None if they are unknown.
 
         Raises:
-            PhotoError: a file is a link out of the folder, belongs to another photograph, or was
-                not written by edgeseg.
+            PhotoError: a file is a link that may not be followed, belongs to another photograph, or
+                was not written by edgeseg.
         """
         for file in files:
             self._folders.check(file, name)
@@ -80,7 +80,7 @@ class ExistingResults:
                 )
 
     def reuse(self, frame: Frame, files: dict[str, Path], provenance: Provenance) -> Records | None:
-        """Return the records of results that this run would reproduce; None if there are none.
+        """Return the records of earlier results that this run would reproduce, or None.
 
         Args:
             frame: frame to process.

@@ -17,10 +17,10 @@ from edgeseg.system.regular_files import open_regular_file
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_VESSEL_SHARE = 0.25  # share of vessel above which a thumbnail's pixel is marked
+_VESSEL_SHARE = 0.25  # minimum share of vessel in a marked pixel of a thumbnail
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # number of bytes at the start of a file that contain the marker
+_MARKER_BYTES = 512  # number of bytes at the start of a file that are searched for the marker
 
 
 def load_template(folder: Path, page_name: str, option: str, extra: str) -> Template:
@@ -65,7 +65,7 @@ def reject_foreign_page(path: Path) -> None:
             beginning = file.read(_MARKER_BYTES)
     except FileNotFoundError:
         return
-    except OSError:  # such as a pipe
+    except OSError:  # for example, a pipe
         beginning = b""
     if _MARKER not in beginning:
         raise SystemSetupError(
@@ -89,7 +89,9 @@ def encode_thumbnail(photo: Photo, side: int) -> str:
 
 
 def encode_overlay_thumbnail(photo: Photo, mask: Mask, side: int) -> str:
-    """Return a thumbnail with tinted vessels, in base64. An outline would cover the vessels.
+    """Return a thumbnail with tinted vessels, in base64.
+
+    The vessels are not outlined, because an outline would cover them at this size.
 
     Args:
         photo: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""Record of `edgeseg measure`, with the keys of the result record that apply to a mask."""
+"""Record of `edgeseg measure`. It contains only those result keys that apply to a mask."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from edgeseg.run.results.record import (
 
 
 class MaskRecord(Struct, frozen=True, kw_only=True):
-    """Measurements of one mask, with keys and definitions as in `ResultRecord`."""
+    """Measurements of one mask. Keys and definitions are the same as in `ResultRecord`."""
 
     source: Annotated[str, column("Path of the mask.")]
     frame: Positive = 1

@@ -34,18 +34,19 @@ _FIRST_COLUMNS = "source,frame,"
 class MeasuresTable:
     """Table of the measurements of all runs with one output folder.
 
-    Each row is written as soon as its record is complete, so that the table of a stream is up to
-    date and an interrupted run leaves complete rows. Rows of earlier runs are kept. If a picture is
-    processed again, its new rows replace its earlier rows at the same position. Columns in
-    micrometres and the anatomical names of the quadrants are included if an option, a photograph,
-    such as a DICOM file, or an earlier run provides the size of a pixel or the eye.
+    Each row is written as soon as its record is complete. Therefore the table of a stream is up to
+    date, and the rows of an interrupted run are complete. Rows of earlier runs are kept. If a
+    picture is processed again, the new rows replace the earlier rows of the picture at the same
+    position. Columns in micrometres are included if the size of a pixel is known. Anatomical names
+    of the quadrants are included if the eye is known. An option, a photograph (such as a DICOM
+    file) or an earlier run can provide them.
 
     Args:
         folder: output folder; paths in the table are relative to it.
         micrometres: whether to include the columns in micrometres and millimetres from the start.
         anatomical: whether to include the anatomical names of the quadrants from the start.
-        identifiers: whether to include the identifiers of patient, study and series. If not, they
-            are also removed from the rows of earlier runs.
+        identifiers: whether to include the identifiers of patient, study and series. If False, the
+            identifiers are also removed from the rows of earlier runs.
 
     Raises:
         UsageError: The folder contains a file with the table's name that edgeseg did not write, or
@@ -72,7 +73,8 @@ class MeasuresTable:
 
         Args:
             records: records of the picture.
-            is_stream: whether the picture is a frame of a stream, which is not written twice.
+            is_stream: whether the picture is a frame of a stream. Such a frame is added only once,
+                so that its rows need not be indexed.
 
         Raises:
             SystemSetupError: The file cannot be written.
@@ -114,7 +116,7 @@ class MeasuresTable:
             self._index.add(row, self._line(row))
 
     def _replace(self, keys: Collection[PictureKey], rows: Sequence[Row]) -> None:
-        """Write the table with new rows at the position of the first row of some pictures."""
+        """Write the table again and replace the rows of some pictures by new rows."""
         stored = self._read().rows
         kept = [row for row in stored if picture_key(row) not in keys]
         start = 0
@@ -177,10 +179,10 @@ def column_names(micrometres: bool, anatomical: bool, identifiers: bool = False)
 def encode_table(
     records: Sequence[msgspec.Struct], groups: Collection[str], micrometres: bool, anatomical: bool
 ) -> str:
-    """Return the table of records with a subset of the result record's keys.
+    """Return a CSV table with one row per record.
 
     Args:
-        records: records with keys of the result record.
+        records: records that have some of the keys of the result record.
         groups: keys of the records.
         micrometres: whether to include the columns in micrometres and millimetres.
         anatomical: whether to include the anatomical names of the quadrants.
@@ -198,7 +200,7 @@ def encode_table(
 
 
 def is_foreign_table(file: Path) -> bool:
-    """Return whether a file exists that is not a table of edgeseg, such as a pipe.
+    """Return whether a path exists and is not a table of edgeseg.
 
     Raises:
         UsageError: The file cannot be read.

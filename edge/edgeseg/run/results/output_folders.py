@@ -10,11 +10,11 @@ from edgeseg.system.files import make_folder, remove_stale_temporaries
 
 
 class OutputFolders:
-    """Creation of result folders. All of them are inside the output folder.
+    """Creation and checking of the folders of results, inside the output folder.
 
     Args:
         output: output folder, which may be a link.
-        follow_links: whether to write through links in the output folder.
+        follow_links: whether to follow links in the output folder.
     """
 
     def __init__(self, output: Path, follow_links: bool = False) -> None:
@@ -32,13 +32,14 @@ class OutputFolders:
             name: name of the photograph in the message.
 
         Raises:
-            PhotoError: The result is outside the output folder. Or links are not followed, and the
-                result or a folder on its path is a link. Or the target of a link is another result
-                of this run.
+            PhotoError: The result would be outside the output folder. The result or a folder on its
+                path is a link, and links are not followed. Two results would have the same target.
         """
         inside = os.path.relpath(os.path.abspath(file), os.path.abspath(self.output))  # noqa: PTH100
         if Path(inside).parts[:1] == (os.pardir,):
-            raise _not_overwritten(f"{name}: {file} is outside the output folder.")
+            raise _not_overwritten(
+                f"{name}: {file} is outside the output folder. Choose another folder with -o."
+            )
         target = os.path.realpath(file)
         if not self.follow_links:
             if target != os.path.join(os.path.realpath(self.output), inside):  # noqa: PTH118

@@ -18,17 +18,16 @@ from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _MAX_SIDE = 4096  # pixels
-_MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened
-_MIN_FREE_BYTES = (
-    16 << 20
-)  # space for another frame and the index; a video without an index cannot be played
+_MAX_PAUSE_S = 10.0  # longer pauses of a live source are shortened to this duration
+# Space for another frame and the index. A video without an index cannot be played.
+_MIN_FREE_BYTES = 16 << 20
 
 
 class OverlayVideo:
     """Video that is being written.
 
     Args:
-        path: final path. The suffix is replaced by the suffix of a format that OpenCV can write.
+        path: path of the finished video. The suffix depends on the formats that OpenCV can write.
         fps: frames per second.
         live: whether frames arrive at irregular times. In this case, each frame is shown until the
             next frame arrives.
@@ -83,7 +82,7 @@ class OverlayVideo:
             )
 
     def close(self) -> None:
-        """Finish the video and rename the file. If there was no frame, no video is written.
+        """Finish the video and rename the file. If no frame was written, no file is created.
 
         Raises:
             SystemSetupError: The video could not be written completely.
@@ -127,13 +126,13 @@ class OverlayVideo:
                 self.temporary = temporary
                 self._file = file
                 return writer
-            temporary.unlink(missing_ok=True)  # OpenCV deletes the file if it cannot start writing
+            temporary.unlink(missing_ok=True)  # OpenCV may already have deleted the file
         raise SystemSetupError(
             f"{self.path.parent}: the installed OpenCV cannot write videos. Use --no-overlay."
         )
 
     def _is_readable(self) -> bool:
-        """Return whether the video can be read, because OpenCV does not report failed writes."""
+        """Return whether the video is complete. OpenCV does not report failed writes."""
         reader = cv2.VideoCapture(str(self.temporary))
         count = reader.get(cv2.CAP_PROP_FRAME_COUNT)
         is_readable = reader.isOpened() and count >= self.frames and reader.grab()
@@ -143,7 +142,7 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Write a video `STEM_overlay.mp4` (or `.avi`). It is finished even if the run fails.
+    """Open the video `STEM_overlay.mp4` (or `.avi`). It is completed even if the run fails.
 
     Args:
         folder: output folder.

@@ -84,15 +84,15 @@ def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
 def is_foreign(file: Path) -> bool:
     """Return whether a file exists that edgeseg did not write.
 
-    Truncated results of edgeseg return False. Pipes and devices return True, because writing to
-    them could block forever.
+    For truncated results of edgeseg, return False. For pipes and devices, return True, because
+    writing to them could block forever.
     """
     try:
         if file.exists() and not file.is_file() and not file.is_dir():
             return True
         if not file.is_file() or not file.stat().st_size:
             return False
-    except OSError:  # name too long or no permission: reported when the file is written
+    except OSError:  # this error is reported when the file is written
         return False
     return not any(key.startswith(_PREFIX) for key in read_file_text(file, require_complete=False))
 

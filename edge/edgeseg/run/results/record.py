@@ -1,7 +1,7 @@
 """Result record: one format for JSON, tables and Python.
 
 This module declares every column with its type, unit and definition. `edgeseg.run.results.columns`
-lists the columns. A key is absent if it was not requested or does not apply, and null if its value
+lists the columns. A key is absent if it was not requested or does not apply. A value is null if it
 is unknown.
 """
 
@@ -18,8 +18,8 @@ from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
 
 SCHEMA_VERSION = 1
-"""Version of the record. Additional keys do not change the version, because clients ignore unknown
-keys."""
+"""Version of the record. Additional keys do not change the version, because clients must ignore
+unknown keys."""
 
 Status: TypeAlias = Literal["ok", "skipped", "failed"]
 
@@ -45,29 +45,29 @@ Code: TypeAlias = Literal[
 ]
 
 CODES: Mapping[Code, str] = {
-    "no_fundus": "No retina was found in the picture.",
+    "no_fundus": "No retina was found in the image.",
     "ungradable": "The image quality is too low; `quality.reasons` contains the reasons.",
     "undecodable": "The file is damaged, truncated, or not an image.",
     "unsupported_format": "edgeseg does not support the format or type of the image.",
-    "too_large": "The file or the picture exceeds the size limit.",
+    "too_large": "The file or the image exceeds the size limit.",
     "unreadable": "The file cannot be opened or read.",
     "missing_extra": "The format requires an extra of edgeseg that is not installed.",
     "not_dicom": "`--dicom` requires a DICOM file with the UIDs of study, series and instance.",
     "not_overwritten": "A link, or a file that edgeseg did not write, has the name of the result.",
     "unreadable_source": "The video or stream cannot be read, or ended too early.",
     "internal_error": "A bug in edgeseg. The traceback is printed to standard error.",
-    "worker_died": "Worker processes of a batch job ended unexpectedly at this file.",
+    "worker_died": "Worker processes of a batch job ended unexpectedly while processing this file.",
     "frozen_frame": "The frame is identical to the previous one.",
     "sizes_differ": "The mask and its field of view differ in size, or the field of view is empty.",
     "mask_thresholded": "The mask was not binary and was thresholded at half of its range.",
     "pages_skipped": "Thumbnail pages of the TIFF file were skipped.",
     "several_fields": "The record covers several fields of view that overlap.",
-    "not_a_colour_photograph": "Red-free or grey photograph; the models were trained on colour.",
+    "not_a_colour_photograph": "Red-free or grey photograph. The models were trained on colour.",
 }
 """Meaning of each code in `reasons` and `warnings`."""
 
 IDENTIFIERS = ("patient_id", "study_instance_uid", "series_instance_uid")
-"""Columns that are only in records for which they were requested, and never in stored records."""
+"""Columns that are included only on request and are never stored in result files."""
 
 EyeSource: TypeAlias = Literal["option", "manifest", "dicom"]
 
@@ -92,7 +92,7 @@ GreyLevel: TypeAlias = Annotated[float, Meta(ge=0, le=255)]
 
 
 class ResultFiles(Struct, frozen=True, kw_only=True):
-    """Files that were written for a picture. They cover all fields of view."""
+    """Files that were written for an image. They cover all fields of view."""
 
     mask: Annotated[str | UnsetType, column("Vessel mask, 8-bit PNG with 255 for vessels.")] = UNSET
     overlay: Annotated[str | UnsetType, column("Photograph with its vessels marked.")] = UNSET
@@ -103,7 +103,7 @@ class ResultFiles(Struct, frozen=True, kw_only=True):
         str | UnsetType, column("Overlay video of a stream; complete after the end of the run.")
     ] = UNSET
     measures_overlay: Annotated[
-        str | UnsetType, column("Photograph with the measured segments, coloured by width.")
+        str | UnsetType, column("Photograph with each measured segment coloured by its width.")
     ] = UNSET
     dicom_seg: Annotated[
         str | UnsetType, column("DICOM Segmentation of the vessels; refers to the photograph.")
@@ -125,13 +125,13 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
     ]
     focus: Annotated[NonNegative | None, column("Ratio of fine to coarse detail.")]
     brightness: Annotated[GreyLevel | None, column("Mean of the brightest channel.", "grey level")]
-    retina: Annotated[Share, column("Share of the picture that is illuminated retina.")]
+    retina: Annotated[Share, column("Share of the image that is illuminated retina.")]
     field: Annotated[
         Share | None,
-        column("Share of the round field of view that is illuminated and in the picture."),
+        column("Share of the round field of view that is illuminated and in the image."),
     ]
     diameter_px: Annotated[
-        NonNegative, column("Diameter of a disc with as many pixels as the retina.", "px")
+        NonNegative, column("Diameter of a circle with the area of the illuminated retina.", "px")
     ] = 0.0
     detail: Annotated[
         NonNegative | None,
@@ -150,10 +150,12 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
         column("Level of the darkest channel, relative to the brightest channel."),
     ] = None
     saturation: Annotated[
-        Share | None, column("Mean range of the channels, relative to the brightest channel.")
+        Share | None,
+        column("Mean difference between brightest and darkest channel, relative to the brightest."),
     ] = None
     polarity: Annotated[
-        float | None, column("Strength of dark minus bright lines, relative to their sum.")
+        float | None,
+        column("Strength of dark lines minus strength of bright lines, divided by their sum."),
     ] = None
     median_red: Annotated[GreyLevel | None, column("Median of the red channel.", "grey level")] = (
         None
@@ -170,7 +172,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     """Result of one field of view. The key is (`source`, `frame`, `fov_index`)."""
 
     source: Annotated[str, column("Path of the file, or name of the device or stream.")]
-    frame: Annotated[Positive, column("Number of the picture in its source, from 1.")]
+    frame: Annotated[Positive, column("Number of the image in its source, from 1.")]
     sop_instance_uid: Annotated[str | UnsetType, column("SOP Instance UID of a DICOM file.")] = (
         UNSET
     )
@@ -192,7 +194,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         Count,
         column("Number of the field of view in reading order, from 1; 0 if none was detected."),
     ]
-    fov_count: Annotated[Count, column("Number of fields of view in the picture.")]
+    fov_count: Annotated[Count, column("Number of fields of view in the image.")]
     fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None
     fov_y: Annotated[Count | None, column("Top edge of the field's box.", "px")] = None
     fov_width: Annotated[Positive | None, column("Width of the field's box.", "px")] = None
@@ -201,8 +203,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         NonNegative | None,
         column("Diameter of a round field of view, or longer side of the field's box.", "px"),
     ] = None
-    width: Annotated[Positive | None, column("Width of the decoded picture.", "px")] = None
-    height: Annotated[Positive | None, column("Height of the decoded picture.", "px")] = None
+    width: Annotated[Positive | None, column("Width of the decoded image.", "px")] = None
+    height: Annotated[Positive | None, column("Height of the decoded image.", "px")] = None
     eye: Annotated[Eye | UnsetType | None, column("Eye of the photograph.")] = UNSET
     eye_source: Annotated[
         EyeSource | UnsetType | None, column("Origin of `eye`; null if unknown.")
@@ -210,7 +212,8 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     status: Annotated[Status, column("Outcome.")]
     reasons: Annotated[tuple[Code, ...], column("Reason codes if `status` is not `ok`.")] = ()
     message: Annotated[
-        str | UnsetType, column("Text for people, in one line; may change between versions.")
+        str | UnsetType,
+        column("Description of the problem in one line. The text may change between versions."),
     ] = UNSET
     warnings: Annotated[tuple[Code, ...], column("Reason codes if the result is unreliable.")] = ()
     edgeseg_version: Annotated[str, column("Version of edgeseg.")]
@@ -243,11 +246,11 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         SpacingStatus | UnsetType, column("`ok`, or the reason why values in micrometres are null.")
     ] = UNSET
     time: Annotated[
-        str | UnsetType, column("UTC time at which the picture was received, ISO 8601.")
+        str | UnsetType, column("UTC time at which the image was received, ISO 8601.")
     ] = UNSET
     timings_ms: Annotated[
         dict[str, float] | UnsetType,
-        column("Processing time of the whole picture per stage.", "ms"),
+        column("Processing time of the whole image per stage.", "ms"),
     ] = UNSET
     dropped: Annotated[
         Count | UnsetType,

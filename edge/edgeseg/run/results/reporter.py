@@ -15,7 +15,7 @@ from edgeseg.system.files import write_errors_named
 from edgeseg.system.rate_limit import RateLimitedMessage
 
 _STREAM_INTERVAL_S = 60.0
-_MAX_RESULT_LINE = 20_000  # four paths of maximum length
+_MAX_RESULT_LINE = 20_000  # space for four paths of maximum length
 
 
 def print_message(line: str) -> None:
@@ -24,7 +24,7 @@ def print_message(line: str) -> None:
 
 
 def print_result(line: str) -> None:
-    """Print one line to standard output without changes.
+    """Print one line to standard output. The line is not escaped.
 
     Raises:
         SystemSetupError: Standard output cannot be written, for example because the disk is full.
@@ -39,7 +39,7 @@ def print_result(line: str) -> None:
 
 
 def has_unusable_scale(record: ResultRecord | MaskRecord) -> bool:
-    """Return whether the size of a pixel is known, but gives no values in micrometres."""
+    """Return whether the size of a pixel is known but cannot be used."""
     return record.um_per_px_status in ("implausible", "anisotropic")
 
 
@@ -47,17 +47,17 @@ def print_scale_warning(count: int) -> None:
     """Print a warning if the size of a pixel could not be used.
 
     Args:
-        count: number of pictures with a size of a pixel that could not be used.
+        count: number of pictures whose pixel size could not be used.
     """
     if count:
         print_message(
             f"{plural(count, 'picture')} without values in micrometres: the field of view would "
-            "not be 3 to 40 mm wide, or rows and columns differ. Check --um-per-px."
+            "not be 3 to 40 mm wide, or the pixels are not square. Check --um-per-px."
         )
 
 
 class FrameCounts:
-    """Counts of the frames of one source for each outcome."""
+    """Number of frames of one source for each outcome."""
 
     def __init__(self) -> None:
         self.segmented = 0
@@ -125,8 +125,8 @@ class Reporter:
 
     Args:
         name: name of the source.
-        stream: whether the source is a stream. A stream is reported once a minute, not for each
-            frame.
+        stream: whether the source is a stream. A stream is reported once a minute instead of once
+            per frame.
         as_json: whether to print one JSON object per record instead of lines.
         clock: monotonic clock in seconds.
     """
@@ -175,7 +175,7 @@ class Reporter:
 
 
 def result_line(records: Sequence[ResultRecord]) -> str:
-    """Return the console line of a picture with its files, time and vessel density, escaped."""
+    """Return the escaped console line of a picture: files, time and vessel density."""
     first = records[0]
     details: list[str] = []
     if first.timings_ms is not UNSET:

@@ -1,4 +1,4 @@
-"""Rows that `measures.csv` contains."""
+"""Reading of the rows in `measures.csv`."""
 
 import csv
 import io
@@ -53,7 +53,7 @@ def read_table(file: Path, known: Collection[str]) -> StoredTable:
         ) from error
     if not set(names) <= set(known) or any(None in row for row in rows):
         raise UsageError(
-            f"{file}: its columns are not those of this version of edgeseg. "
+            f"{file}: contains columns of another version of edgeseg. "
             "Move it or choose another folder with -o."
         )
     return StoredTable(names, rows)
@@ -65,7 +65,7 @@ def picture_key(row: Mapping[str, str]) -> PictureKey:
 
 
 class PictureIndex:
-    """Lines of each picture in a table. A picture is recognized by its key or by its mask."""
+    """Lines of each picture in a table, indexed by the picture's key and by its mask."""
 
     def __init__(self) -> None:
         self._lines: dict[PictureKey, str] = {}

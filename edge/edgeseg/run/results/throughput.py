@@ -1,4 +1,4 @@
-"""Throughput of a run, and its share of the throughput with all cores busy."""
+"""Throughput of a run."""
 
 import time
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Throughput:
                 self._sums_ms[step] += record.timings_ms.get(stage, 0.0)
 
     def summary(self) -> str:
-        """Return the frames per second, also as a share of the rate with all cores busy."""
+        """Return a message with the rate and the rate with all cores fully used."""
         wall_s = time.perf_counter() - self._wall_start
         cpu_s = time.process_time() - self._cpu_start
         if not self.frames:
@@ -55,6 +55,6 @@ class Throughput:
             steps.append(f"{step} {total_ms / self.frames:.0f} ms")
         return (
             f"throughput: {reached:.2f} frames/s, {reached / limit:.2f} of the rate with all cores "
-            f"busy ({core_s:.3f} core-seconds per frame on {self.cores} cores; {', '.join(steps)}; "
-            f"{plural(self.workers, 'frame')} at a time)"
+            f"fully used ({core_s:.3f} core-seconds per frame on {self.cores} cores; "
+            f"{', '.join(steps)}; {plural(self.workers, 'frame')} at a time)"
         )

@@ -1,4 +1,4 @@
-"""Camera that is read with OpenCV and reopened after a disconnection."""
+"""Reading of a camera with OpenCV. A disconnected camera is opened again."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ _PAUSE_S = 0.02  # pause after a failed read, because some drivers fail occasion
 
 
 class Camera:
-    """A camera.
+    """Camera as an endless source of frames.
 
     Args:
         device: number or device file (`/dev/video0`).

@@ -16,10 +16,10 @@ _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
     """Yield one frame per frame of a DICOM file.
 
-    An eye or a pixel size that is already known, such as from a manifest, is not replaced.
+    An eye or a pixel size that the frame already has, for example from a manifest, is not replaced.
 
     Args:
-        frame: frame for the file.
+        frame: frame that represents the whole file.
         data: bytes of the file.
     """
     try:
@@ -68,7 +68,7 @@ def is_gzipped_dicom(data: bytes) -> bool:
 
 
 def raise_error(error: PhotoError) -> NoReturn:
-    """Raise an error when a frame is loaded."""
+    """Raise an error. A frame that cannot be read has this function as its `load`."""
     raise error
 
 

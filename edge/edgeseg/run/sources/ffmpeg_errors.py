@@ -1,8 +1,8 @@
-"""Errors that FFmpeg's decoders log.
+"""Counting of the errors that FFmpeg's decoders log.
 
 For a damaged video, FFmpeg returns pictures that are partly wrong. Only the log of FFmpeg shows the
-damage. OpenCV does not provide access to this log, so that this module registers a callback with
-the library that OpenCV has loaded.
+damage. OpenCV does not provide access to this log. Therefore this module registers a callback with
+the FFmpeg library that OpenCV has loaded.
 """
 
 import atexit
@@ -37,9 +37,8 @@ class FfmpegErrors:
         library = _load_avutil()
         if library is not None:
             library.av_log_set_callback(self._callback)
-            atexit.register(
-                library.av_log_set_callback, None
-            )  # without this reference, the next call would crash
+            # FFmpeg must not call the callback after Python has freed it.
+            atexit.register(library.av_log_set_callback, None)
 
     def expect_from_this_thread(self) -> None:
         """Count errors of the calling thread and of FFmpeg's threads.

@@ -1,8 +1,8 @@
-"""Detection of frozen live sources. They return the same picture repeatedly.
+"""Detection of frozen live sources, which return the same picture repeatedly.
 
 Because of sensor noise, two pictures of a live source are never identical unless the source is
-frozen. Frames of a video file are not checked, because codecs change repeated pictures and remove
-noise.
+frozen. Frames of a video file are not checked, because codecs remove noise and may encode a
+repeated picture differently.
 """
 
 import numpy as np
@@ -17,8 +17,7 @@ class FrozenFrameDetector:
     """Counter of consecutive identical frames.
 
     Attributes:
-        repeats: number of consecutive frames before the last frame that are identical to the last
-            frame.
+        repeats: number of frames directly before the last frame that are identical to it.
     """
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class FrozenFrameDetector:
         self._previous: npt.NDArray[np.uint8] | None = None
 
     def count_repeats(self, photo: Photo) -> int:
-        """Compare the next frame with the previous one and return `repeats`.
+        """Compare the next frame with the previous one and return the number of repeats.
 
         Args:
             photo: (H, W, 3) uint8 RGB.

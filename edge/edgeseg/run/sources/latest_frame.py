@@ -56,7 +56,7 @@ class _FrameSlot:
         self.error: BaseException | None = None
 
     def fill(self, source: Source, stop: StopRequest) -> None:
-        """Store the latest frame of a source until its end. An error is stored in `error`."""
+        """Store the latest frame until the source ends. If it fails, store the error in `error`."""
         try:
             for frame in source.frames(stop):
                 if frame is None:

@@ -21,7 +21,7 @@ from edgeseg.system.regular_files import open_regular_file
 _BLOCK_BYTES = 1 << 20
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_FPS = 1000
-_PROBED_FRAMES = 25  # the first frames may be damaged
+_PROBED_FRAMES = 25  # number of frames to examine, because the first ones may be damaged
 _SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 _MOVI = re.compile(rb"LIST....movi", re.DOTALL)
 _STREAM = re.compile(rb"strh....(....)", re.DOTALL)
@@ -36,8 +36,8 @@ class MjpegFile:
 
     Attributes:
         path: file.
-        fps: frames per second; None if the file does not contain it.
-        total: number of frames; None if the file does not contain it.
+        fps: frames per second; None if unknown.
+        total: number of frames; None if unknown.
         frames_start: offset of the first AVI chunk; None for a file without a container.
         stream: number of the video stream in the AVI file, as two digits.
         is_damaged: whether bytes between the frames were invalid. The value is final after the last

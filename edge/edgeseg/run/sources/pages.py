@@ -1,4 +1,4 @@
-"""Pages of a multi-page TIFF file and frames of a DICOM file as frames of the run."""
+"""Conversion of TIFF pages and DICOM frames to frames of a run."""
 
 from collections.abc import Iterator
 from dataclasses import replace

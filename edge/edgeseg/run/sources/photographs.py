@@ -1,4 +1,4 @@
-"""Photograph files."""
+"""Photograph files as a source of frames."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from edgeseg.system.signals import StopRequest
 
 
 class Photographs:
-    """Photographs of the inputs.
+    """Source of the photographs among the inputs.
 
     Args:
         inputs: photograph files.
@@ -65,7 +65,7 @@ class Photographs:
 
 
 def _has_pages(path: Path) -> bool:
-    """Return whether a file may contain several photographs: TIFF and DICOM."""
+    """Return whether a file is a TIFF or DICOM file, which may contain several photographs."""
     try:
         with open_regular_file(path) as file:
             beginning = file.read(SIGNATURE_BYTES)

@@ -101,7 +101,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
     """Read the beginning of standard input and return the source.
 
     Args:
-        stop: stop request, which also ends waiting for input.
+        stop: stop request. It also ends the wait for input.
         started: start of the run.
 
     Raises:
@@ -127,7 +127,7 @@ def open_stdin(stop: StopRequest, started: datetime) -> StdinMjpeg | StdinPhotog
 
 
 def _is_photograph(beginning: bytes) -> bool:
-    """Return whether the first bytes belong to a photograph and not to a stream.
+    """Return whether the first bytes belong to a photograph instead of a stream.
 
     A JPEG may be the first frame of a stream, unless it contains a preview (MPF).
     """
@@ -146,17 +146,17 @@ def _read_rest(data: bytearray, blocks: Iterator[bytes]) -> bytes:
         data += block
         if len(data) > MAX_FILE_BYTES:
             raise PhotoError(
-                f"{STDIN_NAME}: too large for a photograph (more than {MAX_FILE_BYTES >> 20} MiB)",
+                f"{STDIN_NAME}: larger than {MAX_FILE_BYTES >> 20} MiB. Use a smaller photograph.",
                 code="too_large",
             )
     return bytes(data)
 
 
 def _read_blocks(stream: BinaryIO, stop: StopRequest) -> Iterator[bytes]:
-    """Yield blocks of bytes until the stream or the run ends."""
+    """Yield blocks of bytes until the end of the data or a stop request."""
     try:
         descriptor = stream.fileno()
-    except (OSError, io.UnsupportedOperation):  # a stream in memory, as in tests
+    except (OSError, io.UnsupportedOperation):  # in tests, the stream is in memory
         yield from iter(partial(stream.read, _BLOCK_BYTES), b"")
         return
     while not stop.asked:

@@ -1,4 +1,4 @@
-"""Video file."""
+"""Video file as a source of frames."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -20,9 +20,8 @@ from edgeseg.run.sources.mjpeg_file import MjpegFile, open_mjpeg
 from edgeseg.system.signals import StopRequest
 
 _DEFAULT_FPS = 25.0
-_MISSING_SHARE = (
-    0.02  # share of the frames; only AVI and MP4 files contain the exact number of frames
-)
+# Share of the frames that may be missing. Only AVI and MP4 files contain their exact number.
+_MISSING_SHARE = 0.02
 
 
 class Capture(Protocol):
@@ -53,7 +52,7 @@ def convert_to_rgb(image: npt.NDArray[np.uint8], name: str) -> Photo:
         name: name of the source, for error messages.
 
     Raises:
-        PhotoError: The image does not have this shape and dtype; some drivers return such images.
+        PhotoError: The image has another shape or dtype. Some drivers return such images.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise PhotoError(f"{name}: invalid image ({image.dtype} array of shape {image.shape})")
@@ -104,7 +103,9 @@ class Video:
             PhotoError: The file cannot be read, frames are missing, or the decoder reported damage.
         """
         if self._error is not None:
-            raise PhotoError(f"{self.name}: cannot be read ({self._error.strerror})")
+            raise PhotoError(
+                f"{self.name}: cannot be read ({self._error.strerror}). Check the name."
+            )
         if self._mjpeg is not None:
             yield from self._mjpeg_frames(self._mjpeg, stop)
         else:
@@ -169,7 +170,8 @@ class Video:
 
     def _missing_frames(self, number: int, expected: int) -> PhotoError:
         return PhotoError(
-            f"{self.name}: damaged or truncated (only {number} of {expected} frames could be read)"
+            f"{self.name}: damaged or truncated (only {number} of {expected} frames could be "
+            "read). Copy the video again from its source."
         )
 
     def _check(self, capture: Capture) -> None:

@@ -1,8 +1,8 @@
 """Watched folder. New photographs are segmented as soon as they are completely written.
 
 A file is complete when it has not changed between two checks and contains all data that its header
-specifies. If a file remains incomplete for some time, it is yielded and then reported as failed
-once.
+specifies. If a file remains incomplete for some time, it is yielded nevertheless, and its error is
+reported once.
 """
 
 import time
@@ -23,11 +23,11 @@ from edgeseg.run.sources.pages import split_pages
 from edgeseg.system.rate_limit import MessageCallback, RateLimitedMessage
 from edgeseg.system.signals import StopRequest
 
-# Problems of a header that remain when the file is complete.
+# Codes of problems that also occur in complete files.
 _FINAL_CODES = frozenset({"unsupported_format", "missing_extra"})
 
 _FileState: TypeAlias = tuple[int, int, int]
-"""Size in bytes, modification time in nanoseconds, inode."""
+"""State of a file: size in bytes, modification time in nanoseconds, inode."""
 
 
 @dataclass
@@ -106,11 +106,14 @@ class WatchedFolder:
         )
 
     def _report_skipped(self, skipped: SkippedFiles) -> None:
-        """Report skipped files again, because new files may have been incomplete."""
+        """Report each skipped file once, when two consecutive checks have skipped it.
+
+        A new file may be incomplete at the first check and therefore have the wrong kind.
+        """
         current = set(skipped.kinds) - self._reported
         settled = SkippedFiles()
         for path in current & self._new:
-            # Results are files of this run, and hidden files may be uploads in progress.
+            # Results may be from this run, and hidden files may be uploads in progress.
             if skipped.kinds[path] not in {"result", "hidden"}:
                 settled.add(path, skipped.kinds[path])
             self._reported.add(path)

@@ -2,7 +2,7 @@
 
 const TOKEN_KEY = "edgeseg-token";
 
-// The token is in the fragment of the address, which browsers do not send and servers do not log.
+// The token is in the fragment of the address. Browsers do not send the fragment to the server.
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) {
     sessionStorage.setItem(TOKEN_KEY, given);
@@ -28,12 +28,12 @@ export async function getJson(path) {
     try {
         response = await fetch(path, { headers: authorization() });
     } catch {
-        throw new RequestFailure("offline", "The server does not answer.");
+        throw new RequestFailure("offline", "The server does not respond.");
     }
     if (response.status === 401)
         throw new RequestFailure("token", "The token is missing or wrong.");
     if (!response.ok)
-        throw new RequestFailure("failed", `The server answered with ${response.status}.`);
+        throw new RequestFailure("failed", `The server returned status ${response.status}.`);
     return response.json();
 }
 
@@ -45,8 +45,8 @@ export async function isServerUp() {
     }
 }
 
-// Post a photograph; returns {blob, type}: the body and its media type. XMLHttpRequest, because
-// fetch reports no progress of an upload.
+// Post a photograph and return {blob, type}: the body of the response and its media type.
+// XMLHttpRequest is used, because fetch does not report the progress of an upload.
 export function postPhotograph(path, query, file, onProgress = () => {}) {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
@@ -88,7 +88,7 @@ async function describeFailure(request) {
     try {
         answer = JSON.parse(await request.response.text());
     } catch {
-        return new RequestFailure("failed", `The server answered with ${request.status}.`);
+        return new RequestFailure("failed", `The server returned status ${request.status}.`);
     }
     const message = Array.isArray(answer) ? answer[0].message : answer.detail;
     const kind = { 401: "token", 503: "busy" }[request.status] ?? "failed";
@@ -96,5 +96,5 @@ async function describeFailure(request) {
 }
 
 function offlineFailure(file) {
-    return new RequestFailure("offline", `${file.name}: the server does not answer.`);
+    return new RequestFailure("offline", `${file.name}: the server does not respond.`);
 }

@@ -19,14 +19,14 @@ const byId = (id) => document.getElementById(id);
 let model = null;
 let selected = null;
 let thresholdFrame = 0;
-// the selected photograph, decoded: {photograph, picture, mask, densities}
+// the selected photograph after decoding: {photograph, picture, mask, densities}
 export let current = null;
 
 async function start() {
     const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
         ? "this machine"
         : location.hostname;
-    byId("privacy").textContent = `; nothing leaves ${place}`;
+    byId("privacy").textContent = ` on ${place}. No data is sent elsewhere`;
     try {
         model = await getJson("/model");
         setDefinitions((await getJson("/openapi.json")).components.schemas);
@@ -76,7 +76,7 @@ function applyThreshold(threshold) {
     showFigures();
 }
 
-// The controls of the panel stay while the figures change, so that they keep the focus.
+// The figures are replaced separately, so that the controls of the panel keep the focus.
 function makeResults(photograph) {
     byId("results").replaceChildren(
         element("h2", { text: photograph.name }),
@@ -93,7 +93,7 @@ function showFigures() {
     byId("measures").replaceChildren(...describeMeasures(photograph.records, photograph.threshold));
 }
 
-// Measure at the threshold shown; the request returns records only.
+// Measure at the displayed threshold. The response contains only records.
 async function measureAgain(photograph, changes = {}) {
     Object.assign(photograph, changes);
     const { threshold, eye, umPerPx, frame, file } = photograph;
@@ -160,8 +160,8 @@ function onOffline() {
     const banner = byId("offline");
     if (!banner.hidden) return;
     banner.textContent =
-        "The server does not answer. Start it again with edgeseg serve; " +
-        "the photographs continue then.";
+        "The server does not respond. Start it again with edgeseg serve. " +
+        "The page then sends the waiting photographs.";
     banner.hidden = false;
     const timer = setInterval(async () => {
         if (!(await isServerUp())) return;
@@ -216,7 +216,7 @@ function connectControls() {
     const threshold = byId("threshold");
     threshold.addEventListener("input", () => {
         byId("threshold-value").textContent = thresholdText(Number(threshold.value));
-        // A large photograph takes longer than the time between two events.
+        // For a large photograph, an update takes longer than the time between two events.
         cancelAnimationFrame(thresholdFrame);
         thresholdFrame = requestAnimationFrame(() => applyThreshold(Number(threshold.value)));
     });

@@ -3,7 +3,7 @@
 import { element } from "./text.js";
 import { changeLook } from "./viewer.js";
 
-// Distinct in hue and brightness from the retina, and from each other for colour-blind people.
+// Colours that differ from the retina, and that colour-blind people can distinguish.
 const COLOURS = {
     Green: "#40ff80",
     Cyan: "#40d8ff",

@@ -1,4 +1,4 @@
-// Downloads: the page posts the photograph again, because the server keeps nothing.
+// Downloads: the page posts the photograph again, because the server stores no results.
 
 import { postPhotograph } from "./api.js";
 import { element } from "./text.js";

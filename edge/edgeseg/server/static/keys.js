@@ -1,4 +1,4 @@
-// Keys of the whole page.
+// Keyboard shortcuts of the page.
 
 export function handleKeys({ selectNext, toggleOverlay, zoom, fit, showKeys }) {
     const actions = {

@@ -62,7 +62,7 @@ function stateText(photograph) {
         : STATES[photograph.state];
 }
 
-// The name of the photograph is above the message.
+// Remove the name from the message, because the list displays the name above the message.
 function withoutName({ message, file }) {
     const prefix = `${file.name}: `;
     return message.startsWith(prefix) ? message.slice(prefix.length) : message;

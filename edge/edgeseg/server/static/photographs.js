@@ -1,9 +1,9 @@
-// The photographs of this session, and their way through the server.
+// The photographs of this session: queue, uploads and states.
 
 import { postPhotograph } from "./api.js";
 import { decodePicture } from "./picture.js";
 
-const MAX_UPLOADS = 2; // at the same time; others wait here and not in the server's queue
+const MAX_UPLOADS = 2; // simultaneous uploads; other photographs wait in `waiting`
 const THUMBNAIL_SIDE = 96;
 
 export const photographs = []; // {id, file, name, frame, state, progress, message, ...}
@@ -22,7 +22,7 @@ export function addFiles(files) {
     for (const file of files) add(file, 1);
 }
 
-// Start again with those that a missing server or token has stopped.
+// Upload the photographs again that failed because the server or the token was missing.
 export function resume() {
     for (const photograph of photographs) {
         if (photograph.state === "offline") enqueue(photograph);
@@ -56,8 +56,8 @@ function add(file, frame) {
         change(photograph, {
             state: "failed",
             message:
-                `${name}: more than ${maxBytes >> 20} MiB, too large for a photograph. ` +
-                "Reduce its size.",
+                `${name}: more than ${maxBytes >> 20} MiB. ` +
+                "Add a smaller file.",
         });
         return;
     }

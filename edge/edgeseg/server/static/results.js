@@ -21,7 +21,7 @@ export function setDefinitions(schemas) {
 }
 
 // Density and quality of every field of view.
-// densities: vessel density per field at the threshold shown, in the order of the records.
+// densities: vessel density of each field at the displayed threshold.
 export function describeFields(records, densities) {
     return records.map((record, index) =>
         element(
@@ -79,7 +79,7 @@ function measuresOfField(record, isCurrent) {
         notes.push(
             element("p", {
                 class: "muted",
-                text: "The pixel size is implausible for this field of view: no micrometres.",
+                text: "The pixel size is implausible for this field of view and is ignored.",
             }),
         );
     }
@@ -120,7 +120,7 @@ function measureRows(measures) {
     return rows;
 }
 
-// One column of each measurement: micrometres if they are known, else pixels.
+// One column of each measurement: micrometres if known, otherwise pixels.
 function preferredColumns(measures) {
     const chosen = new Map();
     for (const name of Object.keys(measures)) {

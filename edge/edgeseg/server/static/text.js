@@ -1,4 +1,4 @@
-// Words of the page: reasons, states, numbers and units.
+// Texts of the page: reasons, states, numbers and units.
 
 export const QUALITY_REASONS = {
     no_fundus: "no retina was found",
@@ -14,7 +14,7 @@ export const QUALITY_REASONS = {
 
 export const MEASURES_STATUSES = {
     no_vessels: "The mask is empty.",
-    not_vessels: "More than half of the field of view is marked: not measured.",
+    not_vessels: "Not measured, because more than half of the field of view is marked.",
     ungradable: "Not measured, because the image quality is too low.",
     field_too_small: "Not measured, because the field of view is too small.",
 };

@@ -22,7 +22,7 @@ def eyes() -> list[bytes]:
 
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
-    """Folder with three photographs, one of them damaged, and a manifest."""
+    """Folder with two valid photographs, a damaged photograph and a manifest."""
     folder = tmp_path_factory.mktemp("cohort")
     for name, data in (("p1/od 1.png", eyes[0]), ("p2/äß.png", eyes[1]), ("p2/cut.png", b"cut")):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
 
 @pytest.fixture(scope="session")
 def done(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Output folder of a finished job of the folder."""
+    """Output folder of a finished job for the cohort."""
     output = tmp_path_factory.mktemp("done") / "out"
     arguments = ["batch", str(cohort), "-o", str(output), "--workers", "1", "--threads", "1"]
     assert CliRunner().invoke(cli, arguments).exit_code == 3

@@ -111,7 +111,7 @@ def test_merge_writes_another_table_and_page(done: Path, tmp_path: Path) -> None
     assert pq.read_table(table).num_rows == 3 and page.is_file()
 
 
-def test_merge_without_parts_reports_what_is_missing(done: Path, tmp_path: Path) -> None:
+def test_merge_without_parts_reports_missing_inputs(done: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(done, out)
     shutil.rmtree(out / STATE_FOLDER / "parts")
@@ -149,7 +149,7 @@ def test_dry_run_reports_estimates_and_writes_nothing(cohort: Path, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dry_run_counts_missing_files_apart_from_invalid_files(tmp_path: Path) -> None:
+def test_dry_run_counts_missing_files_separately_from_invalid_files(tmp_path: Path) -> None:
     from edgeseg.batch.dry_run import estimate_job
     from edgeseg.batch.job import JobOptions
     from edgeseg.batch.prepare_job import ModelChoice
@@ -191,7 +191,7 @@ COUNT = 300
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory, eyes: list[bytes]) -> Path:
-    """Deep tree of links to three photographs; 1 % are broken."""
+    """Deep folder tree with links to three photographs. 1 % of the files are damaged instead."""
     folder = tmp_path_factory.mktemp("tree")
     for number, data in enumerate(eyes):
         (folder / f".eye{number}").write_bytes(data)
@@ -214,7 +214,7 @@ def undisturbed(tree: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.slow
-def test_300_photographs_give_300_rows_and_the_right_failures(undisturbed: Path) -> None:
+def test_300_photographs_give_300_rows_and_expected_failures(undisturbed: Path) -> None:
     rows = read_rows(undisturbed)
     assert len(rows) == COUNT
     failed = [Path(row["source"]).name for row in rows if row["status"] == "failed"]
@@ -235,7 +235,7 @@ def test_three_shards_at_the_same_time_equal_one_run(
 
 
 @pytest.mark.slow
-def test_resume_after_kills_equals_undisturbed_run(tree: Path, tmp_path: Path) -> None:
+def test_resume_after_kills_equals_uninterrupted_run(tree: Path, tmp_path: Path) -> None:
     chance, out, expected = random.Random(0), tmp_path / "out", tmp_path / "expected"
     site = tree / "site 0"
     assert call(site, "-o", expected, "--workers", "2", "--threads", "1").exit_code == 3

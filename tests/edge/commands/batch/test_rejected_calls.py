@@ -95,9 +95,9 @@ def test_table_format_is_checked_before_the_inputs(tmp_path: Path) -> None:
     assert rejected.exit_code == 2 and "t.xlsx" in rejected.stderr
 
 
-def test_picture_instead_of_manifest_is_rejected(cohort: Path, tmp_path: Path) -> None:
+def test_image_instead_of_manifest_is_rejected(cohort: Path, tmp_path: Path) -> None:
     rejected = call(cohort / "p1" / "od 1.png", "-o", tmp_path / "out")
-    assert rejected.exit_code == 2 and "picture" in rejected.stderr
+    assert rejected.exit_code == 2 and "image" in rejected.stderr
 
 
 @pytest.mark.parametrize("option", [(), ("--resume",)])

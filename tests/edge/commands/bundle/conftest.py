@@ -27,5 +27,5 @@ def build_wheel(name: str, version: str, files: dict[str, str]) -> bytes:
 
 @pytest.fixture(scope="session")
 def make_wheel() -> Callable[[str, str, dict[str, str]], bytes]:
-    """Function that returns a wheel; see `build_wheel`."""
+    """Function `build_wheel`, which returns a wheel."""
     return build_wheel

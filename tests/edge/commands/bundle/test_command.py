@@ -188,7 +188,7 @@ def test_own_source_without_record_of_pip_asks_for_source(monkeypatch: pytest.Mo
     ("crashes", "message"),
     [(1, "neither a clone nor a wheel"), (2, "pip wheel failed: TimeoutError: it took too long$")],
 )
-def test_collect_wheels_calls_a_crashed_pip_once_more(
+def test_collect_wheels_restarts_crashed_pip_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crashes: int, message: str
 ) -> None:
     calls, program = tmp_path / "calls", tmp_path / "python"

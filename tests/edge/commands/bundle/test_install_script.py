@@ -24,7 +24,7 @@ WHEEL = Path("edgeseg-0.1.0-py3-none-any.whl")
 
 @pytest.fixture
 def write_stick(make_wheel: WheelMaker) -> Callable[[Path, str], Path]:
-    """Function that writes a bundle with a wheel whose command prints a text."""
+    """Function that writes a bundle with a wheel. The command in the wheel prints a text."""
 
     def write(stick: Path, text: str) -> Path:
         machine: Platform = "linux-aarch64" if platform.machine() == "aarch64" else "linux-x86_64"

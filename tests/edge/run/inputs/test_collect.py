@@ -59,7 +59,7 @@ def test_collect_inputs_fails_when_only_results_are_named(tmp_path: Path) -> Non
         collect_inputs([str(tmp_path / "a_vessels.png")])
 
 
-def test_collect_inputs_skips_named_masks_beside_photographs(tmp_path: Path) -> None:
+def test_collect_inputs_skips_mask_arguments_if_photographs_are_given(tmp_path: Path) -> None:
     synthetic = generate_photo(1, 120)
     (tmp_path / "eye.png").write_bytes(encode_png(synthetic.photo))
     (tmp_path / "eye_1stHO.png").write_bytes(encode_png(synthetic.truth))
@@ -157,7 +157,7 @@ def test_collect_inputs_expands_listed_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], [""]])
-def test_collect_inputs_fails_when_nothing_is_named(arguments: list[str]) -> None:
+def test_collect_inputs_fails_when_no_argument_is_given(arguments: list[str]) -> None:
     with pytest.raises(UsageError):
         collect_inputs(arguments)
 
@@ -220,8 +220,8 @@ def test_collect_inputs_places_folders_with_equal_names_below_common_folder(
     assert [item.stem for item in collect_inputs(folders).inputs] == ["od", "os", "other"]
 
 
-def test_collect_inputs_of_photograph_without_contrast_is_no_mask(tmp_path: Path) -> None:
-    """A covered camera takes black frames, which must be reported as failed."""
+def test_collect_inputs_returns_photograph_without_contrast(tmp_path: Path) -> None:
+    """A covered camera takes black photographs, which must be reported as failed."""
     noise = np.random.default_rng(0).integers(0, 4, (60, 80, 3)).astype(np.uint8)
     (tmp_path / "black.png").write_bytes(encode_png(noise * 0))
     (tmp_path / "noise.png").write_bytes(encode_png(noise))

@@ -60,7 +60,7 @@ def test_read_file_list_rejects_pipe(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0\r\n\ufeff"), min_size=1), min_size=1))
-def test_read_file_list_returns_what_was_written(
+def test_read_file_list_returns_written_names(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "names"

@@ -1,4 +1,4 @@
-"""Photographs in a folder are recognized from the content. Other files are counted per kind."""
+"""Photographs in a folder are detected from the content. Other files are counted per kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DICOM = bytes(128) + b"DICM" + bytes(64)
 
 
 def name_id(value: str | bytes) -> str:
-    """Return the file name as the test's identifier. The content of the file is omitted."""
+    """Return the file name as identifier of the test."""
     return value if isinstance(value, str) else ""
 
 
@@ -67,9 +67,7 @@ def test_scan_returns_natural_order(tmp_path: Path) -> None:
     ],
     ids=name_id,
 )
-def test_scan_recognizes_photograph_whatever_its_suffix(
-    tmp_path: Path, name: str, data: bytes
-) -> None:
+def test_scan_recognizes_photograph_with_any_suffix(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     assert list_names(tmp_path) == [name]
 
@@ -184,7 +182,7 @@ def test_scan_returns_broken_link_to_photograph(tmp_path: Path) -> None:
     assert listing.skipped.count("other") == 1
 
 
-def test_scan_counts_hidden_files_but_not_those_of_systems(tmp_path: Path) -> None:
+def test_scan_counts_hidden_files_except_those_of_operating_systems(tmp_path: Path) -> None:
     for name in (".DS_Store", "._a.png", "Thumbs.db", ".edgeseg-claims", ".hidden.png"):
         (tmp_path / name).write_bytes(b"x")
     listing = FolderScanner().scan(tmp_path)
@@ -199,7 +197,7 @@ def test_scan_does_not_open_pipes(tmp_path: Path) -> None:
     assert listing.skipped.count("other") == 1
 
 
-def test_scan_again_notices_changed_file(tmp_path: Path) -> None:
+def test_scan_again_detects_changed_file(tmp_path: Path) -> None:
     scanner = FolderScanner()
     file = tmp_path / "a"
     file.write_bytes(b"")

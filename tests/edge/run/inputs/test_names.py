@@ -1,4 +1,4 @@
-"""Names of results are inside the output folder and distinct on every file system."""
+"""Names of results: inside the output folder, and distinct on every file system."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def place(*paths: str) -> list[PlacedFile]:
     return [PlacedFile(Path(path)) for path in paths]
 
 
-def test_name_key_ignores_case_and_unicode_form() -> None:
+def test_name_key_ignores_case_and_unicode_normalization() -> None:
     stem = "Médical Ö"
     decomposed = unicodedata.normalize("NFD", stem)
     assert stem != decomposed
@@ -43,11 +43,11 @@ def test_name_key_ignores_case_and_unicode_form() -> None:
         (("in/a.jpg", "in/a.png", "in/a.jpg.png"), ["a.jpg", "a.png", "a.jpg_2"]),
     ],
 )
-def test_distinct_stems_follow_rule(paths: tuple[str, ...], stems: list[str]) -> None:
+def test_distinct_stems_follow_documented_rule(paths: tuple[str, ...], stems: list[str]) -> None:
     assert distinct_stems(place(*paths)) == stems
 
 
-def test_distinct_stems_number_names_that_differ_in_case_only() -> None:
+def test_distinct_stems_number_names_that_differ_only_in_case() -> None:
     assert sorted(distinct_stems(place("in/Eye.png", "in/eye.png"))) == ["Eye.png", "eye.png_2"]
 
 

@@ -1,4 +1,4 @@
-"""Contact sheet: pictures and figures of a run on one page."""
+"""Contact sheet: thumbnails and values of a run on one page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results stay inside the output folder."""
+"""Results must stay inside the output folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_check_accepts_output_folder_that_is_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p1/eye_vessels.png", "linked_vessels.png", "../eye_vessels.png"])
-def test_check_rejects_path_out_of_output_folder(tmp_path: Path, name: str) -> None:
+def test_check_rejects_path_outside_output_folder(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "p1").symlink_to(tmp_path)
@@ -66,7 +66,7 @@ def test_create_parent_removes_stale_temporaries(tmp_path: Path) -> None:
     assert (tmp_path / "p2" / "2024").is_dir()
 
 
-def test_create_parent_fails_when_a_file_is_in_the_way(tmp_path: Path) -> None:
+def test_create_parent_fails_when_a_file_has_the_name_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "p1").touch()
     with pytest.raises(SystemSetupError, match="p1"):
         OutputFolders(tmp_path).create_parent(tmp_path / "p1" / "eye_vessels.png")

@@ -1,4 +1,4 @@
-"""The overlay video exists only if it was closed and contains a frame."""
+"""Overlay video: it exists only if it was closed and contains a frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_overlay_video_appears_when_closed(tmp_path: Path) -> None:
     with open_overlay_video(tmp_path, "eye", 25.0, live=False) as video:
         for _ in range(5):
             video.write(PICTURE, START)
-        remove_stale_temporaries(tmp_path)  # as in another run
+        remove_stale_temporaries(tmp_path)  # as if another run wrote it
         (temporary,) = tmp_path.iterdir()
         assert temporary.name.startswith(".edgeseg-")
     assert [file.name for file in tmp_path.iterdir()] == [video.path.name]
@@ -79,7 +79,7 @@ def test_overlay_video_is_kept_when_disk_becomes_full(
     assert count_frames(video.path) == 3
 
 
-def test_overlay_video_of_noise_leaves_room_to_be_closed(
+def test_overlay_video_of_noise_keeps_space_for_closing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = np.random.default_rng(0)

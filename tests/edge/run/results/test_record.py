@@ -38,7 +38,7 @@ def make_record(**values: Any) -> ResultRecord:
     return ResultRecord(**(required | values))
 
 
-def test_record_json_has_null_for_unknown_and_omits_not_asked() -> None:
+def test_record_json_has_null_for_unknown_and_omits_unrequested_values() -> None:
     values = json.loads(encode_record(make_record()))
     assert values["vessel_density"] is None
     assert values["quality"] is None

@@ -40,7 +40,7 @@ def test_reporter_escapes_names_and_messages(capsys: pytest.CaptureFixture[str])
     assert "\\x1b]52" in captured.out and "\\u202e" in captured.err
 
 
-def test_reporter_json_contains_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_reporter_json_does_not_escape_names(capsys: pytest.CaptureFixture[str]) -> None:
     Reporter(NAME, stream=False, as_json=True).report([RECORD])
     (line,) = capsys.readouterr().out.splitlines()
     values = json.loads(line)

@@ -109,5 +109,5 @@ def test_camera_frame_is_live_and_rgb() -> None:
 @pytest.mark.parametrize(
     ("device", "stem"), [("0", "camera0"), ("/dev/video_2", "camera-dev-video-2")]
 )
-def test_camera_stem_is_file_name(device: str, stem: str) -> None:
+def test_camera_stem_is_valid_file_name(device: str, stem: str) -> None:
     assert Camera(device, print, timestamp_now()).stem.startswith(f"{stem}_2")

@@ -1,4 +1,4 @@
-"""A picture is a repeat if it is identical to the previous picture."""
+"""Detection of frozen frames: a frame is a repeat if it is identical to the previous frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_frozen_frame_detector_accepts_sensor_noise_on_still_eye() -> None:
         assert detector.count_repeats(picture) == 0
 
 
-def test_frozen_frame_detector_notices_picture_that_is_changed_in_place() -> None:
+def test_frozen_frame_detector_detects_picture_changed_in_place() -> None:
     detector = FrozenFrameDetector()
     picture = np.zeros((90, 120, 3), np.uint8)
     detector.count_repeats(picture)

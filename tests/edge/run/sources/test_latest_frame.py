@@ -1,4 +1,4 @@
-"""Only the latest frame of a live source is kept. Other frames are counted as dropped."""
+"""Live sources: only the latest frame is kept, and the other frames are counted as dropped."""
 
 from __future__ import annotations
 

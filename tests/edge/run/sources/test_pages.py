@@ -1,4 +1,4 @@
-"""Pages of a TIFF file as pictures of a run, and videos recognized by content."""
+"""Pages of a TIFF file as images of a run, and detection of videos from the content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard input contains a photograph or a Motion JPEG stream."""
+"""Standard input with a photograph or a Motion JPEG stream."""
 
 from __future__ import annotations
 

@@ -146,9 +146,7 @@ def test_video_fails_when_decoder_conceals_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_video_truncated_webm_fails_though_its_decoder_reports_nothing(
-    tmp_path: Path, share: float
-) -> None:
+def test_video_truncated_webm_fails_without_decoder_error(tmp_path: Path, share: float) -> None:
     file = tmp_path / "clip.webm"
     write_video(file, 24, "VP80", noise=40)
     assert read_video(file) == (24, 0, False)

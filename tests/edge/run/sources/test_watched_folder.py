@@ -1,4 +1,4 @@
-"""A watched folder yields photographs once they are completely written."""
+"""Watched folder: it yields photographs after they are completely written."""
 
 from __future__ import annotations
 

@@ -66,8 +66,8 @@ baseline:
 	    --data "stare:$$EDGESEG_DATA/STARE" \
 	    --json benchmarks/baseline.json
 
-# Robustness tests; docs/robustness.md contains the results. They use one thread, so that a run can
-# be repeated exactly.
+# Robustness tests; docs/robustness.md contains the results. These tests use one thread, so that a
+# run can be repeated exactly.
 SEED ?= 1
 fuzz endurance kill-test: export OMP_NUM_THREADS = 1
 fuzz:

@@ -67,7 +67,7 @@ def run_batch(command: list[str]) -> tuple[float, int, list[tuple[float, list[fl
 
 
 def processing_rate(output: Path, workers: int) -> float:
-    """Return photographs per second from the time at which each worker has written a part file.
+    """Return the photographs per second after each worker has written its first part file.
 
     The parts up to this time are not counted, because they include the start of the workers.
     """

@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", type=int, default=4000)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--sleep", type=float, default=0.25, help="seconds of a task")
+    parser.add_argument("--sleep", type=float, default=0.25, help="seconds per task")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = simulate(Path(folder), options.tasks, options.workers, options.sleep)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def simulate(folder: Path, tasks: int, workers: int, sleep: float) -> dict[str, object]:
-    """Process sleeping tasks; return rates and memory."""
+    """Process tasks that only sleep. Return the task rates and the memory."""
 
     def sleep_task(_output: str, _job: bytes, _task: bytes) -> TaskOutcome:
         time.sleep(sleep)

@@ -152,7 +152,7 @@ def encode(overlay: Photo, mask: Mask) -> tuple[bytes, bytes]:
 
 
 def check_equal(encoded: bytes, file: Path, header_bytes: int) -> None:
-    """Check that a result consists of these bytes and inserted text."""
+    """Check that a file is equal to the codec's output, except for text after the header."""
     data = file.read_bytes()
     header, rest = encoded[:header_bytes], encoded[header_bytes:]
     if not data.startswith(header) or not data.endswith(rest):

@@ -46,7 +46,10 @@ IGNORED = (".", "events.")  # temporary files, and the log of TensorBoard (grows
 
 Files: TypeAlias = dict[str, bytes]
 Check: TypeAlias = Callable[[Path, bytes], str]
-"""Function from a file and its content in the uninterrupted run to a problem, or to ""."""
+"""Function that checks a file against its content in the uninterrupted run.
+
+It returns a description of the problem, or "".
+"""
 
 
 @dataclass(frozen=True)
@@ -100,15 +103,12 @@ def read_files(folder: Path) -> Files:
 
 
 def check_equal(file: Path, expected: bytes) -> str:
-    """Compare a file with the file of the uninterrupted run."""
+    """Check that a file is equal to the file of the uninterrupted run."""
     return "" if file.read_bytes() == expected else "differs"
 
 
 def check_result(file: Path, expected: bytes) -> str:
-    """Compare a file with the file of the uninterrupted run.
-
-    The last rows of a table may be missing.
-    """
+    """Check a file against the uninterrupted run. The last rows of a table may be missing."""
     if file.suffix != ".csv":
         return check_equal(file, expected)
     content = file.read_bytes()

@@ -53,7 +53,7 @@ def main(photograph: Path, threads: int, rounds: int) -> None:
         run = [*cli, "run", str(photograph), "-o", folder, "--threads", str(threads)]
         turns = take_turns(lambda: total_ms(run), lambda: total_ms(imports), rounds)
         print_ratio("start-up", turns, 2.0)
-        # Memory hardly varies and is measured only once. At this point, this process must not have
+        # Memory varies little and is measured only once. At this point, this process must not have
         # loaded OpenCV.
         turns = take_turns(lambda: peak_mb(run), lambda: peak_mb(imports), 3)
     above = median(cost - baseline for cost, baseline in turns)
@@ -83,8 +83,8 @@ def total_ms(command: Sequence[str]) -> float:
 def peak_mb(command: Sequence[str]) -> float:
     """Return the peak resident memory of a command.
 
-    The system reports at least the memory of this process at the start of the command. This is less
-    than the memory of the command.
+    The system reports at least the memory of this process at the start of the command. This memory
+    is less than the memory of the command.
     """
     environment = child_environment()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as child:

@@ -65,7 +65,7 @@ CHANGES: dict[str, Callable[[Photo], Photo]] = {}
 
 
 def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], Photo]]:
-    """Register a change of a photograph. The measurements should not depend on it."""
+    """Register a change of a photograph that should not affect the measurements."""
 
     def register(function: Callable[[Photo], Photo]) -> Callable[[Photo], Photo]:
         CHANGES[name] = function
@@ -76,14 +76,14 @@ def change(name: str) -> Callable[[Callable[[Photo], Photo]], Callable[[Photo], 
 
 @change("JPEG 70")
 def encode_again(photo: Photo) -> Photo:
-    """Encode as JPEG with quality 70, and decode."""
+    """Encode the photograph as JPEG with quality 70, and decode it."""
     data = cv2.imencode(".jpg", photo[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
     return decode_photo(data.tobytes())
 
 
 @change("20 % darker")
 def darken(photo: Photo) -> Photo:
-    """Multiply by 0.8."""
+    """Multiply the grey levels by 0.8."""
     return np.asarray(np.rint(photo * 0.8), np.uint8)
 
 
@@ -96,7 +96,7 @@ def rescale(photo: Photo) -> Photo:
 
 @change("shifted by 5 and 3 px")
 def shift(photo: Photo) -> Photo:
-    """Shift to the right and down, with a black border."""
+    """Shift the photograph to the right and down. The border is black."""
     matrix = np.array([[1, 0, 5], [0, 1, 3]], np.float32)
     size = (photo.shape[1], photo.shape[0])
     return np.asarray(cv2.warpAffine(photo, matrix, size), np.uint8)
@@ -104,7 +104,7 @@ def shift(photo: Photo) -> Photo:
 
 @change("mild blur")
 def blur(photo: Photo) -> Photo:
-    """Blur with a standard deviation of 1/1000 of the longer side."""
+    """Blur the photograph with a standard deviation of 1/1000 of the longer side."""
     return np.asarray(cv2.GaussianBlur(photo, (0, 0), max(photo.shape) / 1000), np.uint8)
 
 
@@ -120,7 +120,7 @@ def figures(measures: Measures) -> dict[str, float]:
 
 
 def compare(first: Table, second: Table, name: str) -> tuple[float, float, float, float]:
-    """Return mean of the first values, mean and mean absolute difference, and correlation."""
+    """Return the first table's mean, the mean and mean absolute difference, and the correlation."""
     before = np.array([row[name] for row in first])
     after = np.array([row[name] for row in second])
     known = ~np.isnan(before) & ~np.isnan(after)

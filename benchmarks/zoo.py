@@ -63,9 +63,9 @@ START, END = "<!-- table of benchmarks/zoo.py -->", "<!-- end -->"
 )
 @click.option("--size", type=int, default=256, show_default=True, help="Working size in pixels.")
 @click.option("--steps", type=int, default=60, show_default=True, help="Number of training steps.")
-@click.option("--precision", default="fp32,fp16", show_default=True, help="As in `convert`.")
+@click.option("--precision", default="fp32,fp16", show_default=True, help="See `convert`.")
 @click.option(
-    "--data", help="Data set for the checks, as in `convert`. [default: synthetic photographs]"
+    "--data", help="Data set for the checks, see `convert`. [default: synthetic photographs]"
 )
 @click.option("--only", default="", help="Convert only networks whose name contains this text.")
 @click.option(

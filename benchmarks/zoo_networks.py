@@ -1,4 +1,7 @@
-"""Networks of other libraries that `zoo.py` converts. They are created as in a user's program."""
+"""Networks of other libraries that `zoo.py` converts.
+
+The code creates the networks as in a user's program.
+"""
 
 from typing import NamedTuple
 

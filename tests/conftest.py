@@ -41,7 +41,7 @@ def make_model(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, PreprocessingConfig], Path]:
     """Function that writes `NAME.fp32.onnx`: the smallest network with random weights from a fixed
-    seed. Its probabilities are on both sides of 0.5.
+    seed. The probabilities of the network are on both sides of 0.5.
     """
     pytest.importorskip("torch", reason="creating a model needs torch (extra 'export')")
     pytest.importorskip("onnx", reason="creating a model needs onnx (extra 'export')")

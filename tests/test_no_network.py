@@ -117,7 +117,7 @@ def test_convert_opens_no_connection(tiny_checkpoint: Path, tmp_path: Path) -> N
 
 
 def test_train_opens_no_connection(tiny_checkpoint: Path) -> None:
-    """The fixture has checked the trace."""
+    """The fixture `tiny_checkpoint` traces the training and checks the trace."""
     assert tiny_checkpoint.is_file()
 
 

@@ -16,7 +16,7 @@ class BenchOptions:
         every: whether to measure all shipped models and precisions.
         runtimes: names of runtimes; empty for all installed runtimes.
         threads: numbers of CPU threads; empty for all cores that the process may use.
-        data: data sets (`NAME:DIR`). Their test split is scored.
+        data: data sets (`NAME:DIR`), of which the test split is scored.
         measures: whether to measure the vessels in the predicted masks.
         rounds: number of timed rounds. None means a number that depends on the speed of the row.
         warmup: number of untimed rounds, at least 1.

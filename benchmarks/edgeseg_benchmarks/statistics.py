@@ -21,7 +21,7 @@ def summarize_latency(times: Sequence[float]) -> Latency:
 
 
 def median_ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    """Return the median of the ratios per round, so that changes of the clock cancel out.
+    """Return the median of the ratios per round, so that changes of the clock rate cancel out.
 
     Args:
         times: time of a row in each round.

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: find the fastest setup of a model. Its masks must agree with FP32."""
+"""`edgeseg doctor --tune`: find the fastest setup with the masks of FP32."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -147,7 +147,10 @@ def _time_setups(
         mask = photograph.with_name("baseline.npy")
         rows[baseline].attempt(lambda: rows[baseline].write_mask(mask))
         if rows[baseline].failure:
-            raise SystemSetupError(f"the baseline ({baseline}) failed: {rows[baseline].failure}")
+            raise SystemSetupError(
+                f"the baseline ({baseline}) failed: {rows[baseline].failure}. Run `edgeseg doctor` "
+                "for details."
+            )
         return [_compare_setup(setup, rows[setup], rows[baseline], mask) for setup in setups]
 
 

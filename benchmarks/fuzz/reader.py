@@ -28,8 +28,8 @@ class Reader(NamedTuple):
         name: name in the table.
         data: valid content to mutate.
         read: function from the bytes of a file and an empty folder to a value.
-        embed: function from the mutated content to the bytes of the file. It may correct a
-            checksum, so that the reader does not reject every mutation.
+        embed: function from the mutated content to the bytes of the file. This function may correct
+            a checksum, so that the reader does not reject every mutation.
         text: whether the content is a text.
         compare: function from a value and the expected value to the outcome.
         others: contents of other valid files, for splices.

@@ -19,7 +19,7 @@ SEED = 23
 
 @functools.cache
 def make_image() -> npt.NDArray[np.uint8]:
-    """Small synthetic fundus, (96, 128, 3): a bright disc on black with dark lines and noise."""
+    """Return a small fundus, (96, 128, 3): a bright disc on black with dark lines and noise."""
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     disc = np.hypot(rows - 48, columns - 64) < 46
     lines = np.abs(np.sin(rows / 5 + columns / 11)) < 0.15
@@ -30,26 +30,26 @@ def make_image() -> npt.NDArray[np.uint8]:
 
 
 def write_with_opencv(suffix: str, *settings: int) -> bytes:
-    """Encode with OpenCV."""
+    """Encode the fundus with OpenCV."""
     return cv2.imencode(suffix, make_image(), settings)[1].tobytes()
 
 
 def write_with_pillow(file_format: str, mode: str = "RGB", **options: object) -> bytes:
-    """Encode with Pillow, which supports more options than OpenCV."""
+    """Encode the fundus with Pillow, which supports more options than OpenCV."""
     file = io.BytesIO()
     Image.fromarray(make_image()).convert(mode).save(file, file_format, **options)
     return file.getvalue()
 
 
 def make_rotated_png() -> bytes:
-    """PNG with an eXIf chunk that specifies a rotation by 90 degrees."""
+    """Return a PNG with an eXIf chunk that specifies a rotation by 90 degrees."""
     exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
     png = write_with_opencv(".png")
     return png[:33] + png_chunk(b"eXIf", exif) + png[33:]
 
 
 def make_deflated_tiff(rows_per_strip: int = 16) -> bytes:
-    """TIFF with several deflated strips. Pillow can write only one strip."""
+    """Return a TIFF with several deflated strips. Pillow can write only one strip."""
     image = make_image()
     strips = []
     for top in range(0, SIZE[0], rows_per_strip):
@@ -98,7 +98,7 @@ def encode_rle8(row: list[int]) -> bytes:
 
 
 def encode_rle4(row: list[int]) -> bytes:
-    """Runs of two pixels."""
+    """Encode 4-bit pixels as runs of two pixels."""
     codes = b""
     for start in range(0, len(row), 2):
         codes += bytes([2, (row[start] >> 4) << 4 | row[start + 1] >> 4])
@@ -106,7 +106,7 @@ def encode_rle4(row: list[int]) -> bytes:
 
 
 def make_rle_bmp(compression: int = 1) -> bytes:
-    """Grey BMP with run-length codes of 8 bits (compression 1) or 4 bits (compression 2)."""
+    """Return a grey BMP with run-length codes: 8 bits (compression 1) or 4 (compression 2)."""
     encode_row, bits = {1: (encode_rle8, 8), 2: (encode_rle4, 4)}[compression]
     grey = make_image()[::-1, :, 0] & 0xF0
     codes = b"".join(encode_row(row.tolist()) for row in grey)

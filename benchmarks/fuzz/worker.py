@@ -28,11 +28,11 @@ from fuzz.reader import Outcome, Reader
 from fuzz.readers import build_reader
 
 MAX_MEMORY_BYTES = 1_000_000_000
-"""Limit of the memory that one input may use in addition."""
+"""Maximum number of bytes that memory may grow while one input is read."""
 
 NUMBER_FORMAT = "<q"
 NOT_STARTED = -1
-"""Number of the current input during the import of libraries."""
+"""Input number that a worker reports while it imports libraries."""
 
 _FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, faster
 _BACKSTOP_BYTES = 6_000_000_000

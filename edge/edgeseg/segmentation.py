@@ -51,7 +51,7 @@ class FieldResult:
     @cached_property
     def vessel_density(self) -> float:
         """Share of vessel pixels in the field of view, 0 to 1."""
-        return cv2.countNonZero(self.mask) / max(1, cv2.countNonZero(self.fov.mask))
+        return cv2.countNonZero(self.mask) / max(1, self.fov.area)
 
     def measure(
         self, threshold: float, spacing: Spacing | None = None, eye: Eye | None = None
@@ -210,7 +210,7 @@ class Segmentation:
 
     @cached_property
     def _largest(self) -> int:
-        areas = [cv2.countNonZero(result.fov.mask) for result in self.inferred]
+        areas = [result.fov.area for result in self.inferred]
         return areas.index(max(areas))
 
 

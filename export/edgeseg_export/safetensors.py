@@ -59,6 +59,6 @@ def read_safetensors(file: Path) -> dict[str, object]:
             tensors[name] = flat.reshape(entry.shape).clone()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
-            f"{file}: damaged or not a safetensors file ({one_line(error)})"
+            f"{file}: damaged or not a safetensors file ({one_line(error)}). Copy the file again."
         ) from error
     return tensors

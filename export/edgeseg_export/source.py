@@ -36,8 +36,8 @@ class SourceNetwork:
     """Network and its metadata.
 
     Attributes:
-        network: function from normalized (1, C, size, size) float32 to one or more maps. It is in
-            evaluation mode, in FP32 and on the CPU.
+        network: function from normalized (1, C, size, size) float32 to one or more maps. The
+            network is in evaluation mode, in FP32 and on the CPU.
         architecture: name of the architecture, or of its factory.
         preprocessing: configuration of the network's input.
         sizes: working sizes with their thresholds.
@@ -195,7 +195,9 @@ def read_preprocessing(file: Path, size: int | None = None) -> PreprocessingConf
     try:
         values = msgspec.toml.decode(read_regular_file(file), type=dict[str, object])
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file}: cannot be read as TOML ({one_line(error)})") from error
+        raise ModelError(
+            f"{file}: cannot be read as TOML ({one_line(error)}). Correct the file."
+        ) from error
     if size is not None:
         values["size"] = size
     try:

@@ -118,7 +118,9 @@ def _list_unknown(
 def _check_finite(weights: Mapping[str, Tensor], file: Path) -> None:
     for name, weight in weights.items():
         if weight.is_floating_point() and not bool(weight.isfinite().all()):
-            raise ModelError(f"{file}: {name[:80]!r} contains NaN or infinity")
+            raise ModelError(
+                f"{file}: {name[:80]!r} contains NaN or infinity. Use another checkpoint."
+            )
 
 
 def _explain_misfit(

@@ -27,7 +27,7 @@ def call_factory(spec: str) -> nn.Module:
     module, _, name = spec.rpartition(":")
     factory = getattr(_import_module(module), name, None)
     if not callable(factory):
-        raise UsageError(f"--arch {spec}: {module} has no function {name}")
+        raise UsageError(f"--arch {spec}: {module} has no function {name}. Check the name.")
     try:
         network = cast("Callable[[], object]", factory)()
     except Exception as error:  # the user's code may raise any exception
@@ -36,8 +36,8 @@ def call_factory(spec: str) -> nn.Module:
         ) from error
     if not isinstance(network, nn.Module):
         raise UsageError(
-            f"--arch {spec}: {name}() returned a {type(network).__name__}, "
-            "expected a torch.nn.Module"
+            f"--arch {spec}: {name}() returned a {type(network).__name__}. Give a function that "
+            "returns a torch.nn.Module."
         )
     return network
 

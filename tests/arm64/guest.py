@@ -70,7 +70,7 @@ def convolution_types(model: Path) -> dict[str, int]:
 def count_instructions(runs: int, models: list[Path], photograph: Path) -> dict[str, object]:
     """Set mark 2i before and 2i + 1 after the inferences of model i.
 
-    The first inference of a model allocates memory. It runs before the first mark.
+    The first inference of a model allocates memory. This inference runs before the first mark.
     """
     photo = read_photo(photograph)
     for number, model in enumerate(models):

@@ -12,6 +12,7 @@ from edgeseg.cli import cli
 from edgeseg.imaging.encoder import encode_png
 from edgeseg.imaging.photo import read_photo
 from edgeseg.synthetic import generate_photo
+from edgeseg_train.checkpoint import load_checkpoint
 
 
 def train(*arguments: str | Path) -> Result:
@@ -75,6 +76,7 @@ EPOCH = [*OUT, "--epochs", "1"]
         ([*EPOCH, "--loss", "inf", "1", "1"], 2, "--loss"),
         ([*EPOCH, "--learning-rate", "nan"], 2, "--learning-rate"),
         ([*OUT, "--minutes", "nan"], 2, "--minutes"),
+        ([*EPOCH, "--simulated-cameras", "2"], 2, "--simulated-cameras"),
         ([*EPOCH, "--size", "640", "--size", "1024"], 2, "--size"),
     ],
 )
@@ -111,6 +113,20 @@ def test_train_with_too_few_minutes_is_rejected(tmp_path: Path) -> None:
     )
     assert result.exit_code == 2 and "--minutes" in result.stderr
     assert not list(out.glob("*.pt"))
+
+
+def test_train_with_soft_labels_records_them_as_training_data(
+    tmp_path: Path, small_pairs: str
+) -> None:
+    out = tmp_path / "out"
+    options = ["--arch", "tiny", "--size", "96", "--crop", "64", "--arithmetic", "float32"]
+    soft = ["--soft-labels", small_pairs.removeprefix("pairs:"), "--simulated-cameras", "0.5"]
+    result = train("--data", small_pairs, *soft, "--out", out, "--epochs", "1", *options)
+    assert result.exit_code == 0, result.output
+    data = {
+        entry.name: entry.photographs for entry in load_checkpoint(out / "best.pt").training_data
+    }
+    assert data == {"pairs": 3, "soft labels": 4}
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ class Checkpoint:
     evidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def network(self) -> ResUNet:
-        """Build the network with these weights. It is in evaluation mode, in FP32 and on the CPU.
+        """Build the network with these weights, in evaluation mode and FP32 on the CPU.
 
         Raises:
             ModelError: the weights do not fit the architecture.
@@ -125,7 +125,7 @@ def load_checkpoint(file: Path) -> Checkpoint:
         raise ModelError(f"{file}: {error}") from error
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
-            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)})"
+            f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)}). Give a best.pt file."
         ) from error
 
 
@@ -155,7 +155,7 @@ def _parse_checkpoint(plain: Mapping[str, object]) -> Checkpoint:
 
 
 def _check_metadata(checkpoint: Checkpoint) -> None:
-    """Check requirements of model files that the types cannot express.
+    """Check the number of metadata entries, and the length and range of their values.
 
     Raises:
         ModelError: there are too many entries, a text is not one short line, or a Dice is not
@@ -190,7 +190,8 @@ def merge_training_data(
         photographs = len(data_set.pairs)
         if data_set.name in merged:
             photographs = max(photographs, merged[data_set.name].photographs)
-        merged[data_set.name] = TrainingData(data_set.name, photographs, LICENCES[data_set.name])
+        licence = LICENCES.get(data_set.name, LICENCES["pairs"])
+        merged[data_set.name] = TrainingData(data_set.name, photographs, licence)
     return tuple(merged.values())
 
 

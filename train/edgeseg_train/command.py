@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import cv2
 import torch
 
 from edgeseg.cli import STARTED
 from edgeseg.commands.options import reject_nan
 from edgeseg.console import print_line
-from edgeseg.datasets import DataSet, Pair, SplitChoice, open_data
+from edgeseg.datasets import DataSet, SplitChoice, open_data
 from edgeseg.errors import UsageError
 from edgeseg.system.files import make_folder
 from edgeseg.system.signals import stop_by_signals
 from edgeseg_train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from edgeseg_train.config import TrainConfig, make_config
-from edgeseg_train.data.crop_sampler import CropSampler
-from edgeseg_train.data.photo_store import load_examples, load_photographs
+from edgeseg_train.data.photo_store import load_examples
+from edgeseg_train.data.soft_labels import open_soft_labels
 from edgeseg_train.network.resunet import (
     ARCHITECTURES,
     Architecture,
@@ -29,24 +28,19 @@ from edgeseg_train.network.resunet import (
     count_gmac,
     count_parameters,
 )
-from edgeseg_train.reporting.data_summary import print_data_summary
 from edgeseg_train.reporting.log import LogEntry
 from edgeseg_train.reporting.plots import draw_contact_sheet, draw_curves
 from edgeseg_train.reporting.progress import ProgressDisplay, open_tensorboard
 from edgeseg_train.training.compute import (
     COMPUTE_MODES,
-    ComputeMode,
     DistributedContext,
     join_processes,
-    select_compute_mode,
     select_device,
 )
-from edgeseg_train.training.state import BEST, LAST, SavedState, load_state, prepare_folder
+from edgeseg_train.training.preparation import prepare_trainer
+from edgeseg_train.training.state import BEST, LAST, load_state, prepare_folder
 from edgeseg_train.training.trainer import Trainer
-from edgeseg_train.validation import cache_pairs, select_best
-
-# Time in seconds that a run with --minutes reserves for `curves.png` and the last files.
-PLOT_SECONDS = 1.0
+from edgeseg_train.validation import select_best
 
 
 def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -68,6 +62,10 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="List the architectures with their parameters and GMACs.")  # fmt: skip
 @click.option("--data", "specs", multiple=True, required=True, metavar="NAME:DIR",
               help="Photographs with masks, such as pairs:DIR. Repeatable.")  # fmt: skip
+@click.option("--soft-labels", "soft", type=click.Path(path_type=Path, file_okay=False),
+              multiple=True, metavar="DIR",
+              help="Photographs with the probabilities of a teacher, for training only. "
+                   "Repeatable.")  # fmt: skip
 @click.option("--arch", metavar="NAME",
               help="Architecture (see --list). [default: architecture of --start, otherwise "
                    "lean]")  # fmt: skip
@@ -98,6 +96,9 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Peak learning rate of AdamW. Recommended with --start: 1e-3.")  # fmt: skip
 @click.option("--loss", type=(float, float, float), default=(0.5, 0.3, 0.2), show_default=True,
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
+@click.option("--simulated-cameras", type=click.FloatRange(0, 1), callback=reject_nan, default=0.0,
+              show_default=True, metavar="SHARE",
+              help="Share of the photographs that are changed by a simulated camera.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
               help="Continue the run in --out, or start one if there is none.")  # fmt: skip
@@ -106,6 +107,7 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip
 def train(
     specs: tuple[str, ...],
+    soft: tuple[Path, ...],
     arch: str | None,
     start: Path | None,
     out: Path | None,
@@ -118,6 +120,7 @@ def train(
     batch: int,
     learning_rate: float,
     loss: tuple[float, float, float],
+    simulated_cameras: float,
     seed: int,
     resume: bool,
     sheet: Path | None,
@@ -135,7 +138,9 @@ def train(
     checkpoint = load_checkpoint(start) if start is not None else None
     architecture = _choose_architecture(arch, checkpoint)
     length = (epochs, minutes) if sheet is None else (1, None)
-    config = make_config(architecture, sizes, *length, crop, batch, learning_rate, loss, seed)
+    config = make_config(
+        architecture, sizes, *length, crop, batch, learning_rate, loss, seed, simulated_cameras
+    )
     if sheet is not None:
         _draw_sheet(specs, config, sheet)
         return
@@ -152,8 +157,9 @@ def train(
     if process.is_main:
         prepare_folder(out, resume, state)
     training = _open_data_sets(specs, "train", show_notices=process.is_main)
+    training += [open_soft_labels(folder) for folder in soft]
     validation = _open_data_sets(specs, "validation", show_notices=False)
-    trainer = _prepare_trainer(
+    trainer = prepare_trainer(
         config, out, training, validation, torch.device(device), arithmetic, process, started, state
     )
     if checkpoint is not None and state is None:
@@ -185,7 +191,7 @@ def _run_training(trainer: Trainer, validation: list[DataSet], process: Distribu
     if completed and not trainer.step:
         raise UsageError(
             f"--minutes {trainer.config.minutes:g}: ended before the first step "
-            f"(loading took {trainer.schedule.seconds:.0f} s). Increase it."
+            f"(loading took {trainer.schedule.seconds:.0f} s). Increase --minutes."
         )
     if not process.is_main:
         return
@@ -220,78 +226,3 @@ def _open_data_sets(specs: Sequence[str], split: SplitChoice, show_notices: bool
         if data_set.notice and show_notices:
             print_line(f"{data_set.name}: {data_set.notice}", err=True)
     return data_sets
-
-
-def _prepare_trainer(
-    config: TrainConfig,
-    out: Path,
-    training: Sequence[DataSet],
-    validation: Sequence[DataSet],
-    device: torch.device,
-    arithmetic: str,
-    process: DistributedContext,
-    started: float,
-    state: SavedState | None,
-) -> Trainer:
-    """Load the photographs, select the compute mode and restore an earlier session.
-
-    Args:
-        config: hyperparameters.
-        out: output folder.
-        training: training data sets.
-        validation: validation data sets.
-        device: device for training.
-        arithmetic: name of a compute mode, or `auto`.
-        process: position of this process in the run.
-        started: start of the session as `time.monotonic()`.
-        state: state of an earlier session.
-    """
-    cv2.setNumThreads(1)  # a thread loads and scores one photograph at a time
-    # Shapes never change. Therefore, cuDNN can select the fastest algorithms. With --epochs, this
-    # is disabled, because all sessions of a run must use the same algorithms.
-    torch.backends.cudnn.benchmark = config.epochs is None
-    pairs: list[Pair] = [pair for data_set in training for pair in data_set.pairs]
-    photographs = load_photographs(pairs, config.preprocessing, config.photograph_sizes)
-    photographs.move_to(device)
-    crops = CropSampler(
-        photographs,
-        config.crop,
-        config.batch // process.world_size,
-        config.seed,
-        config.augmentation,
-        process.rank,
-        process.world_size,
-        config.coverage,
-    )
-    loading_started = time.monotonic()
-    validation_pairs = cache_pairs(
-        validation if process.is_main else (), config.preprocessing, config.sizes[0].size
-    )
-    loading_seconds = time.monotonic() - loading_started
-    mode = _choose_mode(arithmetic, config, device, process, state)
-    if process.is_main:
-        print_data_summary(photographs, validation_pairs, device.type, mode)
-    trainer = Trainer(
-        config, out, training, crops, validation_pairs, device, mode, process, started
-    )
-    # Free the memory, because the next step loads photographs again for other working sizes.
-    trainer.schedule.closing_seconds = (len(config.sizes) - 1) * loading_seconds + PLOT_SECONDS
-    if state is not None:
-        trainer.resume(state)
-    return trainer
-
-
-def _choose_mode(
-    arithmetic: str,
-    config: TrainConfig,
-    device: torch.device,
-    process: DistributedContext,
-    state: SavedState | None,
-) -> ComputeMode:
-    if arithmetic in COMPUTE_MODES:
-        return COMPUTE_MODES[arithmetic]
-    if state is not None:
-        return state.compute_mode
-    if process.world_size > 1:  # all processes must use the same mode
-        return ComputeMode()
-    return select_compute_mode(config.architecture, config.crop, config.batch, device)

@@ -50,6 +50,7 @@ class TrainConfig:
         seed: seed of weights, crop order and augmentation.
         loss: weights of the loss terms.
         augmentation: augmentation of crops.
+        simulated_cameras: share of the photographs that are changed by a simulated camera.
         coverage: whether masks contain the share of each pixel that vessels cover. Otherwise, masks
             contain 1 for shares above one half and 0 for other shares.
     """
@@ -71,6 +72,7 @@ class TrainConfig:
     seed: int = 0
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    simulated_cameras: float = 0.0
     coverage: bool = True
 
     def learning_rate_at(self, progress: float) -> float:
@@ -103,6 +105,7 @@ def make_config(
     learning_rate: float,
     loss: tuple[float, float, float],
     seed: int,
+    simulated_cameras: float = 0.0,
 ) -> TrainConfig:
     """Create the configuration from the options of `edgeseg train`.
 
@@ -110,7 +113,7 @@ def make_config(
         UsageError: an option is invalid.
     """
     if (epochs is None) == (minutes is None):
-        raise UsageError("the length of the run is required: either --epochs N or --minutes M")
+        raise UsageError("the length of the run is missing. Give --epochs N or --minutes M.")
     if not all(0 <= weight < math.inf for weight in loss) or not any(loss):
         raise UsageError(
             f"--loss {loss}: weights must be at least 0, and one weight must be above 0"
@@ -134,6 +137,7 @@ def make_config(
         learning_rate=learning_rate,
         seed=seed,
         loss=LossWeights(*loss),
+        simulated_cameras=simulated_cameras,
     )
 
 

@@ -19,9 +19,9 @@ from edgeseg.errors import ModelError, one_line
 from edgeseg.system.files import write_atomically
 from edgeseg_train.file_kind import describe_foreign_file
 
-# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. They are
-# safe to load, because they only create arrays. The module names differ between NumPy 1 and NumPy
-# 2.
+# Classes of NumPy values that may be stored with the weights, such as a Dice or a history. These
+# classes are safe to load, because they only create arrays. The module names differ between NumPy 1
+# and NumPy 2.
 _MAKE_SCALAR = np.float64(0).__reduce__()[0]
 _MAKE_ARRAY = np.zeros(1).__reduce__()[0]
 _DTYPE_CODES = (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")
@@ -50,7 +50,7 @@ def read_tensors(file: Path) -> dict[str, object]:
         ModelError: the file is missing or damaged, contains a pickle, or is not a dictionary.
     """
     if not file.is_file():
-        raise ModelError(f"{file}: no such checkpoint file")
+        raise ModelError(f"{file}: no such checkpoint file. Check the path.")
     try:
         if (description := describe_foreign_file(file)) is not None:
             raise ModelError(f"{file}: {description}")
@@ -65,9 +65,14 @@ def read_tensors(file: Path) -> dict[str, object]:
     except Exception as error:  # damaged files cause various exceptions
         # The rest of PyTorch's message is advice that does not apply to edgeseg.
         detail = f"{type(error).__name__} {one_line(error).partition('. ')[0]}".strip()
-        raise ModelError(f"{file}: damaged or not a checkpoint ({detail})") from error
+        raise ModelError(
+            f"{file}: damaged or not a checkpoint ({detail}). Copy the file again."
+        ) from error
     if not isinstance(plain, dict):
-        raise ModelError(f"{file}: contains a {type(plain).__name__}, not a checkpoint")
+        raise ModelError(
+            f"{file}: contains a {type(plain).__name__} instead of a checkpoint. Save "
+            "model.state_dict() with torch.save."
+        )
     return plain
 
 

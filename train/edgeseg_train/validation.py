@@ -86,7 +86,7 @@ def cache_pairs(
 
     Args:
         data_sets: validation data sets.
-        config: preprocessing. Its `size` is not used.
+        config: preprocessing; the key `size` is not used.
         size: working size in pixels.
     """
     config = replace(config, size=size)

@@ -27,7 +27,7 @@ def parse_share(ctx: click.Context, param: click.Parameter, value: str) -> float
     except ValueError:
         share = math.nan
     if not 0 <= share < math.inf or (share >= 1 and not percent):
-        raise click.BadParameter(f"{value!r} is not a share. Use 2% or 0.02", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a percentage. Use 2% or 0.02", ctx, param)
     return share
 
 
@@ -129,8 +129,8 @@ def gate(
 
     If CURRENT is not given, the rows of BASELINE are measured on this device. The exit code is 4
     for a regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared.
-    Time and memory are compared only if a limit is given. They are compared as ratios to the first
-    row of the same file.
+    Time and memory are compared only if a limit is given. Time and memory are compared as ratios to
+    the first row of the same file.
     """
     limits = GateLimits(
         max_dice_drop,

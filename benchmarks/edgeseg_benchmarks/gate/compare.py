@@ -83,7 +83,7 @@ def _compare_rows(
         yield _note(before, "row", "incomparable", f"failed in the baseline: {before.status}")
     elif now is None:
         keys = ", ".join(str(row.key) for row in record.rows)
-        yield _note(before, "row", "incomparable", f"missing: the current benchmark has {keys}")
+        yield _note(before, "row", "incomparable", f"not in the current benchmark ({keys})")
     elif not now.ok:
         yield MetricComparison(str(before.key), "row", "worse", "ok", "failed", now.status)
     elif before.size_px != now.size_px:

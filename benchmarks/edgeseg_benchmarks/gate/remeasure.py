@@ -16,6 +16,10 @@ from edgeseg_benchmarks.record import BenchRecord
 from edgeseg_benchmarks.rows import select_rows, split_file_name
 
 SYNTHETIC = "synthetic"
+NOTHING_TO_MEASURE = (
+    "this device cannot measure any row of the baseline. Create a baseline on this device with "
+    "`edgeseg bench --json`."
+)
 
 
 def plan_remeasure(
@@ -44,14 +48,14 @@ def plan_remeasure(
     for name, model in given.items():
         if name not in files:
             raise UsageError(
-                f"--model {model}: {name!r} is not in the baseline: {', '.join(files)}"
+                f"--model {model}: {name!r} is not in the baseline. Choose from {', '.join(files)}."
             )
     files |= given
     for name in files.keys() - given.keys() - SHIPPED_MODELS.keys():
         raise UsageError(f"--model: no file given for {name!r}. Add --model {name}.onnx.")
     specs, omitted = _select_data(baseline, data)
     if not keys:
-        raise IncomparableError("this device cannot measure any row of the baseline")
+        raise IncomparableError(NOTHING_TO_MEASURE)
     _, precisions, runtimes, threads = map(dict.fromkeys, zip(*keys, strict=True))
     options = BenchOptions(
         models=tuple(files.values()),
@@ -63,7 +67,7 @@ def plan_remeasure(
         only=frozenset(keys),
     )
     if not select_rows(options):
-        raise IncomparableError("this device cannot measure any row of the baseline")
+        raise IncomparableError(NOTHING_TO_MEASURE)
     if not timed:
         options = replace(options, rounds=3, warmup=1)
     return options, omitted
@@ -82,7 +86,7 @@ def _select_data(
     for name, spec in specs.items():
         if name not in known:
             raise UsageError(
-                f"--data {spec}: not in the baseline. Its data sets: {', '.join(known) or 'none'}"
+                f"--data {spec}: not in the baseline, which contains {', '.join(known) or 'none'}"
             )
     if SYNTHETIC in known:
         specs.setdefault(SYNTHETIC, known[SYNTHETIC])
@@ -107,7 +111,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model name for the rows. A damaged file also has rows, so that the gate fails."""
+    """Return the model's name in the rows. For a damaged file, return the name of the file."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

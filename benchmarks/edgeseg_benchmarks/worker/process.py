@@ -91,7 +91,7 @@ def python_statement(text: str) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Let the kernel kill this process when the parent ends, even if this process is suspended."""
+    """Configure Linux to kill this process when its parent ends, even if it is suspended."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -77,7 +77,7 @@ class RowRunner:
             self.close()
 
     def time_round(self) -> None:
-        """Time one round."""
+        """Measure the times of one round."""
         self.timings.append(self._process.call(self._function, RoundTiming))
 
     def read_memory(self) -> None:
@@ -102,7 +102,7 @@ class RowRunner:
         self._cold_starts.append(timing.first_line_ms)
 
     def count_kernels(self) -> None:
-        """Count the kernels of ONNX Runtime.
+        """Count the convolutions for each data type in ONNX Runtime.
 
         A new process is used, because profiling slows down a session.
         """
@@ -114,7 +114,7 @@ class RowRunner:
         self._row = replace(self._row, kernels=kernels)
 
     def score(self) -> None:
-        """Score the data sets."""
+        """Compute the Dice on each data set."""
         for data in self._options.data if self.spec.scored else ():
             scores = self._process.call("score", DataSetScores, spec=data)
             self._row = replace(self._row, data_sets=(*self._row.data_sets, scores))
@@ -127,7 +127,7 @@ class RowRunner:
             self._row = replace(self._row, measured=(*self._row.measured, measured))
 
     def write_mask(self, file: Path) -> None:
-        """Write mask and field of view, (2, H, W) uint8."""
+        """Write the mask and the field of view to a file, (2, H, W) uint8."""
         self._process.call("write_mask", object, output=str(file))
 
     def close(self) -> None:

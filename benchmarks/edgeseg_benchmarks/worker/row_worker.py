@@ -64,7 +64,7 @@ class Worker:
         return RoundTiming(self._time_inference(), 0.0, {})
 
     def write_mask(self, output: str) -> None:
-        """Write mask and field of view, (2, H, W) uint8."""
+        """Write the mask and the field of view to a file, (2, H, W) uint8."""
         segmentation = self.segmenter.segment(self.photograph)
         np.save(output, np.stack([segmentation.mask, segmentation.fov.mask]))
 

@@ -86,7 +86,7 @@ def _own_pickle(name: str) -> Reader:
 
 
 def _old_format(name: str) -> Reader:
-    """Checkpoint in PyTorch's old format, which has no checksums."""
+    """Return a reader of a checkpoint in PyTorch's old format, which has no checksums."""
     import torch  # noqa: PLC0415
 
     file = io.BytesIO()

@@ -108,7 +108,7 @@ def _dicom_reader(name: str, syntax: str) -> Reader:
 
 
 def _header_reader(name: str) -> Reader:
-    """Mutate only the elements before the pixels."""
+    """Return a reader of DICOM files in which only the elements before the pixels are mutated."""
     data = _make_dicom(_NATIVE)
     end = len(data) - make_image().nbytes
     return Reader(name, data[:end], _read, lambda head: head + data[end:], compare=compare_frames)

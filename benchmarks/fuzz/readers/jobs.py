@@ -65,7 +65,7 @@ def _read_job(file: Path) -> object:
 
 
 def _inputs(name: str) -> Reader:
-    """Reader of the list of inputs. The job file contains the digest of the mutated bytes."""
+    """Return a reader of a job's inputs. The job contains the digest of the mutated bytes."""
     inputs = []
     for number in range(_ROWS):
         values = (f"eye {number}", 60 + number, None)

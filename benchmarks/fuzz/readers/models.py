@@ -72,7 +72,7 @@ def _read_metadata(data: bytes, folder: Path) -> object:
 
 
 def _metadata(name: str) -> Reader:
-    """Metadata at the end of a shipped model file, without the network."""
+    """Return a reader of the metadata of a shipped model file. The network is omitted."""
     entries = read_card(MODEL_FOLDER / "lean.fp32.onnx").to_metadata()
     props = []
     for key, value in entries.items():

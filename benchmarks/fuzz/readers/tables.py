@@ -49,7 +49,7 @@ _SETUP = """\
 
 
 def read_as(name: str, read: Callable[[Path], object], data: bytes, folder: Path) -> object:
-    """Read bytes as a file with a name."""
+    """Write bytes to a file with this name and read the file."""
     file = folder / name
     file.write_bytes(data)
     return read(file)

@@ -9,12 +9,23 @@ from urllib.parse import urlsplit
 from edgeseg.errors import SystemSetupError, UsageError, missing_extra, one_line
 
 try:
+    import dask
     from distributed import Client, LocalCluster, Security
 except ModuleNotFoundError as error:
     raise missing_extra("--dask", "cluster", "distributed") from error
 
 _CONNECT_S = 20
+_MAX_STARTS = 10
 _LOCAL = "local:"
+
+# Dask keeps a thousand messages of each connection and two hours of measurements of each process.
+# These logs are for developers of Dask. With many workers, they use gigabytes.
+_SETTINGS = {
+    "distributed.admin.low-level-log-length": 10,
+    "distributed.admin.system-monitor.log-length": 10,
+    # A worker is restarted at once, but its start may take long on a busy machine.
+    "distributed.deploy.lost-worker-timeout": "1h",
+}
 
 # Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
 # their tasks.
@@ -54,6 +65,8 @@ def check_address(address: str, insecure: bool) -> None:
     """
     if local_workers(address) is not None:
         return
+    if "@" in address:
+        raise UsageError("--dask: the address contains a user. Use tls://HOST:PORT.")
     try:
         parts = urlsplit(address if "://" in address else f"tcp://{address}")
         port, host = parts.port, parts.hostname
@@ -88,8 +101,9 @@ def open_client(address: str) -> Iterator[Client]:
         address: address of a scheduler, or `local:N`.
 
     Raises:
-        SystemSetupError: The scheduler does not respond.
+        SystemSetupError: The scheduler does not respond, or no local workers start.
     """
+    dask.config.set(_SETTINGS)
     for name in ("distributed", "distributed.client"):  # edgeseg reports errors itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     number = local_workers(address)
@@ -109,14 +123,25 @@ def open_client(address: str) -> Iterator[Client]:
 
 
 def _start_local(number: int) -> LocalCluster:
-    """Start workers. TLS with temporary keys prevents access by other users of this machine."""
-    return LocalCluster(
-        n_workers=number,
-        threads_per_worker=1,
-        memory_limit=0,  # no limit; a worker is replaced after RECYCLE_AFTER photographs
-        security=Security.temporary(),
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-        silence_logs=logging.CRITICAL,
-        preload=[_IGNORE_CTRL_C],
+    """Start workers. TLS with temporary keys prevents access by other users of this machine.
+
+    Dask restarts workers, but does not start the cluster if a worker ends during its first start.
+    """
+    for _ in range(_MAX_STARTS):
+        try:
+            return LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                memory_limit=0,  # no limit; a worker is replaced after RECYCLE_AFTER photographs
+                security=Security.temporary(),
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+                silence_logs=logging.CRITICAL,
+                preload=[_IGNORE_CTRL_C],
+            )
+        except RuntimeError as error:
+            reason = one_line(error)
+    raise SystemSetupError(
+        f"--dask {_LOCAL}{number}: the workers do not start ({reason}). "
+        "Use fewer workers, or free some memory."
     )

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import cast
 import msgspec
 from distributed import CancelledError, Client, Future, KilledWorker
 
+from edgeseg.batch.dask_health import ClusterHealth
 from edgeseg.batch.dask_slot import DaskSlot, EndedFuture, foreign_error
 from edgeseg.batch.dask_worker import TaskOutcome, WorkerCheck, check_worker, process_task
 from edgeseg.batch.executor import RECYCLE_AFTER, STALLED_S, WorkerError
@@ -35,9 +37,6 @@ from edgeseg.system.signals import StopRequest
 
 _POLL_S = 0.5  # pause between requests for the list of workers
 _RESULT_S = 20.0
-_NO_WORKER_S = 600.0
-_ALL_REJECTED_S = 5.0  # a rejected worker may be replaced within this time
-_MAX_START_DEATHS = 10  # in a row
 _THREADS = 16  # threads that fetch results and restart workers
 
 
@@ -74,15 +73,13 @@ class DaskExecutor:
         self._stop = stop
         self._warn = warn
         self._arguments = (remote or str(output.absolute()), msgspec.json.encode(job))
-        # The first element of a key is its group. The scheduler keeps statistics for each group.
-        self._group = f"edgeseg-{uuid.uuid4().hex}"
+        # Dask keeps statistics for the first word of the keys, and 100,000 keys in a cache.
+        self._key = f"edgeseg-{uuid.uuid4().hex[:12]}"
         self._numbers = itertools.count()
         self._slots: dict[str, DaskSlot] = {}
         self._events: Queue[EndedFuture] = Queue()
         self._polled = 0.0
-        self._last_worker = time.monotonic()
-        self._start_deaths = 0
-        self._rejected: WorkerCheck | None = None
+        self._health = ClusterHealth(warn)
         self._error: EdgesegError | None = None
 
     def run(self, tasks: Iterator[InputRange]) -> None:
@@ -142,23 +139,7 @@ class DaskExecutor:
             if slot.task is not None and now - slot.started > STALLED_S:
                 self._give_up(slot)
         self._assign_idle()
-        self._check_any_usable(now)
-
-    def _check_any_usable(self, now: float) -> None:
-        slots = self._slots.values()
-        waited = now - self._last_worker
-        if any(slot.is_usable or slot.future is not None for slot in slots):
-            self._last_worker = now
-        elif self._rejected is not None and waited > _ALL_REJECTED_S:
-            self._error = self._error or WorkerError(
-                f"no worker of the cluster can process the job: {self._rejected.problem}",
-                self._rejected.exit_code,
-            )
-        elif waited > _NO_WORKER_S:
-            self._error = self._error or SystemSetupError(
-                f"the cluster has had no usable worker for {_NO_WORKER_S:.0f} s. "
-                "Start workers and use --resume."
-            )
+        self._error = self._error or self._health.check(self._slots.values())
 
     def _submit(self, slot: DaskSlot, function: Callable[..., object], *arguments: object) -> None:
         slot.started = time.monotonic()
@@ -168,7 +149,7 @@ class DaskExecutor:
             *arguments,
             workers=[slot.address],
             allow_other_workers=False,
-            key=(self._group, next(self._numbers)),
+            key=f"{self._key}-{next(self._numbers)}",
             pure=False,
         )
         slot.future = future
@@ -211,11 +192,9 @@ class DaskExecutor:
         slot.has_nanny = result.has_nanny
         slot.is_usable = not result.problem
         slot.is_rejected = not slot.is_usable
-        if slot.is_usable:
-            self._start_deaths = 0
-            return
-        self._rejected = result
-        self._warn(f"worker {slot.address} is not used: {result.problem}")
+        if slot.is_rejected:
+            self._health.add_rejected(result)
+            self._warn(f"worker {slot.address} is not used: {result.problem}")
 
     def _finish_task(self, slot: DaskSlot, outcome: TaskOutcome) -> None:
         assert slot.task is not None
@@ -237,7 +216,8 @@ class DaskExecutor:
         task = self._queue.next()
         if task is not None:
             slot.task = task
-            self._submit(slot, process_task, encode_task(self._queue.read(task)))
+            encoded = zlib.compress(encode_task(self._queue.read(task)), 1)
+            self._submit(slot, process_task, encoded)
 
     def _restart(self, slot: DaskSlot) -> None:
         """Replace a worker with a new process."""
@@ -267,17 +247,8 @@ class DaskExecutor:
         if slot.task is not None and not self._is_stopping():
             self._queue.repeat(slot.task, f"{slot.address} left the cluster")
         elif was_checking:
-            self._count_start_death()
+            self._health.add_start_death()
         slot.task = None
-
-    def _count_start_death(self) -> None:
-        self._start_deaths += 1
-        if self._start_deaths >= _MAX_START_DEATHS:
-            self._error = self._error or SystemSetupError(
-                f"{_MAX_START_DEATHS} workers in a row ended unexpectedly while they loaded "
-                "the model. "
-                "Check the logs of the workers and their memory."
-            )
 
     def _assign_idle(self) -> None:
         """Assign repeated tasks to idle workers."""

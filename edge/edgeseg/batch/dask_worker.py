@@ -7,6 +7,7 @@ at a time and writes the results itself.
 
 import tempfile
 import threading
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -77,9 +78,9 @@ def process_task(output: str, encoded_job: bytes, encoded_task: bytes) -> TaskOu
     Args:
         output: output folder.
         encoded_job: content of the job file.
-        encoded_task: task as encoded by `messages.encode_task`.
+        encoded_task: task as encoded by `messages.encode_task`, compressed by zlib.
     """
-    task = decode_task(encoded_task)
+    task = decode_task(zlib.decompress(encoded_task))
     photographs: list[PhotographDone] = []
 
     def advance(records: Records) -> None:
@@ -118,8 +119,13 @@ def _open_processor(output: str, encoded_job: bytes) -> TaskProcessor:
 
 
 class CopyProcessor(TaskProcessor):
-    """Task processor for a remote output folder. Files are first written to a temporary folder."""
+    """Task processor for a remote output folder. Files are first written to a temporary folder.
+
+    Dask removes this folder if the worker is killed.
+    """
 
     def __init__(self, url: str, job: JobFile) -> None:
-        self._copy = tempfile.TemporaryDirectory(prefix="edgeseg-")
+        self._copy = tempfile.TemporaryDirectory(
+            prefix="edgeseg-", dir=get_worker().local_directory
+        )
         super().__init__(Path(self._copy.name), job, open_remote(url))

@@ -14,20 +14,21 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from edgeseg.errors import UsageError, escape_text
 from edgeseg.imaging.photo import read_photo_bytes
 
-_REMOTE = re.compile(r"(s3|gs|sftp|https?)://", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_SCHEMES = ("s3", "gs", "sftp", "https", "http")
 
 
 def is_remote(location: str) -> bool:
     """Return whether a location is a URL."""
-    return _REMOTE.match(location) is not None
+    return _URL.match(location) is not None
 
 
 def check_url(url: str) -> None:
     """Check a URL.
 
     Raises:
-        UsageError: The URL has no host, contains credentials, or is not encrypted. The message does
-            not contain its credentials.
+        UsageError: The URL has an unknown scheme or no host, contains credentials, or is not
+            encrypted. The message does not contain its credentials.
     """
     try:
         parts = urlsplit(url)
@@ -35,6 +36,8 @@ def check_url(url: str) -> None:
     except ValueError:
         raise UsageError("the URL is invalid. Correct it.") from None
     shown = escape_text(f"{parts.scheme}://{host}{parts.path}", 300)
+    if parts.scheme not in _SCHEMES:
+        raise UsageError(f"{shown}: unknown type of URL. Use s3://, gs://, sftp:// or https://.")
     is_key = parts.username is not None and parts.scheme != "sftp"
     if password is not None or is_key or (parts.query and parts.scheme in ("http", "https")):
         raise UsageError(

@@ -1,30 +1,31 @@
-"""Files in remote storage. Only this module requires fsspec.
+"""Files in remote storage.
 
 Every request has a time limit and is repeated a few times. Messages contain the URL and the kind of
 error. They do not contain text from the libraries, which may include credentials.
 """
 
-import logging
 import posixpath
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from edgeseg.batch.locations import is_remote
-from edgeseg.errors import EdgesegError, PhotoError, SystemSetupError, escape_text, missing_extra
-from edgeseg.imaging.decoder import MAX_FILE_BYTES
+from edgeseg.batch.storage_systems import (
+    BLOCK_BYTES,
+    close_systems,
+    describe_error,
+    may_pass,
+    open_system,
+)
+from edgeseg.errors import EdgesegError, PhotoError, SystemSetupError, escape_text
 from edgeseg.imaging.photo import read_photo_stream
 from edgeseg.system.files import commit, temporary_beside, write_errors_named
 
-try:
-    import aiohttp
-    import fsspec
-    import paramiko
-except ModuleNotFoundError as error:
-    raise missing_extra("a URL", "cluster", "fsspec") from error
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 T = TypeVar("T")
 
@@ -32,31 +33,8 @@ ATTEMPTS = 6
 FIRST_PAUSE_S = 0.5
 """Pause before the second attempt. Each later pause is twice as long as the previous pause."""
 
-CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
-# The libraries log exceptions whose text may contain credentials.
-for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "paramiko", "s3fs"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL)
-
-_BLOCK = MAX_FILE_BYTES + 1  # a photograph is read with one request
-_FINAL_STATUS = (400, 401, 403, 404, 405, 410, 414)
-
-
-class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Accept only SSH servers in ~/.ssh/known_hosts."""
-
-    def missing_host_key(
-        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
-    ) -> None:
-        """Reject an unknown server."""
-        try:
-            known = paramiko.HostKeys(str(Path("~/.ssh/known_hosts").expanduser()))
-        except OSError:
-            known = paramiko.HostKeys()
-        if not known.check(hostname, key):
-            raise paramiko.BadHostKeyException(hostname, key, key)
-
-
-_KNOWN_HOSTS = KnownHosts()
+GIVE_UP_S = 240.0
+"""Time after which a request is not repeated. Workers without progress are ended after 600 s."""
 
 
 class StorageError(EdgesegError):
@@ -84,7 +62,7 @@ def read_file(url: str) -> bytes:
         StorageError: The file cannot be read.
         PhotoError: The file is too large.
     """
-    return _repeat(url, "cannot be read", lambda: _read(url))
+    return _repeat(url, "cannot be read", partial(_read, url=url))
 
 
 def download_file(url: str, file: Path) -> None:
@@ -94,15 +72,14 @@ def download_file(url: str, file: Path) -> None:
         StorageError: The file cannot be read.
         SystemSetupError: The copy cannot be written.
     """
-    system, path = _connect(url)
 
-    def download(temporary: Path) -> None:
+    def download(system: "AbstractFileSystem", path: str) -> None:
         system.get_file(path, str(temporary))
         if temporary.stat().st_size != system.size(path):
             raise EOFError
 
     with write_errors_named(file), temporary_beside(file) as (temporary, stream):
-        _repeat(url, "cannot be read", lambda: download(temporary))
+        _repeat(url, "cannot be read", download)
         commit(temporary, stream, file)
 
 
@@ -112,7 +89,7 @@ def write_file(url: str, data: bytes) -> None:
     Raises:
         StorageError: The file cannot be written.
     """
-    _repeat(url, "cannot be written", lambda: _write(url, data))
+    _repeat(url, "cannot be written", partial(_write, data=data))
 
 
 def create_file(url: str, data: bytes) -> bool:
@@ -125,12 +102,13 @@ def create_file(url: str, data: bytes) -> bool:
     Raises:
         StorageError: The file cannot be written.
     """
-    system, path = _connect(url)
-    if _repeat(url, "cannot be read", lambda: bool(system.exists(path))):
+    if _repeat(url, "cannot be read", _exists):
         return False
 
-    def create() -> bool:
-        _make_parent(system, path)
+    def create(system: "AbstractFileSystem", path: str) -> bool:
+        if _is_sftp(system):
+            _write(system, path, data)
+            return True
         try:
             system.pipe_file(path, data, mode="create")
         except FileExistsError:
@@ -146,8 +124,7 @@ def list_files(url: str) -> list[str]:
     Raises:
         StorageError: The folder cannot be listed.
     """
-    system, path = _connect(url)
-    found = _repeat(url, "cannot be listed", lambda: list(system.find(path)))
+    found = _repeat(url, "cannot be listed", _find)
     return [_with_host(url, one) for one in found]
 
 
@@ -157,51 +134,16 @@ def match_files(pattern: str) -> list[str]:
     Raises:
         StorageError: The folders cannot be listed.
     """
-    system, path = _connect(pattern)
-    found = _repeat(pattern, "cannot be listed", lambda: list(system.glob(path)))
+    found = _repeat(pattern, "cannot be listed", _glob)
     return [_with_host(pattern, one) for one in found]
 
 
-def _connect(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    return _repeat(url, "cannot be reached", lambda: _open_system(url))
-
-
-def _open_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the fsspec file system for a URL, and the path in this file system."""
-    assert is_remote(url)
-    scheme = urlsplit(url).scheme
-    options: dict[str, dict[str, object]] = {
-        "s3": {
-            "use_listings_cache": False,
-            "config_kwargs": {"connect_timeout": CONNECT_S, "read_timeout": READ_S},
-        },
-        "gs": {"use_listings_cache": False, "requests_timeout": READ_S},
-        "sftp": {
-            "host_key_policy": _KNOWN_HOSTS,
-            "timeout": CONNECT_S,
-            "banner_timeout": CONNECT_S,
-            "auth_timeout": CONNECT_S,
-        },
-    }
-    web = {
-        "client_kwargs": {
-            "timeout": aiohttp.ClientTimeout(REQUEST_S, sock_connect=CONNECT_S, sock_read=READ_S),
-            "trust_env": True,  # use the credentials in ~/.netrc
-        }
-    }
-    try:
-        system, path = fsspec.core.url_to_fs(url, **options.get(scheme, web))
-    except ImportError as error:
-        raise missing_extra(f"{scheme}://", "cluster", str(error.name or scheme)) from error
-    if scheme == "sftp":
-        system.ftp.get_channel().settimeout(READ_S)
-    return system, path
-
-
-def _read(url: str) -> bytes:
-    system, path = _open_system(url)
+def _read(system: "AbstractFileSystem", path: str, url: str) -> bytes:
     is_web = urlsplit(url).scheme.startswith("http")
-    with system.open(path, "rb", block_size=0 if is_web else _BLOCK) as file:
+    # With a size, fsspec does not request it first. It reports a failure of that request as a
+    # missing file, so that the request would not be repeated.
+    options = {"block_size": 0, "size": 1} if is_web else {"block_size": BLOCK_BYTES}
+    with system.open(path, "rb", **options) as file:
         data = read_photo_stream(file, url)
         size = getattr(file, "size", None)
     if size is not None and len(data) != size and not is_web:
@@ -209,20 +151,42 @@ def _read(url: str) -> bytes:
     return data
 
 
-def _write(url: str, data: bytes) -> None:
-    system, path = _open_system(url)
-    _make_parent(system, path)
-    if urlsplit(url).scheme != "sftp":
+def _exists(system: "AbstractFileSystem", path: str) -> bool:
+    """Return whether a file exists. `exists` of fsspec returns False for a lost connection."""
+    try:
+        system.info(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _find(system: "AbstractFileSystem", path: str) -> list[str]:
+    if not _is_sftp(system):
+        return list(system.find(path))
+    if not _exists(system, path):
+        return []
+    if system.info(path)["type"] == "file":
+        return [path]
+    return list(system.find(path, on_error="raise"))  # by default, such folders are omitted
+
+
+def _glob(system: "AbstractFileSystem", path: str) -> list[str]:
+    options = {"on_error": "raise"} if _is_sftp(system) else {}
+    return list(system.glob(path, **options))
+
+
+def _write(system: "AbstractFileSystem", path: str, data: bytes) -> None:
+    if not _is_sftp(system):
         system.pipe_file(path, data)
         return
+    system.makedirs(posixpath.dirname(path), exist_ok=True)
     temporary = f"{path}.{random.getrandbits(64):016x}.tmp"
     system.pipe_file(temporary, data)
     system.mv(temporary, path)
 
 
-def _make_parent(system: fsspec.AbstractFileSystem, path: str) -> None:
-    if system.protocol in ("sftp", ("sftp", "ssh")):
-        system.makedirs(posixpath.dirname(path), exist_ok=True)
+def _is_sftp(system: "AbstractFileSystem") -> bool:
+    return "sftp" in system.protocol
 
 
 def _with_host(url: str, path: str) -> str:
@@ -235,46 +199,26 @@ def _with_host(url: str, path: str) -> str:
     return f"{parts.scheme}://{path}"
 
 
-def _repeat(url: str, problem: str, action: Callable[[], T]) -> T:
-    """Repeat a request that fails for a temporary reason."""
+def _repeat(url: str, problem: str, action: Callable[["AbstractFileSystem", str], T]) -> T:
+    """Repeat a request that fails for a temporary reason.
+
+    Args:
+        url: URL of the file or folder.
+        problem: description of the failure, for messages.
+        action: function of the file system and the path in this file system.
+    """
     pause = FIRST_PAUSE_S
+    deadline = time.monotonic() + GIVE_UP_S
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return action()
+            return action(*open_system(url))
         except EdgesegError:
             raise
         except Exception as error:  # each library has its own exceptions
-            if attempt == ATTEMPTS or not _may_pass(error):
-                reason = _describe(error)
+            if attempt == ATTEMPTS or time.monotonic() > deadline or not may_pass(error):
+                reason = describe_error(error)
                 raise StorageError(f"{escape_text(url, 500)}: {problem} ({reason}).") from None
+        close_systems(url)
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not a secret
         pause *= 2
     raise AssertionError
-
-
-def _may_pass(error: Exception) -> bool:
-    if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError, ValueError)):
-        return False
-    if type(error).__name__ in (
-        "NoCredentialsError",
-        "AuthenticationException",
-        "BadHostKeyException",
-    ):
-        return False
-    return getattr(error, "status", None) not in _FINAL_STATUS
-
-
-def _describe(error: Exception) -> str:
-    """Describe an error without text that may contain credentials."""
-    status = getattr(error, "status", None)
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    if isinstance(error, PermissionError):
-        return "no permission; check the credentials in the environment"
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return "no response within the time limit"
-    if isinstance(error, (EOFError, aiohttp.ClientPayloadError)):
-        return "the response is truncated"
-    if isinstance(error, paramiko.BadHostKeyException):
-        return "the host is not in ~/.ssh/known_hosts"
-    return type(error).__name__ if status is None else f"HTTP status {status}"

@@ -1,8 +1,10 @@
 """Tasks that are not processed yet, including the tasks of workers that ended unexpectedly.
 
 If a worker process ends unexpectedly, its task is processed again in two halves. Therefore a
-photograph that causes workers to end does not affect other photographs. After three attempts with
-a single photograph, this photograph gets a failed record.
+photograph that causes workers to end does not affect other photographs. A single photograph is
+processed again after all other tasks, so that workers that end for another reason rarely affect the
+same photograph again. After three attempts with a single photograph, this photograph gets a failed
+record.
 """
 
 from collections import Counter, deque
@@ -48,13 +50,17 @@ class TaskQueue:
         self._progress = progress
         self._warn = warn
         self._again: deque[InputRange] = deque()
+        self._suspects: deque[InputRange] = deque()  # single photographs, processed last
         self._deaths: Counter[InputRange] = Counter()
 
     def next(self) -> InputRange | None:
         """Return the next task; None if the queue is empty."""
         if self._again:
             return self._again.popleft()
-        return next(self._tasks, None)
+        task = next(self._tasks, None)
+        if task is None and self._suspects:
+            return self._suspects.popleft()
+        return task
 
     def is_empty(self) -> bool:
         """Return whether the queue is empty at present."""
@@ -87,7 +93,7 @@ class TaskQueue:
         self._warn(f"{source.source}: a worker process ended unexpectedly ({cause}); "
                    f"attempt {self._deaths[task]} of {MAX_DEATHS}")  # fmt: skip
         if self._deaths[task] < MAX_DEATHS:
-            self._again.appendleft(task)
+            self._suspects.append(task)
             return
         record = died_record(source, self.job.model, cause)
         write_part(self.output, task, [PartEntry(task.start, (record,))])

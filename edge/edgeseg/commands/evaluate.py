@@ -68,7 +68,9 @@ def evaluate(
     """Score a model against manual vessel masks.
 
     Print Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
-    means. If a photograph cannot be segmented, it is reported and skipped, and the exit code is 3.
+    means. Print the means of clDice, the sensitivity for thin vessels, and the absolute differences
+    of vessel density and skeleton density. If a photograph cannot be segmented, it is reported and
+    skipped, and the exit code is 3.
 
     \b
     Protocols:
@@ -164,7 +166,9 @@ def _evaluate_all(
     ) as progress:
         for data_set in data_sets:
             callback = _photograph_callback(data_set, progress, figures)
-            scores.append(evaluate_data_set(segmenter, data_set, protocol, callback))
+            scores.append(
+                evaluate_data_set(segmenter, data_set, protocol, callback, structure=True)
+            )
     return tuple(scores)
 
 

@@ -24,6 +24,7 @@ from functools import reduce
 from typing import TypeVar
 
 import cv2
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +33,7 @@ from edgeseg.errors import PhotoError, SystemSetupError
 from edgeseg.evaluation.metrics import count_pixels, threshold_curve
 from edgeseg.evaluation.result import EvaluationProtocol
 from edgeseg.evaluation.scores import DataSetScores, PhotographScores, Scores
+from edgeseg.evaluation.structure import compare_structure
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Box, Mask, Photo, Probability
 from edgeseg.segmenter import Segmenter
@@ -62,12 +64,15 @@ class Comparison:
     inside: Mask | None
     notes: tuple[str, ...] = ()
 
-    def scores(self) -> Scores:
-        """Compute all scores."""
+    def scores(self, structure: bool = False) -> Scores:
+        """Compute the pixel scores and, if requested, the scores of the vessel structure."""
         counts = count_pixels(self.prediction, self.truth, self.inside)
         auc = None
         if self.probability is not None:
             auc = threshold_curve(self.probability, self.truth, self.inside).auc
+        structure_scores = None
+        if structure:
+            structure_scores = compare_structure(self.prediction, self.truth, self.inside)
         return Scores(
             dice=counts.dice,
             iou=counts.iou,
@@ -75,6 +80,7 @@ class Comparison:
             sensitivity=counts.sensitivity,
             specificity=counts.specificity,
             auc=auc,
+            **({} if structure_scores is None else msgspec.structs.asdict(structure_scores)),
         )
 
 
@@ -87,6 +93,7 @@ def evaluate(
     data_set: DataSet,
     protocol: EvaluationProtocol,
     on_photograph: OnPhotograph | None = None,
+    structure: bool = False,
 ) -> DataSetScores:
     """Score every photograph of a data set.
 
@@ -97,6 +104,7 @@ def evaluate(
         data_set: photographs with manual masks.
         protocol: evaluation protocol.
         on_photograph: callback after each photograph.
+        structure: whether to compute the scores of the vessel structure.
 
     Raises:
         ModelError: the model file is damaged.
@@ -109,7 +117,7 @@ def evaluate(
             comparison = replace(
                 _compare(segmenter, pair, loaded, protocol), notes=_describe_masks(pair, loaded)
             )
-            scores = PhotographScores.from_scores(pair.name, comparison.scores())
+            scores = PhotographScores.from_scores(pair.name, comparison.scores(structure))
         except (PhotoError, SystemSetupError) as error:
             scores = PhotographScores(pair.name, status=str(error))
         photographs.append(scores)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -11,7 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from edgeseg.console import narrow_table, safe_text
-from edgeseg.evaluation.scores import HEADINGS, DataSetScores, Scores, scores_by_name
+from edgeseg.evaluation.scores import (
+    HEADINGS,
+    STRUCTURE_HEADINGS,
+    DataSetScores,
+    Scores,
+    scores_by_name,
+)
 
 EvaluationProtocol: TypeAlias = Literal["native", "reference", "reference-aligned"]
 
@@ -114,7 +121,10 @@ class EvaluationResult(msgspec.Struct, frozen=True):
         tables: list[Table | Text] = []
         for data_set in self.data_sets:
             tables += [_photograph_table(data_set), Text()]
-        return Group(*tables, self._mean_table())
+        tables.append(self._mean_table())
+        if any(data_set.mean and data_set.mean.cldice is not None for data_set in self.data_sets):
+            tables += [Text(), self._structure_table()]
+        return Group(*tables)
 
     def to_check_table(self) -> Table:
         """Return a table for the terminal with one line for each check."""
@@ -137,33 +147,45 @@ class EvaluationResult(msgspec.Struct, frozen=True):
                 f"{self.model} {self.precision}, {self.runtime}, {self.protocol} protocol, "
                 f"threshold {self.threshold:.3g}"
             )
-        table = _score_table(title, "mean over")
+        table = _score_table(title, "mean over", HEADINGS)
         for data_set in self.data_sets:
-            count = str(len(data_set.photographs))
-            if data_set.failed:
-                count = f"{len(data_set.scored)} of {count}"
-            label = safe_text(f"{data_set.name} {data_set.split} ({count})")
-            table.add_row(label, *_format_scores(data_set.mean))
+            table.add_row(_label(data_set), *_format_scores(data_set.mean, HEADINGS))
+        return table
+
+    def _structure_table(self) -> Table:
+        title = "Vessel structure; densities: mean absolute difference from the manual mask"
+        table = _score_table(title, "mean over", STRUCTURE_HEADINGS)
+        for data_set in self.data_sets:
+            table.add_row(_label(data_set), *_format_scores(data_set.mean, STRUCTURE_HEADINGS))
         return table
 
 
+def _label(data_set: DataSetScores) -> Text:
+    """Return the name, the split and the number of photographs of a data set."""
+    count = str(len(data_set.photographs))
+    if data_set.failed:
+        count = f"{len(data_set.scored)} of {count}"
+    return safe_text(f"{data_set.name} {data_set.split} ({count})")
+
+
 def _photograph_table(data_set: DataSetScores) -> Table:
-    table = _score_table(f"{data_set.name} {data_set.split}", "photograph")
+    table = _score_table(f"{data_set.name} {data_set.split}", "photograph", HEADINGS)
     for photograph in data_set.photographs:
-        table.add_row(safe_text(photograph.name), *_format_scores(photograph.scores))
+        table.add_row(safe_text(photograph.name), *_format_scores(photograph.scores, HEADINGS))
     return table
 
 
-def _score_table(title: str, first_column: str) -> Table:
+def _score_table(title: str, first_column: str, headings: Mapping[str, str]) -> Table:
     table = narrow_table(title)
     table.add_column(first_column, overflow="fold")
-    for heading in HEADINGS.values():
+    for heading in headings.values():
         table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
-def _format_scores(scores: Scores | None) -> list[str]:
-    return [_format_number(value, ".4f", "-") for value in scores_by_name(scores).values()]
+def _format_scores(scores: Scores | None, names: Iterable[str]) -> list[str]:
+    values = scores_by_name(scores)
+    return [_format_number(values[name], ".4f", "-") for name in names]
 
 
 def _format_number(value: float | None, spec: str = ".2g", missing: str = "") -> str:

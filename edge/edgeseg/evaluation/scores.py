@@ -18,18 +18,48 @@ HEADINGS = {
     "specificity": "specificity",
     "auc": "AUC",
 }
-"""Table headings of the scores. The keys are the fields of `Scores`, in the same order."""
+"""Table headings of the pixel scores. The keys are the first fields of `Scores`, in this order."""
+
+STRUCTURE_HEADINGS = {
+    "cldice": "clDice",
+    "thin_sensitivity": "sensitivity, thin vessels",
+    "vessel_density_difference": "vessel density",
+    "skeleton_density_difference": "skeleton density",
+}
+"""Table headings of the structure scores. The keys are the other fields of `Scores`."""
 
 # msgspec checks these limits when JSON is read, but not when an object is created.
 Score = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
 ShortText = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
+class StructureScores(msgspec.Struct, frozen=True):
+    """Scores of the vessel structure.
+
+    Attributes:
+        cldice: harmonic mean of the share of the predicted skeleton in the manual mask and the
+            share of the manual skeleton in the predicted mask (Shit et al. 2021); 1 if neither mask
+            has a vessel.
+        thin_sensitivity: share of the manual skeleton's pixels on thin vessels that are predicted;
+            None without thin vessels. A vessel is thin if 2 x distance transform - 1 is less than 3
+            pixels, scaled to a field of view of 1000 pixels.
+        vessel_density_difference: absolute difference between predicted and manual vessel density.
+        skeleton_density_difference: absolute difference between predicted and manual skeleton
+            density, relative to the diameter of the field of view.
+    """
+
+    cldice: Score
+    thin_sensitivity: Score | None
+    vessel_density_difference: Score
+    skeleton_density_difference: NonNegative
+
+
 class Scores(msgspec.Struct, frozen=True):
-    """Scores of a mask, each 0 to 1. `edgeseg.evaluation.metrics` defines them.
+    """Scores of a mask. `edgeseg.evaluation.metrics` defines the pixel scores, each 0 to 1.
 
     `auc` is None if it is undefined, because there are no vessel pixels, no background pixels, or
-    no probability.
+    no probability. The fields of `StructureScores` are None if they were not computed.
     """
 
     dice: Score
@@ -38,6 +68,10 @@ class Scores(msgspec.Struct, frozen=True):
     sensitivity: Score
     specificity: Score
     auc: Score | None = None
+    cldice: Score | None = None
+    thin_sensitivity: Score | None = None
+    vessel_density_difference: Score | None = None
+    skeleton_density_difference: NonNegative | None = None
 
 
 class PhotographScores(msgspec.Struct, frozen=True):
@@ -56,6 +90,10 @@ class PhotographScores(msgspec.Struct, frozen=True):
     sensitivity: Score | None = None
     specificity: Score | None = None
     auc: Score | None = None
+    cldice: Score | None = None
+    thin_sensitivity: Score | None = None
+    vessel_density_difference: Score | None = None
+    skeleton_density_difference: NonNegative | None = None
     status: ShortText = OK
 
     @classmethod
@@ -73,7 +111,7 @@ class PhotographScores(msgspec.Struct, frozen=True):
         """Scores of the photograph; None if it could not be scored."""
         if self.status != OK:
             return None
-        return Scores(*msgspec.structs.astuple(self)[1:7])
+        return Scores(*msgspec.structs.astuple(self)[1:-1])
 
 
 class DataSetScores(msgspec.Struct, frozen=True):
@@ -116,7 +154,7 @@ class DataSetScores(msgspec.Struct, frozen=True):
         if not scored:
             return None
         means: dict[str, float] = {}
-        for name in HEADINGS:
+        for name in Scores.__struct_fields__:
             values = [getattr(scores, name) for scores in scored]
             defined = [value for value in values if value is not None]
             if defined:
@@ -137,4 +175,6 @@ class DataSetScores(msgspec.Struct, frozen=True):
 
 def scores_by_name(scores: Scores | None) -> dict[str, float | None]:
     """Return a dict from name to score. All scores are None if the photograph was not scored."""
-    return dict.fromkeys(HEADINGS) if scores is None else msgspec.structs.asdict(scores)
+    if scores is None:
+        return dict.fromkeys(Scores.__struct_fields__)
+    return msgspec.structs.asdict(scores)

@@ -68,7 +68,7 @@ def detect_fields(
 
 def largest_field(fields: Sequence[FieldOfView]) -> FieldOfView:
     """Return the field of view whose mask has the most pixels."""
-    return max(fields, key=lambda fov: cv2.countNonZero(fov.mask))
+    return max(fields, key=lambda fov: fov.area)
 
 
 def whole_frame(photo: Photo) -> FieldOfView:

@@ -132,7 +132,10 @@ def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
     refine_shape = ellipse.covered_directions(points).mean() > _MIN_SHAPE_COVERAGE
     squares = [x * x, y * y] if refine_shape else [x * x + y * y]
     system = np.column_stack([*squares, x, y])
-    *square_factors, c, d = np.linalg.lstsq(system, np.ones(len(x)), rcond=None)[0]
+    try:
+        *square_factors, c, d = np.linalg.solve(system.T @ system, system.sum(axis=0)).tolist()
+    except np.linalg.LinAlgError:
+        return ellipse
     a, b = square_factors[0], square_factors[-1]
     if min(a, b) <= 0:
         return ellipse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -30,6 +31,11 @@ class FieldOfView:
     rim: FovEllipse | None = None
     overlapping: bool = False
     is_cut: bool = False
+
+    @cached_property
+    def area(self) -> int:
+        """Number of pixels inside."""
+        return cv2.countNonZero(self.mask)
 
     @property
     def diameter(self) -> float:

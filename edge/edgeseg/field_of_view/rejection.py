@@ -3,15 +3,16 @@
 Photographs that may show a fundus are accepted.
 """
 
-import operator
-
 import cv2
 import numpy as np
 
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.thumbnail import Thumbnail
-from edgeseg.imaging.arrays import Mask, Photo
+from edgeseg.imaging.arrays import Mask
 from edgeseg.imaging.levels import count_levels, percentile
+
+_MIN_LEVEL = 10.0  # brightness of the brightest blocks of a picture that is not black
+_MIN_RANGE = 6.0  # grey levels between the darkest and the brightest blocks
 
 
 def reject_blank(thumbnail: Thumbnail, name: str) -> None:
@@ -24,14 +25,16 @@ def reject_blank(thumbnail: Thumbnail, name: str) -> None:
     Raises:
         PhotoError: the frame is black or uniform.
     """
-    channels = cv2.split(_block_means(thumbnail.colour))
-    histograms = [count_levels(np.asarray(channel, np.uint8)) for channel in channels]
-    low = [percentile(counts, 1) for counts in histograms]
-    high = [percentile(counts, 99) for counts in histograms]
-    if max(high) < 10:
-        raise _no_fundus(name, "the frame is black")
-    if max(map(operator.sub, high, low)) < 6:
-        raise _no_fundus(name, "the frame is uniform")
+    highest, largest_range = 0.0, 0.0
+    for channel in range(3):
+        levels = np.asarray(cv2.extractChannel(thumbnail.colour, channel), np.uint8)
+        counts = count_levels(_block_means(levels))
+        low, high = percentile(counts, 1), percentile(counts, 99)
+        highest, largest_range = max(highest, high), max(largest_range, high - low)
+        if highest >= _MIN_LEVEL and largest_range >= _MIN_RANGE:
+            return
+    reason = "black" if highest < _MIN_LEVEL else "uniform"
+    raise _no_fundus(name, f"the frame is {reason}")
 
 
 def _no_fundus(name: str, reason: str) -> PhotoError:
@@ -69,9 +72,9 @@ def reject_non_fundus(thumbnail: Thumbnail, region: Mask | None, name: str) -> N
         raise _no_fundus(name, "the frame is mostly blue")
 
 
-def _block_means(colour: Photo) -> Photo:
+def _block_means(channel: Mask) -> Mask:
     """Return the means of square blocks, with at least 64 blocks along each side if possible."""
-    side = max(1, min(colour.shape[:2]) // 64)
-    height, width = colour.shape[0] // side, colour.shape[1] // side
-    cropped = colour[: height * side, : width * side]
+    side = max(1, min(channel.shape) // 64)
+    height, width = channel.shape[0] // side, channel.shape[1] // side
+    cropped = channel[: height * side, : width * side]
     return np.asarray(cv2.resize(cropped, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

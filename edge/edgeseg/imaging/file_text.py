@@ -46,8 +46,9 @@ def insert_jpeg_text(data: bytes, texts: Mapping[str, str]) -> bytes:
     """
     start = _comments_start(data)
     comments = b"".join(_comment(key, value) for key, value in texts.items())
-    rest = comments + data[start:]
-    return data[:start] + _comment(_CHECKSUM, f"{zlib.crc32(rest):08x}") + rest
+    rest = memoryview(data)[start:]
+    checksum = zlib.crc32(rest, zlib.crc32(comments))
+    return b"".join((data[:start], _comment(_CHECKSUM, f"{checksum:08x}"), comments, rest))
 
 
 def read_file_text(path: Path, require_complete: bool = True) -> dict[str, str]:

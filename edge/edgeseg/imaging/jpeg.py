@@ -10,6 +10,7 @@ from typing import cast
 import simplejpeg
 
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.jpeg_markers import START_OF_SCAN, walk_markers
 
 # EXIF orientation that rotates or mirrors the photograph, in both byte orders: tag 0x0112, type and
 # count, value 2 to 8. If unrelated bytes match, OpenCV decodes the file.
@@ -41,8 +42,17 @@ def decode_plain_jpeg(data: bytes) -> Photo | None:
 
 
 def _may_be_turned(data: bytes) -> bool:
-    start = data.find(_EXIF)
+    pixels = _find_pixels(data)
+    start = data.find(_EXIF, 0, pixels)
     if start < 0:
         return False
-    has_second = data.find(_EXIF, start + 1) >= 0
+    has_second = data.find(_EXIF, start + 1, pixels) >= 0
     return has_second or _TURNED.search(data, start, start + _MAX_SEGMENT_BYTES) is not None
+
+
+def _find_pixels(data: bytes) -> int:
+    """Return the offset of the first scan. EXIF data is in a segment before it."""
+    for marker in walk_markers(data, 2):
+        if marker.code == START_OF_SCAN:
+            return marker.start
+    return len(data)

@@ -46,19 +46,30 @@ def draw_overlay(
         Marked photograph, (H, W, 3) uint8 RGB.
     """
     weight = DEFAULT_OPACITY[style] if opacity is None else opacity
-    levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    mixed = cv2.addWeighted(levels, 1 - weight, np.full_like(levels, colour), weight, 0)
     drawn = photo if in_place else photo.copy()
-    marks = np.empty(0, np.uint8)
-    for rows in row_bands(len(photo)):
+    bands = list(row_bands(len(photo)))
+    marks = _fill_colour(colour, bands[0].stop, photo.shape[1])
+    mixed = _mix_levels(colour, weight)
+    for rows in bands:
         band = drawn[rows]
         marked = _outline(mask, rows) if style == "outline" else mask[rows]
         if weight < 1:  # a lookup table is three times faster than mixing each pixel
             marks = np.asarray(cv2.LUT(band, mixed), np.uint8)
-        elif len(marks) != len(band):
-            marks = np.full_like(band, colour)
-        cv2.copyTo(marks, marked, band)
+        cv2.copyTo(marks[: len(band)], marked, band)
     return drawn
+
+
+def _fill_colour(colour: tuple[int, int, int], height: int, width: int) -> Photo:
+    """Return an image (height, width, 3) uint8 of one colour."""
+    channels = [np.full((height, width), level, np.uint8) for level in colour]
+    return np.asarray(cv2.merge(channels), np.uint8)
+
+
+def _mix_levels(colour: tuple[int, int, int], weight: float) -> Photo:
+    """Return the levels 0 to 255 of each channel mixed with a colour, (256, 1, 3) uint8."""
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    mixed = cv2.addWeighted(levels, 1 - weight, _fill_colour(colour, 256, 1), weight, 0)
+    return np.asarray(mixed, np.uint8)
 
 
 def _outline(mask: Mask, rows: slice) -> Mask:

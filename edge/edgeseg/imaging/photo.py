@@ -33,6 +33,8 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
+_BLOCK_BYTES = 8 << 20  # most files are read at once and not copied
+
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 
 # Mask pixels above this value are set. The masks of DRIVE's second observer contain 3 and 253
@@ -50,11 +52,13 @@ def photo_stem(path: Path) -> str:
 
     The numbers of a DICOM UID are not suffixes: `1.2.840.3` is returned unchanged.
     """
-    stem = path.name if _UID.fullmatch(path.name) else path.stem
+    name = path.name
+    lower = name.lower()
+    stem = name if _UID.fullmatch(name) else path.stem
     for suffix in PHOTOGRAPH_SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            stem = path.name[: -len(suffix)]
-    return stem or path.name
+        if lower.endswith(suffix):
+            stem = name[: -len(suffix)]
+    return stem or name
 
 
 def read_photo(path: Path) -> Photo:
@@ -153,7 +157,7 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         PhotoError: the stream is longer than `MAX_FILE_BYTES`.
     """
     blocks, size = [], 0
-    while block := stream.read(1 << 20):
+    while block := stream.read(_BLOCK_BYTES):
         blocks.append(block)
         size += len(block)
         if size > MAX_FILE_BYTES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import struct
 from typing import NamedTuple
 
@@ -185,7 +186,7 @@ class TiffDirectory(NamedTuple):
         pieces = math.ceil(width / columns) * math.ceil(height / rows) * planes
         if min(len(offsets), len(sizes)) < pieces:
             raise InvalidImageError(f"a TIFF with missing strips or tiles: {DAMAGED}")
-        if any(start + size > len(data) for start, size in zip(offsets, sizes, strict=False)):
+        if max(map(operator.add, offsets, sizes), default=0) > len(data):
             raise InvalidImageError(CUT_OFF)
         bits = self._value(_BITS, 1)
         compression = self._value(_COMPRESSION, 1)

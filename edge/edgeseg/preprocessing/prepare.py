@@ -172,9 +172,8 @@ def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
     Returns:
         (size, size) uint8 {0, 255}.
     """
-    covered = resize_coverage_to_input(mask, placement) > 127
-    resized: Mask = np.where(covered, np.uint8(255), np.uint8(0))
-    return resized
+    coverage = resize_coverage_to_input(mask, placement)
+    return np.asarray(cv2.threshold(coverage, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def resize_coverage_to_input(mask: Mask, placement: Placement) -> Mask:

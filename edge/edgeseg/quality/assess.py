@@ -20,6 +20,7 @@ from edgeseg.imaging.line_polarity import measure_line_polarity
 from edgeseg.quality.frame_quality import NO_FUNDUS, FrameQuality
 
 _SIZE = 256  # longer side of the reduced copy in pixels
+_BOX_FACTORS = (3, 5)  # factors for which a box filter is faster, with equal results
 _RIM_WIDTH = 8  # width in pixels of the excluded edge, which is sharp even in a blurred field
 _LIT_SHARE = 0.15  # minimum brightness of retina, relative to the 75th percentile
 _WHITE = 250  # minimum green level of an overexposed pixel
@@ -56,7 +57,7 @@ def assess_quality(photo: Photo, fov: FieldOfView) -> FrameQuality:
     channels = [np.asarray(channel, np.uint8) for channel in cv2.split(crop)]
     brightest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
     light = count_levels(brightest, inside)
-    retina_pixels = cv2.countNonZero(fov.mask) * _lit_share(light)
+    retina_pixels = fov.area * _lit_share(light)
     rim = fov.rim or fit_rim(fov.mask)
     core = _select_core(inside)
     histograms = [count_levels(channel, core) for channel in channels]
@@ -114,7 +115,12 @@ def _shrink(photo: Photo) -> Photo:
     if factor > 1 and min(height, width) > 0:
         # For large blocks, the mean of every second row is accurate enough.
         step = 1 if factor < 8 or factor % 2 else 2
-        photo = _resize(photo[: height * factor : step, : width * factor], width, height)
+        blocks = photo[: height * factor : step, : width * factor]
+        if factor in _BOX_FACTORS:
+            means = cv2.blur(blocks, (factor, factor), anchor=(0, 0))
+            photo = np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST))
+        else:
+            photo = _resize(blocks, width, height)
     scale = _SIZE / max(photo.shape[:2])
     return _resize(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
 

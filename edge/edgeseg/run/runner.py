@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -168,10 +169,23 @@ class Runner:
     ) -> Iterator[Records]:
         frames = source.frames(stop)
         if stages.video is None:
-            yield from process_frames(frames, stages.process, workers, stop)
+            yield from _compute_and_store(frames, stages, workers, stop)
             return
         for segmented in process_frames(frames, stages.decode_and_segment, workers, stop):
             yield stages.write(segmented)
+
+
+def _compute_and_store(
+    frames: Iterator[Frame | None], stages: Stages, workers: int, stop: StopRequest
+) -> Iterator[Records]:
+    """Process frames. Other threads flush the results to the disk, which needs no CPU time."""
+    with ThreadPoolExecutor(workers, "store") as pool:
+
+        def process(frame: Frame) -> Future[Records]:
+            return pool.submit(stages.store, stages.compute(frame))
+
+        for stored in process_frames(frames, process, workers, stop):
+            yield stored.result()
 
 
 def _count_workers(source: Source) -> int:

@@ -1,12 +1,11 @@
-"""Processing stages of a frame: decode, segment, write."""
+"""Processing stages of a frame: decode, segment, encode, store."""
 
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from edgeseg.errors import EdgesegError, PhotoError, one_line
-from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.photo import decode_photo, validate_photo
 from edgeseg.measures import Measures
 from edgeseg.quality import assess_for_model
@@ -14,13 +13,14 @@ from edgeseg.run.claims import ResultClaims
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
+from edgeseg.run.processed_frames import DecodedFrame, EncodedFrame, SegmentedFrame
 from edgeseg.run.results.contact_sheet import ContactSheet
 from edgeseg.run.results.dicom_objects import check_source, encode_dicom_results
 from edgeseg.run.results.existing_results import ExistingResults
 from edgeseg.run.results.output_folders import OutputFolders
 from edgeseg.run.results.overlay_video import OverlayVideo
 from edgeseg.run.results.pictures import draw_run_overlay, encode_picture
-from edgeseg.run.results.provenance import Provenance, record_text
+from edgeseg.run.results.provenance import record_text
 from edgeseg.run.results.record import Records, ResultRecord
 from edgeseg.run.results.record_builder import RecordBuilder, with_files, with_measures
 from edgeseg.run.sources.frozen_frames import FrozenFrameDetector
@@ -32,40 +32,8 @@ from edgeseg.system.stage_timer import StageTimer
 T = TypeVar("T")
 
 
-class DecodedFrame(NamedTuple):
-    """A decoded frame.
-
-    Attributes:
-        frame: source and position of the frame.
-        photo: (H, W, 3) uint8 RGB.
-        provenance: digests to store in the results; None if no picture is written.
-        timer: time per stage.
-    """
-
-    frame: Frame
-    photo: Photo
-    provenance: Provenance | None
-    timer: StageTimer
-
-
-class SegmentedFrame(NamedTuple):
-    """Frame that is ready to be written.
-
-    Attributes:
-        decoded: decoded frame.
-        records: records without files and times.
-        segmentation: vessels; None if no field of view was segmented.
-        measured: measurements of the fields of view, for the measurement overlay.
-    """
-
-    decoded: DecodedFrame
-    records: Records
-    segmentation: Segmentation | None
-    measured: tuple[Measures, ...] = ()
-
-
 class Stages:
-    """Three stages of processing for frames of one source.
+    """Four stages of processing for frames of one source.
 
     If a frame requires no further stages, a stage returns the records of the frame. Later stages
     return these records unchanged.
@@ -108,7 +76,11 @@ class Stages:
 
     def process(self, frame: Frame) -> Records:
         """Decode and segment a frame, and write its pictures."""
-        return self.write(self.decode_and_segment(frame), in_place=True)
+        return self.store(self.compute(frame))
+
+    def compute(self, frame: Frame) -> EncodedFrame | Records:
+        """Decode and segment a frame, and encode its pictures. Only `store` remains."""
+        return self.encode(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
         """Decode and segment a frame."""
@@ -132,25 +104,43 @@ class Stages:
             self._release(decoded.frame)
         return segmented
 
-    def write(self, segmented: SegmentedFrame | Records, in_place: bool = False) -> Records:
+    def write(self, segmented: SegmentedFrame | Records) -> Records:
         """Write the pictures of a frame and complete its records.
-
-        Args:
-            segmented: segmented frame, or records to return unchanged.
-            in_place: whether the overlay may be drawn on the photograph itself.
 
         Raises:
             SystemSetupError: The results cannot be written.
         """
+        return self.store(self.encode(segmented))
+
+    def encode(
+        self, segmented: SegmentedFrame | Records, in_place: bool = False
+    ) -> EncodedFrame | Records:
+        """Encode the pictures of a frame.
+
+        Args:
+            segmented: segmented frame, or records to return unchanged.
+            in_place: whether the overlay may be drawn on the photograph itself.
+        """
         if not isinstance(segmented, SegmentedFrame):
             return segmented
         frame = segmented.decoded.frame
-        try:
-            return self._report_bugs(frame, lambda: self._write(segmented, in_place))
-        except PhotoError as error:
-            return (self.records.failed(frame, error.code, str(error)),)
-        finally:
+        encoded = self._report_failures(frame, lambda: self._encode(segmented, in_place))
+        if not isinstance(encoded, EncodedFrame):
             self._release(frame)
+        return encoded
+
+    def store(self, encoded: EncodedFrame | Records) -> Records:
+        """Write the encoded pictures of a frame and complete its records.
+
+        Raises:
+            SystemSetupError: The results cannot be written.
+        """
+        if not isinstance(encoded, EncodedFrame):
+            return encoded
+        try:
+            return self._report_failures(encoded.frame, lambda: self._store(encoded))
+        finally:
+            self._release(encoded.frame)
 
     def _release(self, frame: Frame) -> None:
         if self.claims is not None:
@@ -166,6 +156,13 @@ class Stages:
             self._print_bug()
             message = f"{frame.name}: internal error ({type(error).__name__}: {one_line(error)})"
             return (self.records.failed(frame, "internal_error", message),)
+
+    def _report_failures(self, frame: Frame, stage: Callable[[], T | Records]) -> T | Records:
+        """Convert a PhotoError or an unexpected exception to a failed record."""
+        try:
+            return self._report_bugs(frame, stage)
+        except PhotoError as error:
+            return (self.records.failed(frame, error.code, str(error)),)
 
     def _decode(self, frame: Frame) -> DecodedFrame | Records:
         timer = StageTimer()
@@ -237,9 +234,10 @@ class Stages:
         with timer.stage("measure"):
             return result.measure(self.segmenter.threshold, options.spacing, options.eye)
 
-    def _write(self, segmented: SegmentedFrame, in_place: bool) -> Records:
+    def _encode(self, segmented: SegmentedFrame, in_place: bool) -> EncodedFrame:
         (frame, photo, provenance, timer), records, segmentation, measured = segmented
         files: dict[str, Path] = {}
+        contents: dict[Path, bytes] = {}
         if self.video is not None:
             self.video.check_free_space()
         if segmentation is not None:
@@ -252,17 +250,18 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-            # Except for a video, the photograph is not used after the overlay is drawn.
-            in_place = self.video is None and photo.flags.writeable
-            for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
-                stored = texts | record_text(records) if part == "vessels" else texts
-                with timer.stage("encode"):
-                    encoded = dicom.get(part) or encode_picture(
-                        segmentation, part, file.suffix, stored, self.options, measured, in_place
+                # The photograph is not used after its overlay is drawn.
+                for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
+                    stored = texts | record_text(records) if part == "vessels" else texts
+                    contents[file] = dicom.get(part) or encode_picture(
+                        segmentation,
+                        part,
+                        file.suffix,
+                        stored,
+                        self.options,
+                        measured,
+                        in_place and photo.flags.writeable,
                     )
-                with timer.stage("write"):
-                    self.folders.create_parent(file)
-                    write_atomically(file, encoded, self.options.follow_links)
         if self.video is not None:
             with timer.stage("video"):
                 picture = (
@@ -270,4 +269,13 @@ class Stages:
                 )
                 self.video.write(picture, frame.time)
             files["video"] = self.video.path
-        return tuple(with_files(record, files, timer.ms) for record in records)
+        return EncodedFrame(frame, records, files, contents, timer)
+
+    def _store(self, encoded: EncodedFrame) -> Records:
+        for file, content in encoded.contents.items():
+            with encoded.timer.stage("write"):
+                self.folders.create_parent(file)
+                write_atomically(file, content, self.options.follow_links)
+        return tuple(
+            with_files(record, encoded.files, encoded.timer.ms) for record in encoded.records
+        )

@@ -18,9 +18,10 @@ from edgeseg.measures import Spacing
 from edgeseg.run.frame import Frame
 from edgeseg.run.inputs import Part
 from edgeseg.run.options import RunOptions
+from edgeseg.run.processed_frames import SegmentedFrame
 from edgeseg.run.results.record import Records
 from edgeseg.run.sources.pages import split_pages
-from edgeseg.run.stages import SegmentedFrame, Stages
+from edgeseg.run.stages import Stages
 from edgeseg.segmentation import Segmentation
 from edgeseg.segmenter import Segmenter
 from edgeseg.server.options import SegmentOptions

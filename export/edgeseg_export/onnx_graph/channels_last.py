@@ -5,9 +5,9 @@ transposition takes a sixth of the time of a frame. The input photograph is chan
 If whole rows of a block are moved as uint8, the transposition takes a tenth of its time.
 
 INT8 convolutions, and FP16 convolutions on a CPU with half precision, compute in channels-last
-layout. They require two transpositions around DepthToSpace (in FP16 also two casts), and
-DepthToSpace prevents the fusion of the following residual sum. Therefore, DepthToSpace is replaced
-by copies of whole channel vectors, which require no transposition. The network is then
+layout. These convolutions require two transpositions around DepthToSpace (in FP16 also two casts),
+and DepthToSpace prevents the fusion of the following residual sum. Therefore, DepthToSpace is
+replaced by copies of whole channel vectors, which require no transposition. The network is then
 channels-last from the photograph to the logits. FP32 convolutions use another layout and are faster
 with DepthToSpace.
 """

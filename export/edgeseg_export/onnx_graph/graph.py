@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 class OnnxGraph:
     """Graph with an index of its weights, and of the nodes that produce and read each value.
 
-    The index is built once. It is not updated when nodes are added.
+    The index is built once. The index is not updated when nodes are added.
 
     Attributes:
         proto: graph. Edits change it in place.
@@ -46,7 +46,7 @@ class OnnxGraph:
 
     @cached_property
     def types(self) -> dict[str, int]:
-        """Inferred element type of each value (`TensorProto.FLOAT`, ...) on first access."""
+        """Inferred element type of each value (`TensorProto`), computed on first access."""
         graph = onnx.shape_inference.infer_shapes(self._model).graph
         values = (*graph.input, *graph.value_info, *graph.output)
         return {value.name: value.type.tensor_type.elem_type for value in values}

@@ -32,7 +32,7 @@ METHODS: dict[Method, tuple[CalibrationMethod, dict[str, object]]] = {
     "percentile": (CalibrationMethod.Percentile, {"symmetric": False, "percentile": 99.999}),
 }
 
-# Operators to quantize. They include operators that only move values, so that values remain INT8
+# Operators to quantize. Operators that only move values are included, so that values remain INT8
 # between convolutions.
 QUANTIZED_OPERATORS = (
     *("Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "LeakyRelu"),

@@ -61,7 +61,7 @@ class Fp32Graph:
         network: PyTorch network with the input and output of the graph.
         file: ONNX file of the graph, without metadata.
         weight_bytes: size of the weights.
-        simplified: check that contains the result of onnxsim. It always passes.
+        simplified: check that contains the result of onnxsim. This check always passes.
     """
 
     source: SourceNetwork

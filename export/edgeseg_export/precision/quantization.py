@@ -33,7 +33,7 @@ ACCEPTED_MASK_CHANGE = 0.005
 class QuantizationCost:
     """Cost of INT8 on the validation photographs.
 
-    It is measured in the field of view at the working size.
+    The cost is measured in the field of view at the working size.
 
     Attributes:
         dissimilarity: mean of 1 - Dice between the masks of INT8 and FP32.

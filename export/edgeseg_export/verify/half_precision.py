@@ -21,7 +21,7 @@ from edgeseg.errors import ModelError, one_line
 from edgeseg.imaging.arrays import Probability
 from edgeseg.runtimes.onnxruntime_backend import run_session
 
-# Value for the self-test. Its square exceeds half precision.
+# Value for the self-test. The square of this value exceeds half precision.
 OVERFLOWING = np.float32(300)
 
 
@@ -62,9 +62,9 @@ class HalfPrecisionRuntime:
 def round_every_node(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with two Identity nodes after each result.
 
-    ONNX Runtime removes the casts between two nodes without a half-precision kernel. It also
-    computes a single node with such a kernel in FP32. Therefore, two Identity nodes are inserted,
-    which are kept in half precision.
+    ONNX Runtime removes the casts between two nodes without a half-precision kernel. ONNX Runtime
+    also computes a single node with such a kernel in FP32. Therefore, two Identity nodes are
+    inserted, which are kept in half precision.
     """
     rounded = onnx.ModelProto()
     rounded.CopyFrom(model)

@@ -2,7 +2,7 @@
 
 INT8 is faster for convolutions, but slower for some transformers: SwinUNETR takes 50 ms instead of
 33 ms. `auto` does not measure latencies on a device. Therefore, the file contains a flag if INT8 is
-clearly slower. It does not contain the latencies, so that files are reproducible.
+clearly slower. The file does not contain the latencies, so that files are reproducible.
 """
 
 import statistics

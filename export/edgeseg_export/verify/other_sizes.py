@@ -36,9 +36,10 @@ def check_other_sizes(
     pair: PreparedPair,
     threshold: float,
 ) -> list[Check]:
-    """Compare the results for a photograph at two other sizes. If possible, one is not square.
+    """Compare the results for a photograph at two other sizes.
 
-    Sizes that the PyTorch network does not support are skipped.
+    If possible, one of these sizes is not square. Sizes that the PyTorch network does not support
+    are skipped.
 
     Args:
         precision: precision of the file.

@@ -34,7 +34,7 @@ class PreparedPair:
         inside: (size, size) uint8 {0, 255}, field of view at the working size.
         placement: mapping between the photograph and the network input.
         fov: packed field of view.
-        truth: packed vessels of the reference observer.
+        truth: packed vessel mask of the reference observer.
         counted: packed mask of the scored pixels (the published field of view without ignored
             pixels); None for the whole frame.
     """

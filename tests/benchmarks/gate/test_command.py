@@ -38,7 +38,7 @@ def small_bench() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped weights as a user's own model."""
+    """Copy of a shipped model file with another name."""
     file = tmp_path_factory.mktemp("own") / "mine.fp32.onnx"
     file.write_bytes(SHIPPED_FILE.read_bytes())
     return file

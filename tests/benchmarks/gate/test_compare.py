@@ -1,4 +1,4 @@
-"""Comparison of two records: it passes, or fails for each kind of regression."""
+"""Comparison of two benchmark records: it passes, or fails for each kind of regression."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ pytest.importorskip("distributed", reason="needs the extra 'cluster'")
 
 from distributed import Client
 
-from edgeseg.batch import dask_executor, dask_worker
+from edgeseg.batch import dask_executor, dask_health, dask_worker
 from edgeseg.batch.dask_cluster import open_client
 from edgeseg.batch.dask_executor import DaskExecutor
+from edgeseg.batch.dask_health import ClusterHealth
 from edgeseg.batch.dask_slot import DaskSlot
 from edgeseg.batch.job import STATE_FOLDER, JobFile, open_inputs
 from edgeseg.batch.parts import list_parts, missing_ranges, read_entries
@@ -85,7 +86,7 @@ def test_worker_of_another_version_is_rejected_by_name(
 ) -> None:
     job = make_job(fill(tmp_path / "in", photographs, 1))
     monkeypatch.setattr(dask_worker, "__version__", "0.0.0")
-    monkeypatch.setattr(dask_executor, "_ALL_REJECTED_S", 0.0)
+    monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
     lines: list[str] = []
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", job, lines=lines)
@@ -106,7 +107,7 @@ def test_worker_with_another_model_is_rejected(
     job = make_job(fill(tmp_path / "in", photographs, 1))
     other = msgspec.structs.replace(job, model=msgspec.structs.replace(job.model, sha256="0" * 64))
     (tmp_path / "out" / "job.json").write_bytes(msgspec.json.encode(other))
-    monkeypatch.setattr(dask_executor, "_ALL_REJECTED_S", 0.0)
+    monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", other)
     assert caught.value.exit_code == 6
@@ -122,7 +123,7 @@ def test_worker_without_the_output_folder_is_rejected(
 ) -> None:
     job = make_job(fill(tmp_path / "in", photographs, 1))
     (tmp_path / "out" / "job.json").unlink()
-    monkeypatch.setattr(dask_executor, "_ALL_REJECTED_S", 0.0)
+    monkeypatch.setattr(dask_health, "ALL_REJECTED_S", 0.0)
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", job)
     assert caught.value.exit_code == 7
@@ -170,13 +171,28 @@ def test_worker_that_does_not_finish_a_task_gets_no_other_task(
     """The worker cannot be replaced, because it has no nanny."""
     monkeypatch.setattr(dask_executor, "process_task", lambda *_: time.sleep(2.5))
     monkeypatch.setattr(dask_executor, "STALLED_S", 0.5)
-    monkeypatch.setattr(dask_executor, "_NO_WORKER_S", 0.5)
+    monkeypatch.setattr(dask_health, "NO_WORKER_S", 0.5)
     job = make_job(fill(tmp_path / "in", photographs, 2))
     lines: list[str] = []
     with pytest.raises(EdgesegError) as caught:
         run(client, tmp_path / "out", job, lines=lines)
     assert caught.value.exit_code == 7
     assert len(lines) == 1
+
+
+def test_workers_that_end_at_their_start_end_the_job_only_without_a_usable_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask_health, "START_DEATHS_S", 0.0)
+    health = ClusterHealth(print)
+    for _ in range(dask_health.MAX_START_DEATHS):
+        assert health.check([]) is None
+        health.add_start_death()
+    error = health.check([])
+    assert error is not None
+    assert error.exit_code == 7
+    assert health.check([DaskSlot("", is_usable=True)]) is None
+    assert health.check([]) is None
 
 
 @pytest.mark.slow

@@ -35,6 +35,12 @@ def test_invalid_address_is_rejected(address: str) -> None:
         check_address(address, insecure=True)
 
 
+def test_address_with_a_password_is_rejected_without_printing_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_address("tls://user:the-secret@127.0.0.1:8786", insecure=True)
+    assert "the-secret" not in str(caught.value)
+
+
 def test_local_workers_returns_number() -> None:
     assert local_workers("local:12") == 12
     assert local_workers("127.0.0.1:12") is None

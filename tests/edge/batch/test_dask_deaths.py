@@ -6,12 +6,11 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import psutil
@@ -25,6 +24,18 @@ from edgeseg.batch.parts import list_parts, read_entries
 FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
 
 BATCH = [sys.executable, "-m", "edgeseg", "batch"]
+COMMON = ["--precision", "fp32", "--threads", "1"]
+KILLS = 10
+
+SLOW_READER = """
+import time
+import edgeseg.imaging.photo as photo
+read = photo.read_photo_bytes
+def read_slowly(*arguments):
+    time.sleep(0.15)
+    return read(*arguments)
+photo.read_photo_bytes = read_slowly
+"""
 KILLING_READER = """
 import os, signal, sys
 import edgeseg.imaging.photo as photo
@@ -37,18 +48,39 @@ photo.read_photo_bytes = read_or_die
 """
 
 
-def contents(output: Path) -> dict[str, bytes]:
-    """Return the results: masks, overlays, tables and the job, without parts and locks."""
+class Finished(NamedTuple):
+    """Command that has ended."""
+
+    returncode: int
+    stderr: str
+    kills: int
+
+
+def contents(output: Path, state: bool = False) -> dict[str, bytes]:
+    """Return the files of a job, without the part files unless `state` is true."""
     return {
         path.relative_to(output).as_posix(): path.read_bytes()
         for path in output.rglob("*")
-        if path.is_file() and STATE_FOLDER not in path.parts
+        if path.is_file() and (state or STATE_FOLDER not in path.parts)
     }
 
 
+def add_reader(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Execute code at the start of all Python processes that the test starts."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(source)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
 @contextmanager
-def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Start a scheduler and workers with nannies, each in a separate process."""
+def start_cluster(folder: Path, workers: int) -> Iterator[str]:
+    """Start a scheduler and workers with nannies, each in a separate process.
+
+    Yields the address when the workers have joined: a nanny whose first worker is killed ends.
+    """
+    from distributed import Client
+
+    folder.mkdir()
     address_file = folder / "scheduler.json"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     options = ["--host", "127.0.0.1", "--scheduler-file", str(address_file), "--no-dashboard"]
@@ -66,7 +98,10 @@ def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Proc
             while not address_file.exists() or not address_file.read_bytes().endswith(b"}"):
                 assert time.monotonic() < deadline, (folder / "cluster.log").read_text()
                 time.sleep(0.1)
-            yield msgspec.json.decode(address_file.read_bytes())["address"], psutil.Process()
+            address = msgspec.json.decode(address_file.read_bytes())["address"]
+            with Client(address) as client:
+                client.wait_for_workers(workers, timeout=60)
+            yield address
         finally:
             for process in processes:
                 process.terminate()
@@ -74,103 +109,112 @@ def start_cluster(folder: Path, workers: int) -> Iterator[tuple[str, psutil.Proc
                 process.wait(30)
 
 
-def worker_processes(folder: Path) -> list[psutil.Process]:
-    """Return the worker processes that the nannies of `start_cluster` have started."""
+def dask_workers() -> list[psutil.Process]:
+    """Return the worker processes that the nannies of this test have started."""
     found: list[psutil.Process] = []
-    for nanny in psutil.Process().children():
-        with suppress(psutil.Error):  # a process has ended
-            if str(folder) in nanny.cmdline() and "worker" in nanny.cmdline():
-                children = nanny.children()
-                found += [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # the process has ended
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process)
     return found
 
 
-def kill_at_random(folder: Path, times: int, ended: threading.Event) -> list[int]:
-    """Kill a random worker a number of times while a job runs.
-
-    Workers that have just started are not killed, because a nanny gives up if its worker ends
-    during the start.
-    """
-    killed: list[int] = []
+def run_command(*arguments: str | Path, kills: int = 0) -> Finished:
+    """Run a job and kill a random worker a number of times, also during the workers' start."""
     generator = random.Random(0)
-    while len(killed) < times and not ended.wait(generator.uniform(0.1, 0.5)):
-        with suppress(psutil.Error, IndexError):  # a process has ended, or no worker is old enough
-            workers = worker_processes(folder)
-            started = [worker for worker in workers if time.time() - worker.create_time() > 4]
-            victim = generator.choice(started)
-            victim.kill()
-            killed.append(victim.pid)
-    return killed
-
-
-def run_command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    killed = 0
     command = [*BATCH, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while killed < kills and process.poll() is None:
+        time.sleep(generator.uniform(0.1, 0.9))
+        with suppress(psutil.Error, IndexError):  # the process has ended, or there is no worker
+            generator.choice(dask_workers()).kill()
+            killed += 1
+    stderr = process.communicate(timeout=300)[1]
+    return Finished(process.returncode, stderr, killed)
 
 
 @pytest.mark.slow
-def test_separate_workers_killed_at_random_give_equal_bytes(
+def test_local_cluster_writes_the_files_of_a_job_without_dask(
     tmp_path: Path, photographs: list[bytes], fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 200)
-    common = ["--measures", "--precision", "fp32", "--threads", "1"]
-    alone = run_command(folder, "-o", tmp_path / "alone", "--workers", "2", *common)
-    assert alone.returncode == 0
-    (tmp_path / "cluster").mkdir()
-    ended = threading.Event()
-    killed: list[int] = []
-    with start_cluster(tmp_path / "cluster", 2) as (address, _):
-        killer = threading.Thread(
-            target=lambda: killed.extend(kill_at_random(tmp_path / "cluster", 2, ended))
-        )
-        killer.start()
-        try:
-            done = run_command(folder, "-o", tmp_path / "dask", "--dask", address, *common)
-        finally:
-            ended.set()
-            killer.join()
+    folder = fill(tmp_path / "in", photographs, 12)
+    pictures = ["--overlay", "--measures"]
+    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON, *pictures)
+    done = run_command(folder, "-o", tmp_path / "dask", *COMMON, *pictures, "--dask", "local:2")
+    assert (alone.returncode, done.returncode) == (0, 0), done.stderr
+    files = contents(tmp_path / "dask", state=True)
+    assert len(files) > 3 * 12
+    assert files == contents(tmp_path / "alone", state=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, photographs: list[bytes], fill: FolderFiller
+) -> tuple[Path, Path]:
+    """Input and output of a job without Dask, which has tasks of two photographs."""
+    path = tmp_path_factory.mktemp("undisturbed")
+    folder = fill(path / "in", photographs, 130)
+    done = run_command(folder, "-o", path / "out", *COMMON)
     assert done.returncode == 0, done.stderr
-    assert killed
-    assert contents(tmp_path / "dask") == contents(tmp_path / "alone")
+    return folder, path / "out"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_local", [True, False])
+def test_workers_killed_at_random_give_equal_bytes(
+    tmp_path: Path,
+    undisturbed: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    is_local: bool,
+) -> None:
+    folder, alone = undisturbed
+    add_reader(tmp_path / "site", SLOW_READER, monkeypatch)  # the job outlasts the kills
+    arguments = [str(folder), "-o", str(tmp_path / "dask"), *COMMON, "--dask"]
+    if is_local:
+        done = run_command(*arguments, "local:2", kills=KILLS)
+    else:
+        with start_cluster(tmp_path / "cluster", 2) as address:
+            done = run_command(*arguments, address, kills=KILLS)
+    assert (done.returncode, done.kills) == (0, KILLS), done.stderr
+    assert contents(tmp_path / "dask") == contents(alone)
+    assert list(read_entries(tmp_path / "dask")) == list(read_entries(alone))
 
 
 @pytest.mark.slow
 def test_killed_client_is_resumed(
-    tmp_path: Path, photographs: list[bytes], fill: FolderFiller
+    tmp_path: Path, photographs: list[bytes], monkeypatch: pytest.MonkeyPatch, fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 40)
-    common = ["--precision", "fp32", "--threads", "1"]
-    alone = run_command(folder, "-o", tmp_path / "alone", "--workers", "2", *common)
-    assert alone.returncode == 0
+    folder = fill(tmp_path / "in", photographs, 24)
+    alone = run_command(folder, "-o", tmp_path / "alone", *COMMON)
+    assert alone.returncode == 0, alone.stderr
+    add_reader(tmp_path / "site", SLOW_READER, monkeypatch)
     output = tmp_path / "dask"
-    (tmp_path / "cluster").mkdir()
-    with start_cluster(tmp_path / "cluster", 1) as (address, _):
-        command = [*BATCH, str(folder), "-o", str(output), "--dask", address, *common]
+    with start_cluster(tmp_path / "cluster", 1) as address:
+        command = [*BATCH, str(folder), "-o", str(output), "--dask", address, *COMMON]
         process = subprocess.Popen(command)
         deadline = time.monotonic() + 60
         while not list_parts(output) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.kill()
         process.wait()
-        assert len(list_parts(output)) < 40
+        assert 0 < len(list_parts(output)) < 24
         done = run_command("-o", output, "--resume", "--dask", address)
     assert done.returncode == 0, done.stderr
-    assert contents(output) == contents(tmp_path / "alone")
+    assert contents(output, state=True) == contents(tmp_path / "alone", state=True)
 
 
 @pytest.mark.slow
 def test_photograph_that_kills_workers_of_a_local_cluster_fails_alone(
     tmp_path: Path, photographs: list[bytes], monkeypatch: pytest.MonkeyPatch, fill: FolderFiller
 ) -> None:
-    folder = fill(tmp_path / "in", photographs, 70)
+    folder = fill(tmp_path / "in", photographs, 130)
     (folder / "killer.png").write_bytes(photographs[0])
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(KILLING_READER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    add_reader(tmp_path / "site", KILLING_READER, monkeypatch)
     done = run_command(folder, "-o", tmp_path / "out", "--dask", "local:2", "--no-masks")
     assert done.returncode == 3, done.stderr
     records = [entry.records[0] for entry in read_entries(tmp_path / "out")]
     failed = [record for record in records if record.status == "failed"]
-    assert len(records) == 71
+    assert len(records) == 131
     assert [Path(record.source).name for record in failed] == ["killer.png"]
     assert failed[0].reasons == ("worker_died",)

@@ -21,6 +21,7 @@ from edgeseg.errors import UsageError
         "http://secret.example@192.0.2.1/a.png",
         "http://192.0.2.1/secret.png",
         "s3:///secret.png",
+        "ftp://secret:secret@host.example/a.png",
     ],
 )
 def test_url_with_credentials_or_without_encryption_is_rejected(url: str) -> None:

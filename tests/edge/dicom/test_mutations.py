@@ -1,4 +1,4 @@
-"""Mutated DICOM files. They must be decoded or rejected without a crash or another error."""
+"""Mutated DICOM files, which must be decoded or rejected without a crash or another error."""
 
 from __future__ import annotations
 

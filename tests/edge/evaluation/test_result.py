@@ -9,9 +9,15 @@ import pytest
 from rich.console import Console
 
 from edgeseg.evaluation.result import Check, EvaluationResult
-from edgeseg.evaluation.scores import HEADINGS, DataSetScores, PhotographScores, Scores
+from edgeseg.evaluation.scores import (
+    HEADINGS,
+    STRUCTURE_HEADINGS,
+    DataSetScores,
+    PhotographScores,
+    Scores,
+)
 
-GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
+GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97, 0.85, 0.5, 0.01, 2.5)
 BAD = Scores(0.4, 0.25, 0.9, 0.3, 0.96, None)
 
 
@@ -50,6 +56,10 @@ def test_to_dict_has_the_documented_keys() -> None:
                 "sensitivity_mean": pytest.approx(0.525),
                 "specificity_mean": pytest.approx(0.97),
                 "auc_mean": pytest.approx(0.97),
+                "cldice_mean": pytest.approx(0.85),
+                "thin_sensitivity_mean": pytest.approx(0.5),
+                "vessel_density_difference_mean": pytest.approx(0.01),
+                "skeleton_density_difference_mean": pytest.approx(2.5),
                 "photographs": [
                     {
                         "name": "01",
@@ -59,6 +69,10 @@ def test_to_dict_has_the_documented_keys() -> None:
                         "sensitivity": 0.75,
                         "specificity": 0.98,
                         "auc": 0.97,
+                        "cldice": 0.85,
+                        "thin_sensitivity": 0.5,
+                        "vessel_density_difference": 0.01,
+                        "skeleton_density_difference": 2.5,
                         "status": "ok",
                     },
                     {
@@ -69,6 +83,10 @@ def test_to_dict_has_the_documented_keys() -> None:
                         "sensitivity": 0.3,
                         "specificity": 0.96,
                         "auc": None,
+                        "cldice": None,
+                        "thin_sensitivity": None,
+                        "vessel_density_difference": None,
+                        "skeleton_density_difference": None,
                         "status": "ok",
                     },
                 ],
@@ -133,11 +151,17 @@ def test_tables_show_all_scores_in_80_columns() -> None:
     names = [f"{k:02d}_test" for k in range(1, 21)]
     text = render(create_result(*(PhotographScores.from_scores(name, GOOD) for name in names)))
     assert all(name in text for name in names)
-    assert all(heading in text for heading in HEADINGS.values())
+    headings = {**HEADINGS, **STRUCTURE_HEADINGS}
+    assert all(heading in text for heading in headings.values())
     assert text.count("0.6667") == 21
     assert "default fp32, onnxruntime, native protocol, threshold 0.4" in text
     assert "drive test (20)" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_tables_without_structure_scores_have_no_empty_table() -> None:
+    text = render(create_result(PhotographScores.from_scores("01", BAD)))
+    assert not any(heading in text for heading in STRUCTURE_HEADINGS.values())
 
 
 def test_tables_fold_a_long_name() -> None:

@@ -10,17 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeseg.evaluation.scores import HEADINGS, DataSetScores, PhotographScores, Scores
+from edgeseg.evaluation.scores import (
+    HEADINGS,
+    STRUCTURE_HEADINGS,
+    DataSetScores,
+    PhotographScores,
+    Scores,
+    StructureScores,
+)
 
 share = st.floats(0, 1)
-all_scores = st.builds(Scores, share, share, share, share, share, st.none() | share)
+optional = st.none() | share
+all_scores = st.builds(Scores, *[share] * 5, *[optional] * 5)
 GOOD = Scores(0.8, 2 / 3, 0.95, 0.75, 0.98, 0.97)
 FAILED = PhotographScores("02", status="02.tif: truncated")
 DATA_SET = DataSetScores("drive", "test", (PhotographScores.from_scores("01", GOOD), FAILED))
 
 
 def test_headings_are_the_fields_of_scores() -> None:
-    assert tuple(HEADINGS) == Scores.__struct_fields__
+    assert (*HEADINGS, *STRUCTURE_HEADINGS) == Scores.__struct_fields__
+    assert tuple(STRUCTURE_HEADINGS) == StructureScores.__struct_fields__
 
 
 def test_failed_photograph_has_no_scores_and_is_excluded_from_the_mean() -> None:
@@ -31,7 +40,7 @@ def test_failed_photograph_has_no_scores_and_is_excluded_from_the_mean() -> None
 def test_failed_photograph_is_written_with_null_scores() -> None:
     assert msgspec.to_builtins(FAILED) == {
         "name": "02",
-        **dict.fromkeys(HEADINGS),
+        **dict.fromkeys(Scores.__struct_fields__),
         "status": "02.tif: truncated",
     }
 
@@ -48,7 +57,7 @@ def test_mean_is_within_its_scores_and_independent_of_order(scores: list[Scores]
     mean = DataSetScores("drive", "test", tuple(photographs)).mean
     assert mean is not None
     assert mean == DataSetScores("drive", "test", tuple(photographs[::-1])).mean
-    for name in HEADINGS:
+    for name in Scores.__struct_fields__:
         values = [getattr(s, name) for s in scores if getattr(s, name) is not None]
         value = getattr(mean, name)
         if values:

@@ -39,7 +39,7 @@ def is_visible_miss(damaged: bytes, expected: npt.NDArray[np.uint8]) -> bool:
 
 
 def count_bit_flips(data: bytes, tries: int, first: int = 0, end: int | None = None) -> int:
-    """Return the number of files with flipped bits that are visible misses."""
+    """Return the number of files with flipped bits for which `is_visible_miss` is true."""
     expected = decode_photo(data)
     generator = random.Random(SEED)
     misses = 0

@@ -27,7 +27,7 @@ FORMATS = ("png", "jpg", "tif", "bmp", "ppm", "gif", "16.png", "16.tif", "rgba.p
 
 
 def make_image() -> npt.NDArray[np.uint8]:
-    """Smooth gradient with slight noise, (HEIGHT, WIDTH, 3). Damage is visible in it."""
+    """Smooth gradient with slight noise, (HEIGHT, WIDTH, 3), in which damage is visible."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     noise = np.random.default_rng(0).integers(0, 20, (HEIGHT, WIDTH, 3))
     gradient = np.stack([200 - y * 4, 30 + x * 3, 20 + x + y], axis=-1)
@@ -55,7 +55,7 @@ def valid_file(kind: str) -> bytes:
 
 
 def make_gif() -> bytes:
-    """Black and white. A clear code (4) before each two pixels keeps all codes at 3 bits."""
+    """GIF in black and white. A clear code before every two pixels limits codes to 3 bits."""
     pixels = (make_image()[:, :, 1] > 100).astype(int).reshape(-1, 2).tolist()
     codes = [code for pair in pixels for code in (4, *pair)] + [5]
     number = sum(code << 3 * index for index, code in enumerate(codes))

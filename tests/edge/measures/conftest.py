@@ -1,4 +1,4 @@
-"""Figures with known measurements, and real masks."""
+"""Shapes with known measurements, and real masks."""
 
 from __future__ import annotations
 

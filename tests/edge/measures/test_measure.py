@@ -1,4 +1,4 @@
-"""Measurements of real masks and of other masks."""
+"""Measurements of real, drawn and random masks, and invalid arguments."""
 
 from __future__ import annotations
 

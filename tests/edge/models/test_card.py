@@ -45,7 +45,7 @@ CARDS = st.builds(
 
 
 def read_or_reject(file: Path) -> ModelCard | None:
-    """Return the card, or None if the file was rejected with one line that names it."""
+    """Return the card. If the file is rejected, check the message and return None."""
     try:
         return read_card(file)
     except ModelError as error:

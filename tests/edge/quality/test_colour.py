@@ -41,12 +41,12 @@ def invert(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
 
 
 def make_angiogram(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
-    """Grey, with bright vessels."""
+    """Return a grey copy with bright vessels."""
     return np.repeat(255 - photo[:, :, 1:2], 3, axis=2)
 
 
 def make_tinted_angiogram(photo: Photo, fov: FieldOfView) -> npt.NDArray[np.generic]:
-    """Colours of a retina, with bright vessels."""
+    """Return a copy with the colours of a retina and with bright vessels."""
     negative = 255.0 - photo[:, :, 1:2]
     return np.concatenate([60 + 0.7 * negative, 0.6 * negative, 0.3 * negative], axis=2)
 

@@ -15,7 +15,7 @@ from edgeseg.server.work_queue import AbandonedError, WorkQueue
 
 
 def request_of(message: Message) -> Request:
-    """Return a request with an already read body, and the given next message."""
+    """Return a request that receives this message after its body was read."""
     received = False
 
     async def receive() -> Message:

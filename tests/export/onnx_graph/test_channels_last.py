@@ -30,7 +30,7 @@ class ShuffledOutput(nn.Module):
         self.layers, self.shuffle = nn.Sequential(*layers), nn.PixelShuffle(side)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, 1, H, W)."""
+        """Map (1, 3, H, W) to (1, 1, H, W)."""
         y: Tensor = self.shuffle(self.layers(x))
         return y
 
@@ -43,7 +43,7 @@ class TwoReaders(nn.Module):
         self.convolution, self.shuffle = nn.Conv2d(3, 4, 2, 2), nn.PixelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, 1, H, W)."""
+        """Map (1, 3, H, W) to (1, 1, H, W)."""
         blocks = self.convolution(x)
         both: Tensor = self.shuffle(blocks) * blocks.mean()
         return both

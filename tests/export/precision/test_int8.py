@@ -36,7 +36,7 @@ ExportNetwork = Callable[[str, int], Fp32Graph]
 def make_random_network(name: str) -> ResUNet:
     """Create a network with random weights.
 
-    Its logits are on both sides of 0, as after training.
+    The logits are on both sides of 0, as after training.
     """
     torch.manual_seed(0)
     network = build_network(architecture_by_name(name))

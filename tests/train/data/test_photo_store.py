@@ -19,6 +19,7 @@ from edgeseg_train.data.photo_store import (
     load_examples,
     load_photographs,
 )
+from edgeseg_train.data.transforms import identity_grid
 
 SIDES = ((20, 47), (33,))
 EXAMPLES = ((0, 0), (0, 1), (1, 0))
@@ -174,3 +175,21 @@ def test_load_examples_at_small_size_keeps_vessel_area() -> None:
     assert (
         (example.truth > 0) & (example.truth <= 127)
     ).any()  # a threshold at half of the area would remove this vessel
+
+
+def test_load_photographs_simulates_cameras_for_a_share(small_pairs: str) -> None:
+    pairs = open_data(small_pairs, "all").pairs
+    config = preprocessing_preset("edge", 64)
+
+    def load(share: float) -> list[bytes]:
+        photographs = load_photographs(pairs, config, (64,), share, seed=1)
+        grid = identity_grid(64) + 31.5
+        batch = photographs.read([(index, 0) for index in range(4)], grid.expand(4, -1, -1, -1))
+        return [photo.numpy().tobytes() for photo in batch.photo]
+
+    plain, half, all_changed = load(0), load(0.5), load(1)
+    assert half == load(0.5)
+    changed = sum(first != second for first, second in zip(plain, half, strict=True))
+    assert 0 < changed < 4
+    changed = sum(first != second for first, second in zip(plain, all_changed, strict=True))
+    assert changed >= 3  # a simulated camera may have no effect

@@ -17,6 +17,7 @@ from edgeseg.field_of_view.detect import FieldOfView, detect_fields, largest_fie
 from edgeseg.imaging.arrays import Mask, Photo
 from edgeseg.preprocessing.config import PreprocessingConfig
 from edgeseg.preprocessing.prepare import prepare, resize_coverage_to_input
+from edgeseg_train.data.cameras import simulate_camera
 from edgeseg_train.data.loading import load_pair, resize_ignored
 from edgeseg_train.training.compute import count_photo_threads
 
@@ -26,8 +27,8 @@ PIXEL_BYTES = 4
 # Value in a stored field of view for pixels without a label.
 _IGNORED = 127
 
-# Share of a GPU's free memory that photographs may use. If they need more, they remain in the
-# host's memory.
+# Share of a GPU's free memory that photographs may use. If the photographs need more, they remain
+# in the host's memory.
 GPU_MEMORY_SHARE = 0.5
 
 
@@ -193,19 +194,27 @@ def _read_pixels(pixels: Tensor, index: Tensor) -> Tensor:
 
 
 def load_photographs(
-    pairs: Sequence[Pair], config: PreprocessingConfig, sizes: Sequence[int]
+    pairs: Sequence[Pair],
+    config: PreprocessingConfig,
+    sizes: Sequence[int],
+    simulated_share: float = 0.0,
+    seed: int = 0,
 ) -> PhotoStore:
     """Load and preprocess every pair at every size. A pixel requires 5 bytes.
 
     Args:
         pairs: photographs with masks.
-        config: preprocessing. Its `size` is not used.
+        config: preprocessing; the key `size` is not used.
         sizes: working sizes in pixels.
+        simulated_share: share of the photographs that are changed by a simulated camera.
+        seed: seed of the simulated cameras.
     """
     photographs = PhotoStore([sizes] * len(pairs))
 
     def load(index: int) -> None:
-        photographs.write(index, load_examples(pairs[index], config, sizes))
+        rng = np.random.default_rng((seed, 3, index))
+        camera = rng if rng.random() < simulated_share else None
+        photographs.write(index, load_examples(pairs[index], config, sizes, camera))
 
     with ThreadPoolExecutor(count_photo_threads()) as pool:
         list(pool.map(load, range(len(pairs))))  # raise the error of a thread
@@ -213,15 +222,27 @@ def load_photographs(
 
 
 def load_examples(
-    pair: Pair, config: PreprocessingConfig, sizes: Sequence[int]
+    pair: Pair,
+    config: PreprocessingConfig,
+    sizes: Sequence[int],
+    camera: np.random.Generator | None = None,
 ) -> tuple[Example, ...]:
     """Load and preprocess one pair at every size.
+
+    Args:
+        pair: photograph with mask.
+        config: preprocessing. Its `size` is not used.
+        sizes: working sizes in pixels.
+        camera: random numbers of a simulated camera; None for the original photograph. The field
+            of view is detected in the original.
 
     Raises:
         SystemSetupError: the mask is implausible.
     """
     loaded = load_pair(pair)
     fov = largest_field(detect_fields(loaded.photo, config, pair.name))
+    if camera is not None:
+        loaded = replace(loaded, photo=simulate_camera(loaded.photo, camera))
     return tuple(_make_example(loaded, fov, replace(config, size=size)) for size in sizes)
 
 

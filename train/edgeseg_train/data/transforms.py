@@ -35,7 +35,7 @@ class RandomSource:
     The values differ between CPU and GPU.
 
     Args:
-        rng: generator of the decisions. It also seeds the generator of PyTorch.
+        rng: generator of the decisions. This generator also seeds the generator of PyTorch.
         device: device of the returned tensors.
     """
 

@@ -1,10 +1,10 @@
 """Residual U-Nets: one definition for all architectures.
 
-`resunet-deeper` is the published network. Its module names are unchanged, so that the published
-state dict can be loaded. The compact architectures differ in three parts that determine the latency
-on a board. First, a space-to-depth stem replaces full-size convolutions. Second, a 1x1 convolution
-with depth-to-space replaces transposed convolutions, which ONNX Runtime computes in FP32 even in
-FP16 and INT8 files. Third, the head predicts a block of pixels at once.
+`resunet-deeper` is the published network. The names of its modules are unchanged, so that the
+published state dict can be loaded. The compact architectures differ in three parts that determine
+the latency on a board. First, a space-to-depth stem replaces full-size convolutions. Second, a 1x1
+convolution with depth-to-space replaces transposed convolutions, which ONNX Runtime computes in
+FP32 even in FP16 and INT8 files. Third, the head predicts a block of pixels at once.
 """
 
 import copy

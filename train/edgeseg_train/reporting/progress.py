@@ -109,5 +109,6 @@ def _report_full_disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SystemSetupError(
-            f"{folder}: cannot write TensorBoard events ({error.strerror})."
+            f"{folder}: cannot write TensorBoard events ({error.strerror}). Free some space or "
+            "choose another --out."
         ) from error

@@ -9,8 +9,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 def update_average(averaged: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Update the exponential moving average of weights and BatchNorm statistics.
 
-    PyTorch's AveragedModel is not used. It stores the number of steps on the device, and therefore
-    waits for the GPU in each step.
+    PyTorch's AveragedModel is not used. AveragedModel stores the number of steps on the device, and
+    therefore waits for the GPU in each step.
 
     Args:
         averaged: copy of the network with the averaged weights, changed in place.

@@ -117,6 +117,7 @@ def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:
         "seed": config.seed,
         "photograph_sizes": list(config.photograph_sizes),
         "coverage": config.coverage,
+        "simulated_cameras": config.simulated_cameras,
         "photographs": photographs,
     }
 

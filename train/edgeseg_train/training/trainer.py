@@ -114,7 +114,7 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Finished share of the run. It is 1 or more at the end."""
+        """Finished share of the run. The share is 1 or more at the end."""
         candidates = len(INTERPOLATION_WEIGHTS) if self.start_weights else 1
         return self.schedule.progress_at(self.step, candidates)
 
@@ -125,7 +125,8 @@ class Trainer:
 
         Args:
             report: callback for a log entry and the progress (0 to 1), called every few seconds.
-            should_stop: callback after each step. If it returns True, the run is saved and stops.
+            should_stop: callback after each step. If the callback returns True, the run is saved
+                and stops.
 
         Returns:
             Whether the end of the run was reached.

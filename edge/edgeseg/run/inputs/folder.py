@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from edgeseg.device.cpu import usable_cores
 from edgeseg.imaging.photo import is_photograph
 from edgeseg.run.inputs.file_kind import FileKind, classify_file
 from edgeseg.run.inputs.input import Input, path_text
@@ -78,13 +80,21 @@ class FolderScanner:
         self, folder: Path, parents: tuple[tuple[int, int], ...], listing: FolderListing
     ) -> None:
         folders: list[Path] = []
+        files: list[Path] = []
         for path in sorted(folder.iterdir(), key=natural_order):
             if _is_hidden(path):
                 _count_hidden(path, listing.skipped)
             elif path.is_dir():
                 folders.append(path)
             else:
-                self._add_file(path, listing)
+                files.append(path)
+        # Possible masks are decoded, which does not hold Python's lock.
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            for path, kind in zip(files, pool.map(self._kind, files), strict=True):
+                if kind == "photograph":
+                    listing.photographs.append(path)
+                else:
+                    listing.skipped.add(path, kind)
         for path in folders:
             if not self.recursive:
                 listing.skipped.add(path, "folder")
@@ -97,13 +107,6 @@ class FolderScanner:
                 self._scan(path, (*parents, identity), listing)
             except OSError as error:
                 listing.errors.append(error)
-
-    def _add_file(self, path: Path, listing: FolderListing) -> None:
-        kind = self._kind(path)
-        if kind == "photograph":
-            listing.photographs.append(path)
-        else:
-            listing.skipped.add(path, kind)
 
     def _kind(self, path: Path) -> FileKind:
         if str(path) in self._known:

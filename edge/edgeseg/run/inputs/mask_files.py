@@ -8,9 +8,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 
 from edgeseg.errors import InvalidImageError, PhotoError
 from edgeseg.imaging.arrays import Photo
+from edgeseg.imaging.decoder import MAX_FILE_BYTES
 from edgeseg.imaging.file_headers import peek_header
 from edgeseg.imaging.photo import decode_photo, photo_stem, read_photo_bytes
 from edgeseg.system.regular_files import open_regular_file
@@ -34,6 +36,7 @@ _MAX_GREY_SHARE = 0.03  # allows for blurred edges and JPEG noise
 _MAX_NAMED_GREY_SHARE = 0.25
 _MIN_BRIGHT_SHARE = 0.005
 _MAX_CHROMA = 8.0  # maximum mean difference between the channels of a grey picture
+_JPEG_PARTS = (8, 4, 1)  # divisors of the number of bytes of a JPEG, tried in this order
 _BRIGHT = 127
 _GREY_LEVELS = (32, 223)  # range of grey levels between dark and bright
 _SAMPLED_SIDE = 1000  # maximum side in pixels; larger pictures are sampled
@@ -51,10 +54,9 @@ def is_mask(path: Path) -> bool:
     try:
         if not is_named and not _may_be_mask(path):
             return False
-        data = read_photo_bytes(path)
-        if not is_named and data.startswith(b"\xff\xd8\xff") and _is_colour_jpeg(data):
+        if not is_named and _is_colour_jpeg(path):
             return False
-        picture = decode_photo(data)
+        picture = decode_photo(read_photo_bytes(path))
         step = max(1, max(picture.shape) // _SAMPLED_SIDE)
         return _is_mask_picture(picture[::step, ::step], is_named)
     except (OSError, PhotoError):
@@ -78,14 +80,33 @@ def _may_be_mask(path: Path) -> bool:
     return limit is None or size * 8 < limit * header.width * header.height
 
 
-def _is_colour_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG has colours. It is decoded at an eighth of its size."""
-    small = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
-    return small is not None and _chroma(np.asarray(small, np.uint8)) > _MAX_CHROMA
+def _is_colour_jpeg(path: Path) -> bool:
+    """Return whether a file is a JPEG with colours. Its first bytes are sufficient in most cases.
+
+    The JPEG is decoded at an eighth of its size. Missing pixels are grey, so that they do not
+    increase the chroma.
+    """
+    with open_regular_file(path) as file:
+        size = file.seek(0, 2)
+        for divisor in _JPEG_PARTS:
+            file.seek(0)
+            data = file.read(min(size, MAX_FILE_BYTES) // divisor)
+            if not data.startswith(b"\xff\xd8\xff"):
+                return False
+            try:
+                small = simplejpeg.decode_jpeg(data, min_height=1, min_width=1, strict=False)
+            except ValueError:  # no complete header, or CMYK
+                continue
+            if _chroma(small) > _MAX_CHROMA:
+                return True
+    return False
 
 
 def _chroma(picture: Photo) -> float:
-    return float(np.ptp(picture.astype(np.int16), axis=2).mean())
+    red, green, blue = cv2.split(picture)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    darkest = cv2.min(cv2.min(red, green), blue)
+    return float(cv2.mean(cv2.subtract(brightest, darkest))[0])
 
 
 def _is_mask_picture(picture: Photo, is_named: bool) -> bool:

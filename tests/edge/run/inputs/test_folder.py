@@ -72,6 +72,18 @@ def test_scan_recognizes_photograph_with_any_suffix(tmp_path: Path, name: str, d
     assert list_names(tmp_path) == [name]
 
 
+@pytest.mark.parametrize("first_row", [0, 190, 340])
+def test_scan_recognizes_jpeg_with_colour_in_any_part(tmp_path: Path, first_row: int) -> None:
+    picture = np.zeros((400, 400, 3), np.uint8)
+    picture[:, 100:300] = 255  # without its colour, the picture is a mask
+    picture[first_row:, 100:300] = (0, 160, 255)
+    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", picture))
+    assert list_names(tmp_path) == ["eye.jpg"]
+    picture[first_row:, 100:300] = 255
+    (tmp_path / "eye.jpg").write_bytes(encode(".jpg", picture))
+    assert list_names(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [

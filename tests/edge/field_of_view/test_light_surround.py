@@ -196,6 +196,13 @@ def test_trim_margins_of_jpeg_finds_exact_line(width: int, level: int) -> None:
     assert trim_margins(compress_jpeg(framed, 75)) == Box(width, width, 660, 650)
 
 
+@pytest.mark.parametrize("quality", [100, 75])
+def test_trim_margins_removes_dark_grey_window(quality: int) -> None:
+    cut = draw_photo(900)[130:780]
+    framed = add_border(cut, 20, 30, 40, 50, (45, 45, 48))
+    assert trim_margins(compress_jpeg(framed, quality)) == Box(40, 20, 900, 650)
+
+
 def test_trim_black_bands_of_round_field_removes_nothing() -> None:
     photo = draw_photo(640)
     assert trim_black_bands(photo) == Box(0, 0, 640, 640)

@@ -34,8 +34,14 @@ def may_have_margin(photo: Photo) -> bool:
     steps = np.arange(max(1, int(_NEAR_EDGE * min(height, width))))
     rows, columns = height - 1 - steps, width - 1 - steps
     around = ((steps, steps), (steps, columns), (rows, columns), (rows, steps))
-    light = [bool(photo[corner].max() > _MIN_GREY) for corner in around]
+    light = [_is_light_corner(photo[corner].max(axis=1)) for corner in around]
     return any(light[k] and light[k - 1] for k in range(4))
+
+
+def _is_light_corner(levels: npt.NDArray[np.uint8]) -> bool:
+    lowest, highest = int(levels.min()), int(levels.max())
+    is_window = lowest > _MIN_GREY and highest - lowest <= _EXACT
+    return highest > _MIN_LIGHT or is_window
 
 
 def trim_margins(photo: Photo) -> Box:

@@ -9,13 +9,13 @@ from edgeseg.batch.executor import WorkerError
 from edgeseg.errors import EdgesegError, SystemSetupError
 
 NO_WORKER_S = 600.0
-"""Time without a worker after which the job ends."""
+"""Seconds without a worker after which the job ends."""
 
 ALL_REJECTED_S = 5.0
-"""Time without a usable worker after which rejected workers end the job."""
+"""Seconds without a usable worker after which the job ends if workers were rejected."""
 
 START_DEATHS_S = 60.0
-"""Time without a usable worker after which a number of deaths at the start ends the job."""
+"""Seconds without a usable worker after which the job ends if workers died while loading."""
 
 MAX_START_DEATHS = 10
 _WARN_S = 10.0

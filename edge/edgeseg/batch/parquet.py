@@ -32,7 +32,9 @@ def read_parquet_manifest(file: Path) -> ManifestTable:
         table.validate(full=True)  # detects damage such as text that is not UTF-8
         names = table.column_names
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise UsageError(f"{file}: not a readable Parquet file ({one_line(error)}).") from error
+        raise UsageError(
+            f"{file}: not a readable Parquet file ({one_line(error)}). Save the table again."
+        ) from error
     columns: list[ManifestColumn] = []
     values: list[list[Cell]] = []
     for name, chunks in zip(names, table.columns, strict=True):

@@ -144,7 +144,10 @@ def read_second_observer_mask(pair: Pair, photo: Photo) -> Mask:
     file = pair.second_file if isinstance(pair, FilePair) else None
     if file is None or not file.exists():
         detail = file or "only drive, stare and chasedb1 have a second observer"
-        raise SystemSetupError(f"mask of a second observer not found ({detail})")
+        raise SystemSetupError(
+            f"mask of a second observer not found ({detail}). Omit --second-observer or this data "
+            "set."
+        )
     return _read_mask(file, photo, UPRIGHT).values.marked
 
 

@@ -67,7 +67,9 @@ class DicomFrame:
         except InvalidImageError as error:
             raise PhotoError(f"{name}: {error}", error.code) from error
         except MemoryError as error:
-            raise PhotoError(f"{name}: not enough free memory", "too_large") from error
+            raise PhotoError(
+                f"{name}: not enough free memory. Free some memory.", "too_large"
+            ) from error
 
 
 def decode_first_frame(data: bytes) -> Photo:
@@ -82,7 +84,9 @@ def decode_first_frame(data: bytes) -> Photo:
     try:
         return _decode_frame(read_instance(data), 1)
     except MemoryError as error:
-        raise InvalidImageError("not enough free memory for the image", "too_large") from error
+        raise InvalidImageError(
+            "not enough free memory for the image. Free some memory.", "too_large"
+        ) from error
 
 
 def _decode_frame(instance: DicomInstance, number: int) -> Photo:

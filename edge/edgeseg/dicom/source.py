@@ -86,7 +86,7 @@ class DicomSource(NamedTuple):
 
     @property
     def instance_number(self) -> int:
-        """Instance Number of the results: that of the photograph plus the frame number minus 1."""
+        """Instance Number of the results: the photograph's number plus the frame number minus 1."""
         stated = read_integer(self.dataset, "InstanceNumber") or 1
         return min(max(stated, 1) + self.frame.number - 1, _MAX_INSTANCE_NUMBER)
 
@@ -102,7 +102,7 @@ class DicomSource(NamedTuple):
         )
 
     def series_uid(self, kind: str) -> str:
-        """Return the UID of a series of results. A source series has one for each kind of result.
+        """Return the UID of the series that contains the results of this kind.
 
         The UID does not depend on the options, because the photographs of a series may have
         different options.

@@ -85,7 +85,7 @@ class Comparison:
 
 
 OnPhotograph = Callable[[PhotographScores, "Comparison | None"], None]
-"""Callback after each photograph. The comparison is None if the photograph could not be scored."""
+"""Callback that is called after each photograph. If scoring failed, the comparison is None."""
 
 
 def evaluate(

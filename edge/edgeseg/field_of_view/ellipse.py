@@ -52,7 +52,7 @@ class FovEllipse(NamedTuple):
         return math.sqrt(self.radius_x * self.radius_y)
 
     def to_unit_circle(self, points: Points) -> Points:
-        """Return the points after an affine map of the ellipse to the unit circle."""
+        """Map points with the affine map that converts the ellipse to the unit circle."""
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
@@ -125,7 +125,7 @@ def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[n
 
 
 def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
-    """Fit to nearby points by least squares. Keep the axis ratio if few directions are covered."""
+    """Fit an ellipse to nearby points. Keep the axis ratio if few directions are covered."""
     if len(points) < 10:
         return ellipse
     x, y = ellipse.to_unit_circle(points).T

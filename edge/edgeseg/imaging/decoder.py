@@ -73,7 +73,9 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
         samples = _decode_samples(data, header)
         image = _to_bgr(_to_uint8(samples, header.maximum))
     except MemoryError as error:
-        raise InvalidImageError("not enough free memory for the image", "too_large") from error
+        raise InvalidImageError(
+            "not enough free memory for the image. Free some memory.", "too_large"
+        ) from error
     # OpenCV copies the input of an in-place conversion. The conversion in bands keeps this copy
     # small.
     for top in range(0, len(image), _BAND_ROWS):
@@ -100,7 +102,9 @@ def unpack_gzip(data: bytes) -> bytes:
     except zlib.error as error:
         raise InvalidImageError(f"gzip: {DAMAGED}") from error
     if not unpacker.eof and len(unpacked) >= limit:
-        raise InvalidImageError("the decompressed file is too large for a photograph", "too_large")
+        raise InvalidImageError(
+            "the decompressed file is too large. Use a smaller photograph.", "too_large"
+        )
     if not unpacker.eof:
         raise InvalidImageError(CUT_OFF)
     return unpacked

@@ -143,7 +143,10 @@ def read_photo_bytes(path: Path, name: str | None = None) -> bytes:
         with open_regular_file(path) as file:
             return read_photo_stream(file, name)
     except OSError as error:
-        raise PhotoError(f"{name}: cannot be read ({error.strerror})", "unreadable") from error
+        raise PhotoError(
+            f"{name}: cannot be read ({error.strerror}). Check the name and the permissions.",
+            "unreadable",
+        ) from error
 
 
 def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
@@ -162,7 +165,7 @@ def read_photo_stream(stream: BinaryIO, name: str) -> bytes:
         size += len(block)
         if size > MAX_FILE_BYTES:
             raise PhotoError(
-                f"{name}: more than {MAX_FILE_BYTES >> 20} MiB, too large for a photograph",
+                f"{name}: larger than {MAX_FILE_BYTES >> 20} MiB. Use a smaller photograph.",
                 "too_large",
             )
     return b"".join(blocks)

@@ -212,7 +212,7 @@ def pixels(file: Path) -> bytes:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """URL of an empty bucket of a local S3 server."""
-    pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    pytest.importorskip("moto.server", reason="needs the extra 'dev'")
     pytest.importorskip("s3fs", reason="needs the extra 'cluster'")
     from moto.server import ThreadedMotoServer
 

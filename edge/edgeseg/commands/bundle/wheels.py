@@ -127,7 +127,7 @@ def collect_wheels(source: str, target: Target, folder: Path) -> Path:
     _run_pip("wheel", "--no-deps", "--wheel-dir", str(folder), source, constraints=source)
     own_wheels = sorted(folder.glob("edgeseg-*.whl"))
     if len(own_wheels) != 1:
-        raise UsageError(f"--source {source}: neither a clone nor a wheel of edgeseg.")
+        raise UsageError(f"--source {source}: neither a clone nor a wheel of edgeseg. Specify one.")
     versions = select_constraints(read_constraints(own_wheels[0]), target.python)
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{version}\n" for version in versions))

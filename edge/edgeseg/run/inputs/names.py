@@ -118,7 +118,7 @@ def _folders_collide(files: Sequence[PlacedFile]) -> bool:
 
 
 def place_below_common_folder(files: Sequence[PlacedFile]) -> list[PlacedFile]:
-    """Return the files with their folders, relative to the deepest common folder."""
+    """Return the files with their folders, relative to the deepest folder that contains all."""
     parents = [
         os.path.abspath(file.path.parent)  # noqa: PTH100 - links are not resolved
         for file in files

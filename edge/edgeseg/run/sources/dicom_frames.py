@@ -35,7 +35,8 @@ def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
         yield _failed(frame, error)
         return
     except MemoryError:
-        yield _failed(frame, InvalidImageError("not enough free memory", "too_large"))
+        message = "not enough free memory. Free some memory."
+        yield _failed(frame, InvalidImageError(message, "too_large"))
         return
     load = partial(bytes, data)
     for number in range(1, instance.layout.frames + 1):

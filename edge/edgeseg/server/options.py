@@ -10,6 +10,7 @@ from starlette.requests import Request
 from edgeseg.imaging.overlay import VESSEL
 from edgeseg.measures.eye import Eye, parse_eye
 from edgeseg.server.problems import RequestError
+from edgeseg.system.decoding import prepare_decoding
 
 FilePart: TypeAlias = Literal["mask", "overlay", "record", "zip"]
 """Result file of a photograph, or all result files."""
@@ -77,3 +78,6 @@ def read_options(request: Request, kind: type[T]) -> T:
             "invalid_request",
             f"invalid query parameter: {error}. The options are listed in /openapi.json.",
         ) from error
+
+
+prepare_decoding(SegmentOptions, FileOptions)

@@ -16,6 +16,7 @@ from edgeseg.measures.eye import Eye
 from edgeseg.measures.spacing import SpacingSource, SpacingStatus
 from edgeseg.measures.values import FieldMeasures, MeasuresStatus
 from edgeseg.models.card import Precision
+from edgeseg.system.decoding import prepare_decoding
 
 SCHEMA_VERSION = 1
 """Version of the record. Additional keys do not change the version, because clients must ignore
@@ -272,3 +273,6 @@ Records: TypeAlias = tuple[ResultRecord, ...]
 def encode_record(record: ResultRecord) -> str:
     """Encode a record as one line of JSON."""
     return msgspec.json.encode(record).decode()
+
+
+prepare_decoding(ResultRecord)

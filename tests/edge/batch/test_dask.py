@@ -195,6 +195,19 @@ def test_workers_that_end_at_their_start_end_the_job_only_without_a_usable_worke
     assert health.check([]) is None
 
 
+def test_worker_whose_check_does_not_end_is_not_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_health, "NO_WORKER_S", 0.0)
+    health = ClusterHealth(print)
+    slot = DaskSlot("", future=client.submit(int))
+    assert health.check([slot]) is None
+    slot.started -= dask_health.STALLED_S
+    error = health.check([slot])
+    assert error is not None
+    assert error.exit_code == 7
+
+
 @pytest.mark.slow
 def test_workers_are_replaced_after_a_number_of_photographs(
     tmp_path: Path,

@@ -19,6 +19,7 @@ from edgeseg.batch.dask_cluster import open_client
 from edgeseg.batch.dask_executor import DaskExecutor
 from edgeseg.batch.dask_health import ClusterHealth
 from edgeseg.batch.dask_slot import DaskSlot
+from edgeseg.batch.executor import STALLED_S
 from edgeseg.batch.job import STATE_FOLDER, JobFile, open_inputs
 from edgeseg.batch.parts import list_parts, missing_ranges, read_entries
 from edgeseg.batch.progress import JobProgress
@@ -202,7 +203,7 @@ def test_worker_whose_check_does_not_end_is_not_waited_for(
     health = ClusterHealth(print)
     slot = DaskSlot("", future=client.submit(int))
     assert health.check([slot]) is None
-    slot.started -= dask_health.STALLED_S
+    slot.started -= STALLED_S
     error = health.check([slot])
     assert error is not None
     assert error.exit_code == 7

@@ -5,6 +5,7 @@ import gc
 import os
 
 from edgeseg.cli import main as run_command
+from edgeseg.system.allocator import use_one_arena
 from edgeseg.system.signals import end_on_second_signal
 from edgeseg.system.standard_streams import prepare_streams
 
@@ -16,6 +17,7 @@ def main() -> None:
     # edgeseg does not use BLAS. The creation of BLAS threads takes time, and if it fails because of
     # an address-space limit, OpenBLAS sends SIGINT to the process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    use_one_arena()
     end_on_second_signal()
     run_command()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -176,7 +175,7 @@ def run(
     3.
     """
     _check_arguments(inputs, camera, watch, files_from)
-    _prepare_process()
+    keep_freed_memory()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
 
@@ -242,15 +241,6 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
-
-
-def _prepare_process() -> None:
-    """Keep freed memory, and limit NumPy's BLAS to one thread.
-
-    edgeseg does not use BLAS, but idle BLAS threads would use the CPU.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    keep_freed_memory()
 
 
 def _check_arguments(

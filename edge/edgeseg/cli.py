@@ -54,7 +54,7 @@ COMMANDS = {
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Diagnose this device, and show the model that run would use.",
+        "Diagnose this device, and show the model that run selects.",
     ),
     "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."

@@ -30,7 +30,7 @@ FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 
 
 class Teacher:
-    """Checkpoint as a teacher.
+    """Trained network that computes soft labels.
 
     Args:
         checkpoint: trained network with its working sizes.

@@ -23,10 +23,10 @@ from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.files import create_exclusively, make_folder, write_errors_named
 
 HEARTBEAT_S = 5.0
-"""Time between two renewals of a lock."""
+"""Seconds between two renewals of a lock."""
 
 STALE_S = 60.0
-"""Time without a renewal after which a lock may be replaced."""
+"""Seconds without a renewal after which a lock may be replaced."""
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,16 @@ PROVIDERS: dict[ProviderChoice, str] = {
 """Names of the execution providers in ONNX Runtime."""
 
 _PROVIDER_OPTIONS: dict[ProviderChoice, dict[str, str]] = {"tensorrt": {"trt_fp16_enable": "1"}}
-"""On a Jetson, TensorRT is twice as fast in FP16 as in FP32. CUDA uses FP16 only for an fp16
-file."""
+"""Options of the execution providers. On a Jetson, TensorRT is twice as fast in FP16 as in FP32.
+CUDA uses FP16 only for an fp16 file.
+"""
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _REMEDY = "Convert the model again or use another runtime."
 
 
 class OnnxRuntime:
-    """Session on an execution provider.
+    """Session of a model file on an execution provider of ONNX Runtime.
 
     The CPU runs the nodes that the provider does not support.
     """

@@ -54,10 +54,13 @@ COMMANDS = {
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Diagnose this device, and show the model that run would use.",
+        "Diagnose this device, and show the model that run selects.",
     ),
     "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    ),
+    "label": CommandEntry(
+        "edgeseg_train.teacher:label", "train", "Compute soft labels for training with a teacher."
     ),
     "convert": CommandEntry(
         "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."

@@ -11,6 +11,7 @@ from edgeseg.errors import ModelError, SystemSetupError, UsageError
 from edgeseg.field_of_view.detect import FieldOfView, detect_fields
 from edgeseg.imaging.arrays import Photo
 from edgeseg.imaging.convert import PhotoLike, to_photo
+from edgeseg.models.card import ModelCard
 from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.models.loaded_file import load_file
 from edgeseg.models.selection import select_model
@@ -23,7 +24,7 @@ from edgeseg.system.interpreters import in_subinterpreter
 from edgeseg.system.stage_timer import StageTimer
 
 _ROUNDING = 0.01  # tolerance; one step of an INT8 output is 1/255
-_MIN_INFERENCES = 2  # a single inference does not keep all of its threads busy
+_LARGE_SIZE = 1024  # side of the network input in pixels
 
 
 class Segmenter:
@@ -97,8 +98,7 @@ class Segmenter:
         if provider is None and self.runtime_name == "onnxruntime":
             provider = "cpu"
         self.provider = provider
-        # Additional inferences would not be faster, and each requires 85 MB (FP32, 1408 pixels).
-        inferences = max(_MIN_INFERENCES, usable_cores() // self.threads)
+        inferences = _max_inferences(self.card, self.threads)
         self._inference_limit = threading.BoundedSemaphore(inferences)
         self._buffer = ResizeBuffer()
 
@@ -205,6 +205,17 @@ class Segmenter:
                 probability, prepared.placement, prepared.fov.mask, self.threshold, self._buffer
             )
         return FieldResult(prepared.fov, prepared.placement, probability, mask, quality)
+
+
+def _max_inferences(card: ModelCard, threads: int) -> int:
+    """Return the largest number of inferences at the same time.
+
+    Additional inferences would not be faster, and each requires memory (85 MB for FP32 at 1408
+    pixels). A single inference of a small or INT8 network does not keep all of its threads busy,
+    so that two are faster.
+    """
+    is_small = card.preprocessing.size <= _LARGE_SIZE or card.precision == "int8"
+    return max(2 if is_small else 1, usable_cores() // threads)
 
 
 def _check_threshold(threshold: float) -> None:

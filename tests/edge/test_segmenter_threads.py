@@ -14,6 +14,7 @@ import pytest
 import edgeseg
 from edgeseg import Segmenter
 from edgeseg.imaging.arrays import Probability
+from edgeseg.models.catalog import PrecisionChoice
 from edgeseg.synthetic import SyntheticPhoto
 
 
@@ -67,4 +68,20 @@ def test_segmenter_shared_by_threads_limits_parallel_inferences(
     prepared = segmenter.prepare(drawn.photo)
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda _: segmenter.infer(prepared), range(36)))
+    assert runtime.most == expected
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("fp32", 1), ("int8", 2)])
+def test_segmenter_of_a_large_float_model_infers_once_at_a_time_with_all_cores(
+    precision: PrecisionChoice,
+    expected: int,
+    drawn: SyntheticPhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(edgeseg.segmenter, "usable_cores", lambda: 4)
+    runtime = CountingRuntime()
+    segmenter = Segmenter("detail", precision, runtime=runtime, threads=4)
+    prepared = segmenter.prepare(drawn.photo)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: segmenter.infer(prepared), range(12)))
     assert runtime.most == expected

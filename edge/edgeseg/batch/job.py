@@ -13,6 +13,7 @@ from edgeseg.errors import SystemSetupError, UsageError, escape_text, one_line
 from edgeseg.measures.eye import Eye
 from edgeseg.models.card import Precision
 from edgeseg.runtimes.base import ProviderChoice, RuntimeName
+from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.files import create_exclusively, make_folder, write_atomically
 from edgeseg.system.regular_files import read_regular_file
 
@@ -218,3 +219,6 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return words[value]
     return escape_text(str(value), 200)
+
+
+prepare_decoding(JobFile)

@@ -12,6 +12,7 @@ import msgspec
 
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.measures.eye import Eye
+from edgeseg.system.regular_files import open_regular_file
 
 Cell: TypeAlias = str | int | float | bool | None
 """Value of a manifest's cell. Dates are ISO text."""
@@ -53,7 +54,7 @@ def encode_inputs(inputs: Sequence[JobInput]) -> bytes:
 
 
 class InputFile:
-    """Inputs of a job, which are read from the file when they are required.
+    """Inputs of a job, which are read from the file only when needed.
 
     Only the position of each line is in memory, because a cohort may have millions of inputs.
 
@@ -69,7 +70,7 @@ class InputFile:
         self.path = path
         self._offsets = array("Q", [0])
         digest = hashlib.sha256()
-        with _read_errors_named(path), path.open("rb") as file:
+        with _read_errors_named(path), open_regular_file(path) as file:
             for line in file:
                 digest.update(line)
                 self._offsets.append(self._offsets[-1] + len(line))
@@ -84,12 +85,12 @@ class InputFile:
 
     def read(self, start: int, stop: int) -> list[JobInput]:
         """Return the inputs from `start` to `stop` - 1."""
-        with _read_errors_named(self.path), self.path.open("rb") as file:
+        with _read_errors_named(self.path), open_regular_file(self.path) as file:
             file.seek(self._offsets[start])
             return [decode_input(file.readline()) for _ in range(start, stop)]
 
     def __iter__(self) -> Iterator[JobInput]:
-        with _read_errors_named(self.path), self.path.open("rb") as file:
+        with _read_errors_named(self.path), open_regular_file(self.path) as file:
             for line in file:
                 yield decode_input(line)
 

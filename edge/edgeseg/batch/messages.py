@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from edgeseg.batch.job_input import JobInput
+from edgeseg.system.decoding import prepare_decoding
 
 
 class Task(NamedTuple):
@@ -88,3 +89,6 @@ def decode_message(line: bytes) -> Message:
     """Decode a message of a worker."""
     message: Message = msgspec.json.decode(line, type=Message)
     return message
+
+
+prepare_decoding(Message, JobInput)

@@ -18,7 +18,9 @@ import msgspec
 from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.run.results.record import ResultRecord
+from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.files import make_folder, remove_stale_temporaries, write_atomically
+from edgeseg.system.regular_files import open_regular_file
 
 _FOLDER_SIZE = 50_000  # number of inputs whose parts are in one folder
 _NAME = re.compile(r"([0-9]{8,})-([0-9]{8,})\.jsonl\.gz")
@@ -133,7 +135,8 @@ def remove_stale_parts(output: Path) -> None:
 
 def _read_part(path: Path) -> list[PartEntry]:
     try:
-        lines = gzip.decompress(path.read_bytes())
+        with open_regular_file(path) as file:
+            lines = gzip.decompress(file.read())
         if not lines:  # gzip accepts an empty file
             raise EOFError("empty")
         return msgspec.json.Decoder(PartEntry).decode_lines(lines)
@@ -141,3 +144,6 @@ def _read_part(path: Path) -> list[PartEntry]:
         raise SystemSetupError(
             f"{path}: damaged part file ({one_line(error)}). Delete the file and use --resume."
         ) from error
+
+
+prepare_decoding(PartEntry)

@@ -21,6 +21,7 @@ from edgeseg.batch.job import STATE_FOLDER
 from edgeseg.batch.parts import InputRange
 from edgeseg.errors import SystemSetupError, UsageError
 from edgeseg.system.files import create_exclusively, make_folder, write_errors_named
+from edgeseg.system.regular_files import open_without_blocking, read_regular_file
 
 HEARTBEAT_S = 5.0
 """Seconds between two renewals of a lock."""
@@ -120,7 +121,7 @@ def _renew(path: Path, ended: threading.Event) -> None:
 def _exclusive_access(folder: Path) -> Iterator[None]:
     """Allow only one process at a time to replace locks, if the file system supports file locks."""
     with write_errors_named(folder):
-        file = (folder / "access").open("ab")
+        file = open_without_blocking(folder / "access")
     with file:
         with suppress(OSError):
             fcntl.lockf(file, fcntl.LOCK_EX)
@@ -134,7 +135,7 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
         SystemSetupError: The lock excludes this shard.
     """
     try:
-        holder = msgspec.json.decode(lock.read_bytes(), type=LockHolder)
+        holder = msgspec.json.decode(read_regular_file(lock), type=LockHolder)
         age = _time_of_file_system(lock.parent) - lock.stat().st_mtime
     except FileNotFoundError:
         return

@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 
 CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
 BLOCK_BYTES = MAX_FILE_BYTES + 1
-"""Size of a block in bytes, so that a photograph is read in one request."""
+"""Size of a block. It is larger than any accepted photograph, so that one request reads it."""
 
 # The libraries log exceptions whose text may contain credentials.
 for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "paramiko", "s3fs"):
@@ -26,12 +26,12 @@ for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "param
 
 
 class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Policy that accepts only the SSH servers in ~/.ssh/known_hosts."""
+    """Accept only SSH servers in ~/.ssh/known_hosts."""
 
     def missing_host_key(
         self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
     ) -> None:
-        """Reject a server that is not in ~/.ssh/known_hosts."""
+        """Reject an unknown server."""
         try:
             known = paramiko.HostKeys(str(Path("~/.ssh/known_hosts").expanduser()))
         except OSError:

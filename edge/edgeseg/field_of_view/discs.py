@@ -2,9 +2,10 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edgeseg.field_of_view import thresholding
-from edgeseg.field_of_view.ellipse import FovEllipse
+from edgeseg.field_of_view.ellipse import DIRECTIONS, FovEllipse
 from edgeseg.field_of_view.render import fill_ellipse
 from edgeseg.field_of_view.seams import HalfPlane, find_seams
 from edgeseg.field_of_view.separation import Disc
@@ -14,7 +15,7 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _MAX_ATTEMPTS = 16
 _MIN_RADIUS = 0.04  # minimum radius as a share of the frame's shorter side
-_MIN_COVERED = 1 / 3  # minimum share of all directions, also outside the frame
+_MIN_COVERED = 1 / 3  # minimum share of the directions inside the seams, also outside the frame
 _MIN_FILLED = 0.55  # bright share of the disc; remains of a removed field have less
 _MIN_AREA = 0.015  # minimum area as a share of the largest field's area
 _LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
@@ -44,19 +45,26 @@ def locate_discs(photo: Photo, thumbnail: Thumbnail) -> list[Disc]:
         candidates = thresholding.threshold_candidates(thumbnail, opening, _MIN_RADIUS)
         if not candidates:
             break
-        best = thresholding.select_candidate(candidates, thumbnail)
+        best = thresholding.select_candidate(candidates, _without_lines(thumbnail, opening))
         removed = candidates[0].region
         if best is not None and best.ellipse is not None:
             ellipse = best.ellipse.scaled(thumbnail.factor, thumbnail.shift)
             seams = find_seams(photo, ellipse)
             removed = _draw_disc(best.ellipse, thumbnail, seams)
-            if _is_field(best, removed):
+            if _is_field(best, removed, _directions_inside(ellipse, seams)):
                 discs.append(Disc(ellipse, seams))
                 smallest = max(smallest, _MIN_AREA * cv2.countNonZero(removed))
         level = cv2.subtract(thumbnail.level, removed)
         thumbnail = renew_levels(thumbnail, np.asarray(level, np.uint8))
     largest = max((disc.ellipse.radius for disc in discs), default=0.0)
     return [disc for disc in discs if disc.ellipse.radius**2 >= _MIN_AREA * largest**2]
+
+
+def _without_lines(thumbnail: Thumbnail, width: int) -> Thumbnail:
+    """Return the thumbnail without narrow bright lines, such as a circle around a field."""
+    kernel = np.ones((width, width), np.uint8)
+    level = cv2.morphologyEx(thumbnail.level, cv2.MORPH_OPEN, kernel)
+    return thumbnail._replace(level=np.asarray(level, np.uint8))
 
 
 def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]) -> Mask:
@@ -70,8 +78,23 @@ def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]
     return mask
 
 
-def _is_field(candidate: FovCandidate, disc: Mask) -> bool:
-    """Return whether a disc is a field rather than the remains of a removed field."""
+def _directions_inside(ellipse: FovEllipse, seams: list[HalfPlane]) -> npt.NDArray[np.bool_]:
+    """Return whether the ellipse in each of the DIRECTIONS is inside all seams, (180,) bool."""
+    x, y = ellipse.points_at(DIRECTIONS).T
+    inside = np.ones(len(DIRECTIONS), bool)
+    for seam in seams:
+        inside &= seam.x * x + seam.y * y < seam.limit
+    return inside
+
+
+def _is_field(candidate: FovCandidate, disc: Mask, inside: npt.NDArray[np.bool_]) -> bool:
+    """Return whether a disc is a field rather than the remains of a removed field.
+
+    Args:
+        candidate: candidate with the ellipse of the disc.
+        disc: (h, w) uint8, 255 inside the disc.
+        inside: (180,) bool, directions in which the edge is inside all seams.
+    """
     filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
     is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)
-    return bool(is_filled and candidate.covered.mean() > _MIN_COVERED)
+    return bool(is_filled and candidate.covered[inside].mean() > _MIN_COVERED)

@@ -13,6 +13,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _TOLERANCE = 12  # difference in grey levels that JPEG may cause next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have the same colour
 _MIN_LIGHT = 56  # level of the brightest channel; the glow in STARE reaches 55
+_MIN_GREY = 30  # level of a line that has exactly one colour, as in a dark program window
+_EXACT = 2  # difference in grey levels in such a line
 _MIN_CHANGE = 24  # difference in grey levels between two lines; a retina changes gradually
 _MIN_CHANGED = 0.25  # share of a line's pixels that change; the others may have the margin's colour
 _BLOCK = 8  # lines of a JPEG block; a margin may have several colours in its last block
@@ -32,8 +34,14 @@ def may_have_margin(photo: Photo) -> bool:
     steps = np.arange(max(1, int(_NEAR_EDGE * min(height, width))))
     rows, columns = height - 1 - steps, width - 1 - steps
     around = ((steps, steps), (steps, columns), (rows, columns), (rows, steps))
-    light = [bool(photo[corner].max() > _MIN_LIGHT) for corner in around]
+    light = [_is_light_corner(photo[corner].max(axis=1)) for corner in around]
     return any(light[k] and light[k - 1] for k in range(4))
+
+
+def _is_light_corner(levels: npt.NDArray[np.uint8]) -> bool:
+    lowest, highest = int(levels.min()), int(levels.max())
+    is_window = lowest > _MIN_GREY and highest - lowest <= _EXACT
+    return highest > _MIN_LIGHT or is_window
 
 
 def trim_margins(photo: Photo) -> Box:
@@ -110,4 +118,7 @@ def _examine(lines: Levels) -> tuple[Flags, Flags]:
     colours = np.median(lines, axis=1, keepdims=True)
     distances = np.abs(lines - colours).max(axis=2)
     uniform = (distances <= _TOLERANCE).mean(axis=1) >= _MIN_UNIFORM
-    return np.asarray(uniform), np.asarray(colours.max(axis=(1, 2)) > _MIN_LIGHT)
+    exact = (distances <= _EXACT).mean(axis=1) >= _MIN_UNIFORM
+    levels = colours.max(axis=(1, 2))
+    light = (levels > _MIN_LIGHT) | (exact & (levels > _MIN_GREY))
+    return np.asarray(uniform), np.asarray(light)

@@ -10,6 +10,7 @@ from edgeseg.imaging.arrays import Mask, Photo
 _TOLERANCE = 12  # difference in grey levels from the surround's colour, due to JPEG and noise
 _MIN_UNIFORM = 0.6  # share of an edge's pixels that have the surround's colour
 _MAX_DEVIATION = 2.0  # maximum median distance from the surround's colour; a retina has at least 4
+_SMOOTHING = 9  # pixels of an edge that are averaged, because a scan is noisy
 _MIN_CHANGE = 24  # change in grey levels at the end of a surround; a retina changes gradually
 _MIN_CHANGED = 0.5  # share of the pixels that change at the end of a surround
 _MIN_LIGHT = 24  # level of the brightest channel; a darker surround is not removed
@@ -36,7 +37,8 @@ def find_light_surround(thumbnail: Thumbnail) -> Mask:
 
 def _is_uniform(edge: Photo, tone: npt.NDArray[np.float64]) -> bool:
     distances = np.abs(edge - tone).max(axis=1)
-    is_flat = np.median(distances) <= _MAX_DEVIATION
+    smooth = cv2.blur(edge[None], (_SMOOTHING, 1))[0]
+    is_flat = np.median(np.abs(smooth - tone).max(axis=1)) <= _MAX_DEVIATION
     return bool(is_flat and (distances <= _TOLERANCE).mean() >= _MIN_UNIFORM)
 
 

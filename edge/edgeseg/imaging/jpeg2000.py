@@ -11,6 +11,8 @@ CODESTREAM_SIGNATURE = b"\xffO\xffQ"
 
 _CODING_STYLE, _START_OF_TILE, _END = 0xFF52, 0xFF90, 0xFFD9
 _MIN_TILE_BYTES = 14
+_ENUMERATED = b"\x01"  # method of a colour box that contains the number of a colour space
+_COLOUR_SPACES = (b"\0\0\0\x10", b"\0\0\0\x11")  # sRGB and grey; OpenCV decodes sYCC wrongly
 _COMPONENT_BYTES = 4  # OpenJPEG decodes each sample to 32 bits
 _MAX_SEGMENTS = 1 << 17
 
@@ -85,11 +87,20 @@ def _codestream_start(data: bytes) -> int:
         size, name = struct.unpack_from(">I4s", data, position)
         if name == b"jp2c":
             return position + (16 if size == 1 else 8)
-        if name == b"jp2h" and b"pclr" in data[position : position + size]:
-            raise _unsupported("a JPEG 2000 with a palette")
+        if name == b"jp2h":
+            _check_colours(data[position : position + size])
         if size < 8:
             raise InvalidImageError(f"a JPEG 2000 with an invalid box: {DAMAGED}")
         position += size
+
+
+def _check_colours(box: bytes) -> None:
+    """Reject the header box of a JP2 file whose colours OpenCV does not decode correctly."""
+    if b"pclr" in box:
+        raise _unsupported("a JPEG 2000 with a palette")
+    colours = box.partition(b"colr")[2]
+    if colours[:1] == _ENUMERATED and colours[3:7] not in _COLOUR_SPACES:
+        raise _unsupported("a JPEG 2000 with a colour space other than sRGB or grey")
 
 
 def _read_size(data: bytes, start: int) -> _Codestream:

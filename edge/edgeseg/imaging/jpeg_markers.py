@@ -19,7 +19,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class JpegMarker(NamedTuple):
-    """A marker of a JPEG.
+    """Marker in a JPEG file.
 
     Attributes:
         code: second byte of the marker.

@@ -92,7 +92,7 @@ def measure_vessels(
     inside = np.where(inside != 0, np.uint8(255), np.uint8(0))
     box = Box(*cv2.boundingRect(inside))
     diameter = _diameter(fov, box)
-    vessels = np.where(inside != 0, vessels, np.uint8(0))
+    cv2.bitwise_and(vessels, inside, vessels)
     density = cv2.countNonZero(vessels) / cv2.countNonZero(inside)
     micrometres, spacing_status = um_per_px(spacing, diameter)
     measures = Measures(

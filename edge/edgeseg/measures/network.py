@@ -99,8 +99,10 @@ def trace_vessels(
     curves = curves.resample(step)
     line_radii = branching_radii(lines, labels, radii[rows, columns].astype(np.float64))
     bridges = find_bridges(lines, labels, curves.lengths(), line_radii)
+    expected = _expected_radii(curves, radii)
+    del radii, canvas  # reduces the peak memory of large masks
     values = blur_mask(mask) if probability is None else probability
-    widths = _measure_steps(curves, line_radii, radii, values, threshold)
+    widths = _measure_steps(curves, line_radii, expected, values, threshold)
     sigma = WIDTH_SMOOTHING * diameter / step
     return VesselNetwork(
         mask,
@@ -115,17 +117,21 @@ def trace_vessels(
     )
 
 
+def _expected_radii(curves: Curves, radii: Radii) -> Floats:
+    """Return the distance of each step of the curves from the background, (K,) float64."""
+    column, row = np.rint(curves.steps().middles).astype(np.int64).T
+    column, row = np.clip(column, 0, radii.shape[1] - 1), np.clip(row, 0, radii.shape[0] - 1)
+    return np.asarray(radii[row, column], np.float64)
+
+
 def _measure_steps(
-    curves: Curves, line_radii: Floats, radii: Radii, values: Probability, threshold: float
+    curves: Curves, line_radii: Floats, expected: Floats, values: Probability, threshold: float
 ) -> Floats:
     """Measure the vessel width at each step of the curves, except close to their end points.
 
     Close to these points, the normal may run along another vessel or across the end of the vessel.
     """
     steps = curves.steps()
-    column, row = np.rint(steps.middles).astype(np.int64).T
-    column, row = np.clip(column, 0, radii.shape[1] - 1), np.clip(row, 0, radii.shape[0] - 1)
-    expected = radii[row, column].astype(np.float64)
     widths = measure_widths(values, threshold, steps.middles, steps.directions, expected)
     mean_radii = np.bincount(steps.owners, expected) / np.bincount(steps.owners)
     margins = np.where(line_radii > 0, line_radii, _TIP * mean_radii)

@@ -13,6 +13,7 @@ import msgspec
 from edgeseg.errors import ModelError, one_line
 from edgeseg.models.onnx_metadata import read_metadata
 from edgeseg.preprocessing.config import PreprocessingConfig
+from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.regular_files import open_regular_file
 
 Precision: TypeAlias = Literal["fp32", "fp16", "fp16w", "int8"]
@@ -27,7 +28,7 @@ _MAX_TEXT_LENGTH = 1000
 
 
 class Licence(msgspec.Struct, frozen=True):
-    """Data set used for training.
+    """Data set used for training, with its licence.
 
     Attributes:
         name: name of the data set.
@@ -216,3 +217,6 @@ def model_read_errors(file: Path) -> Iterator[None]:
         raise ModelError(
             f"{file}: not an ONNX file ({error}). Create a model file with `edgeseg convert`."
         ) from error
+
+
+prepare_decoding(Licence)

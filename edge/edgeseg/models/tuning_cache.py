@@ -19,6 +19,7 @@ from edgeseg.device import cpu
 from edgeseg.errors import SystemSetupError, one_line
 from edgeseg.models.card import ModelCard, Precision
 from edgeseg.runtimes.base import RuntimeName, installed_runtimes
+from edgeseg.system.decoding import prepare_decoding
 from edgeseg.system.files import write_atomically
 from edgeseg.system.regular_files import read_regular_file
 
@@ -185,3 +186,6 @@ def save_tuned_setup(file: Path, setup: TunedSetup) -> None:
     kept = [old for old in stored if old.key != replace(setup.key, versions=old.key.versions)]
     content = msgspec.json.encode(_CacheFile("edgeseg/choices/1", (*kept, setup)))
     write_atomically(file, msgspec.json.format(content, indent=2) + b"\n")
+
+
+prepare_decoding(_CacheFile)

@@ -15,6 +15,7 @@ import msgspec
 
 from edgeseg.errors import ModelError
 from edgeseg.field_of_view.methods import FovMethod
+from edgeseg.system.decoding import prepare_decoding
 
 Crop: TypeAlias = Literal["fov", "frame"]
 Fit: TypeAlias = Literal["pad", "stretch"]
@@ -121,3 +122,6 @@ def preprocessing_preset(name: PresetName, size: int | None = None) -> Preproces
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
     )
+
+
+prepare_decoding(PreprocessingConfig)

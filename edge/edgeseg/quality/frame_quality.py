@@ -28,7 +28,9 @@ of a red-free or grey copy is 0.02 to 0.05 lower than the Dice of the colour pho
 the range of the channels' medians. Chroma and the differences between channels are relative to the
 largest median. An overexposed field is never reported as `blurred`. A field is `small` if the
 illuminated retina has a diameter of less than 200 pixels. A field is also `cropped` if no part of
-its edge is in the frame.
+its edge is in the frame. Haze in the mean colour of the retina is recognized only if it leaves
+little contrast: in four of five copies with 20 % of the contrast. A stricter limit would reject
+photographs of newborns, whose vessels have little contrast but are segmented well.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -79,7 +81,7 @@ class FrameQuality(NamedTuple):
         detail: standard deviation of details of 2 to 6 pixels of the reduced copy, relative to the
             mean. Both are computed in the green channel.
         contrast: standard deviation of the green channel relative to its mean.
-        overexposed: share of pixels in the field with a green level of at least 250.
+        overexposed: share of the field's pixels with a green level of at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
         veil: 5th percentile of the darkest channel relative to the mean of the brightest channel.
             Haze brightens the darkest channel.

@@ -20,16 +20,15 @@ PROVIDERS: dict[ProviderChoice, str] = {
 """Names of the execution providers in ONNX Runtime."""
 
 _PROVIDER_OPTIONS: dict[ProviderChoice, dict[str, str]] = {"tensorrt": {"trt_fp16_enable": "1"}}
-"""Options of the execution providers. On a Jetson, TensorRT is twice as fast in FP16 as in FP32.
-CUDA uses FP16 only for an fp16 file.
-"""
+"""On a Jetson, TensorRT is twice as fast in FP16 as in FP32. CUDA uses FP16 only for an fp16
+file."""
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _REMEDY = "Convert the model again or use another runtime."
 
 
 class OnnxRuntime:
-    """Session of a model file on an execution provider of ONNX Runtime.
+    """ONNX Runtime session on one execution provider.
 
     The CPU runs the nodes that the provider does not support.
     """

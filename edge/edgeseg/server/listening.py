@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from edgeseg.errors import SystemSetupError, UsageError
+from edgeseg.system.regular_files import open_regular_file
 from edgeseg.system.signals import StopRequest
 
 _MAX_CONNECTIONS = 256
@@ -120,6 +121,8 @@ def serve_application(
         ssl_keyfile=None if certificate is None else certificate.key,
     )
     try:
+        for file in _certificate_files(certificate):
+            open_regular_file(file).close()  # OpenSSL would wait for a pipe
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise _invalid_certificate(certificate, error) from error
@@ -128,13 +131,16 @@ def serve_application(
 
 
 def _invalid_certificate(certificate: Certificate | None, error: OSError) -> UsageError:
-    assert certificate is not None
-    files = [certificate.certificate]
-    if certificate.key is not None:
-        files.append(certificate.key)
-    names = ", ".join(map(str, files))
+    names = ", ".join(map(str, _certificate_files(certificate)))
     reason = error.strerror or str(error)
     return UsageError(
         f"{names}: not a certificate with its private key in PEM format ({reason}). "
         "Check --certfile and --keyfile."
     )
+
+
+def _certificate_files(certificate: Certificate | None) -> list[Path]:
+    if certificate is None:
+        return []
+    files = [certificate.certificate, certificate.key]
+    return [file for file in files if file is not None]

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from edgeseg.imaging.overlay import VESSEL
 from edgeseg.measures.eye import Eye, parse_eye
 from edgeseg.server.problems import RequestError
+from edgeseg.system.decoding import prepare_decoding
 
 FilePart: TypeAlias = Literal["mask", "overlay", "record", "zip"]
 """Result file of a photograph, or all result files."""
@@ -28,13 +29,16 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     eye: Annotated[
         Eye | None,
         Meta(
-            description="Eye, for the anatomical names of the quadrants. L, R, OS and OD are also "
-            "accepted, in upper and lower case."
+            description="Eye. Adds the anatomical names of the quadrants if `measures` is true. "
+            "L, R, OS and OD are also accepted, in upper and lower case."
         ),
     ] = None
     um_per_px: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(description="Size of a pixel in micrometres; required for values in micrometres."),
+        Meta(
+            description="Size of a pixel in micrometres. Adds measurements in micrometres if "
+            "`measures` is true."
+        ),
     ] = None
     frame: Annotated[
         Annotated[int, Meta(ge=1)] | None,
@@ -77,3 +81,6 @@ def read_options(request: Request, kind: type[T]) -> T:
             "invalid_request",
             f"invalid query parameter: {error}. The options are listed in /openapi.json.",
         ) from error
+
+
+prepare_decoding(SegmentOptions, FileOptions)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgeseg.errors import SystemSetupError
-from edgeseg.system.regular_files import open_regular_file
+from edgeseg.system.regular_files import open_regular_file, open_without_blocking
 
 _TEMPORARY = ".edgeseg-"
 _TEMPORARY_NAME = re.compile(r"\.edgeseg-[0-9a-f]{16}\.tmp(\.[a-z0-9]+)?")
@@ -27,6 +27,7 @@ _REMEDIES = {
     errno.ENOENT: ("the folder does not exist", "Create the folder."),
     errno.ENOTDIR: ("a part of the path is a file", "Choose another folder."),
     errno.EEXIST: ("a file with this name exists", "Choose another folder."),
+    errno.ENXIO: ("no program reads this pipe", "Start the reader first or choose another file."),
     errno.EISDIR: ("a folder with this name exists", "Choose another name."),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter name."),
 }
@@ -70,7 +71,8 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
         if is_followed and path.exists() and not path.is_file() and not path.is_dir():
             buffer = io.BytesIO()
             yield buffer
-            path.write_bytes(buffer.getbuffer())
+            with open_without_blocking(path) as file:
+                file.write(buffer.getbuffer())
             return
         if is_followed:
             path = Path(os.path.realpath(path))

@@ -1,4 +1,4 @@
-"""Reading of regular files. Pipes and devices are rejected, because they may block forever."""
+"""Opening of files without blocking. Pipes and devices may block forever."""
 
 import errno
 import os
@@ -41,6 +41,18 @@ def read_regular_file(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         if os.fstat(file.fileno()).st_size > max_bytes:
             raise OSError(errno.EFBIG, f"larger than {max_bytes >> 20} MiB", str(path))
         return file.read()
+
+
+def open_without_blocking(path: Path) -> BinaryIO:
+    """Open a file or device for writing at its end. The file is created if it does not exist.
+
+    Raises:
+        OSError: The file cannot be opened, or it is a pipe that no program reads.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "wb")
 
 
 def _reject_special(path: Path, mode: int) -> None:

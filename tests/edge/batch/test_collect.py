@@ -89,3 +89,9 @@ def test_input_file_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
     opened = InputFile(file, hashlib.sha256(file.read_bytes()).hexdigest())
     with pytest.raises(SystemSetupError, match=r"inputs\.jsonl"):
         list(opened)
+
+
+def test_input_file_that_is_a_pipe_is_rejected(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "inputs.jsonl")
+    with pytest.raises(SystemSetupError, match=r"inputs\.jsonl"):
+        InputFile(tmp_path / "inputs.jsonl", "0" * 64)

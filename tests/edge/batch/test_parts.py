@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_damaged_part_is_reported(tmp_path: Path, damage: bytes) -> None:
     with pytest.raises(SystemSetupError) as caught:
         list(read_entries(tmp_path))
     assert str(path) in str(caught.value)
+
+
+def test_part_that_is_a_pipe_is_reported(tmp_path: Path) -> None:
+    write(tmp_path, 0, 2)
+    ((_, path),) = list_parts(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SystemSetupError, match=path.name):
+        list(read_entries(tmp_path))
 
 
 @given(

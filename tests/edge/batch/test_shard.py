@@ -52,6 +52,19 @@ def test_lock_of_process_that_ended_is_replaced(tmp_path: Path) -> None:
         pass
 
 
+def test_locks_that_are_pipes_do_not_block(tmp_path: Path) -> None:
+    lock = write_lock(tmp_path, Shard(), "elsewhere", 1)
+    lock.unlink()
+    os.mkfifo(lock)
+    with hold_shard(tmp_path, Shard()):
+        pass
+    access = lock.with_name("access")
+    access.unlink()
+    os.mkfifo(access)
+    with pytest.raises(SystemSetupError, match="locks"), hold_shard(tmp_path, Shard()):
+        pass
+
+
 def test_lock_of_another_host_is_replaced_only_without_heartbeat(tmp_path: Path) -> None:
     write_lock(tmp_path, Shard(1, 2), "elsewhere", os.getpid())
     with pytest.raises(SystemSetupError) as caught, hold_shard(tmp_path, Shard(1, 2)):

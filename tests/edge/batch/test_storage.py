@@ -77,7 +77,7 @@ class UnreliableStore(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URL of a server of `UnreliableStore.files`."""
+    """URL of a server that serves `UnreliableStore.files`."""
     UnreliableStore.files = {}
     UnreliableStore.requests = Counter()
     monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)

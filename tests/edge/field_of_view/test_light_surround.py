@@ -133,6 +133,26 @@ def test_detect_fields_in_grey_surround_agrees_with_black_surround(grey: int, qu
     assert iou(field.mask, expected) > 0.97
 
 
+@pytest.mark.parametrize("deviation", [5, 15])
+def test_detect_fields_in_noisy_surround_agrees_with_black_surround(deviation: int) -> None:
+    photo = draw_photo(640)
+    expected = detect_fov(photo).mask
+    noise = np.random.default_rng(0).normal(110, deviation, photo.shape[:2])
+    photo[expected == 0] = noise.clip(0, 255)[expected == 0][:, None]
+    (field,) = detect_fields(photo, CONFIG)
+    assert iou(field.mask, expected) > 0.97
+
+
+def test_detect_fields_inside_drawn_circle_agrees_with_photograph_without_it() -> None:
+    photo = add_border(draw_photo(900), 30, 30, 30, 30, (0, 0, 0))
+    expected = detect_fov(photo)
+    assert expected.rim is not None
+    centre = (round(expected.rim.x), round(expected.rim.y))
+    cv2.circle(photo, centre, round(expected.rim.radius) + 8, (255, 255, 0), 4)
+    (field,) = detect_fields(photo, CONFIG)
+    assert iou(field.mask, expected.mask) > 0.998
+
+
 def test_detect_fields_of_cut_out_with_margin_is_cut_out() -> None:
     cut_out = draw_photo(512)[160:350, 170:340]
     (field,) = detect_fields(add_border(cut_out, 10, 20, 30, 40, WHITE), CONFIG)
@@ -174,6 +194,13 @@ def test_trim_margins_of_jpeg_finds_exact_line(width: int, level: int) -> None:
     cut = draw_photo(900)[130:780, 120:780]
     framed = add_border(cut, width, width, width, width, (level, level, level))
     assert trim_margins(compress_jpeg(framed, 75)) == Box(width, width, 660, 650)
+
+
+@pytest.mark.parametrize("quality", [100, 75])
+def test_trim_margins_removes_dark_grey_window(quality: int) -> None:
+    cut = draw_photo(900)[130:780]
+    framed = add_border(cut, 20, 30, 40, 50, (45, 45, 48))
+    assert trim_margins(compress_jpeg(framed, quality)) == Box(40, 20, 900, 650)
 
 
 def test_trim_black_bands_of_round_field_removes_nothing() -> None:

@@ -42,8 +42,8 @@ def draw_eye(seed: int = 0, size: int = 320) -> Photo:
     return crop_to_field(synthetic.generate_photo(seed, size).photo)
 
 
-def cut_at_top_and_bottom(photo: Photo) -> Photo:
-    cut = round(0.15 * len(photo))
+def cut_at_top_and_bottom(photo: Photo, share: float = 0.15) -> Photo:
+    cut = round(share * len(photo))
     return photo[cut:-cut]
 
 
@@ -142,6 +142,15 @@ def test_detect_fields_of_four_photographs_are_in_reading_order() -> None:
         Part(part.photo, part.left, 330) for part in side_by_side([draw_eye(2), draw_eye(3)], 8)
     ]
     assert_fields_as_alone(upper + lower, compose(upper + lower), 0.98)
+
+
+@pytest.mark.parametrize("share", [0.12, 0.2])
+def test_detect_fields_of_four_cut_photographs_that_touch_are_separated(share: float) -> None:
+    cut = [cut_at_top_and_bottom(draw_eye(seed), share) for seed in range(4)]
+    upper = side_by_side(cut[:2])
+    height = max(len(photo) for photo in cut[:2])
+    lower = [Part(part.photo, part.left, height) for part in side_by_side(cut[2:])]
+    assert_fields_as_alone(upper + lower, compose(upper + lower), 0.97)
 
 
 def test_detect_fields_on_white_page_returns_both() -> None:

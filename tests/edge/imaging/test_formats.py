@@ -63,6 +63,16 @@ def test_decode_photo_jpeg2000_with_more_bits_uses_the_stated_range(bits: int) -
     assert decoded.max() < 40
 
 
+def test_decode_photo_jpeg2000_in_ycc_colours_is_unsupported() -> None:
+    data = bytearray(encode(".jp2", make_image()))
+    colours = data.index(b"colr") + 4
+    assert struct.unpack_from(">BxxI", data, colours) == (1, 16)
+    struct.pack_into(">I", data, colours + 3, 18)
+    with pytest.raises(PhotoError) as caught:
+        decode_photo(bytes(data))
+    assert caught.value.code == "unsupported_format"
+
+
 @pytest.mark.parametrize("suffix", SETTINGS)
 @settings(deadline=None, max_examples=30)
 @given(share=st.floats(0, 1, exclude_max=True))

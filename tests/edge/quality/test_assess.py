@@ -113,6 +113,24 @@ def test_assess_quality_accepts_all_originals_and_rejects_90_percent_of_degraded
     check_photographs(list_photographs(data_root, 1))
 
 
+def lay_veil_of_own_colour(photo: Photo, fov: FieldOfView, contrast: float) -> Photo:
+    mean = photo[fov.mask > 0].mean(axis=0)
+    veiled = contrast * photo + (1 - contrast) * mean
+    return np.where(fov.mask[:, :, None] > 0, veiled.round(), photo).astype(np.uint8)
+
+
+@pytest.mark.slow
+def test_most_veils_of_own_colour_are_hazy(data_root: Path) -> None:
+    files = list_photographs(data_root, SAMPLING)
+    found = 0
+    for file in files:
+        photo = read_photo(file)
+        photo = scale_photo(photo, min(1.0, MAX_SIDE / max(photo.shape[:2])))
+        fov = detect_fov(photo)
+        found += "hazy" in assess_quality(lay_veil_of_own_colour(photo, fov, 0.2), fov).reasons
+    assert found >= 0.75 * len(files)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_assess_quality_accepts_synthetic_photograph_and_rejects_degraded(seed: int) -> None:
     photo = generate_photo(seed, 500).photo
@@ -142,7 +160,7 @@ def test_assess_quality_values_are_similar_at_every_size(scale: float) -> None:
 def test_assess_quality_noise_in_an_empty_or_blurred_field_is_blurred(
     noise: float, relative_sigma: float
 ) -> None:
-    """The finest detail in such a field is sensor noise."""
+    """The finest detail in an empty or blurred field of view is sensor noise."""
     photo = generate_photo(1, 500).photo
     fov = detect_fov(photo)
     smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))

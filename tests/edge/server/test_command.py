@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -79,6 +80,14 @@ def test_serve_on_all_addresses_without_names_prints_hint(
         assert server.process.stderr is not None
         lines = [server.process.stderr.readline() for _ in range(2)]
     assert "--allow-host" in lines[1]
+
+
+def test_serve_with_pipe_as_certificate_exits(tiny_model: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pem")
+    command = ["serve", "--model", str(tiny_model), "--port", "0", "--certfile"]
+    result = CliRunner().invoke(cli, [*command, str(tmp_path / "pipe.pem")])
+    assert result.exit_code == 2
+    assert "pipe.pem" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,12 @@ def test_write_atomically_to_pipe_writes_the_data() -> None:
     assert done.stdout == b"data"
 
 
+def test_write_atomically_to_pipe_without_reader_raises(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SystemSetupError, match="pipe"):
+        write_atomically(tmp_path / "pipe", b"data")
+
+
 def test_make_folder_creates_parents_and_rejects_files(tmp_path: Path) -> None:
     for _ in range(2):
         make_folder(tmp_path / "a" / "b")

@@ -17,7 +17,7 @@ PictureKey: TypeAlias = tuple[str, str]
 
 
 class StoredTable(NamedTuple):
-    """Content of a table.
+    """Columns and rows of an existing results table.
 
     Attributes:
         names: names of the columns; empty if the file does not exist.

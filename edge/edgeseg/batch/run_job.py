@@ -34,7 +34,7 @@ Warn = Callable[[str], None]
 
 
 class JobRequest(NamedTuple):
-    """Request of the user.
+    """Arguments of one call of `edgeseg batch`.
 
     Attributes:
         argument: folder, pattern or manifest; None with `--resume`, which uses the job's argument.

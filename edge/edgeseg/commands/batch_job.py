@@ -93,7 +93,8 @@ def _join(
 
     job = read_job(output)
     if job is None:
-        raise SystemSetupError(f"{output}: contains no job. Start a job with -o.")
+        where = output if remote is None else remote.url
+        raise SystemSetupError(f"{where}: contains no job. Start a job with -o.")
     if table is not None:
         job = with_outputs(job, table=input_text(str(table)))
     if html is not None:

@@ -79,7 +79,7 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--eye", type=convert_eye, metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Micrometres per pixel. Adds values in micrometres."),
+                     metavar="X", help="Micrometres per pixel. Adds measurements in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command

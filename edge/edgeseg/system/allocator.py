@@ -1,4 +1,4 @@
-"""Setting of the C library's memory allocator."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 
@@ -24,6 +24,16 @@ def return_freed_memory() -> None:
     before threads start. It has no effect if the C library is not glibc.
     """
     _set_options((_MMAP_THRESHOLD, _MIN_MAPPED_BYTES))
+
+
+def use_one_arena() -> None:
+    """Use one arena for all threads.
+
+    The arenas of threads consist of heaps of 64 MB. A second large array needs a new heap, which is
+    returned to the system when the array is freed. This function must be called before the first
+    thread starts.
+    """
+    _set_options()
 
 
 def _set_options(*options: tuple[int, int]) -> None:

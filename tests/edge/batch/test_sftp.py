@@ -30,7 +30,7 @@ FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
 
 
 class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
-    """Accept one public key for every user."""
+    """Server policy that accepts one public key for every user."""
 
     def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
@@ -44,7 +44,7 @@ class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 class LocalFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
-    """Serve the files of this machine. Every `drop_every`-th opened file closes the connection."""
+    """Access to the files of this machine. Every `drop_every`-th open closes the connection."""
 
     drop_every = 0
     opened = 0

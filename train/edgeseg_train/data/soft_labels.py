@@ -1,7 +1,7 @@
 """Photographs with soft labels: the probabilities of a teacher instead of a manual mask.
 
 The folder has the layout of `pairs`. The masks are 8-bit PNG files: 255 is probability 1.
-`edgeseg_train.teacher` writes such folders.
+`edgeseg label` writes such folders.
 """
 
 from dataclasses import dataclass

@@ -205,8 +205,8 @@ def check_options(location: str, job: JobFile, given: Mapping[str, object]) -> N
     for name, value in given.items():
         if value != values[name]:
             raise UsageError(
-                f"{location}/{JOB_NAME}: {_option(name)} is {_shown(values[name])} in this job, not "
-                f"{_shown(value)}. Omit the option, or start another job in another folder."
+                f"{location}/{JOB_NAME}: {_option(name)} is {_shown(values[name])} in this job, "
+                f"not {_shown(value)}. Omit the option, or start another job in another folder."
             )
 
 

@@ -46,8 +46,9 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option(
     "--camera",
-    metavar="N|DEVICE",
-    help="Camera to read from. Frames that arrive while another is processed are dropped.",
+    metavar="N|DEVICE|URL",
+    help="Camera: a number, a device file, or the URL of a stream. Frames that arrive while "
+    "another frame is processed are dropped.",
 )
 @click.option(
     "--watch",
@@ -98,7 +99,9 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
 )
 @click.option(
-    "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
+    "--probability",
+    is_flag=True,
+    help="Also write the probability as 16-bit PNG (the value 65535 is probability 1).",
 )
 @click.option(
     "--frames", is_flag=True, help="Also write a mask and an overlay for every video frame."
@@ -119,8 +122,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Write to the target if the path of a result is a symbolic link. Without this option, "
-    "the photograph fails.",
+    help="If a result's path is a symbolic link, write to its target. By default, such a "
+    "photograph fails.",
 )
 @click.option(
     "--contact-sheet",
@@ -130,7 +133,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, also as a fraction of the rate with all cores fully used.",
+    help="Print the frames per second, and their share of the rate that would be possible if all "
+    "cores were always busy.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
@@ -165,9 +169,10 @@ def run(
     """Segment vessels in photographs, videos and camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
-    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. In a
-    folder, masks and files that are not photographs are skipped. If a photograph fails, the others
-    are processed, and the exit code is 3.
+    A photograph gives STEM_vessels.png and STEM_overlay.jpg. A video, camera or stream gives only
+    STEM_overlay.mp4, unless --frames is given. In a folder, masks and files that are not
+    photographs are skipped. If a photograph fails, the others are processed, and the exit code is
+    3.
     """
     _check_arguments(inputs, camera, watch, files_from)
     keep_freed_memory()

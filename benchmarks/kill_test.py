@@ -54,7 +54,7 @@ It returns a description of the problem, or "".
 
 @dataclass(frozen=True)
 class KilledCommand:
-    """Command to kill.
+    """Command that is killed at random times.
 
     Attributes:
         arguments: arguments of `edgeseg`, without the output folder.

@@ -46,7 +46,7 @@ def _row_remarks(row: BenchRow, reference: BenchRow) -> Iterator[str]:
 
 
 def _latency_ratio(row: BenchRow, reference: BenchRow) -> float | None:
-    """Return the network latency of a row relative to its FP32 row.
+    """Return the network latency of a row relative to its FP32 row, or None if unknown.
 
     The ratios per round are used if available, because changes of the clock frequency cancel out.
     """

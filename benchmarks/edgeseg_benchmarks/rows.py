@@ -27,7 +27,7 @@ HALF_PRECISION_REMARK = "FP16 variant that `auto` selects on this device"
 
 @dataclass(frozen=True)
 class RowSpec:
-    """Row to measure.
+    """Row of a benchmark before it is measured.
 
     Attributes:
         key: identity of the row.

@@ -32,7 +32,7 @@ MAX_MEMORY_BYTES = 1_000_000_000
 
 NUMBER_FORMAT = "<q"
 NOT_STARTED = -1
-"""Input number that a worker reports while it imports libraries."""
+"""Value that a worker reports instead of an input number while it imports libraries."""
 
 _FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - in memory, faster
 _BACKSTOP_BYTES = 6_000_000_000
@@ -54,7 +54,7 @@ class Finding(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """Results since the previous report.
+    """Results of a worker since its previous report.
 
     Attributes:
         next_number: number of the next input to read.

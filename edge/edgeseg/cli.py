@@ -54,10 +54,13 @@ COMMANDS = {
     "doctor": CommandEntry(
         "edgeseg.commands.doctor.command:doctor",
         "",
-        "Diagnose this device, and show the model that run would use.",
+        "Diagnose this device, and show the model that run selects.",
     ),
     "train": CommandEntry(
         "edgeseg_train.command:train", "train", "Train a network on photographs with masks."
+    ),
+    "label": CommandEntry(
+        "edgeseg_train.teacher:label", "train", "Compute soft labels for training with a teacher."
     ),
     "convert": CommandEntry(
         "edgeseg_export.command:convert", "export", "Convert a checkpoint to verified ONNX files."
@@ -90,7 +93,7 @@ STARTED = "edgeseg.started"
 
 _OUT_OF_MEMORY = "not enough memory. Free some memory or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
-"""Errors of Python and the dynamic loader when the address space is exhausted."""
+"""Pattern of the errors of Python and the dynamic loader if the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Error numbers of failed writes to standard output, such as a full disk. Failed writes of result

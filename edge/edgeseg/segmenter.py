@@ -72,10 +72,10 @@ class Segmenter:
     ) -> None:
         if in_subinterpreter():
             raise SystemSetupError(
-                "a Segmenter cannot be created in a subinterpreter; use the main interpreter"
+                "a Segmenter cannot be created in a subinterpreter. Use the main interpreter."
             )
         if threads is not None and threads < 1:
-            raise UsageError(f"threads = {threads}: must be at least 1")
+            raise UsageError(f"threads = {threads} is invalid. Use at least 1.")
         if threshold is not None:
             _check_threshold(threshold)
         runtime_choice: RuntimeChoice = runtime if isinstance(runtime, str) else "onnxruntime"
@@ -220,4 +220,4 @@ def _max_inferences(card: ModelCard, threads: int) -> int:
 
 def _check_threshold(threshold: float) -> None:
     if not 0 <= threshold <= 1:  # NaN is also rejected
-        raise UsageError(f"threshold = {threshold}: must be a probability, 0 to 1")
+        raise UsageError(f"threshold = {threshold} is invalid. Use a value from 0 to 1.")

@@ -102,7 +102,8 @@ PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write an HTML report with all checks, and each file's photograph with the most changes.",
+    help="Write an HTML report with all checks and, for each file, the photograph whose mask "
+    "changed most.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 def convert(

@@ -170,7 +170,7 @@ def _select_output(
     found: Sequence[NetworkOutput], spec: OutputSpec, returned: str
 ) -> NetworkOutput:
     if not found:
-        raise ModelError(f"the network returns a {returned} without tensors, expected a map")
+        raise ModelError(f"the network returns a {returned} without tensors. It must return a map.")
     maps = [output for output in found if output.factor is not None]
     if spec.output is None:
         if len(maps) > 1:
@@ -234,7 +234,9 @@ def _check_channel(channels: Tensor, spec: OutputSpec, output: NetworkOutput) ->
     is_pair = count == 2 and spec.kind == "softmax"
     if count == 1 or spec.channel is not None or is_pair:
         return
-    advice = f"--output {name}:softmax:1, or --output {name}:logit:1 if they are independent"
+    advice = (
+        f"--output {name}:softmax:1, or --output {name}:logit:1 if the channels are independent"
+    )
     if spec.kind == "probability":
         advice = f"--output {name}:probability:1"
     raise ModelError(

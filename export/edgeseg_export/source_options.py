@@ -30,21 +30,21 @@ OPTIONS = (
     click.option(
         "--output",
         metavar="[OUTPUT:]logit|probability|softmax[:CHANNEL]",
-        help="Network output with the vessel map, for a bare state dict. OUTPUT is an index, -1, "
-        "or a name such as out. CHANNEL is the vessel class. Example: 0:softmax:1.  "
-        "[default: logit, if the network has one output map]",
+        help="Network output with the vessel map, for a bare state dict. OUTPUT is an index (-1 is "
+        "the last output), or a name such as out. CHANNEL is the vessel class. Example: "
+        "0:softmax:1.  [default: logit, if the network has one output map]",
     ),
     click.option(
         "--weights",
         metavar="KEYS",
-        help="Key of the weights in the checkpoint, if several sets of weights fit.",
+        help="Keys in the checkpoint that contain the weights, if several sets of weights fit.",
     ),
     click.option(
         "--ignore-keys",
         "ignored_keys",
         multiple=True,
         metavar="PATTERN",
-        help="Names in the checkpoint that the network does not use, such as 'aux*'. Repeatable.",
+        help="Keys in the checkpoint that the network does not use, such as 'aux*'. Repeatable.",
     ),
     click.option(
         "--size", type=click.IntRange(*SIZE_RANGE), metavar="N", help="Working size in pixels."

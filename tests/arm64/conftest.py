@@ -33,7 +33,7 @@ class EmulatedBoard:
     home: Path
 
     def run_shell(self, lines: str, board: Board, cwd: Path) -> str:
-        """Run lines of the guide without a network, with `python3` of the board.
+        """Run lines of docs/boards.md without a network, with `python3` of the board.
 
         Returns:
             Standard output.
@@ -142,7 +142,7 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> EmulatedBoard:
-    """A board on which edgeseg was installed from a bundle without a network, as in the guide."""
+    """A board on which edgeseg was installed from a bundle, as in docs/boards.md."""
     home = tmp_path_factory.mktemp("home")
     bundle = home / "edgeseg-bundle"
     arguments = ["bundle", "--python", "3.11", "--source", str(ROOT), "-o", str(bundle)]
@@ -156,7 +156,7 @@ def board(userland: Path, models: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def guide() -> Callable[[str], str]:
-    """Function that returns the lines of the guide between the marks with a name."""
+    """Function that returns the lines of docs/boards.md with the given mark."""
     return read_guide
 
 
@@ -177,7 +177,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_edgeseg(arguments: list[str], variables: dict[str, str] | None = None) -> None:
-    """Run edgeseg of this checkout on the host. The host does not require an installation."""
+    """Run edgeseg of this checkout on the host. edgeseg need not be installed on the host."""
     roots = (str(ROOT / folder) for folder in ("edge", "train", "export", "benchmarks"))
     environment = {"PYTHONPATH": os.pathsep.join(roots), **(variables or {})}
     run_on_host([sys.executable, "-m", "edgeseg", *arguments], environment)

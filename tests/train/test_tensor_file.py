@@ -92,7 +92,7 @@ def test_read_tensors_of_truncated_file_is_rejected(file: Path) -> None:
 
 
 def test_read_tensors_with_flipped_bit_is_rejected(file: Path) -> None:
-    """This value would be loaded as a different number."""
+    """Without the check, one weight would have a different value after loading."""
     data = bytearray(file.read_bytes())
     data[data.index(WEIGHT.numpy().tobytes()) + 5] ^= 1
     file.write_bytes(data)

@@ -64,8 +64,8 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               help="Photographs with masks, such as pairs:DIR. Repeatable.")  # fmt: skip
 @click.option("--soft-labels", "soft", type=click.Path(path_type=Path, file_okay=False),
               multiple=True, metavar="DIR",
-              help="Photographs with the probabilities of a teacher, for training only. "
-                   "Repeatable.")  # fmt: skip
+              help="Folder of photographs with soft labels (probabilities of a teacher network). "
+                   "Used for training, not for validation. Repeatable.")  # fmt: skip
 @click.option("--arch", metavar="NAME",
               help="Architecture (see --list). [default: architecture of --start, otherwise "
                    "lean]")  # fmt: skip
@@ -74,8 +74,8 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Folder for best.pt, last.pt, log.csv and curves.png.")  # fmt: skip
 @click.option("--size", "sizes", multiple=True, metavar="[NAME=]N",
-              help="Working size in pixels. `edgeseg convert` adds NAME to the file names of this "
-                   "size. Repeatable. [default: size of the architecture]")  # fmt: skip
+              help="Working size in pixels. `edgeseg convert` adds NAME to the names of the files "
+                   "of this size. Repeatable. [default: size of the architecture]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N",
               help="Length of the run in epochs. Alternative: --minutes.")  # fmt: skip
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), callback=reject_nan,
@@ -98,10 +98,12 @@ def _print_architectures(ctx: click.Context, parameter: click.Parameter, value: 
               metavar="DICE BCE FOCAL", help="Weights of the loss terms.")  # fmt: skip
 @click.option("--simulated-cameras", type=click.FloatRange(0, 1), callback=reject_nan, default=0.0,
               show_default=True, metavar="SHARE",
-              help="Share of the photographs that are changed by a simulated camera.")  # fmt: skip
+              help="Share of the photographs that are changed as if another camera had taken "
+                   "them.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--resume", is_flag=True,
-              help="Continue the run in --out, or start one if there is none.")  # fmt: skip
+              help="Continue the run in the folder of --out, or start a run if the folder contains "
+                   "none.")  # fmt: skip
 @click.option("--show-augmentations", "sheet", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE.png",
               help="Draw augmentations of a photograph to FILE and exit.")  # fmt: skip
@@ -127,10 +129,11 @@ def train(
 ) -> None:
     """Train a network on photographs with masks.
 
-    The options --data, --out and either --epochs or --minutes are required. The checkpoint with the
-    best validation Dice is DIR/best.pt. If --start is given, the trained weights are interpolated
-    with the start weights if this improves the Dice. The weights of a CPU run are reproducible bit
-    for bit if --epochs and --arithmetic are given.
+    --list requires no other option, and --show-augmentations requires only --data. To train, give
+    --data, --out and either --epochs or --minutes. The checkpoint with the best validation Dice is
+    DIR/best.pt. With --start, the result is an interpolation between the start weights and the
+    trained weights, if the validation Dice is higher than without interpolation. The weights of a
+    CPU run are reproducible bit for bit if --epochs and --arithmetic are given.
 
     To use several GPUs or machines, run: torchrun --nproc-per-node N -m edgeseg train ...
     """

@@ -50,7 +50,8 @@ class TrainConfig:
         seed: seed of weights, crop order and augmentation.
         loss: weights of the loss terms.
         augmentation: augmentation of crops.
-        simulated_cameras: share of the photographs that are changed by a simulated camera.
+        simulated_cameras: share of the photographs that are changed as if another camera had
+            taken them.
         coverage: whether masks contain the share of each pixel that vessels cover. Otherwise, masks
             contain 1 for shares above one half and 0 for other shares.
     """

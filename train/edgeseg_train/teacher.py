@@ -1,12 +1,9 @@
-"""Soft labels of photographs, computed with trained networks (distillation).
+"""Command `edgeseg label`: soft labels of photographs, computed by trained networks."""
 
-`python -m edgeseg_train.teacher --teacher CKPT.pt --data hrf:HRF --out DIR PHOTOGRAPHS` writes a
-folder for `edgeseg train --soft-labels DIR`. A label is the mean probability over all checkpoints,
-their working sizes and four flips.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +12,7 @@ import numpy as np
 import torch
 
 from edgeseg.console import print_line
-from edgeseg.datasets import open_data
+from edgeseg.datasets import Pair, open_data
 from edgeseg.errors import PhotoError
 from edgeseg.field_of_view.detect import detect_fields, largest_field
 from edgeseg.imaging.arrays import Photo, Probability
@@ -26,14 +23,14 @@ from edgeseg.preprocessing.prepare import prepare
 from edgeseg.system.files import make_folder, write_atomically
 from edgeseg_train.checkpoint import Checkpoint, load_checkpoint
 from edgeseg_train.network.resunet import ResUNet, normalise_photo
-from edgeseg_train.training.compute import select_device
+from edgeseg_train.training.compute import count_photo_threads, select_device
 
 # Flipped axes of a batch (N, C, H, W).
 FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3))
 
 
 class Teacher:
-    """Checkpoint as a teacher.
+    """Trained network that computes soft labels.
 
     Args:
         checkpoint: trained network with its working sizes.
@@ -85,54 +82,75 @@ def make_soft_label(teachers: Sequence[Teacher], photo: Photo) -> Probability:
     return mean
 
 
-def _read_photographs(specs: Sequence[str], inputs: Sequence[Path]) -> Iterator[tuple[str, Photo]]:
-    """Yield unique names and photographs: training photographs of data sets, then the inputs."""
-    for spec in specs:
-        data_set = open_data(spec, "train")
-        for pair in data_set.pairs:
-            yield f"{data_set.name}_{pair.name}", pair.load().photo
-    for path in inputs:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        for file in filter(is_photograph, files):
-            yield f"{file.parent.name}_{photo_stem(file)}", read_photo(file)
-
-
 @click.command()
 @click.option("--teacher", "checkpoints", multiple=True, required=True, metavar="CKPT.pt",
               type=click.Path(path_type=Path),
               help="Checkpoint of a teacher. Repeatable.")  # fmt: skip
 @click.option("--data", "specs", multiple=True, metavar="NAME:DIR",
               help="Data set whose training photographs are labelled. Repeatable.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR",
-              help="Folder for images/ and masks/. Existing labels are kept.")  # fmt: skip
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.argument("inputs", nargs=-1, type=click.Path(path_type=Path, exists=True))
-def main(
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
+              metavar="DIR", help="Folder for images/ and masks/. Existing labels are "
+              "kept.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto",
+              show_default=True, help="Device of the teachers.")  # fmt: skip
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1,
+                type=click.Path(path_type=Path, exists=True))  # fmt: skip
+def label(
     checkpoints: Sequence[Path],
     specs: Sequence[str],
     out: Path,
     device: str,
     inputs: Sequence[Path],
 ) -> None:
-    """Write soft labels for training photographs of data sets and for INPUTS (files or folders)."""
+    """Compute soft labels for `edgeseg train --soft-labels`.
+
+    INPUT is a photograph or a folder. A label is the mean probability over all teachers, their
+    working sizes and four flips. Photographs without a field of view are skipped.
+    """
     cv2.setNumThreads(1)
-    teachers = [
-        Teacher(load_checkpoint(file), torch.device(select_device(device))) for file in checkpoints
-    ]
+    selected = torch.device(select_device(device))
+    teachers = [Teacher(load_checkpoint(file), selected) for file in checkpoints]
     for part in ("images", "masks"):
         make_folder(out / part)
-    for name, photo in _read_photographs(specs, inputs):
-        label = out / "masks" / f"{name}.png"
-        if label.exists():
-            continue
-        try:
-            probability = make_soft_label(teachers, photo)
-        except PhotoError as error:
-            print_line(f"{name}: skipped ({error})", err=True)
-            continue
-        write_atomically(out / "images" / f"{name}.png", encode_png(photo))
-        write_atomically(label, encode_png(np.rint(probability * 255).astype(np.uint8)))
+    with ThreadPoolExecutor(count_photo_threads()) as pool:
+        futures = [
+            pool.submit(_write_label, out, name, load, teachers)
+            for name, load in _list_photographs(specs, inputs)
+        ]
+        for future in futures:
+            future.result()  # raise the error of a thread
 
 
-if __name__ == "__main__":
-    main()
+def _list_photographs(
+    specs: Sequence[str], inputs: Sequence[Path]
+) -> Iterator[tuple[str, Callable[[], Photo]]]:
+    """Yield unique names and functions that load a photograph."""
+    for spec in specs:
+        data_set = open_data(spec, "train")
+        for pair in data_set.pairs:
+            yield f"{data_set.name}_{pair.name}", partial(_load_photo, pair)
+    for path in inputs:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in filter(is_photograph, files):
+            yield f"{file.absolute().parent.name}_{photo_stem(file)}", partial(read_photo, file)
+
+
+def _load_photo(pair: Pair) -> Photo:
+    return pair.load().photo
+
+
+def _write_label(
+    out: Path, name: str, load: Callable[[], Photo], teachers: Sequence[Teacher]
+) -> None:
+    """Write the photograph and its label, unless the label exists."""
+    file = out / "masks" / f"{name}.png"
+    if file.exists():
+        return
+    try:
+        photo = load()
+        probability = make_soft_label(teachers, photo)
+    except PhotoError as error:
+        print_line(f"{name}: skipped ({error})", err=True)
+        return
+    write_atomically(out / "images" / f"{name}.png", encode_png(photo))
+    write_atomically(file, encode_png(np.rint(probability * 255).astype(np.uint8)))

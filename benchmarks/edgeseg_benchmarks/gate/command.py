@@ -77,16 +77,16 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth of the ratio between a row's time and the first row's time.  "
-    "[default: no limit]",
+    help="Largest allowed growth factor of a row's time relative to the first row's time, such as "
+    "1.2 for 20 % slower.  [default: no limit]",
 )
 @click.option(
     "--max-memory-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth of the ratio between a row's memory and the first row's memory. "
-    "[default: no limit]",
+    help="Largest allowed growth factor of a row's memory relative to the first row's memory, such "
+    "as 1.2 for 20 % more.  [default: no limit]",
 )
 @click.option(
     "--max-measure-change",
@@ -111,7 +111,7 @@ def parse_measure_changes(
     metavar="FILE",
     help="Model file for a baseline row that is not a shipped model. Repeatable.",
 )
-@click.option("--summary", type=FILE, metavar="FILE", help="Write Markdown for a pull request.")
+@click.option("--summary", type=FILE, metavar="FILE", help="Write the result as Markdown.")
 def gate(
     baseline: Path,
     current: Path | None,
@@ -129,8 +129,8 @@ def gate(
 
     If CURRENT is not given, the rows of BASELINE are measured on this device. The exit code is 4
     for a regression or a model that cannot be loaded, and 5 if the benchmarks cannot be compared.
-    Time and memory are compared only if a limit is given. Time and memory are compared as ratios to
-    the first row of the same file.
+    Time and memory are compared only if a limit is given, as ratios to the first row of the same
+    file.
     """
     limits = GateLimits(
         max_dice_drop,

@@ -111,7 +111,7 @@ def _models_by_name(models: Sequence[str]) -> dict[str, str]:
 
 
 def _row_model_name(model: str) -> str:
-    """Return the model's name in the rows. For a damaged file, return the name of the file."""
+    """Return the name that the rows use for a model. For a damaged file, use the file name."""
     try:
         return resolve_model(model, "auto", cpu.cpu_features()).name
     except ModelError:

@@ -103,7 +103,7 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> RowKey:
-        """Identity of the row."""
+        """Model, precision, runtime and threads, which identify the row."""
         return RowKey(self.model, self.precision, self.runtime, self.threads)
 
     @property
@@ -113,7 +113,10 @@ class BenchRow(msgspec.Struct, frozen=True):
 
     @property
     def frames_per_second(self) -> float | None:
-        """End-to-end throughput in photographs per second, without parallel processing."""
+        """End-to-end throughput in photographs per second, without parallel processing.
+
+        None if the end-to-end time was not measured.
+        """
         if self.end_to_end_ms is None or self.end_to_end_ms.p50 <= 0:
             return None
         return 1e3 / self.end_to_end_ms.p50

@@ -85,7 +85,7 @@ def _row_cell(row: BenchRow) -> Text:
 
 
 def _cells(record: BenchRecord, row: BenchRow) -> list[list[str]]:
-    """Return a dict from heading to the lines of the cell."""
+    """Return the lines of each cell, in the order of `HEADINGS`."""
     stages = row.stages_ms or {}
     stage_lines = [f"{STAGES.get(name, name)} {format_ms(ms)}" for name, ms in stages.items()]
     costs = [f"{value} {name}" for name, value in cost_values(row).items()]

@@ -87,7 +87,7 @@ class RowRunner:
             self._row = replace(self._row, peak_rss_bytes=peak or None)
 
     def time_cold_start(self) -> None:
-        """Time `edgeseg run` in a new process until the mask is reported.
+        """Measure the time from the start of a new `edgeseg run` process until it reports the mask.
 
         ncnn is skipped, because `edgeseg run` does not support ncnn.
         """
@@ -163,7 +163,7 @@ class RowRunner:
         )
 
     def times(self, name: Literal["network_ms", "end_to_end_ms"]) -> list[float]:
-        """Return the times of the rounds."""
+        """Return one time per round, in milliseconds."""
         return [getattr(timing, name) for timing in self.timings]
 
     def _load(self) -> None:

@@ -45,7 +45,7 @@ def compare_pictures(value: object, expected: object) -> Outcome:
 
 
 def repair_png(data: bytes) -> bytes:
-    """Return a PNG with corrected checksums, up to the first chunk with an invalid length."""
+    """Correct a PNG's checksums up to the first chunk with an invalid length."""
     repaired = bytearray(data)
     position = len(PNG_SIGNATURE)
     while position + 12 <= len(repaired):

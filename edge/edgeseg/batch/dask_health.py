@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from edgeseg.batch.dask_slot import DaskSlot
 from edgeseg.batch.dask_worker import WorkerCheck
-from edgeseg.batch.executor import WorkerError
+from edgeseg.batch.executor import STALLED_S, WorkerError
 from edgeseg.errors import EdgesegError, SystemSetupError
 
 NO_WORKER_S = 600.0
@@ -22,7 +22,7 @@ _WARN_S = 10.0
 
 
 class ClusterHealth:
-    """Record of the workers that failed since a worker was usable.
+    """Record of the workers that failed since the last time a worker was usable.
 
     Args:
         warn: function that prints one line.
@@ -51,7 +51,7 @@ class ClusterHealth:
         """
         now = time.monotonic()
         states = list(slots)
-        if any(slot.future is not None for slot in states):
+        if any(slot.future is not None and now - slot.started < STALLED_S for slot in states):
             self._alive = now
         if any(slot.is_usable for slot in states):
             self._usable = self._alive = now

@@ -54,7 +54,7 @@ def encode_inputs(inputs: Sequence[JobInput]) -> bytes:
 
 
 class InputFile:
-    """Inputs of a job, which are read from the file when they are required.
+    """Inputs of a job, which are read from the file only when needed.
 
     Only the position of each line is in memory, because a cohort may have millions of inputs.
 

@@ -49,7 +49,7 @@ class Picture(NamedTuple):
 
 
 class OutlierLine(NamedTuple):
-    """Outlier of a measurement on the page."""
+    """Line of the page that describes one outlier."""
 
     number: int
     name: str

@@ -20,7 +20,7 @@ class Bar(NamedTuple):
 
 
 class Outlier(NamedTuple):
-    """Unusual value.
+    """Record with an unusual value in one column.
 
     Attributes:
         row: number of the record, from 0.

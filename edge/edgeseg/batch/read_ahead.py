@@ -15,7 +15,7 @@ _AHEAD = 4  # photographs
 def read_ahead(inputs: Iterable[JobInput]) -> Iterator[tuple[JobInput, Callable[[], bytes]]]:
     """Yield each input with a function that returns the bytes of its file.
 
-    Threads read up to four remote photographs. Local files are read when they are required.
+    Threads read up to four remote photographs. Local files are read only when needed.
     """
     threads = ThreadPoolExecutor(_AHEAD, "read-ahead")
     remaining = iter(inputs)

@@ -51,7 +51,7 @@ class RemoteOutput:
             self._pull(copy, [JOB_NAME])
 
     def pull_parts(self, copy: Path) -> None:
-        """Download the part files that do not exist in the copy."""
+        """Download the part files that do not exist in the local copy."""
         self._pull(copy, (name for name in self._state_names() if "/parts/" in name))
 
     def push_job(self, copy: Path) -> bool:
@@ -64,7 +64,7 @@ class RemoteOutput:
         return create_file(f"{self.url}/{JOB_NAME}", (copy / JOB_NAME).read_bytes())
 
     def push_task(self, copy: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
-        """Upload the images and the part file of a task, and remove these files from the copy."""
+        """Upload the images and the part file of a task, and delete them from the local copy."""
         pictures: list[Path] = []
         for entry in entries:
             for record in entry.records:
@@ -81,7 +81,7 @@ class RemoteOutput:
         self.push(copy, set(parts_folder(copy).glob("*/*.gz")) - self._pulled)
 
     def push(self, copy: Path, files: Iterable[Path]) -> None:
-        """Upload files of the copy."""
+        """Upload files of the local copy."""
 
         def upload(path: Path) -> None:
             write_file(f"{self.url}/{path.relative_to(copy).as_posix()}", path.read_bytes())

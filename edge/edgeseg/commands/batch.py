@@ -41,7 +41,7 @@ def _require_single_input(
     "--output",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Folder for the job, the masks and the table. Created if missing.",
+    help="Folder or URL for the job, the masks and the table. Created if missing.",
 )
 @click.option(
     "--table",
@@ -56,7 +56,10 @@ def _require_single_input(
     help="Write an HTML page with distributions, failures and outliers (requires extra 'batch').",
 )
 @click.option(
-    "--measures", is_flag=True, help="Measure the vessels and add the measurements to the table."
+    "--measures",
+    is_flag=True,
+    help="Measure the vessels and add the measurements to the table. Required by --um-per-px and "
+    "--eye.",
 )
 @measure_options
 @click.option("--masks/--no-masks", default=True, show_default=True, help="Write vessel masks.")
@@ -98,13 +101,17 @@ def _require_single_input(
     "extra 'cluster').",
 )
 @click.option("--insecure", is_flag=True, help="Accept a scheduler on another host without TLS.")
-@click.option("--resume", is_flag=True, help="Continue the job in DIR with its options.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the job in the folder of -o, with the options stored in the job.",
+)
 @click.option(
     "--merge",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Merge the shards of the job in DIR and write the table and the page. --table and --html "
-    "override the file names.",
+    help="Merge the shards of the job in DIR, and write the table, and the page if the job has "
+    "one. --table and --html override the file names.",
 )
 @click.option(
     "--dry-run",

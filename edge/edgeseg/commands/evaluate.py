@@ -68,9 +68,10 @@ def evaluate(
     """Score a model against manual vessel masks.
 
     Print Dice, IoU, accuracy, sensitivity, specificity and AUC of every photograph, and their
-    means. Print the means of clDice, the sensitivity for thin vessels, and the absolute differences
-    of vessel density and skeleton density. If a photograph cannot be segmented, it is reported and
-    skipped, and the exit code is 3.
+    means. For the following measures, print only the means: clDice, the sensitivity for thin
+    vessels, the absolute error of the vessel density, and the absolute error of the skeleton
+    density. If a photograph cannot be segmented, it is reported and skipped, and the exit code is
+    3.
 
     \b
     Protocols:

@@ -25,7 +25,7 @@ DEVELOPERS_NOTE = "understood to be CC BY 4.0, to be confirmed at the source bef
 @click.option(
     "--verify",
     is_flag=True,
-    help="Verify the checksum. The exit code is 6 if it differs or is missing.",
+    help="Verify the checksum. The exit code is 6 if the checksum does not match or is missing.",
 )
 @json_option
 def info(file: str, verify: bool, as_json: bool) -> None:

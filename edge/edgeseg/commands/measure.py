@@ -29,7 +29,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     type=FILE,
     metavar="FILE",
     help="Mask of the field of view. Give one for all MASKs, or one per MASK. "
-    "By default, densities and values relative to the diameter refer to the whole image. "
+    "Without --fov, densities and values relative to the diameter refer to the whole image. "
     "Repeatable.",
 )
 @measure_options

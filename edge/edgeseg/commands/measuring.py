@@ -32,7 +32,8 @@ def dicom_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--identifiers", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Add the patient, study and series of DICOM files to the records."),
         click.option("--dicom", is_flag=True, callback=_store_choice, expose_value=False,
-                     help="Also write DICOM: a segmentation, an overlay, and measurements."),
+                     help="Also write DICOM: a segmentation, an overlay and, with --measures, a "
+                     "structured report."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -58,13 +59,16 @@ def measuring_options(command: Callable[P, R]) -> Callable[P, R]:
     for option in (
         click.option("--eye", type=convert_eye, metavar="left|right", callback=_store_choice,
                      expose_value=False,
-                     help="Eye of the photographs. Adds the anatomical names of the quadrants."),
+                     help="Eye of the photographs. Adds the anatomical names of the quadrants "
+                     "(requires --measures)."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), metavar="X",
                      callback=_store_choice, expose_value=False,
-                     help="Micrometres per pixel. Adds values in micrometres."),
+                     help="Micrometres per pixel. Adds measurements in micrometres (requires "
+                     "--measures)."),
         click.option("--measures-overlay", is_flag=True, callback=_store_choice,
                      expose_value=False,
-                     help="Also write an image with each vessel segment coloured by its width."),
+                     help="Also write an image with each vessel segment coloured by its width. "
+                     "Implies --measures."),
         click.option("--measures", is_flag=True, callback=_store_choice, expose_value=False,
                      help="Measure the vessels, and write measures.csv."),
     ):  # fmt: skip

@@ -52,7 +52,9 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
 def model_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--model`, `--precision`, `--runtime`, `--provider` and `--threads`."""
     threads = click.option("--threads", type=click.IntRange(1), metavar="N",
-                           help="Number of CPU threads.  [default: all usable cores]")  # fmt: skip
+                           help="Number of CPU threads per photograph. `run` divides the default "
+                                "among the photographs that it processes at the same time.  "
+                                "[default: all usable cores]")  # fmt: skip
     return model_choice_options(threads(command))
 
 
@@ -79,7 +81,7 @@ def measure_options(command: Callable[P, R]) -> Callable[P, R]:
         click.option("--eye", type=convert_eye, metavar="left|right",
                      help="Eye of the photographs. Adds the anatomical names of the quadrants."),
         click.option("--um-per-px", type=click.FloatRange(0, min_open=True), callback=reject_nan,
-                     metavar="X", help="Micrometres per pixel. Adds values in micrometres."),
+                     metavar="X", help="Micrometres per pixel. Adds measurements in micrometres."),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -47,8 +46,9 @@ DEFAULT_OUTPUT = Path("vessels")
 )
 @click.option(
     "--camera",
-    metavar="N|DEVICE",
-    help="Camera to read from. Frames that arrive while another is processed are dropped.",
+    metavar="N|DEVICE|URL",
+    help="Camera: a number, a device file, or the URL of a stream. Frames that arrive while "
+    "another frame is processed are dropped.",
 )
 @click.option(
     "--watch",
@@ -99,7 +99,9 @@ DEFAULT_OUTPUT = Path("vessels")
     help="Weight of the overlay's colour.  [default: 1 for outline, 0.6 for fill]",
 )
 @click.option(
-    "--probability", is_flag=True, help="Write the probability as 16-bit PNG (65535 is 1)."
+    "--probability",
+    is_flag=True,
+    help="Also write the probability as 16-bit PNG (the value 65535 is probability 1).",
 )
 @click.option(
     "--frames", is_flag=True, help="Also write a mask and an overlay for every video frame."
@@ -120,8 +122,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Write to the target if the path of a result is a symbolic link. Without this option, "
-    "the photograph fails.",
+    help="If a result's path is a symbolic link, write to its target. By default, such a "
+    "photograph fails.",
 )
 @click.option(
     "--contact-sheet",
@@ -131,7 +133,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print frames per second, also as a fraction of the rate with all cores fully used.",
+    help="Print the frames per second, and their share of the rate that would be possible if all "
+    "cores were always busy.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."
@@ -166,12 +169,13 @@ def run(
     """Segment vessels in photographs, videos and camera frames.
 
     INPUT is a photograph, a folder, a video, or - for standard input (a photograph or JPEG stream).
-    Results are STEM_vessels.png and STEM_overlay.jpg, or STEM_overlay.mp4 for a stream. In a
-    folder, masks and files that are not photographs are skipped. If a photograph fails, the others
-    are processed, and the exit code is 3.
+    A photograph gives STEM_vessels.png and STEM_overlay.jpg. A video, camera or stream gives only
+    STEM_overlay.mp4, unless --frames is given. In a folder, masks and files that are not
+    photographs are skipped. If a photograph fails, the others are processed, and the exit code is
+    3.
     """
     _check_arguments(inputs, camera, watch, files_from)
-    _prepare_process()
+    keep_freed_memory()
     with stop_by_signals() as stop:
         from edgeseg.run.options import RunOptions
 
@@ -237,15 +241,6 @@ def _exit_with_status(stop: StopRequest, counts: InputCounts) -> None:
     if counts.failed:
         click.echo(f"edgeseg: {counts.failed} of {plural(counts.total, 'input')} failed", err=True)
         sys.exit(1 if counts.bugs else 3)
-
-
-def _prepare_process() -> None:
-    """Keep freed memory, and limit NumPy's BLAS to one thread.
-
-    edgeseg does not use BLAS, but idle BLAS threads would use the CPU.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    keep_freed_memory()
 
 
 def _check_arguments(

@@ -69,7 +69,7 @@ _WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
     "--save",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder for masks and overlays. Without this option, nothing is stored.",
+    help="Folder for masks and overlays. Without --save, nothing is stored.",
 )
 def serve(
     host: str,

@@ -69,7 +69,7 @@ def _webp_blocks(data: bytes) -> Iterator[bytes]:
 
 
 def _read_tag(block: bytes) -> int | None:
-    """Return the orientation in the first directory of a TIFF structure."""
+    """Return the orientation in the first directory of a TIFF structure, or None."""
     order = _TIFF_BYTE_ORDERS.get(block[:4])
     if order is None:
         return None

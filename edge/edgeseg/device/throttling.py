@@ -101,7 +101,10 @@ def read_line(file: Path) -> str:
 
 
 def read_celsius(file: Path) -> float | None:
-    """Return a temperature in degrees Celsius. The kernel reports thousandths of a degree."""
+    """Return a temperature in degrees Celsius, or None if the file contains no number.
+
+    The kernel reports thousandths of a degree.
+    """
     try:
         return int(read_line(file)) / 1000
     except ValueError:

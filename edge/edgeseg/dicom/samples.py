@@ -75,7 +75,7 @@ def _to_uint8(samples: Samples, layout: PixelLayout, dataset: Dataset) -> npt.ND
 
 
 def _read_window(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the stored values for black and white in the first window."""
+    """Return the stored values for black and white in the first linear window, or None."""
     functions = [*read_items(dataset, "SharedFunctionalGroupsSequence"), dataset]
     for group in functions:
         for item in (*read_items(group, "FrameVOILUTSequence"), group):

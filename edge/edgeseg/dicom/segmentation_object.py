@@ -69,7 +69,7 @@ def _planar_image(source: DicomSource) -> Dataset:
 
 
 def _refer_to_source(segmentation: Segmentation, source: DicomSource) -> None:
-    """Set the class, frame and frame of reference of the source."""
+    """Store references to the source: SOP class, frame number and frame of reference."""
     for series in segmentation.ReferencedSeriesSequence:
         for instance in series.ReferencedInstanceSequence:
             instance.ReferencedSOPClassUID = source.frame.instance.sop_class

@@ -18,7 +18,7 @@ class FieldOfView:
     """Field of view of a photograph.
 
     Attributes:
-        mask: (H, W) uint8, 255 inside, 0 outside.
+        mask: (H, W) uint8, 255 in the field of view, 0 outside.
         box: bounding box of the mask; if `is_cut` is true, bounding box of the visible rim.
         rim: ellipse of the field's edge, which may extend beyond the frame; None if no ellipse was
             fitted.
@@ -34,12 +34,12 @@ class FieldOfView:
 
     @cached_property
     def area(self) -> int:
-        """Number of pixels inside."""
+        """Number of pixels in the field of view."""
         return cv2.countNonZero(self.mask)
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels. If there is no rim, longer side of the box."""
+        """Diameter of the rim in pixels, or the longer side of the box if there is no rim."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius

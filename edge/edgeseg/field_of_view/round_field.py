@@ -33,7 +33,7 @@ class RoundField:
 
     @property
     def radius(self) -> float:
-        """Radius in pixels of the photograph."""
+        """Radius of the field of view, in pixels of the photograph."""
         return self.ellipse.radius * self._thumbnail.factor
 
     @property

@@ -42,7 +42,7 @@ class HalfPlane(NamedTuple):
 
     @property
     def opposite(self) -> HalfPlane:
-        """The other side of the line."""
+        """Half-plane on the other side of the line."""
         return HalfPlane(-self.x, -self.y, -self.limit)
 
     def contains(self, x: float, y: float) -> bool:

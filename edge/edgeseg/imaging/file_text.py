@@ -126,7 +126,7 @@ def _has_end(file: BinaryIO) -> bool:
 
 
 def _read_png_chunks(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    """Yield the key and value of each undamaged tEXt chunk before the first other chunk."""
+    """Yield the key and value of each tEXt chunk, up to the first damaged or other chunk."""
     file.seek(_PNG_HEADER_END)
     while file.tell() < _MAX_TEXT_BYTES:
         (length,) = struct.unpack(">I", file.read(4))

@@ -19,7 +19,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class JpegMarker(NamedTuple):
-    """A marker of a JPEG.
+    """Marker in a JPEG file.
 
     Attributes:
         code: second byte of the marker.
@@ -45,7 +45,7 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
 
 @dataclass
 class JpegSplitter:
-    """Split a byte stream into JPEGs. Bytes between two JPEGs are skipped.
+    """Splitter of a byte stream into JPEGs. Bytes between two JPEGs are skipped.
 
     Segments are followed as in a decoder, so that the end marker of an embedded thumbnail does not
     end the JPEG. If a new JPEG begins before the end of the previous JPEG, the previous JPEG is

@@ -1,6 +1,7 @@
-"""Detection of zero bytes in a JPEG's pixel data, due to a bad disk block or an interrupted copy.
+"""Detection of JPEG pixel data that was replaced with zeros.
 
-A decoder often reports no damage, because zeros are valid codes.
+The cause is a bad disk block or an interrupted copy. A decoder often reports no damage, because
+zeros are valid codes.
 """
 
 from collections.abc import Iterator

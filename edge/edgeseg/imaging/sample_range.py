@@ -10,19 +10,21 @@ Samples: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _CAMERA_MAXIMA = (255, 1023, 4095, 16383, 65535)
 _BAND_ROWS = 64
 _MAX_PIXELS = 1 << 20  # number of pixels that are sampled for percentiles
-# Pixels of the field are brighter than this share of the image's 90th percentile.
+# Pixels of the field of view are brighter than this share of the image's 90th percentile.
 _LIT_SHARE = 0.15
-# Share of the field that must be within the range; other pixels may be labels, reflections and hot
-# pixels. In the published data sets, at least 73 % of the field is brighter than a quarter of the
-# range.
+# Percentage of the field of view that must be within the range; other pixels may be labels,
+# reflections and hot pixels. In the published data sets, at least 73 % of the field of view is
+# brighter than a quarter of the range.
 _FIELD_PERCENTILE = 95
 
 
 def estimate_maximum(samples: npt.NDArray[np.uint16]) -> int:
-    """Return the smallest range (8, 10, 12, 14 or 16 bits) that contains the field.
+    """Return the maximum sample value of the smallest bit depth that covers the field of view.
 
-    Up to 5 % of the field's pixels may exceed the range, so that labels and hot pixels do not
-    change the range.
+    The bit depth is 8, 10, 12, 14 or 16.
+
+    Up to 5 % of the pixels of the field of view may exceed the maximum, so that labels and hot
+    pixels do not change the bit depth.
 
     Args:
         samples: (H, W) or (H, W, 3) uint16.

@@ -125,7 +125,10 @@ class TiffDirectory(NamedTuple):
 
     @property
     def maximum(self) -> int | None:
-        """Sample value of white for samples of 9 to 15 bits, which OpenCV shifts to 16 bits."""
+        """Sample value of white for samples of 9 to 15 bits, which OpenCV shifts to 16 bits.
+
+        None for other numbers of bits.
+        """
         bits = self._value(_BITS, 1)
         return ((1 << bits) - 1) << (16 - bits) if 8 < bits < 16 else None
 

@@ -11,7 +11,10 @@ from edgeseg.imaging.arrays import Mask
 
 _CELLS = 512  # maximum number of grid cells per diameter of the field of view
 SCALES = (256, 181, 128, 90.5, 64, 45.25, 32)
-"""Box sizes as divisors of the field of view's diameter. Their ratio is the square root of 2."""
+"""Box sizes as divisors of the field of view's diameter.
+
+The ratio of adjacent sizes is about the square root of 2.
+"""
 
 
 def box_counting_dimension(mask: Mask, diameter: float) -> float | None:

@@ -28,7 +28,7 @@ _MAX_TEXT_LENGTH = 1000
 
 
 class Licence(msgspec.Struct, frozen=True):
-    """Data set used for training.
+    """Data set used for training, with its licence.
 
     Attributes:
         name: name of the data set.

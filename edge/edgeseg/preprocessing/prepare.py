@@ -144,7 +144,7 @@ def resize_to_input(photo: Photo, placement: Placement, fit: Fit, padding: int =
 
 
 def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a field of view to the working size. A pixel is set if its centre is inside.
+    """Resize a field of view to the working size. A pixel is set if its centre is in the field.
 
     This function is ten times as fast as `resize_mask_to_input`. The results differ only in single
     pixels at the edge. If the mask is enlarged, `resize_mask_to_input` is called, because it gives
@@ -163,7 +163,7 @@ def resize_fov_to_input(mask: Mask, placement: Placement) -> Mask:
 
 
 def resize_mask_to_input(mask: Mask, placement: Placement) -> Mask:
-    """Resize a mask to the working size. A pixel is set if at least half of its area is inside.
+    """Resize a mask to the working size. A pixel is set if at least half of it is in the mask.
 
     Args:
         mask: (H, W) uint8 {0, 255}.

@@ -81,7 +81,7 @@ class FrameQuality(NamedTuple):
         detail: standard deviation of details of 2 to 6 pixels of the reduced copy, relative to the
             mean. Both are computed in the green channel.
         contrast: standard deviation of the green channel relative to its mean.
-        overexposed: share of pixels in the field with a green level of at least 250.
+        overexposed: share of the field's pixels with a green level of at least 250.
         colour: median of the red, green and blue channel, 0 to 255.
         veil: 5th percentile of the darkest channel relative to the mean of the brightest channel.
             Haze brightens the darkest channel.

@@ -42,7 +42,7 @@ def open_sources(
 
     Args:
         inputs: files, folders, or `-` for standard input.
-        camera: number or device of a camera.
+        camera: number, device file or URL of a camera.
         watch: folder to watch.
         newest: whether only the newest frame of a stream on standard input is kept.
         stop: stop request.

@@ -28,7 +28,7 @@ _REMEDY = "Convert the model again or use another runtime."
 
 
 class OnnxRuntime:
-    """Session on an execution provider.
+    """ONNX Runtime session on one execution provider.
 
     The CPU runs the nodes that the provider does not support.
     """

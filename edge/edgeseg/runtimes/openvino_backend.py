@@ -25,7 +25,7 @@ _REMEDY = "Convert the model again or use --runtime onnxruntime."
 
 
 class OpenVino:
-    """Model compiled for the CPU."""
+    """OpenVINO model, compiled for the CPU."""
 
     name: Literal["openvino"] = "openvino"
 

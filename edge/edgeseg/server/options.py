@@ -29,13 +29,16 @@ class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     eye: Annotated[
         Eye | None,
         Meta(
-            description="Eye, for the anatomical names of the quadrants. L, R, OS and OD are also "
-            "accepted, in upper and lower case."
+            description="Eye. Adds the anatomical names of the quadrants if `measures` is true. "
+            "L, R, OS and OD are also accepted, in upper and lower case."
         ),
     ] = None
     um_per_px: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(description="Size of a pixel in micrometres; required for values in micrometres."),
+        Meta(
+            description="Size of a pixel in micrometres. Adds measurements in micrometres if "
+            "`measures` is true."
+        ),
     ] = None
     frame: Annotated[
         Annotated[int, Meta(ge=1)] | None,

@@ -119,7 +119,7 @@ class UploadSegmenter:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "too_many_pictures",
-                f"the file contains {len(frames)} pictures, at most {MAX_PICTURES} are allowed. "
+                f"the file contains {len(frames)} pictures; at most {MAX_PICTURES} are allowed. "
                 "Split the file.",
             )
         return frames

@@ -1,4 +1,4 @@
-"""Setting of the C library's memory allocator."""
+"""Settings of the C library's memory allocator."""
 
 import ctypes
 

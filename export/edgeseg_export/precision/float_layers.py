@@ -24,7 +24,7 @@ MAX_SEARCH_S = 300.0
 
 
 class FloatLayers(NamedTuple):
-    """Result of the search.
+    """Layers that remain in FP32, as found by the search.
 
     Attributes:
         names: layers that remain in FP32.

@@ -30,7 +30,7 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return a dict from the tensor of the scaled photograph to its largest possible value.
+    """Return the largest possible value of the scaled photograph, keyed by its tensor's name.
 
     The dict is empty if the photograph is not scaled. The value is known without calibration,
     because the input is uint8.

@@ -47,7 +47,7 @@ class QuantizationCost:
 
     @property
     def is_accepted(self) -> bool:
-        """True if no layer must remain in FP32."""
+        """True if no further layer must remain in FP32."""
         return self.dice_drop <= ACCEPTED_DICE_DROP and self.mask_change <= ACCEPTED_MASK_CHANGE
 
     @property

@@ -79,7 +79,7 @@ def check_other_sizes(
 
 
 def list_other_sizes(size: int) -> Iterator[tuple[int, int]]:
-    """List heights and widths near a working size, most probable first.
+    """List heights and widths near a working size, most often supported first.
 
     All are multiples of a power of two, because most networks require this.
     """

@@ -19,6 +19,7 @@ from edgeseg.batch.dask_cluster import open_client
 from edgeseg.batch.dask_executor import DaskExecutor
 from edgeseg.batch.dask_health import ClusterHealth
 from edgeseg.batch.dask_slot import DaskSlot
+from edgeseg.batch.executor import STALLED_S
 from edgeseg.batch.job import STATE_FOLDER, JobFile, open_inputs
 from edgeseg.batch.parts import list_parts, missing_ranges, read_entries
 from edgeseg.batch.progress import JobProgress
@@ -193,6 +194,19 @@ def test_workers_that_end_at_their_start_end_the_job_only_without_a_usable_worke
     assert error.exit_code == 7
     assert health.check([DaskSlot("", is_usable=True)]) is None
     assert health.check([]) is None
+
+
+def test_worker_whose_check_does_not_end_is_not_waited_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_health, "NO_WORKER_S", 0.0)
+    health = ClusterHealth(print)
+    slot = DaskSlot("", future=client.submit(int))
+    assert health.check([slot]) is None
+    slot.started -= STALLED_S
+    error = health.check([slot])
+    assert error is not None
+    assert error.exit_code == 7
 
 
 @pytest.mark.slow

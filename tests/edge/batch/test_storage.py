@@ -30,7 +30,7 @@ BATCH = [sys.executable, "-m", "edgeseg", "batch"]
 
 
 class UnreliableStore(BaseHTTPRequestHandler):
-    """Serve `files`. Some names always fail, and some requests fail once."""
+    """Server of `files`. Some names always fail, and some requests fail once."""
 
     files: ClassVar[dict[str, bytes]] = {}
     targets: ClassVar[dict[str, str]] = {}
@@ -77,7 +77,7 @@ class UnreliableStore(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URL of a server of `UnreliableStore.files`."""
+    """URL of a server that serves `UnreliableStore.files`."""
     UnreliableStore.files = {}
     UnreliableStore.requests = Counter()
     monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)

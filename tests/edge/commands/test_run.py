@@ -117,7 +117,7 @@ def test_run_again_skips_own_results(tiny_model: Path, photographs: Path, tmp_pa
 def test_run_does_not_overwrite_foreign_files(
     tiny_model: Path, photographs: Path, tmp_path: Path
 ) -> None:
-    """The folder may contain a manual mask, or a link to the photograph itself."""
+    """The output folder contains a manual mask, and a link to a photograph."""
     drawn, linked = tmp_path / "eye0_vessels.png", tmp_path / "eye1_overlay.jpg"
     drawn.write_bytes(encode_png(generate_photo(0, 200).truth))
     linked.symlink_to(photographs / "eye1.png")

@@ -102,6 +102,6 @@ def make_packed_tiff(samples: list[int], width: int, bits: int) -> bytes:
 
 @pytest.mark.parametrize("bits", BITS)
 def test_decode_photo_tiff_with_packed_bits_uses_the_stated_range(bits: int) -> None:
-    """The brightest sample of the dark image would indicate fewer bits."""
+    """An estimate from the samples of this dark image would give fewer bits."""
     dark = make_packed_tiff([(1 << bits) // 20] * 64 * 64, 64, bits)
     assert np.abs(decode_photo(dark).astype(int) - 255 / 20).max() <= 1

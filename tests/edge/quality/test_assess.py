@@ -160,7 +160,7 @@ def test_assess_quality_values_are_similar_at_every_size(scale: float) -> None:
 def test_assess_quality_noise_in_an_empty_or_blurred_field_is_blurred(
     noise: float, relative_sigma: float
 ) -> None:
-    """The finest detail in such a field is sensor noise."""
+    """The finest detail in an empty or blurred field of view is sensor noise."""
     photo = generate_photo(1, 500).photo
     fov = detect_fov(photo)
     smooth = np.full(photo.shape, photo[fov.mask > 0].mean(axis=0))

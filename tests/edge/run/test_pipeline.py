@@ -18,7 +18,7 @@ WORKERS = [1, 2, 4]
 
 
 class CountedFrame:
-    """Frame with a counter of existing frames."""
+    """Frame that counts how many frames exist."""
 
     alive = 0
     most = 0

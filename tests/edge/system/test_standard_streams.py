@@ -90,6 +90,21 @@ def test_run_with_little_address_space_exits_with_7_and_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", [["measure"], ["batch", "-o", "out", "--workers", "1"]])
+def test_other_commands_with_little_address_space_exit_with_7_and_one_line(
+    command: list[str], photographs: Path, tmp_path: Path
+) -> None:
+    shell = ["sh", "-c", 'ulimit -v 150000; exec "$@"', "sh", sys.executable, "-m", "edgeseg"]
+    photograph = str(next(photographs.iterdir()))
+    environment = {name: value for name, value in os.environ.items() if "_THREADS" not in name}
+    done = subprocess.run(
+        [*shell, *command, photograph], cwd=tmp_path, env=environment,
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert len(done.stderr.splitlines()) == 1
+
+
 PRINTING_PROGRAM = """
 import ctypes, os, subprocess, sys
 from edgeseg.system.standard_streams import divert_stdout

@@ -149,7 +149,7 @@ def test_convert_rejects_fp16_that_overflows(
     factory: str,
     published: bool,
 ) -> None:
-    """The file passes every check in FP32, although it overflows in half precision."""
+    """The FP16 file of `large` passes every check in FP32, but overflows in half precision."""
     # Rounding changes many pixels of random weights.
     for precision in ("fp16", "fp16w"):
         monkeypatch.setitem(checks.LIMITS, precision, checks.ParityLimits(0.51, None, 0.01, 1e-3))

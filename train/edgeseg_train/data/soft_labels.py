@@ -1,7 +1,7 @@
 """Photographs with soft labels: the probabilities of a teacher instead of a manual mask.
 
 The folder has the layout of `pairs`. The masks are 8-bit PNG files: 255 is probability 1.
-`edgeseg_train.teacher` writes such folders.
+`edgeseg label` writes such folders.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class SoftPair:
         return "train"
 
     def load(self) -> LoadedPair:
-        """Load the photograph. `truth` contains probabilities from 0 to 255.
+        """Load the photograph. `truth` contains the probabilities, scaled to 0 to 255.
 
         Raises:
             PhotoError: a file cannot be read.

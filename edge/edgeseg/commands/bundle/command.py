@@ -51,8 +51,8 @@ def bundle(
     """Collect wheels and models for an offline device.
 
     The folder contains wheels, models, requirements.txt with hashes, an SBOM (CycloneDX),
-    SHA256SUMS and install.sh. On the device, run: sh DIR/install.sh. This command opens network
-    connections, because pip downloads the wheels. The platform of a Raspberry Pi and a Jetson is
+    SHA256SUMS and install.sh. `edgeseg bundle` opens network connections, because pip downloads
+    the wheels. On the device, run: sh DIR/install.sh. For a Raspberry Pi or a Jetson, choose
     linux-aarch64.
     """
     target = Target(platform, python, tuple(sorted(extras)))

@@ -94,11 +94,11 @@ class Diagnosis(NamedTuple):
     is_flag=False,
     flag_value=DEFAULT_FILE,
     metavar="[FILE]",
-    help="Measure and store the fastest setup for `run`.",
+    help="Find the fastest setup for `run`, and store it in FILE.",
 )
 @json_option
 def doctor(model: str, tune_file: str | None, as_json: bool) -> None:
-    """Diagnose this device: runtimes, providers, and the model `run` would use.
+    """Diagnose this device: runtimes, providers, and the model that `run` selects.
 
     Each runtime and execution provider runs the model in a separate process. The exit code is 7 if
     no runtime works. --tune measures time and stores the fastest setup in FILE (default:

@@ -63,7 +63,7 @@ class SkippedFiles:
         return ", ".join(parts)
 
     def _suffixes(self) -> str:
-        """Return the suffixes of the other files, in parentheses."""
+        """Return the suffixes of the files of kind `other`, in parentheses."""
         suffixes: set[str] = set()
         for path, kind in self.kinds.items():
             if kind == "other":

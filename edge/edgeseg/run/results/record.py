@@ -144,7 +144,7 @@ class QualityRecord(Struct, frozen=True, kw_only=True):
         NonNegative | None, column("Standard deviation of the green channel, relative to its mean.")
     ] = None
     overexposed: Annotated[
-        Share | None, column("Share of the field with a saturated green channel.")
+        Share | None, column("Share of the field of view with a saturated green channel.")
     ] = None
     veil: Annotated[
         NonNegative | None,
@@ -196,13 +196,13 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
         column("Number of the field of view in reading order, from 1; 0 if none was detected."),
     ]
     fov_count: Annotated[Count, column("Number of fields of view in the image.")]
-    fov_x: Annotated[Count | None, column("Left edge of the field's box.", "px")] = None
-    fov_y: Annotated[Count | None, column("Top edge of the field's box.", "px")] = None
-    fov_width: Annotated[Positive | None, column("Width of the field's box.", "px")] = None
-    fov_height: Annotated[Positive | None, column("Height of the field's box.", "px")] = None
+    fov_x: Annotated[Count | None, column("Left edge of the field of view.", "px")] = None
+    fov_y: Annotated[Count | None, column("Top edge of the field of view.", "px")] = None
+    fov_width: Annotated[Positive | None, column("Width of the field of view.", "px")] = None
+    fov_height: Annotated[Positive | None, column("Height of the field of view.", "px")] = None
     fov_diameter_px: Annotated[
         NonNegative | None,
-        column("Diameter of a round field of view, or longer side of the field's box.", "px"),
+        column("Diameter of the field of view, or its longer side if it is not round.", "px"),
     ] = None
     width: Annotated[Positive | None, column("Width of the decoded image.", "px")] = None
     height: Annotated[Positive | None, column("Height of the decoded image.", "px")] = None

@@ -51,8 +51,9 @@ def print_scale_warning(count: int) -> None:
     """
     if count:
         print_message(
-            f"{plural(count, 'picture')} without values in micrometres: the field of view would "
-            "not be 3 to 40 mm wide, or the pixels are not square. Check --um-per-px."
+            f"{plural(count, 'picture')} without values in micrometres: with this pixel size, the "
+            "field of view would not be 3 to 40 mm wide, or the pixels are not square. Check "
+            "--um-per-px."
         )
 
 

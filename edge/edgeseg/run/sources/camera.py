@@ -20,7 +20,7 @@ class Camera:
     """Camera as an endless source of frames.
 
     Args:
-        device: number or device file (`/dev/video0`).
+        device: number, device file (`/dev/video0`) or URL of a stream.
         say: function that prints a message.
         started: start of the run, which is part of the overlay video's name.
         open_device: function that opens the device.

@@ -18,7 +18,7 @@ _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_
 
 
 class FfmpegErrors:
-    """Counter of logged errors.
+    """Counter of the errors that FFmpeg logs.
 
     Attributes:
         count: number of errors since the start of the process.

@@ -37,7 +37,7 @@ def open_capture(source: str | int) -> Capture:
     """Open a video file or a camera. Messages from OpenCV and FFmpeg are suppressed.
 
     Args:
-        source: path of a video file, or a camera's number or device file.
+        source: path of a video file, or a camera's number, device file or URL.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     silence_opencv()

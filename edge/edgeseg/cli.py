@@ -93,7 +93,7 @@ STARTED = "edgeseg.started"
 
 _OUT_OF_MEMORY = "not enough memory. Free some memory or raise the limit (`ulimit -v`)."
 _MEMORY_SYMPTOM = re.compile("can't start new thread|failed to map segment|annot allocate memory")
-"""Errors of Python and the dynamic loader when the address space is exhausted."""
+"""Pattern of the errors of Python and the dynamic loader if the address space is exhausted."""
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Error numbers of failed writes to standard output, such as a full disk. Failed writes of result

@@ -107,7 +107,7 @@ class ModelError(EdgesegError):
 
 
 class SystemSetupError(EdgesegError):
-    """Wrong data set layout, full disk, missing extra, unavailable runtime or provider."""
+    """The system or a folder is unsuitable, for example a full disk or a missing extra."""
 
     exit_code = 7
 

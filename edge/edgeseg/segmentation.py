@@ -205,7 +205,7 @@ class Segmentation:
         from edgeseg.run.results.segmentation_records import segmentation_records  # noqa: PLC0415
 
         if not measures and (spacing is not None or eye is not None):
-            raise UsageError("spacing and eye require measures=True")
+            raise UsageError("spacing and eye require measures=True. Add measures=True.")
         return segmentation_records(self, source, measures, spacing, eye)
 
     @cached_property

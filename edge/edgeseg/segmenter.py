@@ -72,7 +72,7 @@ class Segmenter:
     ) -> None:
         if in_subinterpreter():
             raise SystemSetupError(
-                "a Segmenter cannot be created in a subinterpreter; use the main interpreter"
+                "a Segmenter cannot be created in a subinterpreter. Use the main interpreter."
             )
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads} is invalid. Use at least 1.")

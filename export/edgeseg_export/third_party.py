@@ -32,7 +32,8 @@ def call_factory(spec: str) -> nn.Module:
         network = cast("Callable[[], object]", factory)()
     except Exception as error:  # the user's code may raise any exception
         raise UsageError(
-            f"--arch {spec}: {name}() failed ({type(error).__name__}: {one_line(error)})"
+            f"--arch {spec}: {name}() failed ({type(error).__name__}: {one_line(error)}). Correct "
+            "this function."
         ) from error
     if not isinstance(network, nn.Module):
         raise UsageError(

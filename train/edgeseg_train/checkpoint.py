@@ -175,7 +175,7 @@ def _check_metadata(checkpoint: Checkpoint) -> None:
             raise ModelError("evidence: too many data sets, or a Dice that is not 0 to 1")
     for text in texts:
         if not text.isprintable() or len(text) > MAX_TEXT_LENGTH:
-            raise ModelError(f"must be a single line of printable text: {text[:60]!r}")
+            raise ModelError(f"text is too long or not a single line: {text[:60]!r}")
 
 
 def merge_training_data(

@@ -88,7 +88,7 @@ def write_summaries(
             stream.write(text)
     except OSError as error:
         raise SystemSetupError(
-            f"${STEP_SUMMARY} {step}: cannot be written ({error.strerror})"
+            f"${STEP_SUMMARY} {step}: cannot be written ({error.strerror}). Check the path."
         ) from error
 
 

@@ -22,7 +22,7 @@ _WARN_S = 10.0
 
 
 class ClusterHealth:
-    """Record of the workers that failed since a worker was usable.
+    """Record of the workers that failed since the last time a worker was usable.
 
     Args:
         warn: function that prints one line.

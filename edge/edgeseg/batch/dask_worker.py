@@ -47,7 +47,7 @@ class TaskOutcome(NamedTuple):
 
     Attributes:
         photographs: outcome of each photograph.
-        error: error that ends the job, in one line; empty if there is no error.
+        error: error that ends the job, in one line; empty if the job continues.
         exit_code: exit code for this error.
     """
 

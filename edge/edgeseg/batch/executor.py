@@ -33,7 +33,7 @@ RECYCLE_AFTER = 2000
 
 _MAX_START_DEATHS = 10  # in a row
 STALLED_S = 600.0
-"""Time after which a worker that has not finished a photograph is killed."""
+"""Seconds after which a worker that has not finished a photograph is killed."""
 
 _POLL_S = 0.5
 

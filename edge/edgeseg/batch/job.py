@@ -186,11 +186,11 @@ def read_job(output: Path) -> JobFile | None:
     return job
 
 
-def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> None:
+def check_options(location: str, job: JobFile, given: Mapping[str, object]) -> None:
     """Check that options have the same values as in a job.
 
     Args:
-        output: output folder.
+        location: path or URL of the output folder, for the message.
         job: job of this folder.
         given: options on the command line. The key is the name of the field in the job.
 
@@ -205,8 +205,8 @@ def check_options(output: Path, job: JobFile, given: Mapping[str, object]) -> No
     for name, value in given.items():
         if value != values[name]:
             raise UsageError(
-                f"{output / JOB_NAME}: {_option(name)} is {_shown(values[name])} in this job, not "
-                f"{_shown(value)}. Omit the option, or start another job in another folder."
+                f"{location}/{JOB_NAME}: {_option(name)} is {_shown(values[name])} in this job, "
+                f"not {_shown(value)}. Omit the option, or start another job in another folder."
             )
 
 

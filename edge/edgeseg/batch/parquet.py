@@ -78,7 +78,7 @@ def is_foreign_parquet(file: Path) -> bool:
 
 
 class ParquetTable:
-    """Write a table in groups of rows. Types depend on the columns, never on the data.
+    """Parquet table, written in groups of rows. Its types depend on the columns, not on the data.
 
     Args:
         stream: file that is opened for writing.

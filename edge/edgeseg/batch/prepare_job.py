@@ -23,7 +23,7 @@ from edgeseg.runtimes.base import ProviderChoice, RuntimeChoice
 from edgeseg.system.regular_files import open_regular_file
 
 BYTES_PER_WORKER = 512 << 20
-"""Memory that a worker requires for photographs of 20 megapixels."""
+"""Bytes of memory that a worker requires for photographs of 20 megapixels."""
 
 _MAX_TASK_SIZE = 32
 _MIN_TASKS = 64

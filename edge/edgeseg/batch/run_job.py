@@ -62,6 +62,11 @@ class JobRequest(NamedTuple):
     dask: str | None = None
     remote: "RemoteOutput | None" = None
 
+    @property
+    def location(self) -> str:
+        """Output folder in messages: the URL of a remote folder, not the path of its local copy."""
+        return str(self.output) if self.remote is None else self.remote.url
+
 
 def open_job(request: JobRequest, warn: Warn) -> JobFile:
     """Return the job of the output folder, or create a job if the folder contains none.
@@ -80,10 +85,10 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
         assert job is not None
     elif not request.resume and request.shard.count == 1:
         raise UsageError(
-            f"{request.output / JOB_NAME}: a job exists in this folder. Add --resume, or choose "
+            f"{request.location}/{JOB_NAME}: a job exists in this folder. Add --resume, or choose "
             "another folder with -o."
         )
-    check_options(request.output, job, given_values(request.given))
+    check_options(request.location, job, given_values(request.given))
     if request.resume and request.shard.count == 1:
         _report_changes(request.output, job, warn)
     return job
@@ -92,10 +97,10 @@ def open_job(request: JobRequest, warn: Warn) -> JobFile:
 def _create(request: JobRequest, warn: Warn) -> JobFile | None:
     """Create a job. Return None if another process created the job at the same time."""
     if request.argument is None:
-        raise UsageError(f"{request.output}: no job to resume. Specify INPUT to start a job.")
+        raise UsageError(f"{request.location}: no job to resume. Specify INPUT to start a job.")
     if list_parts(request.output) and read_job(request.output) is None:
         raise UsageError(
-            f"{request.output / STATE_FOLDER}: contains parts of a job without {JOB_NAME}. "
+            f"{request.location}/{STATE_FOLDER}: contains parts of a job without {JOB_NAME}. "
             "Delete this folder, or choose another output folder with -o."
         )
     check_outputs(request.output, request.options)

@@ -24,10 +24,10 @@ from edgeseg.system.files import create_exclusively, make_folder, write_errors_n
 from edgeseg.system.regular_files import open_without_blocking, read_regular_file
 
 HEARTBEAT_S = 5.0
-"""Time between two renewals of a lock."""
+"""Seconds between two renewals of a lock."""
 
 STALE_S = 60.0
-"""Time without a renewal after which a lock may be replaced."""
+"""Seconds without a renewal after which a lock may be replaced."""
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,10 @@ T = TypeVar("T")
 
 ATTEMPTS = 6
 FIRST_PAUSE_S = 0.5
-"""Pause before the second attempt. Each later pause is twice as long as the previous pause."""
+"""Seconds before the second attempt. Each later pause is twice as long as the previous pause."""
 
 GIVE_UP_S = 240.0
-"""Time after which a request is not repeated. Workers without progress are ended after 600 s."""
+"""Seconds after which a request is not repeated. Workers without progress end after 600 s."""
 
 
 class StorageError(EdgesegError):

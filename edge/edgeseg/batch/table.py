@@ -31,7 +31,7 @@ class TableWriter(Protocol):
 
 
 class CsvTable:
-    """Write a table in CSV.
+    """Table that is written in CSV.
 
     Args:
         stream: file that is opened for writing.

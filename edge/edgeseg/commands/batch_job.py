@@ -53,12 +53,11 @@ def process_job(request: JobRequest) -> None:
             _warn("the job was already complete; the table is written again")
         _join(request.output, request.remote)
         return
-    where = request.output if request.remote is None else request.remote.url
     counts = count_shard(request.output, job, request.shard)
     _warn(
         f"shard {request.shard}: {plural(progress.done, 'photograph')} processed by this call; "
         f"whole shard: {plural(counts.total, 'photograph')}, {counts.failed} failed. Merge "
-        f"the shards with --merge {where}"
+        f"the shards with --merge {request.location}"
     )
     if counts.failed:
         sys.exit(1 if counts.bugs else 3)

@@ -32,7 +32,7 @@ LICENCES = {
 }
 
 VALIDATION_INTERVAL = 5
-"""If a user's data has no `split.csv`, every fifth pair is used for validation."""
+"""Interval of validation pairs in a user's data without `split.csv`: every fifth pair."""
 
 
 @dataclass(frozen=True)

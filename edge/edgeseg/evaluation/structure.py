@@ -36,7 +36,7 @@ class _Vessels:
     length: float
 
     def covered_by(self, other: Mask) -> float | None:
-        """Return the share of the skeleton in another mask; None without a skeleton."""
+        """Return the share of the skeleton that is in another mask; None if it is empty."""
         return _share(other[self.skeleton] > 0)
 
 

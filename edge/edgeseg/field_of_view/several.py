@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from edgeseg.field_of_view.black_bands import trim_black_bands
 from edgeseg.field_of_view.discs import locate_discs
 from edgeseg.field_of_view.ellipse import FovEllipse
 from edgeseg.field_of_view.field import FieldOfView, field_from_mask
@@ -72,7 +73,9 @@ def _detect_alone(
 ) -> FieldOfView:
     """Detect the field of one disc in the cell around it."""
     ellipse = group.discs[0].ellipse
-    cell = _make_cell(ellipse, group.sides, photo.shape)
+    wide = _make_cell(ellipse, group.sides, photo.shape)
+    cell = trim_black_bands(photo[wide.rows, wide.columns])
+    cell = cell._replace(left=wide.left + cell.left, top=wide.top + cell.top)
     crop = photo[cell.rows, cell.columns]
     small = _hide(
         make_thumbnail(crop), cell, thumbnail, _draw_visible(ellipse, thumbnail, surround)

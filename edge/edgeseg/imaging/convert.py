@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PhotoLike: TypeAlias = "npt.NDArray[Any] | Image | str | os.PathLike[str] | bytes"
-"""An array, a PIL image, a path, or the bytes of an image file; see `to_photo`."""
+"""Photograph as an array, a PIL image, a path, or the bytes of an image file; see `to_photo`."""
 
 _TOLERANCE = 0.01  # resampled float arrays may exceed the range slightly
 

@@ -45,7 +45,7 @@ def walk_markers(data: bytes | bytearray, position: int) -> Iterator[JpegMarker]
 
 @dataclass
 class JpegSplitter:
-    """Split a byte stream into JPEGs. Bytes between two JPEGs are skipped.
+    """Splitter of a byte stream into JPEGs. Bytes between two JPEGs are skipped.
 
     Segments are followed as in a decoder, so that the end marker of an embedded thumbnail does not
     end the JPEG. If a new JPEG begins before the end of the previous JPEG, the previous JPEG is

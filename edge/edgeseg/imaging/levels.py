@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgeseg.imaging.arrays import Mask
 
 LevelCounts: TypeAlias = npt.NDArray[np.int64]
-"""(256,) number of pixels of each level."""
+"""Histogram of 8-bit pixels, (256,): number of pixels of each level."""
 
 
 def count_levels(pixels: Mask, inside: Mask | None = None) -> LevelCounts:

@@ -17,7 +17,7 @@ FOUND, FALSE, MISSED = (255, 255, 255), (255, 64, 64), (64, 160, 255)
 
 
 OverlayStyle: TypeAlias = Literal["outline", "fill"]
-"""`outline` draws a line around the vessels. `fill` tints the pixels of the vessels."""
+"""Style of an overlay: `outline` draws a line around the vessels, `fill` tints their pixels."""
 
 DEFAULT_OPACITY: Mapping[OverlayStyle, float] = {"outline": 1.0, "fill": 0.6}
 

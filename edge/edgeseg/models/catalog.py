@@ -12,7 +12,7 @@ PrecisionChoice: TypeAlias = Literal["auto", "fp32", "fp16", "fp16w", "int8"]
 MODEL_FOLDER = Path(__file__).parent
 
 SHIPPED_MODELS = {"default": "lean", "detail": "lean-detail"}
-"""Names of the shipped models. The value is the file name without `.PRECISION.onnx`."""
+"""Shipped models. The key is the name; the value is the file name without `.PRECISION.onnx`."""
 
 
 class ModelFile(NamedTuple):

@@ -71,7 +71,8 @@ def _read_length(stream: BinaryIO, wire_type: int) -> int:
         return _FIXED[wire_type]
     if wire_type not in (_VARINT, _DELIMITED):
         raise ValueError("not a protobuf message")
-    return _read_varint(stream) if wire_type == _DELIMITED else 0
+    value = _read_varint(stream)
+    return value if wire_type == _DELIMITED else 0
 
 
 def _read_varint(stream: BinaryIO) -> int:

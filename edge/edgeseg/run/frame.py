@@ -73,7 +73,7 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """Name in messages."""
+        """Name of the frame in messages."""
         if self.page is not None:
             word = "page" if self.dicom is None else "frame"
             return f"{self.source} {word} {self.page}"
@@ -85,7 +85,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in messages."""
+        """Name of the source in messages."""
 
     @property
     def stem(self) -> str:

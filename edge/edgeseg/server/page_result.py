@@ -1,4 +1,4 @@
-"""Data with which the page displays a picture and changes the threshold without an inference."""
+"""Data that the page needs to display a picture and to change the threshold without inference."""
 
 import secrets
 import zlib

@@ -8,7 +8,7 @@ MessageCallback: TypeAlias = Callable[[str], None]  # function that prints one l
 
 
 class RateLimitedMessage:
-    """Limit messages of one kind to one per minute, and count suppressed messages.
+    """Limiter that shows at most one message per minute and counts the suppressed messages.
 
     Args:
         show: function that shows a line to the user.

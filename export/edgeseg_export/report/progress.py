@@ -52,7 +52,7 @@ def show_steps(subject: str) -> Iterator[ReportSteps]:
 
 
 class _LineReporter:
-    """Print a line for the first step of each stage, and then at most one line per `INTERVAL_S`."""
+    """Reporter that prints the first step of each stage, then at most one line per `INTERVAL_S`."""
 
     def __init__(self, subject: str) -> None:
         self._subject = subject

@@ -18,7 +18,7 @@ from edgeseg_benchmarks.report.html_report import render_page
 
 
 class Rows(HTMLParser):
-    """Count the columns of every table line, including columns of cells in earlier lines."""
+    """Counter of the columns of every table line, including cells that span several lines."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,17 +18,19 @@ pytest.importorskip("fsspec", reason="needs the extra 'cluster'")
 pytest.importorskip("paramiko", reason="needs the extra 'cluster'")
 
 import paramiko
+from click.testing import CliRunner
 
 from edgeseg.batch import storage
 from edgeseg.batch.storage_systems import close_systems
+from edgeseg.commands.batch import batch
 from edgeseg.commands.batch_job import merge_shards
-from edgeseg.errors import SystemSetupError
+from edgeseg.errors import SystemSetupError, UsageError
 
 FolderFiller: TypeAlias = Callable[[Path, list[bytes], int], Path]
 
 
 class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
-    """Accept one public key for every user."""
+    """Server policy that accepts one public key for every user."""
 
     def __init__(self, key: paramiko.PKey) -> None:
         self._key = key
@@ -42,7 +44,7 @@ class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 class LocalFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
-    """Serve the files of this machine. Every `drop_every`-th opened file closes the connection."""
+    """Access to the files of this machine. Every `drop_every`-th open closes the connection."""
 
     drop_every = 0
     opened = 0
@@ -159,6 +161,12 @@ def test_merge_shards_without_a_job_names_the_remote_folder(sftp: str, tmp_path:
     with pytest.raises(SystemSetupError) as caught:
         merge_shards(f"{sftp}{tmp_path}/empty", None, None)
     assert str(caught.value).startswith(f"{sftp}{tmp_path}/empty: ")
+
+
+def test_batch_resume_without_a_job_names_the_remote_folder(sftp: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(batch, ["-o", f"{sftp}{tmp_path}/empty", "--resume"])
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception).startswith(f"{sftp}{tmp_path}/empty: ")
 
 
 @pytest.mark.slow

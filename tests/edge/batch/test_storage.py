@@ -30,7 +30,7 @@ BATCH = [sys.executable, "-m", "edgeseg", "batch"]
 
 
 class UnreliableStore(BaseHTTPRequestHandler):
-    """Serve `files`. Some names always fail, and some requests fail once."""
+    """Server of `files`. Some names always fail, and some requests fail once."""
 
     files: ClassVar[dict[str, bytes]] = {}
     targets: ClassVar[dict[str, str]] = {}

@@ -144,6 +144,13 @@ def test_detect_fields_of_four_photographs_are_in_reading_order() -> None:
     assert_fields_as_alone(upper + lower, compose(upper + lower), 0.98)
 
 
+def test_detect_fields_cut_above_black_area_ends_at_the_cut() -> None:
+    cut = cut_at_top_and_bottom(draw_eye(1, 800))
+    image = compose(side_by_side([draw_eye(0, 1200), cut], gap=100))
+    _, field = detect_fields(image, CONFIG)
+    assert field.box.top + field.box.height == len(cut)
+
+
 @pytest.mark.parametrize("share", [0.12, 0.2])
 def test_detect_fields_of_four_cut_photographs_that_touch_are_separated(share: float) -> None:
     cut = [cut_at_top_and_bottom(draw_eye(seed), share) for seed in range(4)]

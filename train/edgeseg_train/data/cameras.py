@@ -29,7 +29,7 @@ _JPEG_TABLE = (
 
 
 def vignette(photo: Tensor, random: RandomSource) -> Tensor:
-    """Darken with the distance from a random centre, by up to 80 % at the farthest corner."""
+    """Darken the photograph away from a random centre, by up to 80 % at the farthest corner."""
     count, _, height, width = photo.shape
     y = torch.linspace(-1, 1, height, device=photo.device).view(1, 1, -1, 1)
     x = torch.linspace(-1, 1, width, device=photo.device).view(1, 1, 1, -1)
@@ -40,7 +40,7 @@ def vignette(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def haze(photo: Tensor, random: RandomSource) -> Tensor:
-    """Blend with an uneven light veil (0 to 50 %), as with cataract or scattered light."""
+    """Blend the photograph with an uneven light veil (0 to 50 %), as with a cataract."""
     count, _, height, width = photo.shape
     veil = random.uniform(0.4, 0.9, count, 3, 1, 1)
     coarse = random.uniform(0, 0.5, count, 1, 3, 3)
@@ -49,7 +49,7 @@ def haze(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def exposure(photo: Tensor, random: RandomSource) -> Tensor:
-    """Multiply by 0.3 to 2 and clip. A dark photograph has more noise relative to its signal."""
+    """Multiply the photograph by 0.3 to 2, add noise of up to 5 grey levels, and clip."""
     count = len(photo)
     gain = random.log_uniform(0.3, 2, count, 1, 1, 1)
     noise = random.normal(1, *photo.shape) * random.uniform(0, 5 / 255, count, 1, 1, 1)

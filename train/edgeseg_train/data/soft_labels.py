@@ -36,7 +36,7 @@ class SoftPair:
         return "train"
 
     def load(self) -> LoadedPair:
-        """Load the photograph. `truth` contains probabilities from 0 to 255.
+        """Load the photograph. `truth` contains the probabilities, scaled to 0 to 255.
 
         Raises:
             PhotoError: a file cannot be read.

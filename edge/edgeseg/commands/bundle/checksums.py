@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 BundleFile: TypeAlias = tuple[str, bytes]
-"""Name of a file in the bundle (`wheels/...`) and its content."""
+"""File of a bundle: its name in the bundle (`wheels/...`) and its content."""
 
 
 def hash_content(content: bytes) -> str:

@@ -57,7 +57,7 @@ def select_constraints(constraints: str, python: str) -> list[str]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise UsageError(f"constraints.txt: invalid line {line[:60]!r}.")
+            raise UsageError(f"constraints.txt: invalid line {line[:60]!r}. Correct it.")
         if match["operator"] is not None:
             version = (int(match["major"]), int(match["minor"]))
             if not _OPERATORS[match["operator"]](device, version):

@@ -22,7 +22,7 @@ be too strict: for a network with random weights, 0.11 % of the pixels differ.
 """
 
 TIMEOUT_S = 300
-"""TensorRT builds its engine in the first run, which takes minutes on a Jetson."""
+"""Time limit of a check in seconds. On a Jetson, TensorRT builds its engine for minutes."""
 
 CPU_PROVIDER = "CPUExecutionProvider"
 

@@ -71,7 +71,7 @@ def record_text(records: Sequence[ResultRecord]) -> dict[str, str]:
 
 
 def read_records(mask: Path) -> tuple[ResultRecord, ...] | None:
-    """Read the records stored in a mask, or None if they are missing or of another version."""
+    """Return the records stored in a mask; None if they are missing or of another version."""
     text = read_file_text(mask).get(_RECORD)
     if text is None:
         return None
@@ -98,7 +98,7 @@ def is_foreign(file: Path) -> bool:
 
 
 def read_photograph_hash(file: Path) -> str | None:
-    """Read the hash of a result's photograph, or None if the result does not contain it."""
+    """Return the hash of the photograph that a result contains; None if it contains no hash."""
     return read_file_text(file, require_complete=False).get(f"{_PREFIX}photograph")
 
 

@@ -10,10 +10,10 @@ from edgeseg.errors import UsageError
 from edgeseg.system.regular_files import open_regular_file
 
 Row: TypeAlias = dict[str, str]
-"""Text of each cell by the name of its column."""
+"""Row of a table: text of each cell by the name of its column."""
 
 PictureKey: TypeAlias = tuple[str, str]
-"""Source and frame."""
+"""Key of a picture: source and frame."""
 
 
 class StoredTable(NamedTuple):

@@ -72,7 +72,7 @@ class WatchedFolder:
 
     @property
     def name(self) -> str:
-        """Name in messages."""
+        """Name of the source in messages."""
         return str(self.folder)
 
     def frames(self, stop: StopRequest) -> Iterator[Frame | None]:

@@ -18,7 +18,7 @@ WHITE, GREY, BLUE, ORANGE = (255, 255, 255), (128, 128, 128), (30, 60, 200), (20
 COLOURS = {"white": WHITE, "grey": GREY, "blue": BLUE, "orange": ORANGE}
 MARGINS = (1, 2, 4, 10, 20, 40)
 LINE_WIDTHS = (1, 2, 5, 15)
-LINE_DISTANCES = (0, 3, 10)
+LINE_DISTANCES = (0, 3, 10, 40)
 
 
 class Altered(NamedTuple):

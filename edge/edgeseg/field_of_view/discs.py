@@ -16,6 +16,9 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 _MAX_ATTEMPTS = 16
 _MIN_RADIUS = 0.04  # minimum radius as a share of the frame's shorter side
 _MIN_COVERED = 1 / 3  # minimum share of the directions inside the seams, also outside the frame
+# Sufficient shares of these and of the visible directions. In a row of three cut HRF fields that
+# touch, the outline of the first field covers 0.32 of all directions.
+_MIN_COVERED_CUT, _MIN_COVERED_VISIBLE = 0.25, 0.7
 _MIN_FILLED = 0.55  # bright share of the disc; remains of a removed field have less
 _MIN_AREA = 0.015  # minimum area as a share of the largest field's area
 _LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
@@ -97,4 +100,6 @@ def _is_field(candidate: FovCandidate, disc: Mask, inside: npt.NDArray[np.bool_]
     """
     filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
     is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)
-    return bool(is_filled and candidate.covered[inside].mean() > _MIN_COVERED)
+    covered = candidate.covered[inside].mean()
+    is_cut = covered > _MIN_COVERED_CUT and candidate.coverage > _MIN_COVERED_VISIBLE
+    return bool(is_filled and (covered > _MIN_COVERED or is_cut))

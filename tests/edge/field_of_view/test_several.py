@@ -160,6 +160,12 @@ def test_detect_fields_of_four_cut_photographs_that_touch_are_separated(share: f
     assert_fields_as_alone(upper + lower, compose(upper + lower), 0.97)
 
 
+@pytest.mark.parametrize("share", [0.12, 0.18])
+def test_detect_fields_of_three_cut_photographs_in_a_row_are_separated(share: float) -> None:
+    parts = side_by_side([cut_at_top_and_bottom(draw_eye(seed), share) for seed in range(3)])
+    assert_fields_as_alone(parts, compose(parts), 0.97)
+
+
 def test_detect_fields_on_white_page_returns_both() -> None:
     parts = side_by_side([draw_eye(0), draw_eye(1)], gap=12)
     composed = compose(parts)

@@ -121,7 +121,7 @@ class Comparison:
 
 
 def find_kept(pair: LoadedPair, part: Photo) -> Mask:
-    """Return the pixels (H, W) uint8 {0, 255} of a photograph that were not painted."""
+    """Return the mask of the pixels that were not painted over, (H, W) uint8 {0, 255}."""
     kept: Mask = np.where((part == pair.photo).all(axis=2), np.uint8(255), np.uint8(0))
     return kept
 
@@ -210,7 +210,7 @@ def crop_to_field(original: Original) -> Original:
 
 
 def print_table(outcomes: dict[Row, list[Outcome]]) -> None:
-    """Print the worst outcome of each kind as a Markdown table."""
+    """Print the worst values for each data set and alteration as a Markdown table."""
     click.echo(
         "| data set | alteration | fields compared | wrong number of fields | both masks | "
         "manual | surround |"

@@ -79,7 +79,7 @@ class FovEllipse(NamedTuple):
         return self._replace(x=self.x + right, y=self.y + down)
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Return True for each of the DIRECTIONS that contains a point, (180,) bool."""
+        """Return whether each 2-degree sector of DIRECTIONS contains a point, (180,) bool."""
         unit = self.to_unit_circle(points)
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
@@ -119,7 +119,7 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
 
 
 def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return True for each point more than 3 pixels from the frame's edges, (N,) bool."""
+    """Return True for each point outside the frame's 3-pixel border, (N,) bool."""
     limit = np.array([shape[1] - 3, shape[0] - 3])
     return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
 

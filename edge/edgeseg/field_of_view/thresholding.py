@@ -121,7 +121,7 @@ def _fill_contour(contour: Contour, shape: tuple[int, ...]) -> Mask:
 
 
 def select_candidate(candidates: list[FovCandidate], thumbnail: Thumbnail) -> FovCandidate | None:
-    """Select the first round candidate whose coverage is within 5 % of the best, or None."""
+    """Return the first round candidate with over 95 % of the largest coverage, or None."""
     valid = [candidate for candidate in candidates if _has_sharp_rim(candidate, thumbnail)]
     most = max((candidate.covered.sum() for candidate in valid), default=0)
     return next((candidate for candidate in valid if candidate.covered.sum() > 0.95 * most), None)

@@ -57,8 +57,9 @@ def exposure(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def colour_cast(photo: Tensor, random: RandomSource) -> Tensor:
-    """Mix the channels with their mean or green, by up to 100 %, and scale each by 0.6 to 1.4.
+    """Blend each channel with a grey image by up to 100 %, and multiply it by 0.6 to 1.4.
 
+    The grey image is a random mix of the channels' mean and the green channel.
     Laser scanning and monochrome cameras have other channels than a colour camera.
     """
     count = len(photo)

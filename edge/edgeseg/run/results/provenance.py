@@ -98,7 +98,7 @@ def is_foreign(file: Path) -> bool:
 
 
 def read_photograph_hash(file: Path) -> str | None:
-    """Return the hash of the photograph that a result contains; None if it contains no hash."""
+    """Return the photograph's hash that is stored in a result file, or None."""
     return read_file_text(file, require_complete=False).get(f"{_PREFIX}photograph")
 
 

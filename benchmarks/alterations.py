@@ -39,7 +39,7 @@ Alteration = Callable[[Photo], Altered]
 
 
 class Composed(NamedTuple):
-    """Picture that consists of several photographs.
+    """Image that consists of several photographs.
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.

@@ -3,13 +3,13 @@
     python benchmarks/altered_photographs.py --data NAME:DIR... [--photographs N] [--jpeg QUALITY]
 
 Margins, frame lines, labels, arrows and grey surrounds are added to each photograph, its colours
-are changed, or several photographs are composed to one image. The script prints a Markdown table
-with the worst result of each kind:
+are changed, or several photographs are placed in one image. The script prints a Markdown table
+with the worst values for each data set and alteration:
 
     fields      Number of images with a wrong number of fields.
     both masks  Lowest Dice between the mask of the original and that of the altered photograph.
-    manual      Largest difference between their Dice against the manual mask. A positive value is a
-                loss. Painted pixels are not counted.
+    manual      Largest difference between the Dice of both masks, each against the manual mask. A
+                positive value is a loss. Painted pixels are not counted.
     surround    Largest number of vessel pixels more than 2 pixels outside the original's field.
 
 With `--jpeg`, the originals and the altered photographs are saved as JPEG files of this quality.
@@ -34,7 +34,7 @@ from edgeseg.segmenter import Segmenter
 
 Row = tuple[str, str]  # data set and kind of alteration
 
-_GROUP = 4  # photographs that are in memory, and in one image
+_GROUP = 4  # maximum number of photographs in one image, and in memory
 
 
 class Original(NamedTuple):
@@ -89,7 +89,7 @@ class Comparison:
         places: Sequence[Box],
         is_painted: bool = True,
     ) -> list[Outcome]:
-        """Compare photographs with the parts of a image that show them."""
+        """Compare photographs with their boxes in an image that consists of several photographs."""
         try:
             result = self._segmenter.segment(self._save(image))
         except PhotoError:
@@ -184,7 +184,7 @@ def list_compositions(
 
 
 def reduce_pair(pair: LoadedPair) -> LoadedPair:
-    """Reduce a photograph and its masks to half of their size."""
+    """Reduce a photograph and its masks to half of their width and height."""
 
     def reduce_mask(mask: Mask | None) -> Mask | None:
         return None if mask is None else np.ascontiguousarray(mask[::2, ::2])

@@ -66,7 +66,7 @@ def check_address(address: str, insecure: bool) -> None:
     if local_workers(address) is not None:
         return
     if "@" in address:
-        raise UsageError("--dask: the address contains a user. Use tls://HOST:PORT.")
+        raise UsageError("--dask: the address contains a user name. Use tls://HOST:PORT.")
     try:
         parts = urlsplit(address if "://" in address else f"tcp://{address}")
         port, host = parts.port, parts.hostname

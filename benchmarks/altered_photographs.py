@@ -58,7 +58,7 @@ FAILED = Outcome(True, 0.0, 1.0, 0)
 
 
 class Comparison:
-    """Segments originals and altered photographs.
+    """Segmentation and comparison of originals and altered photographs.
 
     Args:
         segmenter: loaded model.
@@ -127,8 +127,10 @@ def find_kept(pair: LoadedPair, part: Photo) -> Mask:
 
 
 @click.command()
-@click.option("--data", "specs", multiple=True, required=True, help="NAME:DIR. Repeatable.")
-@click.option("--photographs", type=click.IntRange(1), help="Photographs per data set.")
+@click.option(
+    "--data", "specs", multiple=True, required=True, help="Data set, NAME:DIR. Repeatable."
+)
+@click.option("--photographs", type=click.IntRange(1), help="Number of photographs per data set.")
 @click.option("--jpeg", "quality", type=click.IntRange(1, 100), help="Quality of JPEG files.")
 @click.option("--kind", default="", help="Only alterations whose name contains this text.")
 def main(specs: tuple[str, ...], photographs: int | None, quality: int | None, kind: str) -> None:

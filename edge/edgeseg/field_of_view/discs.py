@@ -79,7 +79,7 @@ def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]
 
 
 def _directions_inside(ellipse: FovEllipse, seams: list[HalfPlane]) -> npt.NDArray[np.bool_]:
-    """Return for each of DIRECTIONS whether the ellipse is inside all seams, (180,) bool."""
+    """Return whether the ellipse is inside all seams in each of DIRECTIONS, (180,) bool."""
     x, y = ellipse.points_at(DIRECTIONS).T
     inside = np.ones(len(DIRECTIONS), bool)
     for seam in seams:

@@ -81,7 +81,7 @@ def without_margins(photo: Photo, inner: Box) -> Box:
 
 
 def _is_margin(edge: Photo) -> bool:
-    """Return whether an edge of the frame, (N, 3) uint8, has one light colour."""
+    """Return whether an edge of the frame has one light colour. The edge is (N, 3) uint8."""
     uniform, light = _examine(edge[None].astype(np.int16))
     return bool(uniform[0] and light[0])
 

@@ -53,7 +53,7 @@ def _similar_pixels(colour: Photo, tone: npt.NDArray[np.float64]) -> Mask:
 
 
 def _connected_to_edge(pixels: Mask) -> Mask:
-    """Return the pixels (h, w) uint8 {0, 255} that are connected to an edge of the frame."""
+    """Return the pixels that are connected to an edge of the frame, (h, w) uint8 {0, 255}."""
     _, labels = cv2.connectedComponents(pixels, connectivity=4)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     kept = np.isin(labels, edges[edges > 0])

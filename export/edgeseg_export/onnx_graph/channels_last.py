@@ -72,7 +72,7 @@ def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.Mo
 
 
 def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Replace DepthToSpace after a convolution with copies of whole channel vectors."""
+    """Copy whole channel vectors instead of executing a DepthToSpace after a convolution."""
     shape = graph.shapes.get(node.input[0], ())
     chain = graph.match_chain(node.input[0], ["Conv"])
     if len(shape) != 4 or not all(shape) or not chain:

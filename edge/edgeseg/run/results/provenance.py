@@ -103,7 +103,7 @@ def read_photograph_hash(file: Path) -> str | None:
 
 
 def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of a photograph's file or of a decoded frame (H, W, 3)."""
+    """Return the SHA-256 of a photograph's file or of a decoded frame, (H, W, 3)."""
     if isinstance(data, bytes):
         return hashlib.sha256(data).hexdigest()
     digest = hashlib.sha256(repr(data.shape).encode())

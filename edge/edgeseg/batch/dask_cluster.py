@@ -27,8 +27,8 @@ _SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1h",
 }
 
-# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
-# their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore this signal, so that they
+# can finish their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)

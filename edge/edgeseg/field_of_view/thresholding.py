@@ -19,7 +19,7 @@ from edgeseg.imaging.arrays import Mask
 
 Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as OpenCV returns it
 
-_MAX_BACKGROUND = 0.4  # maximum brightness of the background as a share of the retina's
+_MAX_BACKGROUND = 0.4  # maximum brightness of the background as a share of the retina's brightness
 _CLEARLY_ROUND = 0.95  # coverage and inlier share above which no other level is tried
 # Thresholds between background (0) and retina (1), in order of preference. The first threshold
 # agrees best with the published masks of DRIVE and HRF. Lower thresholds include a dark edge of the

@@ -48,7 +48,7 @@ class Frame:
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which the picture was received.
         live: whether the source is a camera or an MJPEG stream. If such a source repeats the same
-            picture, it is reported as frozen.
+            picture, the frame is reported as frozen.
         warnings: codes of problems that were detected while reading the source.
         spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
         eye: eye from a manifest or the metadata; an option takes precedence.

@@ -72,8 +72,8 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
     """Replace the photograph's cast and scaling with one DequantizeLinear if the results are equal.
 
-    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise, it
-    computes the first convolution in FP32.
+    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise,
+    OpenVINO computes the first convolution in FP32.
     """
     scaling = _find_input_scaling(graph)
     if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:

@@ -153,7 +153,7 @@ def train(
     process = join_processes(device)
     if batch % process.world_size:
         raise UsageError(
-            f"--batch {batch}: must be a multiple of the {process.world_size} processes"
+            f"--batch {batch}: must be a multiple of the number of processes ({process.world_size})"
         )
     make_folder(out)
     state = load_state(out) if resume else None

@@ -9,7 +9,7 @@ from edgeseg.batch.executor import STALLED_S, WorkerError
 from edgeseg.errors import EdgesegError, SystemSetupError
 
 NO_WORKER_S = 600.0
-"""Seconds without a worker after which the job ends."""
+"""Seconds without a usable worker after which the job ends."""
 
 ALL_REJECTED_S = 5.0
 """Seconds without a usable worker after which the job ends if workers were rejected."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgeseg.dicom.frame import DicomFrame
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
-"""Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
+"""Bytes of an image file, or a decoded frame, (H, W, 3) uint8 RGB."""
 
 LIVE_FPS = 10.0
 """Frames per second of the overlay video of a camera or a stream."""

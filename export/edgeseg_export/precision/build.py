@@ -188,7 +188,7 @@ def _compare_with_double(
     parity: ParityReport,
     difference: Check,
 ) -> Check:
-    """Replace a failed comparison with PyTorch in FP32 by a comparison with FP64."""
+    """Return a comparison with FP64 instead of a failed comparison with PyTorch in FP32."""
     assert difference.limit is not None
     photographs = []
     for index in np.argsort(parity.differences)[::-1][:MAX_PHOTOGRAPHS].tolist():

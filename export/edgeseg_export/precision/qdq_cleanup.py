@@ -30,7 +30,7 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return the largest possible value of the scaled photograph, keyed by its tensor's name.
+    """Return a dict from the name of the scaled photograph's tensor to its largest possible value.
 
     The dict is empty if the photograph is not scaled. The value is known without calibration,
     because the input is uint8.
@@ -70,7 +70,7 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 
 
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
-    """Replace the photograph's cast and scaling by one DequantizeLinear if the results are equal.
+    """Replace the photograph's cast and scaling with one DequantizeLinear if the results are equal.
 
     ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise, it
     computes the first convolution in FP32.

@@ -30,8 +30,8 @@ def read_constraints(own_wheel: Path) -> str:
             return archive.read(CONSTRAINTS_IN_WHEEL).decode()
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise UsageError(
-            f"{own_wheel.name}: not a wheel of edgeseg with constraints. Build the wheel in a "
-            "clone."
+            f"{own_wheel.name}: not a wheel of edgeseg, or it contains no constraints.txt. Build "
+            "the wheel in a clone of the repository."
         ) from error
 
 

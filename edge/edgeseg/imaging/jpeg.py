@@ -1,4 +1,4 @@
-"""JPEG decoder for undamaged files of the usual types. It may be called from several threads.
+"""JPEG decoder for undamaged files of the usual types. Several threads may use the decoder.
 
 simplejpeg returns the warnings of libjpeg-turbo to the caller. OpenCV prints these warnings to
 standard error. Both decoders return identical pixels.

@@ -69,7 +69,7 @@ def select_constraints(constraints: str, python: str) -> list[str]:
 def write_requirements(
     wheels: Sequence[BundleFile], own_wheel: Path, extras_suffix: str
 ) -> list[BundleFile]:
-    """Return the requirement files of a bundle. They contain one line with a hash for each wheel.
+    """Return the requirement files of a bundle. The files contain one line with a hash per wheel.
 
     Args:
         wheels: all wheels of the bundle.

@@ -1,4 +1,4 @@
-"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses them on this device.
+"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses these setups.
 
 Reading the cache never starts a measurement. A setup applies only to the same model, CPU and
 package versions.

@@ -39,7 +39,7 @@ Alteration = Callable[[Photo], Altered]
 
 
 class Composed(NamedTuple):
-    """Picture that consists of several photographs.
+    """Image that consists of several photographs.
 
     Attributes:
         photo: (H, W, 3) uint8 RGB.
@@ -122,7 +122,7 @@ def fill_surround(level: int, photo: Photo) -> Altered:
 
 
 def make_grey(photo: Photo) -> Altered:
-    """Replace the colours by grey levels."""
+    """Replace the colours with grey levels."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     return _replace_all(np.repeat(grey[:, :, None], 3, axis=2))
 
@@ -142,7 +142,7 @@ def subtract_local_mean(share: float, photo: Photo) -> Altered:
 
 
 def subtract_grey_local_mean(share: float, photo: Photo) -> Altered:
-    """Replace the colours by grey levels, and subtract the local mean."""
+    """Replace the colours with grey levels, and subtract the local mean."""
     return subtract_local_mean(share, make_grey(photo).photo)
 
 

@@ -3,13 +3,13 @@
     python benchmarks/altered_photographs.py --data NAME:DIR... [--photographs N] [--jpeg QUALITY]
 
 Margins, frame lines, labels, arrows and grey surrounds are added to each photograph, its colours
-are changed, or several photographs are composed to one image. The script prints a Markdown table
-with the worst result of each kind:
+are changed, or several photographs are placed in one image. The script prints a Markdown table
+with the worst values for each data set and alteration:
 
     fields      Number of images with a wrong number of fields.
     both masks  Lowest Dice between the mask of the original and that of the altered photograph.
-    manual      Largest difference between their Dice against the manual mask. A positive value is a
-                loss. Painted pixels are not counted.
+    manual      Largest difference between the Dice of both masks, each against the manual mask. A
+                positive value is a loss. Painted pixels are not counted.
     surround    Largest number of vessel pixels more than 2 pixels outside the original's field.
 
 With `--jpeg`, the originals and the altered photographs are saved as JPEG files of this quality.
@@ -34,7 +34,7 @@ from edgeseg.segmenter import Segmenter
 
 Row = tuple[str, str]  # data set and kind of alteration
 
-_GROUP = 4  # photographs that are in memory, and in one image
+_GROUP = 4  # maximum number of photographs in one image, and in memory
 
 
 class Original(NamedTuple):
@@ -58,7 +58,7 @@ FAILED = Outcome(True, 0.0, 1.0, 0)
 
 
 class Comparison:
-    """Segments originals and altered photographs.
+    """Segmentation and comparison of originals and altered photographs.
 
     Args:
         segmenter: loaded model.
@@ -89,7 +89,7 @@ class Comparison:
         places: Sequence[Box],
         is_painted: bool = True,
     ) -> list[Outcome]:
-        """Compare photographs with the parts of a image that show them."""
+        """Compare photographs with their boxes in an image that consists of several photographs."""
         try:
             result = self._segmenter.segment(self._save(image))
         except PhotoError:
@@ -121,14 +121,16 @@ class Comparison:
 
 
 def find_kept(pair: LoadedPair, part: Photo) -> Mask:
-    """Return the pixels (H, W) uint8 {0, 255} of a photograph that were not painted."""
+    """Return the mask of the pixels that were not painted over, (H, W) uint8 {0, 255}."""
     kept: Mask = np.where((part == pair.photo).all(axis=2), np.uint8(255), np.uint8(0))
     return kept
 
 
 @click.command()
-@click.option("--data", "specs", multiple=True, required=True, help="NAME:DIR. Repeatable.")
-@click.option("--photographs", type=click.IntRange(1), help="Photographs per data set.")
+@click.option(
+    "--data", "specs", multiple=True, required=True, help="Data set, NAME:DIR. Repeatable."
+)
+@click.option("--photographs", type=click.IntRange(1), help="Number of photographs per data set.")
 @click.option("--jpeg", "quality", type=click.IntRange(1, 100), help="Quality of JPEG files.")
 @click.option("--kind", default="", help="Only alterations whose name contains this text.")
 def main(specs: tuple[str, ...], photographs: int | None, quality: int | None, kind: str) -> None:
@@ -184,7 +186,7 @@ def list_compositions(
 
 
 def reduce_pair(pair: LoadedPair) -> LoadedPair:
-    """Reduce a photograph and its masks to half of their size."""
+    """Reduce a photograph and its masks to half of their width and height."""
 
     def reduce_mask(mask: Mask | None) -> Mask | None:
         return None if mask is None else np.ascontiguousarray(mask[::2, ::2])
@@ -210,7 +212,7 @@ def crop_to_field(original: Original) -> Original:
 
 
 def print_table(outcomes: dict[Row, list[Outcome]]) -> None:
-    """Print the worst outcome of each kind as a Markdown table."""
+    """Print the worst values for each data set and alteration as a Markdown table."""
     click.echo(
         "| data set | alteration | fields compared | wrong number of fields | both masks | "
         "manual | surround |"

@@ -25,7 +25,11 @@ MB = 1 << 20
 
 
 def make_tree(data: Path, folder: Path, count: int) -> set[str]:
-    """Create the links and return the names of the broken inputs."""
+    """Create a tree of links to photographs, with some truncated copies.
+
+    Returns:
+        The names of the truncated copies.
+    """
     photographs = sorted(data.glob("DRIVE/*/images/*.tif"))
     photographs += sorted(data.glob("STARE/stare-images/*.ppm.gz"))
     broken: set[str] = set()

@@ -5,8 +5,8 @@
 A Motion JPEG stream of small synthetic photographs is written to the standard input of `edgeseg
 run`, which also writes the overlay video. Every frame must be segmented. The first tenth of the run
 is the warm-up. After the warm-up, the memory may grow by `--growth` per cent plus the size of the
-video's index. The exit code is 1 if it grows more, or if the number of descriptors or threads
-grows.
+video's index. The exit code is 1 if the memory grows more, or if the number of descriptors or
+threads grows.
 """
 
 import json

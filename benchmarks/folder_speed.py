@@ -2,8 +2,8 @@
 
     python benchmarks/folder_speed.py FOLDER [--count N] [--rounds N] [--baseline EDGESEG]
 
-The time of the codecs alone is printed as `floor`. It is the CPU time of one thread that decodes
-each photograph and encodes the same overlay and mask with the public functions of the codec
+The time of the codecs alone is printed as `floor`. The floor is the CPU time of one thread that
+decodes each photograph and encodes the same overlay and mask with the public functions of the codec
 libraries. The script fails if these files differ from the files of `edgeseg run`. Text entries are
 not compared.
 

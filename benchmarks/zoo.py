@@ -189,7 +189,7 @@ def _load_batch(size: int) -> tuple[Tensor, Tensor]:
 
 
 def _read_probability(output: Any, size: int) -> Tensor:  # noqa: ANN401 - of any library
-    """Return the vessel probability (N, S, S) of a network's output."""
+    """Return the vessel probability of a network's output, (N, S, S)."""
     if isinstance(output, dict):
         output = output["out"] if "out" in output else output["logits"]
     if isinstance(output, list | tuple):

@@ -16,7 +16,7 @@ TINY_SIZE = 128
 # Tests, and the programs that they start, ignore the tuning cache of this computer.
 os.environ["EDGESEG_CHOICES"] = ""
 
-# No test measures time, because it would fail on a busy computer.
+# No test measures time, because such a test would fail on a busy computer.
 settings.register_profile("edgeseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("edgeseg")
 

@@ -128,7 +128,7 @@ def _list_files(model: str, options: BenchOptions) -> Iterator[RowSpec]:
     """Yield a row for each precision of a model. The caller sets runtime and threads.
 
     The precision of a given file comes first. `--all` adds all other precisions. Otherwise, FP32 is
-    added to a given file. If the file of an added precision is missing, there is no row. If this
+    added to a given file. If the file of an added precision is missing, it has no row. If this
     file is damaged, the row contains the error.
     """
     name, named = split_file_name(model)

@@ -1,4 +1,4 @@
-"""`edgeseg doctor --tune`: find the fastest setup with the masks of FP32."""
+"""`edgeseg doctor --tune`: find the fastest setup whose masks agree with those of FP32."""
 
 import tempfile
 from collections.abc import Mapping, Sequence

@@ -78,14 +78,14 @@ def swap_blocks(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -
 
 
 def splice(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
-    """Replace a block by a block of another valid file, or by random bytes."""
+    """Replace a block with a block of another valid file or with random bytes."""
     start, end = _block(data, rng)
     other = bytearray(rng.choice(others)) if others else bytearray(rng.randbytes(end - start))
     data[start:end] = other[slice(*_block(other, rng))]
 
 
 def insert_token(data: bytearray, rng: random.Random, _others: Sequence[bytes]) -> None:
-    """Insert an unexpected token, or replace a word by such a token."""
+    """Insert an unexpected token, or replace a word with such a token."""
     start = _position(data, rng, 0)
     end = start
     if rng.random() < 0.7:

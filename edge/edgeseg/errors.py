@@ -16,7 +16,7 @@ PhotoErrorCode: TypeAlias = Literal[
     "missing_extra",
     "not_dicom",
 ]
-"""Codes for failed photographs. `edgeseg.run.results.record` defines the codes."""
+"""Codes for failed photographs. `CODES` in `edgeseg.run.results.record` contains their meaning."""
 
 
 MAX_TEXT = 2000

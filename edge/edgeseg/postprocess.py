@@ -20,7 +20,7 @@ class ResizeBuffer(threading.local):
         self._pixels = np.empty(0, np.float32)
 
     def reserve(self, width: int, height: int) -> Probability:
-        """Return an uninitialized (height, width) float32 array, valid until the next call."""
+        """Return an uninitialized array, (height, width) float32. Valid until the next call."""
         if self._pixels.size < width * height:
             self._pixels = np.empty(width * height, np.float32)
         return self._pixels[: width * height].reshape(height, width)

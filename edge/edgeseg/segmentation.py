@@ -60,7 +60,7 @@ class FieldResult:
 
         Args:
             threshold: vessel probability threshold of the mask.
-            spacing: size of a pixel. If it is not given, there are no values in micrometres.
+            spacing: size of a pixel; None to omit the values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:
@@ -137,7 +137,7 @@ class Segmentation:
         """Measure the vessels of each field of view. Definitions: docs/measures.md.
 
         Args:
-            spacing: size of a pixel. If it is not given, there are no values in micrometres.
+            spacing: size of a pixel; None to omit the values in micrometres.
             eye: `left` or `right`, for the anatomical names of the quadrants.
 
         Raises:

@@ -208,7 +208,7 @@ class Segmenter:
 
 
 def _max_inferences(card: ModelCard, threads: int) -> int:
-    """Return the largest number of inferences at the same time.
+    """Return the maximum number of simultaneous inferences.
 
     Additional inferences would not be faster, and each requires memory (85 MB for FP32 at 1408
     pixels). A single inference of a small or INT8 network does not keep all of its threads busy,

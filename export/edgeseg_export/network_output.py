@@ -170,7 +170,7 @@ def _select_output(
     found: Sequence[NetworkOutput], spec: OutputSpec, returned: str
 ) -> NetworkOutput:
     if not found:
-        raise ModelError(f"the network returns a {returned} without tensors. It must return a map.")
+        raise ModelError(f"the network returns a {returned} without tensors. Return a vessel map.")
     maps = [output for output in found if output.factor is not None]
     if spec.output is None:
         if len(maps) > 1:

@@ -125,10 +125,7 @@ def test_onnx_runtime_computes_probability_of_torch(
 
 
 def compute_stepwise(network: ResUNet, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Normalize with ImageNet's mean and standard deviation in separate steps.
-
-    The export folds these steps.
-    """
+    """Compute the vessel probability, with a normalization in separate steps."""
     pixels = torch.from_numpy(photo).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
     std = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)

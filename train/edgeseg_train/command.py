@@ -153,21 +153,28 @@ def train(
     process = join_processes(device)
     if batch % process.world_size:
         raise UsageError(
-            f"--batch {batch}: must be a multiple of the {process.world_size} processes"
+            f"--batch {batch}: must be a multiple of the number of processes ({process.world_size})"
         )
     make_folder(out)
     state = load_state(out) if resume else None
     if process.is_main:
         prepare_folder(out, resume, state)
-    training = _open_data_sets(specs, "train", show_notices=process.is_main)
-    training += [open_soft_labels(folder) for folder in soft]
-    validation = _open_data_sets(specs, "validation", show_notices=False)
+    training, validation = _open_training_data(specs, soft, show_notices=process.is_main)
     trainer = prepare_trainer(
         config, out, training, validation, torch.device(device), arithmetic, process, started, state
     )
     if checkpoint is not None and state is None:
         trainer.start_from(checkpoint)
     _run_training(trainer, validation, process)
+
+
+def _open_training_data(
+    specs: tuple[str, ...], soft: tuple[Path, ...], show_notices: bool
+) -> tuple[list[DataSet], list[DataSet]]:
+    """Open the training data, including soft labels, and the validation data."""
+    training = _open_data_sets(specs, "train", show_notices)
+    training += [open_soft_labels(folder) for folder in soft]
+    return training, _open_data_sets(specs, "validation", show_notices=False)
 
 
 def _choose_architecture(name: str | None, start: Checkpoint | None) -> Architecture:

@@ -92,7 +92,7 @@ def _explain_unpickling_error(error: pickle.UnpicklingError) -> str:
 
 
 def _check_archive(file: Path) -> None:
-    """Check the checksums of a zip archive. `torch.load` ignores them.
+    """Check the checksums of a zip archive. `torch.load` ignores checksums.
 
     Raises:
         zipfile.BadZipFile: a part is damaged. The message contains its name.

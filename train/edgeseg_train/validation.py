@@ -154,7 +154,7 @@ def validate_network(
 def _compute_logits(
     network: nn.Module, pair: CachedPair, config: PreprocessingConfig, device: torch.device
 ) -> Tensor:
-    """Return logits (1, 1, size, size) float32 on the CPU."""
+    """Return the logits on the CPU, (1, 1, size, size) float32."""
     photo = torch.from_numpy(pair.prepared.tensor).to(device).permute(0, 3, 1, 2).float() / 255
     logits: Tensor = network(normalise_photo(photo, config))
     return logits.float().cpu()

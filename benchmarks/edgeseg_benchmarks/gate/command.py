@@ -109,7 +109,7 @@ def parse_measure_changes(
     "models",
     multiple=True,
     metavar="FILE",
-    help="Model file for a baseline row that is not a shipped model. Repeatable.",
+    help="Model file for a row of the baseline whose model is not shipped. Repeatable.",
 )
 @click.option("--summary", type=FILE, metavar="FILE", help="Write the result as Markdown.")
 def gate(

@@ -48,7 +48,7 @@ class BenchRecord(msgspec.Struct, frozen=True):
         The FP32 row of ONNX Runtime is preferred.
 
         Returns: Dict from data set (`NAME SPLIT`) to drop. The dict is empty for the FP32 row, or
-            if there is no FP32 row.
+            if the report has no FP32 row.
         """
         drops: dict[str, float] = {}
         kin = [other for other in self.rows if other.model == row.model and other.data_sets]

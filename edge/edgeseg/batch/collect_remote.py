@@ -21,7 +21,7 @@ def is_manifest_url(url: str) -> bool:
 
 
 def read_remote_manifest(url: str) -> Manifest:
-    """Read a remote manifest. Relative paths start at the folder of the manifest.
+    """Read a remote manifest. Relative paths refer to the folder of the manifest.
 
     Raises:
         UsageError: The manifest is invalid or cannot be read.

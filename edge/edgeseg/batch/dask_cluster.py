@@ -27,8 +27,8 @@ _SETTINGS = {
     "distributed.deploy.lost-worker-timeout": "1h",
 }
 
-# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore it, so that they can finish
-# their tasks.
+# Ctrl-C sends SIGINT to all processes of a terminal. The workers ignore this signal, so that they
+# can finish their tasks.
 _IGNORE_CTRL_C = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,7 +66,7 @@ def check_address(address: str, insecure: bool) -> None:
     if local_workers(address) is not None:
         return
     if "@" in address:
-        raise UsageError("--dask: the address contains a user. Use tls://HOST:PORT.")
+        raise UsageError("--dask: the address contains a user name. Use tls://HOST:PORT.")
     try:
         parts = urlsplit(address if "://" in address else f"tcp://{address}")
         port, host = parts.port, parts.hostname

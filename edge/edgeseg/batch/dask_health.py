@@ -9,10 +9,10 @@ from edgeseg.batch.executor import STALLED_S, WorkerError
 from edgeseg.errors import EdgesegError, SystemSetupError
 
 NO_WORKER_S = 600.0
-"""Seconds without a worker after which the job ends."""
+"""Seconds without a usable or busy worker after which the job ends."""
 
 ALL_REJECTED_S = 5.0
-"""Seconds without a usable worker after which the job ends if workers were rejected."""
+"""Seconds without a usable or busy worker after which the job ends if a worker was rejected."""
 
 START_DEATHS_S = 60.0
 """Seconds without a usable worker after which the job ends if workers died while loading."""

@@ -47,7 +47,7 @@ class TaskOutcome(NamedTuple):
 
     Attributes:
         photographs: outcome of each photograph.
-        error: error that ends the job, in one line; empty if there is no error.
+        error: error that ends the job, in one line; empty if the job continues.
         exit_code: exit code for this error.
     """
 
@@ -78,7 +78,7 @@ def process_task(output: str, encoded_job: bytes, encoded_task: bytes) -> TaskOu
     Args:
         output: output folder.
         encoded_job: content of the job file.
-        encoded_task: task as encoded by `messages.encode_task`, compressed by zlib.
+        encoded_task: task as encoded by `messages.encode_task`, compressed with zlib.
     """
     task = decode_task(zlib.decompress(encoded_task))
     photographs: list[PhotographDone] = []

@@ -25,7 +25,7 @@ def describe_death(exit_code: int) -> str:
 
 
 def died_record(source: JobInput, model: JobModel, cause: str) -> ResultRecord:
-    """Return the failed record of a photograph that causes worker processes to end."""
+    """Return the failed record of a photograph that made worker processes crash."""
     return ResultRecord(
         source=source.source,
         frame=1,

@@ -28,7 +28,7 @@ def check_url(url: str) -> None:
 
     Raises:
         UsageError: The URL has an unknown scheme or no host, contains credentials, or is not
-            encrypted. The message does not contain its credentials.
+            encrypted. The message does not contain the credentials.
     """
     try:
         parts = urlsplit(url)

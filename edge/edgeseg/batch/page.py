@@ -31,7 +31,7 @@ _SIDE = 240  # longer side of a thumbnail in pixels
 _MAX_BYTES = 20_000_000
 _RESERVED_BYTES = 2_000_000  # size of the page without thumbnails
 _WORST = 24
-_EXAMPLES = 20  # names of failed photographs per reason
+_EXAMPLES = 20  # maximum number of names of failed or skipped photographs per reason
 
 
 class Picture(NamedTuple):
@@ -58,7 +58,7 @@ class OutlierLine(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Photographs that failed for the same reason, with some of their names."""
+    """Photographs that failed or were skipped for the same reason, with some of their names."""
 
     code: str
     photographs: int

@@ -77,7 +77,10 @@ class RemoteOutput:
             path.unlink(missing_ok=True)
 
     def push_parts(self, copy: Path) -> None:
-        """Upload the part files of this process, for photographs that cause workers to end."""
+        """Upload the part files that this process wrote.
+
+        They contain the failed records of photographs that made worker processes crash.
+        """
         self.push(copy, set(parts_folder(copy).glob("*/*.gz")) - self._pulled)
 
     def push(self, copy: Path, files: Iterable[Path]) -> None:

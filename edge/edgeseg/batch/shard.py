@@ -132,7 +132,7 @@ def _reject_or_remove(lock: Path, own: Path, output: Path, shard: Shard) -> None
     """Remove a lock if its process has ended.
 
     Raises:
-        SystemSetupError: The lock excludes this shard.
+        SystemSetupError: The process of the lock may still be running.
     """
     try:
         holder = msgspec.json.decode(read_regular_file(lock), type=LockHolder)

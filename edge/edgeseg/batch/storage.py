@@ -119,7 +119,7 @@ def create_file(url: str, data: bytes) -> bool:
 
 
 def list_files(url: str) -> list[str]:
-    """Return the URLs of the files below a folder; none if the folder does not exist.
+    """Return the URLs of the files below a folder. The list is empty if the folder does not exist.
 
     Raises:
         StorageError: The folder cannot be listed.
@@ -140,8 +140,8 @@ def match_files(pattern: str) -> list[str]:
 
 def _read(system: "AbstractFileSystem", path: str, url: str) -> bytes:
     is_web = urlsplit(url).scheme.startswith("http")
-    # With a size, fsspec does not request it first. It reports a failure of that request as a
-    # missing file, so that the request would not be repeated.
+    # By default, fsspec first requests the size. If this request fails, fsspec reports a missing
+    # file, so that the request would not be repeated.
     options = {"block_size": 0, "size": 1} if is_web else {"block_size": BLOCK_BYTES}
     with system.open(path, "rb", **options) as file:
         data = read_photo_stream(file, url)
@@ -167,7 +167,7 @@ def _find(system: "AbstractFileSystem", path: str) -> list[str]:
         return []
     if system.info(path)["type"] == "file":
         return [path]
-    return list(system.find(path, on_error="raise"))  # by default, such folders are omitted
+    return list(system.find(path, on_error="raise"))  # by default, folders with errors are omitted
 
 
 def _glob(system: "AbstractFileSystem", path: str) -> list[str]:
@@ -205,7 +205,7 @@ def _repeat(url: str, problem: str, action: Callable[["AbstractFileSystem", str]
     Args:
         url: URL of the file or folder.
         problem: description of the failure, for messages.
-        action: function of the file system and the path in this file system.
+        action: function that is called with the file system and the path in this file system.
     """
     pause = FIRST_PAUSE_S
     deadline = time.monotonic() + GIVE_UP_S

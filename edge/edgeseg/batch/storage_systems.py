@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 
 CONNECT_S, READ_S, REQUEST_S = 10.0, 30.0, 180.0
 BLOCK_BYTES = MAX_FILE_BYTES + 1
-"""Size of a block. It is larger than any accepted photograph, so that one request reads it."""
+"""Size of a block, larger than any accepted photograph, so that one request reads a file."""
 
 # The libraries log exceptions whose text may contain credentials.
 for _library in ("aiobotocore", "asyncio", "botocore", "fsspec", "gcsfs", "paramiko", "s3fs"):

@@ -91,7 +91,7 @@ def make_row(
 
     Args:
         record: result of one field of view.
-        source: photograph of this record. It contains the values of the manifest.
+        source: photograph of this record, with the values of the manifest.
         manifest_names: names of the manifest's columns in the table.
     """
     row: dict[str, Cell] = {}

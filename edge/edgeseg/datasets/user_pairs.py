@@ -94,7 +94,7 @@ def _is_image(file: Path) -> bool:
 
 
 def _read_splits(file: Path, photos: dict[str, Path]) -> dict[str, Split]:
-    """Read a dict from each photograph's key to its split; empty if the file does not exist."""
+    """Return a dict from photograph key to split, or an empty dict if the file does not exist."""
     if not file.exists():
         return {}
     try:

@@ -143,7 +143,7 @@ def _decode_lossless(stream: bytes, instance: DicomInstance) -> Samples:
 
 
 def _read_native(instance: DicomInstance, number: int) -> Samples:
-    """Return uncompressed samples, (H, W) or (H, W, 3), without copying them if possible."""
+    """Return uncompressed samples, without a copy if possible, (H, W) or (H, W, 3)."""
     layout, pixel_data = instance.layout, instance.pixel_data
     little = instance.dataset.original_encoding[1] is not False
     start, end = pixel_data.native_frame(number, layout.frame_bytes)

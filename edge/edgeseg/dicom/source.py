@@ -76,7 +76,7 @@ class DicomSource(NamedTuple):
 
     @property
     def is_multiframe(self) -> bool:
-        """True if the file has several frames. References then contain a frame number."""
+        """True if the file has several frames. Results then also refer to the frame number."""
         return self.frame.instance.layout.frames > 1
 
     @property
@@ -136,7 +136,7 @@ def check_uids(dataset: Dataset, name: str) -> None:
 
 
 def open_source(frame: DicomFrame, identity: ResultIdentity, name: str) -> DicomSource:
-    """Copy the attributes that results require from a frame's file.
+    """Return a frame as the source of results, with a copy of the attributes that they require.
 
     Args:
         frame: frame of a DICOM file.

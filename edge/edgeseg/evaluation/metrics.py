@@ -101,7 +101,7 @@ class ThresholdCurve:
         return float((self.vessel * (below + 0.5 * self.background)).sum() / (vessels * background))
 
     def dice_at(self) -> npt.NDArray[np.float64]:
-        """Compute Dice (BINS,) for the thresholds k / BINS; 1 if neither mask has a vessel."""
+        """Compute the Dice for thresholds k / BINS, (BINS,); 1 if neither mask has a vessel."""
         true_positive = self.vessel[::-1].cumsum()[::-1]
         false_positive = self.background[::-1].cumsum()[::-1]
         both_masks = true_positive + false_positive + self.vessel.sum()

@@ -174,7 +174,7 @@ def compare_observers(loaded: LoadedPair, second: Mask, protocol: EvaluationProt
 def _compare_stretched(
     loaded: LoadedPair, probability: Probability, protocol: EvaluationProtocol
 ) -> Comparison:
-    """Compare a probability (512, 512) with the stretched manual mask."""
+    """Compare a probability, (512, 512), with the stretched manual mask."""
     if protocol == "reference-aligned":
         probability = _shift_like_mask(probability, loaded.photo.shape[:2])
     vessels = np.where(probability >= REFERENCE_THRESHOLD, np.uint8(255), np.uint8(0))
@@ -186,7 +186,7 @@ def _compare_stretched(
 
 
 def _segment_stretched(segmenter: Segmenter, photo: Photo, name: str) -> Probability:
-    """Compute the probability (512, 512) over the whole stretched frame.
+    """Compute the probability over the whole stretched frame, (512, 512).
 
     As in ResUNet-Deeper, the field of view is detected before stretching, because a stretched
     circle is an ellipse.

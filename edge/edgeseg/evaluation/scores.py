@@ -42,8 +42,8 @@ class StructureScores(msgspec.Struct, frozen=True):
             share of the manual skeleton in the predicted mask (Shit et al. 2021); 1 if neither mask
             has a vessel.
         thin_sensitivity: share of the manual skeleton's pixels on thin vessels that are predicted;
-            None without thin vessels. A vessel is thin if 2 x distance transform - 1 is less than 3
-            pixels, scaled to a field of view of 1000 pixels.
+            None if the manual mask has no thin vessels. A vessel is thin if 2 x distance transform
+            - 1 is less than 3 pixels, scaled to a field of view of 1000 pixels.
         vessel_density_difference: absolute difference between predicted and manual vessel density.
         skeleton_density_difference: absolute difference between predicted and manual skeleton
             density, relative to the diameter of the field of view.

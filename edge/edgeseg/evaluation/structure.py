@@ -36,7 +36,7 @@ class _Vessels:
     length: float
 
     def covered_by(self, other: Mask) -> float | None:
-        """Return the share of the skeleton that is in another mask; None if it is empty."""
+        """Return the share of the skeleton in another mask; None if the skeleton is empty."""
         return _share(other[self.skeleton] > 0)
 
 
@@ -51,7 +51,8 @@ def compare_structure(
         inside: (H, W) uint8, nonzero for counted pixels; None for the whole frame.
 
     Returns:
-        Scores; None if more than half of the counted pixels are marked, or if no pixel is counted.
+        Scores; None if more than half of the counted pixels of one mask are vessel, or if no pixel
+            is counted.
     """
     if inside is None:
         inside = np.full(truth.shape, 255, np.uint8)

@@ -15,8 +15,8 @@ from edgeseg.imaging.arrays import Box, Mask, Photo
 
 _MAX_ATTEMPTS = 16
 _MIN_RADIUS = 0.04  # minimum radius as a share of the frame's shorter side
-_MIN_COVERED = 1 / 3  # minimum share of the directions inside the seams, also outside the frame
-_MIN_FILLED = 0.55  # bright share of the disc; remains of a removed field have less
+_MIN_COVERED = 1 / 3  # minimum share of covered directions among the directions inside the seams
+_MIN_FILLED = 0.55  # minimum bright share of a disc; lower in the remains of a removed field
 _MIN_AREA = 0.015  # minimum area as a share of the largest field's area
 _LIT_SHARE = 0.1  # share of the retina's brightness; darker pixels are not part of a field
 _GLOW = 0.02  # width of the glow around a field, as a share of the radius
@@ -79,7 +79,7 @@ def _draw_disc(ellipse: FovEllipse, thumbnail: Thumbnail, seams: list[HalfPlane]
 
 
 def _directions_inside(ellipse: FovEllipse, seams: list[HalfPlane]) -> npt.NDArray[np.bool_]:
-    """Return whether the ellipse in each of the DIRECTIONS is inside all seams, (180,) bool."""
+    """Return whether the ellipse is inside all seams in each of DIRECTIONS, (180,) bool."""
     x, y = ellipse.points_at(DIRECTIONS).T
     inside = np.ones(len(DIRECTIONS), bool)
     for seam in seams:
@@ -93,7 +93,7 @@ def _is_field(candidate: FovCandidate, disc: Mask, inside: npt.NDArray[np.bool_]
     Args:
         candidate: candidate with the ellipse of the disc.
         disc: (h, w) uint8, 255 inside the disc.
-        inside: (180,) bool, directions in which the edge is inside all seams.
+        inside: (180,) bool, directions in which the ellipse is inside all seams.
     """
     filled = cv2.countNonZero(cv2.bitwise_and(candidate.bright, disc))
     is_filled = filled > _MIN_FILLED * cv2.countNonZero(disc)

@@ -56,7 +56,7 @@ class FovEllipse(NamedTuple):
         return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
 
     def signed_distance(self, points: Points) -> Floats:
-        """Return the distance (N,) of points in pixels, positive outside; exact for a circle."""
+        """Return the distance of points in pixels, (N,). Positive outside; exact for a circle."""
         unit = self.to_unit_circle(points)
         return np.asarray((np.hypot(unit[:, 0], unit[:, 1]) - 1) * self.radius)
 
@@ -65,7 +65,7 @@ class FovEllipse(NamedTuple):
         return points[np.abs(self.signed_distance(points)) < tolerance]
 
     def points_at(self, degrees: Floats) -> Points:
-        """Return the points (N, 2) of the ellipse in the given directions."""
+        """Return the points of the ellipse in the given directions, (N, 2)."""
         angle = np.deg2rad(degrees)
         x = self.x + self.radius_x * np.cos(angle)
         return np.column_stack([x, self.y + self.radius_y * np.sin(angle)])
@@ -79,7 +79,7 @@ class FovEllipse(NamedTuple):
         return self._replace(x=self.x + right, y=self.y + down)
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Return True for each of the DIRECTIONS that contains a point, (180,) bool."""
+        """Return whether each 2-degree sector of DIRECTIONS contains a point, (180,) bool."""
         unit = self.to_unit_circle(points)
         degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
@@ -119,7 +119,7 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
 
 
 def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return True for each point more than 3 pixels from the frame's edges, (N,) bool."""
+    """Return True for each point outside the frame's 3-pixel border, (N,) bool."""
     limit = np.array([shape[1] - 3, shape[0] - 3])
     return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
 
@@ -179,7 +179,10 @@ def _select_by_votes(
 
 
 def _fit_circles(samples: Floats) -> Floats:
-    """Fit circles (N, 4) through three points of each sample (M, 4, 2), except points on a line."""
+    """Fit circles through three points of each sample, except points on a line.
+
+    Samples are (M, 4, 2), circles are (N, 4).
+    """
     a, u, v = samples[:, 0], samples[:, 1] - samples[:, 0], samples[:, 2] - samples[:, 0]
     cross = 2 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     valid = np.abs(cross) > 1e-6
@@ -191,7 +194,10 @@ def _fit_circles(samples: Floats) -> Floats:
 
 
 def _fit_ellipses(samples: Floats) -> Floats:
-    """Fit ellipses (N, 4) through samples (M, 4, 2); skip samples without an ellipse."""
+    """Fit ellipses through samples. Samples without an ellipse are skipped.
+
+    Samples are (M, 4, 2), ellipses are (N, 4).
+    """
     mean = samples.mean(axis=(0, 1))
     scale = samples.std()
     points = (samples - mean) / scale

@@ -39,7 +39,7 @@ class FieldOfView:
 
     @property
     def diameter(self) -> float:
-        """Diameter of the rim in pixels, or the longer side of the box if there is no rim."""
+        """Diameter of the rim in pixels, or the longer side of the box if the field has no rim."""
         if self.rim is None:
             return float(max(self.box.width, self.box.height))
         return 2 * self.rim.radius

@@ -12,9 +12,9 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _TOLERANCE = 12  # difference in grey levels that JPEG may cause next to an edge
 _MIN_UNIFORM = 0.9  # share of a line's pixels that have the same colour
-_MIN_LIGHT = 56  # level of the brightest channel; the glow in STARE reaches 55
-_MIN_GREY = 30  # level of a line that has exactly one colour, as in a dark program window
-_EXACT = 2  # difference in grey levels in such a line
+_MIN_LIGHT = 56  # minimum level of the brightest channel; the glow in STARE reaches 55
+_MIN_GREY = 30  # minimum level of a line of exactly one colour, as in a dark program window
+_EXACT = 2  # maximum difference in grey levels within such a line
 _MIN_CHANGE = 24  # difference in grey levels between two lines; a retina changes gradually
 _MIN_CHANGED = 0.25  # share of a line's pixels that change; the others may have the margin's colour
 _BLOCK = 8  # lines of a JPEG block; a margin may have several colours in its last block
@@ -81,7 +81,7 @@ def without_margins(photo: Photo, inner: Box) -> Box:
 
 
 def _is_margin(edge: Photo) -> bool:
-    """Return whether an edge of the frame, (N, 3) uint8, has one light colour."""
+    """Return whether an edge of the frame has one light colour. The edge is (N, 3) uint8."""
     uniform, light = _examine(edge[None].astype(np.int16))
     return bool(uniform[0] and light[0])
 

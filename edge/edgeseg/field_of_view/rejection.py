@@ -11,8 +11,8 @@ from edgeseg.field_of_view.thumbnail import Thumbnail
 from edgeseg.imaging.arrays import Mask
 from edgeseg.imaging.levels import count_levels, percentile
 
-_MIN_LEVEL = 10.0  # brightness of the brightest blocks of a picture that is not black
-_MIN_RANGE = 6.0  # grey levels between the darkest and the brightest blocks
+_MIN_LEVEL = 10.0  # minimum brightness of the brightest blocks; darker frames are black
+_MIN_RANGE = 6.0  # minimum difference in grey levels between the darkest and the brightest blocks
 
 
 def reject_blank(thumbnail: Thumbnail, name: str) -> None:

@@ -43,7 +43,7 @@ def render_ellipse(
 
 
 def fill_ellipse(mask: Mask, ellipse: FovEllipse, value: int) -> None:
-    """Set the pixels of a mask (h, w) uint8 inside an ellipse to a value."""
+    """Set the pixels inside an ellipse to a value. The mask is (h, w) uint8."""
     _fill_polygon(mask, ellipse.points_at(np.arange(0.0, 360.0, 2.0)), value)
 
 

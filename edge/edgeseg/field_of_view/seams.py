@@ -1,6 +1,6 @@
 """Seams: straight edges between two photographs that were joined into one image.
 
-If the frame of a photograph cuts the field of view, as in HRF, there is no dark gap at a seam. The
+If the frame of a photograph cuts the field of view, as in HRF, a seam has no dark gap. The
 colours change between two adjacent lines of pixels, along the whole chord of the field.
 """
 
@@ -116,7 +116,7 @@ def _find_seam_row(photo: Photo, ellipse: FovEllipse, sign: int) -> float | None
 
 
 def _find_mirror_row(photo: Photo, rows: Indices, columns: Indices) -> int | None:
-    """Return the last row before a mirror line, or None if there is no mirror line.
+    """Return the last row before a mirror line, or None if no mirror line is found.
 
     If an image was joined to its own mirror image, the colours do not change at the seam.
 

@@ -47,7 +47,7 @@ def detect_several(photo: Photo, thumbnail: Thumbnail, surround: Mask) -> list[F
 
 
 def without_surround(thumbnail: Thumbnail, surround: Mask) -> Thumbnail:
-    """Return the thumbnail with the surround (h, w) uint8 {0, 255} as a black background."""
+    """Return the thumbnail with a black surround. `surround` is (h, w) uint8 {0, 255}."""
     level = cv2.subtract(thumbnail.level, surround)
     return renew_levels(thumbnail, np.asarray(level, np.uint8))
 
@@ -107,7 +107,7 @@ def _make_cell(ellipse: FovEllipse, sides: list[HalfPlane], shape: tuple[int, ..
 
 
 def _draw_visible(ellipse: FovEllipse, thumbnail: Thumbnail, surround: Mask) -> Mask:
-    """Return the pixels (h, w) uint8 {0, 255} of the thumbnail that may belong to a field."""
+    """Return the mask of the pixels that may belong to a field, (h, w) uint8 {0, 255}."""
     visible = np.zeros_like(thumbnail.level)
     wide = ellipse.expanded(_CELL_MARGIN * ellipse.radius + thumbnail.factor)
     fill_ellipse(

@@ -32,7 +32,7 @@ class StraightEdge(NamedTuple):
     support: float
 
     def chord_points(self, ellipse: FovEllipse, offset: float) -> Points:
-        """Return points (N, 2) on the middle 80 % of the chord, moved outwards by the offset."""
+        """Return points on the middle 80 % of the chord, moved outwards by the offset, (N, 2)."""
         steps = np.arange(-0.8 * self.half_chord, 0.8 * self.half_chord)[:, None]
         along = steps * (-self.y, self.x)
         return (
@@ -40,7 +40,7 @@ class StraightEdge(NamedTuple):
         )
 
     def rectangle_beyond(self, ellipse: FovEllipse) -> Points:
-        """Return the corners (4, 2) of a rectangle that covers the ellipse beyond the edge."""
+        """Return the corners of a rectangle that covers the ellipse beyond the edge, (4, 2)."""
         outward, along = np.array([self.x, self.y]), np.array([-self.y, self.x])
         far = 2 * max(ellipse.radius_x, ellipse.radius_y)
         corners = [(self.distance, -far), (self.distance, far), (far, far), (far, -far)]

@@ -10,7 +10,7 @@ from edgeseg.imaging.arrays import Mask, Photo
 _TOLERANCE = 12  # difference in grey levels from the surround's colour, due to JPEG and noise
 _MIN_UNIFORM = 0.6  # share of an edge's pixels that have the surround's colour
 _MAX_DEVIATION = 2.0  # maximum median distance from the surround's colour; a retina has at least 4
-_SMOOTHING = 9  # pixels of an edge that are averaged, because a scan is noisy
+_SMOOTHING = 9  # number of pixels along an edge that are averaged, because scans are noisy
 _MIN_CHANGE = 24  # change in grey levels at the end of a surround; a retina changes gradually
 _MIN_CHANGED = 0.5  # share of the pixels that change at the end of a surround
 _MIN_LIGHT = 24  # level of the brightest channel; a darker surround is not removed
@@ -53,7 +53,7 @@ def _similar_pixels(colour: Photo, tone: npt.NDArray[np.float64]) -> Mask:
 
 
 def _connected_to_edge(pixels: Mask) -> Mask:
-    """Return the pixels (h, w) uint8 {0, 255} that are connected to an edge of the frame."""
+    """Return the pixels that are connected to an edge of the frame, (h, w) uint8 {0, 255}."""
     _, labels = cv2.connectedComponents(pixels, connectivity=4)
     edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     kept = np.isin(labels, edges[edges > 0])

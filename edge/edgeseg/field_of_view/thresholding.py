@@ -19,7 +19,7 @@ from edgeseg.imaging.arrays import Mask
 
 Contour: TypeAlias = npt.NDArray[np.int32]  # (N, 1, 2), x and y in pixels, as OpenCV returns it
 
-_MAX_BACKGROUND = 0.4  # maximum brightness of the background as a share of the retina's
+_MAX_BACKGROUND = 0.4  # maximum brightness of the background as a share of the retina's brightness
 _CLEARLY_ROUND = 0.95  # coverage and inlier share above which no other level is tried
 # Thresholds between background (0) and retina (1), in order of preference. The first threshold
 # agrees best with the published masks of DRIVE and HRF. Lower thresholds include a dark edge of the
@@ -121,7 +121,7 @@ def _fill_contour(contour: Contour, shape: tuple[int, ...]) -> Mask:
 
 
 def select_candidate(candidates: list[FovCandidate], thumbnail: Thumbnail) -> FovCandidate | None:
-    """Select the first round candidate whose coverage is within 5 % of the best, or None."""
+    """Return the first round candidate with over 95 % of the largest coverage, or None."""
     valid = [candidate for candidate in candidates if _has_sharp_rim(candidate, thumbnail)]
     most = max((candidate.covered.sum() for candidate in valid), default=0)
     return next((candidate for candidate in valid if candidate.covered.sum() > 0.95 * most), None)

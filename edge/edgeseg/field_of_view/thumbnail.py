@@ -47,7 +47,7 @@ def make_thumbnail(photo: Photo) -> Thumbnail:
 
 
 def renew_levels(thumbnail: Thumbnail, level: Mask) -> Thumbnail:
-    """Return a copy with changed levels, (h, w) uint8, in which some pixels are set to 0."""
+    """Return a copy with levels in which some pixels were set to 0, (h, w) uint8."""
     dark = _background_level(level)
     return thumbnail._replace(level=level, dark=dark, bright=_retina_level(level, dark))
 
@@ -82,7 +82,7 @@ def _resize_channels(photo: Photo) -> tuple[list[Mask], float, float]:
 
 
 def _split_channels(colour: Photo) -> list[Mask]:
-    """Return contiguous R, G and B (H, W). For strided pixels, cv2.split takes much longer."""
+    """Return contiguous R, G and B, each (H, W). For strided pixels, cv2.split is much slower."""
     if colour.flags.c_contiguous:
         return [np.asarray(channel, np.uint8) for channel in cv2.split(colour)]
     return [np.ascontiguousarray(colour[:, :, channel]) for channel in range(3)]

@@ -1,4 +1,4 @@
-"""JPEG decoder for undamaged files of the usual types. It may be called from several threads.
+"""JPEG decoder for undamaged files of the usual types. Several threads may use the decoder.
 
 simplejpeg returns the warnings of libjpeg-turbo to the caller. OpenCV prints these warnings to
 standard error. Both decoders return identical pixels.
@@ -51,7 +51,7 @@ def _may_be_turned(data: bytes) -> bool:
 
 
 def _find_pixels(data: bytes) -> int:
-    """Return the offset of the first scan. EXIF data is in a segment before it."""
+    """Return the offset of the first scan. EXIF data precedes the first scan."""
     for marker in walk_markers(data, 2):
         if marker.code == START_OF_SCAN:
             return marker.start

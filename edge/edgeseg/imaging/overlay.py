@@ -60,13 +60,13 @@ def draw_overlay(
 
 
 def _fill_colour(colour: tuple[int, int, int], height: int, width: int) -> Photo:
-    """Return an image (height, width, 3) uint8 of one colour."""
+    """Return an image of one colour, (height, width, 3) uint8."""
     channels = [np.full((height, width), level, np.uint8) for level in colour]
     return np.asarray(cv2.merge(channels), np.uint8)
 
 
 def _mix_levels(colour: tuple[int, int, int], weight: float) -> Photo:
-    """Return the levels 0 to 255 of each channel mixed with a colour, (256, 1, 3) uint8."""
+    """Return a lookup table that mixes each channel with a colour, (256, 1, 3) uint8."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
     mixed = cv2.addWeighted(levels, 1 - weight, _fill_colour(colour, 256, 1), weight, 0)
     return np.asarray(mixed, np.uint8)

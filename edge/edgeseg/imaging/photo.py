@@ -33,7 +33,7 @@ _SUFFIXES = (
 # Suffixes of photograph files in lower case, with the dot.
 PHOTOGRAPH_SUFFIXES = (*_SUFFIXES, *(f"{suffix}.gz" for suffix in _SUFFIXES))
 
-_BLOCK_BYTES = 8 << 20  # most files are read at once and not copied
+_BLOCK_BYTES = 8 << 20  # most files are smaller, so that they are read at once and not copied
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+){2,}")
 

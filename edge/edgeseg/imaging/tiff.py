@@ -89,7 +89,7 @@ class TiffDirectory(NamedTuple):
         (count,) = struct.unpack_from(count_format, data, start)
         first = start + struct.calcsize(count_format)
         # An entry contains the tag, the type, the count, and the values. Long values are replaced
-        # by an offset.
+        # with an offset.
         entry_format = offset_format[0] + "HH" + offset_format[1]
         entry_bytes = struct.calcsize(entry_format) + offset_bytes
         tags: dict[int, tuple[int, ...]] = {}

@@ -59,7 +59,7 @@ class Curves(NamedTuple):
         return np.cumsum(self.counts) - 1
 
     def owners(self) -> Indices:
-        """Return, for each point, the index of its curve, (M,) int64."""
+        """Return the index of the curve of each point, (M,) int64."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     def positions(self) -> Floats:
@@ -168,7 +168,7 @@ class Curves(NamedTuple):
         return curvature
 
     def _neighbours(self) -> tuple[Indices, Indices]:
-        """Return, for each point, the indices of the previous and the next point on its curve."""
+        """Return the indices of the points before and after each point on its curve."""
         here = np.arange(len(self.points))
         before, after = here - 1, here + 1
         starts, ends = self.starts, self.ends

@@ -47,7 +47,7 @@ def _reduce(mask: Mask, cell: int) -> Mask:
 
 
 def _count_boxes(cells: Mask, size: int) -> int:
-    """Return the smallest number of occupied boxes of `size` x `size` cells over grid offsets."""
+    """Return the minimum number of occupied boxes of `size` x `size` cells over all offsets."""
     height, width = cells.shape
     bottom, right = size + -height % size, size + -width % size
     padded = cv2.copyMakeBorder(cells, size, bottom, size, right, cv2.BORDER_CONSTANT, value=0)

@@ -71,10 +71,10 @@ def measure_vessels(
             of their range, with a warning.
         fov: field of view, or its mask (H, W), nonzero inside. Vessels outside the field are
             ignored.
-        probability: (H, W) float32, 0 to 1, from which the mask was computed. If it is given,
-            widths are measured on it instead of on the mask.
+        probability: (H, W) float32, 0 to 1, from which the mask was computed. If this array
+            is given, widths are measured on the probability instead of the mask.
         threshold: vessel probability threshold of the mask. The default is 0.5.
-        spacing: size of a pixel. If it is not given, there are no values in micrometres.
+        spacing: size of a pixel; None to omit the values in micrometres.
         eye: `left` or `right`, for the anatomical names of the quadrants.
 
     Raises:

@@ -118,7 +118,7 @@ def trace_vessels(
 
 
 def _expected_radii(curves: Curves, radii: Radii) -> Floats:
-    """Return the distance of each step of the curves from the background, (K,) float64."""
+    """Return the distance to the background at each step of the curves, (K,) float64."""
     column, row = np.rint(curves.steps().middles).astype(np.int64).T
     column, row = np.clip(column, 0, radii.shape[1] - 1), np.clip(row, 0, radii.shape[0] - 1)
     return np.asarray(radii[row, column], np.float64)

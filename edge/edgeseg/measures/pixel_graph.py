@@ -36,7 +36,7 @@ class PixelGraph(NamedTuple):
         return np.diff(self.starts)
 
     def sources(self) -> Indices:
-        """For each entry of `neighbours`, return the pixel that has this neighbour, (L,)."""
+        """Return the pixel to which each entry of `neighbours` belongs, (L,)."""
         return np.repeat(np.arange(len(self.pixels)), self.degrees)
 
 

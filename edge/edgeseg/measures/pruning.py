@@ -49,7 +49,7 @@ def prune_spurs(canvas: Canvas, radii: Radii) -> PixelGraph:
 
 
 def label_branching_points(graph: PixelGraph) -> Indices:
-    """Label each group of linked branching pixels with its lowest index, other pixels with -1."""
+    """Label each group of linked branching pixels with its lowest index. Other pixels get -1."""
     branching = graph.degrees >= 3
     labels = np.where(branching, np.arange(len(graph.pixels)), -1)
     sources = graph.sources()

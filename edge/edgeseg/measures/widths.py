@@ -22,7 +22,7 @@ _ROW = 1024  # maximum number of points per row; OpenCV limits the size of image
 
 
 def blur_mask(mask: Mask) -> Probability:
-    """Blur a mask (H, W) uint8 {0, 255} slightly and return (H, W) float32, 0 to 1."""
+    """Blur a mask, (H, W) uint8 {0, 255}, slightly. Return (H, W) float32, 0 to 1."""
     blurred = cv2.GaussianBlur(mask, (0, 0), BLUR)
     return np.asarray(np.multiply(blurred, np.float32(1 / 255), dtype=np.float32))
 

@@ -56,8 +56,8 @@ class ModelCard(NamedTuple):
         training_data: data sets used for training, with licences.
         evidence: mean Dice. The key is `DATASET/SPLIT/PROTOCOL`.
         checkpoint_sha256: SHA-256 of the checkpoint file; equal for all precisions of a model.
-        output: output of a third-party network that contains the vessels, `OUTPUT:KIND[:CHANNEL]`;
-            empty for a network of `edgeseg train`.
+        output: vessel output of a third-party network, `OUTPUT:KIND[:CHANNEL]`; empty for a
+            network of `edgeseg train`.
         input_channels: input channels of a third-party network (`rgb`, `bgr`, `green`, `grey`);
             empty for a network of `edgeseg train`.
         int8_slower: whether `edgeseg convert` measured that this INT8 file is slower than FP32;

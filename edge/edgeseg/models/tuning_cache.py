@@ -1,4 +1,4 @@
-"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses them on this device.
+"""Tuning cache: setups that `edgeseg doctor --tune` measured. `auto` uses these setups.
 
 Reading the cache never starts a measurement. A setup applies only to the same model, CPU and
 package versions.
@@ -129,7 +129,7 @@ class _CacheFile(msgspec.Struct):
 
 
 def cache_path() -> Path | None:
-    """Return the path of the cache file, or None if caching is disabled or there is no home folder.
+    """Return the path of the cache file; None if caching is disabled or no home folder exists.
 
     The variable `EDGESEG_CHOICES` sets the path. The default path is in the user's configuration
     folder.

@@ -74,7 +74,7 @@ class FrameQuality(NamedTuple):
             only sensor noise, and None if no fundus was detected.
         brightness: mean of the brightest channel in the field of view, 0 to 255; None if no fundus
             was detected.
-        retina: share of the frame that is illuminated retina, 0 to 1. It does not affect `reasons`.
+        retina: share of the frame that is illuminated retina, 0 to 1; does not affect `reasons`.
         field: share of the round field of view that is illuminated and in the frame, 0 to 1; None
             if no part of the field's edge is in the frame.
         diameter_px: diameter in pixels of a disc that has the area of the illuminated retina.

@@ -97,6 +97,6 @@ class ResultClaims:
 
 
 def _offset(stem: str) -> int:
-    """Return the offset of the byte in the lock file that is locked for a result; at least 1."""
+    """Return the offset in the lock file of the byte that is locked for a result; at least 1."""
     digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:_KEY_BYTES], "big")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgeseg.dicom.frame import DicomFrame
 
 Payload: TypeAlias = bytes | npt.NDArray[np.uint8]
-"""Bytes of an image file, or a decoded frame (H, W, 3) uint8 RGB."""
+"""Bytes of an image file, or a decoded frame, (H, W, 3) uint8 RGB."""
 
 LIVE_FPS = 10.0
 """Frames per second of the overlay video of a camera or a stream."""
@@ -48,7 +48,7 @@ class Frame:
         dropped: number of frames of a live source that were dropped since the previous frame.
         time: UTC time at which the picture was received.
         live: whether the source is a camera or an MJPEG stream. If such a source repeats the same
-            picture, it is reported as frozen.
+            picture, the frame is reported as frozen.
         warnings: codes of problems that were detected while reading the source.
         spacing: size of a pixel from a manifest or the metadata; an option takes precedence.
         eye: eye from a manifest or the metadata; an option takes precedence.

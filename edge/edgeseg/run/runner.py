@@ -178,7 +178,7 @@ class Runner:
 def _compute_and_store(
     frames: Iterator[Frame | None], stages: Stages, workers: int, stop: StopRequest
 ) -> Iterator[Records]:
-    """Process frames. Other threads flush the results to the disk, which needs no CPU time."""
+    """Process frames. Other threads store the results, because they mostly wait for the disk."""
     with ThreadPoolExecutor(workers, "store") as pool:
 
         def process(frame: Frame) -> Future[Records]:

@@ -79,7 +79,7 @@ class Stages:
         return self.store(self.compute(frame))
 
     def compute(self, frame: Frame) -> EncodedFrame | Records:
-        """Decode and segment a frame, and encode its pictures. Only `store` remains."""
+        """Decode and segment a frame, and encode its pictures. `store` writes them."""
         return self.encode(self.decode_and_segment(frame), in_place=True)
 
     def decode_and_segment(self, frame: Frame) -> SegmentedFrame | Records:
@@ -250,7 +250,7 @@ class Stages:
                 if self.sheet is not None:
                     first = records[0]
                     self.sheet.add_pictures(first.source, first.frame, photo, segmentation.mask)
-                # The photograph is not used after its overlay is drawn.
+                # The overlay is the last picture, because it may be drawn on the photograph itself.
                 for part, file in sorted(files.items(), key=lambda item: item[0] == "overlay"):
                     stored = texts | record_text(records) if part == "vessels" else texts
                     contents[file] = dicom.get(part) or encode_picture(

@@ -57,7 +57,7 @@ class Endpoints:
         self._reader = reader
 
     async def segment(self, request: Request) -> Response:
-        """Return the records of a photograph, or the mask of one of its pictures."""
+        """Return the records of an uploaded file, or the mask of one of its pictures."""
         accept = request.headers.get("accept", "")
         media_type = preferred_type(accept, ("application/json", "image/png"))
         if media_type is None:

@@ -1,4 +1,4 @@
-"""Segmentation of the pictures of an upload with the stages of `edgeseg run`."""
+"""Segmentation of uploaded pictures. It uses the stages of `edgeseg run`."""
 
 import hashlib
 import re

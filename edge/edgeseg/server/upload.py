@@ -78,7 +78,7 @@ class UploadReader:
 
 
 class _LimitedBody:
-    """Body of a request that is read with limits."""
+    """Body of a request, read with limits."""
 
     def __init__(self, request: Request, reader: UploadReader) -> None:
         self.size = 0

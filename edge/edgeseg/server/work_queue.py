@@ -20,7 +20,7 @@ _RETRY_S = 5
 
 
 class AbandonedError(Exception):
-    """The client closed the connection before the start of its request."""
+    """The client closed the connection before its request was processed."""
 
 
 class WorkQueue:

@@ -61,7 +61,7 @@ def generate_photo(seed: int, size: int = 1024) -> SyntheticPhoto:
 
 
 def _render_fov(scene: Scene, size: int) -> Mask:
-    """Render the field of view (size, size), a circle that may have straight edges or a tab."""
+    """Render the field of view, (size, size): a circle with optional straight edges or a tab."""
     mask = np.zeros((size, size), np.uint8)
     radius = scene.radius * size
     centre = scene.centre * size - 0.5
@@ -80,7 +80,7 @@ def _fill_circle(mask: Mask, centre: Vector, radius: float) -> None:
 
 
 def _render_light(seed: int, scene: Scene, vessels: VesselMasks, size: int) -> tuple[Light, Field]:
-    """Render the light from the retina (3, S, S) and the stray light (S, S)."""
+    """Render the light from the retina, (3, S, S), and the stray light, (S, S)."""
     grid = Grid.of(scene, min(size, _SOFT_SIZE))
     rng, lamp_rng = random_generator(seed, "retina"), random_generator(seed, "lamp")
     soft = _illuminate(paint_retina(scene, grid, rng), grid, lamp_rng)
@@ -106,7 +106,7 @@ def _illuminate(retina: Light, grid: Grid, rng: np.random.Generator) -> Light:
 
 
 def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
-    """Render a pale crescent (S, S) near one edge, which occurs if the eye is not centred."""
+    """Render the pale crescent near one edge of a photograph that is not centred, (S, S)."""
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 26) * (rng.random() < 0.6)
     radius = grid.distance(np.zeros(2))
     along = grid.x * np.float32(np.cos(angle)) + grid.y * np.float32(np.sin(angle))
@@ -116,7 +116,7 @@ def _stray_light(grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _expose(light: Light, stray: Field, scene: Scene, fov: Mask, rng: np.random.Generator) -> Photo:
-    """Add blur and noise to light (3, S, S) and stray light (S, S), and apply the camera response.
+    """Add blur, noise and the camera response to the light of the retina and the stray light.
 
     Returns:
         (S, S, 3) uint8 RGB.

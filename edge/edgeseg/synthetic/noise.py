@@ -19,14 +19,14 @@ def random_generator(seed: int, stream: Stream) -> np.random.Generator:
 
 
 def noise_grid(rng: np.random.Generator, rows: int, columns: int) -> Field:
-    """Generate a smooth random grid (rows, columns) with standard deviation 1."""
+    """Generate a smooth random grid with standard deviation 1, (rows, columns)."""
     white = rng.standard_normal((rows, columns), dtype=np.float32)
     smooth = cv2.GaussianBlur(white, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT)
     return np.asarray((smooth - smooth.mean()) / smooth.std(), dtype=np.float32)
 
 
 def noise_field(rng: np.random.Generator, size: int, cells: int) -> Field:
-    """Generate a random field (size, size). The features are the same for every size.
+    """Generate a random field, (size, size). The features are the same for every size.
 
     Args:
         rng: random generator.

@@ -75,7 +75,7 @@ def _nerve_fibres(scene: Scene, grid: Grid, rng: np.random.Generator) -> Field:
 
 
 def _polar(grid: Grid, point: npt.NDArray[np.float64]) -> tuple[Field, Field]:
-    """Return the polar coordinates of each pixel: angle, 0 to 1, and distance from a point.
+    """Return the angle (0 to 1) and the distance of each pixel relative to a point.
 
     The angle is the same above and below the point, which avoids a seam.
     """
@@ -137,7 +137,7 @@ def _disc_colours(scene: Scene) -> tuple[Colour, Colour]:
 
 
 def _smooth_step(value: Field, softness: float | Field) -> Field:
-    """Return a smooth step from 0 to 1 at 0, with a transition of width `softness`."""
+    """Return a smooth step from 0 (value < 0) to 1 (value > 0) with a width of `softness`."""
     return np.asarray(1 / (1 + np.exp(-np.clip(4 * value / softness, -30, 30))), dtype=np.float32)
 
 

@@ -31,7 +31,7 @@ class Scene:
         cut: distance of the straight edges at top and bottom from the centre; 1 or more for no
             edges.
         tab_angle: angle in radians of the tab that marks the upper right in the camera; None if
-            there is no tab.
+            the camera has no tab.
         temporal: +1 if the temporal side is to the right of the disc, -1 if it is to the left.
         disc: centre of the optic disc.
         disc_radius: half the height of the optic disc.

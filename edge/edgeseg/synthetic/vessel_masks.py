@@ -76,7 +76,7 @@ class _TreePen:
     def draw_absorption(
         self, profile: tuple[tuple[float, float], ...], size: int
     ) -> npt.NDArray[np.float32]:
-        """Draw the absorption (size, size), 0 to 1, with one stroke per entry of `profile`."""
+        """Draw the absorption with one stroke per entry of `profile`, (size, size), 0 to 1."""
         canvas = np.zeros((self.side, self.side), np.uint8)
         depth = _MIN_ABSORPTION + (1 - _MIN_ABSORPTION) * np.sqrt(self.radii / self.radii.max())
         for share, absorption in profile:

@@ -44,7 +44,7 @@ def read_regular_file(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
 
 
 def open_without_blocking(path: Path) -> BinaryIO:
-    """Open a file or device for writing at its end. The file is created if it does not exist.
+    """Open a file or device for appending. The file is created if it does not exist.
 
     Raises:
         OSError: The file cannot be opened, or it is a pipe that no program reads.

@@ -7,7 +7,7 @@ If whole rows of a block are moved as uint8, the transposition takes a tenth of 
 INT8 convolutions, and FP16 convolutions on a CPU with half precision, compute in channels-last
 layout. These convolutions require two transpositions around DepthToSpace (in FP16 also two casts),
 and DepthToSpace prevents the fusion of the following residual sum. Therefore, DepthToSpace is
-replaced by copies of whole channel vectors, which require no transposition. The network is then
+replaced with copies of whole channel vectors, which require no transposition. The network is then
 channels-last from the photograph to the logits. FP32 convolutions use another layout and are faster
 with DepthToSpace.
 """
@@ -39,9 +39,9 @@ UNSHUFFLE = (0, 1, 3, 5, 2, 4)
 
 
 def gather_input_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Rearrange the photograph's pixel blocks in channels-last layout (for FP32).
+    """Return an equivalent FP32 graph that moves pixel blocks to channels in channels-last layout.
 
-    The results of the graph do not change.
+    The scale of the input is folded into the first convolution.
     """
     return _rewrite(model, {"Conv": _gather_blocks_and_fold_scale})
 
@@ -72,7 +72,7 @@ def _rewrite(model: onnx.ModelProto, rewrites: Mapping[str, Rewrite]) -> onnx.Mo
 
 
 def _replace_depth_to_space(graph: OnnxGraph, node: onnx.NodeProto) -> None:
-    """Replace DepthToSpace after a convolution by copies of whole channel vectors."""
+    """Copy whole channel vectors instead of executing a DepthToSpace after a convolution."""
     shape = graph.shapes.get(node.input[0], ())
     chain = graph.match_chain(node.input[0], ["Conv"])
     if len(shape) != 4 or not all(shape) or not chain:

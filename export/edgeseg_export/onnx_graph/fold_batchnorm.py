@@ -1,9 +1,9 @@
 """Fold BatchNorm into the preceding convolution, with identical results on every CPU.
 
-The exporter of PyTorch can also fold BatchNorm, but it computes in FP32 with vector instructions,
-and the rounding depends on the CPU. This module computes the factors in FP64 with square root and
-division. Every CPU rounds these operations identically. Therefore, a checkpoint gives the same file
-on every machine.
+The exporter of PyTorch can also fold BatchNorm, but the exporter computes in FP32 with vector
+instructions, and the rounding depends on the CPU. This module computes the factors in FP64 with
+square root and division. Every CPU rounds these operations identically. Therefore, a checkpoint
+gives the same file on every machine.
 """
 
 import numpy as np

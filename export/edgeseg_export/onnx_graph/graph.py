@@ -113,7 +113,7 @@ def read_attribute(node: onnx.NodeProto, name: str, default: Value) -> Value:
 def sort_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Sort the nodes in place. A node follows all nodes that compute its inputs.
 
-    ONNX requires this order, but some converters and quantizers do not write it.
+    ONNX requires this order, but some converters and quantizers write another order.
 
     Returns:
         The same model.

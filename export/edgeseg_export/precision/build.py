@@ -80,7 +80,7 @@ def build_file(
     reference: ReferenceOutputs,
     options: ExportOptions,
 ) -> ExportedFile:
-    """Convert a graph, measure it, add its metadata, and check the file.
+    """Convert a graph to a file, measure the file, add its metadata, and check it.
 
     The graph is serialized once. The metadata (with the measured Dice) and the checksum are
     appended to its bytes. Errors become failed checks, except for exhausted memory and a full disk.
@@ -188,7 +188,7 @@ def _compare_with_double(
     parity: ParityReport,
     difference: Check,
 ) -> Check:
-    """Replace a failed comparison with PyTorch in FP32 by a comparison with FP64."""
+    """Return a comparison with FP64 instead of a failed comparison with PyTorch in FP32."""
     assert difference.limit is not None
     photographs = []
     for index in np.argsort(parity.differences)[::-1][:MAX_PHOTOGRAPHS].tolist():

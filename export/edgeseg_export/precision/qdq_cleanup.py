@@ -30,7 +30,7 @@ def remove_redundant_qdq(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_input_maximum(model: onnx.ModelProto) -> dict[str, float]:
-    """Return the largest possible value of the scaled photograph, keyed by its tensor's name.
+    """Return a dict from the name of the scaled photograph's tensor to its largest possible value.
 
     The dict is empty if the photograph is not scaled. The value is known without calibration,
     because the input is uint8.
@@ -70,10 +70,10 @@ def _have_equal_scale(graph: OnnxGraph, first: onnx.NodeProto, second: onnx.Node
 
 
 def _fold_input_quantize(graph: OnnxGraph, quantize: onnx.NodeProto) -> None:
-    """Replace the photograph's cast and scaling by one DequantizeLinear if the results are equal.
+    """Replace the photograph's cast and scaling with one DequantizeLinear if the results are equal.
 
-    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise, it
-    computes the first convolution in FP32.
+    ONNX Runtime then removes both nodes. OpenVINO requires the QuantizeLinear. Otherwise,
+    OpenVINO computes the first convolution in FP32.
     """
     scaling = _find_input_scaling(graph)
     if scaling is None or graph.get_only_reader(scaling.output[0]) is not quantize:

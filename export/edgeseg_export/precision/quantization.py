@@ -107,7 +107,7 @@ def prepare_trial(graph: Fp32Graph, photos: Sequence[CalibrationPhoto]) -> Quant
 def predict_masks(
     file: Path, size: int, threshold: float, photos: Sequence[CalibrationPhoto]
 ) -> tuple[Mask, ...]:
-    """Compute the vessel masks of a file in the field of view.
+    """Compute the masks that a model file predicts inside the field of view.
 
     Returns:
         One (size, size) uint8 {0, 255} per photograph.

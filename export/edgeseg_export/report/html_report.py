@@ -87,7 +87,7 @@ def _encode_probability(probability: Probability) -> str:
 
 
 def _list_dice(columns: Sequence[EvaluationResult]) -> dict[str, dict[int, float]]:
-    """Return, for each photograph, a dict from column number to Dice."""
+    """Return a dict from column number to Dice for each photograph."""
     rows: dict[str, dict[int, float]] = {}
     for number, column in enumerate(columns):
         for data_set in column.data_sets:

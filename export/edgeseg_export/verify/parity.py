@@ -87,7 +87,7 @@ def compute_reference(
     scored: bool,
     scratch: Path,
 ) -> ReferenceOutputs:
-    """Prepare every photograph and compute it with PyTorch.
+    """Prepare every photograph and compute its vessel probability with PyTorch.
 
     Args:
         network: network in evaluation mode, FP32, on the CPU.

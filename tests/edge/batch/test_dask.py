@@ -196,7 +196,7 @@ def test_workers_that_end_at_their_start_end_the_job_only_without_a_usable_worke
     assert health.check([]) is None
 
 
-def test_worker_whose_check_does_not_end_is_not_waited_for(
+def test_cluster_health_fails_when_the_only_check_does_not_end(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_health, "NO_WORKER_S", 0.0)

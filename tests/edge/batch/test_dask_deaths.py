@@ -76,7 +76,8 @@ def add_reader(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> No
 def start_cluster(folder: Path, workers: int) -> Iterator[str]:
     """Start a scheduler and workers with nannies, each in a separate process.
 
-    Yields the address when the workers have joined: a nanny whose first worker is killed ends.
+    Yields the address after the workers have joined, because a nanny ends if its first worker is
+    killed.
     """
     from distributed import Client
 
@@ -127,7 +128,7 @@ def run_command(*arguments: str | Path, kills: int = 0) -> Finished:
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while killed < kills and process.poll() is None:
         time.sleep(generator.uniform(0.1, 0.9))
-        with suppress(psutil.Error, IndexError):  # the process has ended, or there is no worker
+        with suppress(psutil.Error, IndexError):  # the process has ended, or no worker exists
             generator.choice(dask_workers()).kill()
             killed += 1
     stderr = process.communicate(timeout=300)[1]

@@ -44,7 +44,7 @@ class AcceptKey(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 class LocalFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
-    """Access to the files of this machine. Every `drop_every`-th open closes the connection."""
+    """Files of this machine. Every `drop_every`-th opened file closes the connection."""
 
     drop_every = 0
     opened = 0
@@ -95,7 +95,7 @@ class LocalFiles(paramiko.SFTPServerInterface):  # type: ignore[misc]
 
 @pytest.fixture
 def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """URL of the root folder of an SFTP server with a key in ~/.ssh of a temporary home folder."""
+    """URL of an SFTP server's root folder. The keys are in ~/.ssh of a temporary home folder."""
     LocalFiles.opened = LocalFiles.drop_every = 0
     monkeypatch.setattr(storage, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -25,7 +25,7 @@ FakeWorker = Callable[[str], None]
 
 @pytest.fixture
 def fake_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeWorker:
-    """Replace the worker by a script with the arguments kind, name, model and output."""
+    """Replace the worker with a script. Its arguments are kind, name, model and output."""
 
     def replace(body: str) -> None:
         script = tmp_path / "python"

@@ -59,7 +59,7 @@ def test_pairs_without_split_csv_use_every_fifth_for_validation(pairs: Path) -> 
     assert "1 of 7" in open_data(f"pairs:{pairs}", "train").notice
 
 
-def test_few_pairs_use_the_last_for_validation(pairs: Path) -> None:
+def test_few_pairs_use_the_last_pair_for_validation(pairs: Path) -> None:
     for stem in "cdefg":
         (pairs / "images" / f"{stem}.png").unlink()
     assert stems(pairs, "train") == "a"

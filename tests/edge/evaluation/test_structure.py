@@ -75,7 +75,7 @@ def test_structure_outside_counted_pixels_does_not_count() -> None:
     assert outside_differs == compare_structure(draw_lines(5, 5), draw_lines(5, 5), inside)
 
 
-def test_structure_without_vessels() -> None:
+def test_structure_without_vessels_has_no_thin_sensitivity() -> None:
     empty = np.zeros((SIDE, SIDE), np.uint8)
     both = compare_structure(empty, empty)
     one = compare_structure(empty, draw_lines(5))

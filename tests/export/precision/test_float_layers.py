@@ -18,7 +18,7 @@ MeasureCost = Callable[[frozenset[str]], QuantizationCost]
 
 
 class InjectedTrial(QuantizationTrial):
-    """Trial with a given cost function of the layers in FP32, and a counter of measurements."""
+    """Trial whose cost is a given function of the layers in FP32. It records measured layers."""
 
     def __init__(self, graph: Path, measure: MeasureCost) -> None:
         super().__init__(graph, 8, 0.5, (), ())

@@ -1,8 +1,8 @@
 """Simulation of other cameras, eyes and file formats.
 
 Whole photographs are changed before CLAHE, which removes or amplifies these changes. The
-augmentations of crops are applied after CLAHE. As there, photographs are (N, 3, H, W) float32, RGB,
-from 0 to 1.
+augmentations of crops are applied after CLAHE. In both modules, photographs are (N, 3, H, W)
+float32, RGB, from 0 to 1.
 """
 
 import math
@@ -57,8 +57,9 @@ def exposure(photo: Tensor, random: RandomSource) -> Tensor:
 
 
 def colour_cast(photo: Tensor, random: RandomSource) -> Tensor:
-    """Mix the channels with their mean or green, by up to 100 %, and scale each by 0.6 to 1.4.
+    """Blend each channel with a grey image by up to 100 %, and multiply it by 0.6 to 1.4.
 
+    The grey image is a random mix of the channels' mean and the green channel.
     Laser scanning and monochrome cameras have other channels than a colour camera.
     """
     count = len(photo)
@@ -99,7 +100,7 @@ CAMERA: tuple[tuple[ColourTransform, float], ...] = (
 
 @torch.inference_mode()
 def simulate_camera(photo: Photo, rng: np.random.Generator) -> Photo:
-    """Change a photograph (H, W, 3) uint8 RGB as if another camera had taken it."""
+    """Simulate another camera. Photograph and result are (H, W, 3) uint8 RGB."""
     random = RandomSource(rng)
     pixels = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
     for transform, probability in CAMERA:

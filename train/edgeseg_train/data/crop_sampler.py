@@ -65,7 +65,7 @@ class CropSampler:
         )
 
     def iterate_from(self, step: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-        """Yield the batches from `step` on. Threads prepare them, because PyTorch releases the GIL.
+        """Yield the batches from `step` on, prepared in threads. PyTorch releases the GIL.
 
         Args:
             step: first step.
@@ -113,6 +113,6 @@ class CropSampler:
 
 
 def _move_into_square(centre: tuple[float, float], side: int, crop: int) -> tuple[float, float]:
-    """Return the nearest centre of a crop that is aligned to pixels and inside the square."""
+    """Return the nearest centre with which a crop is aligned to pixels and inside the square."""
     x, y = (min(max(int(c) - crop // 2, 0), side - crop) + (crop - 1) / 2 for c in centre)
     return x, y

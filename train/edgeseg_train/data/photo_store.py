@@ -176,7 +176,7 @@ class PhotoStore:
         )[:, None, None]
 
     def _interpolate_row(self, index: Tensor, weight: Tensor) -> Tensor:
-        """Interpolate between the pixels at `index` (N, H, W) and their right neighbours."""
+        """Interpolate between pixels and their right neighbours. `index` is (N, H, W)."""
         left, right = (_read_pixels(self._pixel_tensor, start) for start in (index, index + 1))
         return torch.lerp(left, right, weight)
 

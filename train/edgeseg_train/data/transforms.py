@@ -68,7 +68,7 @@ CameraTransform: TypeAlias = Callable[[Tensor, Tensor, RandomSource], tuple[Tens
 
 
 def identity_grid(size: int, device: torch.device | str = "cpu") -> Tensor:
-    """Return the grid (size, size, 2) of a crop without transforms."""
+    """Return the grid of a crop without transforms, (size, size, 2)."""
     axis = torch.arange(size, dtype=torch.float32, device=device) - (size - 1) / 2
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([x, y], dim=-1)

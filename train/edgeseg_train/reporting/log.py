@@ -58,7 +58,7 @@ def write_log(entries: Sequence[LogEntry], file: Path) -> None:
 
 
 def read_log(file: Path, last_step: int) -> list[LogEntry]:
-    """Read the log of an earlier session up to a step. If there is no log, return an empty list.
+    """Read the log of an earlier session up to a step. If no log exists, return an empty list.
 
     Raises:
         SystemSetupError: the file was not written by `edgeseg train`.

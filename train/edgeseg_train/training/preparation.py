@@ -10,7 +10,7 @@ import torch
 from edgeseg.datasets import DataSet, Pair
 from edgeseg_train.config import TrainConfig
 from edgeseg_train.data.crop_sampler import CropSampler
-from edgeseg_train.data.photo_store import load_photographs
+from edgeseg_train.data.photo_store import PhotoStore, load_photographs
 from edgeseg_train.reporting.data_summary import print_data_summary
 from edgeseg_train.training.compute import (
     COMPUTE_MODES,
@@ -63,16 +63,7 @@ def prepare_trainer(
         config.seed,
     )
     photographs.move_to(device)
-    crops = CropSampler(
-        photographs,
-        config.crop,
-        config.batch // process.world_size,
-        config.seed,
-        config.augmentation,
-        process.rank,
-        process.world_size,
-        config.coverage,
-    )
+    crops = _make_sampler(photographs, config, process)
     loading_started = time.monotonic()
     validation_pairs = cache_pairs(
         validation if process.is_main else (), config.preprocessing, config.sizes[0].size
@@ -89,6 +80,21 @@ def prepare_trainer(
     if state is not None:
         trainer.resume(state)
     return trainer
+
+
+def _make_sampler(
+    photographs: PhotoStore, config: TrainConfig, process: DistributedContext
+) -> CropSampler:
+    return CropSampler(
+        photographs,
+        config.crop,
+        config.batch // process.world_size,
+        config.seed,
+        config.augmentation,
+        process.rank,
+        process.world_size,
+        config.coverage,
+    )
 
 
 def _choose_mode(

@@ -30,8 +30,8 @@ def read_constraints(own_wheel: Path) -> str:
             return archive.read(CONSTRAINTS_IN_WHEEL).decode()
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise UsageError(
-            f"{own_wheel.name}: not a wheel of edgeseg with constraints. Build the wheel in a "
-            "clone."
+            f"{own_wheel.name}: not a wheel of edgeseg, or it contains no constraints.txt. Build "
+            "the wheel in a clone of the repository."
         ) from error
 
 
@@ -69,7 +69,7 @@ def select_constraints(constraints: str, python: str) -> list[str]:
 def write_requirements(
     wheels: Sequence[BundleFile], own_wheel: Path, extras_suffix: str
 ) -> list[BundleFile]:
-    """Return the requirement files of a bundle. They contain one line with a hash for each wheel.
+    """Return the requirement files of a bundle. The files contain one line with a hash per wheel.
 
     Args:
         wheels: all wheels of the bundle.

@@ -88,7 +88,7 @@ class FolderScanner:
                 folders.append(path)
             else:
                 files.append(path)
-        # Possible masks are decoded, which does not hold Python's lock.
+        # Files that may be masks are decoded. Decoding releases the GIL.
         with ThreadPoolExecutor(usable_cores()) as pool:
             for path, kind in zip(files, pool.map(self._kind, files), strict=True):
                 if kind == "photograph":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _VESSEL_SHARE = 0.25  # minimum share of vessel in a marked pixel of a thumbnail
 _JPEG_QUALITY = 80
 _MARKER = b'<meta name="generator" content="edgeseg">'
-_MARKER_BYTES = 512  # number of bytes at the start of a file that are searched for the marker
+_MARKER_BYTES = 512  # number of bytes at the start of a file in which the marker is searched
 
 
 def load_template(folder: Path, page_name: str, option: str, extra: str) -> Template:

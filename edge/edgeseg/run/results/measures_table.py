@@ -116,7 +116,7 @@ class MeasuresTable:
             self._index.add(row, self._line(row))
 
     def _replace(self, keys: Collection[PictureKey], rows: Sequence[Row]) -> None:
-        """Write the table again and replace the rows of some pictures by new rows."""
+        """Write the table again and replace the rows of some pictures with new rows."""
         stored = self._read().rows
         kept = [row for row in stored if picture_key(row) not in keys]
         start = 0

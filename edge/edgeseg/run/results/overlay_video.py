@@ -142,7 +142,7 @@ class OverlayVideo:
 
 @contextmanager
 def open_overlay_video(folder: Path, stem: str, fps: float, live: bool) -> Iterator[OverlayVideo]:
-    """Open the video `STEM_overlay.mp4` (or `.avi`). It is completed even if the run fails.
+    """Open the video `STEM_overlay.mp4` (or `.avi`). The video is completed even if the run fails.
 
     Args:
         folder: output folder.

@@ -98,12 +98,12 @@ def is_foreign(file: Path) -> bool:
 
 
 def read_photograph_hash(file: Path) -> str | None:
-    """Return the hash of the photograph that a result contains; None if it contains no hash."""
+    """Return the photograph's hash that is stored in a result file, or None."""
     return read_file_text(file, require_complete=False).get(f"{_PREFIX}photograph")
 
 
 def hash_photo(data: bytes | npt.NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of a photograph's file or of a decoded frame (H, W, 3)."""
+    """Return the SHA-256 of a photograph's file or of a decoded frame, (H, W, 3)."""
     if isinstance(data, bytes):
         return hashlib.sha256(data).hexdigest()
     digest = hashlib.sha256(repr(data.shape).encode())

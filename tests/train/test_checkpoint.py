@@ -199,6 +199,11 @@ BN = "encoder1_1.bn1.running_var"
         (set_entry("evidence", value=[1]), ""),
         (set_entry("evidence", "default", value={"hrf": "good"}), ""),
         (set_entry("evidence", "default", value=0.7), ""),
+        (set_entry("architecture", value=torch.zeros(3)), ""),
+        (set_entry("preprocessing", value=torch.zeros(3)), ""),
+        (set_entry("sizes", value=torch.zeros(3)), ""),
+        (set_entry("evidence", value=torch.zeros(3)), ""),
+        (set_entry("evidence", "default", value=torch.zeros(3)), ""),
     ],
 )
 def test_load_checkpoint_with_invalid_record_is_rejected(

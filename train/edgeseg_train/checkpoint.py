@@ -123,7 +123,8 @@ def load_checkpoint(file: Path) -> Checkpoint:
         return _parse_checkpoint(plain)
     except ModelError as error:
         raise ModelError(f"{file}: {error}") from error
-    except (msgspec.ValidationError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        # msgspec raises AttributeError for a tensor in place of a mapping
         raise ModelError(
             f"{file}: not a checkpoint of `edgeseg train` ({one_line(error)}). Give a best.pt file."
         ) from error

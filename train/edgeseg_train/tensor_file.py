@@ -50,7 +50,8 @@ def read_tensors(file: Path) -> dict[str, object]:
         ModelError: the file is missing or damaged, contains a pickle, or is not a dictionary.
     """
     if not file.is_file():
-        raise ModelError(f"{file}: no such checkpoint file. Check the path.")
+        reason = "not a regular file" if file.exists() else "no such checkpoint file"
+        raise ModelError(f"{file}: {reason}. Check the path.")
     try:
         if (description := describe_foreign_file(file)) is not None:
             raise ModelError(f"{file}: {description}")

@@ -51,14 +51,14 @@ class FovEllipse(NamedTuple):
         """Radius of the circle with the same area, in pixels."""
         return math.sqrt(self.radius_x * self.radius_y)
 
-    def to_unit_circle(self, points: Points) -> Points:
-        """Map points with the affine map that converts the ellipse to the unit circle."""
-        return (points - (self.x, self.y)) / (self.radius_x, self.radius_y)
+    def to_unit_circle(self, points: Points) -> tuple[Floats, Floats]:
+        """Return x (N,) and y (N,) of points after mapping the ellipse to the unit circle."""
+        return (points[:, 0] - self.x) / self.radius_x, (points[:, 1] - self.y) / self.radius_y
 
     def signed_distance(self, points: Points) -> Floats:
         """Return the distance of points in pixels, (N,). Positive outside; exact for a circle."""
-        unit = self.to_unit_circle(points)
-        return np.asarray((np.hypot(unit[:, 0], unit[:, 1]) - 1) * self.radius)
+        x, y = self.to_unit_circle(points)
+        return np.asarray((np.hypot(x, y) - 1) * self.radius)
 
     def inliers(self, points: Points, tolerance: float = TOLERANCE) -> Points:
         """Return the points that are closer to the ellipse than the tolerance, in pixels."""
@@ -80,8 +80,8 @@ class FovEllipse(NamedTuple):
 
     def covered_directions(self, points: Points) -> npt.NDArray[np.bool_]:
         """Return whether each 2-degree sector of DIRECTIONS contains a point, (180,) bool."""
-        unit = self.to_unit_circle(points)
-        degrees = np.rad2deg(np.arctan2(unit[:, 1], unit[:, 0])) % 360
+        x, y = self.to_unit_circle(points)
+        degrees = np.rad2deg(np.arctan2(y, x)) % 360
         return np.bincount((degrees / 2).astype(int), minlength=181)[:180] > 0
 
     def scaled(self, factor: float, shift: float) -> FovEllipse:
@@ -120,15 +120,15 @@ def fit_ellipse(outline: Points, min_radius: float, max_radius: float) -> FovEll
 
 def points_inside_frame(points: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Return True for each point outside the frame's 3-pixel border, (N,) bool."""
-    limit = np.array([shape[1] - 3, shape[0] - 3])
-    return np.asarray(((points > 2) & (points < limit)).all(axis=-1))
+    x, y = points[:, 0], points[:, 1]
+    return (x > 2) & (x < shape[1] - 3) & (y > 2) & (y < shape[0] - 3)
 
 
 def _refine(ellipse: FovEllipse, points: Points) -> FovEllipse:
     """Fit an ellipse to nearby points. Keep the axis ratio if few directions are covered."""
     if len(points) < 10:
         return ellipse
-    x, y = ellipse.to_unit_circle(points).T
+    x, y = ellipse.to_unit_circle(points)
     refine_shape = ellipse.covered_directions(points).mean() > _MIN_SHAPE_COVERAGE
     squares = [x * x, y * y] if refine_shape else [x * x + y * y]
     system = np.column_stack([*squares, x, y])

@@ -83,7 +83,7 @@ def _threshold(
     level: Mask, threshold: float, opening: int, min_radius: float
 ) -> FovCandidate | None:
     kernel = np.ones((opening, opening), np.uint8)
-    above = (level > threshold).astype(np.uint8)
+    above = cv2.threshold(level, threshold, 1, cv2.THRESH_BINARY)[1]
     bright = np.asarray(cv2.morphologyEx(above, cv2.MORPH_OPEN, kernel), np.uint8)
     contour = _largest_contour(bright)
     if contour is None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeseg.errors import CUT_OFF, DAMAGED, SAVE_AS, InvalidImageError, missing_dicom
+from edgeseg.imaging.arrays import row_bands
 from edgeseg.imaging.codec_warnings import capture_codec_warnings
 from edgeseg.imaging.file_headers import peek_header, read_header
 from edgeseg.imaging.file_signatures import SIGNATURE_BYTES, is_dicom
@@ -22,7 +23,6 @@ MAX_FILE_BYTES = 256 << 20  # limit for a photograph file, before and after deco
 
 _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 _MAX_BYTES_PER_PIXEL = 24  # a plain-text PPM with 16 bits per sample has 18 bytes per pixel
-_BAND_ROWS = 64
 _DAMAGE = re.compile(
     "Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG|Inconsistent progression"
     "|TIFF_Error (?!TIFFReadDirectory|TIFFFetchDirectory)"  # damage in another page is not relevant
@@ -78,8 +78,8 @@ def decode_image(data: bytes) -> npt.NDArray[np.uint8]:
         ) from error
     # OpenCV copies the input of an in-place conversion. The conversion in bands keeps this copy
     # small.
-    for top in range(0, len(image), _BAND_ROWS):
-        band = image[top : top + _BAND_ROWS]
+    for rows in row_bands(len(image)):
+        band = image[rows]
         cv2.cvtColor(band, cv2.COLOR_BGR2RGB, dst=band)
     return image
 
@@ -187,6 +187,6 @@ def _blacken_transparent(image: Samples) -> None:
     """Set transparent pixels of a BGRA image to black, the usual colour around a fundus."""
     if not image[:, :, 3].any():  # the channel is unused, as in many BMP files
         return
-    for top in range(0, len(image), _BAND_ROWS):
-        band = image[top : top + _BAND_ROWS]
+    for rows in row_bands(len(image)):
+        band = image[rows]
         band[band[:, :, 3] == 0] = 0

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from edgeseg.errors import ModelError
+from edgeseg.errors import ModelError, one_line
 from edgeseg.field_of_view.methods import FovMethod
 from edgeseg.system.decoding import prepare_decoding
 
@@ -91,11 +91,11 @@ class PreprocessingConfig:
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:
-                _reject(f"unknown key {key!r}. Known keys: {', '.join(known)}.")
+                _reject(f"unknown key {key[:60]!r}. Known keys: {', '.join(known)}.")
         try:
             return msgspec.convert(values, cls)
         except msgspec.ValidationError as error:
-            raise ModelError(f"preprocessing: {error}") from error
+            raise ModelError(f"preprocessing: {one_line(error)}") from error
 
 
 def _reject(reason: str) -> None:

@@ -224,5 +224,5 @@ def fill_outside(photo: Photo, inside: Mask, fill: int | Literal["keep"]) -> Pho
     if fill == "keep":
         return photo
     if fill == 0:
-        return cv2.bitwise_and(photo, photo, mask=inside).astype(np.uint8, copy=False)
+        return np.asarray(cv2.copyTo(photo, inside), np.uint8)
     return np.where(inside[:, :, None] != 0, photo, np.uint8(fill))

@@ -60,32 +60,27 @@ def open_sources(
         if description:
             print_message(f"skipped: {description}")
     watched = None if watch is None else WatchedFolder(watch, print_message, recursive)
-    sources = _open(collected, camera, watched, newest, stop)
-    is_live = camera is not None or watch is not None
-    return OpenedSources(sources, 1 if is_live else _parallel_frames(collected))
-
-
-def _parallel_frames(inputs: list[Input]) -> int | None:
-    if any(one.path is None for one in inputs):
-        return 1
-    if any(one.is_video for one in inputs):
-        return None
-    return len(inputs)
+    videos = {one for one in collected if one.is_video}
+    sources = _open(collected, videos, camera, watched, newest, stop)
+    if camera is not None or watch is not None or any(one.path is None for one in collected):
+        return OpenedSources(sources, 1)
+    return OpenedSources(sources, None if videos else len(collected))
 
 
 def _open(
     inputs: list[Input],
+    videos: set[Input],
     camera: str | None,
     watched: WatchedFolder | None,
     newest: bool,
     stop: StopRequest,
 ) -> Iterator[Source]:
     """Yield the sources. Each source is opened when it is requested."""
-    photographs = [one for one in inputs if one.path is not None and not one.is_video]
+    photographs = [one for one in inputs if one.path is not None and one not in videos]
     if photographs:
         yield Photographs(photographs)
     for video in inputs:
-        if video.path is not None and video.is_video:
+        if video.path is not None and video in videos:
             yield Video(video.path, video.name, video.stem)
     if any(one.path is None for one in inputs):
         source = open_stdin(stop, timestamp_now())

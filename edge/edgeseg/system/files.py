@@ -67,14 +67,15 @@ def open_atomically(path: Path, follow_links: bool = True) -> Iterator[BinaryIO]
         SystemSetupError: the file cannot be written. An existing file is not changed.
     """
     with write_errors_named(path):
-        is_followed = follow_links or not path.is_symlink()
+        is_link = path.is_symlink()
+        is_followed = follow_links or not is_link
         if is_followed and path.exists() and not path.is_file() and not path.is_dir():
             buffer = io.BytesIO()
             yield buffer
             with open_without_blocking(path) as file:
                 file.write(buffer.getbuffer())
             return
-        if is_followed:
+        if is_link and follow_links:
             path = Path(os.path.realpath(path))
         with temporary_beside(path) as (temporary, file):
             yield file

@@ -1,15 +1,18 @@
 """Output folder of a training run, and its state in `last.pt`."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+import torch
 from torch import Tensor
 
 from edgeseg.console import print_line
-from edgeseg.errors import ModelError, UsageError
+from edgeseg.errors import ModelError, UsageError, one_line
 from edgeseg.system.files import remove_stale_temporaries
-from edgeseg_train.checkpoint import TrainingData
+from edgeseg_train.checkpoint import TrainingData, check_fit
 from edgeseg_train.config import TrainConfig
+from edgeseg_train.network.resunet import ResUNet
 from edgeseg_train.reporting.log import write_log
 from edgeseg_train.tensor_file import read_tensors, write_tensors
 from edgeseg_train.training.compute import ComputeMode
@@ -22,6 +25,8 @@ LAST = "last.pt"
 
 # Log of the run.
 LOG = "log.csv"
+
+_RESTORE_ERRORS = (ModelError, AttributeError, KeyError, TypeError, ValueError, RuntimeError)
 
 
 class SavedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +48,8 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     config: dict[str, object] = msgspec.field(name="plan")
-    step: int
-    seconds: float
+    step: Annotated[int, msgspec.Meta(ge=0)]
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
     best_dice: float = msgspec.field(name="best")
     validation_seconds: float
     compute_mode: ComputeMode = msgspec.field(name="arithmetic")
@@ -72,6 +77,30 @@ class SavedState(msgspec.Struct, frozen=True, kw_only=True):
                 "run with its own options, or choose another --out."
             )
 
+    def restore(
+        self, network: ResUNet, averaged: ResUNet, optimizer: torch.optim.Optimizer, file: Path
+    ) -> None:
+        """Copy the state into two networks and their optimizer.
+
+        Args:
+            network: trained network.
+            averaged: averaged network.
+            optimizer: optimizer of the trained network.
+            file: file of this state, for error messages.
+
+        Raises:
+            ModelError: the state does not fit the networks or the optimizer.
+        """
+        try:
+            for weights in (self.network, self.averaged, self.start_weights, self.best_weights):
+                if weights:
+                    check_fit(network.architecture, weights)
+            network.load_state_dict(self.network)
+            averaged.load_state_dict(self.averaged)
+            optimizer.load_state_dict(self.optimizer)
+        except _RESTORE_ERRORS as error:
+            raise _invalid_state(file, error) from error
+
     def save(self, folder: Path) -> None:
         """Write `last.pt` atomically."""
         plain = {
@@ -97,11 +126,16 @@ def load_state(folder: Path) -> SavedState | None:
         return None
     try:
         return msgspec.convert(read_tensors(file), SavedState)
-    except msgspec.ValidationError as error:
-        raise ModelError(
-            f"{file}: not a state of `edgeseg train` ({error}). Remove the file to start a "
-            "new run, or choose another --out."
-        ) from error
+    except (msgspec.ValidationError, AttributeError) as error:
+        # msgspec raises AttributeError for a tensor in place of a mapping
+        raise _invalid_state(file, error) from error
+
+
+def _invalid_state(file: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{file}: not a state of `edgeseg train` ({one_line(error)}). Remove the file to start a "
+        "new run, or choose another --out."
+    )
 
 
 def describe_config(config: TrainConfig, photographs: int) -> dict[str, object]:

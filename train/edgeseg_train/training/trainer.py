@@ -284,7 +284,5 @@ class Trainer:
         self._earlier_data = tuple(state.earlier_data)
         self.start_weights = state.start_weights or None
         self._best_weights = state.best_weights
-        self.network.load_state_dict(state.network)
-        self.averaged.load_state_dict(state.averaged)
-        self.optimizer.load_state_dict(state.optimizer)
+        state.restore(self.network, self.averaged, self.optimizer, self.out / LAST)
         self.log = read_log(self.out / LOG, self.step)

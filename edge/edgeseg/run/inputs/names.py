@@ -107,6 +107,8 @@ def _repeated_keys(files: Sequence[PlacedFile], stems: Sequence[str]) -> set[_Ke
 
 def _folders_collide(files: Sequence[PlacedFile]) -> bool:
     """Return whether two files in different folders would have results with the same names."""
+    if len({file.path.parent for file in files if file.path is not None}) < 2:
+        return False
     parents: dict[_Key, str] = {}
     for file in files:
         if file.path is None:

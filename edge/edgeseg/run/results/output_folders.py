@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import cached_property
 from pathlib import Path
 
 from edgeseg.errors import PhotoError
@@ -42,7 +43,7 @@ class OutputFolders:
             )
         target = os.path.realpath(file)
         if not self.follow_links:
-            if target != os.path.join(os.path.realpath(self.output), inside):  # noqa: PTH118
+            if target != os.path.join(self._real_output, inside):  # noqa: PTH118
                 raise _not_overwritten(
                     f"{name}: {file} is a link or in a linked folder. Remove the link, choose "
                     "another folder with -o, or use --follow-links."
@@ -68,6 +69,10 @@ class OutputFolders:
         stored = read_photograph_hash(file)
         if stored is not None and stored != photograph:
             raise _not_overwritten(_behind_link(file, name))
+
+    @cached_property
+    def _real_output(self) -> str:
+        return os.path.realpath(self.output)
 
     def create_parent(self, file: Path) -> None:
         """Create the folder of a result, and remove temporary files of killed runs.

@@ -109,7 +109,7 @@ def blur(photo: Photo) -> Photo:
 
 
 def figures(measures: Measures) -> dict[str, float]:
-    """Return the compared measurements. Unknown values are NaN."""
+    """Return the measurements to compare. Unknown values are NaN."""
     values = {} if measures.values is None else msgspec.structs.asdict(measures.values)
     values["vessel_density"] = measures.vessel_density
     row: dict[str, float] = {}

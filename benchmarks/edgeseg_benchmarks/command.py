@@ -36,7 +36,7 @@ def parse_threads(ctx: click.Context, param: click.Parameter, value: str | None)
 @click.option(
     "--fp16",
     is_flag=True,
-    help="Also measure fp16 and fp16w, and show which of them `auto` selects.",
+    help="Also measure fp16 and fp16w, and show which of them suits this device.",
 )
 @click.option("--int8", is_flag=True, help="Also measure int8.")
 @click.option(

@@ -22,7 +22,7 @@ PACKAGES: dict[BenchRuntime, tuple[str, ...]] = {
     "ncnn": ("ncnn", "pnnx"),
 }
 NCNN: BenchRuntime = "ncnn"  # measured in FP32; not supported by `edgeseg run`
-HALF_PRECISION_REMARK = "FP16 variant that `auto` selects on this device"
+HALF_PRECISION_REMARK = "FP16 variant for this device"
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def convert(
 
     At the end, all files that pass the checks are written to the output folder. If a file fails a
     check, it is not written, an older file with the same name is deleted, and the exit code is 4.
-    If a file cannot be created, no file is written or deleted.
+    If the conversion to one of the precisions fails, no file is written or deleted.
     """
     check_folders(html)
     if html is not None:
@@ -230,8 +230,8 @@ def _convert_graph(
     )
     if graph.network.enlargement > 1:
         print_line(
-            f"edgeseg: {graph.name}: the network's map is enlarged "
-            f"{graph.network.enlargement}x in the graph",
+            f"edgeseg: {graph.name}: the network's output is smaller than its input. The graph "
+            f"enlarges it {graph.network.enlargement}x.",
             err=True,
         )
     if reference.implausible_masks:

@@ -37,7 +37,8 @@ OPTIONS = (
     click.option(
         "--weights",
         metavar="KEYS",
-        help="Keys in the checkpoint that contain the weights, if several sets of weights fit.",
+        help="Set of weights to convert, if several sets fit: keys in the checkpoint, joined by "
+        "'/'. The error message lists the sets.",
     ),
     click.option(
         "--ignore-keys",

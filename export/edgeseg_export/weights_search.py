@@ -147,7 +147,7 @@ def _match_weights(
 
 
 def _list_prefixes(names: Mapping[str, str], required: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """List pairs of prefixes. The first exists only in the file, the second only in the network."""
+    """List pairs of tensor name prefixes: one that only the file has, and one of the network."""
     first = required[0] if required else ""
     parts = first.split(".")
     for number in range(len(parts)):

@@ -77,16 +77,16 @@ def parse_measure_changes(
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's time relative to the first row's time, such as "
-    "1.2 for 20 % slower.  [default: no limit]",
+    help="Largest allowed growth factor, from BASELINE to CURRENT, of the ratio between a row's "
+    "time and the first row's time. 1.2 allows 20 % slower.  [default: no limit]",
 )
 @click.option(
     "--max-memory-ratio",
     type=click.FloatRange(0, min_open=True),
     callback=reject_nan,
     metavar="R",
-    help="Largest allowed growth factor of a row's memory relative to the first row's memory, such "
-    "as 1.2 for 20 % more.  [default: no limit]",
+    help="Largest allowed growth factor, from BASELINE to CURRENT, of the ratio between a row's "
+    "memory and the first row's memory. 1.2 allows 20 % more.  [default: no limit]",
 )
 @click.option(
     "--max-measure-change",

@@ -25,5 +25,5 @@ def reader_names() -> list[str]:
 
 @cache
 def build_reader(name: str) -> Reader:
-    """Create a reader and its valid input."""
+    """Create a reader, including a valid input to mutate."""
     return _BUILDERS[name]()

@@ -72,7 +72,7 @@ def _read_metadata(data: bytes, folder: Path) -> object:
 
 
 def _metadata(name: str) -> Reader:
-    """Return a reader of the metadata of a shipped model file. The network is omitted."""
+    """Return a reader of the metadata of a shipped model file. Its input contains no network."""
     entries = read_card(MODEL_FOLDER / "lean.fp32.onnx").to_metadata()
     props = []
     for key, value in entries.items():

@@ -230,7 +230,7 @@ class DaskExecutor:
         self._threads.submit(restart)
 
     def _give_up(self, slot: DaskSlot) -> None:
-        """Repeat the task of a worker that does not respond."""
+        """Stop using a worker that does not respond, and repeat its task."""
         assert slot.task is not None
         task = slot.task
         self._cancel(slot)

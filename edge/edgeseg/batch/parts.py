@@ -56,13 +56,13 @@ def parts_folder(output: Path) -> Path:
 
 
 def part_path(output: Path, done: InputRange) -> Path:
-    """Return the path of the part of a range."""
+    """Return the path of the part file for a range of inputs."""
     folder = parts_folder(output) / f"{done.start // _FOLDER_SIZE:06}"
     return folder / f"{done.start:08}-{done.stop:08}.jsonl.gz"
 
 
 def write_part(output: Path, done: InputRange, entries: Sequence[PartEntry]) -> None:
-    """Write the part of a range.
+    """Write the part file for a range of inputs.
 
     Raises:
         SystemSetupError: The part cannot be written.
@@ -110,7 +110,7 @@ def read_entries(
 
     Args:
         output: output folder.
-        select: function that returns whether to read the part of a range.
+        select: function that returns whether to read the part file for a range.
 
     Raises:
         SystemSetupError: A part is damaged.

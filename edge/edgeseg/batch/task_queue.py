@@ -19,7 +19,7 @@ from edgeseg.batch.parts import InputRange, PartEntry, write_part
 from edgeseg.batch.progress import JobProgress
 
 MAX_DEATHS = 3
-"""Number of unexpected ends after which a task with a single photograph fails."""
+"""Number of unexpected worker exits after which a task with a single photograph fails."""
 
 
 class TaskQueue:

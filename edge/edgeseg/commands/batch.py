@@ -110,8 +110,8 @@ def _require_single_input(
     "--merge",
     type=click.Path(path_type=str, file_okay=False),
     metavar="DIR",
-    help="Merge the shards of the job in DIR, and write the table, and the page if the job has "
-    "one. --table and --html override the file names.",
+    help="Merge the shards of the job in DIR. Write the table and, if the job was created with "
+    "--html, the HTML page. --table and --html override the file names.",
 )
 @click.option(
     "--dry-run",

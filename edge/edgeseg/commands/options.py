@@ -52,9 +52,9 @@ def json_option(command: Callable[P, R]) -> Callable[P, R]:
 def model_options(command: Callable[P, R]) -> Callable[P, R]:
     """Add `--model`, `--precision`, `--runtime`, `--provider` and `--threads`."""
     threads = click.option("--threads", type=click.IntRange(1), metavar="N",
-                           help="Number of CPU threads per photograph. `run` divides the default "
-                                "among the photographs that it processes at the same time.  "
-                                "[default: all usable cores]")  # fmt: skip
+                           help="Number of CPU threads per photograph.  [default: all usable "
+                                "cores, which `run` divides among the photographs that it "
+                                "processes at the same time]")  # fmt: skip
     return model_choice_options(threads(command))
 
 

@@ -122,8 +122,8 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="If a result's path is a symbolic link, write to its target. By default, such a "
-    "photograph fails.",
+    help="If a result's path is a symbolic link, write to its target. By default, a photograph "
+    "with such a result path fails.",
 )
 @click.option(
     "--contact-sheet",
@@ -133,8 +133,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--throughput",
     is_flag=True,
-    help="Print the frames per second, and their share of the rate that would be possible if all "
-    "cores were always busy.",
+    help="Print the frames per second, and the ratio to the rate with all cores always busy.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON, one object per line."

@@ -70,7 +70,7 @@ def describe_orphans(folder: Path) -> str:
 
 
 def _files_by_stem(folder: Path) -> dict[str, Path]:
-    """Return a dict from the key of each stem to the image file, sorted by file name."""
+    """Return a dict from normalized stem (`name_key`) to image file, sorted by file name."""
     files: dict[str, Path] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         if file.name.startswith(".") or not file.is_file() or not _is_image(file):

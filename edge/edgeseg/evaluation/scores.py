@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 
 OK = "ok"
-"""Status of a photograph that was scored; otherwise the status is the reason for the failure."""
+"""Status of a scored photograph. Any other status is the reason for the failure."""
 
 HEADINGS = {
     "dice": "Dice",

@@ -121,7 +121,10 @@ def _fill_contour(contour: Contour, shape: tuple[int, ...]) -> Mask:
 
 
 def select_candidate(candidates: list[FovCandidate], thumbnail: Thumbnail) -> FovCandidate | None:
-    """Return the first round candidate with over 95 % of the largest coverage, or None."""
+    """Return the first candidate with a sharp rim and over 95 % of the largest coverage.
+
+    If no candidate has a sharp rim, return None.
+    """
     valid = [candidate for candidate in candidates if _has_sharp_rim(candidate, thumbnail)]
     most = max((candidate.covered.sum() for candidate in valid), default=0)
     return next((candidate for candidate in valid if candidate.covered.sum() > 0.95 * most), None)

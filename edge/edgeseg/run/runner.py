@@ -178,7 +178,10 @@ class Runner:
 def _compute_and_store(
     frames: Iterator[Frame | None], stages: Stages, workers: int, stop: StopRequest
 ) -> Iterator[Records]:
-    """Process frames. Other threads store the results, because they mostly wait for the disk."""
+    """Process frames and yield their records.
+
+    Separate threads store the results, so that waiting for the disk does not delay other frames.
+    """
     with ThreadPoolExecutor(workers, "store") as pool:
 
         def process(frame: Frame) -> Future[Records]:

@@ -104,7 +104,7 @@ def compose_scene(rng: np.random.Generator) -> Scene:
 def _uniform_or(
     rng: np.random.Generator, probability: float, low: float, high: float, default: float
 ) -> float:
-    """Return a random number from `low` to `high` with a probability, and otherwise `default`."""
+    """With a probability, return a random number from `low` to `high`, otherwise `default`."""
     return float(rng.uniform(low, high)) if rng.random() < probability else default
 
 

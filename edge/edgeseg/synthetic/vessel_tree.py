@@ -134,7 +134,10 @@ def _make_line(
 
 
 def _resample(curve: Points) -> Points:
-    """Resample a curve to segments of equal length, up to the edge of the frame."""
+    """Resample a curve to segments of equal length.
+
+    The curve ends at 1.15 radii from the centre of the field of view.
+    """
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     positions = np.arange(0, length[-1], SEGMENT)
     even = np.stack([np.interp(positions, length, curve[:, axis]) for axis in (0, 1)], 1)

@@ -204,7 +204,7 @@ def _compare_with_double(
 def _check_in_half_precision(
     file: Path, graph: Fp32Graph, reference: ReferenceOutputs, options: ExportOptions
 ) -> list[Check]:
-    """Compute an FP16 file with every node in half precision, as on a GPU."""
+    """Run an FP16 file with every node in half precision, as on a GPU, and check the results."""
     cores = cpu.usable_cores()
     photos = [pair.tensor for pair in reference.pairs]
     checks = [check_range(measure_largest_value(graph.file, photos, cores))]

@@ -58,7 +58,7 @@ def _quantize_best(
     specs: Sequence[str],
     report: ReportSteps,
 ) -> ConvertedGraph:
-    """Quantize with the best calibration method, except the layers that lower the Dice most."""
+    """Quantize with the best calibration method, and keep the most sensitive layers in FP32."""
     ranges: dict[Method, TensorsData] = {}
     costs: dict[Method, QuantizationCost] = {}
     with ExitStack() as stack:

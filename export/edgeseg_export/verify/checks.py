@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import onnx
 
+from edgeseg.console import plural
 from edgeseg.errors import EdgesegError, one_line
 from edgeseg.evaluation.result import Check
 from edgeseg.evaluation.scores import DataSetScores
@@ -80,12 +81,12 @@ def check_parity(precision: Precision, parity: ParityReport) -> list[Check]:
     """Check that the probability is finite and close to PyTorch, and that the masks agree."""
     limits = LIMITS[precision]
     largest = max(parity.differences)
-    photographs = f"{len(parity.differences)} photographs"
+    photographs = plural(len(parity.differences), "photograph")
     finite_note = f"no NaN or infinity on {photographs}"
     difference_note = f"largest difference from the probability of PyTorch, {photographs}"
     change_note = (
         f"largest share of changed mask pixels in the field of view, {photographs} "
-        f"({parity.worst.name})"
+        f"(worst: {parity.worst.name})"
     )
     return [
         Check("finite", None, None, finite_note, isfinite(largest)),

@@ -124,7 +124,7 @@ class ComputeMode:
         return network.to(device).to(memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """Return the context manager of the forward pass."""
+        """Return a context manager that runs the forward pass in BF16 if this mode uses BF16."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16)
 
 

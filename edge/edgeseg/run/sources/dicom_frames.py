@@ -14,7 +14,7 @@ _GZIP, _GZIP_WINDOW = b"\x1f\x8b", 31
 
 
 def split_dicom(frame: Frame, data: bytes) -> Iterator[Frame]:
-    """Yield one frame per frame of a DICOM file.
+    """Yield a `Frame` for each image of a DICOM file.
 
     An eye or a pixel size that the frame already has, for example from a manifest, is not replaced.
 

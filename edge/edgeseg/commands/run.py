@@ -48,7 +48,7 @@ DEFAULT_OUTPUT = Path("vessels")
     "--camera",
     metavar="N|DEVICE|URL",
     help="Camera: a number, a device file, or the URL of a stream. Frames that arrive while "
-    "another frame is processed are dropped.",
+    "another frame is processed are dropped. If the camera is missing, wait for it.",
 )
 @click.option(
     "--watch",
@@ -114,7 +114,7 @@ DEFAULT_OUTPUT = Path("vessels")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Skip inputs that already have results for the same content, model and options.",
+    help="Skip photographs that already have results for the same content, model and options.",
 )
 @click.option("--skip-ungradable", is_flag=True, help="Skip photographs of low image quality.")
 @measuring_options

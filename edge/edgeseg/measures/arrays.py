@@ -20,7 +20,7 @@ def binarize_mask(mask: npt.ArrayLike) -> tuple[Mask, bool]:
     Raises:
         UsageError: The mask is not two-dimensional, is empty, or contains NaN or negative values.
     """
-    array = np.asarray(mask)
+    array = np.asarray(mask, order="C")  # OpenCV writes only to arrays in this order
     if array.ndim != 2 or not array.size or array.dtype.kind not in "buif":
         raise UsageError(
             f"mask: expected an array (H, W) of numbers, got {array.shape} {array.dtype}. "

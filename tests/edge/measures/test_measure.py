@@ -64,6 +64,16 @@ def transform(mask: Mask, degrees: float, scale: float) -> tuple[Mask, Probabili
     return np.where(soft >= 0.5, np.uint8(255), np.uint8(0)), soft
 
 
+def test_measure_vessels_of_any_memory_layout_returns_the_same_and_keeps_the_mask(
+    cross: Mask,
+) -> None:
+    expected = measure_vessels(cross, FRAME)
+    for mask in (np.asfortranarray(cross), np.repeat(cross, 2, axis=1)[:, ::2]):
+        before = mask.copy()
+        assert measure_vessels(mask, np.asfortranarray(FRAME)) == expected
+        np.testing.assert_array_equal(mask, before)
+
+
 @pytest.mark.slow
 def test_rotation_and_mirroring_do_not_change_measurements(
     hrf_mask: tuple[Mask, Mask],

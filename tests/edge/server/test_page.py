@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pytest
 
 from edgeseg.imaging.arrays import Mask
-from edgeseg.imaging.encoder import encode_jpeg, encode_png
 from edgeseg.imaging.photo import decode_mask, read_mask
 from edgeseg.segmenter import Segmenter
 from edgeseg.synthetic import generate_photo
@@ -81,33 +80,6 @@ def browser(downloads: Path) -> Iterator[Any]:
 def url(tiny_model: Path, serving: Callable[..., AbstractContextManager[Any]]) -> Iterator[str]:
     with serving("--model", str(tiny_model)) as server:
         yield server.url
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A photograph, a rotated and a blurred copy, two fields of view, two pages, and a text."""
-    folder = tmp_path_factory.mktemp("photographs")
-    first, second = generate_photo(1, 420).photo, generate_photo(2, 420).photo
-    success, pages = cv2.imencodemulti(".tiff", [second[:, :, ::-1], first[:, :, ::-1]])
-    assert success
-    gap = np.zeros((420, 60, 3), np.uint8)
-    content = {
-        "eye.png": encode_png(first[30:, :400]),
-        "turned.jpg": with_orientation(encode_jpeg(second[:, 20:]), 6),
-        "both.png": encode_png(np.hstack([first, gap, second])),
-        "pages.tif": pages.tobytes(),
-        "blurred.png": encode_png(np.asarray(cv2.GaussianBlur(first, (0, 0), 20), np.uint8)),
-        "notes.txt": b"text",
-    }
-    for name, data in content.items():
-        (folder / name).write_bytes(data)
-    return {name: folder / name for name in content}
-
-
-def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Return a JPEG file with an EXIF orientation."""
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0%c\0\0\0\0\0\0" % orientation
-    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:

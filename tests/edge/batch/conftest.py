@@ -47,3 +47,18 @@ def _fill(folder: Path, photographs: list[bytes], count: int) -> Path:
 def fill() -> Callable[[Path, list[bytes], int], Path]:
     """Function that creates a folder with a number of photographs, repeated if necessary."""
     return _fill
+
+
+@pytest.fixture
+def killing_reader() -> str:
+    """Code for `sitecustomize`: reading a photograph named `killer...` kills the process."""
+    return """
+import os, signal, sys
+import edgeseg.imaging.photo as photo
+read = photo.read_photo_bytes
+def read_or_die(path, *arguments):
+    if path.name.startswith("killer"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(path, *arguments)
+photo.read_photo_bytes = read_or_die
+"""

@@ -36,16 +36,6 @@ def read_slowly(*arguments):
     return read(*arguments)
 photo.read_photo_bytes = read_slowly
 """
-KILLING_READER = """
-import os, signal, sys
-import edgeseg.imaging.photo as photo
-read = photo.read_photo_bytes
-def read_or_die(path, *arguments):
-    if path.name.startswith("killer"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return read(path, *arguments)
-photo.read_photo_bytes = read_or_die
-"""
 
 
 class Finished(NamedTuple):
@@ -207,11 +197,15 @@ def test_killed_client_is_resumed(
 
 @pytest.mark.slow
 def test_photograph_that_kills_workers_of_a_local_cluster_fails_alone(
-    tmp_path: Path, photographs: list[bytes], monkeypatch: pytest.MonkeyPatch, fill: FolderFiller
+    tmp_path: Path,
+    photographs: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    fill: FolderFiller,
+    killing_reader: str,
 ) -> None:
     folder = fill(tmp_path / "in", photographs, 130)
     (folder / "killer.png").write_bytes(photographs[0])
-    add_reader(tmp_path / "site", KILLING_READER, monkeypatch)
+    add_reader(tmp_path / "site", killing_reader, monkeypatch)
     done = run_command(folder, "-o", tmp_path / "out", "--dask", "local:2", "--no-masks")
     assert done.returncode == 3, done.stderr
     records = [entry.records[0] for entry in read_entries(tmp_path / "out")]

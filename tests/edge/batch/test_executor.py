@@ -23,18 +23,6 @@ from edgeseg.batch.shard import Shard
 from edgeseg.errors import EdgesegError
 from edgeseg.system.signals import StopRequest
 
-KILLING_READER = """
-import os, signal
-import edgeseg.imaging.photo as photo
-read = photo.read_photo_bytes
-def read_or_die(path, *arguments):
-    if path.name.startswith("killer"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return read(path, *arguments)
-photo.read_photo_bytes = read_or_die
-"""
-
-
 HANGING_READER = """
 import time
 import edgeseg.imaging.photo as photo
@@ -71,11 +59,12 @@ def test_photograph_that_kills_workers_fails_alone(
     photographs: list[bytes],
     make_job: Callable[..., JobFile],
     monkeypatch: pytest.MonkeyPatch,
+    killing_reader: str,
 ) -> None:
     folder = fill(tmp_path / "in", photographs, 5)
     (folder / "killer.png").write_bytes(photographs[0])
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(KILLING_READER)
+    (tmp_path / "site" / "sitecustomize.py").write_text(killing_reader)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     job = make_job(folder)
     progress = run(tmp_path / "out", job, 1, size=6)
